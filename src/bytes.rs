@@ -1,0 +1,23 @@
+//! Where a file's bytes come from: a path, memory, or a caller's own reader.
+
+use crate::error::Result;
+
+/// Random access to the bytes of one file, from many threads at once.
+///
+/// Every file reader of the library works over this trait and nothing else.
+pub trait Bytes: Send + Sync {
+    /// The length in bytes.
+    fn len(&self) -> u64;
+
+    /// Whether there are no bytes at all.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Fills `into` with the bytes from `offset` on: all of them, or an error.
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<()>;
+
+    /// Text that two handles share exactly when they read the same, unchanged file; the file's
+    /// identity in cache keys. `None` where that cannot be known.
+    fn identity(&self) -> Option<String>;
+}

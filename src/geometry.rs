@@ -1,0 +1,210 @@
+//! Rectangles and block grids at every resolution level, in exact integer arithmetic.
+
+use std::ops::Range;
+
+/// A rectangle of pixels, half-open in both axes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Rect {
+    /// Left edge.
+    pub x: u64,
+    /// Top edge.
+    pub y: u64,
+    /// Columns.
+    pub width: u64,
+    /// Rows.
+    pub height: u64,
+}
+
+impl Rect {
+    /// A rectangle by its corner and size.
+    pub const fn new(x: u64, y: u64, width: u64, height: u64) -> Self {
+        Self {
+            x,
+            y,
+            width,
+            height,
+        }
+    }
+
+    /// The first column to the right.
+    pub const fn right(&self) -> u64 {
+        self.x + self.width
+    }
+
+    /// The first row below.
+    pub const fn bottom(&self) -> u64 {
+        self.y + self.height
+    }
+
+    /// Whether no pixel is inside.
+    pub const fn is_empty(&self) -> bool {
+        self.width == 0 || self.height == 0
+    }
+
+    /// Whether every pixel of `other` is inside.
+    pub const fn contains(&self, other: &Rect) -> bool {
+        self.x <= other.x
+            && self.y <= other.y
+            && other.right() <= self.right()
+            && other.bottom() <= self.bottom()
+    }
+
+    /// The pixels in both.
+    pub fn intersection(&self, other: &Rect) -> Rect {
+        let x = self.x.max(other.x);
+        let y = self.y.max(other.y);
+        Rect {
+            x,
+            y,
+            width: self.right().min(other.right()).saturating_sub(x),
+            height: self.bottom().min(other.bottom()).saturating_sub(y),
+        }
+    }
+}
+
+/// One axis of a grid at one level: block `i` covers `ceil(i b / 2^L) .. min(ceil((i+1) b / 2^L), n)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Axis {
+    /// Pixels along the axis at this level.
+    length: u64,
+    /// Block size at level 0.
+    block: u64,
+    level: u32,
+}
+
+impl Axis {
+    fn start(&self, index: u64) -> u64 {
+        let scaled = (u128::from(index) * u128::from(self.block)).div_ceil(1 << self.level);
+        scaled.min(u128::from(self.length)) as u64
+    }
+
+    fn range(&self, index: u64) -> Range<u64> {
+        self.start(index)..self.start(index + 1)
+    }
+
+    /// The block that holds a pixel. `ceil(i b / 2^L) <= p` is `i b / 2^L <= p` for whole `p`.
+    fn block_at(&self, pixel: u64) -> u64 {
+        ((u128::from(pixel) << self.level) / u128::from(self.block)) as u64
+    }
+
+    fn blocks_over(&self, pixels: Range<u64>) -> Range<u64> {
+        if pixels.is_empty() {
+            return 0..0;
+        }
+        self.block_at(pixels.start)..self.block_at(pixels.end - 1) + 1
+    }
+}
+
+/// The blocks of an image at one resolution level.
+///
+/// The grid is laid out at level 0 and every level halves it, so that block (row, column) shows the
+/// same area at every level: no gap and no overlap at any size, and neighbours differ by at most one
+/// pixel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grid {
+    x: Axis,
+    y: Axis,
+    cols: u64,
+    rows: u64,
+}
+
+impl Grid {
+    /// The grid of `size` pixels at level 0 in blocks of `block`, seen at `level`, where the image
+    /// has `level_size` pixels. All sizes are width, height and at least 1.
+    pub fn new(size: (u64, u64), block: (u64, u64), level: u32, level_size: (u64, u64)) -> Self {
+        Self {
+            x: Axis {
+                length: level_size.0,
+                block: block.0,
+                level,
+            },
+            y: Axis {
+                length: level_size.1,
+                block: block.1,
+                level,
+            },
+            cols: size.0.div_ceil(block.0),
+            rows: size.1.div_ceil(block.1),
+        }
+    }
+
+    /// Rows of blocks, the same at every level.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Columns of blocks, the same at every level.
+    pub fn cols(&self) -> u64 {
+        self.cols
+    }
+
+    /// The pixels of a block, cut at the image's edge; empty where the level is too small for it.
+    pub fn rect(&self, row: u64, col: u64) -> Rect {
+        let (x, y) = (self.x.range(col), self.y.range(row));
+        Rect::new(x.start, y.start, x.end - x.start, y.end - y.start)
+    }
+
+    /// The size of a block where the image goes on for ever: what a padded edge block is filled up to.
+    pub fn full_size(&self, row: u64, col: u64) -> (u64, u64) {
+        let endless = |axis: &Axis, index| {
+            let range = Axis {
+                length: u64::MAX,
+                ..*axis
+            }
+            .range(index);
+            range.end - range.start
+        };
+        (endless(&self.x, col), endless(&self.y, row))
+    }
+
+    /// The rows and columns of the blocks that a rectangle inside the image touches.
+    pub fn blocks_over(&self, rect: &Rect) -> (Range<u64>, Range<u64>) {
+        if rect.is_empty() {
+            return (0..0, 0..0);
+        }
+        (
+            self.y.blocks_over(rect.y..rect.bottom()),
+            self.x.blocks_over(rect.x..rect.right()),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_tile_the_image_without_gap_or_overlap() {
+        for (n, b) in [
+            (1u64, 1u64),
+            (7, 3),
+            (200, 75),
+            (257, 100),
+            (300, 128),
+            (1000, 1000),
+        ] {
+            for level in 0..9 {
+                let length = n.div_ceil(1 << level);
+                let grid = Grid::new((n, n), (b, b), level, (length, length));
+                let mut next = 0;
+                for col in 0..grid.cols() {
+                    let rect = grid.rect(0, col);
+                    assert_eq!(rect.x, next);
+                    next = rect.right();
+                    for x in rect.x..rect.right() {
+                        assert_eq!(grid.blocks_over(&Rect::new(x, 0, 1, 1)).1, col..col + 1);
+                    }
+                }
+                assert_eq!(next, length, "n {n} b {b} level {level}");
+            }
+        }
+    }
+
+    #[test]
+    fn huge_sizes_do_not_overflow() {
+        let n = u64::MAX / 2;
+        let grid = Grid::new((n, n), (n - 1, 1), 0, (n, n));
+        assert_eq!(grid.cols(), 2);
+        assert_eq!(grid.rect(n - 1, 1), Rect::new(n - 1, n - 1, 1, 1));
+    }
+}

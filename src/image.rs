@@ -1,0 +1,334 @@
+//! What a provider says of its image: size, grid, bands, samples, levels and metadata.
+
+use crate::dtype::{DType, Sample};
+use crate::error::{Error, Result};
+use crate::geometry::{Grid, Rect};
+use crate::layout::Shape;
+use smallvec::SmallVec;
+use std::collections::BTreeMap;
+
+/// The most bands an image may have.
+pub const MAX_BANDS: u32 = 65_536;
+
+/// The most columns or rows an image may have, so that sums of coordinates never overflow.
+pub const MAX_SIDE: u64 = 1 << 48;
+
+/// The most resolution levels an image may have.
+pub const MAX_LEVELS: usize = 32;
+
+/// What a band shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[repr(i32)]
+pub enum Colour {
+    /// Unknown.
+    #[default]
+    Undefined = 0,
+    /// Brightness.
+    Gray = 1,
+    /// Indices into a palette.
+    Palette = 2,
+    /// Red.
+    Red = 3,
+    /// Green.
+    Green = 4,
+    /// Blue.
+    Blue = 5,
+    /// Opacity.
+    Alpha = 6,
+    /// Cyan.
+    Cyan = 7,
+    /// Magenta.
+    Magenta = 8,
+    /// Yellow.
+    Yellow = 9,
+    /// Black.
+    Black = 10,
+    /// Luma of YCbCr.
+    Luma = 11,
+    /// Blue difference.
+    Cb = 12,
+    /// Red difference.
+    Cr = 13,
+}
+
+/// What is known of one band.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Band {
+    /// Pixels equal to this sample are not data.
+    pub nodata: Option<Sample>,
+    /// What the band shows.
+    pub colour: Colour,
+}
+
+/// Names and texts that came with the image, for the whole of it (`None`) or for one band.
+pub type Metadata = BTreeMap<(Option<u32>, String), String>;
+
+/// The description of an image, the same for the whole life of its provider.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Image {
+    /// The sample type of every band.
+    pub dtype: DType,
+    /// Columns and rows of each resolution level, the full image first.
+    pub levels: Vec<(u64, u64)>,
+    /// Columns and rows of a block at level 0.
+    pub block: (u64, u64),
+    /// The bands.
+    pub bands: Vec<Band>,
+    /// Significant bits of a sample.
+    pub bits: u32,
+    /// Fills what is absent.
+    pub pad: Sample,
+    /// A subset of the bands costs as much as all of them.
+    pub bands_together: bool,
+    /// Blocks may be absent.
+    pub sparse: bool,
+    /// Part of a block is cheaper than the block.
+    pub windowed: bool,
+    /// A padded pixel beyond the edge is part of an edge block, so that all blocks are of full size.
+    pub padded: bool,
+    /// Names and texts.
+    pub metadata: Metadata,
+}
+
+impl Image {
+    /// An image of one level and of undescribed bands, in one block.
+    pub fn new(width: u64, height: u64, bands: u32, dtype: DType) -> Self {
+        Self {
+            dtype,
+            levels: vec![(width, height)],
+            block: (width, height),
+            bands: vec![Band::default(); bands as usize],
+            bits: (dtype.part().size() * 8) as u32,
+            pad: Sample::default(),
+            bands_together: false,
+            sparse: false,
+            windowed: false,
+            padded: false,
+            metadata: Metadata::new(),
+        }
+    }
+
+    /// Columns at level 0.
+    pub fn width(&self) -> u64 {
+        self.levels[0].0
+    }
+
+    /// Rows at level 0.
+    pub fn height(&self) -> u64 {
+        self.levels[0].1
+    }
+
+    /// The number of bands.
+    pub fn band_count(&self) -> u32 {
+        self.bands.len() as u32
+    }
+
+    /// The grid at a level that exists.
+    pub fn grid(&self, level: u32) -> Grid {
+        Grid::new(
+            self.levels[0],
+            self.block,
+            level,
+            self.levels[level as usize],
+        )
+    }
+
+    /// The size in pixels of a block as it is delivered: padded up where edge blocks are padded.
+    pub fn block_size(&self, at: Block) -> (u64, u64) {
+        let grid = self.grid(at.level);
+        if self.padded {
+            grid.full_size(at.row, at.col)
+        } else {
+            let rect = grid.rect(at.row, at.col);
+            (rect.width, rect.height)
+        }
+    }
+
+    /// The shape of a block as it is delivered, for so many bands; an error if it exceeds memory.
+    pub fn block_shape(&self, at: Block, bands: usize) -> Result<Shape> {
+        let (width, height) = self.block_size(at);
+        shape(width, height, bands)
+    }
+
+    /// Refuses a description that no image can have; every provider is checked once, when made.
+    pub fn check(&self) -> Result<()> {
+        let (width, height) = self.levels[0];
+        let bad_side = |n: u64| n == 0 || n > MAX_SIDE;
+        if bad_side(width) || bad_side(height) {
+            return Err(Error::range(format!(
+                "an image of {width} x {height} pixels; each side must be 1 to {MAX_SIDE}"
+            )));
+        }
+        if bad_side(self.block.0) || bad_side(self.block.1) {
+            return Err(Error::range(format!(
+                "blocks of {} x {} pixels; each side must be 1 to {MAX_SIDE}",
+                self.block.0, self.block.1
+            )));
+        }
+        if self.bands.is_empty() || self.bands.len() > MAX_BANDS as usize {
+            return Err(Error::range(format!(
+                "{} bands; there must be 1 to {MAX_BANDS}",
+                self.bands.len()
+            )));
+        }
+        if self.levels.len() > MAX_LEVELS {
+            return Err(Error::range(format!(
+                "{} levels; there may be at most {MAX_LEVELS}",
+                self.levels.len()
+            )));
+        }
+        for (level, size) in self.levels.iter().enumerate() {
+            if !is_level(self.levels[0], level as u32, *size) {
+                return Err(Error::range(format!(
+                    "level {level} of {} x {} pixels is not a {width} x {height} image halved {level} times",
+                    size.0, size.1
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses a block or a band that the image does not have, naming the value.
+    pub fn check_block(&self, at: Block, bands: &Bands) -> Result<()> {
+        self.check_level(at.level)?;
+        let grid = self.grid(at.level);
+        if at.row >= grid.rows() || at.col >= grid.cols() {
+            return Err(Error::range(format!(
+                "block ({}, {}) of a grid of {} rows and {} columns",
+                at.row,
+                at.col,
+                grid.rows(),
+                grid.cols()
+            )));
+        }
+        if grid.rect(at.row, at.col).is_empty() {
+            return Err(Error::range(format!(
+                "block ({}, {}) has no pixels at level {}",
+                at.row, at.col, at.level
+            )));
+        }
+        self.check_bands(bands)
+    }
+
+    /// Refuses a level that the image does not have.
+    pub fn check_level(&self, level: u32) -> Result<()> {
+        if (level as usize) < self.levels.len() {
+            return Ok(());
+        }
+        Err(Error::range(format!(
+            "level {level} of an image with {} levels",
+            self.levels.len()
+        )))
+    }
+
+    /// Refuses a band that the image does not have.
+    pub fn check_bands(&self, bands: &Bands) -> Result<()> {
+        let count = self.band_count();
+        match bands
+            .list()
+            .and_then(|list| list.iter().find(|band| **band >= count))
+        {
+            Some(band) => Err(Error::range(format!(
+                "band {band} of an image with {count} bands"
+            ))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Whether `size` is a `full` image halved `level` times, each axis rounded either way.
+pub fn is_level(full: (u64, u64), level: u32, size: (u64, u64)) -> bool {
+    let fits = |full: u64, n: u64| {
+        let floor = (full >> level).max(1);
+        let ceil = full.div_ceil(1 << level);
+        n == floor || n == ceil
+    };
+    fits(full.0, size.0) && fits(full.1, size.1)
+}
+
+/// A shape by 64-bit sizes; an error if one does not fit this machine.
+pub fn shape(width: u64, height: u64, bands: usize) -> Result<Shape> {
+    match (usize::try_from(width), usize::try_from(height)) {
+        (Ok(width), Ok(height)) => Ok(Shape {
+            width,
+            height,
+            bands,
+        }),
+        _ => Err(Error::limit(format!(
+            "a block of {width} x {height} pixels exceeds the address space"
+        ))),
+    }
+}
+
+/// A cell of a grid at a level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Block {
+    /// Resolution level, 0 the full image.
+    pub level: u32,
+    /// Row of the grid.
+    pub row: u64,
+    /// Column of the grid.
+    pub col: u64,
+}
+
+impl Block {
+    /// A cell by level, row and column.
+    pub const fn new(level: u32, row: u64, col: u64) -> Self {
+        Self { level, row, col }
+    }
+
+    /// The pixels of the cell in `image`.
+    pub fn rect(&self, image: &Image) -> Rect {
+        image.grid(self.level).rect(self.row, self.col)
+    }
+}
+
+/// Which bands, in which order; all of them in their own order, or a list.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+pub struct Bands(Option<SmallVec<[u32; 4]>>);
+
+impl Bands {
+    /// All bands in their own order.
+    pub const ALL: Bands = Bands(None);
+
+    /// These bands of `count`; the list of all in order is the same as [`Bands::ALL`].
+    pub fn of(list: &[u32], count: u32) -> Self {
+        if list.len() == count as usize && list.iter().copied().eq(0..count) {
+            Bands(None)
+        } else {
+            Bands(Some(list.into()))
+        }
+    }
+
+    /// The list, or `None` for all.
+    pub fn list(&self) -> Option<&[u32]> {
+        self.0.as_deref()
+    }
+
+    /// How many bands of an image with `all`.
+    pub fn count(&self, all: u32) -> usize {
+        self.0.as_ref().map_or(all as usize, |list| list.len())
+    }
+
+    /// The list written out for an image with `all` bands.
+    pub fn to_vec(&self, all: u32) -> SmallVec<[u32; 4]> {
+        self.0.clone().unwrap_or_else(|| (0..all).collect())
+    }
+
+    /// Where each band of `self` stands in `superset`; `None` if one is missing there.
+    pub fn positions_in(&self, superset: &Bands, all: u32) -> Option<SmallVec<[u32; 4]>> {
+        match superset.list() {
+            None => Some(self.to_vec(all)),
+            Some(outer) => self
+                .to_vec(all)
+                .iter()
+                .map(|band| {
+                    outer
+                        .iter()
+                        .position(|other| other == band)
+                        .map(|at| at as u32)
+                })
+                .collect(),
+        }
+    }
+}

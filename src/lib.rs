@@ -1,0 +1,14 @@
+//! Any raster as a uniform grid of read-only tiles, decoded once, under one byte budget.
+
+pub mod bytes;
+pub mod cache;
+pub mod convert;
+pub mod dtype;
+pub mod error;
+pub mod geometry;
+pub mod image;
+pub mod layout;
+pub mod memory;
+pub mod provider;
+pub mod system;
+pub mod tile;

@@ -1,0 +1,635 @@
+//! Pixel memory: the one file of the core that holds raw pointers.
+//!
+//! A [`Canvas`] is memory that one owner fills, whole or split into disjoint [`Part`]s that several
+//! threads fill at once. Frozen, it becomes a [`Buffer`]: immutable, shared, and alive for as long
+//! as anyone holds it. [`Target`] is a caller's own memory that pixels are copied to.
+
+use crate::dtype::{DType, Sample};
+use crate::error::{Error, Kind, Result};
+use crate::layout::{Layout, Shape};
+use parking_lot::Mutex;
+use smallvec::SmallVec;
+use std::marker::PhantomData;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+
+/// Library buffers start at a multiple of this many bytes.
+pub const ALIGNMENT: usize = 64;
+
+/// From this size on memory is mapped from the system page-wise, so that freeing it gives it back
+/// at once, whatever the allocator does.
+const MAP_FROM: usize = 256 << 10;
+
+/// The largest single allocation; larger layouts are refused before any memory is taken.
+pub const MAX_ALLOCATION: usize = isize::MAX as usize / 4;
+
+/// An exclusively owned, initialised, aligned block of bytes.
+pub struct Memory {
+    start: NonNull<u8>,
+    len: usize,
+}
+
+// SAFETY: the block is owned by this value alone, like a boxed slice.
+unsafe impl Send for Memory {}
+// SAFETY: shared access only reads.
+unsafe impl Sync for Memory {}
+
+impl Memory {
+    /// How many bytes an allocation of `len` really takes.
+    pub fn allocated_size(len: usize) -> usize {
+        let unit = if len >= MAP_FROM { 4096 } else { ALIGNMENT };
+        len.max(1).next_multiple_of(unit)
+    }
+
+    /// Zeroed memory of at least `len` bytes.
+    pub fn zeroed(len: usize) -> Result<Self> {
+        let refused = || {
+            Error::new(
+                Kind::NoMemory,
+                format!("cannot allocate {len} bytes of pixel memory"),
+            )
+        };
+        if len > MAX_ALLOCATION {
+            return Err(refused());
+        }
+        let size = Self::allocated_size(len);
+        let start = if size >= MAP_FROM {
+            map_pages(size)
+        } else {
+            let layout =
+                std::alloc::Layout::from_size_align(size, ALIGNMENT).map_err(|_| refused())?;
+            // SAFETY: the size is not zero.
+            NonNull::new(unsafe { std::alloc::alloc_zeroed(layout) })
+        };
+        Ok(Self {
+            start: start.ok_or_else(refused)?,
+            len: size,
+        })
+    }
+
+    /// The bytes really taken.
+    pub fn size(&self) -> usize {
+        self.len
+    }
+
+    fn bytes(&self) -> &[u8] {
+        // SAFETY: the block is initialised and nobody writes while it is borrowed.
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.len) }
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        if self.len >= MAP_FROM {
+            // SAFETY: `start` and `len` are those of the mapping made in `zeroed`.
+            unsafe { unmap_pages(self.start, self.len) };
+        } else {
+            // SAFETY: allocated in `zeroed` with this very layout.
+            unsafe {
+                let layout = std::alloc::Layout::from_size_align_unchecked(self.len, ALIGNMENT);
+                std::alloc::dealloc(self.start.as_ptr(), layout);
+            }
+        }
+    }
+}
+
+/// Fresh zeroed pages, or `None` where the system has no more.
+fn map_pages(size: usize) -> Option<NonNull<u8>> {
+    // SAFETY: an anonymous private mapping at an address of the system's choice touches nothing else.
+    let start = unsafe {
+        libc::mmap(
+            std::ptr::null_mut(),
+            size,
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+            -1,
+            0,
+        )
+    };
+    (start != libc::MAP_FAILED)
+        .then(|| NonNull::new(start.cast()))
+        .flatten()
+}
+
+/// Gives pages back.
+///
+/// # Safety
+/// `start` and `size` must be those of one [`map_pages`], and nobody may use the pages any more.
+unsafe fn unmap_pages(start: NonNull<u8>, size: usize) {
+    // SAFETY: promised by the caller. Where the system cannot split a mapping, the pages at least
+    // give their memory back.
+    unsafe {
+        if libc::munmap(start.as_ptr().cast(), size) != 0 {
+            libc::madvise(start.as_ptr().cast(), size, libc::MADV_DONTNEED);
+        }
+    }
+}
+
+/// Asks the allocator to give freed memory back to the system.
+pub fn trim_allocator() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: `malloc_trim` may be called at any time from any thread.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
+/// Takes back the memory of buffers that nobody needs any more.
+pub trait Recycler: Send + Sync {
+    /// Keeps the memory for reuse or frees it.
+    fn recycle(&self, memory: Memory);
+}
+
+/// Somebody who counts a buffer and wants to know when its last handle is gone.
+pub trait Home: Send + Sync {
+    /// The buffer known to this home as `slot` has just lost its last handle.
+    fn released(&self, slot: u64);
+}
+
+/// A caller's function that takes its memory back.
+pub type Release = Box<dyn FnOnce() + Send + Sync>;
+
+enum Storage {
+    Owned(Memory),
+    /// A caller's memory, readable from `start` for `len` bytes until `release` is called.
+    Foreign {
+        start: NonNull<u8>,
+        len: usize,
+        release: Option<Release>,
+    },
+}
+
+/// Immutable pixel bytes, alive until the last reference is gone.
+pub struct Buffer {
+    storage: Option<Storage>,
+    recycler: Option<Weak<dyn Recycler>>,
+    /// Handles that callers hold; references of caches are not among them.
+    pins: AtomicUsize,
+    /// Set by a home that must hear of the last release.
+    notify: AtomicBool,
+    homes: Mutex<SmallVec<[(u64, Weak<dyn Home>); 1]>>,
+}
+
+// SAFETY: the bytes are only read, and a caller that lends memory promises the same of its own.
+unsafe impl Send for Buffer {}
+// SAFETY: as above.
+unsafe impl Sync for Buffer {}
+
+impl Buffer {
+    fn new(storage: Storage, recycler: Option<Weak<dyn Recycler>>) -> Self {
+        Self {
+            storage: Some(storage),
+            recycler,
+            pins: AtomicUsize::new(0),
+            notify: AtomicBool::new(false),
+            homes: Mutex::default(),
+        }
+    }
+
+    /// A buffer over a caller's memory, which `release` takes back.
+    ///
+    /// # Safety
+    /// `len` bytes from `start` on must be readable, and no byte may change, until `release` runs.
+    pub unsafe fn foreign(start: *const u8, len: usize, release: Option<Release>) -> Result<Self> {
+        let start = NonNull::new(start.cast_mut())
+            .ok_or_else(|| Error::argument("the pixel pointer is NULL"))?;
+        Ok(Self::new(
+            Storage::Foreign {
+                start,
+                len,
+                release,
+            },
+            None,
+        ))
+    }
+
+    /// All bytes.
+    pub fn bytes(&self) -> &[u8] {
+        match &self.storage {
+            Some(Storage::Owned(memory)) => memory.bytes(),
+            // SAFETY: promised by the caller of `foreign`.
+            Some(Storage::Foreign { start, len, .. }) => unsafe {
+                std::slice::from_raw_parts(start.as_ptr(), *len)
+            },
+            None => &[],
+        }
+    }
+
+    /// Whether the bytes are a caller's.
+    pub fn is_foreign(&self) -> bool {
+        matches!(self.storage, Some(Storage::Foreign { .. }))
+    }
+
+    /// Bytes of pixel memory that this buffer takes from the library's budget.
+    pub fn size(&self) -> usize {
+        match &self.storage {
+            Some(Storage::Owned(memory)) => memory.size(),
+            _ => 0,
+        }
+    }
+
+    /// Takes the memory out of a buffer that nobody else refers to.
+    pub fn into_memory(buffer: Arc<Self>) -> std::result::Result<Memory, Arc<Self>> {
+        let mut buffer = match Arc::try_unwrap(buffer) {
+            Ok(buffer) if buffer.is_foreign() => return Err(Arc::new(buffer)),
+            Ok(buffer) => buffer,
+            Err(shared) => return Err(shared),
+        };
+        match buffer.storage.take() {
+            Some(Storage::Owned(memory)) => Ok(memory),
+            _ => Err(Arc::new(buffer)),
+        }
+    }
+
+    /// Counts one more handle.
+    pub fn pin(&self) {
+        self.pins.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Counts one handle less, and tells the homes that asked when it was the last.
+    pub fn unpin(&self) {
+        if self.pins.fetch_sub(1, Ordering::SeqCst) == 1 && self.notify.load(Ordering::SeqCst) {
+            let homes = self.homes.lock().clone();
+            for (slot, home) in homes {
+                if let Some(home) = home.upgrade() {
+                    home.released(slot);
+                }
+            }
+        }
+    }
+
+    /// Whether a caller holds a handle now.
+    pub fn is_pinned(&self) -> bool {
+        self.pins.load(Ordering::SeqCst) != 0
+    }
+
+    /// Asks that the homes hear of the last release, and says whether there are handles to wait for.
+    pub fn notify_when_released(&self) -> bool {
+        self.notify.store(true, Ordering::SeqCst);
+        self.is_pinned()
+    }
+
+    /// Records that `home` counts this buffer as `slot`; says whether another home does too.
+    pub fn move_in(&self, slot: u64, home: Weak<dyn Home>) -> bool {
+        let mut homes = self.homes.lock();
+        homes.retain(|(_, home)| home.strong_count() > 0);
+        homes.push((slot, home));
+        homes.len() > 1
+    }
+
+    /// Undoes [`Buffer::move_in`].
+    pub fn move_out(&self, home: &Weak<dyn Home>) {
+        self.homes
+            .lock()
+            .retain(|(_, other)| !Weak::ptr_eq(other, home));
+    }
+
+    /// The slot under which `home` counts this buffer.
+    pub fn slot_in(&self, home: &Weak<dyn Home>) -> Option<u64> {
+        let homes = self.homes.lock();
+        homes
+            .iter()
+            .find(|(_, other)| Weak::ptr_eq(other, home))
+            .map(|(slot, _)| *slot)
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        match self.storage.take() {
+            Some(Storage::Owned(memory)) => {
+                if let Some(recycler) = self.recycler.take().and_then(|weak| weak.upgrade()) {
+                    recycler.recycle(memory);
+                }
+            }
+            Some(Storage::Foreign {
+                release: Some(release),
+                ..
+            }) => release(),
+            _ => (),
+        }
+    }
+}
+
+/// Pixels that are being written: a rectangle of rows inside memory that is exclusively ours.
+pub struct PixelsMut<'a> {
+    start: NonNull<u8>,
+    layout: Layout,
+    memory: PhantomData<&'a mut [u8]>,
+}
+
+// SAFETY: an exclusive borrow of plain bytes, like `&mut [u8]`.
+unsafe impl Send for PixelsMut<'_> {}
+
+impl<'a> PixelsMut<'a> {
+    /// Columns, rows and bands, the sample type and both strides.
+    pub fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    /// The first byte, for a callback that writes through the strides of [`PixelsMut::layout`].
+    pub fn as_mut_ptr(&mut self) -> *mut u8 {
+        self.start.as_ptr()
+    }
+
+    /// One row of one band.
+    ///
+    /// # Panics
+    /// If the band or the row does not exist.
+    pub fn row_mut(&mut self, band: usize, y: usize) -> &mut [u8] {
+        let at = self.layout.offset(band, y);
+        // SAFETY: `offset` checks the band and the row, and the layout lies inside our memory.
+        unsafe {
+            std::slice::from_raw_parts_mut(self.start.as_ptr().add(at), self.layout.row_bytes())
+        }
+    }
+
+    /// The same row of every band at once, for decoders that separate interleaved samples.
+    ///
+    /// # Panics
+    /// If the row does not exist.
+    pub fn rows_mut(&mut self, y: usize) -> SmallVec<[&mut [u8]; 8]> {
+        let bytes = self.layout.row_bytes();
+        (0..self.layout.shape.bands)
+            .map(|band| {
+                let at = self.layout.offset(band, y);
+                // SAFETY: as in `row_mut`; rows of different bands do not overlap.
+                unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr().add(at), bytes) }
+            })
+            .collect()
+    }
+
+    /// A rectangle of all bands, borrowed for as long as `self` is not used.
+    ///
+    /// # Panics
+    /// If the rectangle is not inside.
+    pub fn window_mut(&mut self, x: usize, y: usize, width: usize, height: usize) -> PixelsMut<'_> {
+        let (start, layout) = window(self.start, &self.layout, x, y, width, height);
+        PixelsMut {
+            start,
+            layout,
+            memory: PhantomData,
+        }
+    }
+
+    /// One band alone.
+    ///
+    /// # Panics
+    /// If the band does not exist.
+    pub fn band_mut(&mut self, band: usize) -> PixelsMut<'_> {
+        let at = self.layout.offset(band, 0);
+        let mut layout = self.layout;
+        layout.shape.bands = 1;
+        PixelsMut {
+            // SAFETY: `offset` checks the band.
+            start: unsafe { self.start.add(at) },
+            layout,
+            memory: PhantomData,
+        }
+    }
+
+    /// Writes one sample everywhere.
+    pub fn fill(&mut self, sample: &Sample) {
+        let sample = sample.bytes(self.layout.dtype);
+        let uniform = sample.iter().all(|byte| *byte == sample[0]);
+        for band in 0..self.layout.shape.bands {
+            for y in 0..self.layout.shape.height {
+                let row = self.row_mut(band, y);
+                if uniform {
+                    row.fill(sample[0]);
+                } else {
+                    row.chunks_exact_mut(sample.len())
+                        .for_each(|to| to.copy_from_slice(sample));
+                }
+            }
+        }
+    }
+}
+
+fn window(
+    start: NonNull<u8>,
+    layout: &Layout,
+    x: usize,
+    y: usize,
+    width: usize,
+    height: usize,
+) -> (NonNull<u8>, Layout) {
+    let shape = layout.shape;
+    assert!(
+        x <= shape.width && width <= shape.width - x,
+        "columns outside the pixels"
+    );
+    assert!(
+        y <= shape.height && height <= shape.height - y,
+        "rows outside the pixels"
+    );
+    let shape = Shape {
+        width,
+        height,
+        bands: shape.bands,
+    };
+    let at = if shape.is_empty() {
+        0
+    } else {
+        layout.offset(0, y) + x * layout.dtype.size()
+    };
+    // SAFETY: the offset was just checked against the layout, which lies inside the memory.
+    (unsafe { start.add(at) }, Layout { shape, ..*layout })
+}
+
+/// Memory being filled with the pixels of one tile.
+pub struct Canvas {
+    memory: Memory,
+    layout: Layout,
+    recycler: Option<Weak<dyn Recycler>>,
+}
+
+impl Canvas {
+    /// A canvas over `memory`, which goes to `recycler` in the end.
+    ///
+    /// # Panics
+    /// If the layout does not fit the memory.
+    pub fn new(memory: Memory, layout: Layout, recycler: Option<Weak<dyn Recycler>>) -> Self {
+        assert!(
+            layout.span() <= memory.size(),
+            "the layout exceeds the memory"
+        );
+        Self {
+            memory,
+            layout,
+            recycler,
+        }
+    }
+
+    /// The layout of the pixels.
+    pub fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    /// All pixels, to be written.
+    pub fn pixels_mut(&mut self) -> PixelsMut<'_> {
+        PixelsMut {
+            start: self.memory.start,
+            layout: self.layout,
+            memory: PhantomData,
+        }
+    }
+
+    /// Ends the writing.
+    pub fn freeze(self) -> (Buffer, Layout) {
+        (
+            Buffer::new(Storage::Owned(self.memory), self.recycler),
+            self.layout,
+        )
+    }
+
+    /// Splits the canvas along rows and columns into parts that can be written at the same time.
+    ///
+    /// `columns` and `rows` are ascending edges inside the canvas; part (i, j), row by row, covers
+    /// `columns[j]..columns[j + 1]` of `rows[i]..rows[i + 1]`.
+    ///
+    /// # Panics
+    /// If the edges do not ascend or leave the canvas.
+    pub fn split(self, columns: &[usize], rows: &[usize]) -> (SplitCanvas, Vec<Part>) {
+        assert!(
+            columns.is_sorted() && rows.is_sorted(),
+            "the edges do not ascend"
+        );
+        let whole = Arc::new(self);
+        let mut parts = Vec::new();
+        for y in rows.windows(2) {
+            for x in columns.windows(2) {
+                let (start, layout) = window(
+                    whole.memory.start,
+                    &whole.layout,
+                    x[0],
+                    y[0],
+                    x[1] - x[0],
+                    y[1] - y[0],
+                );
+                parts.push(Part {
+                    start,
+                    layout,
+                    _whole: whole.clone(),
+                });
+            }
+        }
+        (SplitCanvas(whole), parts)
+    }
+}
+
+/// A canvas whose parts are written elsewhere.
+pub struct SplitCanvas(Arc<Canvas>);
+
+impl SplitCanvas {
+    /// The canvas again, once every part has been dropped; `None` while one lives.
+    pub fn join(self) -> Option<Canvas> {
+        Arc::into_inner(self.0)
+    }
+}
+
+/// The exclusive right to write one rectangle of a canvas.
+pub struct Part {
+    start: NonNull<u8>,
+    layout: Layout,
+    _whole: Arc<Canvas>,
+}
+
+// SAFETY: parts of one canvas are disjoint, so each is an exclusive borrow of its bytes.
+unsafe impl Send for Part {}
+// SAFETY: a shared part gives no access to the bytes.
+unsafe impl Sync for Part {}
+
+impl Part {
+    /// The pixels of the part, to be written.
+    pub fn pixels_mut(&mut self) -> PixelsMut<'_> {
+        PixelsMut {
+            start: self.start,
+            layout: self.layout,
+            memory: PhantomData,
+        }
+    }
+}
+
+/// A caller's memory that pixels are copied to, with a signed stride in every direction.
+#[derive(Clone, Copy)]
+pub struct Target {
+    start: *mut u8,
+    pixel_stride: isize,
+    row_stride: isize,
+    band_stride: isize,
+    /// Columns, rows and bands.
+    pub shape: Shape,
+    /// The sample type to be written.
+    pub dtype: DType,
+}
+
+impl Target {
+    /// A target of `shape` whose sample (x, y, band) lies at the sum of the three strides.
+    ///
+    /// # Safety
+    /// Every sample so addressed must be writable while the target is used, and nobody else may
+    /// touch it.
+    pub unsafe fn new(start: *mut u8, strides: [isize; 3], shape: Shape, dtype: DType) -> Self {
+        let [pixel_stride, row_stride, band_stride] = strides;
+        Self {
+            start,
+            pixel_stride,
+            row_stride,
+            band_stride,
+            shape,
+            dtype,
+        }
+    }
+
+    /// Writes packed samples of the target's type from (x, y, band) on along the row.
+    ///
+    /// # Panics
+    /// If a sample lies outside the target.
+    pub fn store_row(&mut self, band: usize, x: usize, y: usize, samples: &[u8]) {
+        let size = self.dtype.size();
+        let count = samples.len() / size;
+        assert!(
+            band < self.shape.bands && y < self.shape.height,
+            "outside the target"
+        );
+        assert!(
+            x <= self.shape.width && count <= self.shape.width - x,
+            "outside the target"
+        );
+        let at = band as isize * self.band_stride
+            + y as isize * self.row_stride
+            + x as isize * self.pixel_stride;
+        // SAFETY: the coordinates were just checked, and `new` promises that such samples are ours.
+        unsafe {
+            let to = self.start.offset(at);
+            match (self.pixel_stride, size) {
+                (stride, size) if stride == size as isize => {
+                    std::ptr::copy_nonoverlapping(samples.as_ptr(), to, samples.len());
+                }
+                (stride, 1) => scatter::<1>(samples, to, stride),
+                (stride, 2) => scatter::<2>(samples, to, stride),
+                (stride, 4) => scatter::<4>(samples, to, stride),
+                (stride, 8) => scatter::<8>(samples, to, stride),
+                (stride, _) => scatter::<16>(samples, to, stride),
+            }
+        }
+    }
+}
+
+/// Writes samples of `N` bytes `stride` bytes apart.
+///
+/// # Safety
+/// Every destination must be writable.
+unsafe fn scatter<const N: usize>(samples: &[u8], to: *mut u8, stride: isize) {
+    let (samples, _) = samples.as_chunks::<N>();
+    for (i, sample) in samples.iter().enumerate() {
+        // SAFETY: promised by the caller; the destination need not be aligned.
+        unsafe {
+            to.offset(i as isize * stride)
+                .cast::<[u8; N]>()
+                .write_unaligned(*sample)
+        };
+    }
+}

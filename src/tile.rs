@@ -1,0 +1,354 @@
+//! Tiles: decoded, immutable pixels, and the handles that keep them alive.
+
+use crate::convert::{convert_row, opaque};
+use crate::dtype::DType;
+use crate::error::{Error, Result};
+use crate::layout::{Layout, Shape};
+use crate::memory::{Buffer, Canvas, PixelsMut, Target};
+use std::ops::Deref;
+use std::sync::Arc;
+
+/// Pixels somewhere in a buffer, without a claim on them: what a cache keeps of a tile.
+#[derive(Clone)]
+pub struct Pixels {
+    buffer: Arc<Buffer>,
+    offset: usize,
+    layout: Layout,
+    valid: (usize, usize),
+    absent: bool,
+}
+
+impl Pixels {
+    /// The pixels of a whole buffer.
+    pub fn new(buffer: Arc<Buffer>, layout: Layout) -> Self {
+        assert!(
+            layout.span() <= buffer.bytes().len(),
+            "the layout exceeds the buffer"
+        );
+        Self {
+            buffer,
+            offset: 0,
+            layout,
+            valid: (layout.shape.width, layout.shape.height),
+            absent: false,
+        }
+    }
+
+    /// The same pixels with only the first columns and rows inside the image.
+    pub fn with_valid(self, width: usize, height: usize) -> Self {
+        Self {
+            valid: (width, height),
+            ..self
+        }
+    }
+
+    /// The same pixels, marked as standing for a block that the source does not have.
+    pub fn as_absent(self) -> Self {
+        Self {
+            absent: true,
+            ..self
+        }
+    }
+
+    /// The buffer that holds the pixels.
+    pub fn buffer(&self) -> &Arc<Buffer> {
+        &self.buffer
+    }
+
+    /// The buffer, without the pixels.
+    pub fn into_buffer(self) -> Arc<Buffer> {
+        self.buffer
+    }
+
+    /// Where the pixels lie, relative to [`Pixels::bytes`].
+    pub fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    /// Columns, rows and bands.
+    pub fn shape(&self) -> Shape {
+        self.layout.shape
+    }
+
+    /// The sample type.
+    pub fn dtype(&self) -> DType {
+        self.layout.dtype
+    }
+
+    /// Columns and rows inside the image; less than the shape in a padded edge tile.
+    pub fn valid(&self) -> (usize, usize) {
+        self.valid
+    }
+
+    /// Whether nothing was stored here and all pixels are pad.
+    pub fn is_absent(&self) -> bool {
+        self.absent
+    }
+
+    /// All bytes from the first sample to the last.
+    pub fn bytes(&self) -> &[u8] {
+        &self.buffer.bytes()[self.offset..self.offset + self.layout.span()]
+    }
+
+    /// One row of one band.
+    ///
+    /// # Panics
+    /// If the band or the row does not exist.
+    pub fn row(&self, band: usize, y: usize) -> &[u8] {
+        let at = self.offset + self.layout.offset(band, y);
+        &self.buffer.bytes()[at..at + self.layout.row_bytes()]
+    }
+
+    /// The pixels as a three-dimensional array of (band, row, column); `None` if `T` is not the
+    /// sample type or a caller's memory is not aligned for it.
+    pub fn array<T: bytemuck::Pod>(&self) -> Option<ndarray::ArrayView3<'_, T>> {
+        use ndarray::ShapeBuilder;
+        let size = self.dtype().size();
+        if size_of::<T>() != size {
+            return None;
+        }
+        let samples: &[T] = bytemuck::try_cast_slice(self.bytes()).ok()?;
+        let Shape {
+            width,
+            height,
+            bands,
+        } = self.shape();
+        let strides = (
+            self.layout.band_stride / size,
+            self.layout.row_stride / size,
+            1,
+        );
+        ndarray::ArrayView3::from_shape((bands, height, width).strides(strides), samples).ok()
+    }
+
+    /// A rectangle of the same pixels, without a copy.
+    ///
+    /// # Panics
+    /// If the rectangle is not inside.
+    pub fn window(&self, x: usize, y: usize, width: usize, height: usize) -> Pixels {
+        let shape = self.shape();
+        assert!(
+            x <= shape.width && width <= shape.width - x,
+            "columns outside the tile"
+        );
+        assert!(
+            y <= shape.height && height <= shape.height - y,
+            "rows outside the tile"
+        );
+        let shape = Shape {
+            width,
+            height,
+            bands: shape.bands,
+        };
+        let at = if shape.is_empty() {
+            0
+        } else {
+            self.layout.offset(0, y) + x * self.dtype().size()
+        };
+        Pixels {
+            buffer: self.buffer.clone(),
+            offset: self.offset + at,
+            layout: Layout {
+                shape,
+                ..self.layout
+            },
+            valid: (
+                self.valid.0.saturating_sub(x).min(width),
+                self.valid.1.saturating_sub(y).min(height),
+            ),
+            absent: self.absent,
+        }
+    }
+
+    /// Some of the bands without a copy: one band, or several a constant step apart; `None` for any
+    /// other order, which has no positive stride.
+    ///
+    /// # Panics
+    /// If a band does not exist.
+    pub fn bands(&self, bands: &[u32]) -> Option<Pixels> {
+        let first = *bands.first()? as usize;
+        let step = match bands {
+            [_] => 1,
+            [a, b, ..] => b.checked_sub(*a)?,
+            [] => return None,
+        };
+        if step == 0
+            || bands
+                .windows(2)
+                .any(|w| w[1].checked_sub(w[0]) != Some(step))
+        {
+            return None;
+        }
+        assert!(
+            (bands[bands.len() - 1] as usize) < self.shape().bands,
+            "no such band"
+        );
+        let mut layout = self.layout;
+        layout.shape.bands = bands.len();
+        layout.band_stride *= step as usize;
+        let at = if layout.shape.is_empty() {
+            0
+        } else {
+            self.layout.offset(first, 0)
+        };
+        Some(Pixels {
+            offset: self.offset + at,
+            layout,
+            ..self.clone()
+        })
+    }
+
+    /// Copies all pixels, which must be as many as `into` has, of the same type.
+    pub fn copy_to(&self, into: &mut PixelsMut<'_>) {
+        debug_assert_eq!(self.dtype(), into.layout().dtype);
+        for band in 0..self.shape().bands {
+            for y in 0..self.shape().height {
+                into.row_mut(band, y).copy_from_slice(self.row(band, y));
+            }
+        }
+    }
+
+    /// Copies the pixels from column `x` and row `y` on into a caller's memory, one target band for
+    /// each of `bands` in their order, converted to the target's type. `None` writes opaque alpha.
+    pub fn copy_to_target(&self, x: usize, y: usize, bands: &[Option<u32>], mut into: Target) {
+        let Shape { width, height, .. } = into.shape;
+        let size = self.dtype().size();
+        let mut row = vec![0; width * into.dtype.size()];
+        for (to, band) in bands.iter().enumerate() {
+            match band {
+                None => {
+                    let sample = opaque(into.dtype);
+                    let sample = sample.bytes(into.dtype);
+                    row.chunks_exact_mut(sample.len())
+                        .for_each(|out| out.copy_from_slice(sample));
+                    (0..height).for_each(|line| into.store_row(to, 0, line, &row));
+                }
+                Some(band) => {
+                    for line in 0..height {
+                        let from = &self.row(*band as usize, y + line)[x * size..][..width * size];
+                        if into.dtype == self.dtype() {
+                            into.store_row(to, 0, line, from);
+                        } else {
+                            convert_row(self.dtype(), from, into.dtype, &mut row);
+                            into.store_row(to, 0, line, &row);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A handle to immutable pixels. They stay valid and unchanged until the last handle is dropped,
+/// whatever becomes of caches and providers.
+pub struct Tile(Pixels);
+
+impl Tile {
+    /// A handle to these pixels.
+    pub fn hold(pixels: Pixels) -> Self {
+        pixels.buffer.pin();
+        Tile(pixels)
+    }
+
+    /// A tile of freshly written pixels.
+    pub fn from_canvas(canvas: Canvas) -> Self {
+        let (buffer, layout) = canvas.freeze();
+        Self::hold(Pixels::new(Arc::new(buffer), layout))
+    }
+
+    /// The pixels, without a handle.
+    pub fn pixels(&self) -> &Pixels {
+        &self.0
+    }
+
+    /// The same handle to other pixels, made from its own by `change`.
+    pub fn map(&self, change: impl FnOnce(&Pixels) -> Pixels) -> Tile {
+        Tile::hold(change(&self.0))
+    }
+
+    /// Some bands of the tile in any order: a view where that is possible, else a copy in memory
+    /// from `allocate`.
+    pub fn select(
+        &self,
+        bands: &[u32],
+        allocate: impl FnOnce(Layout) -> Result<Canvas>,
+    ) -> Result<Tile> {
+        if let Some(view) = self.bands(bands) {
+            return Ok(Tile::hold(view));
+        }
+        let shape = Shape {
+            bands: bands.len(),
+            ..self.shape()
+        };
+        let mut canvas = allocate(Layout::packed(shape, self.dtype())?)?;
+        let mut out = canvas.pixels_mut();
+        for (to, band) in bands.iter().enumerate() {
+            for y in 0..shape.height {
+                out.row_mut(to, y)
+                    .copy_from_slice(self.row(*band as usize, y));
+            }
+        }
+        let (buffer, layout) = canvas.freeze();
+        let (width, height) = self.valid;
+        let pixels = Pixels::new(Arc::new(buffer), layout).with_valid(width, height);
+        Ok(Tile::hold(Pixels {
+            absent: self.absent,
+            ..pixels
+        }))
+    }
+
+    /// Checks a rectangle and a band list, then copies; see [`Pixels::copy_to_target`].
+    pub fn copy(&self, x: u64, y: u64, bands: &[Option<u32>], into: Target) -> Result<()> {
+        let shape = self.shape();
+        let outside = |at: u64, size: usize, limit: usize| {
+            at.checked_add(size as u64)
+                .is_none_or(|end| end > limit as u64)
+        };
+        if outside(x, into.shape.width, shape.width) || outside(y, into.shape.height, shape.height)
+        {
+            return Err(Error::range(format!(
+                "{} x {} pixels at column {x}, row {y} leave the tile of {} x {}",
+                into.shape.width, into.shape.height, shape.width, shape.height
+            )));
+        }
+        if let Some(band) = bands
+            .iter()
+            .flatten()
+            .find(|band| **band as usize >= shape.bands)
+        {
+            return Err(Error::range(format!(
+                "band {band} of a tile with {} bands",
+                shape.bands
+            )));
+        }
+        if bands.len() != into.shape.bands {
+            return Err(Error::argument(format!(
+                "{} bands chosen for a target of {}",
+                bands.len(),
+                into.shape.bands
+            )));
+        }
+        self.copy_to_target(x as usize, y as usize, bands, into);
+        Ok(())
+    }
+}
+
+impl Clone for Tile {
+    fn clone(&self) -> Self {
+        Tile::hold(self.0.clone())
+    }
+}
+
+impl Drop for Tile {
+    fn drop(&mut self) {
+        self.0.buffer.unpin();
+    }
+}
+
+impl Deref for Tile {
+    type Target = Pixels;
+
+    fn deref(&self) -> &Pixels {
+        &self.0
+    }
+}
