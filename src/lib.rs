@@ -10,5 +10,6 @@ pub mod image;
 pub mod layout;
 pub mod memory;
 pub mod provider;
+pub mod source;
 pub mod system;
 pub mod tile;
