@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use smallvec::SmallVec;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
 /// Library buffers start at a multiple of this many bytes.
@@ -135,17 +135,14 @@ pub fn trim_allocator() {
     }
 }
 
-/// Takes back the memory of buffers that nobody needs any more.
-pub trait Recycler: Send + Sync {
-    /// Keeps the memory for reuse or frees it.
-    fn recycle(&self, memory: Memory);
-}
-
 /// Somebody who counts a buffer and wants to know when its last handle is gone.
 pub trait Home: Send + Sync {
     /// The buffer known to this home as `slot` has just lost its last handle.
-    fn released(&self, slot: u64);
+    fn released(&self, slot: u32);
 }
+
+/// A home and the slot under which it counts a buffer.
+type Address = (u32, Weak<dyn Home>);
 
 /// A caller's function that takes its memory back.
 pub type Release = Box<dyn FnOnce() + Send + Sync>;
@@ -163,12 +160,11 @@ enum Storage {
 /// Immutable pixel bytes, alive until the last reference is gone.
 pub struct Buffer {
     storage: Option<Storage>,
-    recycler: Option<Weak<dyn Recycler>>,
     /// Handles that callers hold; references of caches are not among them.
     pins: AtomicUsize,
-    /// Set by a home that must hear of the last release.
-    notify: AtomicBool,
-    homes: Mutex<SmallVec<[(u64, Weak<dyn Home>); 1]>>,
+    /// Homes that must hear of the last release.
+    listeners: AtomicUsize,
+    homes: Mutex<SmallVec<[Address; 1]>>,
 }
 
 // SAFETY: the bytes are only read, and a caller that lends memory promises the same of its own.
@@ -177,12 +173,11 @@ unsafe impl Send for Buffer {}
 unsafe impl Sync for Buffer {}
 
 impl Buffer {
-    fn new(storage: Storage, recycler: Option<Weak<dyn Recycler>>) -> Self {
+    fn new(storage: Storage) -> Self {
         Self {
             storage: Some(storage),
-            recycler,
             pins: AtomicUsize::new(0),
-            notify: AtomicBool::new(false),
+            listeners: AtomicUsize::new(0),
             homes: Mutex::default(),
         }
     }
@@ -194,14 +189,11 @@ impl Buffer {
     pub unsafe fn foreign(start: *const u8, len: usize, release: Option<Release>) -> Result<Self> {
         let start = NonNull::new(start.cast_mut())
             .ok_or_else(|| Error::argument("the pixel pointer is NULL"))?;
-        Ok(Self::new(
-            Storage::Foreign {
-                start,
-                len,
-                release,
-            },
-            None,
-        ))
+        Ok(Self::new(Storage::Foreign {
+            start,
+            len,
+            release,
+        }))
     }
 
     /// All bytes.
@@ -249,7 +241,9 @@ impl Buffer {
 
     /// Counts one handle less, and tells the homes that asked when it was the last.
     pub fn unpin(&self) {
-        if self.pins.fetch_sub(1, Ordering::SeqCst) == 1 && self.notify.load(Ordering::SeqCst) {
+        if self.pins.fetch_sub(1, Ordering::SeqCst) == 1
+            && self.listeners.load(Ordering::SeqCst) != 0
+        {
             let homes = self.homes.lock().clone();
             for (slot, home) in homes {
                 if let Some(home) = home.upgrade() {
@@ -264,18 +258,22 @@ impl Buffer {
         self.pins.load(Ordering::SeqCst) != 0
     }
 
-    /// Asks that the homes hear of the last release, and says whether there are handles to wait for.
-    pub fn notify_when_released(&self) -> bool {
-        self.notify.store(true, Ordering::SeqCst);
+    /// One more home wants to hear of the last release; says whether there are handles to wait for.
+    pub fn listen(&self) -> bool {
+        self.listeners.fetch_add(1, Ordering::SeqCst);
         self.is_pinned()
     }
 
-    /// Records that `home` counts this buffer as `slot`; says whether another home does too.
-    pub fn move_in(&self, slot: u64, home: Weak<dyn Home>) -> bool {
+    /// Undoes one [`Buffer::listen`].
+    pub fn stop_listening(&self) {
+        self.listeners.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// Records that `home` counts this buffer as `slot`.
+    pub fn move_in(&self, slot: u32, home: Weak<dyn Home>) {
         let mut homes = self.homes.lock();
         homes.retain(|(_, home)| home.strong_count() > 0);
         homes.push((slot, home));
-        homes.len() > 1
     }
 
     /// Undoes [`Buffer::move_in`].
@@ -286,7 +284,7 @@ impl Buffer {
     }
 
     /// The slot under which `home` counts this buffer.
-    pub fn slot_in(&self, home: &Weak<dyn Home>) -> Option<u64> {
+    pub fn slot_in(&self, home: &Weak<dyn Home>) -> Option<u32> {
         let homes = self.homes.lock();
         homes
             .iter()
@@ -297,17 +295,12 @@ impl Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        match self.storage.take() {
-            Some(Storage::Owned(memory)) => {
-                if let Some(recycler) = self.recycler.take().and_then(|weak| weak.upgrade()) {
-                    recycler.recycle(memory);
-                }
-            }
-            Some(Storage::Foreign {
-                release: Some(release),
-                ..
-            }) => release(),
-            _ => (),
+        if let Some(Storage::Foreign {
+            release: Some(release),
+            ..
+        }) = self.storage.take()
+        {
+            release();
         }
     }
 }
@@ -442,24 +435,19 @@ fn window(
 pub struct Canvas {
     memory: Memory,
     layout: Layout,
-    recycler: Option<Weak<dyn Recycler>>,
 }
 
 impl Canvas {
-    /// A canvas over `memory`, which goes to `recycler` in the end.
+    /// A canvas over `memory`.
     ///
     /// # Panics
     /// If the layout does not fit the memory.
-    pub fn new(memory: Memory, layout: Layout, recycler: Option<Weak<dyn Recycler>>) -> Self {
+    pub fn new(memory: Memory, layout: Layout) -> Self {
         assert!(
             layout.span() <= memory.size(),
             "the layout exceeds the memory"
         );
-        Self {
-            memory,
-            layout,
-            recycler,
-        }
+        Self { memory, layout }
     }
 
     /// The layout of the pixels.
@@ -478,10 +466,7 @@ impl Canvas {
 
     /// Ends the writing.
     pub fn freeze(self) -> (Buffer, Layout) {
-        (
-            Buffer::new(Storage::Owned(self.memory), self.recycler),
-            self.layout,
-        )
+        (Buffer::new(Storage::Owned(self.memory)), self.layout)
     }
 
     /// Splits the canvas along rows and columns into parts that can be written at the same time.
@@ -580,6 +565,32 @@ impl Target {
             band_stride,
             shape,
             dtype,
+        }
+    }
+
+    /// A rectangle of all bands.
+    ///
+    /// # Panics
+    /// If the rectangle is not inside.
+    pub fn window(&self, x: usize, y: usize, width: usize, height: usize) -> Target {
+        let shape = self.shape;
+        assert!(
+            x <= shape.width && width <= shape.width - x,
+            "columns outside the target"
+        );
+        assert!(
+            y <= shape.height && height <= shape.height - y,
+            "rows outside the target"
+        );
+        let at = y as isize * self.row_stride + x as isize * self.pixel_stride;
+        Target {
+            start: self.start.wrapping_offset(at),
+            shape: Shape {
+                width,
+                height,
+                bands: shape.bands,
+            },
+            ..*self
         }
     }
 

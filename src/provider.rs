@@ -1,5 +1,6 @@
 //! The one model that every source and every operator implements.
 
+use crate::cache::{Cache, Counters};
 use crate::error::Result;
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
@@ -46,6 +47,11 @@ pub trait Provider: Send + Sync {
         Ok(None)
     }
 
+    /// A rectangle of the image as a view of a caller's memory, without a copy, where that is possible.
+    fn get_view(&self, _level: u32, _rect: Rect, _bands: &Bands) -> Option<Tile> {
+        None
+    }
+
     /// A level as an image of its own with the levels above it, where the level has a grid of its
     /// own; `None` where its blocks are those of level 0, halved.
     fn level_image(&self, _level: u32) -> Option<Arc<dyn Provider>> {
@@ -59,7 +65,7 @@ pub trait Provider: Send + Sync {
     }
 
     /// The cache through which blocks are looked up.
-    fn cache(&self) -> Option<&crate::cache::Cache> {
+    fn cache(&self) -> Option<&Cache> {
         None
     }
 
@@ -68,9 +74,14 @@ pub trait Provider: Send + Sync {
         false
     }
 
+    /// Whether the source has decoded this block before.
+    fn was_decoded(&self, _at: Block) -> bool {
+        false
+    }
+
     /// What this provider has done so far.
-    fn counters(&self) -> crate::cache::Counters {
-        crate::cache::Counters::default()
+    fn counters(&self) -> Counters {
+        Counters::default()
     }
 }
 
@@ -83,6 +94,11 @@ pub struct Request<'a> {
 pub trait Allocate: Sync {
     /// Zeroed or recycled memory of at least `len` bytes, in a canvas of `layout`.
     fn canvas(&self, layout: Layout) -> Result<Canvas>;
+
+    /// The cache that counts the memory, if one does.
+    fn cache(&self) -> Option<&Cache> {
+        None
+    }
 }
 
 /// Memory straight from the system, counted by no cache.
@@ -90,7 +106,7 @@ struct Uncounted;
 
 impl Allocate for Uncounted {
     fn canvas(&self, layout: Layout) -> Result<Canvas> {
-        Ok(Canvas::new(Memory::zeroed(layout.span())?, layout, None))
+        Ok(Canvas::new(Memory::zeroed(layout.span())?, layout))
     }
 }
 
@@ -108,6 +124,11 @@ impl<'a> Request<'a> {
     /// A canvas for new pixels.
     pub fn canvas(&self, layout: Layout) -> Result<Canvas> {
         self.memory.canvas(layout)
+    }
+
+    /// The cache that counts the memory of new pixels, if one does.
+    pub fn cache(&self) -> Option<&Cache> {
+        self.memory.cache()
     }
 }
 

@@ -21,17 +21,31 @@ pub struct Pixels {
 impl Pixels {
     /// The pixels of a whole buffer.
     pub fn new(buffer: Arc<Buffer>, layout: Layout) -> Self {
+        Self::part_of(buffer, 0, layout)
+    }
+
+    /// Pixels of `layout` from byte `offset` of a buffer on.
+    ///
+    /// # Panics
+    /// If they leave the buffer.
+    pub fn part_of(buffer: Arc<Buffer>, offset: usize, layout: Layout) -> Self {
+        let room = buffer.bytes().len().checked_sub(offset);
         assert!(
-            layout.span() <= buffer.bytes().len(),
+            room.is_some_and(|room| layout.span() <= room),
             "the layout exceeds the buffer"
         );
         Self {
             buffer,
-            offset: 0,
+            offset,
             layout,
             valid: (layout.shape.width, layout.shape.height),
             absent: false,
         }
+    }
+
+    /// Where the pixels begin in the buffer.
+    pub fn offset(&self) -> usize {
+        self.offset
     }
 
     /// The same pixels with only the first columns and rows inside the image.

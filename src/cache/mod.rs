@@ -1,8 +1,325 @@
-//! The cache.
+//! One byte budget for decoded tiles, shared by every operator and every thread.
+//!
+//! [`ledger`] keeps the books, [`recency`] the order in which tiles go, [`flight`] makes threads
+//! that want the same tile share one load, [`shelf`] puts the three together for a provider.
 
-/// Handle.
-pub struct Cache;
+mod flight;
+mod key;
+mod ledger;
+mod loading;
+mod recency;
+mod shelf;
 
-/// Counters.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Counters;
+pub use key::{escape, operator_name, source_name};
+pub use ledger::Class;
+pub use loading::{Loading, Scratch};
+pub use shelf::Shelf;
+
+use crate::error::{Error, Kind, Result};
+use crate::image::{Bands, Block, Image};
+use crate::memory::Home;
+use crate::tile::{Pixels, Tile};
+use flight::Flights;
+use key::KeyId;
+use ledger::Ledger;
+use parking_lot::Mutex;
+use std::sync::{Arc, Weak};
+
+/// What a cache can be told beside its budget.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// The most that tiles made ahead of their first use may take of the budget, in percent.
+    pub unread_percent: u32,
+    /// The largest library buffer that a smaller tile may keep alive as a view of it, in bytes; 0 is
+    /// the larger of two tiles and an eighth of the budget.
+    pub view_limit: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            unread_percent: 75,
+            view_limit: 0,
+        }
+    }
+}
+
+/// What happened so far; every number only grows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Gets that found their tile.
+    pub hits: u64,
+    /// Gets that did not.
+    pub misses: u64,
+    /// Misses that waited for a load begun by another thread.
+    pub waits: u64,
+    /// Loads begun.
+    pub loads: u64,
+    /// Loads that failed.
+    pub load_errors: u64,
+    /// Buffers evicted.
+    pub evictions: u64,
+    /// Tiles for which the budget had no room.
+    pub rejected: u64,
+    /// Siblings: tiles made because their blocks were at hand.
+    pub siblings: u64,
+    /// Time spent in loads, nested ones included, in nanoseconds.
+    pub load_nanoseconds: u64,
+    /// Blocks decoded by the source.
+    pub decodes: u64,
+    /// Distinct blocks among those; an estimate for images of very many blocks.
+    pub distinct_decodes: u64,
+}
+
+impl Counters {
+    /// The counters of an operator over a source with these: its own, with the source's decodes.
+    pub fn under(self, operator: Counters) -> Counters {
+        Counters {
+            decodes: self.decodes,
+            distinct_decodes: self.distinct_decodes,
+            ..operator
+        }
+    }
+
+    /// The sum of both.
+    pub fn plus(self, other: Counters) -> Counters {
+        Counters {
+            hits: self.hits + other.hits,
+            misses: self.misses + other.misses,
+            waits: self.waits + other.waits,
+            loads: self.loads + other.loads,
+            load_errors: self.load_errors + other.load_errors,
+            evictions: self.evictions + other.evictions,
+            rejected: self.rejected + other.rejected,
+            siblings: self.siblings + other.siblings,
+            load_nanoseconds: self.load_nanoseconds + other.load_nanoseconds,
+            decodes: self.decodes + other.decodes,
+            distinct_decodes: self.distinct_decodes + other.distinct_decodes,
+        }
+    }
+
+    /// Source blocks decoded for each distinct one; 0 before the first.
+    pub fn amplification(&self) -> f64 {
+        if self.distinct_decodes == 0 {
+            return 0.0;
+        }
+        self.decodes as f64 / self.distinct_decodes as f64
+    }
+}
+
+/// The state of a cache at one instant, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// The bound on `idle + held + reusable`.
+    pub budget: u64,
+    /// Resident and held by nobody; what eviction can free.
+    pub idle: u64,
+    /// Resident and held by a caller.
+    pub held: u64,
+    /// Freed memory kept for the next tile.
+    pub reusable: u64,
+    /// Held by a caller but outside the budget.
+    pub overhang: u64,
+    /// The part of `overhang` that cannot be found any more.
+    pub detached: u64,
+    /// Being decoded or assembled.
+    pub in_flight: u64,
+    /// The most that all of these ever were together.
+    pub peak: u64,
+    /// Entries that can be found.
+    pub entries: u64,
+    /// What happened so far.
+    pub counters: Counters,
+}
+
+/// The default budget: the smaller of 5 GiB and half of what the process may use.
+pub fn default_budget() -> u64 {
+    (5 << 30).min(crate::system::memory_limit() / 2)
+}
+
+/// A cache; clones are the same one.
+#[derive(Clone)]
+pub struct Cache(Arc<Shared>);
+
+struct Shared {
+    ledger: Mutex<Ledger>,
+    flights: Flights,
+    options: Options,
+}
+
+impl Home for Shared {
+    fn released(&self, slot: u32) {
+        self.with(|ledger| ledger.released(slot));
+    }
+}
+
+impl Shared {
+    /// Works on the books, and drops what fell out of them after the lock is given back: dropping
+    /// may run a caller's release callback.
+    fn with<R>(&self, work: impl FnOnce(&mut Ledger) -> R) -> R {
+        let mut ledger = self.ledger.lock();
+        let result = work(&mut ledger);
+        let garbage = ledger.take_garbage();
+        drop(ledger);
+        drop(garbage);
+        result
+    }
+}
+
+impl Cache {
+    /// A cache that keeps at most `budget` bytes; 0 keeps nothing.
+    pub fn new(budget: u64, options: Options) -> Result<Self> {
+        if !(1..=100).contains(&options.unread_percent) {
+            return Err(Error::range(format!(
+                "an unread share of {} percent; it must be 1 to 100",
+                options.unread_percent
+            )));
+        }
+        Ok(Cache(Arc::new_cyclic(|shared: &Weak<Shared>| Shared {
+            ledger: Mutex::new(Ledger::new(budget, options, shared.clone())),
+            flights: Flights::default(),
+            options,
+        })))
+    }
+
+    /// Changes the budget at once; memory beyond it is given back to the system.
+    pub fn set_budget(&self, budget: u64) {
+        let shrinks = self.0.with(|ledger| {
+            let shrinks = budget < ledger.budget();
+            ledger.set_budget(budget);
+            shrinks
+        });
+        if shrinks {
+            crate::memory::trim_allocator();
+        }
+    }
+
+    /// Forgets all tiles. Held ones stay valid; loads in progress are not affected.
+    pub fn clear(&self) {
+        self.0.with(Ledger::clear);
+        crate::memory::trim_allocator();
+    }
+
+    /// What the cache holds and did.
+    pub fn statistics(&self) -> Statistics {
+        self.0.with(Ledger::statistics)
+    }
+
+    /// The tile of a key's cell if it is resident, as a use.
+    pub fn get(&self, key: &str, at: Block, bands: &Bands) -> Result<Option<Tile>> {
+        self.look_up(key, at, bands, true)
+    }
+
+    /// The tile of a key's cell if it is resident; not a use.
+    pub fn peek(&self, key: &str, at: Block, bands: &Bands) -> Result<Option<Tile>> {
+        self.look_up(key, at, bands, false)
+    }
+
+    fn look_up(&self, key: &str, at: Block, bands: &Bands, used: bool) -> Result<Option<Tile>> {
+        let found = self.0.with(|ledger| {
+            let id = ledger.find_key(key)?;
+            let found = ledger.find(id, at, bands, used);
+            if used {
+                ledger.count(id, |counters| match found {
+                    Some(_) => counters.hits += 1,
+                    None => counters.misses += 1,
+                });
+            }
+            let count = ledger.key_record(id).band_count();
+            found.map(|(tile, has)| (tile, has, count))
+        });
+        let Some((tile, has, count)) = found else {
+            return Ok(None);
+        };
+        let positions = count.and_then(|count| bands.positions_in(&has, count));
+        match positions {
+            Some(positions) if has != *bands => {
+                let request = crate::provider::Request::new();
+                tile.select(&positions, |layout| request.canvas(layout))
+                    .map(Some)
+            }
+            _ => Ok(Some(tile)),
+        }
+    }
+
+    /// Puts a caller's tile into a key's cell, replacing what is there.
+    pub fn put(&self, key: &str, at: Block, bands: &Bands, pixels: Pixels) -> Result<()> {
+        if key.is_empty() {
+            return Err(Error::argument("the key is empty"));
+        }
+        // Held until it is entered, so that it counts as held like any tile being entered.
+        let tile = Tile::hold(pixels);
+        self.0.with(|ledger| {
+            let id = ledger.key(key);
+            ledger.put(id, at, bands, &tile)
+        })
+    }
+
+    /// Forgets the tile of a key's cell for just these bands; says whether there was one.
+    pub fn remove(&self, key: &str, at: Block, bands: &Bands) -> bool {
+        self.0.with(|ledger| {
+            ledger
+                .find_key(key)
+                .is_some_and(|id| ledger.remove(id, at, bands))
+        })
+    }
+
+    /// Whether two handles are the same cache.
+    pub fn is(&self, other: &Cache) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Whether a buffer is counted here, so that a view of it costs nothing.
+    pub fn counts(&self, pixels: &Pixels) -> bool {
+        let home: Weak<dyn Home> = Arc::downgrade(&self.0) as Weak<dyn Home>;
+        pixels.buffer().slot_in(&home).is_some()
+    }
+
+    /// The largest library buffer that a tile of `tile_bytes` may keep alive as a view.
+    pub fn view_limit(&self, tile_bytes: u64) -> u64 {
+        match self.0.options.view_limit {
+            0 => (2 * tile_bytes).max(self.0.ledger.lock().budget() / 8),
+            limit => limit,
+        }
+    }
+
+    /// Registers a provider's key; refused if the key stands for another image here.
+    fn register(&self, text: &str, image: &Image) -> Result<Registration> {
+        self.0.with(|ledger| {
+            let key = ledger.key(text);
+            let registered = ledger.key_record_mut(key).register(image);
+            registered.map(|()| Registration {
+                cache: self.clone(),
+                key,
+            })
+        })
+    }
+}
+
+/// A provider's claim to a key in a cache.
+struct Registration {
+    cache: Cache,
+    key: KeyId,
+}
+
+impl Registration {
+    fn with<R>(&self, work: impl FnOnce(&mut Ledger, KeyId) -> R) -> R {
+        self.cache.0.with(|ledger| work(ledger, self.key))
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        self.cache
+            .0
+            .with(|ledger| ledger.provider_released(self.key));
+    }
+}
+
+/// The error of a call that may not load.
+pub fn not_resident(key: &str, at: Block) -> Error {
+    Error::new(
+        Kind::NotResident,
+        format!("{key}@{}/{}/{} is not resident", at.level, at.row, at.col),
+    )
+}

@@ -1,9 +1,19 @@
 //! Sources: what decodes pixels in the first place, and the provider over any of them.
 
+mod decoded;
+pub mod memory;
+
+use crate::cache::{Cache, Counters, Shelf, source_name};
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
-use crate::image::Block;
+use crate::image::{Bands, Block, Image, shape};
+use crate::layout::Layout;
 use crate::memory::PixelsMut;
+use crate::pad::Pads;
+use crate::provider::{Provider, Request};
+use crate::tile::Tile;
+use decoded::Decoded;
+use std::sync::Arc;
 
 /// Decodes blocks of one image into given memory, from any number of threads at once.
 ///
@@ -27,5 +37,132 @@ pub trait Decoder: Send + Sync {
         _into: &mut PixelsMut<'_>,
     ) -> Result<()> {
         Err(Error::unsupported("this source has no windows"))
+    }
+}
+
+/// A decoder as a provider: threads that want the same block share one decode, absent blocks read
+/// as pad, and decodes are counted.
+pub struct Source {
+    key: String,
+    image: Image,
+    decoder: Box<dyn Decoder>,
+    shelf: Shelf,
+    pads: Pads,
+    decoded: Decoded,
+}
+
+impl Source {
+    /// A provider of the image that `decoder` decodes. Its key begins with `name`, or with a number
+    /// that is never used again.
+    pub fn provider(
+        name: Option<&str>,
+        image: Image,
+        decoder: Box<dyn Decoder>,
+    ) -> Result<Arc<dyn Provider>> {
+        Self::with_key(source_key(name)?, image, decoder)
+    }
+
+    /// A provider with a key that is known to be its own.
+    pub fn with_key(
+        key: String,
+        image: Image,
+        decoder: Box<dyn Decoder>,
+    ) -> Result<Arc<dyn Provider>> {
+        image.check()?;
+        Ok(Arc::new(Self {
+            shelf: Shelf::new(None, &key, &image)?,
+            pads: Pads::new(&image),
+            decoded: Decoded::new(&image),
+            key,
+            image,
+            decoder,
+        }))
+    }
+
+    fn place(&self, at: Block) -> String {
+        format!("{}@{}/{}/{}", self.key, at.level, at.row, at.col)
+    }
+}
+
+/// The key of a source's only image.
+pub fn source_key(name: Option<&str>) -> Result<String> {
+    if name == Some("") {
+        return Err(Error::argument("the key is empty"));
+    }
+    Ok(format!("{}:image:0", source_name(name)))
+}
+
+impl Provider for Source {
+    fn key(&self) -> &str {
+        &self.key
+    }
+
+    fn image(&self) -> &Image {
+        &self.image
+    }
+
+    fn has_block(&self, at: Block) -> Result<bool> {
+        self.decoder.has_block(at)
+    }
+
+    fn get_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile> {
+        if !self.decoder.has_block(at)? {
+            let count = bands.count(self.image.band_count());
+            return self.pads.tile(self.image.block_shape(at, count)?);
+        }
+        self.shelf
+            .get_or_load(at, bands, request, |bands, request| {
+                let list = bands.to_vec(self.image.band_count());
+                let shape = self.image.block_shape(at, list.len())?;
+                let mut canvas = request.canvas(Layout::packed(shape, self.image.dtype)?)?;
+                self.decoded.note(at);
+                self.decoder
+                    .read_block(at, &list, &mut canvas.pixels_mut())
+                    .map_err(|error| error.at(self.place(at)))?;
+                Ok(Tile::from_canvas(canvas))
+            })
+    }
+
+    fn get_window(
+        &self,
+        level: u32,
+        rect: Rect,
+        bands: &Bands,
+        request: &Request<'_>,
+    ) -> Result<Option<Tile>> {
+        if !self.image.windowed {
+            return Ok(None);
+        }
+        let list = bands.to_vec(self.image.band_count());
+        let shape = shape(rect.width, rect.height, list.len())?;
+        let mut canvas = request.canvas(Layout::packed(shape, self.image.dtype)?)?;
+        self.shelf
+            .timed(|| {
+                self.decoder
+                    .read_window(level, rect, &list, &mut canvas.pixels_mut())
+            })
+            .map_err(|error| error.at(&self.key))?;
+        Ok(Some(Tile::from_canvas(canvas)))
+    }
+
+    fn cache(&self) -> Option<&Cache> {
+        None
+    }
+
+    fn is_loading(&self, at: Block, bands: &Bands) -> bool {
+        self.shelf.is_loading(at, bands)
+    }
+
+    fn was_decoded(&self, at: Block) -> bool {
+        self.decoded.contains(at)
+    }
+
+    fn counters(&self) -> Counters {
+        let (decodes, distinct_decodes) = self.decoded.counts();
+        Counters {
+            decodes,
+            distinct_decodes,
+            ..self.shelf.counters()
+        }
     }
 }

@@ -1,0 +1,303 @@
+//! Keys: readable text that tells images apart, and what a cache knows of the image behind each.
+
+use super::Counters;
+use super::recency::{Slot, Stamp};
+use crate::dtype::{DType, Sample};
+use crate::error::{Error, Result};
+use crate::image::{Bands, Block, Image};
+use crate::layout::Layout;
+use crate::memory::Buffer;
+use crate::tile::Pixels;
+use std::any::Any;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+
+/// The number of a key within one cache.
+pub type KeyId = u32;
+
+/// Text from users and files with `% : @ [ ]` percent-encoded, so that it cannot pass for another
+/// part of a key.
+pub fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '%' | ':' | '@' | '[' | ']' => out.push_str(&format!("%{:02X}", c as u32)),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// The name of a source: the one given, or a number that is never used again. Numbers begin with a
+/// colon, which no name can.
+pub fn source_name(given: Option<&str>) -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    match given {
+        Some(name) => escape(name),
+        None => format!(":{}", NEXT.fetch_add(1, Ordering::Relaxed)),
+    }
+}
+
+/// A name within an operator's key, told apart from all others if none is given.
+pub fn operator_name(given: Option<&str>) -> String {
+    source_name(given)
+}
+
+/// What all providers with one key agree on.
+#[derive(Clone, Debug, PartialEq)]
+struct Identity {
+    dtype: DType,
+    levels: Vec<(u64, u64)>,
+    block: (u64, u64),
+    bands: u32,
+    pad: Sample,
+    padded: bool,
+}
+
+/// A shape that entries of a key have: all of a tile but its buffer and its place in it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Form {
+    pub layout: Layout,
+    valid: (usize, usize),
+}
+
+impl Form {
+    /// The pixels of this form from `offset` on.
+    pub fn pixels(&self, buffer: Arc<Buffer>, offset: usize) -> Pixels {
+        Pixels::part_of(buffer, offset, self.layout).with_valid(self.valid.0, self.valid.1)
+    }
+}
+
+/// An unread tile and when it becomes ordinary.
+struct Unread {
+    slot: Slot,
+    stamp: Stamp,
+    /// When the provider has served so many requests.
+    requests: u64,
+    /// When other keys have admitted so many bytes.
+    admitted_by_others: u64,
+}
+
+/// A key within a cache, and what is known of the image behind it.
+pub struct KeyRecord {
+    text: Arc<str>,
+    identity: Option<Identity>,
+    /// Providers that use the key now.
+    pub providers: usize,
+    /// Entries that it has.
+    pub entries: usize,
+    /// Buffers inside the budget that were entered under it.
+    pub resident: usize,
+    /// Bytes that were ever admitted under it.
+    pub admitted: u64,
+    pub counters: Counters,
+    requests: u64,
+    forms: Vec<Form>,
+    bands: Vec<Bands>,
+    /// Unread tiles of each level in the order of their making.
+    unread: BTreeMap<u32, VecDeque<Unread>>,
+    /// What the providers with the key share beside the entries.
+    companion: Option<Weak<dyn Any + Send + Sync>>,
+}
+
+impl KeyRecord {
+    pub fn new(text: Arc<str>) -> Self {
+        Self {
+            text,
+            identity: None,
+            providers: 0,
+            entries: 0,
+            resident: 0,
+            admitted: 0,
+            counters: Counters::default(),
+            requests: 0,
+            forms: Vec::new(),
+            bands: Vec::new(),
+            unread: BTreeMap::new(),
+            companion: None,
+        }
+    }
+
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether another provider can have the same key later.
+    pub fn is_named(&self) -> bool {
+        !self.text.starts_with(':') && !self.text.contains("::")
+    }
+
+    /// What the key itself is charged.
+    pub fn bytes(&self) -> u64 {
+        (size_of::<KeyRecord>() + self.text.len()) as u64
+    }
+
+    /// One more provider; refused if it shows another image than those before it.
+    pub fn register(&mut self, image: &Image) -> Result<()> {
+        let identity = Identity {
+            dtype: image.dtype,
+            levels: image.levels.clone(),
+            block: image.block,
+            bands: image.band_count(),
+            pad: image.pad,
+            padded: image.padded,
+        };
+        match &self.identity {
+            Some(first) if *first != identity => Err(Error::argument(format!(
+                "key {} is in use for another image: {first:?} against {identity:?}",
+                self.text
+            ))),
+            _ => {
+                self.identity = Some(identity);
+                self.providers += 1;
+                Ok(())
+            }
+        }
+    }
+
+    /// Refuses pixels that are not what a provider with this key has in the cell.
+    pub fn check(&self, at: Block, bands: &Bands, pixels: &Pixels) -> Result<()> {
+        let Some(identity) = &self.identity else {
+            return Ok(());
+        };
+        let mut image = Image::new(1, 1, identity.bands, identity.dtype);
+        image.levels.clone_from(&identity.levels);
+        image.block = identity.block;
+        image.padded = identity.padded;
+        image.check_block(at, bands)?;
+        let expected = image.block_shape(at, bands.count(identity.bands))?;
+        if expected == pixels.shape() && identity.dtype == pixels.dtype() {
+            return Ok(());
+        }
+        let got = pixels.shape();
+        Err(Error::argument(format!(
+            "{} x {} pixels of {} bands of {} do not fit block ({}, {}) at level {} of key {}, \
+             which has {} x {} of {} bands of {}",
+            got.width,
+            got.height,
+            got.bands,
+            pixels.dtype().name(),
+            at.row,
+            at.col,
+            at.level,
+            self.text,
+            expected.width,
+            expected.height,
+            expected.bands,
+            identity.dtype.name()
+        )))
+    }
+
+    /// How many bands the image has, where that is known.
+    pub fn band_count(&self) -> Option<u32> {
+        self.identity.as_ref().map(|identity| identity.bands)
+    }
+
+    /// Whether a tile with the bands `found` has all of `wanted`.
+    pub fn serves(&self, found: &Bands, wanted: &Bands) -> bool {
+        match (found.list(), wanted.list(), self.band_count()) {
+            (_, Some(list), None) => found
+                .list()
+                .is_some_and(|found| list.iter().all(|band| found.contains(band))),
+            (_, _, Some(count)) => wanted.positions_in(found, count).is_some(),
+            (_, None, None) => false,
+        }
+    }
+
+    pub fn form(&self, number: u32) -> Form {
+        self.forms[number as usize]
+    }
+
+    pub fn form_number(&mut self, pixels: &Pixels) -> u32 {
+        let form = Form {
+            layout: pixels.layout(),
+            valid: pixels.valid(),
+        };
+        number_of(&mut self.forms, &form)
+    }
+
+    pub fn bands(&self, number: u32) -> &Bands {
+        &self.bands[number as usize]
+    }
+
+    pub fn bands_number(&mut self, bands: &Bands) -> u32 {
+        number_of(&mut self.bands, bands)
+    }
+
+    /// What the providers with the key share, made on first use; alive as long as one of them.
+    pub fn companion<T: Any + Send + Sync + Default>(&mut self) -> Arc<T> {
+        let known = self.companion.as_ref().and_then(Weak::upgrade);
+        if let Some(known) = known.and_then(|any| any.downcast::<T>().ok()) {
+            return known;
+        }
+        let new: Arc<T> = Arc::default();
+        let any: Arc<dyn Any + Send + Sync> = new.clone();
+        self.companion = Some(Arc::downgrade(&any));
+        new
+    }
+
+    /// The provider was asked for a tile.
+    pub fn note_request(&mut self) {
+        self.requests += 1;
+    }
+
+    pub fn note_unread(&mut self, slot: Slot, stamp: Stamp, level: u32, admitted_by_others: u64) {
+        let tiles = self.identity.as_ref().map_or(0, |identity| {
+            identity.levels[0].0.div_ceil(identity.block.0)
+                * identity.levels[0].1.div_ceil(identity.block.1)
+        });
+        self.unread.entry(level).or_default().push_back(Unread {
+            slot,
+            stamp,
+            requests: self.requests + tiles,
+            admitted_by_others,
+        });
+    }
+
+    /// Forgets at most `limit` unread tiles whose time is over, and returns them.
+    pub fn take_outdated(&mut self, admitted_by_others: u64, limit: usize) -> Vec<(Slot, Stamp)> {
+        let mut taken = Vec::new();
+        let requests = self.requests;
+        for queue in self.unread.values_mut() {
+            while taken.len() < limit {
+                let outdated = queue.front().is_some_and(|first| {
+                    first.requests <= requests || first.admitted_by_others <= admitted_by_others
+                });
+                if !outdated {
+                    break;
+                }
+                taken.extend(queue.pop_front().map(|first| (first.slot, first.stamp)));
+            }
+        }
+        self.unread.retain(|_, queue| !queue.is_empty());
+        taken
+    }
+
+    /// Forgets all unread tiles and returns them.
+    pub fn take_unread(&mut self) -> Vec<Slot> {
+        let unread = std::mem::take(&mut self.unread);
+        unread
+            .into_values()
+            .flatten()
+            .map(|tile| tile.slot)
+            .collect()
+    }
+
+    /// Whether unread tiles are remembered.
+    pub fn has_unread(&self) -> bool {
+        !self.unread.is_empty()
+    }
+}
+
+/// The position of a value in a list, put there if it is new. The lists are short: a key has few
+/// shapes and few band selections, and the latest are asked for most.
+fn number_of<T: PartialEq + Clone>(list: &mut Vec<T>, value: &T) -> u32 {
+    match list.iter().rposition(|known| known == value) {
+        Some(at) => at as u32,
+        None => {
+            list.push(value.clone());
+            (list.len() - 1) as u32
+        }
+    }
+}

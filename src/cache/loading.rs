@@ -1,0 +1,204 @@
+//! Memory for tiles that are being made, counted from the first byte on.
+
+use super::ledger::{Class, RecycledMemory, Room};
+use super::{Cache, Registration};
+use crate::error::Result;
+use crate::image::{Bands, Block};
+use crate::layout::Layout;
+use crate::memory::{Buffer, Canvas, Memory};
+use crate::provider::Allocate;
+use crate::tile::Tile;
+use parking_lot::Mutex;
+use std::sync::Arc;
+
+/// The memory of one load whose tile will enter a cache. Room is made when the memory is asked for,
+/// before the decode, so that the pages of an evicted tile serve the new one.
+pub struct Loading {
+    registration: Arc<Registration>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    room: Option<Room>,
+    in_flight: usize,
+}
+
+impl Loading {
+    pub(super) fn new(registration: Arc<Registration>) -> Self {
+        Self {
+            registration,
+            state: Mutex::default(),
+        }
+    }
+
+    fn cache(&self) -> &Cache {
+        &self.registration.cache
+    }
+
+    /// A canvas for a tile nobody has asked for, or `None` if the unread share has no room for it.
+    pub fn sibling(&self, layout: Layout) -> Result<Option<Canvas>> {
+        if !self.reserve_unread(Memory::allocated_size(layout.span())) {
+            return Ok(None);
+        }
+        self.take(layout).map(Some)
+    }
+
+    /// Keeps room in the unread share for a tile of `size` bytes whose memory exists already; says
+    /// whether there was any.
+    pub fn reserve_unread(&self, size: usize) -> bool {
+        let room = self
+            .cache()
+            .0
+            .with(|ledger| ledger.reserve(size, Class::Unread));
+        let reserved = room.is_some();
+        self.state.lock().room = room;
+        reserved
+    }
+
+    /// Memory for `layout`: a victim's, or kept for reuse, or fresh.
+    fn take(&self, layout: Layout) -> Result<Canvas> {
+        let size = Memory::allocated_size(layout.span());
+        let mut state = self.state.lock();
+        let recycled = state.room.as_mut().and_then(|room| room.recycled.take());
+        let kept = self.cache().0.with(|ledger| ledger.start_flight(size));
+        state.in_flight += size;
+        let memory = match (recycled, kept) {
+            (Some(RecycledMemory(memory)), None) => memory,
+            (Some(RecycledMemory(memory)), Some(kept)) => {
+                self.cache().0.with(|ledger| ledger.recycle(kept));
+                memory
+            }
+            (None, Some(kept)) => kept,
+            (None, None) => Memory::zeroed(layout.span())?,
+        };
+        Ok(Canvas::new(memory, layout))
+    }
+
+    /// Enters the finished tile into the cache.
+    pub fn enter(self, at: Block, bands: &Bands, tile: &Tile, class: Class) {
+        let mut state = self.state.lock();
+        let State { room, in_flight } = std::mem::take(&mut *state);
+        self.cache().0.with(|ledger| {
+            ledger.end_flight(in_flight);
+            ledger.insert(self.registration.key, at, bands, tile, room, class);
+        });
+    }
+}
+
+impl Allocate for Loading {
+    fn canvas(&self, layout: Layout) -> Result<Canvas> {
+        let size = Memory::allocated_size(layout.span());
+        if self.state.lock().room.is_none() {
+            let room = self
+                .cache()
+                .0
+                .with(|ledger| ledger.reserve(size, Class::Asked));
+            self.state.lock().room = room;
+        }
+        self.take(layout)
+    }
+
+    fn cache(&self) -> Option<&Cache> {
+        Some(&self.registration.cache)
+    }
+}
+
+impl Drop for Loading {
+    fn drop(&mut self) {
+        let State { room, in_flight } = std::mem::take(self.state.get_mut());
+        if room.is_some() || in_flight > 0 {
+            self.cache().0.with(|ledger| {
+                ledger.end_flight(in_flight);
+                room.into_iter().for_each(|room| ledger.cancel(room));
+            });
+        }
+    }
+}
+
+/// Memory for blocks that are only passed through: in flight while it lives, and used again from
+/// block to block.
+pub struct Scratch<'a> {
+    cache: Option<&'a Cache>,
+    spare: Mutex<Option<Memory>>,
+    in_flight: Mutex<usize>,
+}
+
+impl<'a> Scratch<'a> {
+    /// Scratch memory counted by `cache`, if there is one.
+    pub fn new(cache: Option<&'a Cache>) -> Self {
+        Self {
+            cache,
+            spare: Mutex::default(),
+            in_flight: Mutex::default(),
+        }
+    }
+
+    /// Takes a block's memory back if nobody else needs the block.
+    pub fn reclaim(&self, block: Tile) {
+        let buffer = block.buffer().clone();
+        drop(block);
+        // Only what is counted as in flight here may be kept as such.
+        if let Ok(memory) = Buffer::into_memory(buffer)
+            && memory.size() <= *self.in_flight.lock()
+        {
+            *self.spare.lock() = Some(memory);
+        }
+    }
+
+    /// The memory of a block is counted elsewhere from now on.
+    pub fn hand_over(&self, block: &Tile) {
+        let size = block.buffer().size();
+        let mut in_flight = self.in_flight.lock();
+        let counted = size.min(*in_flight);
+        *in_flight -= counted;
+        if let Some(cache) = self.cache {
+            cache.0.with(|ledger| ledger.end_flight(counted));
+        }
+    }
+}
+
+impl Allocate for Scratch<'_> {
+    fn canvas(&self, layout: Layout) -> Result<Canvas> {
+        let size = Memory::allocated_size(layout.span());
+        let spare = self.spare.lock().take();
+        if let Some(memory) = spare {
+            if memory.size() == size {
+                return Ok(Canvas::new(memory, layout));
+            }
+            *self.in_flight.lock() -= memory.size();
+            if let Some(cache) = self.cache {
+                cache.0.with(|ledger| {
+                    ledger.end_flight(memory.size());
+                    ledger.recycle(memory);
+                });
+            }
+        }
+        *self.in_flight.lock() += size;
+        let kept = self
+            .cache
+            .and_then(|cache| cache.0.with(|ledger| ledger.start_flight(size)));
+        let memory = match kept {
+            Some(memory) => memory,
+            None => Memory::zeroed(layout.span())?,
+        };
+        Ok(Canvas::new(memory, layout))
+    }
+
+    fn cache(&self) -> Option<&Cache> {
+        self.cache
+    }
+}
+
+impl Drop for Scratch<'_> {
+    fn drop(&mut self) {
+        let spare = self.spare.get_mut().take();
+        let in_flight = *self.in_flight.get_mut();
+        if let Some(cache) = self.cache {
+            cache.0.with(|ledger| {
+                ledger.end_flight(in_flight);
+                spare.into_iter().for_each(|memory| ledger.recycle(memory));
+            });
+        }
+    }
+}

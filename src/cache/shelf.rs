@@ -1,0 +1,257 @@
+//! Where a provider's tiles are looked up, waited for and kept.
+
+use super::flight::{Flights, Ticket};
+use super::{Cache, Class, Counters, Loading, Registration};
+use crate::error::Result;
+use crate::image::{Bands, Block, Image};
+use crate::provider::Request;
+use crate::tile::Tile;
+use parking_lot::Mutex;
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// A provider's shelf: in a cache, or without one, where only loads in progress are shared.
+pub struct Shelf {
+    place: Place,
+    bands: u32,
+    bands_together: bool,
+}
+
+enum Place {
+    Cached(Arc<Registration>),
+    Alone {
+        flights: Flights,
+        counters: Mutex<Counters>,
+    },
+}
+
+impl Shelf {
+    /// A shelf for the image with this key; in `cache` if there is one.
+    pub fn new(cache: Option<&Cache>, key: &str, image: &Image) -> Result<Self> {
+        Ok(Self {
+            place: match cache {
+                Some(cache) => Place::Cached(Arc::new(cache.register(key, image)?)),
+                None => Place::Alone {
+                    flights: Flights::default(),
+                    counters: Mutex::default(),
+                },
+            },
+            bands: image.band_count(),
+            bands_together: image.bands_together,
+        })
+    }
+
+    /// The cache, if there is one.
+    pub fn cache(&self) -> Option<&Cache> {
+        match &self.place {
+            Place::Cached(registration) => Some(&registration.cache),
+            Place::Alone { .. } => None,
+        }
+    }
+
+    /// What happened here so far.
+    pub fn counters(&self) -> Counters {
+        match &self.place {
+            Place::Cached(registration) => {
+                registration.with(|ledger, key| ledger.key_record(key).counters)
+            }
+            Place::Alone { counters, .. } => *counters.lock(),
+        }
+    }
+
+    /// Counts something.
+    pub fn count(&self, change: impl Fn(&mut Counters)) {
+        match &self.place {
+            Place::Cached(registration) => {
+                registration.with(|ledger, key| ledger.count(key, change));
+            }
+            Place::Alone { counters, .. } => change(&mut counters.lock()),
+        }
+    }
+
+    /// The resident tile, as a use; counted as a hit, or as a miss if there is none.
+    pub fn get(&self, at: Block, bands: &Bands) -> Result<Option<Tile>> {
+        let Place::Cached(registration) = &self.place else {
+            self.count(|counters| counters.misses += 1);
+            return Ok(None);
+        };
+        let found = registration.with(|ledger, key| {
+            ledger.key_record_mut(key).note_request();
+            let found = ledger.find(key, at, bands, true);
+            ledger.count(key, |counters| match found {
+                Some(_) => counters.hits += 1,
+                None => counters.misses += 1,
+            });
+            found
+        });
+        match found {
+            Some((tile, has)) => self.select(at, tile, &has, bands).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The resident tile with just these bands or more, as a use that is not counted.
+    pub fn find(&self, at: Block, bands: &Bands) -> Option<Tile> {
+        self.touch(at, bands);
+        self.peek(at, bands)
+    }
+
+    /// Counts a tile that was just made by another thread as used, if it is resident.
+    pub fn touch(&self, at: Block, bands: &Bands) {
+        if let Place::Cached(registration) = &self.place {
+            // The handle goes after the lock: letting go of it may need the lock.
+            drop(registration.with(|ledger, key| ledger.find(key, at, bands, true)));
+        }
+    }
+
+    /// What all providers with this key in this cache share beside the tiles; made on first use.
+    pub fn companion<T: Any + Send + Sync + Default>(&self) -> Arc<T> {
+        match &self.place {
+            Place::Cached(registration) => {
+                registration.with(|ledger, key| ledger.key_record_mut(key).companion())
+            }
+            Place::Alone { .. } => Arc::default(),
+        }
+    }
+
+    /// The resident tile; not a use, not counted.
+    pub fn peek(&self, at: Block, bands: &Bands) -> Option<Tile> {
+        let Place::Cached(registration) = &self.place else {
+            return None;
+        };
+        let (tile, has) = registration.with(|ledger, key| ledger.find(key, at, bands, false))?;
+        let positions = bands.positions_in(&has, self.bands)?;
+        let request = Request::new();
+        tile.select(&positions, |layout| request.canvas(layout))
+            .ok()
+    }
+
+    /// Whether a tile is resident.
+    pub fn contains(&self, at: Block, bands: &Bands) -> bool {
+        match &self.place {
+            Place::Cached(registration) => {
+                registration.with(|ledger, key| ledger.contains(key, at, bands))
+            }
+            Place::Alone { .. } => false,
+        }
+    }
+
+    /// Whether a tile is being loaded by [`Shelf::get_or_load`].
+    pub fn is_loading(&self, at: Block, bands: &Bands) -> bool {
+        let (flights, key) = self.flights();
+        flights.contains((key, at), bands, self.bands)
+    }
+
+    fn flights(&self) -> (&Flights, u32) {
+        match &self.place {
+            Place::Cached(registration) => (&registration.cache.0.flights, registration.key),
+            Place::Alone { flights, .. } => (flights, 0),
+        }
+    }
+
+    /// The bands to load where `bands` are asked for: all, where a part would cost as much.
+    pub fn bands_to_load(&self, bands: &Bands) -> Bands {
+        if self.bands_together {
+            Bands::ALL
+        } else {
+            bands.clone()
+        }
+    }
+
+    /// Memory for a tile that will be entered; `None` without a cache.
+    pub fn loading(&self) -> Option<Loading> {
+        match &self.place {
+            Place::Cached(registration) => Some(Loading::new(registration.clone())),
+            Place::Alone { .. } => None,
+        }
+    }
+
+    /// Cuts the wanted bands out of a tile that has more. A copy is kept like any other tile.
+    pub fn select(&self, at: Block, tile: Tile, has: &Bands, wanted: &Bands) -> Result<Tile> {
+        if has == wanted {
+            return Ok(tile);
+        }
+        let positions = wanted.positions_in(has, self.bands).unwrap_or_default();
+        if let Some(view) = tile.bands(&positions) {
+            return Ok(Tile::hold(view));
+        }
+        match self.loading() {
+            Some(loading) => {
+                let request = Request::new();
+                let request = request.with_memory(&loading);
+                let copy = tile.select(&positions, |layout| request.canvas(layout))?;
+                loading.enter(at, wanted, &copy, Class::Asked);
+                Ok(copy)
+            }
+            None => {
+                let request = Request::new();
+                tile.select(&positions, |layout| request.canvas(layout))
+            }
+        }
+    }
+
+    /// The tile of a block: resident, or loaded by another thread right now, or loaded by `load`,
+    /// which gets the bands to load.
+    pub fn get_or_load(
+        &self,
+        at: Block,
+        bands: &Bands,
+        request: &Request<'_>,
+        load: impl FnOnce(&Bands, &Request<'_>) -> Result<Tile>,
+    ) -> Result<Tile> {
+        if let Some(tile) = self.get(at, bands)? {
+            return Ok(tile);
+        }
+        let wanted = self.bands_to_load(bands);
+        let (flights, key) = self.flights();
+        let (tile, has) = match flights.join_or_start((key, at), &wanted, self.bands) {
+            Ticket::Join(flight) => {
+                self.count(|counters| counters.waits += 1);
+                flight.wait()?
+            }
+            Ticket::Load(departure) => {
+                // Another thread may have ended its load since the look-up.
+                let outcome = match self.peek(at, &wanted) {
+                    Some(tile) => Ok(tile),
+                    None => self.load(at, &wanted, request, load),
+                };
+                departure.land(outcome.clone());
+                (outcome?, wanted)
+            }
+        };
+        self.select(at, tile, &has, bands)
+    }
+
+    fn load(
+        &self,
+        at: Block,
+        bands: &Bands,
+        request: &Request<'_>,
+        load: impl FnOnce(&Bands, &Request<'_>) -> Result<Tile>,
+    ) -> Result<Tile> {
+        self.timed(|| match self.loading() {
+            Some(loading) => {
+                let tile = load(bands, &request.with_memory(&loading))?;
+                if !tile.is_absent() {
+                    loading.enter(at, bands, &tile, Class::Asked);
+                }
+                Ok(tile)
+            }
+            None => load(bands, request),
+        })
+    }
+
+    /// Counts a load, its time and its failure.
+    pub fn timed<T>(&self, load: impl FnOnce() -> Result<T>) -> Result<T> {
+        let begin = Instant::now();
+        let outcome = load();
+        let nanoseconds = begin.elapsed().as_nanos() as u64;
+        self.count(|counters| {
+            counters.loads += 1;
+            counters.load_errors += u64::from(outcome.is_err());
+            counters.load_nanoseconds += nanoseconds;
+        });
+        outcome
+    }
+}

@@ -1,0 +1,92 @@
+//! Level as image: one resolution level, with the levels above it, as an image of its own.
+
+use crate::cache::Counters;
+use crate::error::Result;
+use crate::image::{Bands, Block, Image};
+use crate::provider::{Provider, Request};
+use crate::tile::Tile;
+use crate::window::read_tile;
+use std::sync::Arc;
+
+/// A level whose blocks are those of level 0, halved, on a uniform grid.
+struct Level {
+    source: Arc<dyn Provider>,
+    level: u32,
+    key: String,
+    image: Image,
+}
+
+/// Level `level` of `source` as an image: with the overview's own grid where it has one, else on a
+/// uniform grid of blocks halved as often.
+pub fn level(source: Arc<dyn Provider>, level: u32) -> Result<Arc<dyn Provider>> {
+    source.image().check_level(level)?;
+    if level == 0 {
+        return Ok(source);
+    }
+    if let Some(image) = source.level_image(level) {
+        return Ok(image);
+    }
+    let mut image = source.image().clone();
+    image.levels.drain(..level as usize);
+    image.block = (
+        image.block.0.div_ceil(1 << level),
+        image.block.1.div_ceil(1 << level),
+    );
+    image.padded = false;
+    Ok(Arc::new(Level {
+        key: format!("{}:level:{level}", source.key()),
+        source,
+        level,
+        image,
+    }))
+}
+
+impl Level {
+    /// The source's own block, where it covers the same pixels.
+    fn source_block(&self, at: Block) -> Option<Block> {
+        let source = self.source.image();
+        let same = Block::new(self.level + at.level, at.row, at.col);
+        let grid = source.grid(same.level);
+        (!source.padded
+            && at.row < grid.rows()
+            && at.col < grid.cols()
+            && grid.rect(at.row, at.col) == at.rect(&self.image))
+        .then_some(same)
+    }
+}
+
+impl Provider for Level {
+    fn key(&self) -> &str {
+        &self.key
+    }
+
+    fn image(&self) -> &Image {
+        &self.image
+    }
+
+    fn has_block(&self, at: Block) -> Result<bool> {
+        match self.source_block(at) {
+            Some(block) => self.source.has_block(block),
+            None => Ok(true),
+        }
+    }
+
+    fn get_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile> {
+        match self.source_block(at) {
+            Some(block) => self.source.get_block(block, bands, request),
+            None => {
+                let rect = at.rect(&self.image);
+                read_tile(&self.source, self.level + at.level, rect, bands, request)
+            }
+        }
+    }
+
+    fn is_loading(&self, at: Block, bands: &Bands) -> bool {
+        self.source_block(at)
+            .is_some_and(|block| self.source.is_loading(block, bands))
+    }
+
+    fn counters(&self) -> Counters {
+        self.source.counters()
+    }
+}

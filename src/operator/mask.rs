@@ -1,0 +1,96 @@
+//! Mask: where the pixels of an image are data, as one u8 band, 0 or 255.
+
+use super::mapped::{Map, build};
+use super::{RetileOptions, retiled};
+use crate::dtype::{DType, Sample};
+use crate::error::Result;
+use crate::image::{Band, Bands, Block, Colour, Image};
+use crate::memory::PixelsMut;
+use crate::provider::Provider;
+use crate::tile::Pixels;
+use std::sync::Arc;
+
+/// The mask of `source` on its grid: from a mask image beside it, else from an alpha band, else from
+/// nodata values, else 255 everywhere.
+///
+/// Under nodata values a pixel is data if any band has data there, and a band without a nodata
+/// value always has.
+pub fn mask(source: Arc<dyn Provider>) -> Result<Arc<dyn Provider>> {
+    if let Some(mask) = source.mask() {
+        return on_grid_of(mask, source.image());
+    }
+    let image = source.image();
+    let alpha = image
+        .bands
+        .iter()
+        .position(|band| band.colour == Colour::Alpha);
+    let nodata: Option<Vec<Sample>> = image.bands.iter().map(|band| band.nodata).collect();
+    let (bands, rule) = match (alpha, nodata) {
+        (Some(alpha), _) => {
+            let bands = Bands::of(&[alpha as u32], image.band_count());
+            (bands, Rule::Alpha)
+        }
+        (None, Some(nodata)) => (Bands::ALL, Rule::Nodata(nodata)),
+        (None, None) => (Bands::of(&[0], image.band_count()), Rule::All),
+    };
+    let absent_is_data = match &rule {
+        Rule::Alpha => image.pad != Sample::default(),
+        Rule::Nodata(nodata) => nodata.iter().any(|nodata| *nodata != image.pad),
+        Rule::All => true,
+    };
+    let mut of_mask = Image::new(1, 1, 1, DType::U8);
+    of_mask.bands = vec![Band::default()];
+    of_mask.pad.0[0] = if absent_is_data { 255 } else { 0 };
+    of_mask.sparse = image.sparse;
+    of_mask.padded = image.padded;
+    build(source, bands, Arc::new(rule), "mask", of_mask, None)
+}
+
+/// A mask image in the blocks of the image that it belongs to.
+fn on_grid_of(mask: Arc<dyn Provider>, image: &Image) -> Result<Arc<dyn Provider>> {
+    if mask.image().block == image.block {
+        return Ok(mask);
+    }
+    let options = RetileOptions {
+        tile: image.block,
+        pad_edges: false,
+    };
+    retiled(mask, &options, None)
+}
+
+/// What makes a pixel data.
+enum Rule {
+    All,
+    /// The alpha band is not 0.
+    Alpha,
+    /// Some band differs from its nodata value.
+    Nodata(Vec<Sample>),
+}
+
+impl Map for Rule {
+    fn map(&self, _at: Block, input: &Pixels, output: &mut PixelsMut<'_>) -> Result<()> {
+        let size = input.dtype().size();
+        for y in 0..input.shape().height {
+            let row = output.row_mut(0, y);
+            match self {
+                Rule::All => row.fill(255),
+                Rule::Alpha => mark(row, input.row(0, y), &Sample::default().0[..size], false),
+                Rule::Nodata(nodata) => {
+                    for (band, nodata) in nodata.iter().enumerate() {
+                        let nodata = nodata.bytes(input.dtype());
+                        mark(row, input.row(band, y), nodata, band > 0);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Marks with 255 where samples differ from `none`, with 0 elsewhere; or keeps earlier marks there.
+fn mark(row: &mut [u8], samples: &[u8], none: &[u8], keep: bool) {
+    for (out, sample) in row.iter_mut().zip(samples.chunks_exact(none.len())) {
+        let data = if sample == none { 0 } else { 255 };
+        *out = if keep { *out | data } else { data };
+    }
+}

@@ -1,0 +1,29 @@
+//! Operators: providers over other providers.
+
+mod cached;
+mod level;
+mod mapped;
+mod mask;
+mod pyramid;
+mod retiled;
+mod siblings;
+mod workshop;
+
+pub use cached::cached;
+pub use level::level;
+pub use mapped::{Map, MapOptions, mapped};
+pub use mask::mask;
+pub use pyramid::pyramid;
+pub use retiled::{RetileOptions, retiled};
+
+use crate::provider::Provider;
+use std::sync::Arc;
+
+/// The image whose own blocks hold the pixels of a level: the level's own image and its level 0,
+/// where it has one, else the source itself.
+pub(crate) fn plane(source: &Arc<dyn Provider>, level: u32) -> (Arc<dyn Provider>, u32) {
+    match (level, source.level_image(level)) {
+        (1.., Some(image)) => (image, 0),
+        _ => (source.clone(), level),
+    }
+}

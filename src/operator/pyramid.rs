@@ -1,0 +1,123 @@
+//! Pyramid: an image and its overviews, each with a grid of its own, as one image with levels.
+
+use crate::cache::Counters;
+use crate::error::{Error, Result};
+use crate::geometry::Rect;
+use crate::image::{Bands, Block, Image};
+use crate::provider::{Provider, Request};
+use crate::tile::Tile;
+use crate::window::read_tile;
+use std::sync::Arc;
+
+struct Pyramid {
+    images: Vec<Arc<dyn Provider>>,
+    mask: Option<Arc<dyn Provider>>,
+    image: Image,
+}
+
+/// One image with the levels `images`, the full one first, and with `mask` beside it. Refused if an
+/// image is not the full one halved as often as its place says, or has other bands or samples.
+pub fn pyramid(
+    images: Vec<Arc<dyn Provider>>,
+    mask: Option<Arc<dyn Provider>>,
+) -> Result<Arc<dyn Provider>> {
+    let Some(first) = images.first() else {
+        return Err(Error::argument("a pyramid needs at least one image"));
+    };
+    let mut image = first.image().clone();
+    image.levels = images.iter().map(|image| image.image().levels[0]).collect();
+    image.check()?;
+    for other in &images {
+        let other = other.image();
+        if other.dtype != image.dtype || other.bands.len() != image.bands.len() {
+            return Err(Error::argument(format!(
+                "an overview of {} bands of {} for an image of {} bands of {}",
+                other.bands.len(),
+                other.dtype.name(),
+                image.bands.len(),
+                image.dtype.name()
+            )));
+        }
+    }
+    image.sparse = images.iter().any(|image| image.image().sparse);
+    Ok(Arc::new(Pyramid {
+        images,
+        mask,
+        image,
+    }))
+}
+
+impl Provider for Pyramid {
+    fn key(&self) -> &str {
+        self.images[0].key()
+    }
+
+    fn image(&self) -> &Image {
+        &self.image
+    }
+
+    fn has_block(&self, at: Block) -> Result<bool> {
+        if at.level == 0 {
+            return self.images[0].has_block(at);
+        }
+        let level = &self.images[at.level as usize];
+        let (rows, cols) = level.image().grid(0).blocks_over(&at.rect(&self.image));
+        for row in rows {
+            for col in cols.clone() {
+                if level.has_block(Block::new(0, row, col))? {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    fn get_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile> {
+        match at.level {
+            0 => self.images[0].get_block(at, bands, request),
+            level => {
+                let image = &self.images[level as usize];
+                read_tile(image, 0, at.rect(&self.image), bands, request)
+            }
+        }
+    }
+
+    fn get_window(
+        &self,
+        level: u32,
+        rect: Rect,
+        bands: &Bands,
+        request: &Request<'_>,
+    ) -> Result<Option<Tile>> {
+        self.images[level as usize].get_window(0, rect, bands, request)
+    }
+
+    fn level_image(&self, level: u32) -> Option<Arc<dyn Provider>> {
+        let above = self
+            .images
+            .get(level as usize..)
+            .filter(|above| !above.is_empty())?;
+        let mask = self.mask.as_ref().and_then(|mask| mask.level_image(level));
+        pyramid(above.to_vec(), mask).ok()
+    }
+
+    fn mask(&self) -> Option<Arc<dyn Provider>> {
+        self.mask.clone()
+    }
+
+    fn is_loading(&self, at: Block, bands: &Bands) -> bool {
+        at.level == 0 && self.images[0].is_loading(at, bands)
+    }
+
+    fn was_decoded(&self, at: Block) -> bool {
+        at.level == 0 && self.images[0].was_decoded(at)
+    }
+
+    fn counters(&self) -> Counters {
+        self.images
+            .iter()
+            .map(|image| image.counters())
+            .reduce(Counters::plus)
+            .unwrap_or_default()
+    }
+}

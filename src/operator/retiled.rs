@@ -1,0 +1,532 @@
+//! Retiled: the same image on a uniform grid of any size.
+
+use super::plane;
+use super::siblings::{Served, siblings};
+use super::workshop::{Draft, Finished, Piece, Workshop};
+use crate::cache::{Cache, Class, Counters, Loading, Scratch, Shelf};
+use crate::error::{Error, Result};
+use crate::geometry::Rect;
+use crate::image::{Bands, Block, Image};
+use crate::layout::Layout;
+use crate::pad::Pads;
+use crate::provider::{Provider, Request};
+use crate::tile::Tile;
+use crate::window::{cut, prefers_window};
+use std::sync::Arc;
+
+/// The tile size where none is given.
+const DEFAULT_TILE: u64 = 1024;
+
+/// The most tiles that are made ahead of their first use for one request.
+const MAX_SIBLINGS: usize = 4096;
+
+/// How an image is retiled.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RetileOptions {
+    /// Columns and rows of a tile; 0 is 1024.
+    pub tile: (u64, u64),
+    /// Fills edge tiles up to full size with pad.
+    pub pad_edges: bool,
+}
+
+/// The provider over the blocks of a source; one per provider, however many share its workshop.
+struct Retiled {
+    source: Arc<dyn Provider>,
+    planes: Vec<Plane>,
+    image: Image,
+    key: String,
+    shelf: Shelf,
+    shared: Arc<Shared>,
+    pads: Pads,
+}
+
+/// The image whose own blocks hold the pixels of one level.
+struct Plane {
+    provider: Arc<dyn Provider>,
+    level: u32,
+    /// Keeps blocks in the cache that other tiles still need; none where the blocks are looked up
+    /// through the same cache anyway.
+    leftovers: Option<Shelf>,
+}
+
+/// What providers with one key in one cache share.
+#[derive(Default)]
+struct Shared {
+    workshop: Workshop,
+    served: Served,
+}
+
+/// `source` on a uniform grid; the tiles are kept in `cache`, if there is one.
+pub fn retiled(
+    source: Arc<dyn Provider>,
+    options: &RetileOptions,
+    cache: Option<&Cache>,
+) -> Result<Arc<dyn Provider>> {
+    let or_default = |n: u64| if n == 0 { DEFAULT_TILE } else { n };
+    let tile = (or_default(options.tile.0), or_default(options.tile.1));
+    let mut image = source.image().clone();
+    image.block = tile;
+    image.padded = options.pad_edges;
+    image.windowed = false;
+    image.check()?;
+    let pad = if options.pad_edges { ":pad" } else { "" };
+    let key = format!("{}:retiled:{}x{}{pad}", source.key(), tile.0, tile.1);
+    let shelf = Shelf::new(cache, &key, &image)?;
+    let planes = (0..image.levels.len() as u32)
+        .map(|level| Plane::new(&source, level, cache))
+        .collect::<Result<_>>()?;
+    Ok(Arc::new(Retiled {
+        shared: shelf.companion(),
+        pads: Pads::new(&image),
+        source,
+        planes,
+        image,
+        key,
+        shelf,
+    }))
+}
+
+impl Plane {
+    fn new(source: &Arc<dyn Provider>, level: u32, cache: Option<&Cache>) -> Result<Self> {
+        let (provider, level) = plane(source, level);
+        let shares = match (cache, provider.cache()) {
+            (Some(ours), Some(below)) => ours.is(below),
+            _ => false,
+        };
+        let leftovers = match cache {
+            Some(cache) if !shares => {
+                Some(Shelf::new(Some(cache), provider.key(), provider.image())?)
+            }
+            _ => None,
+        };
+        Ok(Self {
+            provider,
+            level,
+            leftovers,
+        })
+    }
+
+    fn rect(&self, block: Block) -> Rect {
+        block.rect(self.provider.image())
+    }
+
+    /// The blocks over a rectangle, row by row.
+    fn blocks(&self, rect: &Rect) -> Vec<Block> {
+        let (rows, cols) = self.provider.image().grid(self.level).blocks_over(rect);
+        rows.flat_map(|row| {
+            cols.clone()
+                .map(move |col| Block::new(self.level, row, col))
+        })
+        .collect()
+    }
+
+    fn has_any(&self, rect: &Rect) -> Result<bool> {
+        for block in self.blocks(rect) {
+            if self.provider.has_block(block)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether blocks come out of the cache that keeps the tiles.
+    fn is_cached_in(&self, shelf: &Shelf) -> bool {
+        match (shelf.cache(), self.provider.cache()) {
+            (Some(ours), Some(below)) => ours.is(below),
+            _ => false,
+        }
+    }
+}
+
+impl Retiled {
+    fn plane(&self, at: Block) -> &Plane {
+        &self.planes[at.level as usize]
+    }
+
+    /// Whether a tile is larger than the part of the image in it.
+    fn is_filled_up(&self, at: Block, rect: &Rect) -> bool {
+        self.image.block_size(at) != (rect.width, rect.height)
+    }
+
+    /// The source's own block, where it is just the tile.
+    fn same_block(&self, at: Block, rect: &Rect) -> Option<Block> {
+        let plane = self.plane(at);
+        match plane.blocks(rect)[..] {
+            [block]
+                if plane.rect(block) == *rect
+                    && !plane.provider.image().padded
+                    && !self.is_filled_up(at, rect) =>
+            {
+                Some(block)
+            }
+            _ => None,
+        }
+    }
+
+    /// The tile as a view of a block that the cache keeps anyway, where the block is not too large
+    /// to be kept for a part of it.
+    fn view_of_block(&self, at: Block, rect: &Rect, bands: &Bands) -> Result<Option<Tile>> {
+        let plane = self.plane(at);
+        let (Some(cache), [block]) = (self.shelf.cache(), &plane.blocks(rect)[..]) else {
+            return Ok(None);
+        };
+        if !plane.is_cached_in(&self.shelf) || self.is_filled_up(at, rect) {
+            return Ok(None);
+        }
+        let tile_bytes = rect.width
+            * rect.height
+            * self.image.band_count() as u64
+            * self.image.dtype.size() as u64;
+        let block_rect = plane.rect(*block);
+        let block_bytes = tile_bytes / (rect.width * rect.height)
+            * block_rect.width.saturating_mul(block_rect.height);
+        if block_bytes > cache.view_limit(tile_bytes) {
+            return Ok(None);
+        }
+        let tile = plane.provider.get_block(*block, bands, &Request::new())?;
+        if !cache.counts(&tile) {
+            return Ok(None);
+        }
+        Ok(Some(tile.map(|pixels| cut(pixels, &block_rect, rect))))
+    }
+
+    /// The tile from one call to the source, where no assembly is needed.
+    fn direct(
+        &self,
+        at: Block,
+        rect: &Rect,
+        bands: &Bands,
+        request: &Request<'_>,
+    ) -> Result<Option<Tile>> {
+        let plane = self.plane(at);
+        if let Some(block) = self.same_block(at, rect) {
+            return plane.provider.get_block(block, bands, request).map(Some);
+        }
+        if self.is_filled_up(at, rect) {
+            return Ok(None);
+        }
+        if let Some(view) = plane.provider.get_view(plane.level, *rect, bands) {
+            return Ok(Some(view));
+        }
+        if prefers_window(&*plane.provider, plane.level, rect) {
+            return plane
+                .provider
+                .get_window(plane.level, *rect, bands, request);
+        }
+        self.view_of_block(at, rect, bands)
+    }
+
+    /// Whether [`Retiled::direct`] will serve the tile, told without reading anything.
+    fn is_direct(&self, at: Block, rect: &Rect, bands: &Bands) -> bool {
+        let plane = self.plane(at);
+        if self.same_block(at, rect).is_some() {
+            return true;
+        }
+        !self.is_filled_up(at, rect)
+            && (plane.provider.get_view(plane.level, *rect, bands).is_some()
+                || prefers_window(&*plane.provider, plane.level, rect))
+    }
+
+    /// Prepares the assembly of a tile in the memory that `canvas` gives.
+    fn draft(
+        &self,
+        tile: Piece,
+        loading: Option<Loading>,
+        canvas: impl FnOnce(&Option<Loading>, Layout) -> Result<Option<crate::memory::Canvas>>,
+    ) -> Result<Option<Draft>> {
+        let (at, bands) = &tile;
+        let rect = at.rect(&self.image);
+        let plane = self.plane(*at);
+        let count = bands.count(self.image.band_count());
+        let layout = Layout::packed(self.image.block_shape(*at, count)?, self.image.dtype)?;
+        let Some(mut canvas) = canvas(&loading, layout)? else {
+            return Ok(None);
+        };
+        if self.is_filled_up(*at, &rect) {
+            canvas.pixels_mut().fill(&self.image.pad);
+        }
+        let blocks = plane.blocks(&rect);
+        let mut columns = vec![0];
+        let mut rows = vec![0];
+        let mut pending = Vec::with_capacity(blocks.len());
+        for block in &blocks {
+            let part = plane.rect(*block).intersection(&rect);
+            let (left, top) = ((part.x - rect.x) as usize, (part.y - rect.y) as usize);
+            let (right, bottom) = (
+                (part.right() - rect.x) as usize,
+                (part.bottom() - rect.y) as usize,
+            );
+            if block.row == blocks[0].row {
+                columns.push(right);
+            }
+            if block.col == blocks[0].col {
+                rows.push(bottom);
+            }
+            let stored = !self.image.sparse || plane.provider.has_block(*block)?;
+            if !stored {
+                let mut pixels = canvas.pixels_mut();
+                pixels
+                    .window_mut(left, top, right - left, bottom - top)
+                    .fill(&self.image.pad);
+            }
+            pending.push(stored.then_some(*block));
+        }
+        let corners = blocks
+            .iter()
+            .map(|block| {
+                let block = plane.rect(*block);
+                let part = block.intersection(&rect);
+                ((part.x - block.x) as usize, (part.y - block.y) as usize)
+            })
+            .collect();
+        Ok(Some(Draft {
+            canvas,
+            columns,
+            rows,
+            blocks: pending,
+            corners,
+            valid: (rect.width as usize, rect.height as usize),
+            loading,
+            tile,
+        }))
+    }
+
+    /// Puts the tile together from the blocks over it.
+    fn assemble(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile> {
+        let tile = (at, bands.clone());
+        let all = self.image.band_count();
+        let workshop = &self.shared.workshop;
+        if let Some(assembly) = workshop.join(&tile, all) {
+            self.shelf.count(|counters| counters.waits += 1);
+            let made = self.work(&assembly, request)?;
+            self.shelf.touch(at, bands);
+            return self.shelf.select(at, made, assembly.bands(), bands);
+        }
+        if let Some(tile) = self.shelf.peek(at, bands) {
+            // Finished by another thread since the look-up.
+            self.shelf.touch(at, bands);
+            return Ok(tile);
+        }
+        let draft = self.draft(
+            tile,
+            self.shelf.loading(),
+            |loading, layout| match loading {
+                Some(loading) => request.with_memory(loading).canvas(layout).map(Some),
+                None => request.canvas(layout).map(Some),
+            },
+        )?;
+        let draft =
+            draft.ok_or_else(|| Error::internal("a tile that was asked for has no memory"))?;
+        self.shelf.timed(|| {
+            let assembly = workshop.begin(draft, all);
+            self.begin_siblings(&assembly, at, bands)?;
+            let made = self.work(&assembly, request)?;
+            self.shelf.select(at, made, assembly.bands(), bands)
+        })
+    }
+
+    fn work(
+        &self,
+        assembly: &Arc<super::workshop::Assembly>,
+        request: &Request<'_>,
+    ) -> Result<Tile> {
+        let (at, bands) = assembly.tile();
+        let plane = self.plane(*at);
+        let scratch = Scratch::new(self.shelf.cache().or(request.cache()));
+        self.shared.workshop.work(
+            assembly,
+            |block| plane.provider.is_loading(block, bands),
+            |block| {
+                let kept = plane
+                    .leftovers
+                    .as_ref()
+                    .map(|shelf| shelf.find(block, bands));
+                if let Some(Some(block)) = kept {
+                    return Ok(block);
+                }
+                plane
+                    .provider
+                    .get_block(block, bands, &request.with_memory(&scratch))
+            },
+            |block, tile| self.put_away(*at, block, bands, tile, &scratch),
+            |finished| {
+                if let Finished::Sibling = finished {
+                    self.shelf.count(|counters| counters.siblings += 1);
+                }
+            },
+        )
+    }
+
+    /// Begins the assembly of the siblings of a tile that there is room for.
+    fn begin_siblings(
+        &self,
+        assembly: &super::workshop::Assembly,
+        at: Block,
+        bands: &Bands,
+    ) -> Result<()> {
+        if self.shelf.cache().is_none() || !self.makes_siblings(at, bands) {
+            return Ok(());
+        }
+        let plane = self.plane(at);
+        let (forward, backward) = siblings(&self.image, plane.provider.image(), plane.level, at);
+        let unserved = |tile: &Block| !self.shared.served.contains(&self.image, *tile);
+        let mut drafts = Vec::new();
+        for tile in forward.chain(backward.filter(unserved)).take(MAX_SIBLINGS) {
+            let piece = (tile, bands.clone());
+            let known = self.shelf.contains(tile, bands)
+                || self
+                    .shared
+                    .workshop
+                    .contains(&piece, self.image.band_count())
+                || !self.has_block(tile)?;
+            if known {
+                continue;
+            }
+            let draft = self.draft(
+                piece,
+                self.shelf.loading(),
+                |loading, layout| match loading {
+                    Some(loading) => loading.sibling(layout),
+                    None => Ok(None),
+                },
+            )?;
+            match draft {
+                Some(draft) => drafts.push(draft),
+                None => break,
+            }
+        }
+        let all = self.image.band_count();
+        self.shared.workshop.begin_siblings(assembly, drafts, all);
+        Ok(())
+    }
+
+    /// Whether siblings save decodes: always where blocks are not cached with the tiles, else where
+    /// a block did not stay in the cache the last time.
+    fn makes_siblings(&self, at: Block, bands: &Bands) -> bool {
+        let plane = self.plane(at);
+        if !plane.is_cached_in(&self.shelf) {
+            return true;
+        }
+        plane
+            .blocks(&at.rect(&self.image))
+            .into_iter()
+            .any(|block| {
+                plane.provider.was_decoded(block)
+                    && plane.provider.peek_block(block, bands).is_none()
+            })
+    }
+
+    /// Keeps a block for tiles that still need it and cannot be made of the blocks at hand, else
+    /// gives its memory to the next block.
+    fn put_away(&self, at: Block, block: Block, bands: &Bands, tile: Tile, scratch: &Scratch<'_>) {
+        let plane = self.plane(at);
+        if let Some(leftovers) = &plane.leftovers
+            && !tile.buffer().is_foreign()
+            && self.straddles(at, block, bands)
+            && !leftovers.contains(block, bands)
+            && let Some(loading) = leftovers.loading()
+            && loading.reserve_unread(tile.buffer().size())
+        {
+            scratch.hand_over(&tile);
+            loading.enter(block, bands, &tile, Class::Unread);
+        }
+        scratch.reclaim(tile);
+    }
+
+    /// Whether a tile that is not there yet needs the block and blocks beyond those of tile `at`.
+    fn straddles(&self, at: Block, block: Block, bands: &Bands) -> bool {
+        let plane = self.plane(at);
+        let blocks = plane.provider.image().grid(plane.level);
+        let tiles = self.image.grid(at.level);
+        let (own_rows, own_cols) = blocks.blocks_over(&tiles.rect(at.row, at.col));
+        let (rows, cols) = tiles.blocks_over(&plane.rect(block));
+        rows.flat_map(|row| cols.clone().map(move |col| (row, col)))
+            .any(|(row, col)| {
+                let (rows, cols) = blocks.blocks_over(&tiles.rect(row, col));
+                let beyond = rows.start < own_rows.start
+                    || rows.end > own_rows.end
+                    || cols.start < own_cols.start
+                    || cols.end > own_cols.end;
+                let tile = Block::new(at.level, row, col);
+                beyond
+                    && !self.shared.served.contains(&self.image, tile)
+                    && !self.shelf.contains(tile, bands)
+            })
+    }
+}
+
+impl Provider for Retiled {
+    fn key(&self) -> &str {
+        &self.key
+    }
+
+    fn image(&self) -> &Image {
+        &self.image
+    }
+
+    fn has_block(&self, at: Block) -> Result<bool> {
+        if !self.image.sparse {
+            return Ok(true);
+        }
+        self.plane(at).has_any(&at.rect(&self.image))
+    }
+
+    fn get_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile> {
+        let rect = at.rect(&self.image);
+        if self.image.sparse && !self.has_block(at)? {
+            let shape = self
+                .image
+                .block_shape(at, bands.count(self.image.band_count()))?;
+            let pad = self.pads.tile(shape)?;
+            let (width, height) = (rect.width as usize, rect.height as usize);
+            return Ok(pad.map(|pixels| pixels.clone().with_valid(width, height)));
+        }
+        let tile = if self.is_direct(at, &rect, bands) {
+            self.shelf
+                .get_or_load(at, bands, request, |bands, request| {
+                    let tile = self.direct(at, &rect, bands, request)?;
+                    tile.ok_or_else(|| Error::internal("a source withdrew its window"))
+                })?
+        } else if let Some(tile) = self.shelf.get(at, bands)? {
+            tile
+        } else {
+            let wanted = self.shelf.bands_to_load(bands);
+            let made = match self.view_of_block(at, &rect, &wanted)? {
+                Some(view) => {
+                    if let Some(loading) = self.shelf.loading() {
+                        loading.enter(at, &wanted, &view, Class::Asked);
+                    }
+                    view
+                }
+                None => self.assemble(at, &wanted, request)?,
+            };
+            self.shelf.select(at, made, &wanted, bands)?
+        };
+        self.shared.served.note(&self.image, at);
+        Ok(tile)
+    }
+
+    fn peek_block(&self, at: Block, bands: &Bands) -> Option<Tile> {
+        self.shelf.peek(at, bands)
+    }
+
+    fn mask(&self) -> Option<Arc<dyn Provider>> {
+        self.source.mask()
+    }
+
+    fn cache(&self) -> Option<&Cache> {
+        self.shelf.cache()
+    }
+
+    fn is_loading(&self, at: Block, bands: &Bands) -> bool {
+        self.shelf.is_loading(at, bands)
+            || self
+                .shared
+                .workshop
+                .contains(&(at, bands.clone()), self.image.band_count())
+    }
+
+    fn counters(&self) -> Counters {
+        self.source.counters().under(self.shelf.counters())
+    }
+}

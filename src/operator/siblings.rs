@@ -1,0 +1,118 @@
+//! Which tiles to make beside the one asked for, because the same blocks hold them.
+
+use crate::geometry::Rect;
+use crate::image::{Block, Image};
+use parking_lot::Mutex;
+use std::ops::Range;
+
+/// The rows and columns of the blocks over a rectangle.
+pub type BlockRange = (Range<u64>, Range<u64>);
+
+fn within(inner: &BlockRange, outer: &BlockRange) -> bool {
+    let inside = |a: &Range<u64>, b: &Range<u64>| b.start <= a.start && a.end <= b.end;
+    inside(&inner.0, &outer.0) && inside(&inner.1, &outer.1)
+}
+
+/// The tiles that the blocks of the tile `asked` hold completely, without itself: first those after
+/// it in row order, then those before it, nearest first.
+pub fn siblings<'a>(
+    tiles: &'a Image,
+    blocks: &'a Image,
+    block_level: u32,
+    asked: Block,
+) -> (
+    impl Iterator<Item = Block> + 'a,
+    impl Iterator<Item = Block> + 'a,
+) {
+    let grid = tiles.grid(asked.level);
+    let of_blocks = blocks.grid(block_level);
+    let range = move |rect: &Rect| of_blocks.blocks_over(rect);
+    let own = range(&grid.rect(asked.row, asked.col));
+    let first = of_blocks.rect(own.0.start, own.1.start);
+    let last = of_blocks.rect(own.0.end - 1, own.1.end - 1);
+    let area = Rect::new(
+        first.x,
+        first.y,
+        last.right() - first.x,
+        last.bottom() - first.y,
+    );
+    let (rows, cols) = grid.blocks_over(&area);
+    let complete = move |row: u64, col: u64| {
+        let rect = grid.rect(row, col);
+        !rect.is_empty() && within(&range(&rect), &own)
+    };
+    let level = asked.level;
+    let forward = {
+        let (rows, cols, complete) = (asked.row..rows.end, cols.clone(), complete.clone());
+        rows.flat_map(move |row| cols.clone().map(move |col| (row, col)))
+            .filter(move |at| *at > (asked.row, asked.col))
+            .filter(move |(row, col)| complete(*row, *col))
+            .map(move |(row, col)| Block::new(level, row, col))
+    };
+    let backward = (rows.start..asked.row + 1)
+        .rev()
+        .flat_map(move |row| cols.clone().rev().map(move |col| (row, col)))
+        .filter(move |at| *at < (asked.row, asked.col))
+        .filter(move |(row, col)| complete(*row, *col))
+        .map(move |(row, col)| Block::new(level, row, col));
+    (forward, backward)
+}
+
+/// Which tiles of each level were served in the pass that is going on. A tile already served is not
+/// worth making again before the others had their turn.
+#[derive(Default)]
+pub struct Served(Mutex<Vec<Pass>>);
+
+#[derive(Clone, Default)]
+struct Pass {
+    bits: Vec<u64>,
+    count: u64,
+}
+
+/// Levels with more tiles are not tracked.
+const MAX_TILES: u64 = 1 << 20;
+
+impl Served {
+    fn index(image: &Image, at: Block) -> Option<(usize, u64, u64)> {
+        let grid = image.grid(at.level);
+        let tiles = grid
+            .rows()
+            .checked_mul(grid.cols())
+            .filter(|tiles| *tiles <= MAX_TILES)?;
+        let index = at.row * grid.cols() + at.col;
+        Some(((index / 64) as usize, 1 << (index % 64), tiles))
+    }
+
+    /// Notes that a tile was served; after the last of its level the next pass begins.
+    pub fn note(&self, image: &Image, at: Block) {
+        let Some((word, bit, tiles)) = Self::index(image, at) else {
+            return;
+        };
+        let mut levels = self.0.lock();
+        if levels.len() <= at.level as usize {
+            levels.resize(at.level as usize + 1, Pass::default());
+        }
+        let pass = &mut levels[at.level as usize];
+        if pass.bits.is_empty() {
+            pass.bits = vec![0; tiles.div_ceil(64) as usize];
+        }
+        if pass.bits[word] & bit == 0 {
+            pass.bits[word] |= bit;
+            pass.count += 1;
+        }
+        if pass.count == tiles {
+            *pass = Pass::default();
+        }
+    }
+
+    /// Whether a tile was served in this pass.
+    pub fn contains(&self, image: &Image, at: Block) -> bool {
+        Self::index(image, at).is_some_and(|(word, bit, _)| {
+            let levels = self.0.lock();
+            levels
+                .get(at.level as usize)
+                .and_then(|pass| pass.bits.get(word))
+                .is_some_and(|bits| bits & bit != 0)
+        })
+    }
+}

@@ -1,0 +1,499 @@
+//! Where tiles are put together from blocks: each block decoded once for every tile that needs it,
+//! by whichever thread is free.
+//!
+//! A thread that wants a tile decodes one of its blocks that nobody has started, copies it into all
+//! tiles under assembly that need it, and goes on; it sleeps only when all that its tile still
+//! lacks is being decoded by others, and is woken when its own tile is complete or has failed.
+
+use crate::cache::{Class, Loading};
+use crate::error::{Error, Result};
+use crate::image::{Bands, Block};
+use crate::memory::{Canvas, Part, SplitCanvas};
+use crate::tile::Tile;
+use hashbrown::HashMap;
+use parking_lot::{Condvar, Mutex};
+use std::sync::Arc;
+
+/// A block or a tile with the bands wanted of it.
+pub type Piece = (Block, Bands);
+
+/// The assemblies in progress of all providers that share a key in a cache.
+#[derive(Default)]
+pub struct Workshop {
+    bench: Mutex<Bench>,
+}
+
+#[derive(Default)]
+struct Bench {
+    tiles: HashMap<Piece, Arc<Assembly>>,
+    jobs: HashMap<Piece, Job>,
+    /// Numbers the groups of assemblies that one request began.
+    groups: u64,
+}
+
+/// A source block that assemblies wait for.
+#[derive(Default)]
+struct Job {
+    started: bool,
+    wanted: Vec<Slice>,
+    /// The pixels, while they are being copied.
+    ready: Option<Tile>,
+}
+
+/// A part of a tile under assembly and the column and row of its block where it begins.
+struct Slice {
+    owner: Arc<Assembly>,
+    part: Part,
+    corner: (usize, usize),
+}
+
+/// A tile under assembly. It can be joined, not found.
+pub struct Assembly {
+    tile: Piece,
+    blocks: Vec<Block>,
+    group: u64,
+    /// Guarded by the bench's lock together with `progress`.
+    changed: Condvar,
+    progress: Mutex<Progress>,
+}
+
+struct Progress {
+    missing: usize,
+    /// Threads that want the tile; none for a sibling until it is joined.
+    waiters: usize,
+    work: Option<Work>,
+    outcome: Option<Result<Tile>>,
+}
+
+/// The memory of an assembly until it is complete.
+struct Work {
+    canvas: SplitCanvas,
+    loading: Option<Loading>,
+    valid: (usize, usize),
+}
+
+/// A tile that is ready to be assembled: its memory, and the block that each part of it waits for.
+pub struct Draft {
+    pub tile: Piece,
+    pub canvas: Canvas,
+    /// Where the parts begin and end in the canvas.
+    pub columns: Vec<usize>,
+    pub rows: Vec<usize>,
+    /// The blocks of the parts, row by row; `None` where the part is filled already.
+    pub blocks: Vec<Option<Block>>,
+    /// The column and row of its block where each part begins.
+    pub corners: Vec<(usize, usize)>,
+    /// Columns and rows inside the image.
+    pub valid: (usize, usize),
+    /// Enters the finished tile into the cache.
+    pub loading: Option<Loading>,
+}
+
+/// What became of a tile that was complete.
+pub enum Finished {
+    /// It was asked for.
+    Asked,
+    /// Nobody has asked for it yet.
+    Sibling,
+}
+
+/// What a thread finds when it looks for work on its tile.
+enum Next {
+    Decode(Block),
+    Done(Result<Tile>),
+}
+
+impl Workshop {
+    /// Joins the assembly of a tile with at least these bands, out of `all`.
+    pub fn join(&self, tile: &Piece, all: u32) -> Option<Arc<Assembly>> {
+        let bench = self.bench.lock();
+        let joined = bench.find(tile, all)?;
+        joined.progress.lock().waiters += 1;
+        Some(joined)
+    }
+
+    /// Whether a tile is under assembly.
+    pub fn contains(&self, tile: &Piece, all: u32) -> bool {
+        self.bench.lock().find(tile, all).is_some()
+    }
+
+    /// Begins an assembly that the caller will wait for, or joins one that another thread has begun.
+    pub fn begin(&self, draft: Draft, all: u32) -> Arc<Assembly> {
+        let mut unused = None;
+        let mut bench = self.bench.lock();
+        let (assembly, ready) = match bench.find(&draft.tile, all) {
+            Some(known) => {
+                unused = Some(draft);
+                (known, Vec::new())
+            }
+            None => {
+                bench.groups += 1;
+                let group = bench.groups;
+                bench.register(draft, group)
+            }
+        };
+        assembly.progress.lock().waiters += 1;
+        drop(bench);
+        drop(unused);
+        self.copy_ready(ready);
+        assembly
+    }
+
+    /// Begins the assembly of siblings of `of`, where all their blocks are still to come; says how
+    /// many there are.
+    pub fn begin_siblings(&self, of: &Assembly, drafts: Vec<Draft>, all: u32) {
+        for draft in drafts {
+            let mut bench = self.bench.lock();
+            let coming = draft
+                .blocks
+                .iter()
+                .flatten()
+                .all(|block| bench.jobs.contains_key(&(*block, draft.tile.1.clone())));
+            if !coming || bench.find(&draft.tile, all).is_some() {
+                drop(bench);
+                drop(draft);
+                continue;
+            }
+            let (_, ready) = bench.register(draft, of.group);
+            drop(bench);
+            self.copy_ready(ready);
+        }
+    }
+
+    /// Works on a tile until it is complete or has failed. `decode` yields a block; `finished` is
+    /// told of every tile completed on the way; `loading` says whether another thread is decoding a
+    /// block elsewhere already; `done` takes a block back that all tiles here have got.
+    pub fn work(
+        &self,
+        assembly: &Arc<Assembly>,
+        loading: impl Fn(Block) -> bool,
+        decode: impl Fn(Block) -> Result<Tile>,
+        done: impl Fn(Block, Tile),
+        finished: impl Fn(Finished),
+    ) -> Result<Tile> {
+        let mut search = Search::default();
+        loop {
+            match self.next(assembly, &mut search, &loading) {
+                Next::Done(outcome) => {
+                    assembly.progress.lock().waiters -= 1;
+                    if outcome.is_err() {
+                        self.abandon(assembly.group);
+                    }
+                    return outcome;
+                }
+                Next::Decode(block) => {
+                    let piece = (block, assembly.tile.1.clone());
+                    let started = StartedJob {
+                        workshop: self,
+                        piece: &piece,
+                    };
+                    match decode(block) {
+                        Ok(tile) => {
+                            let slices = self.ready(&piece, &tile);
+                            self.copy(slices.into_iter().map(|slice| (slice, &tile)), &finished);
+                            started.end();
+                            done(block, tile);
+                        }
+                        Err(error) => {
+                            started.end();
+                            self.fail(&piece, &error);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn next(
+        &self,
+        assembly: &Assembly,
+        search: &mut Search,
+        loading: &impl Fn(Block) -> bool,
+    ) -> Next {
+        let mut bench = self.bench.lock();
+        loop {
+            if let Some(outcome) = assembly.progress.lock().outcome.clone() {
+                return Next::Done(outcome);
+            }
+            if let Some(block) = search.next(&mut bench, assembly, loading) {
+                return Next::Decode(block);
+            }
+            assembly.changed.wait(&mut bench);
+        }
+    }
+
+    /// Publishes a block's pixels and takes the parts that wait for them.
+    fn ready(&self, piece: &Piece, tile: &Tile) -> Vec<Slice> {
+        let mut bench = self.bench.lock();
+        match bench.jobs.get_mut(piece) {
+            Some(job) => {
+                job.ready = Some(tile.clone());
+                std::mem::take(&mut job.wanted)
+            }
+            None => Vec::new(),
+        }
+    }
+
+    fn copy_ready(&self, ready: Vec<(Slice, Tile)>) {
+        for (slice, tile) in ready {
+            self.copy([(slice, &tile)], |_| ());
+        }
+    }
+
+    /// Copies blocks into slices, and completes the tiles whose last part that was.
+    fn copy<'a>(
+        &self,
+        slices: impl IntoIterator<Item = (Slice, &'a Tile)>,
+        finished: impl Fn(Finished),
+    ) {
+        for (slice, tile) in slices {
+            let Slice {
+                owner,
+                mut part,
+                corner: (x, y),
+            } = slice;
+            let mut pixels = part.pixels_mut();
+            let shape = pixels.layout().shape;
+            tile.window(x, y, shape.width, shape.height)
+                .copy_to(&mut pixels);
+            drop(part);
+            let complete = {
+                let mut progress = owner.progress.lock();
+                progress.missing -= 1;
+                (progress.missing == 0)
+                    .then(|| progress.work.take())
+                    .flatten()
+            };
+            if let Some(work) = complete {
+                finished(self.complete(&owner, work));
+            }
+        }
+    }
+
+    /// Enters a complete tile into the cache, then tells those who wait for it.
+    fn complete(&self, assembly: &Arc<Assembly>, work: Work) -> Finished {
+        let asked = assembly.progress.lock().waiters > 0;
+        let outcome = match work.canvas.join() {
+            Some(canvas) => {
+                let tile = Tile::from_canvas(canvas);
+                Ok(tile.map(|pixels| pixels.clone().with_valid(work.valid.0, work.valid.1)))
+            }
+            None => Err(Error::internal("a part of a complete tile is still in use")),
+        };
+        if let (Some(loading), Ok(tile)) = (work.loading, &outcome) {
+            let class = if asked { Class::Asked } else { Class::Unread };
+            loading.enter(assembly.tile.0, &assembly.tile.1, tile, class);
+        }
+        self.settle(assembly, outcome);
+        if asked {
+            Finished::Asked
+        } else {
+            Finished::Sibling
+        }
+    }
+
+    fn settle(&self, assembly: &Arc<Assembly>, outcome: Result<Tile>) {
+        let mut bench = self.bench.lock();
+        bench.tiles.remove(&assembly.tile);
+        assembly.progress.lock().outcome = Some(outcome);
+        drop(bench);
+        assembly.changed.notify_all();
+    }
+
+    /// Fails the tiles that wait for a block, and nothing else.
+    fn fail(&self, piece: &Piece, error: &Error) {
+        let job = self.bench.lock().jobs.remove(piece);
+        for slice in job.into_iter().flat_map(|job| job.wanted) {
+            drop(slice.part);
+            self.withdraw(&slice.owner, error.clone());
+        }
+    }
+
+    /// Drops the tiles of a failed request that nobody waits for.
+    fn abandon(&self, group: u64) {
+        let orphans: Vec<_> = {
+            let bench = self.bench.lock();
+            let tiles = bench.tiles.values();
+            tiles
+                .filter(|tile| tile.group == group && tile.progress.lock().waiters == 0)
+                .cloned()
+                .collect()
+        };
+        for orphan in orphans {
+            self.withdraw(&orphan, Error::internal("nobody asked for this tile"));
+        }
+    }
+
+    /// Ends an assembly with an error, and takes its parts out of all jobs.
+    fn withdraw(&self, assembly: &Arc<Assembly>, error: Error) {
+        let mut parts = Vec::new();
+        let mut bench = self.bench.lock();
+        for block in &assembly.blocks {
+            let piece = (*block, assembly.tile.1.clone());
+            let Some(job) = bench.jobs.get_mut(&piece) else {
+                continue;
+            };
+            let (ours, others) = std::mem::take(&mut job.wanted)
+                .into_iter()
+                .partition(|slice| Arc::ptr_eq(&slice.owner, assembly));
+            job.wanted = others;
+            parts.push(ours);
+            if !job.started && job.wanted.is_empty() {
+                bench.jobs.remove(&piece);
+            }
+        }
+        bench.tiles.remove(&assembly.tile);
+        let work = {
+            let mut progress = assembly.progress.lock();
+            progress.outcome.get_or_insert(Err(error));
+            progress.work.take()
+        };
+        drop(bench);
+        // Memory goes back to the cache outside the lock.
+        drop::<Vec<Vec<_>>>(parts);
+        drop(work);
+        assembly.changed.notify_all();
+    }
+}
+
+impl Assembly {
+    /// The tile and its bands.
+    pub fn tile(&self) -> &Piece {
+        &self.tile
+    }
+
+    /// The bands of the tile.
+    pub fn bands(&self) -> &Bands {
+        &self.tile.1
+    }
+}
+
+impl Bench {
+    fn find(&self, tile: &Piece, all: u32) -> Option<Arc<Assembly>> {
+        let (at, bands) = tile;
+        let exact = self.tiles.get(tile);
+        let whole = || self.tiles.get(&(*at, Bands::ALL));
+        let found = exact.or_else(whole)?;
+        bands
+            .positions_in(&found.tile.1, all)
+            .is_some()
+            .then(|| found.clone())
+    }
+
+    /// Puts a tile on the bench. Parts whose block is at hand are returned, to be copied outside the
+    /// lock.
+    fn register(&mut self, draft: Draft, group: u64) -> (Arc<Assembly>, Vec<(Slice, Tile)>) {
+        let (canvas, parts) = draft.canvas.split(&draft.columns, &draft.rows);
+        let blocks: Vec<Block> = draft.blocks.iter().flatten().copied().collect();
+        let assembly = Arc::new(Assembly {
+            tile: draft.tile,
+            group,
+            changed: Condvar::new(),
+            progress: Mutex::new(Progress {
+                missing: blocks.len(),
+                waiters: 0,
+                work: Some(Work {
+                    canvas,
+                    loading: draft.loading,
+                    valid: draft.valid,
+                }),
+                outcome: None,
+            }),
+            blocks,
+        });
+        self.tiles.insert(assembly.tile.clone(), assembly.clone());
+        let mut ready = Vec::new();
+        let pieces = draft.blocks.into_iter().zip(parts).zip(draft.corners);
+        for ((block, part), corner) in pieces {
+            let Some(block) = block else { continue };
+            let job = self
+                .jobs
+                .entry((block, assembly.tile.1.clone()))
+                .or_default();
+            let slice = Slice {
+                owner: assembly.clone(),
+                part,
+                corner,
+            };
+            match &job.ready {
+                Some(tile) => ready.push((slice, tile.clone())),
+                None => job.wanted.push(slice),
+            }
+        }
+        (assembly, ready)
+    }
+}
+
+/// Where a thread stands in looking for unstarted blocks of its tile. Blocks never become unstarted
+/// again, so it need not look twice.
+#[derive(Default)]
+struct Search {
+    at: usize,
+    /// Blocks passed over because another thread is decoding them for another purpose.
+    busy: Vec<Block>,
+}
+
+impl Search {
+    fn next(
+        &mut self,
+        bench: &mut Bench,
+        assembly: &Assembly,
+        loading: impl Fn(Block) -> bool,
+    ) -> Option<Block> {
+        let mut start = |block: Block| {
+            let job = bench.jobs.get_mut(&(block, assembly.tile.1.clone()));
+            job.filter(|job| !job.started).map(|job| {
+                job.started = true;
+                block
+            })
+        };
+        while let Some(block) = assembly.blocks.get(self.at).copied() {
+            self.at += 1;
+            if loading(block) {
+                self.busy.push(block);
+            } else if let Some(block) = start(block) {
+                return Some(block);
+            }
+        }
+        while let Some(block) = self.busy.pop() {
+            if let Some(block) = start(block) {
+                return Some(block);
+            }
+        }
+        None
+    }
+}
+
+/// A job that a thread has begun. Dropped on the way of a panic it fails the tiles that wait for it.
+struct StartedJob<'a> {
+    workshop: &'a Workshop,
+    piece: &'a Piece,
+}
+
+impl StartedJob<'_> {
+    /// The job was done, and all parts have their pixels; or its tiles are failed next.
+    fn end(self) {
+        let mut bench = self.workshop.bench.lock();
+        let idle = bench
+            .jobs
+            .get(self.piece)
+            .is_some_and(|job| job.ready.is_some());
+        let job = if idle {
+            bench.jobs.remove(self.piece)
+        } else {
+            None
+        };
+        drop(bench);
+        drop(job);
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for StartedJob<'_> {
+    fn drop(&mut self) {
+        self.workshop.fail(
+            self.piece,
+            &Error::internal("the decode of this block panicked"),
+        );
+    }
+}

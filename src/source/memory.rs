@@ -1,0 +1,92 @@
+//! A caller's array as an image: every block and every window is a view of it.
+
+use super::source_key;
+use crate::cache::Counters;
+use crate::error::{Error, Result};
+use crate::geometry::Rect;
+use crate::image::{Bands, Block, Image};
+use crate::provider::{Provider, Request};
+use crate::tile::{Pixels, Tile};
+use std::sync::Arc;
+
+/// An image of one level in memory whose layout tiles can have.
+pub struct MemorySource {
+    key: String,
+    image: Image,
+    pixels: Pixels,
+}
+
+impl MemorySource {
+    /// A provider of `pixels`, which must be what `image` says.
+    pub fn provider(name: Option<&str>, image: Image, pixels: Pixels) -> Result<Arc<dyn Provider>> {
+        image.check()?;
+        let shape = pixels.shape();
+        let fits = image.levels.len() == 1
+            && (image.width(), image.height()) == (shape.width as u64, shape.height as u64)
+            && image.bands.len() == shape.bands
+            && image.dtype == pixels.dtype();
+        if !fits {
+            return Err(Error::argument(format!(
+                "{} x {} pixels of {} bands of {} for an image of {} x {} pixels, {} bands of {} and {} levels",
+                shape.width,
+                shape.height,
+                shape.bands,
+                pixels.dtype().name(),
+                image.width(),
+                image.height(),
+                image.bands.len(),
+                image.dtype.name(),
+                image.levels.len()
+            )));
+        }
+        Ok(Arc::new(Self {
+            key: source_key(name)?,
+            image,
+            pixels,
+        }))
+    }
+}
+
+impl Provider for MemorySource {
+    fn key(&self) -> &str {
+        &self.key
+    }
+
+    fn image(&self) -> &Image {
+        &self.image
+    }
+
+    fn get_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile> {
+        self.view(at.rect(&self.image))
+            .select(&bands.to_vec(self.image.band_count()), |layout| {
+                request.canvas(layout)
+            })
+    }
+
+    fn peek_block(&self, at: Block, bands: &Bands) -> Option<Tile> {
+        let bands = bands.to_vec(self.image.band_count());
+        let view = self.view(at.rect(&self.image)).bands(&bands)?;
+        Some(Tile::hold(view))
+    }
+
+    fn get_view(&self, _level: u32, rect: Rect, bands: &Bands) -> Option<Tile> {
+        let bands = bands.to_vec(self.image.band_count());
+        self.view(rect).bands(&bands).map(Tile::hold)
+    }
+
+    fn counters(&self) -> Counters {
+        Counters::default()
+    }
+}
+
+impl MemorySource {
+    fn view(&self, rect: Rect) -> Tile {
+        // The rectangle lies inside the image, whose sides are those of an array in memory.
+        Tile::hold(self.pixels.window(
+            rect.x as usize,
+            rect.y as usize,
+            rect.width as usize,
+            rect.height as usize,
+        ))
+    }
+}

@@ -1,0 +1,200 @@
+//! Windows: any rectangle of a level, put together from blocks.
+
+use crate::convert::convert_row;
+use crate::error::{Error, Result};
+use crate::geometry::Rect;
+use crate::image::{Bands, Block, shape};
+use crate::layout::Layout;
+use crate::memory::Target;
+use crate::operator::plane;
+use crate::provider::{Provider, Request};
+use crate::tile::{Pixels, Tile};
+use std::sync::Arc;
+
+/// A block so many times larger than what is wanted of it is asked for a window instead.
+const WINDOW_FACTOR: u64 = 4;
+
+/// Whether a rectangle is better read by itself than cut out of the blocks over it.
+pub(crate) fn prefers_window(provider: &dyn Provider, level: u32, rect: &Rect) -> bool {
+    let image = provider.image();
+    if !image.windowed {
+        return false;
+    }
+    let grid = image.grid(level);
+    let (rows, cols) = grid.blocks_over(rect);
+    let block = grid.rect(rows.start, cols.start);
+    let blocks = (rows.end - rows.start) * (cols.end - cols.start);
+    let area = |rect: &Rect| u128::from(rect.width) * u128::from(rect.height);
+    area(&block) * u128::from(blocks) >= area(rect) * u128::from(WINDOW_FACTOR)
+}
+
+/// Calls `each` with the blocks over a rectangle, row by row, and the part of the rectangle in each.
+fn for_blocks(
+    provider: &dyn Provider,
+    level: u32,
+    rect: &Rect,
+    mut each: impl FnMut(Block, Rect, Rect) -> Result<()>,
+) -> Result<()> {
+    let grid = provider.image().grid(level);
+    let (rows, cols) = grid.blocks_over(rect);
+    for row in rows {
+        for col in cols.clone() {
+            let block = grid.rect(row, col);
+            each(Block::new(level, row, col), block, block.intersection(rect))?;
+        }
+    }
+    Ok(())
+}
+
+/// The part of a block's pixels that covers `part`, where the block begins at the corner of `block`.
+pub(crate) fn cut(pixels: &Pixels, block: &Rect, part: &Rect) -> Pixels {
+    // A block in memory has sides that fit usize.
+    pixels.window(
+        (part.x - block.x) as usize,
+        (part.y - block.y) as usize,
+        part.width as usize,
+        part.height as usize,
+    )
+}
+
+/// The pixels of a rectangle inside the image as a tile: a block itself where it is just that, else
+/// a copy.
+pub(crate) fn read_tile(
+    provider: &Arc<dyn Provider>,
+    level: u32,
+    rect: Rect,
+    bands: &Bands,
+    request: &Request<'_>,
+) -> Result<Tile> {
+    let (provider, level) = plane(provider, level);
+    let image = provider.image();
+    if prefers_window(&*provider, level, &rect)
+        && let Some(tile) = provider.get_window(level, rect, bands, request)?
+    {
+        return Ok(tile);
+    }
+    let grid = image.grid(level);
+    let (rows, cols) = grid.blocks_over(&rect);
+    if !image.padded && grid.rect(rows.start, cols.start) == rect {
+        let block = Block::new(level, rows.start, cols.start);
+        return provider.get_block(block, bands, request);
+    }
+    let shape = shape(rect.width, rect.height, bands.count(image.band_count()))?;
+    let mut canvas = request.canvas(Layout::packed(shape, image.dtype)?)?;
+    let mut pixels = canvas.pixels_mut();
+    for_blocks(&*provider, level, &rect, |at, block, part| {
+        let tile = provider.get_block(at, bands, &Request::new())?;
+        let mut into = pixels.window_mut(
+            (part.x - rect.x) as usize,
+            (part.y - rect.y) as usize,
+            part.width as usize,
+            part.height as usize,
+        );
+        cut(&tile, &block, &part).copy_to(&mut into);
+        Ok(())
+    })?;
+    Ok(Tile::from_canvas(canvas))
+}
+
+/// Copies a rectangle at a level into a caller's memory: `into.shape` pixels from column `x` and row
+/// `y` on, which may lie outside the image, where pad is written. One target band for each of
+/// `bands`; `None` is opaque alpha.
+pub fn read_window(
+    provider: &Arc<dyn Provider>,
+    x: i64,
+    y: i64,
+    level: u32,
+    bands: &[Option<u32>],
+    mut into: Target,
+) -> Result<()> {
+    provider.image().check_level(level)?;
+    let chosen: Vec<u32> = bands.iter().flatten().copied().collect();
+    let all = provider.image().band_count();
+    let mut needed = chosen.clone();
+    needed.sort_unstable();
+    needed.dedup();
+    let needed = Bands::of(&needed, all);
+    provider.image().check_bands(&needed)?;
+    if bands.len() != into.shape.bands {
+        return Err(Error::argument(format!(
+            "{} bands chosen for a target of {}",
+            bands.len(),
+            into.shape.bands
+        )));
+    }
+    let places: Vec<Option<u32>> = bands
+        .iter()
+        .map(|band| {
+            let band = (*band)?;
+            let list = needed.to_vec(all);
+            list.iter()
+                .position(|other| *other == band)
+                .map(|at| at as u32)
+        })
+        .collect();
+    let (provider, level) = plane(provider, level);
+    let (width, height) = provider.image().levels[level as usize];
+    let inside = overlap(x, into.shape.width, width)
+        .zip(overlap(y, into.shape.height, height))
+        .map(|((x, width), (y, height))| Rect::new(x, y, width, height));
+    let whole = inside.is_some_and(|rect| {
+        (rect.width, rect.height) == (into.shape.width as u64, into.shape.height as u64)
+    });
+    if !whole {
+        fill_pad(&*provider, bands, &mut into);
+    }
+    let Some(rect) = inside.filter(|rect| !rect.is_empty() && !bands.is_empty()) else {
+        return Ok(());
+    };
+    let origin = |part: &Rect| ((part.x as i64 - x) as usize, (part.y as i64 - y) as usize);
+    let request = Request::new();
+    if prefers_window(&*provider, level, &rect)
+        && let Some(tile) = provider.get_window(level, rect, &needed, &request)?
+    {
+        let (x, y) = origin(&rect);
+        tile.copy_to_target(
+            0,
+            0,
+            &places,
+            into.window(x, y, tile.shape().width, tile.shape().height),
+        );
+        return Ok(());
+    }
+    for_blocks(&*provider, level, &rect, |at, block, part| {
+        let tile = provider.get_block(at, &needed, &request)?;
+        let (x, y) = origin(&part);
+        let target = into.window(x, y, part.width as usize, part.height as usize);
+        let (left, top) = ((part.x - block.x) as usize, (part.y - block.y) as usize);
+        tile.copy_to_target(left, top, &places, target);
+        Ok(())
+    })
+}
+
+/// Where `count` pixels from `start` on lie inside `0..limit`.
+fn overlap(start: i64, count: usize, limit: u64) -> Option<(u64, u64)> {
+    let begin = i128::from(start).max(0);
+    let end = (i128::from(start) + count as i128).min(i128::from(limit));
+    (begin < end).then(|| (begin as u64, (end - begin) as u64))
+}
+
+/// Writes pad everywhere, and opaque alpha where that is asked for.
+fn fill_pad(provider: &dyn Provider, bands: &[Option<u32>], into: &mut Target) {
+    let image = provider.image();
+    let size = into.dtype.size();
+    let mut pad = vec![0; size];
+    convert_row(
+        image.dtype,
+        image.pad.bytes(image.dtype),
+        into.dtype,
+        &mut pad,
+    );
+    let opaque = crate::convert::opaque(into.dtype);
+    for (to, band) in bands.iter().enumerate() {
+        let sample = match band {
+            Some(_) => &pad[..],
+            None => opaque.bytes(into.dtype),
+        };
+        let row = sample.repeat(into.shape.width);
+        (0..into.shape.height).for_each(|y| into.store_row(to, 0, y, &row));
+    }
+}
