@@ -87,6 +87,8 @@ pub struct KeyRecord {
     pub providers: usize,
     /// Entries that it has.
     pub entries: usize,
+    /// Buffers on the books that were entered under it.
+    pub buffers: usize,
     /// Buffers inside the budget that were entered under it.
     pub resident: usize,
     /// Bytes that were ever admitted under it.
@@ -108,6 +110,7 @@ impl KeyRecord {
             identity: None,
             providers: 0,
             entries: 0,
+            buffers: 0,
             resident: 0,
             admitted: 0,
             counters: Counters::default(),
@@ -117,6 +120,11 @@ impl KeyRecord {
             unread: BTreeMap::new(),
             companion: None,
         }
+    }
+
+    /// Whether nothing refers to the key any more.
+    pub fn is_unused(&self) -> bool {
+        self.providers == 0 && self.entries == 0 && self.buffers == 0
     }
 
     pub fn text(&self) -> &str {

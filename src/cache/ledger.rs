@@ -227,12 +227,13 @@ impl Ledger {
         self.forget_unused_key(key);
     }
 
+    /// Forgets a key that nothing uses; it may be gone already with what used it last.
     fn forget_unused_key(&mut self, key: KeyId) {
-        let record = &self.keys[key as usize];
-        if record.providers == 0 && record.entries == 0 {
+        let unused = |record: &KeyRecord| record.is_unused();
+        if self.keys.get(key as usize).is_some_and(unused) {
             let record = self.keys.remove(key as usize);
-            self.unread_keys.remove(&key);
             self.keys_by_text.remove(record.text());
+            self.unread_keys.remove(&key);
         }
     }
 
@@ -478,9 +479,16 @@ impl Ledger {
         self.leave_budget(slot);
         self.drop_entries(slot);
         self.unwatch(slot);
-        let record = self.records.remove(slot as usize);
+        let record = self.remove_record(slot);
         record.buffer.move_out(&self.home);
         record.buffer
+    }
+
+    fn remove_record(&mut self, slot: Slot) -> Record {
+        let record = self.records.remove(slot as usize);
+        self.keys[record.key as usize].buffers -= 1;
+        self.forget_unused_key(record.key);
+        record
     }
 
     /// Takes a buffer's bytes in, at the place where it stands.
@@ -672,6 +680,7 @@ impl Ledger {
             key: cell.key,
             watch: NONE,
         }) as Slot;
+        self.keys[cell.key as usize].buffers += 1;
         pixels.buffer().move_in(slot, self.home.clone());
         if room {
             self.recency.add(slot, self.clock, place);
@@ -831,7 +840,7 @@ impl Ledger {
     fn free(&mut self, slot: Slot) {
         self.drop_entries(slot);
         self.unwatch(slot);
-        let record = self.records.remove(slot as usize);
+        let record = self.remove_record(slot);
         self.overhang -= record.charge;
         if record.standing == Standing::Detached {
             self.detached -= record.charge;
