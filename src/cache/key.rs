@@ -44,6 +44,19 @@ pub fn operator_name(given: Option<&str>) -> String {
     source_name(given)
 }
 
+/// The part of a key that names the image at its source: what operators put behind it is left out.
+pub fn image_of(key: &str) -> &str {
+    const IMAGE: &str = ":image:";
+    let Some(at) = key.find(IMAGE) else {
+        return key;
+    };
+    let number = at + IMAGE.len();
+    let end = key[number..]
+        .find(':')
+        .map_or(key.len(), |end| number + end);
+    &key[..end]
+}
+
 /// What all providers with one key agree on.
 #[derive(Clone, Debug, PartialEq)]
 struct Identity {
@@ -75,7 +88,7 @@ struct Unread {
     stamp: Stamp,
     /// When the provider has served so many requests.
     requests: u64,
-    /// When other keys have admitted so many bytes.
+    /// When other images have admitted so many bytes.
     admitted_by_others: u64,
 }
 
@@ -91,8 +104,8 @@ pub struct KeyRecord {
     pub buffers: usize,
     /// Buffers inside the budget that were entered under it.
     pub resident: usize,
-    /// Bytes that were ever admitted under it.
-    pub admitted: u64,
+    /// Bytes that were ever admitted under it and under the other keys of the same image.
+    pub admitted: Arc<AtomicU64>,
     pub counters: Counters,
     requests: u64,
     forms: Vec<Form>,
@@ -104,7 +117,7 @@ pub struct KeyRecord {
 }
 
 impl KeyRecord {
-    pub fn new(text: Arc<str>) -> Self {
+    pub fn new(text: Arc<str>, admitted: Arc<AtomicU64>) -> Self {
         Self {
             text,
             identity: None,
@@ -112,7 +125,7 @@ impl KeyRecord {
             entries: 0,
             buffers: 0,
             resident: 0,
-            admitted: 0,
+            admitted,
             counters: Counters::default(),
             requests: 0,
             forms: Vec::new(),

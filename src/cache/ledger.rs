@@ -3,7 +3,7 @@
 //! A plain state machine: it takes no lock, runs no caller's code and frees no pixels. Buffers that
 //! nobody needs any more are handed out through [`Ledger::take_garbage`], to be dropped outside.
 
-use super::key::{KeyId, KeyRecord};
+use super::key::{KeyId, KeyRecord, image_of};
 use super::recency::{Place, Recency, Slot, Stamp};
 use super::{Counters, Options, Statistics};
 use crate::error::{Error, Result};
@@ -13,6 +13,7 @@ use crate::tile::{Pixels, Tile};
 use hashbrown::HashMap;
 use slab::Slab;
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 /// What one entry is charged for its bookkeeping.
@@ -130,6 +131,7 @@ pub struct Ledger {
     unread_keys: BTreeSet<KeyId>,
     peak: u64,
     admitted: u64,
+    admitted_by_image: HashMap<Box<str>, Weak<AtomicU64>>,
     counters: Counters,
     garbage: Garbage,
 }
@@ -169,6 +171,7 @@ impl Ledger {
             unread_keys: BTreeSet::new(),
             peak: 0,
             admitted: 0,
+            admitted_by_image: HashMap::new(),
             counters: Counters::default(),
             garbage: Garbage::default(),
         }
@@ -191,9 +194,24 @@ impl Ledger {
             return *id;
         }
         let text: Arc<str> = text.into();
-        let id = self.keys.insert(KeyRecord::new(text.clone())) as KeyId;
+        let admitted = self.admitted_by_image(&text);
+        let id = self.keys.insert(KeyRecord::new(text.clone(), admitted)) as KeyId;
         self.keys_by_text.insert(text, id);
         id
+    }
+
+    /// The count of admitted bytes that all keys of one image share.
+    fn admitted_by_image(&mut self, key: &str) -> Arc<AtomicU64> {
+        self.admitted_by_image
+            .retain(|_, count| count.strong_count() > 0);
+        let image = image_of(key);
+        if let Some(count) = self.admitted_by_image.get(image).and_then(Weak::upgrade) {
+            return count;
+        }
+        let count = Arc::default();
+        self.admitted_by_image
+            .insert(image.into(), Arc::downgrade(&count));
+        count
     }
 
     /// The key with this text, if it is known.
@@ -686,11 +704,13 @@ impl Ledger {
             self.recency.add(slot, self.clock, place);
             self.enter_budget(slot);
             self.admitted += charge;
-            self.keys[cell.key as usize].admitted += charge;
+            self.keys[cell.key as usize]
+                .admitted
+                .fetch_add(charge, Ordering::Relaxed);
             if class == Class::Unread {
                 let (stamp, budget) = (self.clock, self.budget);
                 let record = &mut self.keys[cell.key as usize];
-                let others = self.admitted - record.admitted;
+                let others = self.admitted - record.admitted.load(Ordering::Relaxed);
                 record.note_unread(slot, stamp, cell.level, others + budget);
                 self.unread_keys.insert(cell.key);
             }
@@ -936,7 +956,7 @@ impl Ledger {
     }
 
     /// Makes unread tiles ordinary whose provider has served a whole level since, or since whose
-    /// making others have admitted a whole budget.
+    /// making other images have admitted a whole budget.
     fn demote_outdated(&mut self) {
         if self.unread == 0 {
             return;
@@ -944,7 +964,7 @@ impl Ledger {
         let mut outdated = Vec::new();
         for id in &self.unread_keys {
             let key = &mut self.keys[*id as usize];
-            let others = self.admitted - key.admitted;
+            let others = self.admitted - key.admitted.load(Ordering::Relaxed);
             let left = DEMOTIONS_PER_CALL - outdated.len();
             let found = key.take_outdated(others, left);
             outdated.extend(found.into_iter().map(|(slot, stamp)| (slot, stamp, *id)));

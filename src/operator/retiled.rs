@@ -371,7 +371,7 @@ impl Retiled {
         let (forward, backward) = siblings(&self.image, plane.provider.image(), plane.level, at);
         let unserved = |tile: &Block| !self.shared.served.contains(&self.image, *tile);
         let mut drafts = Vec::new();
-        for tile in forward.chain(backward.filter(unserved)).take(MAX_SIBLINGS) {
+        for tile in forward.chain(backward).filter(unserved).take(MAX_SIBLINGS) {
             let piece = (tile, bands.clone());
             let known = self.shelf.contains(tile, bands)
                 || self

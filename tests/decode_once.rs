@@ -1,0 +1,274 @@
+//! How often blocks are decoded when strips, huge blocks and unaligned blocks are read as tiles.
+//!
+//! An image of 16 x 16 tiles of three bands in strips; sizes are those of a 16384 x 16384 image in
+//! tiles of 1024, divided by `SCALE` in each direction.
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::Barrier;
+use std::time::Duration;
+use support::{Behaviour, image, source};
+use tilecache::cache::{Cache, Options};
+use tilecache::image::{Bands, Block};
+use tilecache::operator::{RetileOptions, cached, level, retiled};
+use tilecache::provider::{Provider, get_block};
+
+const SCALE: u64 = 8;
+const SIDE: u64 = 16384 / SCALE;
+const TILE: u64 = 1024 / SCALE;
+const STRIP: u64 = 16 / SCALE;
+
+/// So many MiB of the full-size image, scaled like its area, with room for the books.
+fn budget(mib: u64) -> u64 {
+    (mib << 20) / (SCALE * SCALE) * 103 / 100
+}
+
+struct Setup {
+    behaviour: Arc<Behaviour>,
+    cache: Cache,
+    view: Arc<dyn Provider>,
+}
+
+fn strips(budget: u64, with_blocks: bool) -> Setup {
+    let behaviour = Arc::new(Behaviour::default());
+    let image = image((SIDE, SIDE), (SIDE, STRIP), 3);
+    setup(
+        source(image, behaviour.clone()),
+        behaviour,
+        budget,
+        with_blocks,
+        TILE,
+    )
+}
+
+fn setup(
+    source: Arc<dyn Provider>,
+    behaviour: Arc<Behaviour>,
+    budget: u64,
+    with_blocks: bool,
+    tile: u64,
+) -> Setup {
+    let cache = Cache::new(budget, Options::default()).unwrap();
+    let below = match with_blocks {
+        true => cached(source, &cache).unwrap(),
+        false => source,
+    };
+    let options = RetileOptions {
+        tile: (tile, tile),
+        pad_edges: false,
+    };
+    let view = retiled(below, &options, Some(&cache)).unwrap();
+    Setup {
+        behaviour,
+        cache,
+        view,
+    }
+}
+
+impl Setup {
+    fn read(&self, row: u64, col: u64) {
+        let tile = get_block(&*self.view, Block::new(0, row, col), &Bands::ALL).unwrap();
+        let rect = Block::new(0, row, col).rect(self.view.image());
+        let last = tile.row(2, rect.height as usize - 1)[rect.width as usize - 1];
+        assert_eq!(
+            f64::from(last),
+            support::value(0, rect.right() - 1, rect.bottom() - 1, 2)
+        );
+        let now = self.cache.statistics();
+        assert!(now.idle + now.held + now.reusable <= now.budget, "{now:?}");
+    }
+
+    fn pass(&self, by_column: bool) -> f64 {
+        let before = self.behaviour.total();
+        let grid = self.view.image().grid(0);
+        if by_column {
+            (0..grid.cols()).for_each(|col| (0..grid.rows()).for_each(|row| self.read(row, col)));
+        } else {
+            (0..grid.rows()).for_each(|row| (0..grid.cols()).for_each(|col| self.read(row, col)));
+        }
+        let blocks = self.behaviour.decodes.lock().unwrap().len() as f64;
+        (self.behaviour.total() - before) as f64 / blocks
+    }
+}
+
+/// With a cached layer beneath, the budget grows by one row of blocks: here one strip.
+const STRIP_ROW_MIB: u64 = 1;
+
+#[test]
+fn strips_in_row_order_are_decoded_once_a_pass() {
+    for with_blocks in [false, true] {
+        let setup = strips(
+            budget(64 + STRIP_ROW_MIB * u64::from(with_blocks)),
+            with_blocks,
+        );
+        assert_eq!(setup.pass(false), 1.0, "cold, blocks cached: {with_blocks}");
+        assert_eq!(setup.pass(false), 1.0, "warm, blocks cached: {with_blocks}");
+        let peak = setup.cache.statistics().peak;
+        let tile = TILE * TILE * 3 + 4096;
+        let strip = SIDE * STRIP * 3 + 4096;
+        let bound = setup.cache.statistics().budget + tile + strip;
+        assert!(peak <= bound, "peak {peak} of at most {bound}");
+    }
+}
+
+#[test]
+fn strips_in_column_order_are_decoded_once_where_the_image_fits() {
+    for with_blocks in [false, true] {
+        let setup = strips(
+            budget(1024 + STRIP_ROW_MIB * u64::from(with_blocks)),
+            with_blocks,
+        );
+        assert_eq!(setup.pass(true), 1.0, "blocks cached: {with_blocks}");
+    }
+}
+
+#[test]
+fn strips_in_column_order_are_decoded_a_few_times_where_half_fits() {
+    for with_blocks in [false, true] {
+        let setup = strips(
+            budget(512 + STRIP_ROW_MIB * u64::from(with_blocks)),
+            with_blocks,
+        );
+        let times = setup.pass(true);
+        println!("512 MiB in column order, blocks cached: {with_blocks}: {times:.2}");
+        assert!(
+            times <= 4.0,
+            "{times} decodes a strip, blocks cached: {with_blocks}"
+        );
+        let warm = setup.pass(true);
+        println!("  warm: {warm:.2}");
+    }
+}
+
+#[test]
+fn one_huge_block_is_decoded_once_for_as_many_tiles_as_fit() {
+    let huge = |mib: u64| {
+        let behaviour = Arc::new(Behaviour::default());
+        // Two bands of u8 weigh what one of u16 does.
+        let image = image((SIDE, SIDE), (SIDE, SIDE), 3);
+        setup(
+            source(image, behaviour.clone()),
+            behaviour,
+            budget(mib),
+            false,
+            TILE,
+        )
+    };
+    let all = huge(1536);
+    all.pass(false);
+    assert_eq!(all.behaviour.total(), 1);
+    // 96 MiB of tiles of 3 MiB are what 64 MiB of tiles of 2 MiB are: 24 unread tiles.
+    let few = huge(96);
+    few.pass(false);
+    println!(
+        "one huge block in row order at 64 MiB: {} decodes",
+        few.behaviour.total()
+    );
+    assert!(few.behaviour.total() <= 11);
+    let shuffled = huge(96);
+    let mut order: Vec<u64> = (0..256).collect();
+    let mut seed = 1u64;
+    for i in (1..256).rev() {
+        seed = seed
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
+        order.swap(i, ((seed >> 33) % (i as u64 + 1)) as usize);
+    }
+    order
+        .iter()
+        .for_each(|index| shuffled.read(index / 16, index % 16));
+    println!(
+        "one huge block at random at 64 MiB: {} decodes",
+        shuffled.behaviour.total()
+    );
+    assert!(shuffled.behaviour.total() <= 195);
+}
+
+#[test]
+fn blocks_that_straddle_tiles_are_decoded_once_where_they_fit() {
+    for (block, tile) in [
+        ((256, 256), 1000),
+        ((SIDE, 64), 1000),
+        ((300, 70), 128),
+        ((1000, 1000), 256),
+    ] {
+        for by_column in [false, true] {
+            let behaviour = Arc::new(Behaviour::default());
+            let image = image((SIDE, SIDE), block, 3);
+            let setup = setup(
+                source(image, behaviour.clone()),
+                behaviour,
+                64 << 20,
+                false,
+                tile,
+            );
+            assert_eq!(
+                setup.pass(by_column),
+                1.0,
+                "blocks {block:?}, tile {tile}, {by_column}"
+            );
+        }
+    }
+}
+
+#[test]
+fn eight_threads_on_one_tile_decode_each_block_once() {
+    let setup = strips(budget(64), false);
+    let barrier = Barrier::new(8);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                barrier.wait();
+                setup.read(3, 5);
+            });
+        }
+    });
+    assert_eq!(setup.behaviour.total(), TILE / STRIP);
+    assert_eq!(setup.behaviour.most(), 1);
+}
+
+#[test]
+fn sixteen_threads_on_one_row_share_its_strips() {
+    let behaviour = Arc::new(Behaviour {
+        delay: Duration::from_millis(2),
+        ..Behaviour::default()
+    });
+    let image = image((SIDE, SIDE), (SIDE, STRIP), 3);
+    let setup = setup(
+        source(image, behaviour.clone()),
+        behaviour,
+        budget(64),
+        false,
+        TILE,
+    );
+    let barrier = Barrier::new(16);
+    let busy = std::sync::Mutex::new(std::collections::HashSet::new());
+    std::thread::scope(|scope| {
+        for col in 0..16 {
+            let (setup, barrier, busy) = (&setup, &barrier, &busy);
+            scope.spawn(move || {
+                barrier.wait();
+                setup.read(0, col);
+                busy.lock().unwrap().insert(col);
+            });
+        }
+    });
+    assert_eq!(setup.behaviour.total(), TILE / STRIP);
+    assert_eq!(setup.behaviour.most(), 1);
+}
+
+#[test]
+fn a_viewer_far_out_gets_full_tiles() {
+    let mut image = image((SIDE, SIDE), (256, 256), 1);
+    image.levels = (0..6).map(|level| (SIDE >> level, SIDE >> level)).collect();
+    let far = level(source(image, Arc::default()), 5).unwrap();
+    let options = RetileOptions {
+        tile: (32, 32),
+        pad_edges: false,
+    };
+    let view = retiled(far, &options, None).unwrap();
+    let tile = get_block(&*view, Block::new(0, 1, 1), &Bands::ALL).unwrap();
+    assert_eq!((tile.shape().width, tile.shape().height), (32, 32));
+    assert_eq!(f64::from(tile.row(0, 0)[0]), support::value(5, 32, 32, 0));
+}
