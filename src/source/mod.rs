@@ -1,5 +1,7 @@
 //! Sources: what decodes pixels in the first place, and the provider over any of them.
 
+pub mod tiff;
+
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::Block;
