@@ -40,7 +40,8 @@ pub fn items(xml: &str) -> Vec<Item> {
         items.push(Item {
             band: attribute(attributes, "sample").and_then(|band| band.parse().ok()),
             name,
-            text: unescape(text),
+            // GDAL escapes texts before it makes XML of them, which escapes them again.
+            text: unescape(&unescape(text)),
         });
     }
     items
@@ -109,7 +110,7 @@ mod tests {
     #[test]
     fn items_of_image_band_and_domain() {
         let xml = r#"<GDALMetadata>
-            <Item name="A">1 &lt; 2 &amp; &#65;&#x42;; &no</Item>
+            <Item name="A">1 &amp;lt; 2 &lt; &#65;&#x42;; &no</Item>
             <Item name="B" sample="2" role="scale">0.5</Item>
             <Item name="C" domain="RPC">x</Item><Item name="D"/>
             <Item name="E">never closed"#;
@@ -121,7 +122,7 @@ mod tests {
         assert_eq!(
             items(xml),
             [
-                item(None, "A", "1 < 2 & AB; &no"),
+                item(None, "A", "1 < 2 < AB; &no"),
                 item(Some(2), "B", "0.5"),
                 item(None, "RPC:C", "x"),
                 item(None, "D", ""),

@@ -36,6 +36,7 @@ pub fn decode(tables: &[u8], stream: &[u8], frame: &Frame, out: &mut Vec<u8>) ->
     };
     let space = match frame.bands {
         1 => ColorSpace::Luma,
+        2 => ColorSpace::LumaA,
         3 if frame.ycbcr => ColorSpace::RGB,
         _ => ColorSpace::YCbCr,
     };

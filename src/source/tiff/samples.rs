@@ -50,14 +50,16 @@ impl RowReader {
             (_, Predictor::Horizontal) => first as usize / 8,
             _ => first as usize / 8 / plan.dtype.parts(),
         };
+        let mut foreign = big_endian != cfg!(target_endian = "big");
+        if first == 24 && matches!(encoding, Encoding::Words { .. }) {
+            // GDAL, which alone writes whole numbers of 24 bits, puts their bytes into the order
+            // that the file does not have, and reads them so.
+            foreign = !foreign;
+        }
         Self {
             encoding,
             predictor: plan.predictor,
-            turned: if big_endian == cfg!(target_endian = "big") {
-                1
-            } else {
-                word
-            },
+            turned: if foreign { word } else { 1 },
             pixel_bits: bits.iter().sum::<u32>() as usize,
             bits,
             size: plan.dtype.size(),
