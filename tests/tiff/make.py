@@ -191,10 +191,12 @@ def jpeg():
                 ["COMPRESS=JPEG", f"PHOTOMETRIC={photometric}", "INTERLEAVE=PIXEL",
                  f"JPEGTABLESMODE={mode}", "JPEG_QUALITY=90", *layout],
             )
-            expect_gdal(name, tolerance=4)
+            # The last row of subsampled chroma is interpolated with nothing in one decoder and with
+            # the filling of the block in another.
+            expect_gdal(name, tolerance=10 if photometric == "YCBCR" else 2)
     create("jpeg-planar.tif", samples("u8", 3, 40, 50, smooth=True), "u8",
            ["COMPRESS=JPEG", "INTERLEAVE=BAND", *LAYOUTS[3]])
-    expect_gdal("jpeg-planar.tif", tolerance=4)
+    expect_gdal("jpeg-planar.tif", tolerance=2)
 
 
 def levels():

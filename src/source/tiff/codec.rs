@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn both_kinds_of_lzw_are_told_apart() {
-        let text: Vec<u8> = (0..5000u32).map(|i| (i * i >> 5) as u8).collect();
+        let text: Vec<u8> = (0..5000u32).map(|i| ((i * i) >> 5) as u8).collect();
         let new = weezl::encode::Encoder::with_tiff_size_switch(BitOrder::Msb, 8).encode(&text);
         let old = weezl::encode::Encoder::new(BitOrder::Lsb, 8).encode(&text);
         for stream in [new, old] {

@@ -40,7 +40,7 @@ impl RowReader {
         let signed = plan.format == Format::Signed;
         let encoding = match first {
             16 | 24 if plan.format == Format::Float => Encoding::SmallFloat,
-            _ if !uniform || first % 8 != 0 => Encoding::Packed { signed },
+            _ if !uniform || !first.is_multiple_of(8) => Encoding::Packed { signed },
             _ if first as usize == plan.dtype.size() * 8 => Encoding::Plain,
             _ => Encoding::Words { signed },
         };
