@@ -338,6 +338,22 @@ impl<'a> PixelsMut<'a> {
         }
     }
 
+    /// All rows of one band in one piece, where they lie without gaps, for decoders that need not
+    /// see them singly.
+    ///
+    /// # Panics
+    /// If the band does not exist.
+    pub fn band_bytes_mut(&mut self, band: usize) -> Option<&mut [u8]> {
+        let Layout { shape, .. } = self.layout;
+        if shape.is_empty() || self.layout.row_stride != self.layout.row_bytes() {
+            return None;
+        }
+        let at = self.layout.offset(band, 0);
+        let len = shape.height * self.layout.row_stride;
+        // SAFETY: as in `row_mut`, for rows that follow each other directly.
+        Some(unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr().add(at), len) })
+    }
+
     /// The same row of every band at once, for decoders that separate interleaved samples.
     ///
     /// # Panics

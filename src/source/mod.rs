@@ -1,7 +1,9 @@
 //! Sources: what decodes pixels in the first place, and the provider over any of them.
 
 mod decoded;
+pub mod file;
 pub mod memory;
+pub mod tiff;
 
 use crate::cache::{Cache, Counters, Shelf, source_name};
 use crate::error::{Error, Result};

@@ -1,5 +1,11 @@
 //! Where a file's bytes come from: a path, memory, or a caller's own reader.
 
+mod file;
+mod memory;
+
+pub use file::FileBytes;
+pub use memory::MemoryBytes;
+
 use crate::error::Result;
 
 /// Random access to the bytes of one file, from many threads at once.
@@ -20,4 +26,10 @@ pub trait Bytes: Send + Sync {
     /// Text that two handles share exactly when they read the same, unchanged file; the file's
     /// identity in cache keys. `None` where that cannot be known.
     fn identity(&self) -> Option<String>;
+
+    /// An error if the bytes may have changed since they were opened, so that nothing read before
+    /// this call can be trusted. Readers ask after every block.
+    fn check_unchanged(&self) -> Result<()> {
+        Ok(())
+    }
 }

@@ -1,0 +1,205 @@
+//! A file of the system, read by position and never mapped: a file that shrinks gives an error
+//! instead of killing the process.
+
+use super::Bytes;
+use crate::error::{Error, Kind, Result};
+use parking_lot::Mutex;
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::ErrorKind;
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+/// An open file and what it was when it was opened.
+#[derive(Debug)]
+pub struct FileBytes {
+    file: File,
+    opened: Identity,
+    links: Mutex<Links>,
+}
+
+/// What tells one state of one file from every other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Identity {
+    device: u64,
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+/// The change time that is accepted now, and the number of names that the file had then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Links {
+    changed: (i64, i64),
+    count: u64,
+}
+
+impl FileBytes {
+    /// Opens a regular file for reading.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let failed = |error: std::io::Error| {
+            let kind = match error.kind() {
+                ErrorKind::NotFound => Kind::NotFound,
+                _ => Kind::Io,
+            };
+            Error::new(kind, format!("{}: {error}", path.display()))
+        };
+        // A named pipe without a writer would otherwise block the open for ever.
+        let file = OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_NONBLOCK)
+            .open(path)
+            .map_err(failed)?;
+        let metadata = file.metadata().map_err(failed)?;
+        if !metadata.is_file() {
+            return Err(Error::argument(format!(
+                "{} is not a regular file",
+                path.display()
+            )));
+        }
+        Ok(Self {
+            file,
+            opened: Identity::of(&metadata),
+            links: Mutex::new(Links::of(&metadata)),
+        })
+    }
+}
+
+impl Identity {
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.size(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+}
+
+impl Links {
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+            count: metadata.nlink(),
+        }
+    }
+}
+
+impl Bytes for FileBytes {
+    fn len(&self) -> u64 {
+        self.opened.size
+    }
+
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<()> {
+        self.file
+            .read_exact_at(into, offset)
+            .map_err(|error| match error.kind() {
+                // Readers stay inside the length of the opened file, so it has become shorter.
+                ErrorKind::UnexpectedEof => Error::new(
+                    Kind::Changed,
+                    format!(
+                        "{} bytes at offset {offset} are no longer in the file",
+                        into.len()
+                    ),
+                ),
+                _ => Error::new(
+                    Kind::Io,
+                    format!("{} bytes at offset {offset}: {error}", into.len()),
+                ),
+            })
+    }
+
+    fn identity(&self) -> Option<String> {
+        let Identity {
+            device,
+            inode,
+            size,
+            modified,
+            changed,
+        } = self.opened;
+        Some(format!(
+            "file-{device:x}-{inode:x}-{size}-{}.{:09}-{}.{:09}",
+            modified.0, modified.1, changed.0, changed.1
+        ))
+    }
+
+    fn check_unchanged(&self) -> Result<()> {
+        let metadata = self
+            .file
+            .metadata()
+            .map_err(|error| Error::new(Kind::Io, error))?;
+        let now = Identity::of(&metadata);
+        let links = Links::of(&metadata);
+        let mut accepted = self.links.lock();
+        // A file that another one was renamed over loses a name. That moves the change time of the
+        // old inode and none of its bytes, so it is the one change that is accepted.
+        if links.count != accepted.count {
+            *accepted = links;
+        }
+        let expected = Identity {
+            changed: accepted.changed,
+            ..self.opened
+        };
+        if now == expected {
+            return Ok(());
+        }
+        Err(Error::new(
+            Kind::Changed,
+            "the file was modified while it was open",
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn scratch(name: &str) -> std::path::PathBuf {
+        let dir = std::env::temp_dir().join(format!("tilecache-bytes-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).expect("a scratch directory");
+        dir.join(name)
+    }
+
+    #[test]
+    fn a_file_renamed_over_keeps_being_read() {
+        let (path, other) = (scratch("kept"), scratch("other"));
+        std::fs::write(&path, b"old pixels").expect("write");
+        std::fs::write(&other, b"new").expect("write");
+        let bytes = FileBytes::open(&path).expect("open");
+        std::fs::rename(&other, &path).expect("rename");
+        let mut read = [0; 10];
+        bytes.read_at(0, &mut read).expect("read");
+        assert_eq!(&read, b"old pixels");
+        bytes.check_unchanged().expect("the old inode is unchanged");
+    }
+
+    #[test]
+    fn a_rewrite_and_a_truncation_are_seen() {
+        let path = scratch("changing");
+        std::fs::write(&path, b"0123456789").expect("write");
+        let bytes = FileBytes::open(&path).expect("open");
+        bytes.check_unchanged().expect("unchanged");
+        let mut file = OpenOptions::new().append(true).open(&path).expect("append");
+        file.write_all(b"more").expect("write");
+        assert_eq!(bytes.check_unchanged().unwrap_err().kind(), Kind::Changed);
+        file.set_len(3).expect("truncate");
+        let error = bytes.read_at(0, &mut [0; 10]).unwrap_err();
+        assert_eq!(error.kind(), Kind::Changed);
+    }
+
+    #[test]
+    fn opening_twice_is_one_identity_and_a_missing_file_is_named() {
+        let path = scratch("same");
+        std::fs::write(&path, b"x").expect("write");
+        let identity = || FileBytes::open(&path).expect("open").identity();
+        assert_eq!(identity(), identity());
+        let error = FileBytes::open(scratch("absent")).unwrap_err();
+        assert_eq!(error.kind(), Kind::NotFound);
+        assert!(error.message().contains("absent"));
+        let error = FileBytes::open(std::env::temp_dir()).unwrap_err();
+        assert_eq!(error.kind(), Kind::Argument);
+    }
+}

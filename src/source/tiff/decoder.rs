@@ -1,0 +1,265 @@
+//! Decoding the blocks of one directory.
+
+use super::blocks::{BlockTable, Stored};
+use super::describe;
+use super::directory::{Directory, Reader};
+use super::jpeg;
+use super::plan::{Compression, Plan};
+use super::samples::RowReader;
+use super::scratch::{Scratch, sized, with_scratch};
+use super::{codec, raw};
+use crate::error::{Error, Result};
+use crate::geometry::Rect;
+use crate::image::{Block, Image};
+use crate::memory::PixelsMut;
+use crate::source::Decoder;
+
+/// The image of one directory: one level on the grid of its strips or tiles.
+pub struct TiffDecoder {
+    directory: usize,
+    pub(super) reader: Reader,
+    pub(super) plan: Plan,
+    table: BlockTable,
+    rows: Vec<RowReader>,
+    image: Image,
+    mask: bool,
+}
+
+/// One stored block, the part of it that is wanted, and where it stands in the grid.
+pub(super) struct Wanted<'a> {
+    /// The bytes in the file.
+    pub stored: Stored,
+    /// The set of blocks that it belongs to.
+    pub plane: usize,
+    /// How its rows are read.
+    pub rows: &'a RowReader,
+    /// The rows that are stored.
+    pub stored_rows: u64,
+    /// The pixels to be delivered, from the block's corner on.
+    pub part: Rect,
+    /// The channels to be delivered.
+    pub picks: &'a [usize],
+}
+
+impl TiffDecoder {
+    /// The image of a directory; as a mask, its samples become 0 and 255.
+    pub(super) fn new(directory: &Directory, plan: Plan, mask: bool) -> Result<Self> {
+        let place = || directory.place();
+        let table = BlockTable::read(directory, &plan).map_err(|error| error.at(place()))?;
+        let mut image =
+            describe::image(directory, &plan, mask).map_err(|error| error.at(place()))?;
+        image.sparse = table.is_sparse();
+        image.check().map_err(|error| error.at(place()))?;
+        Ok(Self {
+            directory: directory.index,
+            rows: (0..plan.planes())
+                .map(|plane| RowReader::new(&plan, plane, directory.reader.big_endian))
+                .collect(),
+            reader: directory.reader.clone(),
+            plan,
+            table,
+            image,
+            mask,
+        })
+    }
+
+    /// The description of the image.
+    pub fn image(&self) -> &Image {
+        &self.image
+    }
+
+    fn index(&self, at: Block, plane: usize) -> u64 {
+        let grid = self.plan.grid();
+        (plane as u64 * grid.rows() + at.row) * grid.cols() + at.col
+    }
+
+    fn place(&self, at: Block) -> String {
+        let Self { directory, .. } = self;
+        format!("directory {directory}, block ({}, {})", at.row, at.col)
+    }
+
+    /// Delivers part of a block, of each plane that holds one of the bands.
+    fn read_part(
+        &self,
+        at: Block,
+        part: Rect,
+        bands: &[u32],
+        into: &mut PixelsMut<'_>,
+    ) -> Result<()> {
+        if self.plan.planar {
+            for (i, band) in bands.iter().enumerate() {
+                let plane = *band as usize;
+                self.read_plane(at, part, plane, &[0], &mut into.band_mut(i))
+                    .map_err(|error| error.at(format!("band {band}")))?;
+            }
+            return Ok(());
+        }
+        let picks: Vec<usize> = bands.iter().map(|band| *band as usize).collect();
+        self.read_plane(at, part, 0, &picks, into)
+    }
+
+    fn read_plane(
+        &self,
+        at: Block,
+        part: Rect,
+        plane: usize,
+        picks: &[usize],
+        into: &mut PixelsMut<'_>,
+    ) -> Result<()> {
+        let Some(stored) = self.table.get(self.index(at, plane))? else {
+            into.fill(&self.image.pad);
+            return Ok(());
+        };
+        let wanted = Wanted {
+            stored,
+            plane,
+            rows: &self.rows[plane],
+            stored_rows: self.plan.stored_rows(at.row),
+            part,
+            picks,
+        };
+        with_scratch(|scratch| match self.plan.compression {
+            Compression::None => raw::read(self, &wanted, scratch, into),
+            _ => self.decode(&wanted, scratch, into),
+        })?;
+        if self.mask {
+            for y in 0..into.layout().shape.height {
+                let row = into.row_mut(0, y);
+                row.iter_mut()
+                    .for_each(|v| *v = if *v == 0 { 0 } else { 255 });
+            }
+        }
+        Ok(())
+    }
+
+    /// Delivers part of a compressed block, all of which has to be decompressed.
+    fn decode(
+        &self,
+        wanted: &Wanted<'_>,
+        scratch: &mut Scratch,
+        into: &mut PixelsMut<'_>,
+    ) -> Result<()> {
+        let Wanted { rows, part, .. } = wanted;
+        let compression = self.plan.compression;
+        let row_bytes = self.plan.row_bytes(wanted.plane);
+        let expected = row_bytes * wanted.stored_rows;
+        let most = codec::most_expansion(compression);
+        if expected / most > wanted.stored.len {
+            return Err(Error::corrupt(format!(
+                "{} compressed bytes cannot hold a block of {expected}",
+                wanted.stored.len
+            )));
+        }
+        let Scratch {
+            input,
+            output,
+            row: spare,
+            codecs,
+        } = scratch;
+        // No codec makes a block much longer; what lies behind belongs to nothing.
+        let len = wanted
+            .stored
+            .len
+            .min(expected.saturating_mul(2) + (1 << 20));
+        let input = sized(input, len)?;
+        self.reader.bytes.read_at(wanted.stored.offset, input)?;
+        let row_bytes = row_bytes as usize;
+        if compression == Compression::Jpeg {
+            let frame = jpeg::Frame {
+                width: self.plan.block.0 as usize,
+                rows: wanted.stored_rows as usize,
+                most_rows: self.plan.block.1 as usize,
+                bands: self.plan.plane_bits(wanted.plane).len(),
+                ycbcr: self.plan.photometric == 6 && !self.plan.planar,
+            };
+            jpeg::decode(&self.plan.jpeg_tables, input, &frame, output)?;
+        } else {
+            self.turn_bits(input);
+            let slack = (row_bytes as u64 * self.plan.block.1 - expected) as usize;
+            let whole = part.width == self.plan.block.0 && part.height == wanted.stored_rows;
+            if whole && rows.is_one_band() && wanted.picks.len() == 1 {
+                // The block is delivered as it is stored, so that no copy is needed.
+                if let Some(pixels) = into.band_bytes_mut(0) {
+                    codecs.decode(compression, input, pixels, slack)?;
+                    for row in pixels.chunks_exact_mut(row_bytes) {
+                        rows.restore(row, spare);
+                    }
+                    return Ok(());
+                }
+            }
+            codecs.decode(compression, input, sized(output, expected)?, slack)?;
+        }
+        let decoded = output.chunks_exact_mut(row_bytes).skip(part.y as usize);
+        for (y, row) in decoded.take(part.height as usize).enumerate() {
+            rows.restore(row, spare);
+            rows.store(row, part.x as usize, wanted.picks, &mut into.rows_mut(y));
+        }
+        Ok(())
+    }
+
+    /// Puts the highest bit of each byte first.
+    pub(super) fn turn_bits(&self, bytes: &mut [u8]) {
+        if self.plan.low_bits_first {
+            bytes
+                .iter_mut()
+                .for_each(|byte| *byte = byte.reverse_bits());
+        }
+    }
+
+    /// The result of a read, unless the file changed under it: then nothing that was read, not even
+    /// a failure, says anything about the file.
+    fn unless_changed(&self, result: Result<()>) -> Result<()> {
+        self.reader
+            .bytes
+            .check_unchanged()
+            .map_err(|error| error.at(format!("directory {}", self.directory)))?;
+        result
+    }
+}
+
+impl Decoder for TiffDecoder {
+    fn has_block(&self, at: Block) -> Result<bool> {
+        for plane in 0..self.plan.planes() {
+            let stored = self.table.get(self.index(at, plane));
+            if stored.map_err(|error| error.at(self.place(at)))?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn read_block(&self, at: Block, bands: &[u32], into: &mut PixelsMut<'_>) -> Result<()> {
+        let rect = self.plan.grid().rect(at.row, at.col);
+        let whole = Rect::new(0, 0, rect.width, rect.height);
+        let result = self.read_part(at, whole, bands, into);
+        self.unless_changed(result.map_err(|error| error.at(self.place(at))))
+    }
+
+    fn read_window(
+        &self,
+        _level: u32,
+        rect: Rect,
+        bands: &[u32],
+        into: &mut PixelsMut<'_>,
+    ) -> Result<()> {
+        let grid = self.plan.grid();
+        let (block_rows, block_cols) = grid.blocks_over(&rect);
+        let blocks = block_rows.flat_map(|row| block_cols.clone().map(move |col| (row, col)));
+        let result = blocks.into_iter().try_for_each(|(row, col)| {
+            let block = grid.rect(row, col);
+            let shared = rect.intersection(&block);
+            let Rect { width, height, .. } = shared;
+            let part = Rect::new(shared.x - block.x, shared.y - block.y, width, height);
+            let mut into = into.window_mut(
+                (shared.x - rect.x) as usize,
+                (shared.y - rect.y) as usize,
+                width as usize,
+                height as usize,
+            );
+            let at = Block::new(0, row, col);
+            self.read_part(at, part, bands, &mut into)
+                .map_err(|error| error.at(self.place(at)))
+        });
+        self.unless_changed(result)
+    }
+}

@@ -1,0 +1,315 @@
+//! Directories: the chain of tag lists of which a TIFF file consists.
+//!
+//! Nothing is believed before it is checked: every array lies inside the file before memory is
+//! taken for it, and a chain that returns to itself or goes on for ever is cut.
+
+use crate::bytes::Bytes;
+use crate::error::{Error, Result};
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+/// More directories than this are taken for an attack.
+const MAX_DIRECTORIES: usize = 65_536;
+
+/// The bytes of a file and how numbers are written in it.
+#[derive(Clone)]
+pub struct Reader {
+    /// The file.
+    pub bytes: Arc<dyn Bytes>,
+    /// Numbers begin with their highest byte.
+    pub big_endian: bool,
+    /// Offsets have 64 bits.
+    big_tiff: bool,
+}
+
+/// One tag: the type of its values, how many there are, and where they lie in the file.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    kind: u16,
+    count: u64,
+    at: u64,
+}
+
+/// One tag list.
+#[derive(Clone)]
+pub struct Directory {
+    /// Position in the order of discovery, by which messages name the directory.
+    pub index: usize,
+    /// All tags by number; of repeated ones the first.
+    pub entries: BTreeMap<u16, Entry>,
+    /// The file.
+    pub reader: Reader,
+}
+
+/// The directories of a file, and why the chain ended before its end if it did.
+pub struct Chain {
+    /// All that can be read, each followed by its sub-directories.
+    pub directories: Vec<Directory>,
+    /// What broke the chain.
+    pub broken: Option<Error>,
+}
+
+impl Reader {
+    /// Reads the header; gives the offset of the first directory too.
+    pub fn open(bytes: Arc<dyn Bytes>) -> Result<(Self, u64)> {
+        let mut head = [0; 16];
+        let have = bytes.len().min(16) as usize;
+        bytes.read_at(0, &mut head[..have])?;
+        if !is_tiff(&head[..have]) {
+            return Err(Error::corrupt("the file does not begin like a TIFF file"));
+        }
+        let big_endian = head[0] == b'M';
+        let mut reader = Self {
+            bytes,
+            big_endian,
+            big_tiff: false,
+        };
+        reader.big_tiff = reader.number(&head[2..4]) == 43;
+        if !reader.big_tiff {
+            return Ok((reader.clone(), reader.number(&head[4..8])));
+        }
+        let (size, zero) = (reader.number(&head[4..6]), reader.number(&head[6..8]));
+        if have < 16 || size != 8 || zero != 0 {
+            return Err(Error::corrupt(format!(
+                "a BigTIFF header with offsets of {size} bytes"
+            )));
+        }
+        Ok((reader.clone(), reader.number(&head[8..16])))
+    }
+
+    /// An unsigned number of at most 8 bytes in the file's order.
+    fn number(&self, bytes: &[u8]) -> u64 {
+        let push = |value: u64, byte: &u8| value << 8 | u64::from(*byte);
+        if self.big_endian {
+            bytes.iter().fold(0, push)
+        } else {
+            bytes.iter().rev().fold(0, push)
+        }
+    }
+
+    /// Bytes that lie inside the file, checked before memory is taken for them.
+    fn read(&self, at: u64, len: u64) -> Result<Vec<u8>> {
+        let end = at.checked_add(len);
+        if end.is_none_or(|end| end > self.bytes.len()) {
+            return Err(Error::corrupt(format!(
+                "{len} bytes at offset {at} reach beyond the end of the file at {}",
+                self.bytes.len()
+            )));
+        }
+        let len = usize::try_from(len)
+            .map_err(|_| Error::limit(format!("{len} bytes exceed the address space")))?;
+        let mut bytes = vec![0; len];
+        self.bytes.read_at(at, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// The tags of the directory at an offset, and the offset of the next one.
+    fn directory(&self, at: u64) -> Result<(BTreeMap<u16, Entry>, u64)> {
+        let (count_size, entry_size, word) = if self.big_tiff {
+            (8, 20, 8)
+        } else {
+            (2, 12, 4)
+        };
+        let count = self.number(&self.read(at, count_size)?);
+        let start = at.saturating_add(count_size);
+        let size = count
+            .checked_mul(entry_size)
+            .ok_or_else(|| Error::corrupt(format!("{count} tags")))?;
+        let list = self.read(start, size)?;
+        let mut entries = BTreeMap::new();
+        for (i, raw) in list.chunks_exact(entry_size as usize).enumerate() {
+            let kind = self.number(&raw[2..4]) as u16;
+            let count = self.number(&raw[4..4 + word]);
+            let value = start + i as u64 * entry_size + 4 + word as u64;
+            let fits = value_size(kind)
+                .and_then(|size| count.checked_mul(size))
+                .is_some_and(|size| size <= word as u64);
+            let at = if fits {
+                value
+            } else {
+                self.number(&raw[4 + word..])
+            };
+            let tag = self.number(&raw[..2]) as u16;
+            entries.entry(tag).or_insert(Entry { kind, count, at });
+        }
+        // Some writers leave out the last link; that ends the chain like a zero.
+        let next = self
+            .read(start + size, word as u64)
+            .map_or(0, |raw| self.number(&raw));
+        Ok((entries, next))
+    }
+
+    /// All directories from `first` on, with their sub-directories.
+    pub fn chain(&self, first: u64) -> Chain {
+        let mut chain = Chain {
+            directories: Vec::new(),
+            broken: None,
+        };
+        let mut seen = HashSet::new();
+        let mut next = first;
+        while next != 0 && chain.broken.is_none() {
+            match self.visit(next, &mut chain, &mut seen) {
+                Ok((directory, link)) => {
+                    next = link;
+                    self.visit_children(&directory, &mut chain, &mut seen);
+                }
+                Err(error) => {
+                    chain.broken = Some(error.at(format!("directory {}", chain.directories.len())));
+                }
+            }
+        }
+        if first == 0 {
+            chain.broken = Some(Error::corrupt("the file has no directory"));
+        }
+        chain
+    }
+
+    fn visit(
+        &self,
+        at: u64,
+        chain: &mut Chain,
+        seen: &mut HashSet<u64>,
+    ) -> Result<(Directory, u64)> {
+        let index = chain.directories.len();
+        if index == MAX_DIRECTORIES {
+            return Err(Error::limit(format!(
+                "more than {MAX_DIRECTORIES} directories"
+            )));
+        }
+        if !seen.insert(at) {
+            return Err(Error::corrupt(format!(
+                "the chain of directories returns to offset {at}"
+            )));
+        }
+        let (entries, next) = self.directory(at)?;
+        let directory = Directory {
+            index,
+            entries,
+            reader: self.clone(),
+        };
+        chain.directories.push(directory.clone());
+        Ok((directory, next))
+    }
+
+    /// Sub-directories are a courtesy: one that cannot be read takes nothing else with it.
+    fn visit_children(&self, directory: &Directory, chain: &mut Chain, seen: &mut HashSet<u64>) {
+        let children = directory.unsigneds(super::tags::SUB_IFDS, MAX_DIRECTORIES as u64);
+        for at in children.unwrap_or_default().into_iter().flatten() {
+            let _unreadable = self.visit(at, chain, seen);
+        }
+    }
+}
+
+/// Whether a file that begins so is TIFF or BigTIFF.
+pub fn is_tiff(first_bytes: &[u8]) -> bool {
+    first_bytes.len() >= 8
+        && matches!(
+            &first_bytes[..4],
+            b"II\x2a\0" | b"MM\0\x2a" | b"II\x2b\0" | b"MM\0\x2b"
+        )
+}
+
+/// Bytes of one value of a field type.
+fn value_size(kind: u16) -> Option<u64> {
+    match kind {
+        1 | 2 | 6 | 7 => Some(1),
+        3 | 8 => Some(2),
+        4 | 9 | 11 | 13 => Some(4),
+        5 | 10 | 12 | 16 | 17 | 18 => Some(8),
+        _ => None,
+    }
+}
+
+impl Entry {
+    /// How many values there are.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Whether the values are text.
+    pub fn is_text(&self) -> bool {
+        self.kind == 2
+    }
+}
+
+impl Directory {
+    /// The name of the directory in messages.
+    pub fn place(&self) -> String {
+        format!("directory {}", self.index)
+    }
+
+    /// The raw values of a tag, at most `limit` of them, and the size of one.
+    fn raw(&self, tag: u16, limit: u64) -> Result<Option<(Entry, u64, Vec<u8>)>> {
+        let Some(entry) = self.entries.get(&tag) else {
+            return Ok(None);
+        };
+        let place = || format!("tag {tag}");
+        let size = value_size(entry.kind)
+            .ok_or_else(|| Error::corrupt(format!("values of type {}", entry.kind)).at(place()))?;
+        let bytes = self
+            .reader
+            .read(entry.at, entry.count.min(limit).saturating_mul(size))
+            .map_err(|error| error.at(place()))?;
+        Ok(Some((*entry, size, bytes)))
+    }
+
+    /// The values of a tag as unsigned numbers, at most `limit` of them.
+    pub fn unsigneds(&self, tag: u16, limit: u64) -> Result<Option<Vec<u64>>> {
+        let Some((entry, size, bytes)) = self.raw(tag, limit)? else {
+            return Ok(None);
+        };
+        if !matches!(entry.kind, 1 | 3 | 4 | 13 | 16 | 18) {
+            return Err(Error::corrupt(format!(
+                "tag {tag}: values of type {} where whole numbers belong",
+                entry.kind
+            )));
+        }
+        let values = bytes.chunks_exact(size as usize);
+        Ok(Some(
+            values.map(|value| self.reader.number(value)).collect(),
+        ))
+    }
+
+    /// The first value of a tag as an unsigned number.
+    pub fn unsigned(&self, tag: u16) -> Result<Option<u64>> {
+        Ok(self
+            .unsigneds(tag, 1)?
+            .and_then(|values| values.first().copied()))
+    }
+
+    /// The values of a tag of any numeric type, at most `limit` of them.
+    pub fn numbers(&self, tag: u16, limit: u64) -> Result<Option<Vec<f64>>> {
+        let Some((entry, size, bytes)) = self.raw(tag, limit)? else {
+            return Ok(None);
+        };
+        let number = |value: &[u8]| self.reader.number(value);
+        let value = |value: &[u8]| match entry.kind {
+            5 => number(&value[..4]) as f64 / number(&value[4..]) as f64,
+            6 => f64::from(value[0] as i8),
+            8 => f64::from(number(value) as i16),
+            9 => f64::from(number(value) as i32),
+            10 => f64::from(number(&value[..4]) as i32) / f64::from(number(&value[4..]) as i32),
+            11 => f64::from(f32::from_bits(number(value) as u32)),
+            12 => f64::from_bits(number(value)),
+            17 => number(value) as i64 as f64,
+            _ => number(value) as f64,
+        };
+        Ok(Some(bytes.chunks_exact(size as usize).map(value).collect()))
+    }
+
+    /// The bytes of a tag, at most `limit` values.
+    pub fn bytes(&self, tag: u16, limit: u64) -> Result<Option<Vec<u8>>> {
+        Ok(self.raw(tag, limit)?.map(|(_, _, bytes)| bytes))
+    }
+
+    /// The text of a tag up to its closing NUL, at most `limit` bytes.
+    pub fn text(&self, tag: u16, limit: u64) -> Result<Option<String>> {
+        let Some(mut bytes) = self.bytes(tag, limit)? else {
+            return Ok(None);
+        };
+        while bytes.last() == Some(&0) {
+            bytes.pop();
+        }
+        Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+    }
+}

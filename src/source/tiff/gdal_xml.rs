@@ -1,0 +1,132 @@
+//! The items of GDAL's metadata tag: a flat list of `<Item name=".." sample="..">text</Item>`.
+
+/// One name and text.
+#[derive(Debug, PartialEq)]
+pub struct Item {
+    /// The band that it is said of, or `None` for the image.
+    pub band: Option<u32>,
+    /// The name; one of a domain of its own is preceded by it and a colon.
+    pub name: String,
+    /// The text.
+    pub text: String,
+}
+
+/// All items; what is no item is passed over.
+pub fn items(xml: &str) -> Vec<Item> {
+    let mut items = Vec::new();
+    let mut rest = xml;
+    while let Some((_, from)) = rest.split_once("<Item") {
+        rest = from;
+        let Some((attributes, body)) = from.split_once('>') else {
+            break;
+        };
+        let empty = attributes.ends_with('/');
+        let text = if empty {
+            ""
+        } else {
+            let Some((text, after)) = body.split_once("</Item>") else {
+                break;
+            };
+            rest = after;
+            text
+        };
+        let Some(name) = attribute(attributes, "name") else {
+            continue;
+        };
+        let name = match attribute(attributes, "domain") {
+            Some(domain) if !domain.is_empty() => format!("{domain}:{name}"),
+            _ => name,
+        };
+        items.push(Item {
+            band: attribute(attributes, "sample").and_then(|band| band.parse().ok()),
+            name,
+            // GDAL escapes texts before it makes XML of them, which escapes them again.
+            text: unescape(&unescape(text)),
+        });
+    }
+    items
+}
+
+fn attribute(attributes: &str, name: &str) -> Option<String> {
+    let mut rest = attributes;
+    while let Some((key, after)) = rest.split_once('=') {
+        let after = after.trim_start();
+        let quote = after.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+        let (value, behind) = after[1..].split_once(quote)?;
+        if key.trim() == name {
+            return Some(unescape(value));
+        }
+        rest = behind;
+    }
+    None
+}
+
+fn unescape(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('&') {
+        plain.push_str(&rest[..at]);
+        rest = &rest[at..];
+        match rest
+            .find(';')
+            .and_then(|end| Some((entity(&rest[1..end])?, end)))
+        {
+            Some((character, end)) => {
+                plain.push(character);
+                rest = &rest[end + 1..];
+            }
+            None => {
+                plain.push('&');
+                rest = &rest[1..];
+            }
+        }
+    }
+    plain.push_str(rest);
+    plain
+}
+
+fn entity(name: &str) -> Option<char> {
+    match name {
+        "lt" => Some('<'),
+        "gt" => Some('>'),
+        "amp" => Some('&'),
+        "quot" => Some('"'),
+        "apos" => Some('\''),
+        _ => {
+            let number = name.strip_prefix('#')?;
+            let code = match number.strip_prefix('x') {
+                Some(hex) => u32::from_str_radix(hex, 16).ok()?,
+                None => number.parse().ok()?,
+            };
+            char::from_u32(code)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn items_of_image_band_and_domain() {
+        let xml = r#"<GDALMetadata>
+            <Item name="A">1 &amp;lt; 2 &lt; &#65;&#x42;; &no</Item>
+            <Item name="B" sample="2" role="scale">0.5</Item>
+            <Item name="C" domain="RPC">x</Item><Item name="D"/>
+            <Item name="E">never closed"#;
+        let item = |band, name: &str, text: &str| Item {
+            band,
+            name: name.into(),
+            text: text.into(),
+        };
+        assert_eq!(
+            items(xml),
+            [
+                item(None, "A", "1 < 2 < AB; &no"),
+                item(Some(2), "B", "0.5"),
+                item(None, "RPC:C", "x"),
+                item(None, "D", ""),
+            ]
+        );
+    }
+}

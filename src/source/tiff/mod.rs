@@ -1,0 +1,116 @@
+//! TIFF, BigTIFF and COG.
+//!
+//! A file is a chain of directories, each the image of one resolution or a mask. Here they are
+//! sorted into images; everything about pixels is the matter of [`TiffDecoder`].
+
+mod blocks;
+mod codec;
+mod decoder;
+mod describe;
+mod directory;
+mod gdal_xml;
+mod geokeys;
+mod group;
+mod jpeg;
+mod metadata;
+mod packbits;
+mod plan;
+mod predictor;
+mod raw;
+mod samples;
+mod scratch;
+mod tags;
+
+pub use decoder::TiffDecoder;
+
+use crate::bytes::Bytes;
+use crate::error::{Error, Result};
+use directory::{Directory, Reader};
+use group::Group;
+use plan::Plan;
+use std::sync::Arc;
+
+/// An open file: its directories, sorted into images.
+pub struct TiffFile {
+    parts: Vec<Part>,
+    groups: Vec<Group>,
+    /// Why the chain of directories ended early; told as a last image that cannot be opened.
+    broken: Option<Error>,
+}
+
+/// A directory and what could be made of it.
+struct Part {
+    directory: Directory,
+    plan: Result<Plan>,
+}
+
+/// One image of a file.
+pub struct TiffImage {
+    /// The image at each resolution, the full one first.
+    pub levels: Vec<TiffDecoder>,
+    /// The mask of each resolution that has one, from the full one on.
+    pub masks: Vec<TiffDecoder>,
+}
+
+impl TiffFile {
+    /// Whether a file that begins with these bytes, at least 8, is TIFF or BigTIFF.
+    pub fn is_tiff(first_bytes: &[u8]) -> bool {
+        directory::is_tiff(first_bytes)
+    }
+
+    /// Reads all directories, but no table of blocks yet.
+    pub fn open(bytes: Arc<dyn Bytes>) -> Result<Self> {
+        let (reader, first) = Reader::open(bytes.clone())?;
+        let chain = reader.chain(first);
+        bytes.check_unchanged()?;
+        if let (Some(error), true) = (&chain.broken, chain.directories.is_empty()) {
+            return Err(error.clone());
+        }
+        let part = |directory: Directory| Part {
+            plan: Plan::new(&directory),
+            directory,
+        };
+        let parts: Vec<Part> = chain.directories.into_iter().map(part).collect();
+        Ok(Self {
+            groups: group::sort(&parts),
+            parts,
+            broken: chain.broken,
+        })
+    }
+
+    /// How many images there are: all but the overviews and masks of others.
+    ///
+    /// A chain of directories that is damaged counts as one more image behind those before the
+    /// damage, so that nobody takes what is left for the whole.
+    pub fn image_count(&self) -> usize {
+        self.groups.len() + usize::from(self.broken.is_some())
+    }
+
+    /// An image by its place in the file; fails if this one is damaged or cannot be read.
+    pub fn image(&self, index: usize) -> Result<TiffImage> {
+        let Some(group) = self.groups.get(index) else {
+            return Err(match &self.broken {
+                Some(error) if index == self.groups.len() => error.clone(),
+                _ => Error::range(format!(
+                    "image {index} of a file with {}",
+                    self.image_count()
+                )),
+            });
+        };
+        let decoders = |parts: &[usize], mask| -> Result<Vec<TiffDecoder>> {
+            let decoder = |part: &usize| {
+                let Part { directory, plan } = &self.parts[*part];
+                TiffDecoder::new(directory, plan.clone()?, mask)
+            };
+            parts.iter().map(decoder).collect()
+        };
+        let image = TiffImage {
+            levels: decoders(&group.levels, false)?,
+            masks: decoders(&group.masks, true)?,
+        };
+        for level in &image.levels {
+            level.reader.bytes.check_unchanged()?;
+        }
+        Ok(image)
+    }
+}

@@ -1,0 +1,380 @@
+//! What the tags of one directory say of its pixels, checked once so that decoding need not ask.
+
+use super::directory::Directory;
+use super::tags;
+use crate::dtype::DType;
+use crate::error::{Error, Result};
+use crate::geometry::Grid;
+use crate::image::{MAX_BANDS, MAX_SIDE};
+use std::sync::Arc;
+
+/// The largest block that is decompressed; its whole must be in memory.
+const MAX_DECODED: u64 = 4 << 30;
+
+/// How the bytes of a block are compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    /// Not at all.
+    None,
+    /// LZW, in either bit order.
+    Lzw,
+    /// JPEG with tables in the directory.
+    Jpeg,
+    /// Zlib streams, by both numbers.
+    Deflate,
+    /// Runs of bytes.
+    PackBits,
+    /// Zstandard frames.
+    Zstd,
+}
+
+/// What is undone after the decompression.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Predictor {
+    /// Nothing.
+    None,
+    /// Differences to the pixel on the left.
+    Horizontal,
+    /// Differences of the bytes of floats, sorted by significance.
+    Float,
+}
+
+/// What the bits of a sample mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// A whole number from 0.
+    Unsigned,
+    /// A whole number in two's complement.
+    Signed,
+    /// A floating-point number.
+    Float,
+    /// Two whole numbers.
+    ComplexInteger,
+    /// Two floating-point numbers.
+    ComplexFloat,
+}
+
+/// The shape, the sample type and the encoding of the image of one directory.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Columns and rows.
+    pub size: (u64, u64),
+    /// Columns and rows of a block.
+    pub block: (u64, u64),
+    /// Blocks are tiles, stored in full size at the edges.
+    pub tiled: bool,
+    /// Every band has blocks of its own.
+    pub planar: bool,
+    /// Bands.
+    pub bands: usize,
+    /// Bits of a sample of each band as stored.
+    pub bits: Arc<[u32]>,
+    /// What the bits mean.
+    pub format: Format,
+    /// The sample type of the decoded pixels.
+    pub dtype: DType,
+    /// How blocks are compressed.
+    pub compression: Compression,
+    /// What is undone after the decompression.
+    pub predictor: Predictor,
+    /// The lowest bit of a byte comes first.
+    pub low_bits_first: bool,
+    /// How the samples are to be seen.
+    pub photometric: u64,
+    /// The JPEG tables that all blocks share.
+    pub jpeg_tables: Arc<[u8]>,
+}
+
+impl Plan {
+    /// Reads and checks the tags.
+    pub fn new(directory: &Directory) -> Result<Self> {
+        Self::read(directory).map_err(|error| error.at(directory.place()))
+    }
+
+    fn read(directory: &Directory) -> Result<Self> {
+        let get = |tag| directory.unsigned(tag);
+        let or = |tag, default| Ok(get(tag)?.unwrap_or(default));
+        let need = |tag: u16| {
+            get(tag)?.ok_or_else(|| {
+                let name = tags::name(tag).unwrap_or_default();
+                Error::corrupt(format!("tag {tag} ({name}) is missing"))
+            })
+        };
+        let compression = compression(or(tags::COMPRESSION, 1)?)?;
+        let size = (need(tags::IMAGE_WIDTH)?, need(tags::IMAGE_LENGTH)?);
+        let tiled = directory.entries.contains_key(&tags::TILE_WIDTH);
+        let block = if tiled {
+            (need(tags::TILE_WIDTH)?, need(tags::TILE_LENGTH)?)
+        } else {
+            (size.0, or(tags::ROWS_PER_STRIP, u64::MAX)?.min(size.1))
+        };
+        for (what, (width, height)) in [("an image", size), ("blocks", block)] {
+            if !(1..=MAX_SIDE).contains(&width) || !(1..=MAX_SIDE).contains(&height) {
+                return Err(Error::corrupt(format!(
+                    "{what} of {width} x {height} pixels"
+                )));
+            }
+        }
+        let bands = or(tags::SAMPLES_PER_PIXEL, 1)?;
+        if !(1..=u64::from(MAX_BANDS)).contains(&bands) {
+            return Err(Error::corrupt(format!("{bands} samples per pixel")));
+        }
+        let planar = match or(tags::PLANAR_CONFIG, 1)? {
+            1 => false,
+            2 => bands > 1,
+            other => return Err(Error::corrupt(format!("planar configuration {other}"))),
+        };
+        let format = format(directory, bands)?;
+        let bits = bits(directory, bands as usize)?;
+        let plan = Self {
+            size,
+            block,
+            tiled,
+            planar,
+            bands: bands as usize,
+            dtype: dtype(&bits, format)?,
+            bits,
+            format,
+            compression,
+            predictor: Predictor::None,
+            low_bits_first: match or(tags::FILL_ORDER, 1)? {
+                1 => false,
+                2 => true,
+                other => return Err(Error::corrupt(format!("fill order {other}"))),
+            },
+            photometric: or(tags::PHOTOMETRIC, 1)?,
+            jpeg_tables: Arc::default(),
+        };
+        let predictor = plan.predictor(or(tags::PREDICTOR, 1)?)?;
+        let plan = Self { predictor, ..plan };
+        plan.check_size()?;
+        plan.check_colour(directory)?;
+        plan.with_jpeg(directory)
+    }
+
+    /// Only these codecs use a predictor; others ignore the tag.
+    fn predictor(&self, tag: u64) -> Result<Predictor> {
+        use Compression::{Deflate, Lzw, Zstd};
+        if !matches!(self.compression, Deflate | Lzw | Zstd) {
+            return Ok(Predictor::None);
+        }
+        let bits = self.uniform_bits();
+        match (tag, bits, self.format) {
+            (1, ..) => Ok(Predictor::None),
+            (2, Some(8 | 16 | 32 | 64), _) => Ok(Predictor::Horizontal),
+            (3, Some(16 | 24 | 32 | 64), Format::Float) => Ok(Predictor::Float),
+            (2 | 3, ..) => Err(Error::unsupported(format!(
+                "predictor {tag} on {:?} samples of {} bits",
+                self.format, self.bits[0]
+            ))),
+            _ => Err(Error::corrupt(format!("predictor {tag}"))),
+        }
+    }
+
+    fn check_size(&self) -> Result<()> {
+        let (cols, rows) = (
+            self.size.0.div_ceil(self.block.0),
+            self.size.1.div_ceil(self.block.1),
+        );
+        let blocks = cols
+            .checked_mul(rows)
+            .and_then(|n| n.checked_mul(self.planes() as u64));
+        let row = self.block.0.checked_mul(self.pixel_bits(0));
+        let bytes = row.and_then(|bits| bits.div_ceil(8).checked_mul(self.block.1));
+        let (Some(_), Some(bytes)) = (blocks, bytes) else {
+            return Err(Error::limit(format!(
+                "{} x {} pixels of {} bands in blocks of {} x {}",
+                self.size.0, self.size.1, self.bands, self.block.0, self.block.1
+            )));
+        };
+        if bytes > MAX_DECODED && self.compression != Compression::None || bytes > i64::MAX as u64 {
+            return Err(Error::limit(format!("blocks of {bytes} bytes")));
+        }
+        Ok(())
+    }
+
+    /// Subsampled YCbCr is packed in a way of its own, which only JPEG spares us.
+    fn check_colour(&self, directory: &Directory) -> Result<()> {
+        if self.photometric != 6 || self.compression == Compression::Jpeg {
+            return Ok(());
+        }
+        let subsampling = directory.unsigneds(tags::YCBCR_SUBSAMPLING, 2)?;
+        if subsampling.as_deref() == Some(&[1, 1]) {
+            return Ok(());
+        }
+        Err(Error::unsupported(format!(
+            "YCbCr samples subsampled by {:?} without JPEG compression",
+            subsampling.as_deref().unwrap_or(&[2, 2])
+        )))
+    }
+
+    fn with_jpeg(self, directory: &Directory) -> Result<Self> {
+        if self.compression != Compression::Jpeg {
+            return Ok(self);
+        }
+        if self.uniform_bits() != Some(8) || self.dtype != DType::U8 {
+            return Err(Error::unsupported(format!(
+                "JPEG compression of {} bits",
+                self.bits[0]
+            )));
+        }
+        // Quantisation and Huffman tables take a few KiB; 64 KiB is the most one marker can hold.
+        let tables = directory.bytes(tags::JPEG_TABLES, 64 << 10)?;
+        Ok(Self {
+            jpeg_tables: tables.unwrap_or_default().into(),
+            ..self
+        })
+    }
+
+    /// The bits of a sample where all bands have the same.
+    pub fn uniform_bits(&self) -> Option<u32> {
+        let first = self.bits[0];
+        self.bits.iter().all(|bits| *bits == first).then_some(first)
+    }
+
+    /// Sets of blocks: one for each band where bands are stored apart.
+    pub fn planes(&self) -> usize {
+        if self.planar { self.bands } else { 1 }
+    }
+
+    /// The bits of the samples that are stored together in a plane.
+    pub fn plane_bits(&self, plane: usize) -> &[u32] {
+        if self.planar {
+            &self.bits[plane..=plane]
+        } else {
+            &self.bits
+        }
+    }
+
+    fn pixel_bits(&self, plane: usize) -> u64 {
+        self.plane_bits(plane)
+            .iter()
+            .map(|bits| u64::from(*bits))
+            .sum()
+    }
+
+    /// Bytes of one row of a block as stored.
+    pub fn row_bytes(&self, plane: usize) -> u64 {
+        (self.block.0 * self.pixel_bits(plane)).div_ceil(8)
+    }
+
+    /// Bytes of one pixel as stored, where it is made of whole bytes.
+    pub fn pixel_bytes(&self, plane: usize) -> Option<u64> {
+        let whole = self.plane_bits(plane).iter().all(|bits| bits % 8 == 0);
+        whole.then(|| self.pixel_bits(plane) / 8)
+    }
+
+    /// The grid of blocks.
+    pub fn grid(&self) -> Grid {
+        Grid::new(self.size, self.block, 0, self.size)
+    }
+
+    /// Rows that a block in this row of the grid stores: all in a tile, fewer in a last strip.
+    pub fn stored_rows(&self, row: u64) -> u64 {
+        if self.tiled {
+            self.block.1
+        } else {
+            self.block.1.min(self.size.1 - row * self.block.1)
+        }
+    }
+
+    /// All blocks of all planes.
+    pub fn block_count(&self) -> u64 {
+        let grid = self.grid();
+        grid.rows() * grid.cols() * self.planes() as u64
+    }
+}
+
+fn compression(tag: u64) -> Result<Compression> {
+    let name = match tag {
+        1 => return Ok(Compression::None),
+        5 => return Ok(Compression::Lzw),
+        7 => return Ok(Compression::Jpeg),
+        8 | 32946 => return Ok(Compression::Deflate),
+        32773 => return Ok(Compression::PackBits),
+        50000 => return Ok(Compression::Zstd),
+        2 => "CCITT RLE",
+        3 => "CCITT group 3",
+        4 => "CCITT group 4",
+        6 => "old-style JPEG",
+        32809 => "ThunderScan",
+        34676 | 34677 => "SGI LogLuv",
+        34712 | 33003..=33005 => "JPEG 2000",
+        34887 => "LERC",
+        34925 => "LZMA",
+        50001 => "WebP",
+        50002 | 52546 => "JPEG XL",
+        _ => "unknown",
+    };
+    Err(Error::unsupported(format!("compression {tag} ({name})")))
+}
+
+fn format(directory: &Directory, bands: u64) -> Result<Format> {
+    let formats = directory.unsigneds(tags::SAMPLE_FORMAT, bands)?;
+    let formats = formats.filter(|list| !list.is_empty()).unwrap_or(vec![1]);
+    if formats.iter().any(|format| *format != formats[0]) {
+        return Err(Error::unsupported(format!(
+            "bands of different sample formats {formats:?}"
+        )));
+    }
+    match formats[0] {
+        // 4 is "undefined", which all readers take for a whole number.
+        1 | 4 => Ok(Format::Unsigned),
+        2 => Ok(Format::Signed),
+        3 => Ok(Format::Float),
+        5 => Ok(Format::ComplexInteger),
+        6 => Ok(Format::ComplexFloat),
+        other => Err(Error::corrupt(format!("sample format {other}"))),
+    }
+}
+
+/// The bits of each band; the last value given holds for all bands behind it.
+fn bits(directory: &Directory, bands: usize) -> Result<Arc<[u32]>> {
+    let given = directory.unsigneds(tags::BITS_PER_SAMPLE, bands as u64)?;
+    let given = given.filter(|list| !list.is_empty()).unwrap_or(vec![1]);
+    if let Some(bits) = given.iter().find(|bits| !(1..=128).contains(*bits)) {
+        return Err(Error::unsupported(format!("samples of {bits} bits")));
+    }
+    let bits: Arc<[u32]> = (0..bands)
+        .map(|band| given[band.min(given.len() - 1)] as u32)
+        .collect();
+    Ok(bits)
+}
+
+fn dtype(bits: &[u32], format: Format) -> Result<DType> {
+    let first = dtype_of(bits[0], format)?;
+    let mixed = bits.iter().any(|other| *other != bits[0]);
+    for other in bits {
+        // Words of whole bytes follow the byte order of the file and odd ones do not, so that a
+        // mixture of both above one byte has no agreed meaning.
+        let packed = *other <= 8 || other % 8 != 0;
+        if dtype_of(*other, format)? != first || mixed && !packed {
+            return Err(Error::unsupported(format!("bands of {bits:?} bits")));
+        }
+    }
+    Ok(first)
+}
+
+fn dtype_of(bits: u32, format: Format) -> Result<DType> {
+    Ok(match (format, bits) {
+        (Format::Unsigned, 1..=8) => DType::U8,
+        (Format::Unsigned, 9..=16) => DType::U16,
+        (Format::Unsigned, 17..=32) => DType::U32,
+        (Format::Unsigned, 33..=64) => DType::U64,
+        (Format::Signed, 1..=8) => DType::I8,
+        (Format::Signed, 9..=16) => DType::I16,
+        (Format::Signed, 17..=32) => DType::I32,
+        (Format::Signed, 33..=64) => DType::I64,
+        (Format::Float, 16 | 24 | 32) => DType::F32,
+        (Format::Float, 64) => DType::F64,
+        (Format::ComplexInteger, 32) => DType::CI16,
+        (Format::ComplexInteger, 64) => DType::CI32,
+        (Format::ComplexFloat, 64) => DType::CF32,
+        (Format::ComplexFloat, 128) => DType::CF64,
+        _ => {
+            return Err(Error::unsupported(format!(
+                "{format:?} samples of {bits} bits"
+            )));
+        }
+    })
+}

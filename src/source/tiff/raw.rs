@@ -1,0 +1,87 @@
+//! Blocks without compression: of these alone a part costs less than the whole.
+
+use super::decoder::{TiffDecoder, Wanted};
+use super::scratch::{Scratch, sized};
+use crate::error::{Error, Result};
+use crate::memory::PixelsMut;
+
+/// Bytes that are read at once and are still in the cache when they are converted.
+const CHUNK: u64 = 256 << 10;
+
+/// Skipping more than this in every row pays for a read of its own.
+const SKIP: u64 = 8 << 10;
+
+/// Delivers part of an uncompressed block and reads no more of it than it must.
+pub(super) fn read(
+    decoder: &TiffDecoder,
+    wanted: &Wanted<'_>,
+    scratch: &mut Scratch,
+    into: &mut PixelsMut<'_>,
+) -> Result<()> {
+    let Wanted {
+        rows, part, plane, ..
+    } = *wanted;
+    let row_bytes = decoder.plan.row_bytes(plane);
+    let end = row_bytes * part.bottom();
+    if end > wanted.stored.len {
+        return Err(Error::corrupt(format!(
+            "{} bytes are stored where {end} belong",
+            wanted.stored.len
+        )));
+    }
+    let start = wanted.stored.offset + row_bytes * part.y;
+    // Where pixels are whole bytes, a row can be read in part.
+    let cut = decoder
+        .plan
+        .pixel_bytes(plane)
+        .map(|pixel| (part.x * pixel, part.width * pixel))
+        .filter(|(_, len)| row_bytes - len > SKIP);
+    let (skipped, len) = cut.unwrap_or((0, row_bytes));
+    let first = if cut.is_some() { 0 } else { part.x as usize };
+    let at_once = match cut {
+        Some(_) => 1,
+        None => (CHUNK / row_bytes).clamp(1, part.height),
+    };
+    let Scratch {
+        input, row: spare, ..
+    } = scratch;
+
+    let unpacked = rows.is_one_band() && wanted.picks.len() == 1 && !decoder.plan.low_bits_first;
+    let exact = cut.is_some() || part.width == decoder.plan.block.0;
+    if unpacked && exact {
+        if cut.is_none()
+            && let Some(pixels) = into.band_bytes_mut(0)
+        {
+            decoder.reader.bytes.read_at(start, pixels)?;
+            for row in pixels.chunks_exact_mut(row_bytes as usize) {
+                rows.restore(row, spare);
+            }
+            return Ok(());
+        }
+        if cut.is_some() || row_bytes >= CHUNK {
+            for y in 0..part.height {
+                let row = into.row_mut(0, y as usize);
+                let at = start + y * row_bytes + skipped;
+                decoder.reader.bytes.read_at(at, row)?;
+                rows.restore(row, spare);
+            }
+            return Ok(());
+        }
+    }
+
+    let mut y = 0;
+    while y < part.height {
+        let count = at_once.min(part.height - y);
+        let chunk = sized(input, count * len)?;
+        let at = start + y * row_bytes + skipped;
+        decoder.reader.bytes.read_at(at, chunk)?;
+        decoder.turn_bits(chunk);
+        for (i, row) in chunk.chunks_exact_mut(len as usize).enumerate() {
+            rows.restore(row, spare);
+            let mut out = into.rows_mut(y as usize + i);
+            rows.store(row, first, wanted.picks, &mut out);
+        }
+        y += count;
+    }
+    Ok(())
+}

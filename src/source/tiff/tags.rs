@@ -1,0 +1,91 @@
+//! The tags that the reader looks at, and the standard names of all that it passes on as metadata.
+
+macro_rules! tags {
+    ($($name:ident = $number:literal, $text:literal;)*) => {
+        $(#[doc = $text] pub const $name: u16 = $number;)*
+
+        /// The name of a tag as other readers report it, `TIFFTAG_` left out.
+        pub fn name(tag: u16) -> Option<&'static str> {
+            match tag {
+                $($number => Some($text),)*
+                _ => other_name(tag),
+            }
+        }
+    };
+}
+
+tags! {
+    NEW_SUBFILE_TYPE = 254, "SUBFILETYPE";
+    OLD_SUBFILE_TYPE = 255, "OSUBFILETYPE";
+    IMAGE_WIDTH = 256, "IMAGEWIDTH";
+    IMAGE_LENGTH = 257, "IMAGELENGTH";
+    BITS_PER_SAMPLE = 258, "BITSPERSAMPLE";
+    COMPRESSION = 259, "COMPRESSION";
+    PHOTOMETRIC = 262, "PHOTOMETRIC";
+    FILL_ORDER = 266, "FILLORDER";
+    STRIP_OFFSETS = 273, "STRIPOFFSETS";
+    SAMPLES_PER_PIXEL = 277, "SAMPLESPERPIXEL";
+    ROWS_PER_STRIP = 278, "ROWSPERSTRIP";
+    STRIP_BYTE_COUNTS = 279, "STRIPBYTECOUNTS";
+    PLANAR_CONFIG = 284, "PLANARCONFIG";
+    RESOLUTION_UNIT = 296, "RESOLUTIONUNIT";
+    PREDICTOR = 317, "PREDICTOR";
+    COLOR_MAP = 320, "COLORMAP";
+    TILE_WIDTH = 322, "TILEWIDTH";
+    TILE_LENGTH = 323, "TILELENGTH";
+    TILE_OFFSETS = 324, "TILEOFFSETS";
+    TILE_BYTE_COUNTS = 325, "TILEBYTECOUNTS";
+    SUB_IFDS = 330, "SUBIFD";
+    EXTRA_SAMPLES = 338, "EXTRASAMPLES";
+    SAMPLE_FORMAT = 339, "SAMPLEFORMAT";
+    JPEG_TABLES = 347, "JPEGTABLES";
+    YCBCR_SUBSAMPLING = 530, "YCBCRSUBSAMPLING";
+    XMP = 700, "XMLPACKET";
+    MODEL_PIXEL_SCALE = 33550, "GEOPIXELSCALE";
+    MODEL_TIEPOINT = 33922, "GEOTIEPOINTS";
+    MODEL_TRANSFORMATION = 34264, "GEOTRANSMATRIX";
+    ICC_PROFILE = 34675, "ICCPROFILE";
+    GEO_KEY_DIRECTORY = 34735, "GEOKEYDIRECTORY";
+    GEO_DOUBLE_PARAMS = 34736, "GEODOUBLEPARAMS";
+    GEO_ASCII_PARAMS = 34737, "GEOASCIIPARAMS";
+    GDAL_METADATA = 42112, "GDAL_METADATA";
+}
+
+/// The names of tags that say nothing to this reader.
+fn other_name(tag: u16) -> Option<&'static str> {
+    Some(match tag {
+        263 => "THRESHHOLDING",
+        269 => "DOCUMENTNAME",
+        270 => "IMAGEDESCRIPTION",
+        271 => "MAKE",
+        272 => "MODEL",
+        274 => "ORIENTATION",
+        280 => "MINSAMPLEVALUE",
+        281 => "MAXSAMPLEVALUE",
+        282 => "XRESOLUTION",
+        283 => "YRESOLUTION",
+        285 => "PAGENAME",
+        286 => "XPOSITION",
+        287 => "YPOSITION",
+        297 => "PAGENUMBER",
+        305 => "SOFTWARE",
+        306 => "DATETIME",
+        315 => "ARTIST",
+        316 => "HOSTCOMPUTER",
+        318 => "WHITEPOINT",
+        319 => "PRIMARYCHROMATICITIES",
+        332 => "INKSET",
+        333 => "INKNAMES",
+        334 => "NUMBEROFINKS",
+        336 => "DOTRANGE",
+        337 => "TARGETPRINTER",
+        340 => "SMINSAMPLEVALUE",
+        341 => "SMAXSAMPLEVALUE",
+        529 => "YCBCRCOEFFICIENTS",
+        531 => "YCBCRPOSITIONING",
+        532 => "REFERENCEBLACKWHITE",
+        33432 => "COPYRIGHT",
+        42113 => "GDAL_NODATA",
+        _ => return None,
+    })
+}

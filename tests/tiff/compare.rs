@@ -1,0 +1,246 @@
+//! Pixels and descriptions as GDAL gives them.
+
+use super::support::*;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+use tilecache::dtype::DType;
+use tilecache::error::{Kind, Result};
+use tilecache::geometry::Rect;
+use tilecache::image::{Block, Colour};
+use tilecache::source::Decoder;
+use tilecache::source::tiff::{TiffDecoder, TiffImage};
+
+fn levels<'a>(image: &'a TiffImage, kind: &str) -> &'a [TiffDecoder] {
+    if kind == "mask" {
+        &image.masks
+    } else {
+        &image.levels
+    }
+}
+
+#[test]
+fn every_file_reads_as_gdal_reads_it() {
+    let mut compared = 0;
+    let mut wrong = Vec::new();
+    let mut counts = BTreeMap::new();
+    for line in manifest() {
+        let [
+            file,
+            image,
+            kind,
+            level,
+            width,
+            height,
+            bands,
+            dtype,
+            tolerance,
+            raw,
+        ] = &line[..]
+        else {
+            continue;
+        };
+        let result = (|| -> Result<String> {
+            let image = open(&made().join(file))?.image(image.parse().expect("an index"))?;
+            let of_kind = levels(&image, kind);
+            let key = (file.clone(), kind.clone());
+            *counts.entry(key).or_insert(0) = of_kind.len();
+            let Some(decoder) = of_kind.get(level.parse::<usize>().expect("a level")) else {
+                return Ok(format!("has only {} levels", of_kind.len()));
+            };
+            let said = decoder.image();
+            let is = format!(
+                "{} {} {} {}",
+                said.width(),
+                said.height(),
+                said.band_count(),
+                said.dtype.name()
+            );
+            if is != format!("{width} {height} {bands} {dtype}") {
+                return Ok(format!("is {is}"));
+            }
+            let expected = std::fs::read(made().join(raw)).expect("the expected samples");
+            let all: Vec<u32> = (0..said.band_count()).collect();
+            let got = read_all(decoder, &all)?;
+            let difference = worst_difference(said.dtype, &got, &expected);
+            if difference > tolerance.parse().expect("a number") {
+                return Ok(format!("differs by {difference}"));
+            }
+            if read_packed(decoder, &all)? != got {
+                return Ok("differs when read block by block".into());
+            }
+            let some: Vec<u32> = all.iter().rev().step_by(2).copied().collect();
+            let whole = Rect::new(0, 0, said.width(), said.height());
+            if read_packed(decoder, &some)? != cut(&got, decoder, &whole, &some) {
+                return Ok(format!("differs in bands {some:?}"));
+            }
+            let inner = Rect::new(
+                said.width() / 4,
+                said.height() / 3,
+                said.width().div_ceil(2),
+                said.height().div_ceil(2),
+            );
+            for bands in [&all, &some] {
+                let window = pixels(shape(&inner, bands.len()), said.dtype, |into| {
+                    decoder.read_window(0, inner, bands, into)
+                })?;
+                if window != cut(&got, decoder, &inner, bands) {
+                    return Ok(format!("differs in a window of bands {bands:?}"));
+                }
+            }
+            Ok(String::new())
+        })();
+        compared += 1;
+        let complaint = result.unwrap_or_else(|error| error.message().to_owned());
+        if !complaint.is_empty() {
+            wrong.push(format!(
+                "{file} image {image} {kind} level {level} {complaint}"
+            ));
+        }
+    }
+    assert!(compared > 800, "only {compared} sets of pixels");
+    assert!(
+        wrong.is_empty(),
+        "{} wrong:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+    for ((file, kind), count) in counts {
+        let named = manifest()
+            .iter()
+            .filter(|line| line[0] == file && line[2] == kind)
+            .count();
+        let several = manifest()
+            .iter()
+            .any(|line| line[0] == file && line[2] != kind && line.len() == 3);
+        assert!(
+            several || count <= named,
+            "{file} has {count} levels of {kind}, GDAL {named}"
+        );
+    }
+}
+
+#[test]
+fn counts_metadata_and_what_is_not_read() {
+    for line in manifest() {
+        let fields: Vec<&str> = line.iter().map(String::as_str).collect();
+        match fields[..] {
+            [file, "count", count] => {
+                let file_count = open(&made().join(file)).expect(file).image_count();
+                assert_eq!(file_count.to_string(), count, "{file}");
+            }
+            [file, "meta", band, name, value] => {
+                let image = open(&made().join(file))
+                    .and_then(|f| f.image(0))
+                    .expect(file);
+                let metadata = &image.levels[0].image().metadata;
+                let found = metadata.get(&(band.parse().ok(), name.to_owned()));
+                assert_eq!(found.map(String::as_str), Some(value), "{file} {name}");
+            }
+            [file, "error", _] => {
+                let opened = open(&made().join(file)).expect(file);
+                let error = opened.image(0).err().expect("an error");
+                assert_eq!(error.kind(), Kind::Unsupported, "{file}");
+                assert!(
+                    error.message().contains("directory 0: compression"),
+                    "{error}"
+                );
+            }
+            _ => (),
+        }
+    }
+    let mixed = open(&made().join("mixed.tif")).expect("the file opens");
+    let error = mixed.image(1).err().expect("an error");
+    assert!(
+        error.message().starts_with("directory 1: compression 4"),
+        "{error}"
+    );
+    let error = mixed.image(3).err().expect("an error");
+    assert_eq!(error.kind(), Kind::Range);
+}
+
+#[test]
+fn bands_nodata_and_absent_blocks_are_described() {
+    let first = |name: &str| {
+        let mut image = open(&made().join(name))
+            .and_then(|f| f.image(0))
+            .expect(name);
+        image.levels.remove(0)
+    };
+    let colours = |name: &str| -> Vec<Colour> {
+        first(name)
+            .image()
+            .bands
+            .iter()
+            .map(|band| band.colour)
+            .collect()
+    };
+    assert_eq!(colours("palette.tif"), [Colour::Palette]);
+    assert_eq!(colours("page0.tif"), [Colour::Gray]);
+    let rgb = [Colour::Red, Colour::Green, Colour::Blue];
+    assert_eq!(colours("565.tif"), rgb);
+    assert_eq!(colours("jpeg-YCBCR-3-BLOCKYSIZE16-1.tif"), rgb);
+    let palette = first("palette.tif");
+    let text = &palette.image().metadata[&(None, "TIFFTAG_COLORMAP".into())];
+    assert_eq!(text.lines().nth(1), Some("65535,0,32896"));
+
+    let described = first("described.tif");
+    let nodata = described.image().bands[1].nodata.expect("nodata");
+    assert_eq!(nodata.to_f64(DType::I16), -9999.0);
+    assert!(!described.image().sparse && described.image().windowed);
+    for (name, pad) in [
+        ("sparse.tif", 0.0),
+        ("sparse-nodata.tif", 77.0),
+        ("sparse-band.tif", 77.0),
+    ] {
+        let decoder = first(name);
+        let image = decoder.image();
+        assert!(image.sparse && !image.windowed, "{name}");
+        assert_eq!(image.pad.to_f64(image.dtype), pad, "{name}");
+        assert!(!decoder.has_block(Block::new(0, 0, 0)).expect(name));
+        assert!(decoder.has_block(Block::new(0, 1, 3)).expect(name));
+    }
+    assert_eq!(first("nbits5-BIG-PIXEL.tif").image().bits, 5);
+    assert!(first("nbits5-BIG-PIXEL.tif").image().bands_together);
+    assert!(!first("sparse-band.tif").image().bands_together);
+}
+
+/// Files that others wrote, where they lie beside the checkout.
+#[test]
+fn real_files_read_as_gdal_reads_them() {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
+    if !data.is_dir() {
+        println!("skipped: there is no {}", data.display());
+        return;
+    }
+    for entry in std::fs::read_dir(&data).expect("the directory") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_none_or(|extension| extension != "tif") {
+            continue;
+        }
+        let raw = Path::new(env!("CARGO_TARGET_TMPDIR")).join("real.raw");
+        let status = Command::new("gdal_translate")
+            .args(["-q", "-of", "ENVI", "-co", "INTERLEAVE=BSQ"])
+            .args([&path, &raw])
+            .status();
+        assert!(
+            status.is_ok_and(|status| status.success()),
+            "this test needs the Debian package gdal-bin"
+        );
+        let image = open(&path)
+            .and_then(|file| file.image(0))
+            .expect("the file opens");
+        let decoder = &image.levels[0];
+        let all: Vec<u32> = (0..decoder.image().band_count()).collect();
+        let got = read_all(decoder, &all).expect("the pixels");
+        let expected = std::fs::read(&raw).expect("the expected samples");
+        let difference = worst_difference(decoder.image().dtype, &got, &expected);
+        let is_jpeg = decoder.image().metadata[&(None, "TIFFTAG_COMPRESSION".into())] == "7";
+        let tolerance = if is_jpeg { 4.0 } else { 0.0 };
+        assert!(
+            difference <= tolerance,
+            "{} differs by {difference}",
+            path.display()
+        );
+    }
+}

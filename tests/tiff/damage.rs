@@ -1,0 +1,277 @@
+//! Truncated, corrupt and hostile files.
+
+use super::support::*;
+use std::sync::Arc;
+use tilecache::bytes::MemoryBytes;
+use tilecache::error::Kind;
+use tilecache::geometry::Rect;
+use tilecache::source::Decoder;
+use tilecache::source::tiff::TiffFile;
+
+/// Reads everything that a file claims to have; what fails must fail as an error.
+fn exhaust(bytes: Vec<u8>) -> (usize, usize) {
+    let (mut good, mut bad) = (0, 0);
+    let Ok(file) = TiffFile::open(Arc::new(MemoryBytes::new(bytes))) else {
+        return (0, 1);
+    };
+    for index in 0..file.image_count().min(8) {
+        let Ok(image) = file.image(index) else {
+            bad += 1;
+            continue;
+        };
+        for decoder in image.levels.iter().chain(&image.masks) {
+            let said = decoder.image();
+            let bands: Vec<u32> = (0..said.band_count().min(4)).collect();
+            // A caller bounds what it asks for; the decoder must bound everything else.
+            for (at, rect) in blocks(decoder).take(64) {
+                if rect.width.saturating_mul(rect.height) > 1 << 22 {
+                    continue;
+                }
+                let read = pixels(shape(&rect, bands.len()), said.dtype, |into| {
+                    decoder.has_block(at)?;
+                    decoder.read_block(at, &bands, into)
+                });
+                match read {
+                    Ok(_) => good += 1,
+                    Err(error) => {
+                        assert_ne!(error.kind(), Kind::Internal, "{error}");
+                        assert!(error.message().starts_with("directory "), "{error}");
+                        bad += 1;
+                    }
+                }
+            }
+        }
+    }
+    (good, bad)
+}
+
+#[test]
+fn damaged_files_give_errors_and_nothing_worse() {
+    let names = [
+        "u8-NONE-1-LITTLE-PIXEL.tif",
+        "u16-NONE-1-BIG-BAND.tif",
+        "u16-LZW-2-BIG-PIXEL.tif",
+        "f32-DEFLATE-3-LITTLE-PIXEL.tif",
+        "i16-PACKBITS-1-LITTLE-BAND.tif",
+        "u8-ZSTD-2-LITTLE-PIXEL.tif",
+        "cf64-ZSTD-1-BIG-BAND.tif",
+        "nbits11-BIG-PIXEL.tif",
+        "jpeg-YCBCR-3-BLOCKYSIZE16-1.tif",
+        "jpeg-MINISBLACK-4-BLOCKYSIZE48-0.tif",
+        "half-BIG-3.tif",
+        "pages.tif",
+        "mask-strips.tif",
+        "sparse-band.tif",
+        "described.tif",
+    ];
+    let mut state = 0x2545_f491_4f6c_dd1du64;
+    let mut random = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 16) as usize % below
+    };
+    let (mut good, mut bad) = (0, 0);
+    for name in names {
+        let whole = std::fs::read(made().join(name)).expect(name);
+        let (all, none) = exhaust(whole.clone());
+        assert!(all > 0 && none == 0, "{name} before the damage");
+        for i in 0..60 {
+            let (read, failed) = exhaust(whole[..whole.len() * i / 60].to_vec());
+            (good, bad) = (good + read, bad + failed);
+        }
+        for i in 0..300 {
+            let mut damaged = whole.clone();
+            for _ in 0..1 + random(3) {
+                // Half of the damage hits the tags, where it does the most harm.
+                let reach = if i % 2 == 0 {
+                    whole.len().min(600)
+                } else {
+                    whole.len()
+                };
+                let at = random(reach);
+                damaged[at] = match random(3) {
+                    0 => damaged[at] ^ 1 << random(8),
+                    1 => 0xff,
+                    _ => random(256) as u8,
+                };
+            }
+            let (read, failed) = exhaust(damaged);
+            (good, bad) = (good + read, bad + failed);
+        }
+    }
+    assert!(
+        good > 1000 && bad > 1000,
+        "{good} blocks read, {bad} refused"
+    );
+    let peak = peak_memory();
+    assert!(peak < 2 << 30, "{peak} bytes of memory at the peak");
+}
+
+/// The most memory that this process has had resident.
+fn peak_memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("the status of the process");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.map(|line| line.trim().trim_end_matches("kB").trim());
+    kib.and_then(|kib| kib.parse::<u64>().ok())
+        .expect("a number")
+        << 10
+}
+
+/// A small file with chosen tags, for what only an attacker writes.
+fn crafted(tags: &[(u16, u16, u32, u32)], tail: &[u8]) -> Vec<u8> {
+    let mut file = b"II\x2a\0\x08\0\0\0".to_vec();
+    file.extend((tags.len() as u16).to_le_bytes());
+    for (tag, kind, count, value) in tags {
+        file.extend(tag.to_le_bytes());
+        file.extend(kind.to_le_bytes());
+        file.extend(count.to_le_bytes());
+        file.extend(value.to_le_bytes());
+    }
+    file.extend([0; 4]);
+    file.extend(tail);
+    file
+}
+
+#[test]
+fn hostile_files_are_refused_by_kind_and_place() {
+    let failure = |bytes: Vec<u8>| -> (Kind, String) {
+        let result = TiffFile::open(Arc::new(MemoryBytes::new(bytes))).and_then(|file| {
+            let image = file.image(file.image_count() - 1)?;
+            let decoder = &image.levels[0];
+            let (at, rect) = blocks(decoder).next().expect("a block");
+            pixels(
+                shape(&Rect::new(0, 0, rect.width.min(1 << 20), 1), 1),
+                decoder.image().dtype,
+                |into| decoder.read_block(at, &[0], into),
+            )
+        });
+        let error = result.err().expect("an error");
+        (error.kind(), error.message().to_owned())
+    };
+    let base = [
+        (256, 4, 1, 100),
+        (257, 4, 1, 100),
+        (258, 3, 1, 8),
+        (262, 3, 1, 1),
+    ];
+    let with = |more: &[(u16, u16, u32, u32)], tail: &[u8]| {
+        let mut tags: Vec<_> = base
+            .into_iter()
+            .filter(|tag| more.iter().all(|m| m.0 != tag.0))
+            .collect();
+        tags.extend(more);
+        crafted(&tags, tail)
+    };
+    for (what, bytes, kind, says) in [
+        ("nothing", vec![], Kind::Corrupt, "begin"),
+        (
+            "text",
+            b"hello, world, this is text".to_vec(),
+            Kind::Corrupt,
+            "begin",
+        ),
+        (
+            "a directory outside",
+            b"II\x2a\0\xff\xff\0\0".to_vec(),
+            Kind::Corrupt,
+            "directory 0",
+        ),
+        (
+            "no directory",
+            b"II\x2a\0\0\0\0\0".to_vec(),
+            Kind::Corrupt,
+            "no directory",
+        ),
+        ("no offsets", with(&[], &[]), Kind::Corrupt, "offsets"),
+        (
+            "no width",
+            with(&[(256, 3, 1, 0)], &[]),
+            Kind::Corrupt,
+            "0 x 100",
+        ),
+        (
+            "a block outside",
+            with(&[(273, 4, 1, 1 << 30), (279, 4, 1, 10_000)], &[]),
+            Kind::Corrupt,
+            "directory 0, block (0, 0)",
+        ),
+        (
+            "a short block",
+            with(&[(273, 4, 1, 8), (279, 4, 1, 50)], &[]),
+            Kind::Corrupt,
+            "50 bytes",
+        ),
+        (
+            "an array of 16 GiB",
+            with(&[(273, 4, u32::MAX, 8), (278, 3, 1, 1)], &[]),
+            Kind::Corrupt,
+            "beyond the end",
+        ),
+        (
+            "huge sides",
+            with(
+                &[
+                    (256, 4, 1, u32::MAX),
+                    (257, 4, 1, u32::MAX),
+                    (259, 3, 1, 5),
+                    (273, 4, 1, 8),
+                    (279, 4, 1, 50),
+                ],
+                &[],
+            ),
+            Kind::Limit,
+            "bytes",
+        ),
+        (
+            "a bomb",
+            with(
+                &[
+                    (256, 4, 1, 60_000),
+                    (257, 4, 1, 60_000),
+                    (259, 3, 1, 8),
+                    (273, 4, 1, 8),
+                    (279, 4, 1, 50),
+                ],
+                &[],
+            ),
+            Kind::Corrupt,
+            "cannot hold",
+        ),
+        (
+            "no such compression",
+            with(&[(259, 3, 1, 77)], &[]),
+            Kind::Unsupported,
+            "compression 77",
+        ),
+        (
+            "0 bits",
+            with(&[(258, 3, 1, 0)], &[]),
+            Kind::Unsupported,
+            "0 bits",
+        ),
+    ] {
+        let (got, message) = failure(bytes);
+        assert_eq!(got, kind, "{what}: {message}");
+        assert!(message.contains(says), "{what}: {message}");
+    }
+    // A chain that returns to its beginning: one good image, and one that tells of the damage.
+    let mut ring = with(&[(273, 4, 1, 8), (279, 4, 1, 50)], &[]);
+    let link = ring.len() - 4;
+    ring[link] = 8;
+    let (kind, message) = failure(ring);
+    assert_eq!(kind, Kind::Corrupt);
+    assert!(
+        message.contains("directory 1") && message.contains("returns"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_truncated_file_still_gives_its_whole_blocks() {
+    let path = made().join("u8-NONE-1-LITTLE-PIXEL.tif");
+    let mut bytes = std::fs::read(path).expect("the file");
+    bytes.truncate(bytes.len() - 100);
+    let (good, bad) = exhaust(bytes);
+    assert!(good > 0 && bad == 1, "{good} blocks read, {bad} refused");
+}

@@ -1,0 +1,425 @@
+"""Makes TIFF files with GDAL and libtiff, and says what GDAL reads from them.
+
+Usage: make.py DIRECTORY. Each line of DIRECTORY/manifest is one set of pixels:
+    file image kind level width height bands type tolerance raw
+with kind "pixels" or "mask", and raw the file of the expected samples, band by band.
+A line "file count n" gives the number of images, "file meta band name value" one metadata item,
+and "file error kind" an image that must not open.
+"""
+
+import itertools
+import os
+import struct
+import subprocess
+import sys
+import zlib
+
+import numpy as np
+from osgeo import gdal
+
+gdal.UseExceptions()
+os.chdir(sys.argv[1])
+manifest = open("manifest", "w")
+random = np.random.default_rng(7)
+NAMES = {
+    "uint8": "u8", "int8": "i8", "uint16": "u16", "int16": "i16", "uint32": "u32", "int32": "i32",
+    "uint64": "u64", "int64": "i64", "float32": "f32", "float64": "f64",
+    "complex64": "cf32", "complex128": "cf64",
+}
+TYPES = {
+    "u8": gdal.GDT_Byte, "i8": gdal.GDT_Byte, "u16": gdal.GDT_UInt16, "i16": gdal.GDT_Int16,
+    "u32": gdal.GDT_UInt32, "i32": gdal.GDT_Int32, "f32": gdal.GDT_Float32,
+    "f64": gdal.GDT_Float64, "ci16": gdal.GDT_CInt16, "ci32": gdal.GDT_CInt32,
+    "cf32": gdal.GDT_CFloat32, "cf64": gdal.GDT_CFloat64,
+}
+
+
+def say(*words):
+    print(*words, sep="\t", file=manifest)
+
+
+def expect(name, image, kind, level, shape, dtype, raw, tolerance=0):
+    bands, height, width = shape
+    path = f"{name}.{image}.{kind}.{level}.raw"
+    with open(path, "wb") as out:
+        out.write(raw)
+    say(name, image, kind, level, width, height, bands, dtype, tolerance, path)
+
+
+def raw_of(bands):
+    """The samples of bands as GDAL reads them, in their own type."""
+    return b"".join(band.ReadRaster(buf_type=band.DataType) for band in bands)
+
+
+def type_of(dataset):
+    code = dataset.GetRasterBand(1).DataType
+    signed = dataset.GetRasterBand(1).GetMetadataItem("PIXELTYPE", "IMAGE_STRUCTURE")
+    if code == gdal.GDT_Byte and signed == "SIGNEDBYTE":
+        return "i8"
+    return next(name for name, other in TYPES.items() if other == code)
+
+
+def expect_gdal(name, image=0, tolerance=0, path=None):
+    """All levels and masks that GDAL sees."""
+    dataset = gdal.Open(path or name)
+    bands = [dataset.GetRasterBand(i + 1) for i in range(dataset.RasterCount)]
+    dtype = type_of(dataset)
+    levels = [bands] + [
+        [band.GetOverview(i) for band in bands] for i in range(bands[0].GetOverviewCount())
+    ]
+    for level, of_level in enumerate(levels):
+        shape = (len(of_level), of_level[0].YSize, of_level[0].XSize)
+        expect(name, image, "pixels", level, shape, dtype, raw_of(of_level), tolerance)
+        if of_level[0].GetMaskFlags() == gdal.GMF_PER_DATASET:
+            mask = of_level[0].GetMaskBand()
+            expect(name, image, "mask", level, (1, *shape[1:]), "u8", raw_of([mask]))
+
+
+def samples(dtype, bands, height, width, bits=None, smooth=False):
+    """Samples over the whole range of a type, or over so many bits."""
+    shape = (bands, height, width)
+    if smooth:
+        y, x = np.mgrid[0:height, 0:width]
+        return np.stack([(x * (b + 1) + y * 2) % 256 for b in range(bands)]).astype(np.uint8)
+    part = {"ci16": "i16", "ci32": "i32", "cf32": "f32", "cf64": "f64"}.get(dtype)
+    if part:
+        parts = [samples(part, bands, height, width) for _ in range(2)]
+        return parts[0].astype(np.float64) + 1j * parts[1].astype(np.float64)
+    kind = np.dtype(next(long for long, short in NAMES.items() if short == dtype))
+    if kind.kind == "f":
+        return (random.normal(0, 1000, shape)).astype(kind)
+    if bits:
+        return random.integers(0, 2**bits, shape).astype(kind)
+    info = np.iinfo(kind)
+    noise = random.integers(info.min, info.max, shape, dtype=kind, endpoint=True)
+    # Long runs, so that run lengths and codes of every kind occur.
+    return np.where(random.random((1, 1, width)) < 0.5, noise[:, :, :1], noise)
+
+
+def create(name, data, dtype, options, config=None, fill=None):
+    for key, value in (config or {}).items():
+        gdal.SetConfigOption(key, value)
+    bands, height, width = data.shape
+    if dtype == "i8":
+        options = [*options, "PIXELTYPE=SIGNEDBYTE"]
+        data = data.view(np.uint8)
+    dataset = gdal.GetDriverByName("GTiff").Create(
+        name, width, height, bands, TYPES[dtype], options
+    )
+    if fill:
+        fill(dataset)
+    for i in range(bands):
+        dataset.GetRasterBand(i + 1).WriteArray(data[i])
+    dataset = None
+    for key in config or {}:
+        gdal.SetConfigOption(key, None)
+
+
+LAYOUTS = [
+    ["BLOCKYSIZE=1"],
+    ["BLOCKYSIZE=16"],
+    ["BLOCKYSIZE=64"],
+    ["TILED=YES", "BLOCKXSIZE=16", "BLOCKYSIZE=16"],
+    ["TILED=YES", "BLOCKXSIZE=32", "BLOCKYSIZE=48"],
+]
+
+
+def matrix():
+    layouts = itertools.cycle(LAYOUTS)
+    for dtype in TYPES:
+        data = samples(dtype, 3, 45, 37)
+        for compression in ["NONE", "LZW", "DEFLATE", "PACKBITS", "ZSTD"]:
+            predictors = [1]
+            if compression in ("LZW", "DEFLATE", "ZSTD"):
+                if dtype != "cf64":
+                    predictors.append(2)
+                if dtype in ("f32", "f64"):
+                    predictors.append(3)
+            for predictor, endian, interleave in itertools.product(
+                predictors, ["LITTLE", "BIG"], ["PIXEL", "BAND"]
+            ):
+                name = f"{dtype}-{compression}-{predictor}-{endian}-{interleave}.tif"
+                options = [
+                    f"COMPRESS={compression}", f"PREDICTOR={predictor}", f"ENDIANNESS={endian}",
+                    f"INTERLEAVE={interleave}", *next(layouts),
+                ]
+                if (len(name) + predictor) % 2:
+                    options.append("BIGTIFF=YES")
+                create(name, data, dtype, options)
+                expect_gdal(name)
+    for bands, interleave, layout in itertools.product([1, 2, 4, 5], ["PIXEL", "BAND"], LAYOUTS):
+        for dtype, compression in [("u8", "NONE"), ("u16", "DEFLATE"), ("u8", "LZW")]:
+            name = f"bands{bands}-{interleave}-{'-'.join(layout)}-{dtype}-{compression}.tif"
+            create(
+                name.replace("=", ""), samples(dtype, bands, 70, 41), dtype,
+                [f"COMPRESS={compression}", f"INTERLEAVE={interleave}", *layout],
+            )
+            expect_gdal(name.replace("=", ""))
+
+
+def odd_bits():
+    for bits, endian in itertools.product([*range(1, 32)], ["LITTLE", "BIG"]):
+        if bits in (8, 16):
+            continue
+        dtype = "u8" if bits < 8 else "u16" if bits < 16 else "u32"
+        data = samples(dtype, 3, 21, 37, bits)
+        for interleave, layout in zip(["PIXEL", "BAND"], [LAYOUTS[3], LAYOUTS[1]]):
+            name = f"nbits{bits}-{endian}-{interleave}.tif"
+            options = [f"NBITS={bits}", f"INTERLEAVE={interleave}", f"ENDIANNESS={endian}"]
+            create(name, data, dtype, [*options, *layout, "COMPRESS=DEFLATE"])
+            expect_gdal(name)
+        name = f"nbits{bits}-{endian}-raw.tif"
+        create(name, data[:1], dtype, [f"NBITS={bits}", f"ENDIANNESS={endian}"])
+        expect_gdal(name)
+    for endian, predictor in itertools.product(["LITTLE", "BIG"], [1, 3]):
+        name = f"half-{endian}-{predictor}.tif"
+        options = ["NBITS=16", f"ENDIANNESS={endian}", f"PREDICTOR={predictor}"]
+        create(name, samples("f32", 2, 30, 33), "f32", [*options, "COMPRESS=DEFLATE"])
+        expect_gdal(name)
+
+
+def jpeg():
+    for photometric, bands, layout in itertools.product(
+        ["YCBCR", "RGB", "MINISBLACK"], [1, 2, 3, 4], [LAYOUTS[1], LAYOUTS[2], LAYOUTS[4]]
+    ):
+        if photometric != "MINISBLACK" and bands != 3:
+            continue
+        for mode in ["0", "1", "3"]:
+            name = f"jpeg-{photometric}-{bands}-{layout[-1].replace('=', '')}-{mode}.tif"
+            create(
+                name, samples("u8", bands, 70, 83, smooth=True), "u8",
+                ["COMPRESS=JPEG", f"PHOTOMETRIC={photometric}", "INTERLEAVE=PIXEL",
+                 f"JPEGTABLESMODE={mode}", "JPEG_QUALITY=90", *layout],
+            )
+            # The last row of subsampled chroma is interpolated with nothing in one decoder and with
+            # the filling of the block in another.
+            expect_gdal(name, tolerance=10 if photometric == "YCBCR" else 2)
+    create("jpeg-planar.tif", samples("u8", 3, 40, 50, smooth=True), "u8",
+           ["COMPRESS=JPEG", "INTERLEAVE=BAND", *LAYOUTS[3]])
+    expect_gdal("jpeg-planar.tif", tolerance=2)
+
+
+def levels():
+    data = samples("u8", 3, 203, 331)
+    for name, options, config in [
+        ("overviews.tif", ["TILED=YES", "BLOCKXSIZE=64", "BLOCKYSIZE=64"], {}),
+        ("overviews-planar.tif", ["INTERLEAVE=BAND", "COMPRESS=LZW"], {}),
+    ]:
+        create(name, data, "u8", options, config)
+        dataset = gdal.Open(name, gdal.GA_Update)
+        dataset.BuildOverviews("NEAREST", [2, 4, 8])
+        dataset = None
+        expect_gdal(name)
+        say(name, "count", 1)
+    # Without level 1, the overview of level 2 is an image of its own.
+    create("gap.tif", data, "u8", [])
+    dataset = gdal.Open("gap.tif", gdal.GA_Update)
+    dataset.BuildOverviews("NEAREST", [4])
+    dataset = None
+    say("gap.tif", "count", 2)
+
+    gdal.SetConfigOption("GDAL_TIFF_INTERNAL_MASK", "YES")
+    for name, options in [
+        ("mask.tif", ["TILED=YES", "BLOCKXSIZE=32", "BLOCKYSIZE=32", "COMPRESS=DEFLATE"]),
+        ("mask-strips.tif", []),
+    ]:
+        create(name, data, "u8", options)
+        dataset = gdal.Open(name, gdal.GA_Update)
+        dataset.CreateMaskBand(gdal.GMF_PER_DATASET)
+        circle = np.hypot(*np.mgrid[-101:102, -165:166]) < 99
+        dataset.GetRasterBand(1).GetMaskBand().WriteArray(circle * np.uint8(255))
+        dataset.BuildOverviews("NEAREST", [2, 4])
+        dataset = None
+        expect_gdal(name)
+        say(name, "count", 1)
+    gdal.SetConfigOption("GDAL_TIFF_INTERNAL_MASK", None)
+
+    gdal.Translate("cog.tif", "overviews.tif", format="COG",
+                   creationOptions=["BLOCKSIZE=128", "COMPRESS=ZSTD", "PREDICTOR=YES"])
+    expect_gdal("cog.tif")
+    say("cog.tif", "count", 1)
+    gdal.Translate("cog-mask.tif", "mask.tif", format="COG",
+                   creationOptions=["BLOCKSIZE=128", "COMPRESS=JPEG"])
+    expect_gdal("cog-mask.tif", tolerance=12)
+    say("cog-mask.tif", "count", 1)
+
+
+def several():
+    for i in range(3):
+        create(f"page{i}.tif", samples("u8", 1, 30 + i, 40), "u8", [])
+    pages = [f"page{i}.tif" for i in range(3)]
+    subprocess.run(["tiffcp", "-c", "lzw", *pages, "pages.tif"], check=True)
+    for i in range(3):
+        expect_gdal("pages.tif", i, path=f"GTIFF_DIR:{i + 1}:pages.tif")
+    say("pages.tif", "count", 3)
+    # Reversed bits, and a codec that is not read between two that are.
+    subprocess.run(["tiffcp", "-f", "lsb2msb", "-c", "zip", "page0.tif", "turned.tif"], check=True)
+    expect_gdal("turned.tif")
+    create("bilevel.tif", samples("u8", 1, 30, 40, 1), "u8", ["NBITS=1", "COMPRESS=CCITTFAX4"])
+    subprocess.run(["tiffcp", "page0.tif", "bilevel.tif", "page2.tif", "mixed.tif"], check=True)
+    for i in (0, 2):
+        expect_gdal("mixed.tif", i, path=f"GTIFF_DIR:{i + 1}:mixed.tif")
+    say("mixed.tif", "count", 3)
+    create("lerc.tif", samples("u8", 1, 30, 40), "u8", ["COMPRESS=LERC"])
+    create("lzma.tif", samples("u8", 1, 30, 40), "u8", ["COMPRESS=LZMA"])
+    for name in ("bilevel.tif", "lerc.tif", "lzma.tif"):
+        say(name, "error", "Unsupported")
+
+
+def described():
+    def fill(dataset):
+        dataset.SetGeoTransform([500000, 10, 0, 4600000, 0, -10])
+        dataset.SetMetadataItem("TIFFTAG_SOFTWARE", "a test")
+        dataset.SetMetadataItem("AREA_OR_POINT", "Point")
+        dataset.SetMetadataItem("THING", "a < b & c")
+        dataset.GetRasterBand(2).SetMetadataItem("SHADE", "dark")
+        dataset.GetRasterBand(2).SetDescription("second")
+        dataset.GetRasterBand(1).SetNoDataValue(-9999)
+
+    create("described.tif", samples("i16", 2, 20, 30), "i16", [], fill=fill)
+    expect_gdal("described.tif")
+    for band, name, value in [
+        ("-", "TIFFTAG_SOFTWARE", "a test"), ("-", "THING", "a < b & c"), (1, "SHADE", "dark"),
+        (1, "DESCRIPTION", "second"), ("-", "AREA_OR_POINT", "Point"),
+        ("-", "GTRasterTypeGeoKey", "2"), ("-", "ModelPixelScale", "10,10,0"),
+        ("-", "TIFFTAG_GDAL_NODATA", "-9999"), ("-", "TIFFTAG_IMAGEWIDTH", "30"),
+    ]:
+        say("described.tif", "meta", band, name, value)
+
+    table = gdal.ColorTable()
+    table.SetColorEntry(1, (255, 0, 128))
+    create("palette.tif", samples("u8", 1, 20, 30), "u8", ["PHOTOMETRIC=PALETTE"],
+           fill=lambda dataset: dataset.GetRasterBand(1).SetColorTable(table))
+    expect_gdal("palette.tif")
+    create("white.tif", samples("u8", 1, 20, 30), "u8", ["PHOTOMETRIC=MINISWHITE"])
+    expect_gdal("white.tif")
+    say("white.tif", "meta", "-", "MINISWHITE", "YES")
+    for name, nodata, interleave in [
+        ("sparse.tif", None, "PIXEL"), ("sparse-nodata.tif", 77, "PIXEL"),
+        ("sparse-band.tif", 77, "BAND"),
+    ]:
+        dataset = gdal.GetDriverByName("GTiff").Create(
+            name, 100, 80, 2, gdal.GDT_UInt16,
+            ["SPARSE_OK=YES", "TILED=YES", "BLOCKXSIZE=16", "BLOCKYSIZE=32", "COMPRESS=LZW",
+             f"INTERLEAVE={interleave}"],
+        )
+        if nodata is not None:
+            dataset.GetRasterBand(1).SetNoDataValue(nodata)
+        dataset.GetRasterBand(2).WriteArray(samples("u16", 1, 20, 20)[0], 40, 30)
+        dataset = None
+        expect_gdal(name)
+
+
+def write_tiff(name, big_endian, tags, blocks, big=False):
+    """A file of one directory with the tags and blocks given, for what no encoder here writes."""
+    order = ">" if big_endian else "<"
+    head = (b"MM" if big_endian else b"II") + struct.pack(order + "H", 43 if big else 42)
+    head += struct.pack(order + "HHQ", 8, 0, 16) if big else struct.pack(order + "I", 8)
+    word = "Q" if big else "I"
+    tags = dict(tags)
+    tags[273] = (16 if big else 4, [0] * len(blocks))
+    tags[279] = (16 if big else 4, [len(block) for block in blocks])
+    codes = {2: "B", 3: "H", 4: "I", 12: "d", 16: "Q"}
+    size = (8 + 20 * len(tags) + 8) if big else (2 + 12 * len(tags) + 4)
+    for _ in range(2):
+        at = len(head) + size
+        extra, entries = b"", b""
+        for tag, (kind, values) in sorted(tags.items()):
+            value = struct.pack(order + codes[kind] * len(values), *values)
+            if len(value) > struct.calcsize(word):
+                field = struct.pack(order + word, at + len(extra))
+                extra += value
+            else:
+                field = value.ljust(struct.calcsize(word), b"\0")
+            entries += struct.pack(order + "HH" + word, tag, kind, len(values)) + field
+        at += len(extra)
+        offsets = []
+        for block in blocks:
+            offsets.append(at)
+            at += len(block)
+        tags[273] = (tags[273][0], offsets)
+    count = struct.pack(order + ("Q" if big else "H"), len(tags))
+    with open(name, "wb") as out:
+        out.write(head + count + entries + struct.pack(order + word, 0) + extra + b"".join(blocks))
+
+
+def pack_bits(values, bits):
+    """Rows of numbers as fields of so many bits, the highest first."""
+    rows = []
+    for row in values:
+        text = "".join(format(int(v) & (2**bits - 1), f"0{bits}b") for v in row)
+        text = text.ljust(-(-len(text) // 8) * 8, "0")
+        rows.append(int(text, 2).to_bytes(len(text) // 8, "big"))
+    return b"".join(rows)
+
+
+def handmade():
+    for dtype, kind in [("u64", 1), ("i64", 2)]:
+        for big_endian in (False, True):
+            data = samples(dtype, 1, 11, 13)
+            stored = data.astype(data.dtype.newbyteorder(">" if big_endian else "<")).tobytes()
+            differences = np.diff(data.view(np.uint64), axis=2, prepend=np.uint64(0))
+            packed = zlib.compress(
+                differences.astype(">u8" if big_endian else "<u8").tobytes()
+            )
+            base = {256: (3, [13]), 257: (3, [11]), 258: (3, [64]), 262: (3, [1]), 277: (3, [1]),
+                    278: (3, [11]), 339: (3, [kind])}
+            for suffix, tags, block in [
+                ("raw", {259: (3, [1])}, stored),
+                ("predicted", {259: (3, [32946]), 317: (3, [2])}, packed),
+            ]:
+                name = f"{dtype}-{big_endian}-{suffix}.tif"
+                write_tiff(name, big_endian, {**base, **tags}, [block], big=big_endian)
+                expect(name, 0, "pixels", 0, data.shape, dtype, data.tobytes())
+    for bits in [3, 5, 11, 12, 13, 14, 31, 33, 63]:
+        size = next(n for n in (8, 16, 32, 64) if bits <= n)
+        for kind in (1, 2):
+            low, high = (0, 2**bits) if kind == 1 else (-(2 ** (bits - 1)), 2 ** (bits - 1))
+            data = random.integers(low, high, (9, 17), dtype="u8" if kind == 1 else "i8")
+            name = f"handmade-{bits}-{kind}.tif"
+            tags = {256: (3, [17]), 257: (3, [9]), 258: (3, [bits]), 259: (3, [1]),
+                    262: (3, [1]), 277: (3, [1]), 278: (3, [4]), 339: (3, [kind])}
+            blocks = [pack_bits(data[y:y + 4], bits) for y in range(0, 9, 4)]
+            write_tiff(name, bits % 2 == 0, tags, blocks)
+            dtype = ("u" if kind == 1 else "i") + str(size)
+            raw = data.astype(f"{'u' if kind == 1 else 'i'}{size // 8}").tobytes()
+            expect(name, 0, "pixels", 0, (1, 9, 17), dtype, raw)
+    # Floats of 24 bits: one of sign, seven of exponent, sixteen of fraction.
+    for big_endian in (False, True):
+        values = [0x3F0000, 0xBF8000, 0x408000, 0x000000, 0x7F0000]
+        raw = np.array([1, -1.5, 3, 0, np.inf], "f4").tobytes()
+        order = "big" if big_endian else "little"
+        block = b"".join(v.to_bytes(3, order) for v in values)
+        tags = {256: (3, [5]), 257: (3, [1]), 258: (3, [24]), 259: (3, [1]), 262: (3, [1]),
+                277: (3, [1]), 339: (3, [3])}
+        write_tiff(f"float24-{big_endian}.tif", big_endian, tags, [block])
+        expect(f"float24-{big_endian}.tif", 0, "pixels", 0, (1, 1, 5), "f32", raw)
+    # A last strip that the writer filled up.
+    data = samples("u8", 1, 10, 20)
+    filled = np.pad(data[0], ((0, 6), (0, 0))).tobytes()
+    blocks = [zlib.compress(filled[:160]), zlib.compress(filled[160:])]
+    tags = {256: (3, [20]), 257: (3, [10]), 258: (3, [8]), 259: (3, [8]), 262: (3, [1]),
+            277: (3, [1]), 278: (3, [8])}
+    write_tiff("filled.tif", False, tags, blocks)
+    expect("filled.tif", 0, "pixels", 0, data.shape, "u8", data.tobytes())
+    # Bands of 5, 6 and 5 bits.
+    data = np.stack([samples("u8", 1, 4, 6, bits)[0] for bits in (5, 6, 5)])
+    rows = []
+    for y in range(4):
+        pixels = zip(*(data[:, y, :].tolist()))
+        text = "".join(f"{r:05b}{g:06b}{b:05b}" for r, g, b in pixels)
+        rows.append(int(text, 2).to_bytes(12, "big"))
+    tags = {256: (3, [6]), 257: (3, [4]), 258: (3, [5, 6, 5]), 259: (3, [1]), 262: (3, [2]),
+            277: (3, [3])}
+    write_tiff("565.tif", True, tags, [b"".join(rows)])
+    expect("565.tif", 0, "pixels", 0, data.shape, "u8", data.tobytes())
+
+
+matrix()
+odd_bits()
+jpeg()
+levels()
+several()
+described()
+handmade()
+manifest.close()
