@@ -3,6 +3,7 @@
 mod decoded;
 pub mod file;
 pub mod memory;
+pub mod sessions;
 pub mod tiff;
 
 use crate::cache::{Cache, Counters, Shelf, source_name};
