@@ -2,6 +2,7 @@
 
 pub mod bytes;
 pub mod cache;
+pub mod capi;
 pub mod convert;
 pub mod dtype;
 pub mod error;

@@ -1,0 +1,1646 @@
+/*
+ * tilecache: any raster as a grid of read-only tiles, decoded once, under one byte budget.
+ *
+ * This file is the manual. It is generated from src/capi of the library; do not edit it.
+ *
+ * IN SHORT
+ *   A provider is an image as a grid of blocks: a file, memory, callbacks, or an operator over another
+ *   provider. A tile is decoded pixels with a handle that keeps them alive. A cache keeps tiles within
+ *   a budget of bytes. This prints a sample of every tile of a file:
+ *
+ *     tc_cache *cache = NULL;
+ *     tc_provider *file = NULL, *tiles = NULL;
+ *     tc_image_info info = {sizeof info};
+ *     tc_error err;
+ *     tc_status status = tc_create(tc_default_budget(), NULL, &cache, &err);
+ *     if (!status) status = provider_open("scene.tif", NULL, &file, &err);
+ *     if (!status) status = provider_retile(file, NULL, cache, &tiles, &err);
+ *     if (!status) status = provider_info(tiles, &info, &err);
+ *     for (int64_t row = 0; !status && row < info.grid_rows; row++)
+ *       for (int64_t col = 0; !status && col < info.grid_cols; col++) {
+ *         tc_tile *tile;
+ *         tc_pixels pixels;
+ *         status = provider_get_block(tiles, row, col, 0, NULL, 0, &tile, &err);
+ *         tc_tile_pixels(tile, &pixels);
+ *         if (!status) printf("%d\n", *(const unsigned char *)pixels.data);
+ *         tc_tile_release(tile);
+ *       }
+ *     if (status) fprintf(stderr, "%s: %s\n", tc_status_name(status), err.message);
+ *     provider_release(tiles);
+ *     provider_release(file);
+ *     tc_release(cache);
+ *
+ * RESULT
+ *   Every call that can fail returns a tc_status: 0 is success, anything else failure. Outputs are NULL
+ *   or 0 until success. The last argument is a tc_error of yours that receives the details, or NULL.
+ *   A NULL argument that must not be NULL is TC_E_ARGUMENT; the message names it. No other state
+ *   remembers errors. A defect of the library is TC_E_INTERNAL; nothing unwinds into your code.
+ *
+ * HANDLES
+ *   tc_cache, tc_provider and tc_tile are reference-counted. A call that gives you a handle gives you a
+ *   reference; retain adds one, release gives one up and accepts NULL. Objects keep alive what they are
+ *   made from, so handles may be released in any order. Own a reference while you call.
+ *
+ * STRINGS
+ *   In: copied before the call returns; UTF-8 that is not empty, but paths are the system's own bytes.
+ *   Out: borrowed, immutable, NUL-ended UTF-8, valid while you own the handle it came from.
+ *
+ * NUMBERS
+ *   Columns, rows, sizes and strides are int64_t; strides are in bytes. Rows, columns, bands, levels and
+ *   images count from 0. A negative number, where none is meant, is TC_E_RANGE.
+ *
+ * PIXELS
+ *   Native byte order; complex samples as real part, imaginary part. Tiles are band-sequential with
+ *   contiguous rows; see tc_pixels. Memory of yours may have any strides; see tc_target.
+ *
+ * BANDS
+ *   A pointer and a count. NULL and 0 are all bands in order; NULL with a count, and a pointer with 0,
+ *   are TC_E_ARGUMENT. Lists may have any order and repeats, and at most 65536 numbers.
+ *
+ * STRUCTS
+ *   Size-led structs begin with struct_size, which you set to sizeof the struct; 0 is TC_E_ARGUMENT. All
+ *   other members may be 0, which is their default. A shorter struct, from an older header, has defaults
+ *   for the rest; a longer one, from a newer header, must be 0 in what the library does not know. All
+ *   other structs are frozen. Enumerations and flags travel as plain integers and are checked.
+ *
+ * THREADS
+ *   Every function may be called from any thread at any time, also on the same objects. The library
+ *   starts no threads, and holds no lock while your callbacks run. One thread decodes a block; others
+ *   that need it wait for it.
+ *
+ * CALLBACKS
+ *   Run inside a call of yours, on its thread, and may be called on several threads at once unless they
+ *   declare otherwise. They may call the library, but not wait for themselves: a callback that asks for
+ *   the very block that it is making gets TC_E_REENTRANT on its own thread, and may wait for ever on
+ *   another. Release callbacks may only call release functions. No callback may throw, unwind or longjmp.
+ *
+ * FORK
+ *   After fork without exec, the child must not use handles made before it, nor release them.
+ *
+ * NAMES
+ *   Functions begin with tc_ or provider_, types with tc_, constants with TC_. Calling the library takes
+ *   no macros and no inline functions.
+ */
+
+
+#ifndef TILECACHE_H
+#define TILECACHE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/**
+ * Version of this header, major part.
+ */
+#define TC_LIBRARY_VERSION_MAJOR 0
+
+/**
+ * Version of this header, minor part.
+ */
+#define TC_LIBRARY_VERSION_MINOR 1
+
+/**
+ * Version of this header, patch part.
+ */
+#define TC_LIBRARY_VERSION_PATCH 0
+
+/**
+ * Version of this header as one number, to be compared with tc_library_version().
+ */
+#define TC_LIBRARY_VERSION (((TC_LIBRARY_VERSION_MAJOR << 16) | (TC_LIBRARY_VERSION_MINOR << 8)) | TC_LIBRARY_VERSION_PATCH)
+
+/**
+ * The values of tc_status.
+ */
+typedef enum tc_status_code {
+  /**
+   * Success.
+   */
+  TC_OK = 0,
+  /**
+   * An argument is missing, contradicts another one, or is not one of the accepted values.
+   */
+  TC_E_ARGUMENT = 1,
+  /**
+   * A row, column, level, band or size is negative or lies outside what the image has.
+   */
+  TC_E_RANGE = 2,
+  /**
+   * There is no such file or image.
+   */
+  TC_E_NOT_FOUND = 3,
+  /**
+   * The tile is not in the cache, and the call does not load it.
+   */
+  TC_E_NOT_RESIDENT = 4,
+  /**
+   * Reserved: the caller cancelled the request.
+   */
+  TC_E_CANCELLED = 5,
+  /**
+   * The request would have to wait for itself, such as a callback that asks its own provider for
+   * the block it is reading.
+   */
+  TC_E_REENTRANT = 6,
+  /**
+   * Memory for pixels could not be had.
+   */
+  TC_E_NO_MEMORY = 7,
+  /**
+   * A size exceeds what the library accepts.
+   */
+  TC_E_LIMIT = 8,
+  /**
+   * The system failed to read.
+   */
+  TC_E_IO = 9,
+  /**
+   * The file contradicts its own format.
+   */
+  TC_E_CORRUPT = 10,
+  /**
+   * The file is valid but uses a feature that the library does not read.
+   */
+  TC_E_UNSUPPORTED = 11,
+  /**
+   * The file changed while it was read.
+   */
+  TC_E_CHANGED = 12,
+  /**
+   * A callback failed; tc_error.source_code is its own code.
+   */
+  TC_E_SOURCE = 13,
+  /**
+   * A defect of the library. The objects stay usable.
+   */
+  TC_E_INTERNAL = 14,
+} tc_status_code;
+
+/**
+ * The values of tc_dtype. Samples are in native byte order; complex ones as real part, imaginary part.
+ */
+typedef enum tc_dtype_code {
+  /**
+   * uint8_t
+   */
+  TC_U8 = 1,
+  /**
+   * int8_t
+   */
+  TC_I8 = 2,
+  /**
+   * uint16_t
+   */
+  TC_U16 = 3,
+  /**
+   * int16_t
+   */
+  TC_I16 = 4,
+  /**
+   * uint32_t
+   */
+  TC_U32 = 5,
+  /**
+   * int32_t
+   */
+  TC_I32 = 6,
+  /**
+   * uint64_t
+   */
+  TC_U64 = 7,
+  /**
+   * int64_t
+   */
+  TC_I64 = 8,
+  /**
+   * float (9 is kept for 16-bit floats)
+   */
+  TC_F32 = 10,
+  /**
+   * double
+   */
+  TC_F64 = 11,
+  /**
+   * int16_t[2], complex
+   */
+  TC_CI16 = 20,
+  /**
+   * int32_t[2], complex
+   */
+  TC_CI32 = 21,
+  /**
+   * float[2], complex
+   */
+  TC_CF32 = 22,
+  /**
+   * double[2], complex
+   */
+  TC_CF64 = 23,
+} tc_dtype_code;
+
+/**
+ * The values of tc_colour.
+ */
+typedef enum tc_colour_code {
+  /**
+   * Unknown.
+   */
+  TC_COLOUR_UNDEFINED = 0,
+  /**
+   * Brightness.
+   */
+  TC_COLOUR_GRAY = 1,
+  /**
+   * Indices into a palette.
+   */
+  TC_COLOUR_PALETTE = 2,
+  /**
+   * Red.
+   */
+  TC_COLOUR_RED = 3,
+  /**
+   * Green.
+   */
+  TC_COLOUR_GREEN = 4,
+  /**
+   * Blue.
+   */
+  TC_COLOUR_BLUE = 5,
+  /**
+   * Opacity.
+   */
+  TC_COLOUR_ALPHA = 6,
+  /**
+   * Cyan.
+   */
+  TC_COLOUR_CYAN = 7,
+  /**
+   * Magenta.
+   */
+  TC_COLOUR_MAGENTA = 8,
+  /**
+   * Yellow.
+   */
+  TC_COLOUR_YELLOW = 9,
+  /**
+   * Black.
+   */
+  TC_COLOUR_BLACK = 10,
+  /**
+   * Luma of YCbCr.
+   */
+  TC_COLOUR_LUMA = 11,
+  /**
+   * Blue difference of YCbCr.
+   */
+  TC_COLOUR_CB = 12,
+  /**
+   * Red difference of YCbCr.
+   */
+  TC_COLOUR_CR = 13,
+} tc_colour_code;
+
+/**
+ * The bits of tc_image_info.flags.
+ */
+typedef enum tc_image_flags {
+  /**
+   * All bands have the same nodata value, and `nodata` is it.
+   */
+  TC_IMAGE_HAS_NODATA = 1,
+  /**
+   * A subset of the bands costs as much as all of them.
+   */
+  TC_IMAGE_BANDS_TOGETHER = 2,
+  /**
+   * Blocks may be absent; see provider_has_block.
+   */
+  TC_IMAGE_SPARSE = 4,
+  /**
+   * Part of a block is cheaper than the block.
+   */
+  TC_IMAGE_WINDOWED = 8,
+  /**
+   * The source brings a mask of its own; see provider_mask.
+   */
+  TC_IMAGE_HAS_MASK = 16,
+  /**
+   * Blocks at the right and bottom edge are filled up with pad to full size.
+   */
+  TC_IMAGE_PADDED = 32,
+} tc_image_flags;
+
+/**
+ * The bits of tc_band_info.flags.
+ */
+typedef enum tc_band_flags {
+  /**
+   * `nodata` is set.
+   */
+  TC_BAND_HAS_NODATA = 1,
+} tc_band_flags;
+
+/**
+ * The bits of tc_pixels.flags.
+ */
+typedef enum tc_pixels_flags {
+  /**
+   * Nothing was stored here; all pixels are pad.
+   */
+  TC_PIXELS_ABSENT = 1,
+} tc_pixels_flags;
+
+/**
+ * Special values in the band list of tc_tile_copy and provider_read_window.
+ */
+typedef enum tc_band_code {
+  /**
+   * No band of the image, but opaque alpha: the type's maximum, 1.0 for floats.
+   */
+  TC_BAND_OPAQUE = -1,
+} tc_band_code;
+
+/**
+ * How the callbacks of a source may be called; the values of tc_source.threading.
+ */
+typedef enum tc_threading {
+  /**
+   * Several at once, from any threads.
+   */
+  TC_CONCURRENT = 1,
+  /**
+   * One at a time, from any threads.
+   */
+  TC_ONE_AT_A_TIME = 2,
+  /**
+   * Several at once, each with a session of its own that no other call uses meanwhile.
+   */
+  TC_SESSIONS = 3,
+} tc_threading;
+
+/**
+ * The bits of tc_source.flags.
+ */
+typedef enum tc_source_flags {
+  /**
+   * The callbacks can read some of the bands, in any order. Without it they are always asked for all
+   * bands in order, and `bands` is NULL.
+   */
+  TC_SOURCE_BANDS = 1,
+} tc_source_flags;
+
+/**
+ * A store of tiles under one budget of bytes, for any number of providers, files and threads.
+ *
+ * What it counts is the memory of pixel buffers, each once at its allocated size, however many tiles
+ * are views of it, and up to 256 bytes of bookkeeping for each entry. At every instant idle, held and
+ * reusable bytes together are within the budget. The idle tile whose last use is oldest goes first.
+ * Tiles in the hands of callers are never evicted.
+ *
+ * Uses are: a get that returns a tile, a put, a window read and the gets of operators. Not uses are:
+ * peek, release and has_block. With several threads, another thread's use may take effect late by
+ * at most a millisecond.
+ *
+ * Reference-counted: tc_retain, tc_release. Providers made with a cache keep it alive.
+ */
+typedef struct tc_cache tc_cache;
+
+/**
+ * An image as a grid of blocks: a file, memory, your callbacks, or an operator over another provider.
+ *
+ * All answer the same calls. Providers may be shared among threads; calls on one run concurrently.
+ * A provider keeps alive what it is made from.
+ *
+ * Reference-counted: provider_retain, provider_release.
+ */
+typedef struct tc_provider tc_provider;
+
+/**
+ * Decoded pixels that never change.
+ *
+ * They stay valid until the last reference to the tile is released, whatever happens in between:
+ * evicted, cleared, removed, budget shrunk, provider and cache released, in any order. A tile keeps
+ * its pixels alive and nothing else. Tiles may be shared among threads.
+ *
+ * Reference-counted: tc_tile_retain, tc_tile_release.
+ */
+typedef struct tc_tile tc_tile;
+
+/**
+ * What a call returns: TC_OK (0) or one of the failures of tc_status_code. Numbers are never reused;
+ * a number that you do not know is a failure.
+ */
+typedef int32_t tc_status;
+
+/**
+ * Options of tc_create. Size-led; 0 is the default everywhere.
+ */
+typedef struct tc_cache_options {
+  /**
+   * sizeof(tc_cache_options), set by you.
+   */
+  uint32_t struct_size;
+  /**
+   * The most that may be taken by tiles which were made along with others from a decoded block and
+   * which nobody has read yet, in percent of the budget, at most 100. 0 is 75.
+   */
+  uint32_t unread_percent;
+  /**
+   * The largest block, in bytes, of which a retiled tile is a view instead of a copy. 0 is the
+   * larger of two tiles and an eighth of the budget.
+   */
+  uint64_t view_limit;
+} tc_cache_options;
+
+/**
+ * Details of a failure, in memory of the caller. Frozen; needs no initialisation and no freeing.
+ *
+ * Every call that can fail takes one as its last argument, or NULL. After a failure all members are
+ * set; after a success only `code` (TC_OK) and the first byte of `message` (0).
+ */
+typedef struct tc_error {
+  /**
+   * What the call returned.
+   */
+  tc_status code;
+  /**
+   * With TC_E_SOURCE: the code that the failed callback gave; else 0.
+   */
+  int32_t source_code;
+  /**
+   * What was wrong, with the value, for a person: UTF-8, always NUL-ended, cut if it is too long.
+   */
+  char message[504];
+} tc_error;
+
+/**
+ * The state of a cache, or what one provider has done. Size-led. Sizes in bytes.
+ *
+ * Sizes are exact at all times, counters are exact when no call is running and never go back.
+ */
+typedef struct tc_cache_stats {
+  /**
+   * sizeof(tc_cache_stats), set by you.
+   */
+  uint32_t struct_size;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+  /**
+   * The budget.
+   */
+  uint64_t budget;
+  /**
+   * idle + held + reusable; never more than the budget.
+   */
+  uint64_t resident;
+  /**
+   * Of tiles that nobody holds.
+   */
+  uint64_t idle;
+  /**
+   * Of tiles that callers hold, inside the budget.
+   */
+  uint64_t held;
+  /**
+   * Kept for the next tile.
+   */
+  uint64_t reusable;
+  /**
+   * Of tiles that callers hold, outside the budget: there was no room for them, or they are detached.
+   */
+  uint64_t overhang;
+  /**
+   * The part of `overhang` that the cache does not find any more: removed, replaced or cleared.
+   */
+  uint64_t detached;
+  /**
+   * Of tiles that are being decoded or assembled now.
+   */
+  uint64_t in_flight;
+  /**
+   * The most that `resident` and `overhang` together have been.
+   */
+  uint64_t peak;
+  /**
+   * Tiles that the cache finds.
+   */
+  uint64_t entries;
+  /**
+   * Gets that found their tile.
+   */
+  uint64_t hits;
+  /**
+   * Gets that did not.
+   */
+  uint64_t misses;
+  /**
+   * Gets that joined a load begun by another thread.
+   */
+  uint64_t waits;
+  /**
+   * Blocks decoded, read or mapped.
+   */
+  uint64_t loads;
+  /**
+   * Loads that failed.
+   */
+  uint64_t load_errors;
+  /**
+   * Tiles that went to make room.
+   */
+  uint64_t evictions;
+  /**
+   * Tiles that found no room.
+   */
+  uint64_t rejected;
+  /**
+   * Tiles made along with others from a decoded block.
+   */
+  uint64_t siblings;
+  /**
+   * Time spent in loads, summed over threads.
+   */
+  uint64_t load_nanoseconds;
+} tc_cache_stats;
+
+/**
+ * The type of one sample: one of tc_dtype_code.
+ */
+typedef int32_t tc_dtype;
+
+/**
+ * Pixels to be read. Frozen.
+ *
+ * Sample (x, y, band) lies at data + band * band_stride + y * row_stride + x * (size of a sample).
+ * In tiles of the library row_stride is a positive multiple of the sample size and at least one row,
+ * band_stride a multiple of row_stride, and all bytes from the first sample to the last are readable;
+ * the content of gaps is unspecified. Buffers of the library begin at a multiple of 64 bytes; a tile
+ * may begin inside one.
+ */
+typedef struct tc_pixels {
+  /**
+   * Sample (0, 0) of the first band.
+   */
+  const void *data;
+  /**
+   * Columns.
+   */
+  int64_t width;
+  /**
+   * Rows.
+   */
+  int64_t height;
+  /**
+   * Bytes from a row to the next.
+   */
+  int64_t row_stride;
+  /**
+   * Bytes from a band to the next.
+   */
+  int64_t band_stride;
+  /**
+   * Columns inside the image; less than `width` in a padded edge tile.
+   */
+  int64_t valid_width;
+  /**
+   * Rows inside the image.
+   */
+  int64_t valid_height;
+  /**
+   * Bands.
+   */
+  int32_t bands;
+  /**
+   * The sample type.
+   */
+  tc_dtype dtype;
+  /**
+   * Bits of tc_pixels_flags.
+   */
+  uint32_t flags;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} tc_pixels;
+
+/**
+ * Takes back what the caller lent with `user`. Called exactly once, on whatever thread gives up the
+ * last reference, possibly inside a release function of the library. It may call release functions
+ * of the library and nothing else of it.
+ */
+typedef void (*tc_release_fn)(void *user);
+
+/**
+ * Options of provider_open and provider_open_io. Size-led; 0 is the default everywhere.
+ */
+typedef struct tc_open_options {
+  /**
+   * sizeof(tc_open_options), set by you.
+   */
+  uint32_t struct_size;
+  /**
+   * Which image of the file, from 0: a page, a segment; see provider_image_count.
+   */
+  int32_t image;
+  /**
+   * The key of the image in caches, UTF-8; copied. NULL: provider_open takes the identity of the
+   * file (device, inode, size, times), so that opening it twice shares tiles; provider_open_io takes
+   * one that is never used again.
+   */
+  const char *key;
+} tc_open_options;
+
+/**
+ * Bytes from anywhere, such as an object store, an archive or a buffer. Size-led; copied by the call.
+ */
+typedef struct tc_io {
+  /**
+   * sizeof(tc_io), set by you.
+   */
+  uint32_t struct_size;
+  /**
+   * 0.
+   */
+  uint32_t flags;
+  /**
+   * Passed to the callbacks.
+   */
+  void *user;
+  /**
+   * How many bytes there are.
+   */
+  int64_t size;
+  /**
+   * Writes `bytes` bytes from `offset` on to `into`, all of them, and returns TC_OK; or returns
+   * another number and may tell more in `err`, which is never NULL. Called from several threads at
+   * once, only inside calls of the library. Required.
+   */
+  tc_status (*read_at)(void *user, int64_t offset, void *into, size_t bytes, struct tc_error *err);
+  /**
+   * Called once with `user` after the last read_at has returned. NULL: nothing to release.
+   */
+  tc_release_fn release;
+} tc_io;
+
+/**
+ * What an image is. Size-led.
+ *
+ * As output of provider_info every member is set. As input to provider_from_source and
+ * provider_from_memory, 0 is the default that each member names.
+ *
+ * Level L of the image has ceil(width / 2^L) x ceil(height / 2^L) pixels (files: either way of
+ * rounding) and the same grid: block (row, col) shows the same area at every level. Its columns
+ * begin at ceil(col * block_width / 2^L), and rows likewise, so that blocks neither overlap nor leave
+ * gaps. A block that is left without pixels at a high level does not exist.
+ */
+typedef struct tc_image_info {
+  /**
+   * sizeof(tc_image_info), set by you.
+   */
+  uint32_t struct_size;
+  /**
+   * The sample type of all bands. Input: must be set.
+   */
+  tc_dtype dtype;
+  /**
+   * Columns of the true image at level 0, also where edge blocks are padded. Input: must be set.
+   */
+  int64_t width;
+  /**
+   * Rows. Input: must be set.
+   */
+  int64_t height;
+  /**
+   * Columns of a block at level 0. Input: 0 is `width`.
+   */
+  int64_t block_width;
+  /**
+   * Rows of a block. Input: 0 is `height`.
+   */
+  int64_t block_height;
+  /**
+   * Columns of the grid of blocks. Input: 0, or the number that follows from the sizes.
+   */
+  int64_t grid_cols;
+  /**
+   * Rows of the grid. Input: as grid_cols.
+   */
+  int64_t grid_rows;
+  /**
+   * Bands, at most 65536. Input: 0 is 1.
+   */
+  int32_t bands;
+  /**
+   * Resolution levels, at most 32. Input: 0 is 1.
+   */
+  int32_t levels;
+  /**
+   * Significant bits of a sample (of one part of a complex one), such as 11. Input: 0 is all.
+   */
+  int32_t bits;
+  /**
+   * Bits of tc_image_flags. Input: only TC_IMAGE_HAS_NODATA counts, the others follow from
+   * the source and are ignored.
+   */
+  uint32_t flags;
+  /**
+   * One sample of `dtype`: what fills absent blocks and everything outside the image.
+   */
+  uint8_t pad[16];
+  /**
+   * One sample of `dtype`, with TC_IMAGE_HAS_NODATA: pixels equal to it are not data.
+   */
+  uint8_t nodata[16];
+} tc_image_info;
+
+/**
+ * Memory of the caller as an array of pixels. Frozen.
+ *
+ * Sample (x, y, band) lies at data + band * band_stride + y * row_stride + x * pixel_stride. Strides
+ * are in bytes and may be negative: band-sequential, interleaved by row or pixel, bottom-up,
+ * transposed. All three 0 is packed band-sequential; otherwise a stride may be 0 only where there is
+ * a single column, row or band. Samples need not be aligned.
+ */
+typedef struct tc_target {
+  /**
+   * Sample (0, 0) of the first band.
+   */
+  void *data;
+  /**
+   * Bytes from a column to the next.
+   */
+  int64_t pixel_stride;
+  /**
+   * Bytes from a row to the next.
+   */
+  int64_t row_stride;
+  /**
+   * Bytes from a band to the next.
+   */
+  int64_t band_stride;
+  /**
+   * Columns, at least 1.
+   */
+  int64_t width;
+  /**
+   * Rows, at least 1.
+   */
+  int64_t height;
+  /**
+   * Bands, at least 1.
+   */
+  int32_t bands;
+  /**
+   * The sample type; 0 is that of the image.
+   */
+  tc_dtype dtype;
+} tc_target;
+
+/**
+ * A source of blocks made of callbacks. Size-led; copied by the call.
+ *
+ * Callbacks run only on threads that are inside a call of the library, which holds no lock meanwhile.
+ * They return TC_OK, or another number, and may then tell more in `err`, which is never NULL: its
+ * source_code (or, if that is 0, the number returned) and its message come through to whoever asked
+ * for the block, with TC_E_SOURCE. They may call the library for other providers, but must not ask
+ * their own provider for the block they are reading. They must not throw, unwind or longjmp.
+ */
+typedef struct tc_source {
+  /**
+   * sizeof(tc_source), set by you.
+   */
+  uint32_t struct_size;
+  /**
+   * One of tc_threading. Required.
+   */
+  uint32_t threading;
+  /**
+   * Passed to all callbacks.
+   */
+  void *user;
+  /**
+   * What the image is; copied. Required.
+   */
+  const struct tc_image_info *image;
+  /**
+   * The key of the image in caches, UTF-8; copied. Two sources may share a key only if they give the
+   * same pixels. NULL: one that is never used again.
+   */
+  const char *key;
+  /**
+   * With TC_SESSIONS: the most sessions open at once; 0 is one for each processor. Else 0.
+   */
+  int32_t max_sessions;
+  /**
+   * Bits of tc_source_flags.
+   */
+  uint32_t flags;
+  /**
+   * Sets *has to 1 if the block is stored, else to 0. Called without a session. NULL: all are.
+   */
+  tc_status (*has_block)(void *user,
+                         int64_t row,
+                         int64_t col,
+                         int32_t level,
+                         int32_t *has,
+                         struct tc_error *err);
+  /**
+   * Writes a block to `into`, which has the size of the block at that level, cut at the image's edge,
+   * the type of the image and packed or wider rows. bands: into->bands numbers, band bands[i] of the
+   * image goes into band i; NULL is all in order. `into` and `bands` are valid during the call.
+   * session: from open_session, or NULL. All samples must be written: memory is reused. Required.
+   */
+  tc_status (*read_block)(void *user,
+                          void *session,
+                          int64_t row,
+                          int64_t col,
+                          int32_t level,
+                          const int32_t *bands,
+                          const struct tc_target *into,
+                          struct tc_error *err);
+  /**
+   * Writes the rectangle of a level that begins at column x, row y, inside the image, to `into`;
+   * otherwise like read_block. Set it if part of a block is cheaper than the block. NULL: cannot.
+   */
+  tc_status (*read_window)(void *user,
+                           void *session,
+                           int64_t x,
+                           int64_t y,
+                           int32_t level,
+                           const int32_t *bands,
+                           const struct tc_target *into,
+                           struct tc_error *err);
+  /**
+   * With TC_SESSIONS, required: opens a session, such as a file handle, to *session. Sessions are
+   * opened when they are needed, by several threads at once, and used again. Else NULL.
+   */
+  tc_status (*open_session)(void *user, void **session, struct tc_error *err);
+  /**
+   * With TC_SESSIONS: closes a session, when the source goes. NULL: nothing to close. Else NULL.
+   */
+  void (*close_session)(void *user, void *session);
+  /**
+   * Called once with `user` after the last callback has returned. NULL: nothing to release.
+   */
+  tc_release_fn release;
+} tc_source;
+
+/**
+ * Options of provider_retile. Size-led; 0 is the default everywhere.
+ */
+typedef struct tc_retile_options {
+  /**
+   * sizeof(tc_retile_options), set by you.
+   */
+  uint32_t struct_size;
+  /**
+   * 1: tiles at the right and bottom edge are filled up with pad to full size. 0: they are cut.
+   */
+  uint32_t pad_edges;
+  /**
+   * Columns of a tile. 0 is 1024.
+   */
+  int64_t tile_width;
+  /**
+   * Rows of a tile. 0 is 1024.
+   */
+  int64_t tile_height;
+} tc_retile_options;
+
+/**
+ * Makes a block of output from the same block of input: `in` and `out` have the same size, and the
+ * types and bands that tc_map_options names. Both are valid during the call; all samples of `out` must
+ * be written. Returns TC_OK, or another number and may then tell more in `err`, which is never NULL;
+ * see tc_source. Called from several threads at once, only inside calls of the library.
+ */
+typedef tc_status (*tc_map_fn)(void *user,
+                               int64_t row,
+                               int64_t col,
+                               int32_t level,
+                               const struct tc_pixels *in,
+                               const struct tc_target *out,
+                               struct tc_error *err);
+
+/**
+ * Options of provider_map. Size-led; copied by the call.
+ */
+typedef struct tc_map_options {
+  /**
+   * sizeof(tc_map_options), set by you.
+   */
+  uint32_t struct_size;
+  /**
+   * The sample type of the output. 0: as the input.
+   */
+  tc_dtype dtype;
+  /**
+   * The bands of the output. 0: as many as the input has.
+   */
+  int32_t bands;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+  /**
+   * The bands of the source that make the input, in any order; with n_source_bands. NULL and 0: all.
+   */
+  const int32_t *source_bands;
+  /**
+   * The length of source_bands.
+   */
+  size_t n_source_bands;
+  /**
+   * The name of the function in the key of the output, UTF-8. Maps of the same name over the same
+   * source with the same options must give the same pixels. NULL: one that is never used again.
+   */
+  const char *name;
+  /**
+   * The function. Required.
+   */
+  tc_map_fn map;
+  /**
+   * Passed to `map`.
+   */
+  void *user;
+  /**
+   * Called once with `user` after the last `map` has returned. NULL: nothing to release.
+   */
+  tc_release_fn release;
+} tc_map_options;
+
+/**
+ * What a band shows: one of tc_colour_code.
+ */
+typedef int32_t tc_colour;
+
+/**
+ * What a band is. Size-led.
+ */
+typedef struct tc_band_info {
+  /**
+   * sizeof(tc_band_info), set by you.
+   */
+  uint32_t struct_size;
+  /**
+   * What the band shows.
+   */
+  tc_colour colour;
+  /**
+   * Bits of tc_band_flags.
+   */
+  uint32_t flags;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+  /**
+   * One sample of the image's type, with TC_BAND_HAS_NODATA: pixels equal to it are not data.
+   */
+  uint8_t nodata[16];
+} tc_band_info;
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * ======== LIBRARY ========
+ *
+ * The version of the library that runs: major << 16 | minor << 8 | patch. It should have the same
+ * major part as TC_LIBRARY_VERSION (below 1.0 also the same minor part).
+ *
+ * Cannot fail. Thread-safe.
+ */
+uint32_t tc_library_version(void);
+
+/**
+ * The name of a status, such as "TC_E_RANGE"; "unknown status" for other numbers. Never NULL; the
+ * text is static.
+ *
+ * Cannot fail. Thread-safe.
+ */
+const char *tc_status_name(tc_status status);
+
+/**
+ * The bytes of memory that this process may use: the smallest of what the machine has, what its
+ * control groups allow and the limit of its address space. A cache of a fixed share of it suits
+ * laptops and containers alike.
+ *
+ * Cannot fail; UINT64_MAX where nothing is known. Thread-safe.
+ */
+uint64_t tc_memory_limit(void);
+
+/**
+ * A budget in bytes that suits most programs: the smaller of 5 GiB and half of tc_memory_limit().
+ *
+ * Cannot fail. Thread-safe.
+ */
+uint64_t tc_default_budget(void);
+
+/**
+ * ======== CACHE ========
+ *
+ * Makes a cache of at most `max_bytes`. 0 keeps nothing, but threads still share what they load at
+ * the same time. Any number of caches may exist.
+ *
+ * - options: NULL is all defaults.
+ * - cache: receives a reference that you own; NULL on failure.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_ARGUMENT for a NULL `cache` or bad options, TC_E_RANGE for a share above 100.
+ * Thread-safe.
+ */
+tc_status tc_create(uint64_t max_bytes,
+                    const struct tc_cache_options *options,
+                    struct tc_cache **cache,
+                    struct tc_error *err);
+
+/**
+ * One more reference to a cache. Returns `cache`; NULL gives NULL.
+ *
+ * Cannot fail. Thread-safe.
+ */
+struct tc_cache *tc_retain(struct tc_cache *cache);
+
+/**
+ * Gives up a reference to a cache; with the last one, and the last provider made with it, the cache
+ * goes. Tiles in your hands stay valid. NULL does nothing.
+ *
+ * Cannot fail; never waits for a load. May run release functions of your memory. Thread-safe.
+ */
+void tc_release(struct tc_cache *cache);
+
+/**
+ * Changes the budget. A smaller one evicts at once, the oldest uses first, and gives the memory back
+ * to the system; tiles that callers hold stay valid, outside the budget if need be.
+ *
+ * - cache: required.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_ARGUMENT. Thread-safe.
+ */
+tc_status tc_set_budget(struct tc_cache *cache,
+                        uint64_t max_bytes,
+                        struct tc_error *err);
+
+/**
+ * Forgets all tiles and gives their memory back. Loads in progress are unaffected, and tiles that
+ * callers hold stay valid. Counters are not reset.
+ *
+ * - cache: required.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_ARGUMENT. Thread-safe.
+ */
+tc_status tc_clear(struct tc_cache *cache, struct tc_error *err);
+
+/**
+ * What the cache holds and has done.
+ *
+ * - cache: required.
+ * - stats: required, with struct_size set; the other members are 0 on failure.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_ARGUMENT. Thread-safe.
+ */
+tc_status tc_statistics(const struct tc_cache *cache,
+                        struct tc_cache_stats *stats,
+                        struct tc_error *err);
+
+/**
+ * A tile by the key of its image, if the cache has it; a use. Never decodes.
+ *
+ * - key: required, what provider_key says, or the key under which tc_put put it.
+ * - row, col, level: of the grid of that image.
+ * - bands, n_bands: NULL and 0 for all.
+ * - tile: receives a reference that you own and release with tc_tile_release; NULL on failure.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_NOT_RESIDENT if the cache does not have it, TC_E_ARGUMENT, TC_E_RANGE for negative
+ * numbers, TC_E_NO_MEMORY if bands have to be gathered. Thread-safe.
+ */
+tc_status tc_get(struct tc_cache *cache,
+                 const char *key,
+                 int64_t row,
+                 int64_t col,
+                 int32_t level,
+                 const int32_t *bands,
+                 size_t n_bands,
+                 struct tc_tile **tile,
+                 struct tc_error *err);
+
+/**
+ * tc_get without being a use: the tile keeps its place in the order of eviction. Never waits.
+ *
+ * Arguments and errors as for tc_get. Thread-safe.
+ */
+tc_status tc_peek(struct tc_cache *cache,
+                  const char *key,
+                  int64_t row,
+                  int64_t col,
+                  int32_t level,
+                  const int32_t *bands,
+                  size_t n_bands,
+                  struct tc_tile **tile,
+                  struct tc_error *err);
+
+/**
+ * Puts a tile under a key; a use. It replaces one that is there; whoever holds the old tile keeps it.
+ *
+ * - key: required; a key of your own, or that of a provider, whose tile (row, col) at `level` must
+ *   have the size, type and bands of `pixels`. The first put or provider fixes them for a key.
+ * - bands, n_bands: which bands of the image the pixels are; NULL and 0 for all.
+ *
+ * - pixels: required. Strides of both 0 are packed, valid_width and valid_height of 0 are all.
+ * - release: NULL copies the pixels before the call returns. Otherwise, if the strides are as
+ *   tc_pixels asks and `data` is aligned to its type, the cache lends your memory out without a copy:
+ *   it must stay readable and unchanged until release(user) is called, once, when the cache and all
+ *   tiles have given it up, possibly before this call returns. With other strides the pixels are
+ *   copied and release(user) is called before the call returns. On failure release is not called.
+ * - user: passed to `release`.
+ * - err: may be NULL.
+ *
+ * Memory of yours takes nothing from the budget. A tile that finds no room is not an error: it counts
+ * as rejected.
+ *
+ * Errors: TC_E_ARGUMENT also if the tile does not fit its key, TC_E_RANGE, TC_E_LIMIT,
+ * TC_E_NO_MEMORY. Thread-safe.
+ */
+tc_status tc_put(struct tc_cache *cache,
+                 const char *key,
+                 int64_t row,
+                 int64_t col,
+                 int32_t level,
+                 const int32_t *bands,
+                 size_t n_bands,
+                 const struct tc_pixels *pixels,
+                 tc_release_fn release,
+                 void *user,
+                 struct tc_error *err);
+
+/**
+ * Forgets a tile. Whoever holds it keeps it, and a load in progress is unaffected.
+ *
+ * Arguments as for tc_get. Errors: TC_E_NOT_RESIDENT if the cache does not have it, TC_E_ARGUMENT,
+ * TC_E_RANGE. Thread-safe.
+ */
+tc_status tc_remove(struct tc_cache *cache,
+                    const char *key,
+                    int64_t row,
+                    int64_t col,
+                    int32_t level,
+                    const int32_t *bands,
+                    size_t n_bands,
+                    struct tc_error *err);
+
+/**
+ * ======== SOURCES ========
+ *
+ * Opens an image file by its content, whatever its name: TIFF, BigTIFF, COG. The file is read as
+ * blocks are asked for, from all threads at once, and stays open until the provider goes.
+ *
+ * - path: required; the system's own bytes (on Windows UTF-8), copied.
+ * - options: NULL is all defaults.
+ * - provider: receives a reference that you own; NULL on failure.
+ * - err: may be NULL.
+ *
+ * A file renamed over keeps being read from its old content. A file changed in place is noticed by its
+ * size and times; blocks then fail with TC_E_CHANGED. Not noticed is a change of equal size within the
+ * clock step of the file system.
+ *
+ * Errors: TC_E_NOT_FOUND if there is no such file or image, TC_E_IO, TC_E_CORRUPT, TC_E_UNSUPPORTED,
+ * TC_E_LIMIT, TC_E_RANGE, TC_E_ARGUMENT. Thread-safe.
+ */
+tc_status provider_open(const char *path,
+                        const struct tc_open_options *options,
+                        struct tc_provider **provider,
+                        struct tc_error *err);
+
+/**
+ * How many images a file holds, for tc_open_options.image.
+ *
+ * - path: required.
+ * - count: receives the number; 0 on failure.
+ * - err: may be NULL.
+ *
+ * Errors: as provider_open. Thread-safe.
+ */
+tc_status provider_image_count(const char *path, int32_t *count, struct tc_error *err);
+
+/**
+ * provider_open over bytes of yours.
+ *
+ * - io: required.
+ * - options: NULL is all defaults.
+ * - provider: receives a reference that you own; NULL on failure.
+ * - err: may be NULL.
+ *
+ * After a success the library calls io->release once, after the last read_at; after a failure it does
+ * not call it.
+ *
+ * Errors: as provider_open, and TC_E_SOURCE if read_at fails. Thread-safe.
+ */
+tc_status provider_open_io(const struct tc_io *io,
+                           const struct tc_open_options *options,
+                           struct tc_provider **provider,
+                           struct tc_error *err);
+
+/**
+ * provider_image_count over bytes of yours.
+ *
+ * - io: required; used during the call only, io->release is not called.
+ * - count: receives the number; 0 on failure.
+ * - err: may be NULL.
+ *
+ * Errors: as provider_open_io. Thread-safe.
+ */
+tc_status provider_image_count_io(const struct tc_io *io, int32_t *count, struct tc_error *err);
+
+/**
+ * An image made of callbacks.
+ *
+ * - source: required; copied with all it points to, except `user`.
+ * - provider: receives a reference that you own; NULL on failure.
+ * - err: may be NULL.
+ *
+ * After a success the library calls source->release once, after the last callback; after a failure it
+ * does not call it.
+ *
+ * Errors: TC_E_ARGUMENT, TC_E_RANGE, TC_E_LIMIT if the image cannot be. Thread-safe.
+ */
+tc_status provider_from_source(const struct tc_source *source,
+                               struct tc_provider **provider,
+                               struct tc_error *err);
+
+/**
+ * An image in memory of yours.
+ *
+ * - array: required; its pixels must stay readable and unchanged until release(user).
+ * - image: what else is known of it, of the same size, type and number of bands, with one level; NULL:
+ *   one block and nothing else.
+ * - key: the key of the image in caches; NULL: one that is never used again.
+ * - release: NULL if the memory outlives all providers and tiles; else called once, when the last of
+ *   them is gone; after a failure it is not called.
+ * - user: passed to `release`.
+ * - provider: receives a reference that you own; NULL on failure.
+ * - err: may be NULL.
+ *
+ * Where the strides of the array are as tc_pixels asks and `data` is aligned to its type, tiles are
+ * views of your memory, without a copy. Otherwise each block is copied when it is asked for.
+ *
+ * Errors: TC_E_ARGUMENT, TC_E_RANGE, TC_E_LIMIT. Thread-safe.
+ */
+tc_status provider_from_memory(const struct tc_target *array,
+                               const struct tc_image_info *image,
+                               const char *key,
+                               tc_release_fn release,
+                               void *user,
+                               struct tc_provider **provider,
+                               struct tc_error *err);
+
+/**
+ * ======== OPERATORS ========
+ *
+ * The same image, its blocks kept in a cache: same key, same description, same pixels.
+ *
+ * - source, cache: required; each kept alive by the result.
+ * - provider: receives a reference that you own; NULL on failure.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_ARGUMENT, also if the cache knows the key with another size, type or number of bands.
+ * Thread-safe.
+ */
+tc_status provider_cached(struct tc_provider *source,
+                          struct tc_cache *cache,
+                          struct tc_provider **provider,
+                          struct tc_error *err);
+
+/**
+ * The same image on a uniform grid of tiles of any size.
+ *
+ * A tile inside one block of memory that stays is a view of it; otherwise each pixel is copied once.
+ * One decode of a block serves all tiles that are being assembled from it and, as far as there is
+ * room, those that will be asked for next.
+ *
+ * - source: required; kept alive by the result.
+ * - options: NULL is all defaults.
+ * - cache: keeps the tiles, and is kept alive by the result; NULL keeps nothing.
+ * - provider: receives a reference that you own; NULL on failure.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_RANGE for sizes, TC_E_ARGUMENT. Thread-safe.
+ */
+tc_status provider_retile(struct tc_provider *source,
+                          const struct tc_retile_options *options,
+                          struct tc_cache *cache,
+                          struct tc_provider **provider,
+                          struct tc_error *err);
+
+/**
+ * An image computed block by block by a function of yours, on the grid of the source.
+ *
+ * - source: required; kept alive by the result.
+ * - options: required.
+ * - cache: keeps the blocks, and is kept alive by the result; NULL keeps nothing.
+ * - provider: receives a reference that you own; NULL on failure.
+ * - err: may be NULL.
+ *
+ * After a success the library calls options->release once, after the last `map`; after a failure it
+ * does not call it.
+ *
+ * Errors: TC_E_RANGE for bands, TC_E_ARGUMENT. Thread-safe.
+ */
+tc_status provider_map(struct tc_provider *source,
+                       const struct tc_map_options *options,
+                       struct tc_cache *cache,
+                       struct tc_provider **provider,
+                       struct tc_error *err);
+
+/**
+ * A resolution level as an image of its own, with the block grid that the level has in its file, if
+ * any, and the levels above it. Retiled over it, tiles are of full size at every zoom.
+ *
+ * - source: required; kept alive by the result.
+ * - level: from 0, which gives the source itself.
+ * - provider: receives a reference that you own; NULL on failure.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_RANGE if there is no such level, TC_E_ARGUMENT. Thread-safe.
+ */
+tc_status provider_level(struct tc_provider *source,
+                         int32_t level,
+                         struct tc_provider **provider,
+                         struct tc_error *err);
+
+/**
+ * Where the pixels of an image are data: one band of TC_U8 on the same grid, 255 where they are and 0
+ * where they are not, from the source's own mask or from its nodata values; 255 everywhere if it has
+ * neither.
+ *
+ * - source: required; kept alive by the result.
+ * - provider: receives a reference that you own; NULL on failure.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_ARGUMENT. Thread-safe.
+ */
+tc_status provider_mask(struct tc_provider *source,
+                        struct tc_provider **provider,
+                        struct tc_error *err);
+
+/**
+ * ======== EVERY PROVIDER ========
+ *
+ * One more reference to a provider. Returns `provider`; NULL gives NULL.
+ *
+ * Cannot fail. Thread-safe.
+ */
+struct tc_provider *provider_retain(struct tc_provider *provider);
+
+/**
+ * Gives up a reference to a provider. With the last one, and the last operator over it, the source is
+ * closed: sessions, then the release function. Tiles in your hands, and in caches, stay. NULL does
+ * nothing.
+ *
+ * Cannot fail; never waits for a load. Thread-safe.
+ */
+void provider_release(struct tc_provider *provider);
+
+/**
+ * The key under which caches know the image: readable text that names the source first and then every
+ * operation with its parameters. Same key, same pixels.
+ *
+ * Returns text borrowed from `provider`, valid until you release it; NULL for NULL.
+ *
+ * Cannot fail. Thread-safe.
+ */
+const char *provider_key(const struct tc_provider *provider);
+
+/**
+ * What the image is. It never changes.
+ *
+ * - provider: required.
+ * - info: required, with struct_size set; the other members are 0 on failure.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_ARGUMENT. Thread-safe.
+ */
+tc_status provider_info(const struct tc_provider *provider,
+                        struct tc_image_info *info,
+                        struct tc_error *err);
+
+/**
+ * What a band is. It never changes.
+ *
+ * - provider: required.
+ * - band: from 0.
+ * - info: required, with struct_size set; the other members are 0 on failure.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_RANGE if there is no such band, TC_E_ARGUMENT. Thread-safe.
+ */
+tc_status provider_band_info(const struct tc_provider *provider,
+                             int32_t band,
+                             struct tc_band_info *info,
+                             struct tc_error *err);
+
+/**
+ * A text that came with the image: a TIFF tag, a NITF field, XML, ... by its name.
+ *
+ * - provider: NULL gives NULL.
+ * - band: from 0, or -1 for what concerns the whole image.
+ * - name: NULL gives NULL.
+ *
+ * Returns UTF-8 borrowed from `provider`, valid until you release it; NULL if there is no such text.
+ *
+ * Cannot fail. Thread-safe.
+ */
+const char *provider_metadata(const struct tc_provider *provider,
+                              int32_t band,
+                              const char *name);
+
+/**
+ * How many texts came with the image.
+ *
+ * - provider: NULL gives 0.
+ * - band: from 0, or -1 for what concerns the whole image.
+ *
+ * Cannot fail; 0 for bands that do not exist. Thread-safe.
+ */
+size_t provider_metadata_count(const struct tc_provider *provider, int32_t band);
+
+/**
+ * The name of a text that came with the image, to be used with provider_metadata.
+ *
+ * - provider: NULL gives NULL.
+ * - band: from 0, or -1 for what concerns the whole image.
+ * - index: from 0 to below provider_metadata_count.
+ *
+ * Returns UTF-8 borrowed from `provider`, valid until you release it; NULL if there is none.
+ *
+ * Cannot fail. Thread-safe.
+ */
+const char *provider_metadata_name(const struct tc_provider *provider, int32_t band, size_t index);
+
+/**
+ * Whether a block is stored. Absent blocks read as pad without being decoded.
+ *
+ * - provider: required.
+ * - row, col, level: of the grid; outside it, no block is stored.
+ * - has: receives 1 or 0; 0 on failure.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_RANGE for negative numbers, TC_E_ARGUMENT, and what the source reports. Not a use.
+ * Thread-safe.
+ */
+tc_status provider_has_block(struct tc_provider *provider,
+                             int64_t row,
+                             int64_t col,
+                             int32_t level,
+                             int32_t *has,
+                             struct tc_error *err);
+
+/**
+ * A block as a tile: from the cache, from a load that another thread has begun, or decoded now.
+ *
+ * - provider: required.
+ * - row, col, level: of the grid.
+ * - bands, n_bands: which bands in which order, repeats allowed; NULL and 0 for all.
+ * - tile: receives a reference that you own and release with tc_tile_release; NULL on failure.
+ * - err: may be NULL.
+ *
+ * The tile has the size of the block at that level: cut at the right and bottom edge, unless the
+ * provider pads. A block that is not stored gives a tile of pad with TC_PIXELS_ABSENT.
+ *
+ * Errors: TC_E_RANGE if there is no such block, level or band; TC_E_ARGUMENT; TC_E_SOURCE if a
+ * callback failed; TC_E_IO, TC_E_CORRUPT, TC_E_UNSUPPORTED, TC_E_CHANGED for files; TC_E_REENTRANT;
+ * TC_E_NO_MEMORY; TC_E_LIMIT. A failure is not remembered: the next call tries again. Thread-safe.
+ */
+tc_status provider_get_block(struct tc_provider *provider,
+                             int64_t row,
+                             int64_t col,
+                             int32_t level,
+                             const int32_t *bands,
+                             size_t n_bands,
+                             struct tc_tile **tile,
+                             struct tc_error *err);
+
+/**
+ * A block if it can be had at once: never decodes, never waits, and is not a use.
+ *
+ * Arguments as for provider_get_block.
+ *
+ * Errors: TC_E_NOT_RESIDENT if it would have to be decoded; TC_E_RANGE if there is no such block,
+ * level or band; TC_E_ARGUMENT. Thread-safe.
+ */
+tc_status provider_peek_block(struct tc_provider *provider,
+                              int64_t row,
+                              int64_t col,
+                              int32_t level,
+                              const int32_t *bands,
+                              size_t n_bands,
+                              struct tc_tile **tile,
+                              struct tc_error *err);
+
+/**
+ * Copies any rectangle of a level into memory of yours. What lies outside the image is pad.
+ *
+ * - provider: required.
+ * - x, y: the column and row of the level where the rectangle begins, negative allowed; its size is
+ *   that of `into`.
+ * - bands, n_bands: which band of the image goes into each band of `into`, in any order, repeats
+ *   allowed; TC_BAND_OPAQUE writes opaque alpha; NULL and 0 for all in order.
+ * - into: required; conversion as in tc_tile_copy.
+ * - err: may be NULL.
+ *
+ * Every block that the rectangle touches is used, in row order.
+ *
+ * Errors: as provider_get_block; after a failure the memory of `into` may be partly written.
+ * Thread-safe, as long as nobody else uses the memory of `into`.
+ */
+tc_status provider_read_window(struct tc_provider *provider,
+                               int64_t x,
+                               int64_t y,
+                               int32_t level,
+                               const int32_t *bands,
+                               size_t n_bands,
+                               const struct tc_target *into,
+                               struct tc_error *err);
+
+/**
+ * What this provider has done; of the members of `stats` only the counters, the rest is 0.
+ *
+ * - provider: required.
+ * - stats: required, with struct_size set; the other members are 0 on failure.
+ * - amplification: receives source blocks decoded for this provider, divided by the distinct ones
+ *   among them: 1 if none was decoded twice, 0 if none was decoded; may be NULL.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_ARGUMENT. Thread-safe.
+ */
+tc_status provider_counters(const struct tc_provider *provider,
+                            struct tc_cache_stats *stats,
+                            double *amplification,
+                            struct tc_error *err);
+
+/**
+ * ======== TILES ========
+ *
+ * Where the pixels of a tile are.
+ *
+ * - tile: NULL sets all members of `pixels` to 0.
+ * - pixels: NULL does nothing; pixels->data is borrowed and stays valid and unchanged until the last
+ *   reference to the tile is released.
+ *
+ * Cannot fail. Thread-safe.
+ */
+void tc_tile_pixels(const struct tc_tile *tile,
+                    struct tc_pixels *pixels);
+
+/**
+ * Copies part of a tile into memory of yours.
+ *
+ * - tile: required.
+ * - x, y: the column and row of the tile where the part begins; its size is that of `into`.
+ * - bands, n_bands: which band of the tile goes into each band of `into`, in any order, repeats
+ *   allowed; TC_BAND_OPAQUE writes opaque alpha; NULL and 0 for all in order. Bands are counted in the
+ *   tile, which has the bands that were asked for.
+ * - into: required; into->bands is the number of bands copied. With another type, samples are rounded
+ *   to nearest (halves away from zero) and clamped, NaN becomes 0 in integers, and real types take the
+ *   real part.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_RANGE if the part leaves the tile or a band does not exist, TC_E_ARGUMENT. Nothing is
+ * written on failure. Thread-safe, as long as nobody else uses the memory of `into`.
+ */
+tc_status tc_tile_copy(const struct tc_tile *tile,
+                       int64_t x,
+                       int64_t y,
+                       const int32_t *bands,
+                       size_t n_bands,
+                       const struct tc_target *into,
+                       struct tc_error *err);
+
+/**
+ * One more reference to a tile. Returns `tile`; NULL gives NULL.
+ *
+ * Cannot fail. Thread-safe.
+ */
+struct tc_tile *tc_tile_retain(struct tc_tile *tile);
+
+/**
+ * Gives up a reference to a tile. With the last one its pixels may not be touched any more. NULL does
+ * nothing.
+ *
+ * Cannot fail; never waits for a load. If the pixels are memory that you lent, this may call its
+ * release function. Thread-safe.
+ */
+void tc_tile_release(struct tc_tile *tile);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* TILECACHE_H */

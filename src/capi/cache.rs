@@ -1,0 +1,448 @@
+//! The cache.
+
+use super::args::{self, SizeLed};
+use super::array::{Array, Owner};
+use super::guard::guard;
+use super::handle;
+use super::status::{tc_error, tc_status};
+use super::tile::tc_tile;
+use super::types::{tc_pixels, tc_release_fn};
+use crate::cache::{Cache, Counters, Options};
+use crate::error::{Error, Kind, Result};
+use crate::image::Bands;
+use crate::tile::Tile;
+use std::ffi::{c_char, c_void};
+use std::ptr::null_mut;
+
+/// A store of tiles under one budget of bytes, for any number of providers, files and threads.
+///
+/// What it counts is the memory of pixel buffers, each once at its allocated size, however many tiles
+/// are views of it, and up to 256 bytes of bookkeeping for each entry. At every instant idle, held and
+/// reusable bytes together are within the budget. The idle tile whose last use is oldest goes first.
+/// Tiles in the hands of callers are never evicted.
+///
+/// Uses are: a get that returns a tile, a put, a window read and the gets of operators. Not uses are:
+/// peek, release and has_block. With several threads, another thread's use may take effect late by
+/// at most a millisecond.
+///
+/// Reference-counted: tc_retain, tc_release. Providers made with a cache keep it alive.
+pub struct tc_cache {
+    /// The cache itself.
+    pub cache: Cache,
+}
+
+/// Options of tc_create. Size-led; 0 is the default everywhere.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct tc_cache_options {
+    /// sizeof(tc_cache_options), set by you.
+    pub struct_size: u32,
+    /// The most that may be taken by tiles which were made along with others from a decoded block and
+    /// which nobody has read yet, in percent of the budget, at most 100. 0 is 75.
+    pub unread_percent: u32,
+    /// The largest block, in bytes, of which a retiled tile is a view instead of a copy. 0 is the
+    /// larger of two tiles and an eighth of the budget.
+    pub view_limit: u64,
+}
+
+/// The state of a cache, or what one provider has done. Size-led. Sizes in bytes.
+///
+/// Sizes are exact at all times, counters are exact when no call is running and never go back.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct tc_cache_stats {
+    /// sizeof(tc_cache_stats), set by you.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved: u32,
+    /// The budget.
+    pub budget: u64,
+    /// idle + held + reusable; never more than the budget.
+    pub resident: u64,
+    /// Of tiles that nobody holds.
+    pub idle: u64,
+    /// Of tiles that callers hold, inside the budget.
+    pub held: u64,
+    /// Kept for the next tile.
+    pub reusable: u64,
+    /// Of tiles that callers hold, outside the budget: there was no room for them, or they are detached.
+    pub overhang: u64,
+    /// The part of `overhang` that the cache does not find any more: removed, replaced or cleared.
+    pub detached: u64,
+    /// Of tiles that are being decoded or assembled now.
+    pub in_flight: u64,
+    /// The most that `resident` and `overhang` together have been.
+    pub peak: u64,
+    /// Tiles that the cache finds.
+    pub entries: u64,
+    /// Gets that found their tile.
+    pub hits: u64,
+    /// Gets that did not.
+    pub misses: u64,
+    /// Gets that joined a load begun by another thread.
+    pub waits: u64,
+    /// Blocks decoded, read or mapped.
+    pub loads: u64,
+    /// Loads that failed.
+    pub load_errors: u64,
+    /// Tiles that went to make room.
+    pub evictions: u64,
+    /// Tiles that found no room.
+    pub rejected: u64,
+    /// Tiles made along with others from a decoded block.
+    pub siblings: u64,
+    /// Time spent in loads, summed over threads.
+    pub load_nanoseconds: u64,
+}
+
+const _: () = {
+    use std::mem::offset_of;
+    assert!(size_of::<tc_cache_options>() == 16 && offset_of!(tc_cache_options, view_limit) == 8);
+    assert!(size_of::<tc_cache_stats>() == 160 && offset_of!(tc_cache_stats, hits) == 88);
+};
+
+// SAFETY: plain numbers behind a size.
+unsafe impl SizeLed for tc_cache_options {
+    const NAME: &'static str = "tc_cache_options";
+}
+
+// SAFETY: plain numbers behind a size.
+unsafe impl SizeLed for tc_cache_stats {
+    const NAME: &'static str = "tc_cache_stats";
+}
+
+impl tc_cache_stats {
+    /// What was counted, without sizes.
+    pub fn of(counters: &Counters) -> Self {
+        Self {
+            struct_size: 0,
+            reserved: 0,
+            budget: 0,
+            resident: 0,
+            idle: 0,
+            held: 0,
+            reusable: 0,
+            overhang: 0,
+            detached: 0,
+            in_flight: 0,
+            peak: 0,
+            entries: 0,
+            hits: counters.hits,
+            misses: counters.misses,
+            waits: counters.waits,
+            loads: counters.loads,
+            load_errors: counters.load_errors,
+            evictions: counters.evictions,
+            rejected: counters.rejected,
+            siblings: counters.siblings,
+            load_nanoseconds: counters.load_nanoseconds,
+        }
+    }
+}
+
+/// ======== CACHE ========
+///
+/// Makes a cache of at most `max_bytes`. 0 keeps nothing, but threads still share what they load at
+/// the same time. Any number of caches may exist.
+///
+/// - options: NULL is all defaults.
+/// - cache: receives a reference that you own; NULL on failure.
+/// - err: may be NULL.
+///
+/// Errors: TC_E_ARGUMENT for a NULL `cache` or bad options, TC_E_RANGE for a share above 100.
+/// Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tc_create(
+    max_bytes: u64,
+    options: *const tc_cache_options,
+    cache: *mut *mut tc_cache,
+    err: *mut tc_error,
+) -> tc_status {
+    // SAFETY: the caller keeps what the header says of every pointer.
+    unsafe {
+        guard(err, || {
+            let cache = args::output(cache, null_mut(), "cache")?;
+            let options = args::read_options(options)?;
+            let made = Cache::new(max_bytes, core_options(&options)?)?;
+            cache.set(handle::new(tc_cache { cache: made }));
+            Ok(())
+        })
+    }
+}
+
+fn core_options(options: &tc_cache_options) -> Result<Options> {
+    if options.unread_percent > 100 {
+        let share = options.unread_percent;
+        return Err(Error::range(format!(
+            "unread_percent is {share}; at most 100"
+        )));
+    }
+    Ok(Options {
+        unread_percent: options.unread_percent,
+        view_limit: options.view_limit,
+    })
+}
+
+/// One more reference to a cache. Returns `cache`; NULL gives NULL.
+///
+/// Cannot fail. Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tc_retain(cache: *mut tc_cache) -> *mut tc_cache {
+    // SAFETY: the caller keeps what the header says of every pointer.
+    unsafe { handle::retain(cache) }
+}
+
+/// Gives up a reference to a cache; with the last one, and the last provider made with it, the cache
+/// goes. Tiles in your hands stay valid. NULL does nothing.
+///
+/// Cannot fail; never waits for a load. May run release functions of your memory. Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tc_release(cache: *mut tc_cache) {
+    // SAFETY: the caller keeps what the header says of every pointer.
+    unsafe { handle::release(cache) }
+}
+
+/// Changes the budget. A smaller one evicts at once, the oldest uses first, and gives the memory back
+/// to the system; tiles that callers hold stay valid, outside the budget if need be.
+///
+/// - cache: required.
+/// - err: may be NULL.
+///
+/// Errors: TC_E_ARGUMENT. Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tc_set_budget(
+    cache: *mut tc_cache,
+    max_bytes: u64,
+    err: *mut tc_error,
+) -> tc_status {
+    // SAFETY: the caller keeps what the header says of every pointer.
+    unsafe {
+        guard(err, || {
+            handle::borrow(cache, "cache")?.cache.set_budget(max_bytes)
+        })
+    }
+}
+
+/// Forgets all tiles and gives their memory back. Loads in progress are unaffected, and tiles that
+/// callers hold stay valid. Counters are not reset.
+///
+/// - cache: required.
+/// - err: may be NULL.
+///
+/// Errors: TC_E_ARGUMENT. Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tc_clear(cache: *mut tc_cache, err: *mut tc_error) -> tc_status {
+    // SAFETY: the caller keeps what the header says of every pointer.
+    unsafe {
+        guard(err, || {
+            handle::borrow(cache, "cache")?.cache.clear();
+            Ok(())
+        })
+    }
+}
+
+/// What the cache holds and has done.
+///
+/// - cache: required.
+/// - stats: required, with struct_size set; the other members are 0 on failure.
+/// - err: may be NULL.
+///
+/// Errors: TC_E_ARGUMENT. Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tc_statistics(
+    cache: *const tc_cache,
+    stats: *mut tc_cache_stats,
+    err: *mut tc_error,
+) -> tc_status {
+    // SAFETY: the caller keeps what the header says of every pointer.
+    unsafe {
+        guard(err, || {
+            let stats = args::output_sized(stats, "stats")?;
+            let now = handle::borrow(cache, "cache")?.cache.statistics();
+            stats.set(tc_cache_stats {
+                budget: now.budget,
+                resident: now.idle + now.held + now.reusable,
+                idle: now.idle,
+                held: now.held,
+                reusable: now.reusable,
+                overhang: now.overhang,
+                detached: now.detached,
+                in_flight: now.in_flight,
+                peak: now.peak,
+                entries: now.entries,
+                ..tc_cache_stats::of(&now.counters)
+            });
+            Ok(())
+        })
+    }
+}
+
+/// A tile by the key of its image, if the cache has it; a use. Never decodes.
+///
+/// - key: required, what provider_key says, or the key under which tc_put put it.
+/// - row, col, level: of the grid of that image.
+/// - bands, n_bands: NULL and 0 for all.
+/// - tile: receives a reference that you own and release with tc_tile_release; NULL on failure.
+/// - err: may be NULL.
+///
+/// Errors: TC_E_NOT_RESIDENT if the cache does not have it, TC_E_ARGUMENT, TC_E_RANGE for negative
+/// numbers, TC_E_NO_MEMORY if bands have to be gathered. Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tc_get(
+    cache: *mut tc_cache,
+    key: *const c_char,
+    row: i64,
+    col: i64,
+    level: i32,
+    bands: *const i32,
+    n_bands: usize,
+    tile: *mut *mut tc_tile,
+    err: *mut tc_error,
+) -> tc_status {
+    // SAFETY: the caller keeps what the header says of every pointer.
+    unsafe {
+        guard(err, || {
+            let tile = args::output(tile, null_mut(), "tile")?;
+            let cache = &handle::borrow(cache, "cache")?.cache;
+            let (key, at) = (args::text(key, "key")?, args::block(row, col, level)?);
+            let found = cache.get(key, at, &key_bands(bands, n_bands)?)?;
+            tile.set(tc_tile::handle(resident(found)?));
+            Ok(())
+        })
+    }
+}
+
+/// tc_get without being a use: the tile keeps its place in the order of eviction. Never waits.
+///
+/// Arguments and errors as for tc_get. Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tc_peek(
+    cache: *mut tc_cache,
+    key: *const c_char,
+    row: i64,
+    col: i64,
+    level: i32,
+    bands: *const i32,
+    n_bands: usize,
+    tile: *mut *mut tc_tile,
+    err: *mut tc_error,
+) -> tc_status {
+    // SAFETY: the caller keeps what the header says of every pointer.
+    unsafe {
+        guard(err, || {
+            let tile = args::output(tile, null_mut(), "tile")?;
+            let cache = &handle::borrow(cache, "cache")?.cache;
+            let (key, at) = (args::text(key, "key")?, args::block(row, col, level)?);
+            let found = cache.peek(key, at, &key_bands(bands, n_bands)?)?;
+            tile.set(tc_tile::handle(resident(found)?));
+            Ok(())
+        })
+    }
+}
+
+/// Puts a tile under a key; a use. It replaces one that is there; whoever holds the old tile keeps it.
+///
+/// - key: required; a key of your own, or that of a provider, whose tile (row, col) at `level` must
+///   have the size, type and bands of `pixels`. The first put or provider fixes them for a key.
+/// - bands, n_bands: which bands of the image the pixels are; NULL and 0 for all.
+///
+/// - pixels: required. Strides of both 0 are packed, valid_width and valid_height of 0 are all.
+/// - release: NULL copies the pixels before the call returns. Otherwise, if the strides are as
+///   tc_pixels asks and `data` is aligned to its type, the cache lends your memory out without a copy:
+///   it must stay readable and unchanged until release(user) is called, once, when the cache and all
+///   tiles have given it up, possibly before this call returns. With other strides the pixels are
+///   copied and release(user) is called before the call returns. On failure release is not called.
+/// - user: passed to `release`.
+/// - err: may be NULL.
+///
+/// Memory of yours takes nothing from the budget. A tile that finds no room is not an error: it counts
+/// as rejected.
+///
+/// Errors: TC_E_ARGUMENT also if the tile does not fit its key, TC_E_RANGE, TC_E_LIMIT,
+/// TC_E_NO_MEMORY. Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tc_put(
+    cache: *mut tc_cache,
+    key: *const c_char,
+    row: i64,
+    col: i64,
+    level: i32,
+    bands: *const i32,
+    n_bands: usize,
+    pixels: *const tc_pixels,
+    release: tc_release_fn,
+    user: *mut c_void,
+    err: *mut tc_error,
+) -> tc_status {
+    // SAFETY: the caller keeps what the header says of every pointer.
+    unsafe {
+        guard(err, || {
+            let cache = &handle::borrow(cache, "cache")?.cache;
+            let (key, at) = (args::text(key, "key")?, args::block(row, col, level)?);
+            let bands = key_bands(bands, n_bands)?;
+            let (array, valid, absent) = Array::of_pixels(handle::borrow(pixels, "pixels")?)?;
+            let owner = Owner::new(release, user);
+            let lent = match release {
+                Some(_) => array.lend(&owner)?,
+                None => None,
+            };
+            let pixels = lent.map_or_else(|| array.copy(), Ok)?;
+            let pixels = pixels.with_valid(valid.0, valid.1);
+            cache.put(
+                key,
+                at,
+                &bands,
+                if absent { pixels.as_absent() } else { pixels },
+            )?;
+            owner.take();
+            Ok(())
+        })
+    }
+}
+
+/// Forgets a tile. Whoever holds it keeps it, and a load in progress is unaffected.
+///
+/// Arguments as for tc_get. Errors: TC_E_NOT_RESIDENT if the cache does not have it, TC_E_ARGUMENT,
+/// TC_E_RANGE. Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tc_remove(
+    cache: *mut tc_cache,
+    key: *const c_char,
+    row: i64,
+    col: i64,
+    level: i32,
+    bands: *const i32,
+    n_bands: usize,
+    err: *mut tc_error,
+) -> tc_status {
+    // SAFETY: the caller keeps what the header says of every pointer.
+    unsafe {
+        guard(err, || {
+            let cache = &handle::borrow(cache, "cache")?.cache;
+            let (key, at) = (args::text(key, "key")?, args::block(row, col, level)?);
+            match cache.remove(key, at, &key_bands(bands, n_bands)?)? {
+                true => Ok(()),
+                false => Err(not_resident()),
+            }
+        })
+    }
+}
+
+/// A band list for a key whose number of bands only the cache knows.
+///
+/// # Safety
+/// As for [`args::band_list`].
+unsafe fn key_bands(bands: *const i32, n_bands: usize) -> Result<Bands> {
+    // SAFETY: promised by the caller.
+    unsafe { args::bands(bands, n_bands, 0) }
+}
+
+/// The answer of calls that only look.
+fn not_resident() -> Error {
+    Error::new(Kind::NotResident, "the tile is not in the cache")
+}
+
+/// A tile that was looked for and must be there.
+pub fn resident(found: Option<Tile>) -> Result<Tile> {
+    found.ok_or_else(not_resident)
+}

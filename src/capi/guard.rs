@@ -1,0 +1,81 @@
+//! Nothing unwinds into C: every exported function runs inside one of these.
+
+use super::status::{tc_error, tc_status, tc_status_code};
+use crate::error::{Error, Result};
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Runs a call that can fail, argument checks included, and tells how it ended.
+///
+/// # Safety
+/// `err` must be NULL or writable.
+pub unsafe fn guard(err: *mut tc_error, call: impl FnOnce() -> Result<()>) -> tc_status {
+    let result = catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| Err(describe(panic)));
+    let told = result.as_ref().err().map(tc_error::of);
+    let status = told
+        .as_ref()
+        .map_or(tc_status_code::TC_OK as tc_status, |told| told.code);
+    if !err.is_null() {
+        // SAFETY: promised by the caller. The struct may be uninitialised, so it is only written.
+        unsafe {
+            match told {
+                Some(told) => err.write(told),
+                None => {
+                    (&raw mut (*err).code).write(status);
+                    (&raw mut (*err).message).cast::<u8>().write(0);
+                }
+            }
+        }
+    }
+    status
+}
+
+/// Runs a call that cannot fail; after a defect it gives `otherwise`.
+pub fn guard_value<T>(otherwise: T, call: impl FnOnce() -> T) -> T {
+    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| {
+        describe(panic);
+        otherwise
+    })
+}
+
+/// What a panic said, as an error.
+fn describe(panic: Box<dyn Any + Send>) -> Error {
+    let text = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("of an unknown kind");
+    let error = Error::internal(format!("a defect of the library: {text}"));
+    // A payload may panic again when it is dropped; it is a few bytes in a case that never happens.
+    std::mem::forget(panic);
+    error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_becomes_a_status_with_its_text() {
+        let mut err = tc_error::empty();
+        // SAFETY: `err` is ours.
+        let status = unsafe { guard(&mut err, || panic!("lost {}", "count")) };
+        assert_eq!(status, tc_status_code::TC_E_INTERNAL as i32);
+        assert_eq!(err.code, status);
+        assert_eq!(guard_value(3, || panic!("again")), 3);
+    }
+
+    #[test]
+    fn success_touches_two_members_only() {
+        let mut err = tc_error::empty();
+        err.code = 9;
+        err.source_code = 8;
+        err.message = [7; 504];
+        // SAFETY: `err` is ours.
+        assert_eq!(unsafe { guard(&mut err, || Ok(())) }, 0);
+        assert_eq!((err.code, err.source_code), (0, 8));
+        assert_eq!((err.message[0], err.message[1]), (0, 7));
+        // SAFETY: NULL is allowed.
+        assert_eq!(unsafe { guard(std::ptr::null_mut(), || Ok(())) }, 0);
+    }
+}

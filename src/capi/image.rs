@@ -1,0 +1,224 @@
+//! Descriptions of images, from C and to C.
+
+use super::args::{self, SizeLed, natural};
+use super::source::{tc_source, tc_source_flags};
+use super::types::{tc_band_info, tc_dtype, tc_image_flags, tc_image_info, tc_target};
+use crate::dtype::{DType, Sample};
+use crate::error::{Error, Result};
+use crate::image::{Image, MAX_BANDS, MAX_LEVELS};
+
+// SAFETY: plain numbers behind a size.
+unsafe impl SizeLed for tc_image_info {
+    const NAME: &'static str = "tc_image_info";
+}
+
+// SAFETY: plain numbers behind a size.
+unsafe impl SizeLed for tc_band_info {
+    const NAME: &'static str = "tc_band_info";
+}
+
+/// What an image is, as C reads it.
+pub fn describe(image: &Image, has_mask: bool) -> tc_image_info {
+    use tc_image_flags::*;
+    let grid = image.grid(0);
+    let first = image.bands[0].nodata;
+    let nodata = first.filter(|_| image.bands.iter().all(|band| band.nodata == first));
+    let flags = [
+        (nodata.is_some(), TC_IMAGE_HAS_NODATA as u32),
+        (image.bands_together, TC_IMAGE_BANDS_TOGETHER as u32),
+        (image.sparse, TC_IMAGE_SPARSE as u32),
+        (image.windowed, TC_IMAGE_WINDOWED as u32),
+        (has_mask, TC_IMAGE_HAS_MASK as u32),
+        (image.padded, TC_IMAGE_PADDED as u32),
+    ];
+    tc_image_info {
+        struct_size: 0,
+        dtype: image.dtype as i32,
+        width: image.width() as i64,
+        height: image.height() as i64,
+        block_width: image.block.0 as i64,
+        block_height: image.block.1 as i64,
+        grid_cols: grid.cols() as i64,
+        grid_rows: grid.rows() as i64,
+        bands: image.band_count() as i32,
+        levels: image.levels.len() as i32,
+        bits: image.bits as i32,
+        flags: flags
+            .iter()
+            .filter(|(set, _)| *set)
+            .map(|(_, bit)| bit)
+            .sum(),
+        pad: image.pad.0,
+        nodata: nodata.unwrap_or_default().0,
+    }
+}
+
+/// The image that a caller describes, checked.
+fn core_image(info: &tc_image_info) -> Result<Image> {
+    let dtype = DType::from_code(info.dtype)?;
+    let (width, height) = (
+        natural(info.width, "width")?,
+        natural(info.height, "height")?,
+    );
+    let or = |value: i64, default: u64, name: &str| match natural(value, name)? {
+        0 => Ok(default),
+        value => Ok(value),
+    };
+    let bands = or(info.bands.into(), 1, "bands")?;
+    if bands > MAX_BANDS.into() {
+        return Err(Error::range(format!(
+            "bands is {bands}; at most {MAX_BANDS}"
+        )));
+    }
+    let levels = or(info.levels.into(), 1, "levels")?;
+    if levels > MAX_LEVELS as u64 {
+        return Err(Error::range(format!(
+            "levels is {levels}; at most {MAX_LEVELS}"
+        )));
+    }
+    let mut image = Image::new(width, height, bands as u32, dtype);
+    image.levels = (0..levels)
+        .map(|level| (width.div_ceil(1 << level), height.div_ceil(1 << level)))
+        .collect();
+    image.block = (
+        or(info.block_width, width, "block_width")?,
+        or(info.block_height, height, "block_height")?,
+    );
+    let all_bits = image.bits;
+    image.bits = or(info.bits.into(), all_bits.into(), "bits")? as u32;
+    if image.bits > all_bits {
+        let bits = image.bits;
+        return Err(Error::range(format!("bits is {bits} of {all_bits}")));
+    }
+    image.pad = sample(info.pad, dtype);
+    if flags(info.flags)? & tc_image_flags::TC_IMAGE_HAS_NODATA as u32 != 0 {
+        let nodata = Some(sample(info.nodata, dtype));
+        image.bands.iter_mut().for_each(|band| band.nodata = nodata);
+    }
+    image.check()?;
+    check_grid(info, &image)?;
+    Ok(image)
+}
+
+/// One sample, without what lies behind it.
+fn sample(bytes: [u8; 16], dtype: DType) -> Sample {
+    let mut sample = Sample::default();
+    sample.0[..dtype.size()].copy_from_slice(&bytes[..dtype.size()]);
+    sample
+}
+
+fn flags(flags: u32) -> Result<u32> {
+    use tc_image_flags::*;
+    let known = TC_IMAGE_HAS_NODATA as u32
+        | TC_IMAGE_BANDS_TOGETHER as u32
+        | TC_IMAGE_SPARSE as u32
+        | TC_IMAGE_WINDOWED as u32
+        | TC_IMAGE_HAS_MASK as u32
+        | TC_IMAGE_PADDED as u32;
+    if flags & !known == 0 {
+        return Ok(flags);
+    }
+    Err(Error::argument(format!(
+        "flags is {flags:#x}; no such image flag"
+    )))
+}
+
+/// Refuses a grid that does not follow from the sizes.
+fn check_grid(info: &tc_image_info, image: &Image) -> Result<()> {
+    let grid = image.grid(0);
+    let given = [
+        (info.grid_cols, grid.cols(), "grid_cols"),
+        (info.grid_rows, grid.rows(), "grid_rows"),
+    ];
+    for (value, right, name) in given {
+        let value = natural(value, name)?;
+        if value != 0 && value != right {
+            return Err(Error::argument(format!(
+                "{name} is {value} where {right} follow"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// The image of a callback source, with what follows from its callbacks.
+///
+/// # Safety
+/// `source.image` must be NULL or readable for its size.
+pub unsafe fn source_image(source: &tc_source) -> Result<Image> {
+    // SAFETY: promised by the caller.
+    let info = unsafe { args::read_sized(source.image, "image")? };
+    let image = core_image(&info).map_err(|error| error.at("image"))?;
+    let bands = tc_source_flags::TC_SOURCE_BANDS as u32;
+    if source.flags & !bands != 0 {
+        let flags = source.flags;
+        return Err(Error::argument(format!(
+            "flags is {flags:#x}; no such source flag"
+        )));
+    }
+    Ok(Image {
+        bands_together: source.flags & bands == 0,
+        sparse: source.has_block.is_some(),
+        windowed: source.read_window.is_some(),
+        ..image
+    })
+}
+
+/// The image of an array: described by the array alone, or by `info`, which must agree.
+///
+/// # Safety
+/// `info` must be NULL or readable for its size.
+pub unsafe fn memory_image(array: &tc_target, info: *const tc_image_info) -> Result<Image> {
+    if info.is_null() {
+        return core_image(&tc_image_info {
+            width: array.width,
+            height: array.height,
+            bands: array.bands,
+            ..no_image(array.dtype)
+        })
+        .map_err(|error| error.at("array"));
+    }
+    // SAFETY: promised by the caller.
+    let info = unsafe { args::read_sized(info, "image")? };
+    let image = core_image(&info).map_err(|error| error.at("image"))?;
+    let same = [
+        (array.width, image.width() as i64, "width"),
+        (array.height, image.height() as i64, "height"),
+        (array.bands.into(), image.band_count().into(), "bands"),
+        (1, image.levels.len() as i64, "levels"),
+    ];
+    for (have, want, name) in same {
+        if have != want {
+            return Err(Error::argument(format!(
+                "{name} of the array is {have}, of the image {want}"
+            )));
+        }
+    }
+    if array.dtype != 0 && array.dtype != image.dtype as i32 {
+        return Err(Error::argument(format!(
+            "the array is of type {}, the image of type {}",
+            array.dtype, image.dtype as i32
+        )));
+    }
+    Ok(image)
+}
+
+/// A description that says nothing but the type.
+fn no_image(dtype: tc_dtype) -> tc_image_info {
+    tc_image_info {
+        struct_size: 0,
+        dtype,
+        width: 0,
+        height: 0,
+        block_width: 0,
+        block_height: 0,
+        grid_cols: 0,
+        grid_rows: 0,
+        bands: 0,
+        levels: 0,
+        bits: 0,
+        flags: 0,
+        pad: [0; 16],
+        nodata: [0; 16],
+    }
+}

@@ -1,0 +1,65 @@
+//! What concerns the library as a whole.
+
+use super::guard::guard_value;
+use super::status::{self, tc_status};
+use std::ffi::c_char;
+
+/// Version of this header, major part.
+pub const TC_LIBRARY_VERSION_MAJOR: u32 = 0;
+/// Version of this header, minor part.
+pub const TC_LIBRARY_VERSION_MINOR: u32 = 1;
+/// Version of this header, patch part.
+pub const TC_LIBRARY_VERSION_PATCH: u32 = 0;
+/// Version of this header as one number, to be compared with tc_library_version().
+pub const TC_LIBRARY_VERSION: u32 =
+    (TC_LIBRARY_VERSION_MAJOR << 16) | (TC_LIBRARY_VERSION_MINOR << 8) | TC_LIBRARY_VERSION_PATCH;
+
+const _: () = {
+    const fn number(text: &str) -> u32 {
+        match u32::from_str_radix(text, 10) {
+            Ok(number) => number,
+            Err(_) => panic!("a version part is a number"),
+        }
+    }
+    assert!(TC_LIBRARY_VERSION_MAJOR == number(env!("CARGO_PKG_VERSION_MAJOR")));
+    assert!(TC_LIBRARY_VERSION_MINOR == number(env!("CARGO_PKG_VERSION_MINOR")));
+    assert!(TC_LIBRARY_VERSION_PATCH == number(env!("CARGO_PKG_VERSION_PATCH")));
+};
+
+/// ======== LIBRARY ========
+///
+/// The version of the library that runs: major << 16 | minor << 8 | patch. It should have the same
+/// major part as TC_LIBRARY_VERSION (below 1.0 also the same minor part).
+///
+/// Cannot fail. Thread-safe.
+#[unsafe(no_mangle)]
+pub extern "C" fn tc_library_version() -> u32 {
+    TC_LIBRARY_VERSION
+}
+
+/// The name of a status, such as "TC_E_RANGE"; "unknown status" for other numbers. Never NULL; the
+/// text is static.
+///
+/// Cannot fail. Thread-safe.
+#[unsafe(no_mangle)]
+pub extern "C" fn tc_status_name(status: tc_status) -> *const c_char {
+    status::name(status).as_ptr()
+}
+
+/// The bytes of memory that this process may use: the smallest of what the machine has, what its
+/// control groups allow and the limit of its address space. A cache of a fixed share of it suits
+/// laptops and containers alike.
+///
+/// Cannot fail; UINT64_MAX where nothing is known. Thread-safe.
+#[unsafe(no_mangle)]
+pub extern "C" fn tc_memory_limit() -> u64 {
+    guard_value(u64::MAX, crate::system::memory_limit)
+}
+
+/// A budget in bytes that suits most programs: the smaller of 5 GiB and half of tc_memory_limit().
+///
+/// Cannot fail. Thread-safe.
+#[unsafe(no_mangle)]
+pub extern "C" fn tc_default_budget() -> u64 {
+    guard_value(0, crate::cache::default_budget)
+}

@@ -1,0 +1,56 @@
+//! The C face: the whole ABI on one screen.
+//!
+//! Each exported function checks its arguments, calls the core and writes its outputs, all inside one
+//! guard that lets nothing unwind. The header is generated from these files and their comments.
+
+// The names are those of the header.
+#![allow(non_camel_case_types)]
+// The comments are written for readers of the header, who know what a pointer must be.
+#![allow(clippy::missing_safety_doc)]
+// C has no structs by value here, so that signatures stay callable from every language.
+#![allow(clippy::too_many_arguments)]
+
+mod args;
+mod array;
+mod cache;
+mod callback;
+mod guard;
+mod handle;
+mod image;
+mod library;
+mod operator;
+mod provider;
+mod source;
+mod status;
+mod tile;
+mod types;
+
+pub use cache::{
+    tc_cache, tc_cache_options, tc_cache_stats, tc_clear, tc_create, tc_get, tc_peek, tc_put,
+    tc_release, tc_remove, tc_retain, tc_set_budget, tc_statistics,
+};
+pub use library::{
+    TC_LIBRARY_VERSION, TC_LIBRARY_VERSION_MAJOR, TC_LIBRARY_VERSION_MINOR,
+    TC_LIBRARY_VERSION_PATCH, tc_default_budget, tc_library_version, tc_memory_limit,
+    tc_status_name,
+};
+pub use operator::{
+    provider_cached, provider_level, provider_map, provider_mask, provider_retile, tc_map_fn,
+    tc_map_options, tc_retile_options,
+};
+pub use provider::{
+    provider_band_info, provider_counters, provider_get_block, provider_has_block, provider_info,
+    provider_key, provider_metadata, provider_metadata_count, provider_metadata_name,
+    provider_peek_block, provider_read_window, provider_release, provider_retain, tc_provider,
+};
+pub use source::{
+    provider_from_memory, provider_from_source, provider_image_count, provider_image_count_io,
+    provider_open, provider_open_io, tc_io, tc_open_options, tc_source, tc_source_flags,
+    tc_threading,
+};
+pub use status::{tc_error, tc_status, tc_status_code};
+pub use tile::{tc_tile, tc_tile_copy, tc_tile_pixels, tc_tile_release, tc_tile_retain};
+pub use types::{
+    tc_band_code, tc_band_flags, tc_band_info, tc_colour, tc_colour_code, tc_dtype, tc_dtype_code,
+    tc_image_flags, tc_image_info, tc_pixels, tc_pixels_flags, tc_release_fn, tc_target,
+};

@@ -1,0 +1,323 @@
+//! Operators: providers over providers.
+
+use super::args::{self, SizeLed, natural};
+use super::array::Owner;
+use super::cache::tc_cache;
+use super::callback::target_of;
+use super::guard::guard;
+use super::handle;
+use super::provider::{deliver, source_of, tc_provider};
+use super::status::{callback, tc_error, tc_status};
+use super::tile::view;
+use super::types::{tc_dtype, tc_pixels, tc_release_fn, tc_target};
+use crate::dtype::DType;
+use crate::error::{Error, Result};
+use crate::image::{Block, MAX_BANDS};
+use crate::memory::PixelsMut;
+use crate::operator::{self, Map, MapOptions, RetileOptions};
+use crate::tile::Pixels;
+use std::ffi::{c_char, c_void};
+use std::sync::Arc;
+
+/// Options of provider_retile. Size-led; 0 is the default everywhere.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct tc_retile_options {
+    /// sizeof(tc_retile_options), set by you.
+    pub struct_size: u32,
+    /// 1: tiles at the right and bottom edge are filled up with pad to full size. 0: they are cut.
+    pub pad_edges: u32,
+    /// Columns of a tile. 0 is 1024.
+    pub tile_width: i64,
+    /// Rows of a tile. 0 is 1024.
+    pub tile_height: i64,
+}
+
+/// Makes a block of output from the same block of input: `in` and `out` have the same size, and the
+/// types and bands that tc_map_options names. Both are valid during the call; all samples of `out` must
+/// be written. Returns TC_OK, or another number and may then tell more in `err`, which is never NULL;
+/// see tc_source. Called from several threads at once, only inside calls of the library.
+pub type tc_map_fn = Option<
+    unsafe extern "C" fn(
+        user: *mut c_void,
+        row: i64,
+        col: i64,
+        level: i32,
+        r#in: *const tc_pixels,
+        out: *const tc_target,
+        err: *mut tc_error,
+    ) -> tc_status,
+>;
+
+/// Options of provider_map. Size-led; copied by the call.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct tc_map_options {
+    /// sizeof(tc_map_options), set by you.
+    pub struct_size: u32,
+    /// The sample type of the output. 0: as the input.
+    pub dtype: tc_dtype,
+    /// The bands of the output. 0: as many as the input has.
+    pub bands: i32,
+    /// 0.
+    pub reserved: u32,
+    /// The bands of the source that make the input, in any order; with n_source_bands. NULL and 0: all.
+    pub source_bands: *const i32,
+    /// The length of source_bands.
+    pub n_source_bands: usize,
+    /// The name of the function in the key of the output, UTF-8. Maps of the same name over the same
+    /// source with the same options must give the same pixels. NULL: one that is never used again.
+    pub name: *const c_char,
+    /// The function. Required.
+    pub map: tc_map_fn,
+    /// Passed to `map`.
+    pub user: *mut c_void,
+    /// Called once with `user` after the last `map` has returned. NULL: nothing to release.
+    pub release: tc_release_fn,
+}
+
+const _: () = assert!(size_of::<tc_retile_options>() == 24);
+
+#[cfg(target_pointer_width = "64")]
+const _: () = {
+    use std::mem::offset_of;
+    assert!(size_of::<tc_map_options>() == 64 && offset_of!(tc_map_options, name) == 32);
+};
+
+// SAFETY: plain numbers behind a size.
+unsafe impl SizeLed for tc_retile_options {
+    const NAME: &'static str = "tc_retile_options";
+}
+
+// SAFETY: numbers, pointers and optional functions behind a size; zero is NULL.
+unsafe impl SizeLed for tc_map_options {
+    const NAME: &'static str = "tc_map_options";
+}
+
+/// ======== OPERATORS ========
+///
+/// The same image, its blocks kept in a cache: same key, same description, same pixels.
+///
+/// - source, cache: required; each kept alive by the result.
+/// - provider: receives a reference that you own; NULL on failure.
+/// - err: may be NULL.
+///
+/// Errors: TC_E_ARGUMENT, also if the cache knows the key with another size, type or number of bands.
+/// Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn provider_cached(
+    source: *mut tc_provider,
+    cache: *mut tc_cache,
+    provider: *mut *mut tc_provider,
+    err: *mut tc_error,
+) -> tc_status {
+    // SAFETY: the caller keeps what the header says of every pointer.
+    unsafe {
+        guard(err, || {
+            deliver(provider, || {
+                let cache = &handle::borrow(cache, "cache")?.cache;
+                operator::cached(source_of(source)?, cache)
+            })
+        })
+    }
+}
+
+/// The same image on a uniform grid of tiles of any size.
+///
+/// A tile inside one block of memory that stays is a view of it; otherwise each pixel is copied once.
+/// One decode of a block serves all tiles that are being assembled from it and, as far as there is
+/// room, those that will be asked for next.
+///
+/// - source: required; kept alive by the result.
+/// - options: NULL is all defaults.
+/// - cache: keeps the tiles, and is kept alive by the result; NULL keeps nothing.
+/// - provider: receives a reference that you own; NULL on failure.
+/// - err: may be NULL.
+///
+/// Errors: TC_E_RANGE for sizes, TC_E_ARGUMENT. Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn provider_retile(
+    source: *mut tc_provider,
+    options: *const tc_retile_options,
+    cache: *mut tc_cache,
+    provider: *mut *mut tc_provider,
+    err: *mut tc_error,
+) -> tc_status {
+    // SAFETY: the caller keeps what the header says of every pointer.
+    unsafe {
+        guard(err, || {
+            deliver(provider, || {
+                let options: tc_retile_options = args::read_options(options)?;
+                let options = RetileOptions {
+                    tile: (
+                        natural(options.tile_width, "tile_width")?,
+                        natural(options.tile_height, "tile_height")?,
+                    ),
+                    pad_edges: args::boolean(options.pad_edges, "pad_edges")?,
+                };
+                let cache = cache.as_ref().map(|cache| &cache.cache);
+                operator::retiled(source_of(source)?, options, cache)
+            })
+        })
+    }
+}
+
+/// An image computed block by block by a function of yours, on the grid of the source.
+///
+/// - source: required; kept alive by the result.
+/// - options: required.
+/// - cache: keeps the blocks, and is kept alive by the result; NULL keeps nothing.
+/// - provider: receives a reference that you own; NULL on failure.
+/// - err: may be NULL.
+///
+/// After a success the library calls options->release once, after the last `map`; after a failure it
+/// does not call it.
+///
+/// Errors: TC_E_RANGE for bands, TC_E_ARGUMENT. Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn provider_map(
+    source: *mut tc_provider,
+    options: *const tc_map_options,
+    cache: *mut tc_cache,
+    provider: *mut *mut tc_provider,
+    err: *mut tc_error,
+) -> tc_status {
+    // SAFETY: the caller keeps what the header says of every pointer.
+    unsafe {
+        guard(err, || {
+            deliver(provider, || {
+                let source = source_of(source)?;
+                let options = args::read_sized(options, "options")?;
+                let map = CallbackMap::new(&options)?;
+                let owner = map.owner.clone();
+                let cache = cache.as_ref().map(|cache| &cache.cache);
+                let options = map_options(&options)?;
+                let made = operator::mapped(source, options, Box::new(map), cache)?;
+                owner.take();
+                Ok(made)
+            })
+        })
+    }
+}
+
+/// A resolution level as an image of its own, with the block grid that the level has in its file, if
+/// any, and the levels above it. Retiled over it, tiles are of full size at every zoom.
+///
+/// - source: required; kept alive by the result.
+/// - level: from 0, which gives the source itself.
+/// - provider: receives a reference that you own; NULL on failure.
+/// - err: may be NULL.
+///
+/// Errors: TC_E_RANGE if there is no such level, TC_E_ARGUMENT. Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn provider_level(
+    source: *mut tc_provider,
+    level: i32,
+    provider: *mut *mut tc_provider,
+    err: *mut tc_error,
+) -> tc_status {
+    // SAFETY: the caller keeps what the header says of every pointer.
+    unsafe {
+        guard(err, || {
+            deliver(provider, || {
+                operator::level(source_of(source)?, natural(level, "level")? as u32)
+            })
+        })
+    }
+}
+
+/// Where the pixels of an image are data: one band of TC_U8 on the same grid, 255 where they are and 0
+/// where they are not, from the source's own mask or from its nodata values; 255 everywhere if it has
+/// neither.
+///
+/// - source: required; kept alive by the result.
+/// - provider: receives a reference that you own; NULL on failure.
+/// - err: may be NULL.
+///
+/// Errors: TC_E_ARGUMENT. Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn provider_mask(
+    source: *mut tc_provider,
+    provider: *mut *mut tc_provider,
+    err: *mut tc_error,
+) -> tc_status {
+    // SAFETY: the caller keeps what the header says of every pointer.
+    unsafe {
+        guard(err, || {
+            deliver(provider, || operator::mask(source_of(source)?))
+        })
+    }
+}
+
+/// The options that concern the core.
+///
+/// # Safety
+/// The pointers in `options` must be as the header says.
+unsafe fn map_options(options: &tc_map_options) -> Result<MapOptions> {
+    let bands = natural(options.bands, "bands")? as u32;
+    if bands > MAX_BANDS {
+        return Err(Error::range(format!(
+            "bands is {bands}; at most {MAX_BANDS}"
+        )));
+    }
+    if options.reserved != 0 {
+        return Err(Error::argument("reserved of options is not 0"));
+    }
+    let dtype = match options.dtype {
+        0 => None,
+        code => Some(DType::from_code(code)?),
+    };
+    // SAFETY: promised by the caller.
+    unsafe {
+        let source_bands = args::band_list(options.source_bands, options.n_source_bands)?;
+        Ok(MapOptions {
+            name: args::optional_text(options.name, "name")?.map(str::to_owned),
+            dtype,
+            bands: (bands != 0).then_some(bands),
+            source_bands: source_bands.map(|list| list.to_vec()),
+        })
+    }
+}
+
+/// A caller's function over blocks.
+struct CallbackMap {
+    map: unsafe extern "C" fn(
+        *mut c_void,
+        i64,
+        i64,
+        i32,
+        *const tc_pixels,
+        *const tc_target,
+        *mut tc_error,
+    ) -> tc_status,
+    user: *mut c_void,
+    /// Releases `user` after the last call.
+    owner: Arc<Owner>,
+}
+
+// SAFETY: the header demands that `map` may be called from several threads at once.
+unsafe impl Send for CallbackMap {}
+// SAFETY: as above.
+unsafe impl Sync for CallbackMap {}
+
+impl CallbackMap {
+    fn new(options: &tc_map_options) -> Result<Self> {
+        let map = options.map;
+        Ok(Self {
+            map: map.ok_or_else(|| Error::argument("map of options is NULL"))?,
+            user: options.user,
+            owner: Owner::new(options.release, options.user),
+        })
+    }
+}
+
+impl Map for CallbackMap {
+    fn map(&self, at: Block, input: &Pixels, out: &mut PixelsMut<'_>) -> Result<()> {
+        let (input, out) = (view(input), target_of(out));
+        let (row, col, level) = (at.row as i64, at.col as i64, at.level as i32);
+        // SAFETY: the header says what the callback does with these arguments.
+        callback("map", |err| unsafe {
+            (self.map)(self.user, row, col, level, &input, &out, err)
+        })
+    }
+}

@@ -1,0 +1,440 @@
+//! What every provider answers.
+
+use super::args;
+use super::array::Array;
+use super::cache::{resident, tc_cache_stats};
+use super::guard::{guard, guard_value};
+use super::handle;
+use super::image::describe;
+use super::status::{tc_error, tc_status};
+use super::tile::tc_tile;
+use super::types::{tc_band_flags, tc_band_info, tc_image_info, tc_target};
+use crate::error::{Error, Result};
+use crate::image::Bands;
+use crate::provider::{self, Provider};
+use std::ffi::{CStr, CString, c_char};
+use std::ptr::{null, null_mut};
+use std::sync::{Arc, OnceLock};
+
+/// An image as a grid of blocks: a file, memory, your callbacks, or an operator over another provider.
+///
+/// All answer the same calls. Providers may be shared among threads; calls on one run concurrently.
+/// A provider keeps alive what it is made from.
+///
+/// Reference-counted: provider_retain, provider_release.
+pub struct tc_provider {
+    /// The provider itself.
+    pub provider: Arc<dyn Provider>,
+    key: CString,
+    metadata: OnceLock<Vec<Entry>>,
+}
+
+/// One name and text of the metadata, as C reads them.
+struct Entry {
+    band: Option<u32>,
+    name: CString,
+    value: CString,
+}
+
+impl tc_provider {
+    /// A new handle to a provider.
+    pub fn handle(provider: Arc<dyn Provider>) -> *mut tc_provider {
+        let key = c_text(provider.key());
+        handle::new(tc_provider {
+            provider,
+            key,
+            metadata: OnceLock::new(),
+        })
+    }
+
+    /// The entries of a band, or of the image.
+    fn entries(&self, band: Option<u32>) -> impl Iterator<Item = &Entry> {
+        let all = self.metadata.get_or_init(|| {
+            let entry = |((band, name), value): (&(Option<u32>, String), &String)| Entry {
+                band: *band,
+                name: c_text(name),
+                value: c_text(value),
+            };
+            self.provider.image().metadata.iter().map(entry).collect()
+        });
+        all.iter().filter(move |entry| entry.band == band)
+    }
+}
+
+/// Text that ends with its only NUL. Files may hold several NUL-ended texts in one; they become lines.
+fn c_text(text: &str) -> CString {
+    let bytes = text.trim_end_matches('\0').replace('\0', "\n");
+    CString::new(bytes).unwrap_or_default()
+}
+
+/// A band of the image, or the image itself for -1.
+fn metadata_band(band: i32) -> Option<Option<u32>> {
+    match band {
+        -1 => Some(None),
+        band => u32::try_from(band).ok().map(Some),
+    }
+}
+
+/// ======== EVERY PROVIDER ========
+///
+/// One more reference to a provider. Returns `provider`; NULL gives NULL.
+///
+/// Cannot fail. Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn provider_retain(provider: *mut tc_provider) -> *mut tc_provider {
+    // SAFETY: the caller keeps what the header says of every pointer.
+    unsafe { handle::retain(provider) }
+}
+
+/// Gives up a reference to a provider. With the last one, and the last operator over it, the source is
+/// closed: sessions, then the release function. Tiles in your hands, and in caches, stay. NULL does
+/// nothing.
+///
+/// Cannot fail; never waits for a load. Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn provider_release(provider: *mut tc_provider) {
+    // SAFETY: the caller keeps what the header says of every pointer.
+    unsafe { handle::release(provider) }
+}
+
+/// The key under which caches know the image: readable text that names the source first and then every
+/// operation with its parameters. Same key, same pixels.
+///
+/// Returns text borrowed from `provider`, valid until you release it; NULL for NULL.
+///
+/// Cannot fail. Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn provider_key(provider: *const tc_provider) -> *const c_char {
+    // SAFETY: the caller keeps what the header says of every pointer.
+    unsafe { provider.as_ref() }.map_or(null(), |provider| provider.key.as_ptr())
+}
+
+/// What the image is. It never changes.
+///
+/// - provider: required.
+/// - info: required, with struct_size set; the other members are 0 on failure.
+/// - err: may be NULL.
+///
+/// Errors: TC_E_ARGUMENT. Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn provider_info(
+    provider: *const tc_provider,
+    info: *mut tc_image_info,
+    err: *mut tc_error,
+) -> tc_status {
+    // SAFETY: the caller keeps what the header says of every pointer.
+    unsafe {
+        guard(err, || {
+            let info = args::output_sized(info, "info")?;
+            let provider = &handle::borrow(provider, "provider")?.provider;
+            info.set(describe(provider.image(), provider.mask().is_some()));
+            Ok(())
+        })
+    }
+}
+
+/// What a band is. It never changes.
+///
+/// - provider: required.
+/// - band: from 0.
+/// - info: required, with struct_size set; the other members are 0 on failure.
+/// - err: may be NULL.
+///
+/// Errors: TC_E_RANGE if there is no such band, TC_E_ARGUMENT. Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn provider_band_info(
+    provider: *const tc_provider,
+    band: i32,
+    info: *mut tc_band_info,
+    err: *mut tc_error,
+) -> tc_status {
+    // SAFETY: the caller keeps what the header says of every pointer.
+    unsafe {
+        guard(err, || {
+            let info = args::output_sized(info, "info")?;
+            let image = handle::borrow(provider, "provider")?.provider.image();
+            let band = args::natural(band, "band")? as u32;
+            image.check_bands(&Bands::of(&[band], 0))?;
+            let band = &image.bands[band as usize];
+            info.set(tc_band_info {
+                struct_size: 0,
+                colour: band.colour as i32,
+                flags: band
+                    .nodata
+                    .map_or(0, |_| tc_band_flags::TC_BAND_HAS_NODATA as u32),
+                reserved: 0,
+                nodata: band.nodata.unwrap_or_default().0,
+            });
+            Ok(())
+        })
+    }
+}
+
+/// A text that came with the image: a TIFF tag, a NITF field, XML, ... by its name.
+///
+/// - provider: NULL gives NULL.
+/// - band: from 0, or -1 for what concerns the whole image.
+/// - name: NULL gives NULL.
+///
+/// Returns UTF-8 borrowed from `provider`, valid until you release it; NULL if there is no such text.
+///
+/// Cannot fail. Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn provider_metadata(
+    provider: *const tc_provider,
+    band: i32,
+    name: *const c_char,
+) -> *const c_char {
+    // SAFETY: the caller keeps what the header says of every pointer.
+    let (provider, name) = unsafe {
+        let name = (!name.is_null()).then(|| CStr::from_ptr(name));
+        (provider.as_ref(), name)
+    };
+    guard_value(null(), || {
+        let found = provider.and_then(|provider| {
+            let (band, name) = (metadata_band(band)?, name?);
+            provider
+                .entries(band)
+                .find(|entry| entry.name.as_c_str() == name)
+        });
+        found.map_or(null(), |entry| entry.value.as_ptr())
+    })
+}
+
+/// How many texts came with the image.
+///
+/// - provider: NULL gives 0.
+/// - band: from 0, or -1 for what concerns the whole image.
+///
+/// Cannot fail; 0 for bands that do not exist. Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn provider_metadata_count(provider: *const tc_provider, band: i32) -> usize {
+    // SAFETY: the caller keeps what the header says of every pointer.
+    let provider = unsafe { provider.as_ref() };
+    guard_value(0, || {
+        let entries = provider.and_then(|provider| Some(provider.entries(metadata_band(band)?)));
+        entries.map_or(0, Iterator::count)
+    })
+}
+
+/// The name of a text that came with the image, to be used with provider_metadata.
+///
+/// - provider: NULL gives NULL.
+/// - band: from 0, or -1 for what concerns the whole image.
+/// - index: from 0 to below provider_metadata_count.
+///
+/// Returns UTF-8 borrowed from `provider`, valid until you release it; NULL if there is none.
+///
+/// Cannot fail. Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn provider_metadata_name(
+    provider: *const tc_provider,
+    band: i32,
+    index: usize,
+) -> *const c_char {
+    // SAFETY: the caller keeps what the header says of every pointer.
+    let provider = unsafe { provider.as_ref() };
+    guard_value(null(), || {
+        let found = provider.and_then(|provider| provider.entries(metadata_band(band)?).nth(index));
+        found.map_or(null(), |entry| entry.name.as_ptr())
+    })
+}
+
+/// Whether a block is stored. Absent blocks read as pad without being decoded.
+///
+/// - provider: required.
+/// - row, col, level: of the grid; outside it, no block is stored.
+/// - has: receives 1 or 0; 0 on failure.
+/// - err: may be NULL.
+///
+/// Errors: TC_E_RANGE for negative numbers, TC_E_ARGUMENT, and what the source reports. Not a use.
+/// Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn provider_has_block(
+    provider: *mut tc_provider,
+    row: i64,
+    col: i64,
+    level: i32,
+    has: *mut i32,
+    err: *mut tc_error,
+) -> tc_status {
+    // SAFETY: the caller keeps what the header says of every pointer.
+    unsafe {
+        guard(err, || {
+            let has = args::output(has, 0, "has")?;
+            let provider = &handle::borrow(provider, "provider")?.provider;
+            let stored = provider::has_block(&**provider, args::block(row, col, level)?)?;
+            has.set(stored.into());
+            Ok(())
+        })
+    }
+}
+
+/// A block as a tile: from the cache, from a load that another thread has begun, or decoded now.
+///
+/// - provider: required.
+/// - row, col, level: of the grid.
+/// - bands, n_bands: which bands in which order, repeats allowed; NULL and 0 for all.
+/// - tile: receives a reference that you own and release with tc_tile_release; NULL on failure.
+/// - err: may be NULL.
+///
+/// The tile has the size of the block at that level: cut at the right and bottom edge, unless the
+/// provider pads. A block that is not stored gives a tile of pad with TC_PIXELS_ABSENT.
+///
+/// Errors: TC_E_RANGE if there is no such block, level or band; TC_E_ARGUMENT; TC_E_SOURCE if a
+/// callback failed; TC_E_IO, TC_E_CORRUPT, TC_E_UNSUPPORTED, TC_E_CHANGED for files; TC_E_REENTRANT;
+/// TC_E_NO_MEMORY; TC_E_LIMIT. A failure is not remembered: the next call tries again. Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn provider_get_block(
+    provider: *mut tc_provider,
+    row: i64,
+    col: i64,
+    level: i32,
+    bands: *const i32,
+    n_bands: usize,
+    tile: *mut *mut tc_tile,
+    err: *mut tc_error,
+) -> tc_status {
+    // SAFETY: the caller keeps what the header says of every pointer.
+    unsafe {
+        guard(err, || {
+            let tile = args::output(tile, null_mut(), "tile")?;
+            let provider = &handle::borrow(provider, "provider")?.provider;
+            let at = args::block(row, col, level)?;
+            let bands = args::bands(bands, n_bands, provider.image().band_count())?;
+            tile.set(tc_tile::handle(provider::get_block(
+                &**provider,
+                at,
+                &bands,
+            )?));
+            Ok(())
+        })
+    }
+}
+
+/// A block if it can be had at once: never decodes, never waits, and is not a use.
+///
+/// Arguments as for provider_get_block.
+///
+/// Errors: TC_E_NOT_RESIDENT if it would have to be decoded; TC_E_RANGE if there is no such block,
+/// level or band; TC_E_ARGUMENT. Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn provider_peek_block(
+    provider: *mut tc_provider,
+    row: i64,
+    col: i64,
+    level: i32,
+    bands: *const i32,
+    n_bands: usize,
+    tile: *mut *mut tc_tile,
+    err: *mut tc_error,
+) -> tc_status {
+    // SAFETY: the caller keeps what the header says of every pointer.
+    unsafe {
+        guard(err, || {
+            let tile = args::output(tile, null_mut(), "tile")?;
+            let provider = &handle::borrow(provider, "provider")?.provider;
+            let at = args::block(row, col, level)?;
+            let bands = args::bands(bands, n_bands, provider.image().band_count())?;
+            let found = provider::peek_block(&**provider, at, &bands)?;
+            tile.set(tc_tile::handle(resident(found)?));
+            Ok(())
+        })
+    }
+}
+
+/// Copies any rectangle of a level into memory of yours. What lies outside the image is pad.
+///
+/// - provider: required.
+/// - x, y: the column and row of the level where the rectangle begins, negative allowed; its size is
+///   that of `into`.
+/// - bands, n_bands: which band of the image goes into each band of `into`, in any order, repeats
+///   allowed; TC_BAND_OPAQUE writes opaque alpha; NULL and 0 for all in order.
+/// - into: required; conversion as in tc_tile_copy.
+/// - err: may be NULL.
+///
+/// Every block that the rectangle touches is used, in row order.
+///
+/// Errors: as provider_get_block; after a failure the memory of `into` may be partly written.
+/// Thread-safe, as long as nobody else uses the memory of `into`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn provider_read_window(
+    provider: *mut tc_provider,
+    x: i64,
+    y: i64,
+    level: i32,
+    bands: *const i32,
+    n_bands: usize,
+    into: *const tc_target,
+    err: *mut tc_error,
+) -> tc_status {
+    // SAFETY: the caller keeps what the header says of every pointer.
+    unsafe {
+        guard(err, || {
+            let provider = &handle::borrow(provider, "provider")?.provider;
+            let image = provider.image();
+            let level = args::natural(level, "level")? as u32;
+            let bands = args::copied_bands(bands, n_bands, image.band_count())?;
+            let into = Array::of_target(handle::borrow(into, "into")?, "into", image.dtype)?;
+            into.check_bands(bands.len())?;
+            crate::window::read_window(&**provider, x, y, level, &bands, into.target())
+        })
+    }
+}
+
+/// What this provider has done; of the members of `stats` only the counters, the rest is 0.
+///
+/// - provider: required.
+/// - stats: required, with struct_size set; the other members are 0 on failure.
+/// - amplification: receives source blocks decoded for this provider, divided by the distinct ones
+///   among them: 1 if none was decoded twice, 0 if none was decoded; may be NULL.
+/// - err: may be NULL.
+///
+/// Errors: TC_E_ARGUMENT. Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn provider_counters(
+    provider: *const tc_provider,
+    stats: *mut tc_cache_stats,
+    amplification: *mut f64,
+    err: *mut tc_error,
+) -> tc_status {
+    // SAFETY: the caller keeps what the header says of every pointer.
+    unsafe {
+        guard(err, || {
+            let ratio = args::output(amplification, 0.0, "amplification").ok();
+            let stats = args::output_sized(stats, "stats")?;
+            let counters = handle::borrow(provider, "provider")?.provider.counters();
+            stats.set(tc_cache_stats::of(&counters));
+            if let Some(ratio) = ratio {
+                ratio.set(counters.amplification);
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Takes what a constructor of providers made to the place where the caller wants it.
+///
+/// # Safety
+/// `to` must be NULL or writable.
+pub unsafe fn deliver(
+    to: *mut *mut tc_provider,
+    make: impl FnOnce() -> Result<Arc<dyn Provider>>,
+) -> Result<()> {
+    // SAFETY: promised by the caller.
+    let to = unsafe { args::output(to, null_mut(), "provider")? };
+    to.set(tc_provider::handle(make()?));
+    Ok(())
+}
+
+/// The providers that a caller may lend as `source`.
+///
+/// # Safety
+/// `source` must be NULL or a live handle.
+pub unsafe fn source_of(source: *mut tc_provider) -> Result<Arc<dyn Provider>> {
+    // SAFETY: promised by the caller.
+    match unsafe { source.as_ref() } {
+        Some(source) => Ok(source.provider.clone()),
+        None => Err(Error::argument("source is NULL")),
+    }
+}

@@ -1,0 +1,388 @@
+//! Sources: files, a caller's bytes, a caller's memory, a caller's callbacks.
+
+use super::args::{self, SizeLed, natural};
+use super::array::{Array, ArrayDecoder, Owner};
+use super::callback::{CallbackBytes, CallbackDecoder};
+use super::guard::guard;
+use super::handle;
+use super::image::{memory_image, source_image};
+use super::provider::{deliver, tc_provider};
+use super::status::{tc_error, tc_status};
+use super::types::{tc_image_info, tc_release_fn, tc_target};
+use crate::bytes::Bytes;
+use crate::image::Image;
+use crate::source::{self, Source};
+use std::ffi::{c_char, c_void};
+use std::sync::Arc;
+
+/// Options of provider_open and provider_open_io. Size-led; 0 is the default everywhere.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct tc_open_options {
+    /// sizeof(tc_open_options), set by you.
+    pub struct_size: u32,
+    /// Which image of the file, from 0: a page, a segment; see provider_image_count.
+    pub image: i32,
+    /// The key of the image in caches, UTF-8; copied. NULL: provider_open takes the identity of the
+    /// file (device, inode, size, times), so that opening it twice shares tiles; provider_open_io takes
+    /// one that is never used again.
+    pub key: *const c_char,
+}
+
+/// Bytes from anywhere, such as an object store, an archive or a buffer. Size-led; copied by the call.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct tc_io {
+    /// sizeof(tc_io), set by you.
+    pub struct_size: u32,
+    /// 0.
+    pub flags: u32,
+    /// Passed to the callbacks.
+    pub user: *mut c_void,
+    /// How many bytes there are.
+    pub size: i64,
+    /// Writes `bytes` bytes from `offset` on to `into`, all of them, and returns TC_OK; or returns
+    /// another number and may tell more in `err`, which is never NULL. Called from several threads at
+    /// once, only inside calls of the library. Required.
+    pub read_at: Option<
+        unsafe extern "C" fn(
+            user: *mut c_void,
+            offset: i64,
+            into: *mut c_void,
+            bytes: usize,
+            err: *mut tc_error,
+        ) -> tc_status,
+    >,
+    /// Called once with `user` after the last read_at has returned. NULL: nothing to release.
+    pub release: tc_release_fn,
+}
+
+/// How the callbacks of a source may be called; the values of tc_source.threading.
+#[repr(C)]
+pub enum tc_threading {
+    /// Several at once, from any threads.
+    TC_CONCURRENT = 1,
+    /// One at a time, from any threads.
+    TC_ONE_AT_A_TIME = 2,
+    /// Several at once, each with a session of its own that no other call uses meanwhile.
+    TC_SESSIONS = 3,
+}
+
+/// The bits of tc_source.flags.
+#[repr(C)]
+pub enum tc_source_flags {
+    /// The callbacks can read some of the bands, in any order. Without it they are always asked for all
+    /// bands in order, and `bands` is NULL.
+    TC_SOURCE_BANDS = 1,
+}
+
+/// A source of blocks made of callbacks. Size-led; copied by the call.
+///
+/// Callbacks run only on threads that are inside a call of the library, which holds no lock meanwhile.
+/// They return TC_OK, or another number, and may then tell more in `err`, which is never NULL: its
+/// source_code (or, if that is 0, the number returned) and its message come through to whoever asked
+/// for the block, with TC_E_SOURCE. They may call the library for other providers, but must not ask
+/// their own provider for the block they are reading. They must not throw, unwind or longjmp.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct tc_source {
+    /// sizeof(tc_source), set by you.
+    pub struct_size: u32,
+    /// One of tc_threading. Required.
+    pub threading: u32,
+    /// Passed to all callbacks.
+    pub user: *mut c_void,
+    /// What the image is; copied. Required.
+    pub image: *const tc_image_info,
+    /// The key of the image in caches, UTF-8; copied. Two sources may share a key only if they give the
+    /// same pixels. NULL: one that is never used again.
+    pub key: *const c_char,
+    /// With TC_SESSIONS: the most sessions open at once; 0 is one for each processor. Else 0.
+    pub max_sessions: i32,
+    /// Bits of tc_source_flags.
+    pub flags: u32,
+    /// Sets *has to 1 if the block is stored, else to 0. Called without a session. NULL: all are.
+    pub has_block: Option<
+        unsafe extern "C" fn(
+            user: *mut c_void,
+            row: i64,
+            col: i64,
+            level: i32,
+            has: *mut i32,
+            err: *mut tc_error,
+        ) -> tc_status,
+    >,
+    /// Writes a block to `into`, which has the size of the block at that level, cut at the image's edge,
+    /// the type of the image and packed or wider rows. bands: into->bands numbers, band bands[i] of the
+    /// image goes into band i; NULL is all in order. `into` and `bands` are valid during the call.
+    /// session: from open_session, or NULL. All samples must be written: memory is reused. Required.
+    pub read_block: Option<
+        unsafe extern "C" fn(
+            user: *mut c_void,
+            session: *mut c_void,
+            row: i64,
+            col: i64,
+            level: i32,
+            bands: *const i32,
+            into: *const tc_target,
+            err: *mut tc_error,
+        ) -> tc_status,
+    >,
+    /// Writes the rectangle of a level that begins at column x, row y, inside the image, to `into`;
+    /// otherwise like read_block. Set it if part of a block is cheaper than the block. NULL: cannot.
+    pub read_window: Option<
+        unsafe extern "C" fn(
+            user: *mut c_void,
+            session: *mut c_void,
+            x: i64,
+            y: i64,
+            level: i32,
+            bands: *const i32,
+            into: *const tc_target,
+            err: *mut tc_error,
+        ) -> tc_status,
+    >,
+    /// With TC_SESSIONS, required: opens a session, such as a file handle, to *session. Sessions are
+    /// opened when they are needed, by several threads at once, and used again. Else NULL.
+    pub open_session: Option<
+        unsafe extern "C" fn(
+            user: *mut c_void,
+            session: *mut *mut c_void,
+            err: *mut tc_error,
+        ) -> tc_status,
+    >,
+    /// With TC_SESSIONS: closes a session, when the source goes. NULL: nothing to close. Else NULL.
+    pub close_session: Option<unsafe extern "C" fn(user: *mut c_void, session: *mut c_void)>,
+    /// Called once with `user` after the last callback has returned. NULL: nothing to release.
+    pub release: tc_release_fn,
+}
+
+#[cfg(target_pointer_width = "64")]
+const _: () = {
+    use std::mem::offset_of;
+    assert!(size_of::<tc_open_options>() == 16 && offset_of!(tc_open_options, key) == 8);
+    assert!(size_of::<tc_io>() == 40 && offset_of!(tc_io, size) == 16);
+    assert!(size_of::<tc_source>() == 88 && offset_of!(tc_source, max_sessions) == 32);
+    assert!(offset_of!(tc_source, has_block) == 40 && offset_of!(tc_source, release) == 80);
+};
+
+// SAFETY: numbers and pointers behind a size; zero is NULL.
+unsafe impl SizeLed for tc_open_options {
+    const NAME: &'static str = "tc_open_options";
+}
+
+// SAFETY: numbers, pointers and optional functions behind a size; zero is NULL.
+unsafe impl SizeLed for tc_io {
+    const NAME: &'static str = "tc_io";
+}
+
+// SAFETY: numbers, pointers and optional functions behind a size; zero is NULL.
+unsafe impl SizeLed for tc_source {
+    const NAME: &'static str = "tc_source";
+}
+
+/// ======== SOURCES ========
+///
+/// Opens an image file by its content, whatever its name: TIFF, BigTIFF, COG. The file is read as
+/// blocks are asked for, from all threads at once, and stays open until the provider goes.
+///
+/// - path: required; the system's own bytes (on Windows UTF-8), copied.
+/// - options: NULL is all defaults.
+/// - provider: receives a reference that you own; NULL on failure.
+/// - err: may be NULL.
+///
+/// A file renamed over keeps being read from its old content. A file changed in place is noticed by its
+/// size and times; blocks then fail with TC_E_CHANGED. Not noticed is a change of equal size within the
+/// clock step of the file system.
+///
+/// Errors: TC_E_NOT_FOUND if there is no such file or image, TC_E_IO, TC_E_CORRUPT, TC_E_UNSUPPORTED,
+/// TC_E_LIMIT, TC_E_RANGE, TC_E_ARGUMENT. Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn provider_open(
+    path: *const c_char,
+    options: *const tc_open_options,
+    provider: *mut *mut tc_provider,
+    err: *mut tc_error,
+) -> tc_status {
+    // SAFETY: the caller keeps what the header says of every pointer.
+    unsafe {
+        guard(err, || {
+            deliver(provider, || {
+                let path = args::path(path)?;
+                let options = args::read_options(options)?;
+                let image = natural(options.image, "image")? as u32;
+                let key = args::optional_text(options.key, "key")?;
+                source::file::open(path, image, key)
+            })
+        })
+    }
+}
+
+/// How many images a file holds, for tc_open_options.image.
+///
+/// - path: required.
+/// - count: receives the number; 0 on failure.
+/// - err: may be NULL.
+///
+/// Errors: as provider_open. Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn provider_image_count(
+    path: *const c_char,
+    count: *mut i32,
+    err: *mut tc_error,
+) -> tc_status {
+    // SAFETY: the caller keeps what the header says of every pointer.
+    unsafe {
+        guard(err, || {
+            let count = args::output(count, 0, "count")?;
+            count.set(source::file::image_count_of(args::path(path)?)? as i32);
+            Ok(())
+        })
+    }
+}
+
+/// provider_open over bytes of yours.
+///
+/// - io: required.
+/// - options: NULL is all defaults.
+/// - provider: receives a reference that you own; NULL on failure.
+/// - err: may be NULL.
+///
+/// After a success the library calls io->release once, after the last read_at; after a failure it does
+/// not call it.
+///
+/// Errors: as provider_open, and TC_E_SOURCE if read_at fails. Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn provider_open_io(
+    io: *const tc_io,
+    options: *const tc_open_options,
+    provider: *mut *mut tc_provider,
+    err: *mut tc_error,
+) -> tc_status {
+    // SAFETY: the caller keeps what the header says of every pointer.
+    unsafe {
+        guard(err, || {
+            deliver(provider, || {
+                let io = CallbackBytes::new(&args::read_sized(io, "io")?)?;
+                let owner = io.owner.clone();
+                let options = args::read_options(options)?;
+                let image = natural(options.image, "image")? as u32;
+                let key = args::optional_text(options.key, "key")?;
+                let opened = source::file::open_bytes(Arc::new(io), image, key)?;
+                owner.take();
+                Ok(opened)
+            })
+        })
+    }
+}
+
+/// provider_image_count over bytes of yours.
+///
+/// - io: required; used during the call only, io->release is not called.
+/// - count: receives the number; 0 on failure.
+/// - err: may be NULL.
+///
+/// Errors: as provider_open_io. Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn provider_image_count_io(
+    io: *const tc_io,
+    count: *mut i32,
+    err: *mut tc_error,
+) -> tc_status {
+    // SAFETY: the caller keeps what the header says of every pointer.
+    unsafe {
+        guard(err, || {
+            let count = args::output(count, 0, "count")?;
+            let io = CallbackBytes::new(&args::read_sized(io, "io")?)?;
+            let bytes: Arc<dyn Bytes> = Arc::new(io);
+            count.set(source::file::image_count(&bytes)? as i32);
+            Ok(())
+        })
+    }
+}
+
+/// An image made of callbacks.
+///
+/// - source: required; copied with all it points to, except `user`.
+/// - provider: receives a reference that you own; NULL on failure.
+/// - err: may be NULL.
+///
+/// After a success the library calls source->release once, after the last callback; after a failure it
+/// does not call it.
+///
+/// Errors: TC_E_ARGUMENT, TC_E_RANGE, TC_E_LIMIT if the image cannot be. Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn provider_from_source(
+    source: *const tc_source,
+    provider: *mut *mut tc_provider,
+    err: *mut tc_error,
+) -> tc_status {
+    // SAFETY: the caller keeps what the header says of every pointer.
+    unsafe {
+        guard(err, || {
+            deliver(provider, || {
+                let source = args::read_sized(source, "source")?;
+                let key = args::optional_text(source.key, "key")?;
+                let image = source_image(&source)?;
+                let decoder = CallbackDecoder::new(&source, image.band_count())?;
+                let owner = decoder.owner.clone();
+                let made = Source::new(key, image, Box::new(decoder))?;
+                owner.take();
+                Ok(made)
+            })
+        })
+    }
+}
+
+/// An image in memory of yours.
+///
+/// - array: required; its pixels must stay readable and unchanged until release(user).
+/// - image: what else is known of it, of the same size, type and number of bands, with one level; NULL:
+///   one block and nothing else.
+/// - key: the key of the image in caches; NULL: one that is never used again.
+/// - release: NULL if the memory outlives all providers and tiles; else called once, when the last of
+///   them is gone; after a failure it is not called.
+/// - user: passed to `release`.
+/// - provider: receives a reference that you own; NULL on failure.
+/// - err: may be NULL.
+///
+/// Where the strides of the array are as tc_pixels asks and `data` is aligned to its type, tiles are
+/// views of your memory, without a copy. Otherwise each block is copied when it is asked for.
+///
+/// Errors: TC_E_ARGUMENT, TC_E_RANGE, TC_E_LIMIT. Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn provider_from_memory(
+    array: *const tc_target,
+    image: *const tc_image_info,
+    key: *const c_char,
+    release: tc_release_fn,
+    user: *mut c_void,
+    provider: *mut *mut tc_provider,
+    err: *mut tc_error,
+) -> tc_status {
+    // SAFETY: the caller keeps what the header says of every pointer.
+    unsafe {
+        guard(err, || {
+            deliver(provider, || {
+                let target = handle::borrow(array, "array")?;
+                let image = memory_image(target, image)?;
+                let array = Array::of_target(target, "array", image.dtype)?;
+                let key = args::optional_text(key, "key")?;
+                let owner = Owner::new(release, user);
+                let made = match array.lend(&owner)? {
+                    Some(pixels) => source::memory::MemorySource::new(key, image, pixels)?,
+                    None => {
+                        let windowed = Image {
+                            windowed: true,
+                            ..image
+                        };
+                        let decoder = ArrayDecoder::new(array, &windowed, owner.clone());
+                        Source::new(key, windowed, Box::new(decoder))?
+                    }
+                };
+                owner.take();
+                Ok(made)
+            })
+        })
+    }
+}
