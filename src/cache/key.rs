@@ -210,6 +210,14 @@ impl KeyRecord {
         )))
     }
 
+    /// The same selection in the form that entries have, where all bands in order are no list.
+    pub fn normal(&self, bands: &Bands) -> Bands {
+        match (bands.list(), self.band_count()) {
+            (Some(list), Some(count)) => Bands::of(list, count),
+            _ => bands.clone(),
+        }
+    }
+
     /// How many bands the image has, where that is known.
     pub fn band_count(&self) -> Option<u32> {
         self.identity.as_ref().map(|identity| identity.bands)

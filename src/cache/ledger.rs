@@ -750,6 +750,21 @@ impl Ledger {
     /// Puts a caller's tile in a cell, in place of what is there for these bands. Refused if the
     /// pixels do not fit the cell.
     pub fn put(&mut self, key: KeyId, at: Block, bands: &Bands, pixels: &Pixels) -> Result<()> {
+        let fits = self.check_put(key, at, bands, pixels);
+        if fits.is_ok() {
+            // The key must outlive its old entry.
+            self.keys[key as usize].providers += 1;
+            if let Some(old) = self.exact_entry(&Cell::new(key, at), bands) {
+                self.remove_entry(old);
+            }
+            self.insert(key, at, bands, pixels, None, Class::Asked);
+            self.keys[key as usize].providers -= 1;
+        }
+        self.forget_unused_key(key);
+        fits
+    }
+
+    fn check_put(&self, key: KeyId, at: Block, bands: &Bands, pixels: &Pixels) -> Result<()> {
         self.keys[key as usize].check(at, bands, pixels)?;
         let cell = Cell::new(key, at);
         if let Some(other) = self.entries_of(&cell).next() {
@@ -771,14 +786,6 @@ impl Ledger {
                 )));
             }
         }
-        // The key must outlive its old entry.
-        self.keys[key as usize].providers += 1;
-        if let Some(old) = self.exact_entry(&cell, bands) {
-            self.remove_entry(old);
-        }
-        self.insert(key, at, bands, pixels, None, Class::Asked);
-        self.keys[key as usize].providers -= 1;
-        self.forget_unused_key(key);
         Ok(())
     }
 

@@ -218,7 +218,8 @@ impl Cache {
     fn look_up(&self, key: &str, at: Block, bands: &Bands, used: bool) -> Result<Option<Tile>> {
         let found = self.0.with(|ledger| {
             let id = ledger.find_key(key)?;
-            let found = ledger.find(id, at, bands, used);
+            let bands = ledger.key_record(id).normal(bands);
+            let found = ledger.find(id, at, &bands, used);
             if used {
                 ledger.count(id, |counters| match found {
                     Some(_) => counters.hits += 1,
@@ -226,14 +227,14 @@ impl Cache {
                 });
             }
             let count = ledger.key_record(id).band_count();
-            found.map(|(tile, has)| (tile, has, count))
+            found.map(|(tile, has)| (tile, has, bands, count))
         });
-        let Some((tile, has, count)) = found else {
+        let Some((tile, has, bands, count)) = found else {
             return Ok(None);
         };
         let positions = count.and_then(|count| bands.positions_in(&has, count));
         match positions {
-            Some(positions) if has != *bands => {
+            Some(positions) if has != bands => {
                 let request = crate::provider::Request::new();
                 tile.select(&positions, |layout| request.canvas(layout))
                     .map(Some)
@@ -251,16 +252,19 @@ impl Cache {
         let tile = Tile::hold(pixels);
         self.0.with(|ledger| {
             let id = ledger.key(key);
-            ledger.put(id, at, bands, &tile)
+            let bands = ledger.key_record(id).normal(bands);
+            ledger.put(id, at, &bands, &tile)
         })
     }
 
     /// Forgets the tile of a key's cell for just these bands; says whether there was one.
     pub fn remove(&self, key: &str, at: Block, bands: &Bands) -> bool {
         self.0.with(|ledger| {
-            ledger
-                .find_key(key)
-                .is_some_and(|id| ledger.remove(id, at, bands))
+            let Some(id) = ledger.find_key(key) else {
+                return false;
+            };
+            let bands = ledger.key_record(id).normal(bands);
+            ledger.remove(id, at, &bands)
         })
     }
 

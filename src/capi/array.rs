@@ -201,7 +201,7 @@ impl Array {
     /// The pixels must be readable.
     pub unsafe fn copy(&self) -> Result<Pixels> {
         let layout = Layout::packed(self.shape, self.dtype)?;
-        let mut canvas = Canvas::new(Memory::zeroed(layout.span())?, layout, None);
+        let mut canvas = Canvas::new(Memory::zeroed(layout.span())?, layout);
         let mut into = canvas.pixels_mut();
         for band in 0..self.shape.bands {
             // SAFETY: promised by the caller.

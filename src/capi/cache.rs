@@ -218,7 +218,8 @@ pub unsafe extern "C" fn tc_set_budget(
     // SAFETY: the caller keeps what the header says of every pointer.
     unsafe {
         guard(err, || {
-            handle::borrow(cache, "cache")?.cache.set_budget(max_bytes)
+            handle::borrow(cache, "cache")?.cache.set_budget(max_bytes);
+            Ok(())
         })
     }
 }
@@ -420,7 +421,7 @@ pub unsafe extern "C" fn tc_remove(
         guard(err, || {
             let cache = &handle::borrow(cache, "cache")?.cache;
             let (key, at) = (args::text(key, "key")?, args::block(row, col, level)?);
-            match cache.remove(key, at, &key_bands(bands, n_bands)?)? {
+            match cache.remove(key, at, &key_bands(bands, n_bands)?) {
                 true => Ok(()),
                 false => Err(not_resident()),
             }

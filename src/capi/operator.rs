@@ -156,7 +156,7 @@ pub unsafe extern "C" fn provider_retile(
                     pad_edges: args::boolean(options.pad_edges, "pad_edges")?,
                 };
                 let cache = cache.as_ref().map(|cache| &cache.cache);
-                operator::retiled(source_of(source)?, options, cache)
+                operator::retiled(source_of(source)?, &options, cache)
             })
         })
     }
@@ -192,7 +192,7 @@ pub unsafe extern "C" fn provider_map(
                 let owner = map.owner.clone();
                 let cache = cache.as_ref().map(|cache| &cache.cache);
                 let options = map_options(&options)?;
-                let made = operator::mapped(source, options, Box::new(map), cache)?;
+                let made = operator::mapped(source, &options, Arc::new(map), cache)?;
                 owner.take();
                 Ok(made)
             })

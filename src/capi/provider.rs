@@ -377,7 +377,7 @@ pub unsafe extern "C" fn provider_read_window(
             let bands = args::copied_bands(bands, n_bands, image.band_count())?;
             let into = Array::of_target(handle::borrow(into, "into")?, "into", image.dtype)?;
             into.check_bands(bands.len())?;
-            crate::window::read_window(&**provider, x, y, level, &bands, into.target())
+            crate::window::read_window(provider, x, y, level, &bands, into.target())
         })
     }
 }
@@ -406,7 +406,7 @@ pub unsafe extern "C" fn provider_counters(
             let counters = handle::borrow(provider, "provider")?.provider.counters();
             stats.set(tc_cache_stats::of(&counters));
             if let Some(ratio) = ratio {
-                ratio.set(counters.amplification);
+                ratio.set(counters.amplification());
             }
             Ok(())
         })

@@ -235,7 +235,7 @@ pub unsafe extern "C" fn provider_image_count(
     unsafe {
         guard(err, || {
             let count = args::output(count, 0, "count")?;
-            count.set(source::file::image_count_of(args::path(path)?)? as i32);
+            count.set(source::file::image_count(args::path(path)?)? as i32);
             Ok(())
         })
     }
@@ -295,7 +295,7 @@ pub unsafe extern "C" fn provider_image_count_io(
             let count = args::output(count, 0, "count")?;
             let io = CallbackBytes::new(&args::read_sized(io, "io")?)?;
             let bytes: Arc<dyn Bytes> = Arc::new(io);
-            count.set(source::file::image_count(&bytes)? as i32);
+            count.set(source::file::image_count_of_bytes(bytes)? as i32);
             Ok(())
         })
     }
@@ -326,7 +326,7 @@ pub unsafe extern "C" fn provider_from_source(
                 let image = source_image(&source)?;
                 let decoder = CallbackDecoder::new(&source, image.band_count())?;
                 let owner = decoder.owner.clone();
-                let made = Source::new(key, image, Box::new(decoder))?;
+                let made = Source::provider(key, image, Box::new(decoder))?;
                 owner.take();
                 Ok(made)
             })
@@ -370,14 +370,14 @@ pub unsafe extern "C" fn provider_from_memory(
                 let key = args::optional_text(key, "key")?;
                 let owner = Owner::new(release, user);
                 let made = match array.lend(&owner)? {
-                    Some(pixels) => source::memory::MemorySource::new(key, image, pixels)?,
+                    Some(pixels) => source::memory::MemorySource::provider(key, image, pixels)?,
                     None => {
                         let windowed = Image {
                             windowed: true,
                             ..image
                         };
                         let decoder = ArrayDecoder::new(array, &windowed, owner.clone());
-                        Source::new(key, windowed, Box::new(decoder))?
+                        Source::provider(key, windowed, Box::new(decoder))?
                     }
                 };
                 owner.take();

@@ -60,7 +60,7 @@ pub fn pixels(
     draw: impl FnOnce(&mut PixelsMut<'_>) -> Result<()>,
 ) -> Result<Vec<u8>> {
     let layout = Layout::packed(shape, dtype)?;
-    let mut canvas = Canvas::new(Memory::zeroed(layout.span())?, layout, None);
+    let mut canvas = Canvas::new(Memory::zeroed(layout.span())?, layout);
     draw(&mut canvas.pixels_mut())?;
     let (buffer, layout) = canvas.freeze();
     Ok(buffer.bytes()[..layout.span()].to_vec())
