@@ -107,8 +107,10 @@ static int contrast(const struct picture *picture, float *low, float *high)
     qsort(sorted, n, sizeof *sorted, by_value);
     *low = n ? sorted[n / 50] : 0;
     *high = n ? sorted[n - 1 - n / 50] : 1;
-    if (*high <= *low)
-        *high = *low + 1;
+    if (*high <= *low) { /* all the same: grey */
+        *low -= 1;
+        *high += 1;
+    }
     free(sorted);
     return 0;
 }
