@@ -58,11 +58,13 @@ fn link_beside(soname: &str) {
     }
 }
 
-/// `target/<profile>`, from `OUT_DIR`, which is `target/<profile>/build/tilecache-<hash>/out`.
+/// `target/<profile>`, from `OUT_DIR`, which is a few steps below its `build/`.
 fn profile_directory() -> Option<PathBuf> {
     let out = PathBuf::from(env::var_os("OUT_DIR")?);
-    let build = out.parent()?.parent()?;
-    (build.file_name()? == "build").then(|| build.parent().map(Path::to_path_buf))?
+    let mut above = out.ancestors().take(4);
+    let build =
+        above.find(|directory| directory.file_name().is_some_and(|name| name == "build"))?;
+    build.parent().map(Path::to_path_buf)
 }
 
 #[cfg(unix)]
