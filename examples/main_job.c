@@ -3,7 +3,7 @@
  *     main_job [image.tif [overview.png]]
  *
  * Reads every tile and then a viewport, tells what that took, and draws an overview. Without an image it
- * first writes one: scene.tif, 8192 x 8192 pixels of 16 bits in strips over the full width. */
+ * first writes one: scene.tif, 8192 x 8192 pixels of 16 bits, packed in strips over the full width. */
 #define _POSIX_C_SOURCE 200809L
 
 #include <errno.h>
@@ -19,7 +19,6 @@
 #include "tilecache.h"
 
 static const int64_t TILE = 1024;
-static const uint64_t MIB = 1024 * 1024;
 
 static tc_error err;
 
@@ -57,6 +56,11 @@ static double seconds(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
+static double mib(uint64_t bytes)
+{
+    return (double)bytes / (1 << 20);
+}
+
 static tc_cache_stats counters(tc_provider *provider)
 {
     tc_cache_stats stats = {.struct_size = sizeof stats};
@@ -75,7 +79,7 @@ int main(int argc, char **argv)
     tc_cache *cache;
     tc_provider *file, *blocks, *tiles;
     tc_retile_options grid = {.struct_size = sizeof grid, .tile_width = TILE, .tile_height = TILE};
-    must(tc_create(512 * MIB, NULL, &cache, &err));
+    must(tc_create(512 << 20, NULL, &cache, &err));
     must(provider_open(path, NULL, &file, &err));
     must(provider_cached(file, cache, &blocks, &err));
     must(provider_retile(blocks, &grid, cache, &tiles, &err));
@@ -124,9 +128,8 @@ int main(int argc, char **argv)
 
     tc_cache_stats now = {.struct_size = sizeof now};
     must(tc_statistics(cache, &now, &err));
-    printf("  cache      %" PRIu64 " of %" PRIu64 " MiB: idle %" PRIu64 ", held %" PRIu64 ", reusable %" PRIu64
-           "; outside it %" PRIu64 "\n", now.resident / MIB, now.budget / MIB, now.idle / MIB, now.held / MIB,
-           now.reusable / MIB, (now.overhang + now.in_flight) / MIB);
+    printf("  cache      %.1f of %.0f MiB: idle %.1f, held %.1f, reusable %.1f; outside it %.1f\n", mib(now.resident),
+           mib(now.budget), mib(now.idle), mib(now.held), mib(now.reusable), mib(now.overhang + now.in_flight));
 
     must_write(picture_write(picture, picture_path, TILE, TILE), picture_path);
     printf("  picture    %s\n", picture_path);

@@ -184,40 +184,97 @@ static void put_tag(unsigned char **at, uint32_t tag, int is_long, uint32_t coun
 }
 
 /* Header, directory, and the tables of the strips, in the machine's own byte order. */
-static int write_head(FILE *file, uint32_t size)
+static int write_head(FILE *file, uint32_t size, const uint32_t *strips, uint32_t n_strips)
 {
-    enum { TAGS = 10, TABLES = 8 + 2 + 12 * TAGS + 4 };
-    uint32_t strips = (size + ROWS_PER_STRIP - 1) / ROWS_PER_STRIP, strip_bytes = size * ROWS_PER_STRIP * 2;
-    size_t length = TABLES + (size_t)strips * 8;
-    unsigned char *head = malloc(length), *at = head;
-    if (!head)
-        return 0;
+    enum { TAGS = 11 };
+    unsigned char head[8 + 2 + 12 * TAGS + 4], *at = head;
+    uint32_t tables = sizeof head;
     const uint16_t order = 1;
     memcpy(at, *(const unsigned char *)&order ? "II" : "MM", 2);
     at += 2;
     put16(&at, 42);
     put32(&at, 8);
     put16(&at, TAGS);
-    put_tag(&at, 256, 1, 1, size);                        /* width */
-    put_tag(&at, 257, 1, 1, size);                        /* height */
-    put_tag(&at, 258, 0, 1, 16);                          /* bits */
-    put_tag(&at, 259, 0, 1, 1);                           /* not compressed */
-    put_tag(&at, 262, 0, 1, 1);                           /* 0 is black */
-    put_tag(&at, 273, 1, strips, TABLES);                 /* where the strips are */
-    put_tag(&at, 277, 0, 1, 1);                           /* bands */
+    put_tag(&at, 256, 1, 1, size);  /* width */
+    put_tag(&at, 257, 1, 1, size);  /* height */
+    put_tag(&at, 258, 0, 1, 16);  /* bits */
+    put_tag(&at, 259, 0, 1, 5);  /* LZW */
+    put_tag(&at, 262, 0, 1, 1);  /* 0 is black */
+    put_tag(&at, 273, 1, n_strips, n_strips == 1 ? strips[0] : tables);  /* where the strips are */
+    put_tag(&at, 277, 0, 1, 1);  /* bands */
     put_tag(&at, 278, 1, 1, ROWS_PER_STRIP);
-    put_tag(&at, 279, 1, strips, TABLES + strips * 4);    /* how long they are */
-    put_tag(&at, 339, 0, 1, 1);                           /* unsigned */
-    put32(&at, 0);                                        /* no further image */
-    for (uint32_t strip = 0; strip < strips; strip++)
-        put32(&at, (uint32_t)length + strip * strip_bytes);
-    for (uint32_t strip = 0; strip < strips; strip++) {
-        uint32_t rows = size - strip * ROWS_PER_STRIP;
-        put32(&at, rows < ROWS_PER_STRIP ? rows * size * 2 : strip_bytes);
+    put_tag(&at, 279, 1, n_strips, n_strips == 1 ? strips[1] : tables + n_strips * 4);  /* how long they are */
+    put_tag(&at, 317, 0, 1, 2);  /* differences of neighbours */
+    put_tag(&at, 339, 0, 1, 1);  /* unsigned */
+    put32(&at, 0);  /* no further image */
+    return fseek(file, 0, SEEK_SET) == 0 && fwrite(head, sizeof head, 1, file) == 1 &&
+           fwrite(strips, sizeof *strips, 2 * (size_t)n_strips, file) == 2 * (size_t)n_strips;
+}
+
+/* LZW as TIFF has it: codes of 9 to 12 bits, the highest bit first. */
+struct packer {
+    unsigned char *at;
+    uint32_t pending, n_pending, code_bits, next_code;
+    uint32_t strings[16384]; /* by hash: a string's prefix, last byte and code, as 12, 8 and 12 bits; or 0 */
+};
+
+enum { CLEAR = 256, END = 257, FIRST = 258, FULL = 4094 };
+
+static void put_code(struct packer *packer, uint32_t code)
+{
+    packer->pending = packer->pending << packer->code_bits | code;
+    packer->n_pending += packer->code_bits;
+    while (packer->n_pending >= 8) {
+        packer->n_pending -= 8;
+        *packer->at++ = (unsigned char)(packer->pending >> packer->n_pending);
     }
-    int written = fwrite(head, 1, length, file) == length;
-    free(head);
-    return written;
+}
+
+/* After each code the table has one string more; when it is full it begins anew. */
+static void grow(struct packer *packer)
+{
+    packer->next_code++;
+    if (packer->next_code == FULL)
+        put_code(packer, CLEAR);
+    if (packer->next_code == FULL || packer->next_code == FIRST) {
+        memset(packer->strings, 0, sizeof packer->strings);
+        packer->next_code = FIRST;
+        packer->code_bits = 9;
+    } else if (packer->next_code == 1u << packer->code_bits) {
+        packer->code_bits++;
+    }
+}
+
+/* Packs `bytes` bytes, at least 1; `out` must hold one and a half times as many, and a few. Returns how many it
+ * took. */
+static size_t pack(struct packer *packer, const unsigned char *in, size_t bytes, unsigned char *out)
+{
+    packer->at = out;
+    packer->n_pending = 0;
+    packer->code_bits = 9;
+    put_code(packer, CLEAR);
+    packer->next_code = FIRST - 1;
+    grow(packer);
+    uint32_t prefix = in[0];
+    for (size_t i = 1; i < bytes; i++) {
+        uint32_t string = prefix << 8 | in[i], slot = (string * 0x9E3779B1u) >> 18;
+        while (packer->strings[slot] && packer->strings[slot] >> 12 != string)
+            slot = (slot + 1) & 16383;
+        if (packer->strings[slot]) {
+            prefix = packer->strings[slot] & 4095;
+            continue;
+        }
+        packer->strings[slot] = string << 12 | packer->next_code;
+        put_code(packer, prefix);
+        grow(packer);
+        prefix = in[i];
+    }
+    put_code(packer, prefix);
+    grow(packer);
+    put_code(packer, END);
+    if (packer->n_pending)
+        *packer->at++ = (unsigned char)(packer->pending << (8 - packer->n_pending));
+    return (size_t)(packer->at - out);
 }
 
 /* One row of pixels between two rows of the landscape, with grain and the noise of the sensor. */
@@ -236,14 +293,32 @@ static void expose(uint16_t *pixels, int32_t size, int32_t row, const float *upp
     }
 }
 
+/* Packs and writes a strip; tells where it went and how long it is. */
+static int write_strip(FILE *file, struct packer *packer, uint16_t *pixels, int32_t size, int32_t rows, unsigned char *packed,
+                       uint32_t *where, uint32_t *length)
+{
+    for (int32_t row = 0; row < rows; row++)
+        for (int32_t x = size - 1; x > 0; x--)
+            pixels[row * size + x] = (uint16_t)(pixels[row * size + x] - pixels[row * size + x - 1]);
+    size_t bytes = pack(packer, (const unsigned char *)pixels, sizeof *pixels * (size_t)(rows * size), packed);
+    *where = (uint32_t)ftell(file);
+    *length = (uint32_t)bytes;
+    return fwrite(packed, 1, bytes, file) == bytes;
+}
+
 int scene_write(const char *path, int32_t size, void (*progress)(double done))
 {
-    int32_t n = size / STEP + 2;
-    uint16_t *pixels = malloc(sizeof *pixels * (size_t)size);
+    int32_t n = size / STEP + 2, n_strips = (size + ROWS_PER_STRIP - 1) / ROWS_PER_STRIP;
+    size_t strip = (size_t)size * ROWS_PER_STRIP;
+    uint16_t *pixels = malloc(sizeof *pixels * strip);
+    unsigned char *packed = malloc(sizeof *pixels * strip * 3 / 2 + 16);
+    uint32_t *strips = calloc((size_t)n_strips, 2 * sizeof *strips); /* first where they are, then how long */
     float *counts = malloc(sizeof *counts * 2 * (size_t)n), *upper = counts, *lower = counts + n;
     place *places = malloc(sizeof *places * 2 * (size_t)n), *here = places, *below = places + n;
+    struct packer *packer = malloc(sizeof *packer);
     FILE *file = fopen(path, "wb");
-    int good = file && pixels && counts && places && write_head(file, (uint32_t)size);
+    int good = file && pixels && packed && strips && counts && places && packer;
+    good = good && write_head(file, (uint32_t)size, strips, (uint32_t)n_strips);
     if (good) {
         survey_row(here, n, 0);
         survey_row(below, n, 1);
@@ -258,16 +333,23 @@ int scene_write(const char *path, int32_t size, void (*progress)(double done))
             survey_row(below, n, row / STEP + 2);
             paint_row(lower, here, below, n, row / STEP + 1);
         }
-        expose(pixels, size, row, upper, lower);
-        good = fwrite(pixels, sizeof *pixels, (size_t)size, file) == (size_t)size;
-        if (progress && (row % 128 == 0 || row + 1 == size))
-            progress((double)(row + 1) / size);
+        int32_t in_strip = row % ROWS_PER_STRIP, i = row / ROWS_PER_STRIP;
+        expose(pixels + in_strip * size, size, row, upper, lower);
+        if (in_strip + 1 == ROWS_PER_STRIP || row + 1 == size) {
+            good = write_strip(file, packer, pixels, size, in_strip + 1, packed, &strips[i], &strips[n_strips + i]);
+            if (progress)
+                progress((double)(row + 1) / size);
+        }
     }
+    good = good && write_head(file, (uint32_t)size, strips, (uint32_t)n_strips);
     int error = good ? 0 : errno ? errno : ENOMEM;
     if (file && fclose(file) != 0 && good)
         error = errno;
     free(pixels);
+    free(packed);
+    free(strips);
     free(counts);
     free(places);
+    free(packer);
     return error;
 }

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-/* Writes a TIFF of size x size pixels: one band, 16 bits, uncompressed, in strips over its full width of
+/* Writes a TIFF of size x size pixels: one band, 16 bits, LZW with differences, in strips over its full width of
  * 16 rows each, which is how many large images come and what makes them slow to look at.
  * progress, if not NULL, is told now and then how much is done, from 0 to 1.
  * Returns 0, or an errno. */
