@@ -1,0 +1,184 @@
+//! The installation, used as its users do: by CMake and pkg-config, shared and static, also after
+//! the prefix was moved.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/install");
+
+#[test]
+fn the_shared_library_names_its_abi_and_stays_loaded() {
+    let dynamic = run(Command::new("readelf")
+        .arg("-d")
+        .arg(installed().join("lib/libtilecache.so")));
+    assert!(dynamic.contains("soname: [libtilecache.so.0]"), "{dynamic}");
+    let flags = dynamic.lines().find(|line| line.contains("(FLAGS_1)"));
+    assert!(
+        flags.is_some_and(|flags| flags.contains("NODELETE")),
+        "{dynamic}"
+    );
+}
+
+#[test]
+fn the_tree_is_what_packagers_expect() {
+    let mut found = Vec::new();
+    list(installed(), installed(), &mut found);
+    found.sort();
+    let expected = [
+        "include/tilecache.h",
+        "lib/libtilecache.a",
+        "lib/libtilecache.so -> libtilecache.so.0",
+        "lib/libtilecache.so.0 -> libtilecache.so.0.1.0",
+        "lib/libtilecache.so.0.1.0",
+        "lib/pkgconfig/tilecache.pc",
+        "share/cmake/tilecache/tilecacheConfig.cmake",
+        "share/cmake/tilecache/tilecacheConfigVersion.cmake",
+        "share/doc/tilecache/LICENSE",
+    ];
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn programs_are_built_and_run_against_it() {
+    four_ways(installed(), &scratch("here"));
+}
+
+#[test]
+fn programs_are_built_and_run_after_it_moved() {
+    let moved = scratch("moved elsewhere");
+    run(Command::new("cp").arg("-a").arg(installed()).arg(&moved));
+    four_ways(&moved.join("prefix"), &scratch("there"));
+}
+
+/// Shared and static, by find_package and by pkg-config.
+fn four_ways(prefix: &Path, build: &Path) {
+    run(Command::new("cmake")
+        .args(["-S", SOURCES, "-B"])
+        .arg(build)
+        .arg(format!("-DCMAKE_PREFIX_PATH={}", prefix.display()))
+        .arg(format!("-DEXPECTED={}", env!("CARGO_PKG_VERSION"))));
+    run(Command::new("cmake").arg("--build").arg(build));
+    check(&build.join("shared"), prefix, true);
+    check(&build.join("static"), prefix, false);
+
+    let shared = build.join("pkg-config-shared");
+    compile(&shared, &pkg_config(prefix, &[]), &[]);
+    check(&shared, prefix, true);
+    let whole = build.join("pkg-config-static");
+    compile(&whole, &pkg_config(prefix, &["--static"]), &["-static"]);
+    check(&whole, prefix, false);
+}
+
+fn pkg_config(prefix: &Path, options: &[&str]) -> Vec<String> {
+    // Quoted as for a shell, since the prefix has a space in it.
+    let flags = run(Command::new("pkg-config")
+        .args(options)
+        .args(["--cflags", "--libs", "tilecache"])
+        .env("PKG_CONFIG_PATH", prefix.join("lib/pkgconfig")));
+    let version = run(Command::new("pkg-config")
+        .args(["--modversion", "tilecache"])
+        .env("PKG_CONFIG_PATH", prefix.join("lib/pkgconfig")));
+    assert_eq!(version.trim(), env!("CARGO_PKG_VERSION"));
+    let words = run(Command::new("sh")
+        .arg("-c")
+        .arg(format!("printf '%s\\n' {flags}")));
+    words.lines().map(str::to_owned).collect()
+}
+
+fn compile(program: &Path, flags: &[String], more: &[&str]) {
+    run(Command::new("cc")
+        .arg(format!("{SOURCES}/main.c"))
+        .arg("-o")
+        .arg(program)
+        .args(flags)
+        .args(more));
+}
+
+/// The program runs with the library of this prefix, and needs it at run time only if it is shared.
+fn check(program: &Path, prefix: &Path, shared: bool) {
+    let said = run(Command::new(program).env("LD_LIBRARY_PATH", prefix.join("lib")));
+    assert_eq!(said.trim(), env!("CARGO_PKG_VERSION"));
+    let dynamic = run(Command::new("readelf").arg("-d").arg(program));
+    assert_eq!(
+        dynamic.contains("[libtilecache.so.0]"),
+        shared,
+        "{program:?}: {dynamic}"
+    );
+}
+
+/// The prefix of an installation, made once, by the three commands that a user would type.
+fn installed() -> &'static Path {
+    static PREFIX: OnceLock<PathBuf> = OnceLock::new();
+    PREFIX.get_or_init(|| {
+        tools();
+        let work = scratch("install");
+        let (build, prefix) = (work.join("build"), work.join("prefix"));
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+        run(Command::new("cmake")
+            .args(["-S", concat!(env!("CARGO_MANIFEST_DIR"), "/cmake"), "-B"])
+            .arg(&build)
+            // What is built there already need not be built again.
+            .arg(format!("-DTILECACHE_CARGO_TARGET_DIR={}", target.display())));
+        run(Command::new("cmake").arg("--build").arg(&build));
+        run(Command::new("cmake")
+            .arg("--install")
+            .arg(&build)
+            .arg("--prefix")
+            .arg(&prefix));
+        prefix
+    })
+}
+
+fn tools() {
+    for (tool, package) in [
+        ("cmake", "cmake"),
+        ("pkg-config", "pkg-config"),
+        ("readelf", "binutils"),
+        ("cc", "gcc"),
+    ] {
+        assert!(
+            Command::new(tool).arg("--version").output().is_ok(),
+            "{tool} is missing: apt-get install {package}, or run scripts/test, which does"
+        );
+    }
+}
+
+fn scratch(name: &str) -> PathBuf {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("install")
+        .join(name);
+    let _ = fs::remove_dir_all(&directory);
+    fs::create_dir_all(&directory).unwrap();
+    directory
+}
+
+fn run(command: &mut Command) -> String {
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{text}\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    text
+}
+
+/// All files below a directory, and where links point.
+fn list(root: &Path, directory: &Path, found: &mut Vec<String>) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.strip_prefix(root).unwrap().display().to_string();
+        if let Ok(to) = fs::read_link(&path) {
+            found.push(format!("{name} -> {}", to.display()));
+        } else if path.is_dir() {
+            list(root, &path, found);
+        } else {
+            found.push(name);
+        }
+    }
+}
