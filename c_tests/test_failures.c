@@ -1,0 +1,221 @@
+/* A failing callback fails the tiles that need its block, once, with its own words, and nothing else. */
+#include "support.h"
+
+/* 4 x 4 blocks of 16 x 16 pixels, of which block (1, 1) fails so many times. */
+static void failing(source *s, int times)
+{
+  source_init(s, 64, 64, 16, 16, 1, TC_U8);
+  s->fail_times = times;
+  s->fail_row = s->fail_col = 1;
+}
+
+static void code_and_words_come_through_and_the_next_get_retries(void **state)
+{
+  (void)state;
+  source s;
+  tc_tile *tile = NULL;
+  failing(&s, 2);
+  tc_cache *cache = new_cache(1 << 20);
+  tc_provider *from = open_source(&s), *p = cached(from, cache);
+  for (int n = 1; n <= 2; n++) {
+    fails(TC_E_SOURCE, "the tape is torn", provider_get_block(p, 1, 1, 0, NULL, 0, &tile, &err));
+    assert_int_equal(err.source_code, 77);
+    assert_null(tile);
+    assert_int_equal(decodes(&s), n); /* a failure is not kept */
+    assert_int_equal(stats_of(cache).load_errors, n);
+    assert_int_equal(stats_of(cache).entries, 0);
+  }
+  tile = get(p, 1, 1, 0);
+  assert_tile(&s, tile, (area){16, 16, 16, 16}, 0, NULL, 1);
+  tc_tile_release(tile);
+  touch(p, 0, 0, 0);
+  assert_books(cache);
+  provider_release(from);
+  provider_release(p);
+  tc_release(cache);
+  source_done(&s);
+}
+
+static void only_tiles_that_need_the_block_fail(void **state)
+{
+  (void)state;
+  source s;
+  failing(&s, 1000);
+  tc_cache *cache = new_cache(1 << 20);
+  tc_provider *from = open_source(&s), *p = retiled(from, 24, 24, 0, cache);
+  for (int again = 0; again < 2; again++)
+    for (int64_t row = 0; row < 3; row++)
+      for (int64_t col = 0; col < 3; col++) {
+        tc_tile *tile = NULL;
+        if (row < 2 && col < 2) { /* the block spans 16..32, the first two tiles of each axis 0..48 */
+          fails(TC_E_SOURCE, "the tape is torn", provider_get_block(p, row, col, 0, NULL, 0, &tile, &err));
+          assert_null(tile);
+        } else {
+          tile = get(p, row, col, 0);
+          assert_tile(&s, tile, cell(64, 64, 24, 24, row, col, 0), 0, NULL, 1);
+          tc_tile_release(tile);
+        }
+      }
+  s.fail_times = 0;
+  for (int64_t row = 0; row < 3; row++)
+    for (int64_t col = 0; col < 3; col++) {
+      tc_tile *tile = get(p, row, col, 0);
+      assert_tile(&s, tile, cell(64, 64, 24, 24, row, col, 0), 0, NULL, 1);
+      tc_tile_release(tile);
+    }
+  assert_books(cache);
+  provider_release(from);
+  provider_release(p);
+  tc_release(cache);
+  source_done(&s);
+}
+
+typedef struct { tc_provider *p; tc_status status[16]; int32_t code[16]; bool words[16]; } waiters;
+
+static void wait_for_failure(void *user, int index)
+{
+  waiters *w = user;
+  tc_tile *tile = NULL;
+  tc_error error;
+  memset(&error, 0, sizeof error);
+  w->status[index] = provider_get_block(w->p, 1, 1, 0, NULL, 0, &tile, &error);
+  w->code[index] = error.source_code;
+  w->words[index] = strstr(error.message, "the tape is torn") != NULL;
+  tc_tile_release(tile);
+}
+
+/* A waiter gets the error of the decode that it joined, or a later success; never wrong pixels. */
+static void all_waiters_hear_of_it(void **state)
+{
+  (void)state;
+  enum { WAITERS = 16 };
+  source s;
+  waiters w;
+  failing(&s, 1);
+  s.decode_ms = 100;
+  tc_cache *cache = new_cache(1 << 20);
+  tc_provider *from = open_source(&s);
+  w.p = cached(from, cache);
+  in_threads(WAITERS, wait_for_failure, &w);
+  int failed = 0;
+  for (int i = 0; i < WAITERS; i++)
+    if (w.status[i] != TC_OK) {
+      failed++;
+      assert_int_equal(w.status[i], TC_E_SOURCE);
+      assert_int_equal(w.code[i], 77);
+      assert_true(w.words[i]);
+    }
+  assert_true(failed >= 1);
+  assert_in_range(decodes(&s), 1, 2);
+  tc_tile *tile = get(w.p, 1, 1, 0);
+  assert_tile(&s, tile, (area){16, 16, 16, 16}, 0, NULL, 1);
+  tc_tile_release(tile);
+  assert_books(cache);
+  provider_release(from);
+  provider_release(w.p);
+  tc_release(cache);
+  source_done(&s);
+}
+
+/* Codes of all kinds are the callback's own; a long message is cut to fit, and a wild one is no matter. */
+static void any_code_and_any_message_is_the_callbacks_own(void **state)
+{
+  (void)state;
+  static char large[600];
+  static const tc_status codes[] = {1, -1, TC_E_INTERNAL, INT32_MAX, INT32_MIN};
+  const char *messages[] = {"", "plain", "caf\xc3\xa9", "\xff\xfe not UTF-8", large};
+  memset(large, 'x', sizeof large - 1);
+  for (size_t c = 0; c < COUNT(codes); c++)
+    for (size_t m = 0; m < COUNT(messages); m++) {
+      source s;
+      tc_tile *tile = NULL;
+      failing(&s, 1);
+      s.fail_code = codes[c];
+      s.fail_message = messages[m];
+      tc_provider *p = open_source(&s);
+      fails(TC_E_SOURCE, m == 1 ? "plain" : "", provider_get_block(p, 1, 1, 0, NULL, 0, &tile, &err));
+      assert_int_equal(err.source_code, codes[c]);
+      assert_null(tile);
+      provider_release(p);
+      source_done(&s);
+    }
+}
+
+/* ---- failures of the other callbacks ---- */
+
+static tc_status no_answer(void *user, int64_t row, int64_t col, int32_t level, int32_t *has, tc_error *error)
+{
+  (void)user, (void)row, (void)col, (void)level, (void)has;
+  snprintf(error->message, sizeof error->message, "no answer");
+  return 5;
+}
+
+static tc_status no_session(void *user, void **session, tc_error *error)
+{
+  (void)user, (void)session;
+  snprintf(error->message, sizeof error->message, "no session");
+  return 6;
+}
+
+static tc_status no_map(void *user, int64_t row, int64_t col, int32_t level, const tc_pixels *in, const tc_target *out,
+                        tc_error *error)
+{
+  (void)user, (void)row, (void)col, (void)level, (void)in, (void)out;
+  snprintf(error->message, sizeof error->message, "no map");
+  return 7;
+}
+
+static void other_callbacks_fail_alike(void **state)
+{
+  (void)state;
+  int32_t has = -1;
+  tc_tile *tile = NULL;
+  tc_provider *p = NULL, *mapped = NULL;
+  source s;
+  failing(&s, 0);
+  s.sparse = true;
+  tc_source t = source_struct(&s);
+  t.has_block = no_answer;
+  ok(provider_from_source(&t, &p, &err));
+  fails(TC_E_SOURCE, "no answer", provider_has_block(p, 0, 0, 0, &has, &err));
+  assert_int_equal(err.source_code, 5);
+  assert_int_equal(has, 0);
+  provider_release(p);
+  source_done(&s);
+
+  failing(&s, 0);
+  s.threading = TC_SESSIONS;
+  t = source_struct(&s);
+  t.open_session = no_session;
+  ok(provider_from_source(&t, &p, &err));
+  fails(TC_E_SOURCE, "no session", provider_get_block(p, 0, 0, 0, NULL, 0, &tile, &err));
+  assert_int_equal(err.source_code, 6);
+  provider_release(p);
+  source_done(&s);
+
+  failing(&s, 0);
+  p = open_source(&s);
+  tc_map_options o;
+  memset(&o, 0, sizeof o);
+  o.struct_size = sizeof o;
+  o.map = no_map;
+  ok(provider_map(p, &o, NULL, &mapped, &err));
+  fails(TC_E_SOURCE, "no map", provider_get_block(mapped, 0, 0, 0, NULL, 0, &tile, &err));
+  assert_int_equal(err.source_code, 7);
+  provider_release(p);
+  provider_release(mapped);
+  source_done(&s);
+  assert_null(tile);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(code_and_words_come_through_and_the_next_get_retries),
+    cmocka_unit_test(only_tiles_that_need_the_block_fail),
+    cmocka_unit_test(all_waiters_hear_of_it),
+    cmocka_unit_test(any_code_and_any_message_is_the_callbacks_own),
+    cmocka_unit_test(other_callbacks_fail_alike),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,332 @@
+/* Files, by path and from memory: a tiny uncompressed TIFF that the test writes itself. */
+#include "support.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+enum { WIDTH = 21, HEIGHT = 10, STRIP = 4, STRIPS = 3, PAGES = 2, LARGEST = 4096 };
+
+typedef struct { uint8_t bytes[LARGEST]; size_t size; } image_file;
+
+static uint8_t pixel_of(int page, int64_t x, int64_t y)
+{
+  return (uint8_t)(page * 100 + x * 3 + y * 17);
+}
+
+static void put(image_file *f, uint32_t value, int bytes)
+{
+  for (int i = 0; i < bytes; i++)
+    f->bytes[f->size++] = (uint8_t)(value >> (8 * i));
+}
+
+static void put_entry(image_file *f, uint32_t tag, uint32_t type, uint32_t count, uint32_t value)
+{
+  put(f, tag, 2);
+  put(f, type, 2);
+  put(f, count, 4);
+  put(f, value, 4);
+}
+
+/* Little-endian, one 8-bit gray band in strips; each page is its pixels, its tables and its directory. */
+static image_file tiff(void)
+{
+  enum { SHORT = 3, LONG = 4, ENTRIES = 10 };
+  image_file f;
+  size_t link = 4;
+  memset(&f, 0, sizeof f);
+  put(&f, 0x4949, 2);
+  put(&f, 42, 2);
+  put(&f, 0, 4);
+  for (int page = 0; page < PAGES; page++) {
+    uint32_t pixels = (uint32_t)f.size;
+    for (int64_t y = 0; y < HEIGHT; y++)
+      for (int64_t x = 0; x < WIDTH; x++)
+        put(&f, pixel_of(page, x, y), 1);
+    uint32_t offsets = (uint32_t)f.size;
+    for (uint32_t strip = 0; strip < STRIPS; strip++)
+      put(&f, pixels + strip * STRIP * WIDTH, 4);
+    uint32_t counts = (uint32_t)f.size;
+    for (uint32_t strip = 0; strip < STRIPS; strip++)
+      put(&f, (strip + 1 < STRIPS ? STRIP : HEIGHT - strip * STRIP) * WIDTH, 4);
+    f.size += f.size % 2;
+    for (int i = 0; i < 4; i++) /* the link from the header or the page before */
+      f.bytes[link + (size_t)i] = (uint8_t)(f.size >> (8 * i));
+    put(&f, ENTRIES, 2);
+    put_entry(&f, 256, SHORT, 1, WIDTH);
+    put_entry(&f, 257, SHORT, 1, HEIGHT);
+    put_entry(&f, 258, SHORT, 1, 8);
+    put_entry(&f, 259, SHORT, 1, 1); /* no compression */
+    put_entry(&f, 262, SHORT, 1, 1); /* black is zero */
+    put_entry(&f, 273, LONG, STRIPS, offsets);
+    put_entry(&f, 277, SHORT, 1, 1);
+    put_entry(&f, 278, SHORT, 1, STRIP);
+    put_entry(&f, 279, LONG, STRIPS, counts);
+    put_entry(&f, 284, SHORT, 1, 1);
+    link = f.size;
+    put(&f, 0, 4);
+  }
+  return f;
+}
+
+/* A file of the test's own in the working directory, which the harness makes for it. */
+static void write_file(const char *path, const void *bytes, size_t size)
+{
+  int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  assert_true(fd >= 0);
+  assert_int_equal(write(fd, bytes, size), (ssize_t)size);
+  close(fd);
+}
+
+static void assert_page(tc_provider *p, int page)
+{
+  tc_image_info info = info_of(p);
+  assert_int_equal(info.dtype, TC_U8);
+  assert_int_equal(info.width, WIDTH);
+  assert_int_equal(info.height, HEIGHT);
+  assert_int_equal(info.block_width, WIDTH);
+  assert_int_equal(info.block_height, STRIP);
+  assert_int_equal(info.grid_rows, STRIPS);
+  assert_int_equal(info.bands, 1);
+  for (int64_t row = 0; row < STRIPS; row++) {
+    tc_tile *tile = get(p, row, 0, 0);
+    tc_pixels pixels;
+    tc_tile_pixels(tile, &pixels);
+    assert_int_equal(pixels.height, row + 1 < STRIPS ? STRIP : HEIGHT - row * STRIP);
+    for (int64_t y = 0; y < pixels.height; y++)
+      for (int64_t x = 0; x < WIDTH; x++)
+        assert_int_equal(((const uint8_t *)pixels.data)[y * pixels.row_stride + x],
+                         pixel_of(page, x, row * STRIP + y));
+    tc_tile_release(tile);
+  }
+}
+
+static tc_open_options page_of(int32_t page)
+{
+  tc_open_options o;
+  memset(&o, 0, sizeof o);
+  o.struct_size = sizeof o;
+  o.image = page;
+  return o;
+}
+
+/* ---- bytes from memory ---- */
+
+typedef struct { const image_file *file; int released; tc_status fail; } bytes;
+
+static tc_status read_at(void *user, int64_t offset, void *into, size_t size, tc_error *error)
+{
+  const bytes *b = user;
+  if (b->fail != 0 || offset < 0 || (uint64_t)offset > b->file->size || size > b->file->size - (size_t)offset) {
+    if (error != NULL)
+      snprintf(error->message, sizeof error->message, "the wire is cut");
+    return b->fail != 0 ? b->fail : 1;
+  }
+  memcpy(into, b->file->bytes + offset, size);
+  return TC_OK;
+}
+
+static void release_bytes(void *user)
+{
+  ((bytes *)user)->released++;
+}
+
+static tc_io io_over(bytes *b)
+{
+  tc_io io;
+  memset(&io, 0, sizeof io);
+  io.struct_size = sizeof io;
+  io.user = b;
+  io.size = (int64_t)b->file->size;
+  io.read_at = read_at;
+  io.release = release_bytes;
+  return io;
+}
+
+/* ---- tests ---- */
+
+static void a_file_is_read_by_path(void **state)
+{
+  (void)state;
+  image_file f = tiff();
+  int32_t count = 0;
+  write_file("two-pages", f.bytes, f.size); /* known by its content, not by its name */
+  ok(provider_image_count("two-pages", &count, &err));
+  assert_int_equal(count, PAGES);
+  tc_provider *p = NULL;
+  ok(provider_open("two-pages", NULL, &p, &err));
+  assert_page(p, 0);
+  provider_release(p);
+  for (int32_t page = 0; page < PAGES; page++) {
+    tc_open_options o = page_of(page);
+    ok(provider_open("two-pages", &o, &p, &err));
+    assert_page(p, page);
+    provider_release(p);
+  }
+}
+
+static void a_file_is_read_from_memory(void **state)
+{
+  (void)state;
+  image_file f = tiff();
+  for (int32_t page = 0; page < PAGES; page++) {
+    bytes b = {&f, 0, 0};
+    tc_io io = io_over(&b);
+    tc_open_options o = page_of(page);
+    int32_t count = 0;
+    tc_provider *p = NULL;
+    ok(provider_image_count_io(&io, &count, &err));
+    assert_int_equal(count, PAGES);
+    b.released = 0;
+    ok(provider_open_io(&io, &o, &p, &err));
+    assert_page(p, page);
+    assert_int_equal(b.released, 0);
+    provider_release(p);
+    assert_int_equal(b.released, 1);
+  }
+}
+
+static void metadata_can_be_listed(void **state)
+{
+  (void)state;
+  image_file f = tiff();
+  tc_provider *p = NULL;
+  write_file("listed", f.bytes, f.size);
+  ok(provider_open("listed", NULL, &p, &err));
+  size_t n = provider_metadata_count(p, -1);
+  assert_in_range(n, 1, 1000);
+  for (size_t i = 0; i < n; i++) {
+    assert_non_null(provider_metadata_name(p, -1, i));
+    assert_non_null(provider_metadata(p, -1, provider_metadata_name(p, -1, i)));
+  }
+  assert_null(provider_metadata_name(p, -1, n));
+  provider_release(p);
+}
+
+/* One file opened twice shares its entries; two files of like content, and two pages of one, do not. */
+static void identity_is_the_file_and_its_page(void **state)
+{
+  (void)state;
+  image_file f = tiff();
+  tc_open_options second = page_of(1);
+  tc_provider *open[4], *p[4];
+  write_file("one", f.bytes, f.size);
+  write_file("two", f.bytes, f.size);
+  ok(provider_open("one", NULL, &open[0], &err));
+  ok(provider_open("./one", NULL, &open[1], &err));
+  ok(provider_open("two", NULL, &open[2], &err));
+  ok(provider_open("one", &second, &open[3], &err));
+  tc_cache *cache = new_cache(1 << 20);
+  for (int i = 0; i < 4; i++)
+    p[i] = cached(open[i], cache);
+  assert_string_equal(provider_key(p[0]), provider_key(p[1]));
+  assert_string_not_equal(provider_key(p[0]), provider_key(p[2]));
+  assert_string_not_equal(provider_key(p[0]), provider_key(p[3]));
+  for (int i = 0; i < 4; i++)
+    assert_page(p[i], i == 3);
+  assert_int_equal(stats_of(cache).loads, 3 * STRIPS);
+  for (int i = 0; i < 4; i++) {
+    provider_release(open[i]);
+    provider_release(p[i]);
+  }
+  tc_release(cache);
+}
+
+static void what_cannot_be_opened_says_why(void **state)
+{
+  (void)state;
+  image_file f = tiff(), text, empty;
+  tc_open_options third = page_of(2), negative = page_of(-1);
+  memset(&empty, 0, sizeof empty);
+  memset(&text, 0, sizeof text);
+  text.size = (size_t)sprintf((char *)text.bytes, "This is a letter, and no image at all.\n");
+  write_file("good", f.bytes, f.size);
+  write_file("text", text.bytes, text.size);
+  write_file("empty", empty.bytes, 0);
+  write_file("header", f.bytes, 8);
+  write_file("half", f.bytes, f.size / 4);
+  const struct { const char *path; const tc_open_options *options; tc_status status; const char *names; } rows[] = {
+    {"missing", NULL, TC_E_NOT_FOUND, "missing"},   {"no/such/directory", NULL, TC_E_NOT_FOUND, "no/such/directory"},
+    {".", NULL, TC_E_IO, "."},                      {"text", NULL, TC_E_UNSUPPORTED, ""},
+    {"empty", NULL, TC_E_UNSUPPORTED, ""},          {"header", NULL, TC_E_CORRUPT, ""},
+    {"half", NULL, TC_E_CORRUPT, ""},               {"good", &third, TC_E_NOT_FOUND, "2"},
+    {"good", &negative, TC_E_RANGE, "-1"},
+  };
+  for (size_t i = 0; i < COUNT(rows); i++) {
+    tc_provider *p = NULL;
+    fails(rows[i].status, rows[i].names, provider_open(rows[i].path, rows[i].options, &p, &err));
+    assert_null(p);
+  }
+}
+
+/* The directories are there, some pixels are not: only their blocks fail. */
+static void a_hole_in_the_data_fails_only_its_block(void **state)
+{
+  (void)state;
+  image_file f = tiff();
+  bytes b = {&f, 0, 0};
+  tc_io io = io_over(&b);
+  tc_provider *p = NULL;
+  ok(provider_open_io(&io, NULL, &p, &err));
+  touch(p, 0, 0, 0);
+  b.fail = 42;
+  tc_tile *tile = NULL;
+  fails(TC_E_SOURCE, "the wire is cut", provider_get_block(p, 1, 0, 0, NULL, 0, &tile, &err));
+  assert_int_equal(err.source_code, 42);
+  assert_null(tile);
+  b.fail = 0;
+  assert_page(p, 0);
+  provider_release(p);
+}
+
+/* A change under us is told, and nothing read across it is kept. */
+static void a_change_of_the_file_is_an_error(void **state)
+{
+  (void)state;
+  image_file f = tiff();
+  tc_provider *open = NULL;
+  tc_tile *tile = NULL;
+  write_file("changing", f.bytes, f.size);
+  ok(provider_open("changing", NULL, &open, &err));
+  tc_cache *cache = new_cache(1 << 20);
+  tc_provider *p = cached(open, cache);
+  tc_tile *before = get(p, 0, 0, 0);
+  f.bytes[f.size++] = 0; /* another size, so that the change does not hang on the clock's step */
+  write_file("changing", f.bytes, f.size);
+  fails(TC_E_CHANGED, "changing", provider_get_block(p, 1, 0, 0, NULL, 0, &tile, &err));
+  assert_null(tile);
+  assert_int_equal(stats_of(cache).entries, 1);
+  assert_int_equal(*(const uint8_t *)data_of(before), pixel_of(0, 0, 0));
+  tc_tile_release(before);
+  provider_release(open);
+  provider_release(p);
+  tc_release(cache);
+}
+
+/* A file renamed over keeps being read from where it was. */
+static void a_file_renamed_over_stays_readable(void **state)
+{
+  (void)state;
+  image_file f = tiff();
+  tc_provider *p = NULL;
+  write_file("old", f.bytes, f.size);
+  ok(provider_open("old", NULL, &p, &err));
+  write_file("new", "nothing", 7);
+  assert_int_equal(rename("new", "old"), 0);
+  assert_page(p, 0);
+  provider_release(p);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(a_file_is_read_by_path),
+    cmocka_unit_test(a_file_is_read_from_memory),
+    cmocka_unit_test(metadata_can_be_listed),
+    cmocka_unit_test(identity_is_the_file_and_its_page),
+    cmocka_unit_test(what_cannot_be_opened_says_why),
+    cmocka_unit_test(a_hole_in_the_data_fails_only_its_block),
+    cmocka_unit_test(a_change_of_the_file_is_an_error),
+    cmocka_unit_test(a_file_renamed_over_stays_readable),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,258 @@
+//! Compiles the programs of `c_tests/` against the header and runs them: linked to the shared
+//! library, linked to the static one, and once more under valgrind.
+//!
+//! `cargo test --test c_tests memory_checks` runs a group, `... test_lifetime` one program in all.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+/// What a program that links the static library must name beside it, as
+/// `rustc --print native-static-libs` lists it.
+const NATIVE_LIBRARIES: [&str; 7] = [
+    "-lgcc_s",
+    "-lutil",
+    "-lrt",
+    "-lpthread",
+    "-lm",
+    "-ldl",
+    "-lc",
+];
+
+const WARNINGS: [&str; 4] = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
+
+/// Leaves no error and no leak that valgrind can tell from memory in use.
+const VALGRIND: [&str; 7] = [
+    "--quiet",
+    "--leak-check=full",
+    "--show-leak-kinds=definite,indirect,possible",
+    "--errors-for-leak-kinds=definite,indirect,possible",
+    "--error-exitcode=99",
+    "--fair-sched=try",
+    "--num-callers=30",
+];
+
+/// By how much the programs shorten their loops under valgrind.
+const VALGRIND_SCALE: &str = "25";
+
+#[derive(Clone, Copy, PartialEq)]
+enum Way {
+    Shared,
+    Static,
+    Valgrind,
+}
+
+impl Way {
+    fn name(self) -> &'static str {
+        match self {
+            Way::Shared => "shared",
+            Way::Static => "static",
+            Way::Valgrind => "valgrind",
+        }
+    }
+
+    /// Far more than a program needs: what runs longer has hung.
+    fn patience(self) -> Duration {
+        Duration::from_secs(if self == Way::Valgrind { 400 } else { 120 })
+    }
+}
+
+macro_rules! programs {
+    ($($name:ident)*) => {
+        const PROGRAMS: &[&str] = &[$(stringify!($name)),*];
+        programs!(@way linked_shared Shared $($name)*);
+        programs!(@way linked_static Static $($name)*);
+        programs!(@way memory_checks Valgrind $($name)*);
+    };
+    (@way $module:ident $way:ident $($name:ident)*) => {
+        mod $module {
+            $(#[test]
+            fn $name() {
+                super::check(stringify!($name), super::Way::$way);
+            })*
+        }
+    };
+}
+
+programs! {
+    test_abi
+    test_defects
+    test_failures
+    test_files
+    test_header_c99
+    test_header_cxx
+    test_header_neighbours
+    test_lifetime
+    test_null_args
+    test_threads
+    test_values_cache
+    test_values_operators
+    test_values_sources
+    test_values_tiles
+}
+
+#[test]
+fn every_program_is_listed() {
+    let mut found: Vec<String> = fs::read_dir(sources())
+        .expect("c_tests/")
+        .map(|entry| entry.expect("an entry of c_tests/").path())
+        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+        .filter(|name| name.starts_with("test_"))
+        .collect();
+    found.sort();
+    assert_eq!(found, PROGRAMS);
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn sources() -> PathBuf {
+    root().join("c_tests")
+}
+
+/// Where cargo has just put the libraries that this very test depends on: beside it.
+fn libraries() -> PathBuf {
+    let own = std::env::current_exe().expect("the path of this test");
+    own.parent().expect("target/<profile>/deps").to_owned()
+}
+
+/// The compiler that the `cc` crate finds, for C or C++ of this standard.
+fn compiler(cpp: bool, standard: &str) -> Command {
+    static HOST: OnceLock<String> = OnceLock::new();
+    let host = HOST.get_or_init(|| {
+        let about = Command::new(env!("CARGO")).arg("-vV").output().unwrap();
+        let about = String::from_utf8(about.stdout).unwrap();
+        let host = about.lines().find_map(|line| line.strip_prefix("host: "));
+        host.expect("cargo names its host").to_owned()
+    });
+    let mut command = cc::Build::new()
+        .cpp(cpp)
+        .target(host)
+        .host(host)
+        .opt_level(1)
+        .debug(true)
+        .try_get_compiler()
+        .expect("a C compiler")
+        .to_command();
+    command.arg(format!("-std={standard}"));
+    command
+}
+
+/// Fails, and says what to install, where cmocka is missing.
+fn require_cmocka() {
+    static PRESENT: OnceLock<bool> = OnceLock::new();
+    let present = PRESENT.get_or_init(|| {
+        let directory = scratch("probe");
+        let source = directory.join("probe.c");
+        let includes =
+            "#include <stdarg.h>\n#include <stddef.h>\n#include <setjmp.h>\n#include <cmocka.h>\n";
+        fs::write(
+            &source,
+            format!("{includes}int main(void) {{ return 0; }}\n"),
+        )
+        .unwrap();
+        let mut compile = compiler(false, "c99");
+        compile.arg(&source).arg("-o").arg(directory.join("probe"));
+        compile.arg("-lcmocka").output().unwrap().status.success()
+    });
+    assert!(
+        present,
+        "the C tests need cmocka: install the Debian package libcmocka-dev"
+    );
+}
+
+/// An empty directory of its own.
+fn scratch(name: &str) -> PathBuf {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("c_tests")
+        .join(name);
+    let _ = fs::remove_dir_all(&directory);
+    fs::create_dir_all(&directory).expect("a directory for the test");
+    directory
+}
+
+fn build(program: &str, way: Way, directory: &Path) -> PathBuf {
+    let cpp = program == "test_header_cxx";
+    let standard = match program {
+        "test_header_cxx" => "c++17",
+        "test_abi" => "c11", // for _Static_assert
+        _ => "c99",
+    };
+    let alone = program.starts_with("test_header");
+    let binary = directory.join(program);
+    let mut command = compiler(cpp, standard);
+    command.args(WARNINGS).arg("-I").arg(root().join("include"));
+    command.arg(
+        sources()
+            .join(program)
+            .with_extension(if cpp { "cpp" } else { "c" }),
+    );
+    if !alone {
+        require_cmocka();
+        command.arg(sources().join("support.c"));
+    }
+    command.arg("-o").arg(&binary);
+    if way == Way::Static {
+        command.arg(libraries().join("libtilecache.a"));
+    } else {
+        command.arg(libraries().join("libtilecache.so"));
+        command.arg(format!("-Wl,-rpath,{}", libraries().display()));
+    }
+    if !alone {
+        command.arg("-lcmocka");
+    }
+    command.args(NATIVE_LIBRARIES);
+    let output = command.output().expect("the compiler runs");
+    assert!(
+        output.status.success(),
+        "{program} does not compile ({}):\n{}",
+        way.name(),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    binary
+}
+
+/// Builds a program and runs it in a directory of its own.
+fn check(program: &str, way: Way) {
+    let directory = scratch(&format!("{}/{program}", way.name()));
+    let binary = build(program, way, &directory);
+    let mut command = if way == Way::Valgrind {
+        let mut command = Command::new("valgrind");
+        command.args(VALGRIND).arg(&binary);
+        command.env("TILECACHE_TEST_SCALE", VALGRIND_SCALE);
+        command
+    } else {
+        Command::new(&binary)
+    };
+    let log = directory.join("log");
+    let output = File::create(&log).expect("a log");
+    command.current_dir(&directory).stdin(Stdio::null());
+    command.stdout(output.try_clone().unwrap()).stderr(output);
+    let mut child = command.spawn().unwrap_or_else(|error| match way {
+        Way::Valgrind => {
+            panic!("valgrind does not run ({error}): install the Debian package valgrind")
+        }
+        _ => panic!("{program} does not run: {error}"),
+    });
+    let started = Instant::now();
+    let status = loop {
+        match child.try_wait().expect("the program can be waited for") {
+            Some(status) => break status.to_string(),
+            None if started.elapsed() > way.patience() => {
+                let _ = child.kill();
+                let _ = child.wait();
+                break format!("still running after {} s", way.patience().as_secs());
+            }
+            None => std::thread::sleep(Duration::from_millis(10)),
+        }
+    };
+    let said = String::from_utf8_lossy(&fs::read(&log).unwrap_or_default()).into_owned();
+    assert!(
+        status == "exit status: 0",
+        "{program} ({}): {status}\n{said}",
+        way.name()
+    );
+}
