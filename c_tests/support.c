@@ -246,6 +246,9 @@ static tc_status read_block(void *user, void *session, int64_t row, int64_t col,
   if (level < MAX_LEVELS && block < MAX_BLOCKS)
     s->decodes[level][block]++;
   s->total++;
+  s->bands_read += into->bands;
+  if (!s->picks_bands && (bands != NULL || into->bands != s->image.bands))
+    broken(s, "a choice of bands from a source that reads all");
   if (into->width != at.width || into->height != at.height || into->dtype != s->image.dtype)
     broken(s, "a target of another shape than its block");
   if (s->sparse && (row + col) % 2 != 0)
@@ -316,6 +319,7 @@ tc_source source_struct(source *s)
   t.key = s->key;
   t.max_sessions = s->max_sessions;
   t.has_block = s->sparse ? has_block : NULL;
+  t.flags = s->picks_bands ? TC_SOURCE_BANDS : 0;
   t.read_block = read_block;
   t.read_window = s->windowed ? read_window : NULL;
   t.open_session = s->threading == TC_SESSIONS ? open_session : NULL;

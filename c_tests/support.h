@@ -71,6 +71,7 @@ typedef struct source {
   uint32_t threading;
   int32_t max_sessions;
   bool windowed;        /* has read_window */
+  bool picks_bands;     /* reads only the bands asked for */
   bool sparse;          /* blocks whose row + column is odd are absent */
   uint64_t seed;        /* another seed, another image */
   unsigned decode_ms;   /* how long a block takes */
@@ -84,7 +85,7 @@ typedef struct source {
   /* What happened; read with the functions below. */
   pthread_mutex_t lock;
   int decodes[MAX_LEVELS][MAX_BLOCKS];
-  int total, windows, inside, most_inside, sessions, most_sessions, released;
+  int total, bands_read, windows, inside, most_inside, sessions, most_sessions, released;
   const char *broken;   /* the first promise that the library broke towards the callbacks */
 } source;
 

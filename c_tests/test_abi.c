@@ -1,0 +1,440 @@
+/* The sizes, offsets and numbers that callers have compiled in, and how size-led structs may differ. */
+#include "support.h"
+
+/* ---- layout ---- */
+
+#define SIZE(type, size) _Static_assert(sizeof(type) == (size), "size of " #type)
+#define AT(type, member, offset) _Static_assert(offsetof(type, member) == (offset), #type "." #member)
+#define IS(constant, number) _Static_assert((constant) == (number), #constant)
+
+SIZE(tc_status, 4);
+SIZE(tc_dtype, 4);
+
+SIZE(tc_error, 512);
+AT(tc_error, code, 0);
+AT(tc_error, source_code, 4);
+AT(tc_error, message, 8);
+
+SIZE(tc_image_info, 104);
+AT(tc_image_info, struct_size, 0);
+AT(tc_image_info, dtype, 4);
+AT(tc_image_info, width, 8);
+AT(tc_image_info, height, 16);
+AT(tc_image_info, block_width, 24);
+AT(tc_image_info, block_height, 32);
+AT(tc_image_info, grid_cols, 40);
+AT(tc_image_info, grid_rows, 48);
+AT(tc_image_info, bands, 56);
+AT(tc_image_info, levels, 60);
+AT(tc_image_info, bits, 64);
+AT(tc_image_info, flags, 68);
+AT(tc_image_info, pad, 72);
+AT(tc_image_info, nodata, 88);
+
+SIZE(tc_band_info, 32);
+AT(tc_band_info, struct_size, 0);
+AT(tc_band_info, colour, 4);
+AT(tc_band_info, flags, 8);
+AT(tc_band_info, reserved, 12);
+AT(tc_band_info, nodata, 16);
+
+SIZE(tc_cache_options, 16);
+AT(tc_cache_options, struct_size, 0);
+AT(tc_cache_options, unread_percent, 4);
+AT(tc_cache_options, view_limit, 8);
+
+SIZE(tc_cache_stats, 160);
+AT(tc_cache_stats, struct_size, 0);
+AT(tc_cache_stats, reserved, 4);
+AT(tc_cache_stats, budget, 8);
+AT(tc_cache_stats, resident, 16);
+AT(tc_cache_stats, idle, 24);
+AT(tc_cache_stats, held, 32);
+AT(tc_cache_stats, reusable, 40);
+AT(tc_cache_stats, overhang, 48);
+AT(tc_cache_stats, detached, 56);
+AT(tc_cache_stats, in_flight, 64);
+AT(tc_cache_stats, peak, 72);
+AT(tc_cache_stats, entries, 80);
+AT(tc_cache_stats, hits, 88);
+AT(tc_cache_stats, misses, 96);
+AT(tc_cache_stats, waits, 104);
+AT(tc_cache_stats, loads, 112);
+AT(tc_cache_stats, load_errors, 120);
+AT(tc_cache_stats, evictions, 128);
+AT(tc_cache_stats, rejected, 136);
+AT(tc_cache_stats, siblings, 144);
+AT(tc_cache_stats, load_nanoseconds, 152);
+
+SIZE(tc_retile_options, 24);
+AT(tc_retile_options, struct_size, 0);
+AT(tc_retile_options, pad_edges, 4);
+AT(tc_retile_options, tile_width, 8);
+AT(tc_retile_options, tile_height, 16);
+
+#if UINTPTR_MAX == UINT64_MAX /* structs with pointers */
+SIZE(tc_pixels, 72);
+AT(tc_pixels, data, 0);
+AT(tc_pixels, width, 8);
+AT(tc_pixels, height, 16);
+AT(tc_pixels, row_stride, 24);
+AT(tc_pixels, band_stride, 32);
+AT(tc_pixels, valid_width, 40);
+AT(tc_pixels, valid_height, 48);
+AT(tc_pixels, bands, 56);
+AT(tc_pixels, dtype, 60);
+AT(tc_pixels, flags, 64);
+AT(tc_pixels, reserved, 68);
+
+SIZE(tc_target, 56);
+AT(tc_target, data, 0);
+AT(tc_target, pixel_stride, 8);
+AT(tc_target, row_stride, 16);
+AT(tc_target, band_stride, 24);
+AT(tc_target, width, 32);
+AT(tc_target, height, 40);
+AT(tc_target, bands, 48);
+AT(tc_target, dtype, 52);
+
+SIZE(tc_open_options, 16);
+AT(tc_open_options, struct_size, 0);
+AT(tc_open_options, image, 4);
+AT(tc_open_options, key, 8);
+
+SIZE(tc_io, 40);
+AT(tc_io, struct_size, 0);
+AT(tc_io, flags, 4);
+AT(tc_io, user, 8);
+AT(tc_io, size, 16);
+AT(tc_io, read_at, 24);
+AT(tc_io, release, 32);
+
+SIZE(tc_source, 88);
+AT(tc_source, struct_size, 0);
+AT(tc_source, threading, 4);
+AT(tc_source, user, 8);
+AT(tc_source, image, 16);
+AT(tc_source, key, 24);
+AT(tc_source, max_sessions, 32);
+AT(tc_source, flags, 36);
+AT(tc_source, has_block, 40);
+AT(tc_source, read_block, 48);
+AT(tc_source, read_window, 56);
+AT(tc_source, open_session, 64);
+AT(tc_source, close_session, 72);
+AT(tc_source, release, 80);
+
+SIZE(tc_map_options, 64);
+AT(tc_map_options, struct_size, 0);
+AT(tc_map_options, dtype, 4);
+AT(tc_map_options, bands, 8);
+AT(tc_map_options, reserved, 12);
+AT(tc_map_options, source_bands, 16);
+AT(tc_map_options, n_source_bands, 24);
+AT(tc_map_options, name, 32);
+AT(tc_map_options, map, 40);
+AT(tc_map_options, user, 48);
+AT(tc_map_options, release, 56);
+#endif
+
+IS(TC_OK, 0);
+IS(TC_E_ARGUMENT, 1);
+IS(TC_E_RANGE, 2);
+IS(TC_E_NOT_FOUND, 3);
+IS(TC_E_NOT_RESIDENT, 4);
+IS(TC_E_CANCELLED, 5);
+IS(TC_E_REENTRANT, 6);
+IS(TC_E_NO_MEMORY, 7);
+IS(TC_E_LIMIT, 8);
+IS(TC_E_IO, 9);
+IS(TC_E_CORRUPT, 10);
+IS(TC_E_UNSUPPORTED, 11);
+IS(TC_E_CHANGED, 12);
+IS(TC_E_SOURCE, 13);
+IS(TC_E_INTERNAL, 14);
+
+IS(TC_U8, 1);
+IS(TC_I8, 2);
+IS(TC_U16, 3);
+IS(TC_I16, 4);
+IS(TC_U32, 5);
+IS(TC_I32, 6);
+IS(TC_U64, 7);
+IS(TC_I64, 8);
+IS(TC_F32, 10);
+IS(TC_F64, 11);
+IS(TC_CI16, 20);
+IS(TC_CI32, 21);
+IS(TC_CF32, 22);
+IS(TC_CF64, 23);
+
+IS(TC_COLOUR_UNDEFINED, 0);
+IS(TC_COLOUR_GRAY, 1);
+IS(TC_COLOUR_PALETTE, 2);
+IS(TC_COLOUR_RED, 3);
+IS(TC_COLOUR_GREEN, 4);
+IS(TC_COLOUR_BLUE, 5);
+IS(TC_COLOUR_ALPHA, 6);
+IS(TC_COLOUR_CYAN, 7);
+IS(TC_COLOUR_MAGENTA, 8);
+IS(TC_COLOUR_YELLOW, 9);
+IS(TC_COLOUR_BLACK, 10);
+IS(TC_COLOUR_LUMA, 11);
+IS(TC_COLOUR_CB, 12);
+IS(TC_COLOUR_CR, 13);
+
+IS(TC_IMAGE_HAS_NODATA, 1);
+IS(TC_IMAGE_BANDS_TOGETHER, 2);
+IS(TC_IMAGE_SPARSE, 4);
+IS(TC_IMAGE_WINDOWED, 8);
+IS(TC_IMAGE_HAS_MASK, 16);
+IS(TC_IMAGE_PADDED, 32);
+IS(TC_BAND_HAS_NODATA, 1);
+IS(TC_PIXELS_ABSENT, 1);
+IS(TC_BAND_OPAQUE, -1);
+IS(TC_CONCURRENT, 1);
+IS(TC_ONE_AT_A_TIME, 2);
+IS(TC_SESSIONS, 3);
+IS(TC_SOURCE_BANDS, 1);
+IS(TC_LIBRARY_VERSION, TC_LIBRARY_VERSION_MAJOR << 16 | TC_LIBRARY_VERSION_MINOR << 8 | TC_LIBRARY_VERSION_PATCH);
+
+/* ---- size-led structs that go in ---- */
+
+/* Room for the struct of a caller who knows more members than we. */
+enum { ROOM = 256, NEWER = 24 };
+
+typedef union { uint32_t struct_size; uint64_t align; unsigned char bytes[ROOM]; } led;
+
+static source image;
+static tc_provider *provider;
+static tc_cache *cache;
+
+static int open_fixture(void **state)
+{
+  (void)state;
+  source_init(&image, 64, 64, 32, 32, 1, TC_U8);
+  provider = open_source(&image);
+  cache = new_cache(1 << 16);
+  return 0;
+}
+
+static int close_fixture(void **state)
+{
+  (void)state;
+  tc_release(cache);
+  provider_release(provider);
+  source_done(&image);
+  return 0;
+}
+
+static tc_status drop(tc_status status, tc_provider *made)
+{
+  provider_release(made);
+  return status;
+}
+
+static tc_status into_create(const led *l, tc_error *e)
+{
+  tc_cache *made = NULL;
+  tc_status status = tc_create(0, (const tc_cache_options *)l, &made, e);
+  tc_release(made);
+  return status;
+}
+
+static tc_status into_retile(const led *l, tc_error *e)
+{
+  tc_provider *made = NULL;
+  tc_status status = provider_retile(provider, (const tc_retile_options *)l, NULL, &made, e);
+  return drop(status, made);
+}
+
+static tc_status into_map(const led *l, tc_error *e)
+{
+  tc_provider *made = NULL;
+  tc_status status = provider_map(provider, (const tc_map_options *)l, NULL, &made, e);
+  return drop(status, made);
+}
+
+static tc_status into_source(const led *l, tc_error *e)
+{
+  tc_provider *made = NULL;
+  tc_status status = provider_from_source((const tc_source *)l, &made, e);
+  return drop(status, made);
+}
+
+static tc_status into_image(const led *l, tc_error *e)
+{
+  source s = image;
+  tc_provider *made = NULL;
+  tc_source t = source_struct(&s);
+  t.image = (const tc_image_info *)l;
+  t.release = NULL;
+  tc_status status = provider_from_source(&t, &made, e);
+  return drop(status, made);
+}
+
+static void make_options(led *l)
+{
+  (void)l;
+}
+
+static tc_status map_nothing(void *user, int64_t row, int64_t col, int32_t level, const tc_pixels *in,
+                             const tc_target *out, tc_error *error)
+{
+  (void)user, (void)row, (void)col, (void)level, (void)in, (void)out, (void)error;
+  return TC_OK;
+}
+
+static void make_map(led *l)
+{
+  ((tc_map_options *)l)->map = map_nothing;
+}
+
+static void make_source(led *l)
+{
+  static source s;
+  s = image;
+  tc_source t = source_struct(&s);
+  t.release = NULL;
+  memcpy(l, &t, sizeof t);
+}
+
+static void make_image(led *l)
+{
+  memcpy(l, &image.image, sizeof image.image);
+}
+
+/* `enough` is the size of the first version, or of the members that must be set. */
+static const struct {
+  const char *name;
+  size_t size, enough;
+  void (*make)(led *);
+  tc_status (*call)(const led *, tc_error *);
+} inputs[] = {
+  {"options", sizeof(tc_cache_options), 4, make_options, into_create},
+  {"options", sizeof(tc_retile_options), 8, make_options, into_retile},
+  {"options", sizeof(tc_map_options), offsetof(tc_map_options, user), make_map, into_map},
+  {"source", sizeof(tc_source), offsetof(tc_source, read_window), make_source, into_source},
+  {"image", sizeof(tc_image_info), offsetof(tc_image_info, bands), make_image, into_image},
+};
+
+static void structs_that_go_in_say_their_size(void **state)
+{
+  (void)state;
+  for (size_t i = 0; i < COUNT(inputs); i++) {
+    const struct { size_t size; int tail; tc_status status; } rows[] = {
+      {inputs[i].size, 0, TC_OK},
+      {inputs[i].enough, 0, TC_OK},                     /* an older caller: the rest is default */
+      {inputs[i].enough, 1, TC_OK},                     /* what lies behind its struct is not ours */
+      {inputs[i].size + NEWER, 0, TC_OK},               /* a newer caller who asks for nothing new */
+      {inputs[i].size + NEWER, 1, TC_E_ARGUMENT},       /* ... who does */
+      {0, 0, TC_E_ARGUMENT},                            /* who forgot */
+      {3, 0, TC_E_ARGUMENT},
+      {UINT32_MAX, 0, TC_E_ARGUMENT},                   /* who never set it */
+    };
+    for (size_t r = 0; r < COUNT(rows); r++) {
+      led l;
+      size_t end = rows[r].size < inputs[i].size ? rows[r].size : inputs[i].size;
+      memset(&l, 0, sizeof l);
+      inputs[i].make(&l);
+      memset(l.bytes + end, 0, ROOM - end);
+      l.bytes[inputs[i].size + NEWER - 1] = (unsigned char)rows[r].tail;
+      l.struct_size = (uint32_t)rows[r].size;
+      if (rows[r].status == TC_OK)
+        ok(inputs[i].call(&l, &err));
+      else
+        fails(rows[r].status, inputs[i].name, inputs[i].call(&l, &err));
+    }
+  }
+}
+
+/* ---- size-led structs that come out ---- */
+
+static tc_status out_of_statistics(led *l, tc_error *e)
+{
+  return tc_statistics(cache, (tc_cache_stats *)l, e);
+}
+
+static tc_status out_of_counters(led *l, tc_error *e)
+{
+  return provider_counters(provider, (tc_cache_stats *)l, NULL, e);
+}
+
+static tc_status out_of_info(led *l, tc_error *e)
+{
+  return provider_info(provider, (tc_image_info *)l, e);
+}
+
+static tc_status out_of_band_info(led *l, tc_error *e)
+{
+  return provider_band_info(provider, 0, (tc_band_info *)l, e);
+}
+
+static const struct {
+  const char *name;
+  size_t size;
+  tc_status (*call)(led *, tc_error *);
+} outputs[] = {
+  {"stats", sizeof(tc_cache_stats), out_of_statistics},
+  {"stats", sizeof(tc_cache_stats), out_of_counters},
+  {"info", sizeof(tc_image_info), out_of_info},
+  {"info", sizeof(tc_band_info), out_of_band_info},
+};
+
+/* What the caller knows is written, what he does not know is left alone, what we do not know is zero. */
+static void structs_that_come_out_fill_what_is_known(void **state)
+{
+  (void)state;
+  enum { GUARD = 0x5a };
+  for (size_t i = 0; i < COUNT(outputs); i++) {
+    led whole;
+    memset(&whole, 0, sizeof whole);
+    whole.struct_size = (uint32_t)outputs[i].size;
+    ok(outputs[i].call(&whole, &err));
+    const size_t sizes[] = {4, 8, outputs[i].size, outputs[i].size + NEWER};
+    for (size_t n = 0; n < COUNT(sizes); n++) {
+      led l;
+      memset(&l, GUARD, sizeof l);
+      l.struct_size = (uint32_t)sizes[n];
+      ok(outputs[i].call(&l, &err));
+      assert_int_equal(l.struct_size, sizes[n]);
+      size_t known = sizes[n] < outputs[i].size ? sizes[n] : outputs[i].size;
+      assert_memory_equal(l.bytes + 4, whole.bytes + 4, known - 4);
+      for (size_t at = known; at < ROOM; at++)
+        assert_int_equal(l.bytes[at], at < sizes[n] ? 0 : GUARD);
+    }
+    const size_t wrong[] = {0, 3, UINT32_MAX};
+    for (size_t n = 0; n < COUNT(wrong); n++) {
+      led l;
+      memset(&l, GUARD, sizeof l);
+      l.struct_size = (uint32_t)wrong[n];
+      fails(TC_E_ARGUMENT, outputs[i].name, outputs[i].call(&l, &err));
+      for (size_t at = 4; at < ROOM; at++)
+        assert_int_equal(l.bytes[at], GUARD);
+    }
+  }
+}
+
+/* On success only the code and the first byte of the message are written, as callers in a hurry like. */
+static void success_writes_little_of_the_error(void **state)
+{
+  (void)state;
+  tc_error e;
+  memset(&e, 0x5a, sizeof e);
+  assert_int_equal(tc_clear(cache, &e), TC_OK);
+  assert_int_equal(e.code, TC_OK);
+  assert_int_equal(e.message[0], 0);
+  assert_int_equal(e.source_code, 0x5a5a5a5a);
+  for (size_t at = 1; at < sizeof e.message; at++)
+    assert_int_equal(e.message[at], 0x5a);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(structs_that_go_in_say_their_size),
+    cmocka_unit_test(structs_that_come_out_fill_what_is_known),
+    cmocka_unit_test(success_writes_little_of_the_error),
+  };
+  return cmocka_run_group_tests(tests, open_fixture, close_fixture);
+}
