@@ -121,9 +121,9 @@ static void keys_say_what_was_done(void **state)
   tc_cache *cache = new_cache(1 << 20);
   tc_provider *from = open_source(&s), *same = cached(from, cache);
   tc_provider *cut = retiled(from, 32, 16, 0, cache), *padded = retiled(from, 32, 16, 1, cache);
-  assert_string_equal(provider_key(same), "scene");
-  assert_string_equal(provider_key(cut), "scene:retiled:32x16");
-  assert_string_equal(provider_key(padded), "scene:retiled:32x16:pad");
+  assert_string_equal(provider_key(same), "scene:image:0");
+  assert_string_equal(provider_key(cut), "scene:image:0:retiled:32x16");
+  assert_string_equal(provider_key(padded), "scene:image:0:retiled:32x16:pad");
   tc_provider *release[] = {from, same, cut, padded};
   for (size_t i = 0; i < COUNT(release); i++)
     provider_release(release[i]);
@@ -267,7 +267,7 @@ static void mapped_computes_once_per_tile(void **state)
   (void)state;
   static const int32_t all[] = {0, 1, 2}, some[] = {2, 0};
   static const struct { const int32_t *asked, *summed; size_t n_asked, n_summed; const char *name, *key; } rows[] = {
-    {NULL, all, 0, 3, "sum", "scene:mapped:sum"},
+    {NULL, all, 0, 3, "sum", "scene:image:0:mapped:sum"},
     {some, some, 2, 2, "a:mapped:b", NULL},
     {some, some, 2, 2, NULL, NULL},
   };

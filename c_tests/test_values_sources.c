@@ -30,7 +30,7 @@ static void an_image_describes_itself(void **state)
   s.key = "scene";
   tc_provider *p = open_source(&s);
   tc_image_info info = info_of(p);
-  assert_string_equal(provider_key(p), "scene");
+  assert_string_equal(provider_key(p), "scene:image:0");
   assert_int_equal(info.struct_size, sizeof info);
   assert_int_equal(info.dtype, TC_U16);
   assert_int_equal(info.width, 101);
