@@ -129,6 +129,7 @@ fn compiler(cpp: bool, standard: &str) -> Command {
         host.expect("cargo names its host").to_owned()
     });
     let mut command = cc::Build::new()
+        .cargo_metadata(false)
         .cpp(cpp)
         .target(host)
         .host(host)
