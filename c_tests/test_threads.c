@@ -58,10 +58,10 @@ static void eight_threads_on_one_tile_decode_each_block_once(void **state)
   assert_int_equal(decodes(&s), 16);
   assert_int_equal(most_decodes(&s), 1);
   assert_true(s.most_inside > 1); /* who waits for the tile decodes another block of it */
-  for (int i = 0; i < THREADS; i++) {
+  for (int i = 0; i < THREADS; i++)
     assert_ptr_equal(data_of(w.tiles[i]), data_of(w.tiles[0]));
+  for (int i = 0; i < THREADS; i++)
     tc_tile_release(w.tiles[i]);
-  }
   assert_books(w.cache);
   provider_release(from);
   provider_release(w.p[0]);
