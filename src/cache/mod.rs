@@ -25,24 +25,19 @@ use ledger::Ledger;
 use parking_lot::Mutex;
 use std::sync::{Arc, Weak};
 
-/// What a cache can be told beside its budget.
-#[derive(Clone, Copy, Debug)]
+/// What a cache can be told beside its budget; zeros mean the defaults.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
-    /// The most that tiles made ahead of their first use may take of the budget, in percent.
+    /// The most that tiles made ahead of their first use may take of the budget, in percent; 0 is
+    /// 75.
     pub unread_percent: u32,
     /// The largest library buffer that a smaller tile may keep alive as a view of it, in bytes; 0 is
     /// the larger of two tiles and an eighth of the budget.
     pub view_limit: u64,
 }
 
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            unread_percent: 75,
-            view_limit: 0,
-        }
-    }
-}
+/// The unread share where none is given, in percent.
+const UNREAD_PERCENT: u32 = 75;
 
 /// What happened so far; every number only grows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -169,12 +164,18 @@ impl Shared {
 impl Cache {
     /// A cache that keeps at most `budget` bytes; 0 keeps nothing.
     pub fn new(budget: u64, options: Options) -> Result<Self> {
-        if !(1..=100).contains(&options.unread_percent) {
-            return Err(Error::range(format!(
-                "an unread share of {} percent; it must be 1 to 100",
-                options.unread_percent
-            )));
-        }
+        let options = match options.unread_percent {
+            0 => Options {
+                unread_percent: UNREAD_PERCENT,
+                ..options
+            },
+            1..=100 => options,
+            percent => {
+                return Err(Error::range(format!(
+                    "an unread share of {percent} percent; it must be at most 100"
+                )));
+            }
+        };
         Ok(Cache(Arc::new_cyclic(|shared: &Weak<Shared>| Shared {
             ledger: Mutex::new(Ledger::new(budget, options, shared.clone())),
             flights: Flights::default(),
