@@ -24,7 +24,7 @@ mod tags;
 pub use decoder::TiffDecoder;
 
 use crate::bytes::Bytes;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use directory::{Directory, Reader};
 use group::Group;
 use plan::Plan;
@@ -91,10 +91,10 @@ impl TiffFile {
         let Some(group) = self.groups.get(index) else {
             return Err(match &self.broken {
                 Some(error) if index == self.groups.len() => error.clone(),
-                _ => Error::range(format!(
-                    "image {index} of a file with {}",
-                    self.image_count()
-                )),
+                _ => Error::new(
+                    Kind::NotFound,
+                    format!("image {index} of a file with {}", self.image_count()),
+                ),
             });
         };
         let decoders = |parts: &[usize], mask| -> Result<Vec<TiffDecoder>> {
