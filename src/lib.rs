@@ -13,6 +13,7 @@ pub mod memory;
 pub mod operator;
 pub mod pad;
 pub mod provider;
+pub mod simd;
 pub mod source;
 pub mod system;
 pub mod tile;

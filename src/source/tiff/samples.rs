@@ -2,7 +2,7 @@
 
 use super::plan::{Format, Plan, Predictor};
 use super::predictor;
-use crate::system::vectorised;
+use crate::simd::vectorised;
 use smallvec::SmallVec;
 
 /// What a row of samples looks like once predictor and byte order are undone.
