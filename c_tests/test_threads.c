@@ -133,7 +133,7 @@ static void random_reads_under_a_tiny_budget_show_the_image(void **state)
   static const struct { int64_t bw, bh; bool both; } rows[] = {{200, 7, false}, {30, 30, false}, {30, 30, true}};
   for (size_t i = 0; i < COUNT(rows); i++) {
     source s;
-    work w = {.s = &s, .tile_side = 24, .cols = 9, .rows = 7, .rounds = scaled(300)};
+    work w = {.s = &s, .tile_side = 24, .cols = 9, .rows = 7, .rounds = scaled(1000)};
     source_init(&s, 200, 150, rows[i].bw, rows[i].bh, 1, TC_U8);
     w.cache = new_cache(4000);
     tc_provider *from = open_source(&s);
@@ -175,7 +175,7 @@ static void pins_beyond_the_budget_hold_nobody_up(void **state)
 {
   (void)state;
   source s;
-  work w = {.s = &s, .tile_side = 16, .cols = 10, .rows = 10, .rounds = scaled(40)};
+  work w = {.s = &s, .tile_side = 16, .cols = 10, .rows = 10, .rounds = scaled(100)};
   source_init(&s, 160, 160, 16, 16, 1, TC_U8);
   w.cache = new_cache(room(2, 16 * 16));
   tc_provider *from = open_source(&s);
@@ -257,7 +257,7 @@ static void operators_come_and_go_on_all_threads(void **state)
 {
   (void)state;
   source s;
-  work w = {.s = &s, .tile_side = 24, .rounds = scaled(200)};
+  work w = {.s = &s, .tile_side = 24, .rounds = scaled(500)};
   source_init(&s, 96, 96, 40, 40, 1, TC_U8);
   w.cache = new_cache(8000);
   w.p[0] = open_source(&s);
@@ -308,7 +308,7 @@ static void sources_may_read_through_the_same_cache(void **state)
   (void)state;
   for (uint64_t tiles = 1; tiles <= 4; tiles++) {
     source s;
-    work w = {.s = &s, .tile_side = 16, .cols = 4, .rows = 4, .rounds = scaled(50)};
+    work w = {.s = &s, .tile_side = 16, .cols = 4, .rows = 4};
     source_init(&s, 64, 64, 16, 16, 1, TC_U8);
     w.cache = new_cache(room(tiles, 16 * 16));
     tc_provider *a = open_source(&s);

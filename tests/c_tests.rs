@@ -35,7 +35,7 @@ const VALGRIND: [&str; 7] = [
 ];
 
 /// By how much the programs shorten their loops under valgrind.
-const VALGRIND_SCALE: &str = "25";
+const VALGRIND_SCALE: &str = "10";
 
 #[derive(Clone, Copy, PartialEq)]
 enum Way {
