@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use smallvec::SmallVec;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
 
 /// Library buffers start at a multiple of this many bytes.
@@ -149,21 +149,23 @@ pub type Release = Box<dyn FnOnce() + Send + Sync>;
 
 enum Storage {
     Owned(Memory),
-    /// A caller's memory, readable from `start` for `len` bytes until `release` is called.
-    Foreign {
-        start: NonNull<u8>,
-        len: usize,
-        release: Option<Release>,
-    },
+    Foreign(Box<Foreign>),
+}
+
+/// A caller's memory, readable from `start` for `len` bytes until `release` is called.
+struct Foreign {
+    start: NonNull<u8>,
+    len: usize,
+    release: Option<Release>,
 }
 
 /// Immutable pixel bytes, alive until the last reference is gone.
 pub struct Buffer {
     storage: Option<Storage>,
     /// Handles that callers hold; references of caches are not among them.
-    pins: AtomicUsize,
+    pins: AtomicU32,
     /// Homes that must hear of the last release.
-    listeners: AtomicUsize,
+    listeners: AtomicU32,
     homes: Mutex<SmallVec<[Address; 1]>>,
 }
 
@@ -176,8 +178,8 @@ impl Buffer {
     fn new(storage: Storage) -> Self {
         Self {
             storage: Some(storage),
-            pins: AtomicUsize::new(0),
-            listeners: AtomicUsize::new(0),
+            pins: AtomicU32::new(0),
+            listeners: AtomicU32::new(0),
             homes: Mutex::default(),
         }
     }
@@ -189,11 +191,11 @@ impl Buffer {
     pub unsafe fn foreign(start: *const u8, len: usize, release: Option<Release>) -> Result<Self> {
         let start = NonNull::new(start.cast_mut())
             .ok_or_else(|| Error::argument("the pixel pointer is NULL"))?;
-        Ok(Self::new(Storage::Foreign {
+        Ok(Self::new(Storage::Foreign(Box::new(Foreign {
             start,
             len,
             release,
-        }))
+        }))))
     }
 
     /// All bytes.
@@ -201,8 +203,8 @@ impl Buffer {
         match &self.storage {
             Some(Storage::Owned(memory)) => memory.bytes(),
             // SAFETY: promised by the caller of `foreign`.
-            Some(Storage::Foreign { start, len, .. }) => unsafe {
-                std::slice::from_raw_parts(start.as_ptr(), *len)
+            Some(Storage::Foreign(foreign)) => unsafe {
+                std::slice::from_raw_parts(foreign.start.as_ptr(), foreign.len)
             },
             None => &[],
         }
@@ -210,7 +212,7 @@ impl Buffer {
 
     /// Whether the bytes are a caller's.
     pub fn is_foreign(&self) -> bool {
-        matches!(self.storage, Some(Storage::Foreign { .. }))
+        matches!(self.storage, Some(Storage::Foreign(_)))
     }
 
     /// Bytes of pixel memory that this buffer takes from the library's budget.
@@ -295,10 +297,8 @@ impl Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        if let Some(Storage::Foreign {
-            release: Some(release),
-            ..
-        }) = self.storage.take()
+        if let Some(Storage::Foreign(foreign)) = self.storage.take()
+            && let Some(release) = foreign.release
         {
             release();
         }

@@ -6,21 +6,18 @@ use crate::image::Image;
 use crate::layout::{Layout, Shape};
 use crate::memory::{Buffer, Canvas, Memory};
 use crate::tile::{Pixels, Tile};
+use hashlink::LruCache;
 use parking_lot::Mutex;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
+
+/// How many shapes of pad are kept: those of the inside, of two edges and of the corner.
+const KEPT: usize = 4;
 
 /// The pad tiles of one provider.
 pub struct Pads {
     dtype: DType,
     pad: Sample,
-    buffers: Mutex<Buffers>,
-}
-
-#[derive(Default)]
-struct Buffers {
-    known: Vec<(Shape, Weak<Buffer>)>,
-    /// The latest is kept, so that one absent tile after another costs nothing.
-    latest: Option<Arc<Buffer>>,
+    buffers: Mutex<LruCache<Shape, Arc<Buffer>>>,
 }
 
 impl Pads {
@@ -29,7 +26,7 @@ impl Pads {
         Self {
             dtype: image.dtype,
             pad: image.pad,
-            buffers: Mutex::default(),
+            buffers: Mutex::new(LruCache::new(KEPT)),
         }
     }
 
@@ -37,12 +34,8 @@ impl Pads {
     pub fn tile(&self, shape: Shape) -> Result<Tile> {
         let layout = Layout::packed(shape, self.dtype)?;
         let mut buffers = self.buffers.lock();
-        buffers
-            .known
-            .retain(|(_, buffer)| buffer.strong_count() > 0);
-        let known = buffers.known.iter().find(|(other, _)| *other == shape);
-        let buffer = match known.and_then(|(_, buffer)| buffer.upgrade()) {
-            Some(buffer) => buffer,
+        let buffer = match buffers.get(&shape) {
+            Some(buffer) => buffer.clone(),
             None => {
                 let mut canvas = Canvas::new(Memory::zeroed(layout.span())?, layout);
                 // Fresh memory is zero already, and untouched pages take no memory.
@@ -50,11 +43,10 @@ impl Pads {
                     canvas.pixels_mut().fill(&self.pad);
                 }
                 let buffer = Arc::new(canvas.freeze().0);
-                buffers.known.push((shape, Arc::downgrade(&buffer)));
+                buffers.insert(shape, buffer.clone());
                 buffer
             }
         };
-        buffers.latest = Some(buffer.clone());
         Ok(Tile::hold(Pixels::new(buffer, layout).as_absent()))
     }
 }

@@ -11,8 +11,8 @@ use crate::provider::{Provider, Request};
 use crate::tile::{Pixels, Tile};
 use std::sync::Arc;
 
-/// A block so many times larger than what is wanted of it is asked for a window instead.
-const WINDOW_FACTOR: u64 = 4;
+/// A rectangle is asked for as a window where its block is so many times larger.
+const WINDOW_FACTOR: u128 = 4;
 
 /// Whether a rectangle is better read by itself than cut out of the blocks over it.
 pub(crate) fn prefers_window(provider: &dyn Provider, level: u32, rect: &Rect) -> bool {
@@ -22,10 +22,8 @@ pub(crate) fn prefers_window(provider: &dyn Provider, level: u32, rect: &Rect) -
     }
     let grid = image.grid(level);
     let (rows, cols) = grid.blocks_over(rect);
-    let block = grid.rect(rows.start, cols.start);
-    let blocks = (rows.end - rows.start) * (cols.end - cols.start);
     let area = |rect: &Rect| u128::from(rect.width) * u128::from(rect.height);
-    area(&block) * u128::from(blocks) >= area(rect) * u128::from(WINDOW_FACTOR)
+    area(&grid.rect(rows.start, cols.start)) >= area(rect) * WINDOW_FACTOR
 }
 
 /// Calls `each` with the blocks over a rectangle, row by row, and the part of the rectangle in each.

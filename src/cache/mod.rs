@@ -6,6 +6,7 @@
 mod flight;
 mod key;
 mod ledger;
+mod list;
 mod loading;
 mod recency;
 mod shelf;

@@ -1,7 +1,7 @@
 //! Exact least-recently-used order over buffers, with those that callers hold set aside.
 
-use hashlink::LinkedHashMap;
-use std::collections::BTreeMap;
+use super::list::List;
+use std::collections::BTreeSet;
 
 /// When a buffer was last used: a number that grows with every use.
 pub type Stamp = u64;
@@ -30,69 +30,63 @@ pub enum Place {
 /// held buffer per hold.
 #[derive(Default)]
 pub struct Recency {
-    listed: LinkedHashMap<Slot, ()>,
-    returned: BTreeMap<(Stamp, Slot), ()>,
-    unread: BTreeMap<(Stamp, Slot), ()>,
-    parked: BTreeMap<(Stamp, Slot), ()>,
+    listed: List,
+    returned: BTreeSet<(Stamp, Slot)>,
+    unread: BTreeSet<(Stamp, Slot)>,
+    parked: BTreeSet<(Stamp, Slot)>,
 }
 
 impl Recency {
     /// Puts a buffer in a place where it is not yet.
     pub fn add(&mut self, slot: Slot, stamp: Stamp, place: Place) {
-        match place {
-            Place::Listed => {
-                self.listed.insert(slot, ());
-            }
-            Place::Returned => {
-                self.returned.insert((stamp, slot), ());
-            }
-            Place::Unread => {
-                self.unread.insert((stamp, slot), ());
-            }
-            Place::Parked => {
-                self.parked.insert((stamp, slot), ());
-            }
+        match self.sorted(place) {
+            Some(sorted) => drop(sorted.insert((stamp, slot))),
+            None => self.listed.push(slot),
         }
     }
 
     /// Takes a buffer out of the place where it is.
     pub fn remove(&mut self, slot: Slot, stamp: Stamp, place: Place) {
+        match self.sorted(place) {
+            Some(sorted) => drop(sorted.remove(&(stamp, slot))),
+            None => self.listed.remove(slot),
+        }
+    }
+
+    /// The buffers of a place that is sorted by stamps; the list is in order by itself.
+    fn sorted(&mut self, place: Place) -> Option<&mut BTreeSet<(Stamp, Slot)>> {
         match place {
-            Place::Listed => {
-                self.listed.remove(&slot);
-            }
-            Place::Returned => {
-                self.returned.remove(&(stamp, slot));
-            }
-            Place::Unread => {
-                self.unread.remove(&(stamp, slot));
-            }
-            Place::Parked => {
-                self.parked.remove(&(stamp, slot));
-            }
+            Place::Listed => None,
+            Place::Returned => Some(&mut self.returned),
+            Place::Unread => Some(&mut self.unread),
+            Place::Parked => Some(&mut self.parked),
         }
     }
 
     /// Moves a listed buffer to the end of the list, as its latest use.
     pub fn refresh(&mut self, slot: Slot) {
-        self.listed.to_back(&slot);
+        self.listed.move_to_end(slot);
     }
 
     /// The used buffer whose last use is oldest, and where it stands.
     pub fn oldest_used(&self) -> Option<(Slot, Place)> {
-        match self.returned.keys().next() {
-            Some((_, slot)) => Some((*slot, Place::Returned)),
-            None => self.listed.front().map(|(slot, ())| (*slot, Place::Listed)),
+        match first(&self.returned) {
+            Some(slot) => Some((slot, Place::Returned)),
+            None => self.listed.first().map(|slot| (slot, Place::Listed)),
         }
     }
 
     /// The unread buffer made first.
     pub fn oldest_unread(&self) -> Option<Slot> {
-        self.unread.keys().next().map(|(_, slot)| *slot)
+        first(&self.unread)
     }
 
     /// The parked buffer whose last use is oldest.
     pub fn oldest_parked(&self) -> Option<Slot> {
-        self.parked.keys().next().map(|(_, slot)| *slot)
+        first(&self.parked)
     }
+}
+
+fn first(sorted: &BTreeSet<(Stamp, Slot)>) -> Option<Slot> {
+    sorted.first().map(|(_, slot)| *slot)
 }

@@ -6,13 +6,14 @@
 //! lacks is being decoded by others, and is woken when its own tile is complete or has failed.
 
 use crate::cache::{Class, Loading};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::image::{Bands, Block};
 use crate::memory::{Canvas, Part, SplitCanvas};
 use crate::tile::Tile;
 use hashbrown::HashMap;
 use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
+use std::thread::{self, ThreadId};
 
 /// A block or a tile with the bands wanted of it.
 pub type Piece = (Block, Bands);
@@ -34,7 +35,8 @@ struct Bench {
 /// A source block that assemblies wait for.
 #[derive(Default)]
 struct Job {
-    started: bool,
+    /// The thread that decodes the block.
+    started: Option<ThreadId>,
     wanted: Vec<Slice>,
     /// The pixels, while they are being copied.
     ready: Option<Tile>,
@@ -218,6 +220,12 @@ impl Workshop {
             if let Some(block) = search.next(&mut bench, assembly, loading) {
                 return Next::Decode(block);
             }
+            if bench.waits_for_this_thread(assembly) {
+                return Next::Done(Err(Error::new(
+                    Kind::Reentrant,
+                    "the tile needs a block that is being decoded by the thread that asks for it",
+                )));
+            }
             assembly.changed.wait(&mut bench);
         }
     }
@@ -338,7 +346,7 @@ impl Workshop {
                 .partition(|slice| Arc::ptr_eq(&slice.owner, assembly));
             job.wanted = others;
             parts.push(ours);
-            if !job.started && job.wanted.is_empty() {
+            if job.started.is_none() && job.wanted.is_empty() {
                 bench.jobs.remove(&piece);
             }
         }
@@ -369,6 +377,15 @@ impl Assembly {
 }
 
 impl Bench {
+    /// Whether the calling thread is in the middle of decoding a block of the tile.
+    fn waits_for_this_thread(&self, assembly: &Assembly) -> bool {
+        let me = thread::current().id();
+        assembly.blocks.iter().any(|block| {
+            let job = self.jobs.get(&(*block, assembly.tile.1.clone()));
+            job.is_some_and(|job| job.started == Some(me))
+        })
+    }
+
     fn find(&self, tile: &Piece, all: u32) -> Option<Arc<Assembly>> {
         let (at, bands) = tile;
         let exact = self.tiles.get(tile);
@@ -442,8 +459,8 @@ impl Search {
     ) -> Option<Block> {
         let mut start = |block: Block| {
             let job = bench.jobs.get_mut(&(block, assembly.tile.1.clone()));
-            job.filter(|job| !job.started).map(|job| {
-                job.started = true;
+            job.filter(|job| job.started.is_none()).map(|job| {
+                job.started = Some(thread::current().id());
                 block
             })
         };
