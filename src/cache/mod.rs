@@ -1,7 +1,7 @@
 //! One byte budget for decoded tiles, shared by every operator and every thread.
 //!
-//! [`ledger`] keeps the books, [`recency`] the order in which tiles go, [`flight`] makes threads
-//! that want the same tile share one load, [`shelf`] puts the three together for a provider.
+//! `ledger` keeps the books, `recency` the order in which tiles go, `flight` makes threads that want
+//! the same tile share one load, [`Shelf`] puts the three together for a provider.
 
 mod flight;
 mod key;

@@ -6,7 +6,7 @@
 // The names are those of the header.
 #![allow(non_camel_case_types)]
 // The comments are written for readers of the header, who know what a pointer must be.
-#![allow(clippy::missing_safety_doc)]
+#![allow(clippy::missing_safety_doc, rustdoc::broken_intra_doc_links)]
 // C has no structs by value here, so that signatures stay callable from every language.
 #![allow(clippy::too_many_arguments)]
 
