@@ -74,7 +74,8 @@ struct Axis {
 
 impl Axis {
     fn start(&self, index: u64) -> u64 {
-        let scaled = (u128::from(index) * u128::from(self.block)).div_ceil(1 << self.level);
+        let round_up = (1u128 << self.level) - 1;
+        let scaled = (u128::from(index) * u128::from(self.block) + round_up) >> self.level;
         scaled.min(u128::from(self.length)) as u64
     }
 
@@ -84,7 +85,12 @@ impl Axis {
 
     /// The block that holds a pixel. `ceil(i b / 2^L) <= p` is `i b / 2^L <= p` for whole `p`.
     fn block_at(&self, pixel: u64) -> u64 {
-        ((u128::from(pixel) << self.level) / u128::from(self.block)) as u64
+        let scaled = u128::from(pixel) << self.level;
+        match u64::try_from(scaled) {
+            // Dividing 64 bits is many times faster.
+            Ok(scaled) => scaled / self.block,
+            Err(_) => (scaled / u128::from(self.block)) as u64,
+        }
     }
 
     fn blocks_over(&self, pixels: Range<u64>) -> Range<u64> {

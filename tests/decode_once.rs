@@ -14,7 +14,7 @@ use tilecache::image::{Bands, Block};
 use tilecache::operator::{RetileOptions, cached, level, retiled};
 use tilecache::provider::{Provider, get_block};
 
-const SCALE: u64 = 8;
+const SCALE: u64 = 16;
 const SIDE: u64 = 16384 / SCALE;
 const TILE: u64 = 1024 / SCALE;
 const STRIP: u64 = 16 / SCALE;

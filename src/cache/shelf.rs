@@ -70,19 +70,17 @@ impl Shelf {
         }
     }
 
-    /// The resident tile, as a use; counted as a hit, or as a miss if there is none.
+    /// The resident tile, as a use; counted as a hit if there is one.
     pub fn get(&self, at: Block, bands: &Bands) -> Result<Option<Tile>> {
         let Place::Cached(registration) = &self.place else {
-            self.count(|counters| counters.misses += 1);
             return Ok(None);
         };
         let found = registration.with(|ledger, key| {
             ledger.key_record_mut(key).note_request();
             let found = ledger.find(key, at, bands, true);
-            ledger.count(key, |counters| match found {
-                Some(_) => counters.hits += 1,
-                None => counters.misses += 1,
-            });
+            if found.is_some() {
+                ledger.count(key, |counters| counters.hits += 1);
+            }
             found
         });
         match found {
@@ -200,9 +198,22 @@ impl Shelf {
         request: &Request<'_>,
         load: impl FnOnce(&Bands, &Request<'_>) -> Result<Tile>,
     ) -> Result<Tile> {
-        if let Some(tile) = self.get(at, bands)? {
-            return Ok(tile);
+        match self.get(at, bands)? {
+            Some(tile) => Ok(tile),
+            None => self.load_shared(at, bands, request, load),
         }
+    }
+
+    /// The tile of a block that is not resident: loaded by another thread right now, or by `load`,
+    /// which gets the bands to load.
+    pub fn load_shared(
+        &self,
+        at: Block,
+        bands: &Bands,
+        request: &Request<'_>,
+        load: impl FnOnce(&Bands, &Request<'_>) -> Result<Tile>,
+    ) -> Result<Tile> {
+        self.count(|counters| counters.misses += 1);
         let wanted = self.bands_to_load(bands);
         let (flights, key) = self.flights();
         let (tile, has) = match flights.join_or_start((key, at), &wanted, self.bands) {

@@ -227,6 +227,39 @@ impl Retiled {
                 || prefers_window(&*plane.provider, plane.level, rect))
     }
 
+    /// A tile that is not resident.
+    fn make(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile> {
+        let rect = at.rect(&self.image);
+        if self.image.sparse && !self.has_block(at)? {
+            let shape = self
+                .image
+                .block_shape(at, bands.count(self.image.band_count()))?;
+            let pad = self.pads.tile(shape)?;
+            let (width, height) = (rect.width as usize, rect.height as usize);
+            return Ok(pad.map(|pixels| pixels.clone().with_valid(width, height)));
+        }
+        if self.is_direct(at, &rect, bands) {
+            return self
+                .shelf
+                .load_shared(at, bands, request, |bands, request| {
+                    let tile = self.direct(at, &rect, bands, request)?;
+                    tile.ok_or_else(|| Error::internal("a source withdrew its window"))
+                });
+        }
+        self.shelf.count(|counters| counters.misses += 1);
+        let wanted = self.shelf.bands_to_load(bands);
+        let made = match self.view_of_block(at, &rect, &wanted)? {
+            Some(view) => {
+                if let Some(loading) = self.shelf.loading() {
+                    loading.enter(at, &wanted, &view, Class::Asked);
+                }
+                view
+            }
+            None => self.assemble(at, &wanted, request)?,
+        };
+        self.shelf.select(at, made, &wanted, bands)
+    }
+
     /// Prepares the assembly of a tile in the memory that `canvas` gives.
     fn draft(
         &self,
@@ -472,35 +505,9 @@ impl Provider for Retiled {
     }
 
     fn get_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile> {
-        let rect = at.rect(&self.image);
-        if self.image.sparse && !self.has_block(at)? {
-            let shape = self
-                .image
-                .block_shape(at, bands.count(self.image.band_count()))?;
-            let pad = self.pads.tile(shape)?;
-            let (width, height) = (rect.width as usize, rect.height as usize);
-            return Ok(pad.map(|pixels| pixels.clone().with_valid(width, height)));
-        }
-        let tile = if self.is_direct(at, &rect, bands) {
-            self.shelf
-                .get_or_load(at, bands, request, |bands, request| {
-                    let tile = self.direct(at, &rect, bands, request)?;
-                    tile.ok_or_else(|| Error::internal("a source withdrew its window"))
-                })?
-        } else if let Some(tile) = self.shelf.get(at, bands)? {
-            tile
-        } else {
-            let wanted = self.shelf.bands_to_load(bands);
-            let made = match self.view_of_block(at, &rect, &wanted)? {
-                Some(view) => {
-                    if let Some(loading) = self.shelf.loading() {
-                        loading.enter(at, &wanted, &view, Class::Asked);
-                    }
-                    view
-                }
-                None => self.assemble(at, &wanted, request)?,
-            };
-            self.shelf.select(at, made, &wanted, bands)?
+        let tile = match self.shelf.get(at, bands)? {
+            Some(tile) => tile,
+            None => self.make(at, bands, request)?,
         };
         self.shared.served.note(&self.image, at);
         Ok(tile)

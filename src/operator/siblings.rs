@@ -1,9 +1,10 @@
 //! Which tiles to make beside the one asked for, because the same blocks hold them.
 
 use crate::geometry::Rect;
-use crate::image::{Block, Image};
-use parking_lot::Mutex;
+use crate::image::{Block, Image, MAX_LEVELS};
 use std::ops::Range;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The rows and columns of the blocks over a rectangle.
 pub type BlockRange = (Range<u64>, Range<u64>);
@@ -60,59 +61,56 @@ pub fn siblings<'a>(
 
 /// Which tiles of each level were served in the pass that is going on. A tile already served is not
 /// worth making again before the others had their turn.
+///
+/// Only a hint: threads that note tiles at the end of a pass may find some of it forgotten.
 #[derive(Default)]
-pub struct Served(Mutex<Vec<Pass>>);
+pub struct Served([OnceLock<Pass>; MAX_LEVELS]);
 
-#[derive(Clone, Default)]
 struct Pass {
-    bits: Vec<u64>,
-    count: u64,
+    bits: Box<[AtomicU64]>,
+    count: AtomicU64,
 }
 
 /// Levels with more tiles are not tracked.
 const MAX_TILES: u64 = 1 << 20;
 
 impl Served {
-    fn index(image: &Image, at: Block) -> Option<(usize, u64, u64)> {
-        let grid = image.grid(at.level);
-        let tiles = grid
-            .rows()
-            .checked_mul(grid.cols())
-            .filter(|tiles| *tiles <= MAX_TILES)?;
-        let index = at.row * grid.cols() + at.col;
+    /// The word and the bit that stand for a tile, and how many tiles its level has.
+    fn bit(image: &Image, at: Block) -> Option<(usize, u64, u64)> {
+        let cols = image.width().div_ceil(image.block.0);
+        let rows = image.height().div_ceil(image.block.1);
+        let tiles = rows.checked_mul(cols).filter(|tiles| *tiles <= MAX_TILES)?;
+        let index = at.row * cols + at.col;
         Some(((index / 64) as usize, 1 << (index % 64), tiles))
     }
 
     /// Notes that a tile was served; after the last of its level the next pass begins.
     pub fn note(&self, image: &Image, at: Block) {
-        let Some((word, bit, tiles)) = Self::index(image, at) else {
+        let Some((word, bit, tiles)) = Self::bit(image, at) else {
             return;
         };
-        let mut levels = self.0.lock();
-        if levels.len() <= at.level as usize {
-            levels.resize(at.level as usize + 1, Pass::default());
+        let pass = self.0[at.level as usize].get_or_init(|| Pass {
+            bits: (0..tiles.div_ceil(64)).map(|_| AtomicU64::new(0)).collect(),
+            count: AtomicU64::new(0),
+        });
+        // Most tiles of a warm cache were noted before, and then no shared memory is written.
+        let known = pass.bits[word].load(Ordering::Relaxed) & bit != 0;
+        if known || pass.bits[word].fetch_or(bit, Ordering::Relaxed) & bit != 0 {
+            return;
         }
-        let pass = &mut levels[at.level as usize];
-        if pass.bits.is_empty() {
-            pass.bits = vec![0; tiles.div_ceil(64) as usize];
-        }
-        if pass.bits[word] & bit == 0 {
-            pass.bits[word] |= bit;
-            pass.count += 1;
-        }
-        if pass.count == tiles {
-            *pass = Pass::default();
+        if pass.count.fetch_add(1, Ordering::Relaxed) + 1 >= tiles {
+            pass.count.store(0, Ordering::Relaxed);
+            pass.bits
+                .iter()
+                .for_each(|word| word.store(0, Ordering::Relaxed));
         }
     }
 
     /// Whether a tile was served in this pass.
     pub fn contains(&self, image: &Image, at: Block) -> bool {
-        Self::index(image, at).is_some_and(|(word, bit, _)| {
-            let levels = self.0.lock();
-            levels
-                .get(at.level as usize)
-                .and_then(|pass| pass.bits.get(word))
-                .is_some_and(|bits| bits & bit != 0)
+        Self::bit(image, at).is_some_and(|(word, bit, _)| {
+            let pass = self.0[at.level as usize].get();
+            pass.is_some_and(|pass| pass.bits[word].load(Ordering::Relaxed) & bit != 0)
         })
     }
 }
