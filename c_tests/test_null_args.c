@@ -385,6 +385,7 @@ static void describing_a_provider(void **state)
   refuses(TC_E_ARGUMENT, "info", provider_band_info(p, 0, NULL, e));
   refuses(TC_E_RANGE, "band is -1", provider_band_info(p, -1, &band, e));
   refuses(TC_E_RANGE, "band 2", provider_band_info(p, 2, &band, e));
+  refuses(TC_E_ARGUMENT, "provider", provider_invalidate(NULL, e));
   refuses(TC_E_ARGUMENT, "provider", provider_counters(NULL, &stats, NULL, e));
   refuses(TC_E_ARGUMENT, "stats", provider_counters(p, NULL, NULL, e));
   assert_null(provider_key(NULL));

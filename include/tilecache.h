@@ -1586,6 +1586,22 @@ tc_status provider_counters(const struct tc_provider *provider,
                             struct tc_error *err);
 
 /**
+ * The pixels of the source have changed: forgets them and everything built on them, for every
+ * provider of the same image and in every cache of the process.
+ *
+ * A get that begins after this has returned never yields the old pixels, never joins a load that
+ * began before, and no such load is kept. Tiles in the hands of callers keep the pixels that they
+ * have. Costs time in proportion to what is forgotten. Files that change under a reader are noticed
+ * without it, but for a rewrite of equal size within the step of the file system's clock.
+ *
+ * - provider: required; the source itself or any operator over it.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_ARGUMENT. Thread-safe.
+ */
+tc_status provider_invalidate(struct tc_provider *provider, struct tc_error *err);
+
+/**
  * ======== TILES ========
  *
  * Where the pixels of a tile are.

@@ -139,6 +139,9 @@ pub fn trim_allocator() {
 pub trait Home: Send + Sync {
     /// The buffer known to this home as `slot` has just lost its last handle.
     fn released(&self, slot: u32);
+
+    /// The pixels of an image, named by its part of a key, have changed.
+    fn invalidated(&self, image: &str);
 }
 
 /// A home and the slot under which it counts a buffer.

@@ -1,6 +1,6 @@
 //! The one model that every source and every operator implements.
 
-use crate::cache::{Cache, Counters};
+use crate::cache::{Cache, Counters, Moment, now};
 use crate::error::Result;
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
@@ -88,6 +88,7 @@ pub trait Provider: Send + Sync {
 /// What a call passes down through all providers that serve it.
 pub struct Request<'a> {
     memory: &'a dyn Allocate,
+    begun: Moment,
 }
 
 /// Gives memory for new pixels.
@@ -113,12 +114,20 @@ impl Allocate for Uncounted {
 impl<'a> Request<'a> {
     /// A request from outside: new pixels are counted by no cache.
     pub fn new() -> Request<'static> {
-        Request { memory: &Uncounted }
+        Request {
+            memory: &Uncounted,
+            begun: now(),
+        }
     }
 
     /// The same request, with new pixels in memory from `memory`.
     pub fn with_memory<'b>(&self, memory: &'b dyn Allocate) -> Request<'b> {
-        Request { memory }
+        Request { memory, ..*self }
+    }
+
+    /// When the request began: it gets the pixels of then or later ones.
+    pub fn begun(&self) -> Moment {
+        self.begun
     }
 
     /// A canvas for new pixels.

@@ -264,11 +264,11 @@ fn a_viewer_far_out_gets_full_tiles() {
     image.levels = (0..6).map(|level| (SIDE >> level, SIDE >> level)).collect();
     let far = level(source(image, Arc::default()), 5).unwrap();
     let options = RetileOptions {
-        tile: (32, 32),
+        tile: (16, 16),
         pad_edges: false,
     };
     let view = retiled(far, &options, None).unwrap();
     let tile = get_block(&*view, Block::new(0, 1, 1), &Bands::ALL).unwrap();
-    assert_eq!((tile.shape().width, tile.shape().height), (32, 32));
-    assert_eq!(f64::from(tile.row(0, 0)[0]), support::value(5, 32, 32, 0));
+    assert_eq!((tile.shape().width, tile.shape().height), (16, 16));
+    assert_eq!(f64::from(tile.row(0, 0)[0]), support::value(5, 16, 16, 0));
 }

@@ -1,5 +1,6 @@
 //! Single flight: threads that want the same tile at the same time share one load.
 
+use super::lineage::Moment;
 use crate::error::{Error, Kind, Result};
 use crate::image::{Bands, Block};
 use crate::tile::Tile;
@@ -15,6 +16,8 @@ pub type FlightKey = (u32, Block);
 /// One load in progress.
 pub struct Flight {
     bands: Bands,
+    /// When its request began.
+    begun: Moment,
     loader: ThreadId,
     outcome: Mutex<Option<Result<Tile>>>,
     landed: Condvar,
@@ -55,18 +58,26 @@ pub enum Ticket<'a> {
 }
 
 impl Flights {
-    /// Joins the load of a block with all of `bands` among its own, or starts one.
-    pub fn join_or_start(&self, key: FlightKey, bands: &Bands, all: u32) -> Ticket<'_> {
+    /// Joins the load of a block with all of `bands` among its own and begun no earlier than
+    /// `oldest`, or starts one.
+    pub fn join_or_start(
+        &self,
+        key: FlightKey,
+        bands: &Bands,
+        all: u32,
+        begun: Moment,
+        oldest: Moment,
+    ) -> Ticket<'_> {
         let mut table = self.0.lock();
         let flights = table.entry(key).or_default();
-        if let Some(flight) = flights
-            .iter()
-            .find(|flight| bands.positions_in(&flight.bands, all).is_some())
-        {
+        if let Some(flight) = flights.iter().find(|flight| {
+            flight.begun >= oldest && bands.positions_in(&flight.bands, all).is_some()
+        }) {
             return Ticket::Join(flight.clone());
         }
         let flight = Arc::new(Flight {
             bands: bands.clone(),
+            begun,
             loader: thread::current().id(),
             outcome: Mutex::new(None),
             landed: Condvar::new(),

@@ -1,6 +1,7 @@
 //! Keys: readable text that tells images apart, and what a cache knows of the image behind each.
 
 use super::Counters;
+use super::lineage::{Lineage, Moment};
 use super::recency::{Slot, Stamp};
 use crate::dtype::{DType, Sample};
 use crate::error::{Error, Result};
@@ -68,10 +69,11 @@ struct Identity {
     padded: bool,
 }
 
-/// A shape that entries of a key have: all of a tile but its buffer and its place in it.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// What entries of a key look like: all of a tile but its buffer and its place in it.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Form {
     pub layout: Layout,
+    pub bands: Bands,
     valid: (usize, usize),
 }
 
@@ -104,12 +106,16 @@ pub struct KeyRecord {
     pub buffers: usize,
     /// Buffers inside the budget that were entered under it.
     pub resident: usize,
-    /// Bytes that were ever admitted under it and under the other keys of the same image.
-    pub admitted: Arc<AtomicU64>,
+    /// The number of its image within the cache.
+    pub image: u32,
+    pub lineage: Arc<Lineage>,
+    /// The first of its entries.
+    pub first_entry: u32,
+    /// When a caller last put a tile under it: what began to load before is older.
+    pub last_put: Moment,
     pub counters: Counters,
     requests: u64,
     forms: Vec<Form>,
-    bands: Vec<Bands>,
     /// Unread tiles of each level in the order of their making.
     unread: BTreeMap<u32, VecDeque<Unread>>,
     /// What the providers with the key share beside the entries.
@@ -117,7 +123,7 @@ pub struct KeyRecord {
 }
 
 impl KeyRecord {
-    pub fn new(text: Arc<str>, admitted: Arc<AtomicU64>) -> Self {
+    pub fn new(text: Arc<str>, image: u32, lineage: Arc<Lineage>) -> Self {
         Self {
             text,
             identity: None,
@@ -125,11 +131,13 @@ impl KeyRecord {
             entries: 0,
             buffers: 0,
             resident: 0,
-            admitted,
+            image,
+            lineage,
+            first_entry: u32::MAX,
+            last_put: 0,
             counters: Counters::default(),
             requests: 0,
             forms: Vec::new(),
-            bands: Vec::new(),
             unread: BTreeMap::new(),
             companion: None,
         }
@@ -234,24 +242,22 @@ impl KeyRecord {
         }
     }
 
-    pub fn form(&self, number: u32) -> Form {
-        self.forms[number as usize]
+    pub fn form(&self, number: u32) -> &Form {
+        &self.forms[number as usize]
     }
 
-    pub fn form_number(&mut self, pixels: &Pixels) -> u32 {
+    /// The number of a form, made if it is new. There are few, and the latest are asked for most.
+    pub fn form_number(&mut self, pixels: &Pixels, bands: &Bands) -> u32 {
         let form = Form {
             layout: pixels.layout(),
+            bands: bands.clone(),
             valid: pixels.valid(),
         };
-        number_of(&mut self.forms, &form)
-    }
-
-    pub fn bands(&self, number: u32) -> &Bands {
-        &self.bands[number as usize]
-    }
-
-    pub fn bands_number(&mut self, bands: &Bands) -> u32 {
-        number_of(&mut self.bands, bands)
+        let known = self.forms.iter().rposition(|known| *known == form);
+        known.unwrap_or_else(|| {
+            self.forms.push(form);
+            self.forms.len() - 1
+        }) as u32
     }
 
     /// What the providers with the key share, made on first use; alive as long as one of them.
@@ -316,17 +322,5 @@ impl KeyRecord {
     /// Whether unread tiles are remembered.
     pub fn has_unread(&self) -> bool {
         !self.unread.is_empty()
-    }
-}
-
-/// The position of a value in a list, put there if it is new. The lists are short: a key has few
-/// shapes and few band selections, and the latest are asked for most.
-fn number_of<T: PartialEq + Clone>(list: &mut Vec<T>, value: &T) -> u32 {
-    match list.iter().rposition(|known| known == value) {
-        Some(at) => at as u32,
-        None => {
-            list.push(value.clone());
-            (list.len() - 1) as u32
-        }
     }
 }

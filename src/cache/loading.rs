@@ -1,6 +1,7 @@
 //! Memory for tiles that are being made, counted from the first byte on.
 
 use super::ledger::{Class, RecycledMemory, Room};
+use super::lineage::Moment;
 use super::{Cache, Registration};
 use crate::error::Result;
 use crate::image::{Bands, Block};
@@ -15,6 +16,8 @@ use std::sync::Arc;
 /// before the decode, so that the pages of an evicted tile serve the new one.
 pub struct Loading {
     registration: Arc<Registration>,
+    /// When the request began.
+    begun: Moment,
     state: Mutex<State>,
 }
 
@@ -25,9 +28,10 @@ struct State {
 }
 
 impl Loading {
-    pub(super) fn new(registration: Arc<Registration>) -> Self {
+    pub(super) fn new(registration: Arc<Registration>, begun: Moment) -> Self {
         Self {
             registration,
+            begun,
             state: Mutex::default(),
         }
     }
@@ -75,13 +79,18 @@ impl Loading {
         Ok(Canvas::new(memory, layout))
     }
 
-    /// Enters the finished tile into the cache.
+    /// Enters the finished tile into the cache, unless its pixels may be out of date by now.
     pub fn enter(self, at: Block, bands: &Bands, tile: &Tile, class: Class) {
-        let mut state = self.state.lock();
-        let State { room, in_flight } = std::mem::take(&mut *state);
+        let State { room, in_flight } = std::mem::take(&mut *self.state.lock());
+        let key = self.registration.key;
         self.cache().0.with(|ledger| {
             ledger.end_flight(in_flight);
-            ledger.insert(self.registration.key, at, bands, tile, room, class);
+            let record = ledger.key_record(key);
+            if record.lineage.is_current(self.begun) && record.last_put <= self.begun {
+                ledger.insert(key, at, bands, tile, room, class);
+            } else {
+                room.into_iter().for_each(|room| ledger.cancel(room));
+            }
         });
     }
 }

@@ -6,6 +6,7 @@
 mod flight;
 mod key;
 mod ledger;
+mod lineage;
 mod list;
 mod loading;
 mod recency;
@@ -13,6 +14,7 @@ mod shelf;
 
 pub use key::{escape, operator_name, source_name};
 pub use ledger::Class;
+pub use lineage::{Moment, now};
 pub use loading::{Loading, Scratch};
 pub use shelf::Shelf;
 
@@ -128,6 +130,14 @@ pub struct Statistics {
     pub counters: Counters,
 }
 
+/// The pixels behind a key have changed: forgets them, and everything built on them, in every cache.
+///
+/// A request that begins after this never gets the old pixels, and a load that began before it is not
+/// kept. Handles keep the pixels that they have.
+pub fn invalidate(key: &str) {
+    lineage::Lineage::of(key).invalidate();
+}
+
 /// The default budget: the smaller of 5 GiB and half of what the process may use.
 pub fn default_budget() -> u64 {
     (5 << 30).min(crate::system::memory_limit() / 2)
@@ -146,6 +156,10 @@ struct Shared {
 impl Home for Shared {
     fn released(&self, slot: u32) {
         self.with(|ledger| ledger.released(slot));
+    }
+
+    fn invalidated(&self, image: &str) {
+        self.with(|ledger| ledger.invalidate(image));
     }
 }
 

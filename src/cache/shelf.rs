@@ -1,6 +1,7 @@
 //! Where a provider's tiles are looked up, waited for and kept.
 
 use super::flight::{Flights, Ticket};
+use super::lineage::{Lineage, Moment};
 use super::{Cache, Class, Counters, Loading, Registration};
 use crate::error::Result;
 use crate::image::{Bands, Block, Image};
@@ -14,6 +15,7 @@ use std::time::Instant;
 /// A provider's shelf: in a cache, or without one, where only loads in progress are shared.
 pub struct Shelf {
     place: Place,
+    lineage: Arc<Lineage>,
     bands: u32,
     bands_together: bool,
 }
@@ -37,6 +39,7 @@ impl Shelf {
                     counters: Mutex::default(),
                 },
             },
+            lineage: Lineage::of(key),
             bands: image.band_count(),
             bands_together: image.bands_together,
         })
@@ -48,6 +51,11 @@ impl Shelf {
             Place::Cached(registration) => Some(&registration.cache),
             Place::Alone { .. } => None,
         }
+    }
+
+    /// A number that changes when the pixels of the image do.
+    pub fn generation(&self) -> Moment {
+        self.lineage.generation()
     }
 
     /// What happened here so far.
@@ -71,7 +79,7 @@ impl Shelf {
     }
 
     /// The resident tile, as a use; counted as a hit if there is one.
-    pub fn get(&self, at: Block, bands: &Bands) -> Result<Option<Tile>> {
+    pub fn get(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Option<Tile>> {
         let Place::Cached(registration) = &self.place else {
             return Ok(None);
         };
@@ -84,7 +92,7 @@ impl Shelf {
             found
         });
         match found {
-            Some((tile, has)) => self.select(at, tile, &has, bands).map(Some),
+            Some((tile, has)) => self.select(at, tile, &has, bands, request).map(Some),
             None => Ok(None),
         }
     }
@@ -158,15 +166,24 @@ impl Shelf {
     }
 
     /// Memory for a tile that will be entered; `None` without a cache.
-    pub fn loading(&self) -> Option<Loading> {
+    pub fn loading(&self, request: &Request<'_>) -> Option<Loading> {
         match &self.place {
-            Place::Cached(registration) => Some(Loading::new(registration.clone())),
+            Place::Cached(registration) => {
+                Some(Loading::new(registration.clone(), request.begun()))
+            }
             Place::Alone { .. } => None,
         }
     }
 
     /// Cuts the wanted bands out of a tile that has more. A copy is kept like any other tile.
-    pub fn select(&self, at: Block, tile: Tile, has: &Bands, wanted: &Bands) -> Result<Tile> {
+    pub fn select(
+        &self,
+        at: Block,
+        tile: Tile,
+        has: &Bands,
+        wanted: &Bands,
+        request: &Request<'_>,
+    ) -> Result<Tile> {
         if has == wanted {
             return Ok(tile);
         }
@@ -174,18 +191,14 @@ impl Shelf {
         if let Some(view) = tile.bands(&positions) {
             return Ok(Tile::hold(view));
         }
-        match self.loading() {
+        match self.loading(request) {
             Some(loading) => {
-                let request = Request::new();
                 let request = request.with_memory(&loading);
                 let copy = tile.select(&positions, |layout| request.canvas(layout))?;
                 loading.enter(at, wanted, &copy, Class::Asked);
                 Ok(copy)
             }
-            None => {
-                let request = Request::new();
-                tile.select(&positions, |layout| request.canvas(layout))
-            }
+            None => tile.select(&positions, |layout| request.canvas(layout)),
         }
     }
 
@@ -198,7 +211,7 @@ impl Shelf {
         request: &Request<'_>,
         load: impl FnOnce(&Bands, &Request<'_>) -> Result<Tile>,
     ) -> Result<Tile> {
-        match self.get(at, bands)? {
+        match self.get(at, bands, request)? {
             Some(tile) => Ok(tile),
             None => self.load_shared(at, bands, request, load),
         }
@@ -216,7 +229,13 @@ impl Shelf {
         self.count(|counters| counters.misses += 1);
         let wanted = self.bands_to_load(bands);
         let (flights, key) = self.flights();
-        let (tile, has) = match flights.join_or_start((key, at), &wanted, self.bands) {
+        let (tile, has) = match flights.join_or_start(
+            (key, at),
+            &wanted,
+            self.bands,
+            request.begun(),
+            self.generation(),
+        ) {
             Ticket::Join(flight) => {
                 self.count(|counters| counters.waits += 1);
                 flight.wait()?
@@ -231,7 +250,7 @@ impl Shelf {
                 (outcome?, wanted)
             }
         };
-        self.select(at, tile, &has, bands)
+        self.select(at, tile, &has, bands, request)
     }
 
     fn load(
@@ -241,7 +260,7 @@ impl Shelf {
         request: &Request<'_>,
         load: impl FnOnce(&Bands, &Request<'_>) -> Result<Tile>,
     ) -> Result<Tile> {
-        self.timed(|| match self.loading() {
+        self.timed(|| match self.loading(request) {
             Some(loading) => {
                 let tile = load(bands, &request.with_memory(&loading))?;
                 if !tile.is_absent() {

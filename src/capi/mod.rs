@@ -40,8 +40,9 @@ pub use operator::{
 };
 pub use provider::{
     provider_band_info, provider_counters, provider_get_block, provider_has_block, provider_info,
-    provider_key, provider_metadata, provider_metadata_count, provider_metadata_name,
-    provider_peek_block, provider_read_window, provider_release, provider_retain, tc_provider,
+    provider_invalidate, provider_key, provider_metadata, provider_metadata_count,
+    provider_metadata_name, provider_peek_block, provider_read_window, provider_release,
+    provider_retain, tc_provider,
 };
 pub use source::{
     provider_from_memory, provider_from_source, provider_image_count, provider_image_count_io,

@@ -413,6 +413,32 @@ pub unsafe extern "C" fn provider_counters(
     }
 }
 
+/// The pixels of the source have changed: forgets them and everything built on them, for every
+/// provider of the same image and in every cache of the process.
+///
+/// A get that begins after this has returned never yields the old pixels, never joins a load that
+/// began before, and no such load is kept. Tiles in the hands of callers keep the pixels that they
+/// have. Costs time in proportion to what is forgotten. Files that change under a reader are noticed
+/// without it, but for a rewrite of equal size within the step of the file system's clock.
+///
+/// - provider: required; the source itself or any operator over it.
+/// - err: may be NULL.
+///
+/// Errors: TC_E_ARGUMENT. Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn provider_invalidate(
+    provider: *mut tc_provider,
+    err: *mut tc_error,
+) -> tc_status {
+    // SAFETY: the caller keeps what the header says of every pointer.
+    unsafe {
+        guard(err, || {
+            crate::cache::invalidate(handle::borrow(provider, "provider")?.provider.key());
+            Ok(())
+        })
+    }
+}
+
 /// Takes what a constructor of providers made to the place where the caller wants it.
 ///
 /// # Safety

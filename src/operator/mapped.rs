@@ -164,7 +164,7 @@ impl Provider for Mapped {
                 let tile = Tile::from_canvas(canvas);
                 Ok(tile.map(|pixels| pixels.clone().with_valid(width, height)))
             })?;
-        self.shelf.select(at, whole, &Bands::ALL, bands)
+        self.shelf.select(at, whole, &Bands::ALL, bands, request)
     }
 
     fn peek_block(&self, at: Block, bands: &Bands) -> Option<Tile> {

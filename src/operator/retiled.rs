@@ -2,8 +2,8 @@
 
 use super::plane;
 use super::siblings::{Served, siblings};
-use super::workshop::{Draft, Finished, Piece, Workshop};
-use crate::cache::{Cache, Class, Counters, Loading, Scratch, Shelf};
+use super::workshop::{Assembly, Draft, Finished, Piece, Workshop};
+use crate::cache::{Cache, Class, Counters, Loading, Moment, Scratch, Shelf, now};
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
@@ -139,6 +139,15 @@ impl Plane {
 }
 
 impl Retiled {
+    /// A tile as a request wants it. What an outdated request makes, nobody else may join.
+    fn piece(&self, at: Block, bands: &Bands, begun: Moment) -> Piece {
+        Piece {
+            at,
+            bands: bands.clone(),
+            generation: self.shelf.generation().min(begun),
+        }
+    }
+
     fn plane(&self, at: Block) -> &Plane {
         &self.planes[at.level as usize]
     }
@@ -250,14 +259,14 @@ impl Retiled {
         let wanted = self.shelf.bands_to_load(bands);
         let made = match self.view_of_block(at, &rect, &wanted)? {
             Some(view) => {
-                if let Some(loading) = self.shelf.loading() {
+                if let Some(loading) = self.shelf.loading(request) {
                     loading.enter(at, &wanted, &view, Class::Asked);
                 }
                 view
             }
             None => self.assemble(at, &wanted, request)?,
         };
-        self.shelf.select(at, made, &wanted, bands)
+        self.shelf.select(at, made, &wanted, bands, request)
     }
 
     /// Prepares the assembly of a tile in the memory that `canvas` gives.
@@ -267,7 +276,7 @@ impl Retiled {
         loading: Option<Loading>,
         canvas: impl FnOnce(&Option<Loading>, Layout) -> Result<Option<crate::memory::Canvas>>,
     ) -> Result<Option<Draft>> {
-        let (at, bands) = &tile;
+        let Piece { at, bands, .. } = &tile;
         let rect = at.rect(&self.image);
         let plane = self.plane(*at);
         let count = bands.count(self.image.band_count());
@@ -326,14 +335,16 @@ impl Retiled {
 
     /// Puts the tile together from the blocks over it.
     fn assemble(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile> {
-        let tile = (at, bands.clone());
+        let tile = self.piece(at, bands, request.begun());
         let all = self.image.band_count();
         let workshop = &self.shared.workshop;
         if let Some(assembly) = workshop.join(&tile, all) {
             self.shelf.count(|counters| counters.waits += 1);
             let made = self.work(&assembly, request)?;
             self.shelf.touch(at, bands);
-            return self.shelf.select(at, made, assembly.bands(), bands);
+            return self
+                .shelf
+                .select(at, made, assembly.bands(), bands, request);
         }
         if let Some(tile) = self.shelf.peek(at, bands) {
             // Finished by another thread since the look-up.
@@ -342,7 +353,7 @@ impl Retiled {
         }
         let draft = self.draft(
             tile,
-            self.shelf.loading(),
+            self.shelf.loading(request),
             |loading, layout| match loading {
                 Some(loading) => request.with_memory(loading).canvas(layout).map(Some),
                 None => request.canvas(layout).map(Some),
@@ -352,18 +363,15 @@ impl Retiled {
             draft.ok_or_else(|| Error::internal("a tile that was asked for has no memory"))?;
         self.shelf.timed(|| {
             let assembly = workshop.begin(draft, all);
-            self.begin_siblings(&assembly, at, bands)?;
+            self.begin_siblings(&assembly, request)?;
             let made = self.work(&assembly, request)?;
-            self.shelf.select(at, made, assembly.bands(), bands)
+            self.shelf
+                .select(at, made, assembly.bands(), bands, request)
         })
     }
 
-    fn work(
-        &self,
-        assembly: &Arc<super::workshop::Assembly>,
-        request: &Request<'_>,
-    ) -> Result<Tile> {
-        let (at, bands) = assembly.tile();
+    fn work(&self, assembly: &Arc<Assembly>, request: &Request<'_>) -> Result<Tile> {
+        let Piece { at, bands, .. } = assembly.tile();
         let plane = self.plane(*at);
         let scratch = Scratch::new(self.shelf.cache().or(request.cache()));
         self.shared.workshop.work(
@@ -381,7 +389,7 @@ impl Retiled {
                     .provider
                     .get_block(block, bands, &request.with_memory(&scratch))
             },
-            |block, tile| self.put_away(*at, block, bands, tile, &scratch),
+            |block, tile| self.put_away(assembly.tile(), block, tile, &scratch, request),
             |finished| {
                 if let Finished::Sibling = finished {
                     self.shelf.count(|counters| counters.siblings += 1);
@@ -391,12 +399,9 @@ impl Retiled {
     }
 
     /// Begins the assembly of the siblings of a tile that there is room for.
-    fn begin_siblings(
-        &self,
-        assembly: &super::workshop::Assembly,
-        at: Block,
-        bands: &Bands,
-    ) -> Result<()> {
+    fn begin_siblings(&self, assembly: &Assembly, request: &Request<'_>) -> Result<()> {
+        let Piece { at, bands, .. } = assembly.tile();
+        let at = *at;
         if self.shelf.cache().is_none() || !self.makes_siblings(at, bands) {
             return Ok(());
         }
@@ -405,7 +410,7 @@ impl Retiled {
         let unserved = |tile: &Block| !self.shared.served.contains(&self.image, *tile);
         let mut drafts = Vec::new();
         for tile in forward.chain(backward).filter(unserved).take(MAX_SIBLINGS) {
-            let piece = (tile, bands.clone());
+            let piece = assembly.tile().of(tile);
             let known = self.shelf.contains(tile, bands)
                 || self
                     .shared
@@ -415,14 +420,15 @@ impl Retiled {
             if known {
                 continue;
             }
-            let draft = self.draft(
-                piece,
-                self.shelf.loading(),
-                |loading, layout| match loading {
-                    Some(loading) => loading.sibling(layout),
-                    None => Ok(None),
-                },
-            )?;
+            let draft =
+                self.draft(
+                    piece,
+                    self.shelf.loading(request),
+                    |loading, layout| match loading {
+                        Some(loading) => loading.sibling(layout),
+                        None => Ok(None),
+                    },
+                )?;
             match draft {
                 Some(draft) => drafts.push(draft),
                 None => break,
@@ -451,13 +457,21 @@ impl Retiled {
 
     /// Keeps a block for tiles that still need it and cannot be made of the blocks at hand, else
     /// gives its memory to the next block.
-    fn put_away(&self, at: Block, block: Block, bands: &Bands, tile: Tile, scratch: &Scratch<'_>) {
-        let plane = self.plane(at);
+    fn put_away(
+        &self,
+        piece: &Piece,
+        block: Block,
+        tile: Tile,
+        scratch: &Scratch<'_>,
+        request: &Request<'_>,
+    ) {
+        let Piece { at, bands, .. } = piece;
+        let plane = self.plane(*at);
         if let Some(leftovers) = &plane.leftovers
             && !tile.buffer().is_foreign()
-            && self.straddles(at, block, bands)
+            && self.straddles(*at, block, bands)
             && !leftovers.contains(block, bands)
-            && let Some(loading) = leftovers.loading()
+            && let Some(loading) = leftovers.loading(request)
             && loading.reserve_unread(tile.buffer().size())
         {
             scratch.hand_over(&tile);
@@ -505,7 +519,7 @@ impl Provider for Retiled {
     }
 
     fn get_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile> {
-        let tile = match self.shelf.get(at, bands)? {
+        let tile = match self.shelf.get(at, bands, request)? {
             Some(tile) => tile,
             None => self.make(at, bands, request)?,
         };
@@ -530,7 +544,7 @@ impl Provider for Retiled {
             || self
                 .shared
                 .workshop
-                .contains(&(at, bands.clone()), self.image.band_count())
+                .contains(&self.piece(at, bands, now()), self.image.band_count())
     }
 
     fn counters(&self) -> Counters {

@@ -5,7 +5,7 @@
 //! tiles under assembly that need it, and goes on; it sleeps only when all that its tile still
 //! lacks is being decoded by others, and is woken when its own tile is complete or has failed.
 
-use crate::cache::{Class, Loading};
+use crate::cache::{Class, Loading, Moment};
 use crate::error::{Error, Kind, Result};
 use crate::image::{Bands, Block};
 use crate::memory::{Canvas, Part, SplitCanvas};
@@ -15,8 +15,20 @@ use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
 use std::thread::{self, ThreadId};
 
-/// A block or a tile with the bands wanted of it.
-pub type Piece = (Block, Bands);
+/// A block or a tile with the bands wanted of it, and the generation of its pixels.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Piece {
+    pub at: Block,
+    pub bands: Bands,
+    pub generation: Moment,
+}
+
+impl Piece {
+    /// Another block with the same bands and generation.
+    pub fn of(&self, at: Block) -> Piece {
+        Piece { at, ..self.clone() }
+    }
+}
 
 /// The assemblies in progress of all providers that share a key in a cache.
 #[derive(Default)]
@@ -150,7 +162,7 @@ impl Workshop {
                 .blocks
                 .iter()
                 .flatten()
-                .all(|block| bench.jobs.contains_key(&(*block, draft.tile.1.clone())));
+                .all(|block| bench.jobs.contains_key(&draft.tile.of(*block)));
             if !coming || bench.find(&draft.tile, all).is_some() {
                 drop(bench);
                 drop(draft);
@@ -184,7 +196,7 @@ impl Workshop {
                     return outcome;
                 }
                 Next::Decode(block) => {
-                    let piece = (block, assembly.tile.1.clone());
+                    let piece = assembly.tile.of(block);
                     let started = StartedJob {
                         workshop: self,
                         piece: &piece,
@@ -290,7 +302,7 @@ impl Workshop {
         };
         if let (Some(loading), Ok(tile)) = (work.loading, &outcome) {
             let class = if asked { Class::Asked } else { Class::Unread };
-            loading.enter(assembly.tile.0, &assembly.tile.1, tile, class);
+            loading.enter(assembly.tile.at, &assembly.tile.bands, tile, class);
         }
         self.settle(assembly, outcome);
         if asked {
@@ -337,7 +349,7 @@ impl Workshop {
         let mut parts = Vec::new();
         let mut bench = self.bench.lock();
         for block in &assembly.blocks {
-            let piece = (*block, assembly.tile.1.clone());
+            let piece = assembly.tile.of(*block);
             let Some(job) = bench.jobs.get_mut(&piece) else {
                 continue;
             };
@@ -372,7 +384,7 @@ impl Assembly {
 
     /// The bands of the tile.
     pub fn bands(&self) -> &Bands {
-        &self.tile.1
+        &self.tile.bands
     }
 }
 
@@ -381,20 +393,19 @@ impl Bench {
     fn waits_for_this_thread(&self, assembly: &Assembly) -> bool {
         let me = thread::current().id();
         assembly.blocks.iter().any(|block| {
-            let job = self.jobs.get(&(*block, assembly.tile.1.clone()));
+            let job = self.jobs.get(&assembly.tile.of(*block));
             job.is_some_and(|job| job.started == Some(me))
         })
     }
 
     fn find(&self, tile: &Piece, all: u32) -> Option<Arc<Assembly>> {
-        let (at, bands) = tile;
-        let exact = self.tiles.get(tile);
-        let whole = || self.tiles.get(&(*at, Bands::ALL));
-        let found = exact.or_else(whole)?;
-        bands
-            .positions_in(&found.tile.1, all)
-            .is_some()
-            .then(|| found.clone())
+        let whole = Piece {
+            bands: Bands::ALL,
+            ..tile.clone()
+        };
+        let found = self.tiles.get(tile).or_else(|| self.tiles.get(&whole))?;
+        let has_all = tile.bands.positions_in(&found.tile.bands, all).is_some();
+        has_all.then(|| found.clone())
     }
 
     /// Puts a tile on the bench. Parts whose block is at hand are returned, to be copied outside the
@@ -423,10 +434,7 @@ impl Bench {
         let pieces = draft.blocks.into_iter().zip(parts).zip(draft.corners);
         for ((block, part), corner) in pieces {
             let Some(block) = block else { continue };
-            let job = self
-                .jobs
-                .entry((block, assembly.tile.1.clone()))
-                .or_default();
+            let job = self.jobs.entry(assembly.tile.of(block)).or_default();
             let slice = Slice {
                 owner: assembly.clone(),
                 part,
@@ -458,7 +466,7 @@ impl Search {
         loading: impl Fn(Block) -> bool,
     ) -> Option<Block> {
         let mut start = |block: Block| {
-            let job = bench.jobs.get_mut(&(block, assembly.tile.1.clone()));
+            let job = bench.jobs.get_mut(&assembly.tile.of(block));
             job.filter(|job| job.started.is_none()).map(|job| {
                 job.started = Some(thread::current().id());
                 block

@@ -2,6 +2,7 @@
 
 use super::{Cell, Class, ENTRY_BYTES, Entry, EntryId, Ledger, NONE, Record, Room, Standing};
 use crate::cache::key::KeyId;
+use crate::cache::lineage::tick;
 use crate::cache::recency::{Place, Slot};
 use crate::error::{Error, Result};
 use crate::image::{Bands, Block};
@@ -9,7 +10,6 @@ use crate::memory::Buffer;
 use crate::tile::Pixels;
 use slab::Slab;
 use std::hash::BuildHasher;
-use std::sync::atomic::Ordering;
 
 impl Ledger {
     /// Enters a tile that a caller of this function holds. With `room` it takes the room that was
@@ -129,13 +129,12 @@ impl Ledger {
             self.recency.add(slot, self.clock, place);
             self.enter_budget(slot);
             self.admitted += charge;
-            self.keys[cell.key as usize]
-                .admitted
-                .fetch_add(charge, Ordering::Relaxed);
+            let image = self.keys[cell.key as usize].image;
+            self.images[image as usize].admitted += charge;
             if class == Class::Unread {
                 let (stamp, budget) = (self.clock, self.budget);
                 let record = &mut self.keys[cell.key as usize];
-                let others = self.admitted - record.admitted.load(Ordering::Relaxed);
+                let others = self.admitted - self.images[image as usize].admitted;
                 record.note_unread(slot, stamp, cell.level, others + budget);
                 self.unread_keys.insert(cell.key);
             }
@@ -154,16 +153,18 @@ impl Ledger {
         key.entries += 1;
         let entry = Entry {
             cell,
-            form: key.form_number(pixels),
-            bands: key.bands_number(bands),
+            form: key.form_number(pixels, bands),
             offset: pixels.offset(),
             slot,
             next_in_cell: NONE,
             next_in_buffer: self.records[slot as usize].first_entry,
+            next_in_key: key.first_entry,
+            previous_in_key: NONE,
         };
         grow_gently(&mut self.entries);
         let id = self.entries.insert(entry) as EntryId;
         self.records[slot as usize].first_entry = id;
+        self.put_first_in_key(cell.key, id);
         let hash = self.hasher.hash_one(cell);
         match self
             .index
@@ -182,7 +183,7 @@ impl Ledger {
     pub(super) fn exact_entry(&self, cell: &Cell, bands: &Bands) -> Option<EntryId> {
         let key = &self.keys[cell.key as usize];
         self.entries_of(cell)
-            .find(|id| key.bands(self.entries[*id as usize].bands) == bands)
+            .find(|id| key.form(self.entries[*id as usize].form).bands == *bands)
     }
 
     /// Puts a caller's tile in a cell, in place of what is there for these bands. Refused if the
@@ -192,6 +193,7 @@ impl Ledger {
         if fits.is_ok() {
             // The key must outlive its old entry.
             self.keys[key as usize].providers += 1;
+            self.keys[key as usize].last_put = tick();
             if let Some(old) = self.exact_entry(&Cell::new(key, at), bands) {
                 self.remove_entry(old);
             }
@@ -244,18 +246,28 @@ impl Ledger {
 
     /// Removes everything; what is held lives on, detached.
     pub fn clear(&mut self) {
-        self.remove_where(|_| true);
+        let keys: Vec<KeyId> = self.keys.iter().map(|(key, _)| key as KeyId).collect();
+        keys.into_iter().for_each(|key| self.remove_entries_of(key));
         self.trim_pool(0);
     }
 
-    pub(super) fn remove_where(&mut self, chosen: impl Fn(&Cell) -> bool) {
-        let ids: Vec<EntryId> = self
-            .entries
-            .iter()
-            .filter(|(_, entry)| chosen(&entry.cell))
-            .map(|(id, _)| id as EntryId)
-            .collect();
-        ids.into_iter().for_each(|id| self.remove_entry(id));
+    /// The pixels of an image have changed: removes its tiles, of whatever key.
+    pub fn invalidate(&mut self, image: &str) {
+        let Some(image) = self.images_by_name.get(image) else {
+            return;
+        };
+        let keys = self.images[*image as usize].keys.clone();
+        keys.into_iter().for_each(|key| self.remove_entries_of(key));
+    }
+
+    /// Removes all entries of a key, in time proportional to their number. The key may go with them.
+    pub(super) fn remove_entries_of(&mut self, key: KeyId) {
+        let mut next = self.keys[key as usize].first_entry;
+        while next != NONE {
+            let id = next;
+            next = self.entries[id as usize].next_in_key;
+            self.remove_entry(id);
+        }
     }
 
     /// Removes one entry; the buffer goes with its last one.
@@ -335,6 +347,25 @@ impl Ledger {
         }
     }
 
+    fn put_first_in_key(&mut self, key: KeyId, id: EntryId) {
+        let second = std::mem::replace(&mut self.keys[key as usize].first_entry, id);
+        if second != NONE {
+            self.entries[second as usize].previous_in_key = id;
+        }
+    }
+
+    fn unlink_from_key(&mut self, id: EntryId) {
+        let entry = &self.entries[id as usize];
+        let (key, previous, next) = (entry.cell.key, entry.previous_in_key, entry.next_in_key);
+        match previous {
+            NONE => self.keys[key as usize].first_entry = next,
+            previous => self.entries[previous as usize].next_in_key = next,
+        }
+        if next != NONE {
+            self.entries[next as usize].previous_in_key = previous;
+        }
+    }
+
     pub(super) fn unlink_from_buffer(&mut self, id: EntryId) {
         let Entry {
             slot,
@@ -373,6 +404,7 @@ impl Ledger {
                 }
             }
         }
+        self.unlink_from_key(id);
         let entry = self.entries.remove(id as usize);
         self.keys[entry.cell.key as usize].entries -= 1;
         self.forget_unused_key(entry.cell.key);

@@ -6,7 +6,8 @@
 mod entries;
 mod room;
 
-use super::key::{KeyId, KeyRecord, image_of};
+use super::key::{KeyId, KeyRecord};
+use super::lineage::Lineage;
 use super::recency::{Place, Recency, Slot, Stamp};
 use super::{Counters, Options, Statistics};
 use crate::image::{Bands, Block};
@@ -16,7 +17,6 @@ use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use slab::Slab;
 use std::collections::BTreeSet;
 use std::hash::BuildHasher;
-use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Weak};
 
 /// What one entry is charged for its bookkeeping.
@@ -44,14 +44,22 @@ struct Cell {
 /// What a cell holds for one band selection: a view of a buffer.
 struct Entry {
     cell: Cell,
-    /// The shape, as a number of the key's.
+    /// The shape and the bands, as a number of the key's.
     form: u32,
-    /// The band selection, as a number of the key's.
-    bands: u32,
     offset: usize,
     slot: Slot,
     next_in_cell: EntryId,
     next_in_buffer: EntryId,
+    next_in_key: EntryId,
+    previous_in_key: EntryId,
+}
+
+/// What the keys of one image have in common.
+#[derive(Default)]
+struct ImageRecord {
+    /// Bytes that were ever admitted under them.
+    admitted: u64,
+    keys: Vec<KeyId>,
 }
 
 /// How a buffer counts.
@@ -136,7 +144,8 @@ pub struct Ledger {
     unread_keys: BTreeSet<KeyId>,
     peak: u64,
     admitted: u64,
-    admitted_by_image: HashMap<Box<str>, Weak<AtomicU64>>,
+    images: Slab<ImageRecord>,
+    images_by_name: HashMap<Box<str>, u32>,
     counters: Counters,
     garbage: Garbage,
 }
@@ -177,7 +186,8 @@ impl Ledger {
             unread_keys: BTreeSet::new(),
             peak: 0,
             admitted: 0,
-            admitted_by_image: HashMap::new(),
+            images: Slab::new(),
+            images_by_name: HashMap::new(),
             counters: Counters::default(),
             garbage: Garbage::default(),
         }
@@ -198,24 +208,25 @@ impl Ledger {
             return *id;
         }
         let text: Arc<str> = text.into();
-        let admitted = self.admitted_by_image(&text);
-        let id = self.keys.insert(KeyRecord::new(text.clone(), admitted)) as KeyId;
+        let lineage = Lineage::of(&text);
+        lineage.settle(&self.home);
+        let image = self.image(lineage.image());
+        let id = self
+            .keys
+            .insert(KeyRecord::new(text.clone(), image, lineage)) as KeyId;
+        self.images[image as usize].keys.push(id);
         self.keys_by_text.insert(text, id);
         id
     }
 
-    /// The count of admitted bytes that all keys of one image share.
-    fn admitted_by_image(&mut self, key: &str) -> Arc<AtomicU64> {
-        self.admitted_by_image
-            .retain(|_, count| count.strong_count() > 0);
-        let image = image_of(key);
-        if let Some(count) = self.admitted_by_image.get(image).and_then(Weak::upgrade) {
-            return count;
+    /// The number of an image; made if it is new.
+    fn image(&mut self, name: &str) -> u32 {
+        if let Some(image) = self.images_by_name.get(name) {
+            return *image;
         }
-        let count = Arc::default();
-        self.admitted_by_image
-            .insert(image.into(), Arc::downgrade(&count));
-        count
+        let image = self.images.insert(ImageRecord::default()) as u32;
+        self.images_by_name.insert(name.into(), image);
+        image
     }
 
     /// The key with this text, if it is known.
@@ -243,7 +254,7 @@ impl Ledger {
             self.demote(slot, key);
         }
         if !self.keys[key as usize].is_named() {
-            self.remove_where(|cell| cell.key == key);
+            self.remove_entries_of(key);
         }
         self.trim_pool(0);
         self.forget_unused_key(key);
@@ -255,6 +266,12 @@ impl Ledger {
         if self.keys.get(key as usize).is_some_and(unused) {
             let record = self.keys.remove(key as usize);
             self.keys_by_text.remove(record.text());
+            let image = &mut self.images[record.image as usize];
+            image.keys.retain(|other| *other != key);
+            if image.keys.is_empty() {
+                self.images.remove(record.image as usize);
+                self.images_by_name.remove(record.lineage.image());
+            }
             self.unread_keys.remove(&key);
         }
     }
@@ -268,18 +285,13 @@ impl Ledger {
         used: bool,
     ) -> Option<(Tile, Bands)> {
         let entry = self.find_entry(key, at, bands)?;
-        let (tile, slot) = {
+        let (tile, slot, found) = {
             let entry = &self.entries[entry as usize];
             let record = &self.records[entry.slot as usize];
             let form = self.keys[key as usize].form(entry.form);
-            (
-                Tile::hold(form.pixels(record.buffer.clone(), entry.offset)),
-                entry.slot,
-            )
+            let pixels = form.pixels(record.buffer.clone(), entry.offset);
+            (Tile::hold(pixels), entry.slot, form.bands.clone())
         };
-        let found = self.keys[key as usize]
-            .bands(self.entries[entry as usize].bands)
-            .clone();
         self.watch(slot);
         if used {
             self.touch(slot);
@@ -297,7 +309,7 @@ impl Ledger {
         let cell = Cell::new(key, at);
         let mut superset = None;
         for id in self.entries_of(&cell) {
-            let found = record.bands(self.entries[id as usize].bands);
+            let found = &record.form(self.entries[id as usize].form).bands;
             if found == bands {
                 return Some(id);
             }

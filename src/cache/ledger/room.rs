@@ -8,7 +8,6 @@ use crate::cache::key::KeyId;
 use crate::cache::recency::{Place, Slot};
 use crate::memory::{Buffer, Memory};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 impl Ledger {
     /// Keeps room for a tile of `bytes` before it is made, and a victim's memory if one was of just
@@ -288,7 +287,7 @@ impl Ledger {
         let mut outdated = Vec::new();
         for id in &self.unread_keys {
             let key = &mut self.keys[*id as usize];
-            let others = self.admitted - key.admitted.load(Ordering::Relaxed);
+            let others = self.admitted - self.images[key.image as usize].admitted;
             let left = DEMOTIONS_PER_CALL - outdated.len();
             let found = key.take_outdated(others, left);
             outdated.extend(found.into_iter().map(|(slot, stamp)| (slot, stamp, *id)));

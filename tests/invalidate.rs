@@ -1,0 +1,203 @@
+//! Pixels that change: no get that begins after invalidate sees the old ones.
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+use tilecache::cache::{Cache, Options, invalidate};
+use tilecache::dtype::DType;
+use tilecache::error::Result;
+use tilecache::image::{Bands, Block, Image};
+use tilecache::memory::PixelsMut;
+use tilecache::operator::{RetileOptions, cached, retiled};
+use tilecache::provider::{Provider, get_block};
+use tilecache::source::{Decoder, Source};
+
+/// A source whose every pixel is the number of its generation.
+struct Changing {
+    generation: Arc<AtomicU64>,
+    delay: Duration,
+    /// Where a decode says that it has begun, and then waits to be let go on.
+    gate: Option<Arc<Gate>>,
+}
+
+#[derive(Default)]
+struct Gate {
+    begun: AtomicBool,
+    open: AtomicBool,
+}
+
+impl Gate {
+    fn pass(&self) {
+        self.begun.store(true, Ordering::SeqCst);
+        wait_for(&self.open);
+    }
+}
+
+fn wait_for(flag: &AtomicBool) {
+    while !flag.swap(false, Ordering::SeqCst) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+impl Decoder for Changing {
+    fn read_block(&self, _: Block, _: &[u32], into: &mut PixelsMut<'_>) -> Result<()> {
+        let generation = self.generation.load(Ordering::SeqCst);
+        std::thread::sleep(self.delay);
+        self.gate.iter().for_each(|gate| gate.pass());
+        for y in 0..into.layout().shape.height {
+            into.row_mut(0, y).fill(generation as u8);
+        }
+        Ok(())
+    }
+}
+
+fn changing(generation: &Arc<AtomicU64>, delay: Duration) -> Arc<dyn Provider> {
+    gated(generation, delay, None)
+}
+
+fn gated(
+    generation: &Arc<AtomicU64>,
+    delay: Duration,
+    gate: Option<Arc<Gate>>,
+) -> Arc<dyn Provider> {
+    let mut image = Image::new(256, 256, 1, DType::U8);
+    image.block = (256, 16);
+    let decoder = Changing {
+        generation: generation.clone(),
+        delay,
+        gate,
+    };
+    Source::provider(None, image, Box::new(decoder)).unwrap()
+}
+
+fn view(source: Arc<dyn Provider>, cache: &Cache, with_blocks: bool) -> Arc<dyn Provider> {
+    let below = match with_blocks {
+        true => cached(source, cache).unwrap(),
+        false => source,
+    };
+    let options = RetileOptions {
+        tile: (64, 64),
+        pad_edges: false,
+    };
+    retiled(below, &options, Some(cache)).unwrap()
+}
+
+#[test]
+fn a_get_after_invalidate_never_yields_the_old_generation() {
+    for with_blocks in [false, true] {
+        let generation = Arc::new(AtomicU64::new(1));
+        let source = changing(&generation, Duration::from_millis(1));
+        let cache = Cache::new(1 << 20, Options::default()).unwrap();
+        let view = view(source, &cache, with_blocks);
+        // The oldest generation that a get which begins now may see.
+        let oldest = AtomicU64::new(1);
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for reader in 0..8u64 {
+                let (view, oldest, done) = (&view, &oldest, &done);
+                scope.spawn(move || {
+                    let mut step = reader;
+                    while !done.load(Ordering::SeqCst) {
+                        step = step.wrapping_mul(6364136223846793005).wrapping_add(1);
+                        let at = Block::new(0, step >> 33 & 3, step >> 40 & 3);
+                        let least = oldest.load(Ordering::SeqCst);
+                        let tile = get_block(&**view, at, &Bands::ALL).unwrap();
+                        for y in 0..64 {
+                            for pixel in tile.row(0, y) {
+                                assert!(u64::from(*pixel) >= least, "{pixel} after {least}");
+                            }
+                        }
+                    }
+                });
+            }
+            for next in 2..60 {
+                std::thread::sleep(Duration::from_millis(5));
+                generation.store(next, Ordering::SeqCst);
+                invalidate(view.key());
+                oldest.store(next, Ordering::SeqCst);
+            }
+            done.store(true, Ordering::SeqCst);
+        });
+        assert_eq!(cache.statistics().in_flight, 0);
+    }
+}
+
+#[test]
+fn handles_keep_their_pixels_and_every_cache_forgets() {
+    let generation = Arc::new(AtomicU64::new(1));
+    let source = changing(&generation, Duration::ZERO);
+    let caches = [1 << 20, 1 << 20].map(|budget| Cache::new(budget, Options::default()).unwrap());
+    let views = caches
+        .each_ref()
+        .map(|cache| view(source.clone(), cache, true));
+    let at = Block::new(0, 1, 1);
+    let old = views
+        .each_ref()
+        .map(|view| get_block(&**view, at, &Bands::ALL).unwrap());
+    generation.store(2, Ordering::SeqCst);
+    invalidate(source.key());
+    for (cache, view) in caches.iter().zip(&views) {
+        assert!(cache.peek(view.key(), at, &Bands::ALL).unwrap().is_none());
+        assert_eq!(cache.statistics().entries, 0);
+        assert_eq!(get_block(&**view, at, &Bands::ALL).unwrap().row(0, 0)[0], 2);
+    }
+    assert!(old.iter().all(|tile| tile.row(0, 63)[63] == 1));
+}
+
+#[test]
+fn another_image_is_not_forgotten() {
+    let generation = Arc::new(AtomicU64::new(1));
+    let cache = Cache::new(1 << 20, Options::default()).unwrap();
+    let views = [0, 1].map(|_| view(changing(&generation, Duration::ZERO), &cache, true));
+    let at = Block::new(0, 0, 0);
+    views
+        .iter()
+        .for_each(|view| drop(get_block(&**view, at, &Bands::ALL).unwrap()));
+    invalidate(views[0].key());
+    assert!(
+        cache
+            .peek(views[0].key(), at, &Bands::ALL)
+            .unwrap()
+            .is_none()
+    );
+    assert!(
+        cache
+            .peek(views[1].key(), at, &Bands::ALL)
+            .unwrap()
+            .is_some()
+    );
+}
+
+#[test]
+fn a_later_put_wins_over_a_load_begun_before() {
+    let gate = Arc::new(Gate::default());
+    let source = gated(
+        &Arc::new(AtomicU64::new(1)),
+        Duration::ZERO,
+        Some(gate.clone()),
+    );
+    let cache = Cache::new(1 << 20, Options::default()).unwrap();
+    let below = cached(source, &cache).unwrap();
+    let nine = changing(&Arc::new(AtomicU64::new(9)), Duration::ZERO);
+    // The second time the put tile is gone again when the load ends.
+    for (at, gone) in [(Block::new(0, 3, 0), false), (Block::new(0, 5, 0), true)] {
+        let nine = get_block(&*nine, at, &Bands::ALL).unwrap();
+        std::thread::scope(|scope| {
+            let load = scope.spawn(|| get_block(&*below, at, &Bands::ALL).unwrap());
+            wait_for(&gate.begun);
+            cache
+                .put(below.key(), at, &Bands::ALL, nine.pixels().clone())
+                .unwrap();
+            if gone {
+                cache.remove(below.key(), at, &Bands::ALL);
+            }
+            gate.open.store(true, Ordering::SeqCst);
+            // Whoever had asked for the load gets its tile.
+            assert_eq!(load.join().unwrap().row(0, 0)[0], 1);
+        });
+        let kept = cache.peek(below.key(), at, &Bands::ALL).unwrap();
+        assert_eq!(kept.map(|tile| tile.row(0, 0)[0]), (!gone).then_some(9));
+    }
+}
