@@ -346,11 +346,6 @@ impl Retiled {
                 .shelf
                 .select(at, made, assembly.bands(), bands, request);
         }
-        if let Some(tile) = self.shelf.peek(at, bands) {
-            // Finished by another thread since the look-up.
-            self.shelf.touch(at, bands);
-            return Ok(tile);
-        }
         let draft = self.draft(
             tile,
             self.shelf.loading(request),
@@ -361,9 +356,16 @@ impl Retiled {
         )?;
         let draft =
             draft.ok_or_else(|| Error::internal("a tile that was asked for has no memory"))?;
+        let is_resident = || self.shelf.contains(at, bands);
+        let Some(assembly) = workshop.begin(draft, all, is_resident) else {
+            // Completed by another thread since the look-up; if it is gone again, once more.
+            return match self.shelf.find(at, bands) {
+                Some(tile) => Ok(tile),
+                None => self.assemble(at, bands, request),
+            };
+        };
         self.shelf.timed(|| {
-            let assembly = workshop.begin(draft, all);
-            self.begin_siblings(&assembly, request)?;
+            self.begin_siblings(&assembly, request);
             let made = self.work(&assembly, request)?;
             self.shelf
                 .select(at, made, assembly.bands(), bands, request)
@@ -399,11 +401,11 @@ impl Retiled {
     }
 
     /// Begins the assembly of the siblings of a tile that there is room for.
-    fn begin_siblings(&self, assembly: &Assembly, request: &Request<'_>) -> Result<()> {
+    fn begin_siblings(&self, assembly: &Assembly, request: &Request<'_>) {
         let Piece { at, bands, .. } = assembly.tile();
         let at = *at;
         if self.shelf.cache().is_none() || !self.makes_siblings(at, bands) {
-            return Ok(());
+            return;
         }
         let plane = self.plane(at);
         let (forward, backward) = siblings(&self.image, plane.provider.image(), plane.level, at);
@@ -415,28 +417,23 @@ impl Retiled {
                 || self
                     .shared
                     .workshop
-                    .contains(&piece, self.image.band_count())
-                || !self.has_block(tile)?;
-            if known {
+                    .contains(&piece, self.image.band_count());
+            if known || !self.has_block(tile).unwrap_or(false) {
                 continue;
             }
-            let draft =
-                self.draft(
-                    piece,
-                    self.shelf.loading(request),
-                    |loading, layout| match loading {
-                        Some(loading) => loading.sibling(layout),
-                        None => Ok(None),
-                    },
-                )?;
+            // Nobody has asked for siblings, so what stands in their way is no error.
+            let loading = self.shelf.loading(request);
+            let draft = self.draft(piece, loading, |loading, layout| match loading {
+                Some(loading) => loading.sibling(layout),
+                None => Ok(None),
+            });
             match draft {
-                Some(draft) => drafts.push(draft),
-                None => break,
+                Ok(Some(draft)) => drafts.push(draft),
+                _ => break,
             }
         }
         let all = self.image.band_count();
         self.shared.workshop.begin_siblings(assembly, drafts, all);
-        Ok(())
     }
 
     /// Whether siblings save decodes: always where blocks are not cached with the tiles, else where

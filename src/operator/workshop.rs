@@ -131,14 +131,25 @@ impl Workshop {
         self.bench.lock().find(tile, all).is_some()
     }
 
-    /// Begins an assembly that the caller will wait for, or joins one that another thread has begun.
-    pub fn begin(&self, draft: Draft, all: u32) -> Arc<Assembly> {
+    /// Begins an assembly that the caller will wait for, or joins one that another thread has begun;
+    /// `None` if the tile was completed since the caller looked for it, as `is_resident` tells.
+    pub fn begin(
+        &self,
+        draft: Draft,
+        all: u32,
+        is_resident: impl FnOnce() -> bool,
+    ) -> Option<Arc<Assembly>> {
         let mut unused = None;
         let mut bench = self.bench.lock();
         let (assembly, ready) = match bench.find(&draft.tile, all) {
             Some(known) => {
                 unused = Some(draft);
                 (known, Vec::new())
+            }
+            // A tile leaves the bench only after it has entered the cache.
+            None if is_resident() => {
+                drop(bench);
+                return None;
             }
             None => {
                 bench.groups += 1;
@@ -150,11 +161,10 @@ impl Workshop {
         drop(bench);
         drop(unused);
         self.copy_ready(ready);
-        assembly
+        Some(assembly)
     }
 
-    /// Begins the assembly of siblings of `of`, where all their blocks are still to come; says how
-    /// many there are.
+    /// Begins the assembly of siblings of `of`, where all their blocks are still to come.
     pub fn begin_siblings(&self, of: &Assembly, drafts: Vec<Draft>, all: u32) {
         for draft in drafts {
             let mut bench = self.bench.lock();
