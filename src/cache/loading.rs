@@ -77,8 +77,8 @@ impl Loading {
 
     /// Enters the finished tile into the cache.
     pub fn enter(self, at: Block, bands: &Bands, tile: &Tile, class: Class) {
-        let mut state = self.state.lock();
-        let State { room, in_flight } = std::mem::take(&mut *state);
+        // Taken out first: what the ledger drops may run a caller's release callback.
+        let State { room, in_flight } = std::mem::take(&mut *self.state.lock());
         self.cache().0.with(|ledger| {
             ledger.end_flight(in_flight);
             ledger.insert(self.registration.key, at, bands, tile, room, class);
