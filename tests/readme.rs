@@ -1,4 +1,5 @@
-//! The examples of README.md work as they are printed there.
+//! The documents do not rot: the examples of README.md work as they are printed there, and what
+//! CONTRIBUTING.md names is there.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -118,4 +119,62 @@ fn the_cpp_example_compiles() {
         .args(["-std=c++17", "-fsyntax-only", "-Wno-unused"])
         .arg(&source);
     compile(&mut command);
+}
+
+/// The words in backticks, outside of examples.
+fn named(text: &str) -> impl Iterator<Item = &str> {
+    let prose = text.split("```").step_by(2);
+    prose.flat_map(|part| part.split('`').skip(1).step_by(2))
+}
+
+/// All of `src/` in one text.
+fn code(directory: &Path, into: &mut String) {
+    for entry in fs::read_dir(directory).expect("src/") {
+        let path = entry.expect("an entry of src/").path();
+        if path.is_dir() {
+            code(&path, into);
+        } else {
+            into.push_str(&fs::read_to_string(&path).expect("a source file"));
+        }
+    }
+}
+
+#[test]
+fn files_that_the_documents_name_are_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let places = ["", "src", "src/source/tiff", "c_tests"].map(|place| root.join(place));
+    let documents = [
+        include_str!("../README.md"),
+        include_str!("../CONTRIBUTING.md"),
+    ];
+    let ends = [".rs", ".h", ".c", ".toml", ".md", ".symbols", "/"];
+    for name in documents.iter().flat_map(|text| named(text)) {
+        let path = ends.iter().any(|end| name.ends_with(end) && name != *end);
+        if path && !name.contains(' ') && !name.starts_with("target/") {
+            let found = places.iter().any(|place| place.join(name).exists());
+            assert!(found, "{name} is named but not there");
+        }
+    }
+}
+
+#[test]
+fn functions_that_the_walk_names_are_there() {
+    let mut all = String::new();
+    code(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut all);
+    all.push_str(include_str!("../examples/add_a_source.rs"));
+    for name in named(include_str!("../CONTRIBUTING.md")) {
+        let Some((owner, function)) = name.split_once("::") else {
+            continue;
+        };
+        if name.contains(' ') || function.contains(char::is_uppercase) {
+            continue;
+        }
+        let defined = ["(", "<"]
+            .iter()
+            .any(|end| all.contains(&format!("fn {function}{end}")));
+        assert!(
+            defined && all.contains(owner),
+            "{name} is named but not there"
+        );
+    }
 }
