@@ -393,7 +393,8 @@ typedef enum tc_source_flags {
  * A store of tiles under one budget of bytes, for any number of providers, files and threads.
  *
  * What it counts is the memory of pixel buffers, each once at its allocated size, however many tiles
- * are views of it, and up to 256 bytes of bookkeeping for each entry. At every instant idle, held and
+ * are views of it, 256 bytes of bookkeeping for each tile, and for each key that has tiles its text
+ * and some hundred bytes. At every instant idle, held and
  * reusable bytes together are within the budget. The idle tile whose last use is oldest goes first.
  * Tiles in the hands of callers are never evicted.
  *
@@ -520,7 +521,7 @@ typedef struct tc_cache_stats {
    */
   uint64_t in_flight;
   /**
-   * The most that `resident` and `overhang` together have been.
+   * The most that `resident`, `overhang` and `in_flight` together have been.
    */
   uint64_t peak;
   /**
@@ -540,7 +541,8 @@ typedef struct tc_cache_stats {
    */
   uint64_t waits;
   /**
-   * Blocks decoded, read or mapped.
+   * Blocks decoded or mapped and tiles assembled, those that failed included; a tile and the cached
+   * blocks that it was assembled from count each.
    */
   uint64_t loads;
   /**
@@ -548,7 +550,7 @@ typedef struct tc_cache_stats {
    */
   uint64_t load_errors;
   /**
-   * Tiles that went to make room.
+   * Buffers that went to make room, each with all tiles that were views of it.
    */
   uint64_t evictions;
   /**
@@ -560,7 +562,7 @@ typedef struct tc_cache_stats {
    */
   uint64_t siblings;
   /**
-   * Time spent in loads, summed over threads.
+   * Time spent in loads, those inside others too, summed over threads.
    */
   uint64_t load_nanoseconds;
 } tc_cache_stats;
@@ -1150,10 +1152,10 @@ tc_status tc_peek(struct tc_cache *cache,
 /**
  * Puts a tile under a key; a use. It replaces one that is there; whoever holds the old tile keeps it.
  *
- * - key: required; a key of your own, or that of a provider, whose tile (row, col) at `level` must
- *   have the size, type and bands of `pixels`. The first put or provider fixes them for a key.
+ * - key: required; a key of your own, or that of a provider made with this cache, whose tile
+ *   (row, col) at `level` must have the size, type and bands of `pixels`. Under a key that no provider
+ *   has, a tile need only have the size and type of the one that it replaces.
  * - bands, n_bands: which bands of the image the pixels are; NULL and 0 for all.
- *
  * - pixels: required. Strides of both 0 are packed, valid_width and valid_height of 0 are all.
  * - release: NULL copies the pixels before the call returns. Otherwise, if the strides are as
  *   tc_pixels asks and `data` is aligned to its type, the cache lends your memory out without a copy:
@@ -1184,7 +1186,7 @@ tc_status tc_put(struct tc_cache *cache,
 /**
  * Forgets a tile. Whoever holds it keeps it, and a load in progress is unaffected.
  *
- * Arguments as for tc_get. Errors: TC_E_NOT_RESIDENT if the cache does not have it, TC_E_ARGUMENT,
+ * Arguments as for tc_get, but only the tile of just these bands goes; one that has more stays. Errors: TC_E_NOT_RESIDENT if the cache does not have it, TC_E_ARGUMENT,
  * TC_E_RANGE. Thread-safe.
  */
 tc_status tc_remove(struct tc_cache *cache,
@@ -1220,7 +1222,8 @@ tc_status provider_open(const char *path,
                         struct tc_error *err);
 
 /**
- * How many images a file holds, for tc_open_options.image.
+ * How many images a file holds, for tc_open_options.image. Where the file is damaged behind its first
+ * images, the damage counts as one more, which cannot be opened.
  *
  * - path: required.
  * - count: receives the number; 0 on failure.
@@ -1228,7 +1231,9 @@ tc_status provider_open(const char *path,
  *
  * Errors: as provider_open. Thread-safe.
  */
-tc_status provider_image_count(const char *path, int32_t *count, struct tc_error *err);
+tc_status provider_image_count(const char *path,
+                               int32_t *count,
+                               struct tc_error *err);
 
 /**
  * provider_open over bytes of yours.
@@ -1377,8 +1382,8 @@ tc_status provider_level(struct tc_provider *source,
 
 /**
  * Where the pixels of an image are data: one band of TC_U8 on the same grid, 255 where they are and 0
- * where they are not, from the source's own mask or from its nodata values; 255 everywhere if it has
- * neither.
+ * where they are not, from the source's own mask, else from its alpha band, else from its nodata
+ * values; 255 everywhere if it has none of them. With nodata values a pixel is data if any band is.
  *
  * - source: required; kept alive by the result.
  * - provider: receives a reference that you own; NULL on failure.
@@ -1532,8 +1537,8 @@ tc_status provider_get_block(struct tc_provider *provider,
  *
  * Arguments as for provider_get_block.
  *
- * Errors: TC_E_NOT_RESIDENT if it would have to be decoded; TC_E_RANGE if there is no such block,
- * level or band; TC_E_ARGUMENT. Thread-safe.
+ * Errors: TC_E_NOT_RESIDENT if it would have to be decoded, mapped or put together from other blocks;
+ * TC_E_RANGE if there is no such block, level or band; TC_E_ARGUMENT. Thread-safe.
  */
 tc_status provider_peek_block(struct tc_provider *provider,
                               int64_t row,
@@ -1570,12 +1575,14 @@ tc_status provider_read_window(struct tc_provider *provider,
                                struct tc_error *err);
 
 /**
- * What this provider has done; of the members of `stats` only the counters, the rest is 0.
+ * What this provider has done; of the members of `stats` only the counters, the rest is 0. Providers
+ * with one key in one cache count together.
  *
  * - provider: required.
  * - stats: required, with struct_size set; the other members are 0 on failure.
- * - amplification: receives source blocks decoded for this provider, divided by the distinct ones
- *   among them: 1 if none was decoded twice, 0 if none was decoded; may be NULL.
+ * - amplification: receives the blocks that the source under this provider has decoded, for all who
+ *   asked it, divided by the distinct ones among them: 1 if none was decoded twice, 0 if none was
+ *   decoded, an estimate where an image has more than 8388608 blocks; may be NULL.
  * - err: may be NULL.
  *
  * Errors: TC_E_ARGUMENT. Thread-safe.

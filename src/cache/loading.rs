@@ -81,6 +81,7 @@ impl Loading {
 
     /// Enters the finished tile into the cache, unless its pixels may be out of date by now.
     pub fn enter(self, at: Block, bands: &Bands, tile: &Tile, class: Class) {
+        // Taken out first: what the ledger drops may run a caller's release callback.
         let State { room, in_flight } = std::mem::take(&mut *self.state.lock());
         let key = self.registration.key;
         self.cache().0.with(|ledger| {

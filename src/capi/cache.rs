@@ -17,7 +17,8 @@ use std::ptr::null_mut;
 /// A store of tiles under one budget of bytes, for any number of providers, files and threads.
 ///
 /// What it counts is the memory of pixel buffers, each once at its allocated size, however many tiles
-/// are views of it, and up to 256 bytes of bookkeeping for each entry. At every instant idle, held and
+/// are views of it, 256 bytes of bookkeeping for each tile, and for each key that has tiles its text
+/// and some hundred bytes. At every instant idle, held and
 /// reusable bytes together are within the budget. The idle tile whose last use is oldest goes first.
 /// Tiles in the hands of callers are never evicted.
 ///
@@ -71,7 +72,7 @@ pub struct tc_cache_stats {
     pub detached: u64,
     /// Of tiles that are being decoded or assembled now.
     pub in_flight: u64,
-    /// The most that `resident` and `overhang` together have been.
+    /// The most that `resident`, `overhang` and `in_flight` together have been.
     pub peak: u64,
     /// Tiles that the cache finds.
     pub entries: u64,
@@ -81,17 +82,18 @@ pub struct tc_cache_stats {
     pub misses: u64,
     /// Gets that joined a load begun by another thread.
     pub waits: u64,
-    /// Blocks decoded, read or mapped.
+    /// Blocks decoded or mapped and tiles assembled, those that failed included; a tile and the cached
+    /// blocks that it was assembled from count each.
     pub loads: u64,
     /// Loads that failed.
     pub load_errors: u64,
-    /// Tiles that went to make room.
+    /// Buffers that went to make room, each with all tiles that were views of it.
     pub evictions: u64,
     /// Tiles that found no room.
     pub rejected: u64,
     /// Tiles made along with others from a decoded block.
     pub siblings: u64,
-    /// Time spent in loads, summed over threads.
+    /// Time spent in loads, those inside others too, summed over threads.
     pub load_nanoseconds: u64,
 }
 
@@ -343,10 +345,10 @@ pub unsafe extern "C" fn tc_peek(
 
 /// Puts a tile under a key; a use. It replaces one that is there; whoever holds the old tile keeps it.
 ///
-/// - key: required; a key of your own, or that of a provider, whose tile (row, col) at `level` must
-///   have the size, type and bands of `pixels`. The first put or provider fixes them for a key.
+/// - key: required; a key of your own, or that of a provider made with this cache, whose tile
+///   (row, col) at `level` must have the size, type and bands of `pixels`. Under a key that no provider
+///   has, a tile need only have the size and type of the one that it replaces.
 /// - bands, n_bands: which bands of the image the pixels are; NULL and 0 for all.
-///
 /// - pixels: required. Strides of both 0 are packed, valid_width and valid_height of 0 are all.
 /// - release: NULL copies the pixels before the call returns. Otherwise, if the strides are as
 ///   tc_pixels asks and `data` is aligned to its type, the cache lends your memory out without a copy:
@@ -403,7 +405,7 @@ pub unsafe extern "C" fn tc_put(
 
 /// Forgets a tile. Whoever holds it keeps it, and a load in progress is unaffected.
 ///
-/// Arguments as for tc_get. Errors: TC_E_NOT_RESIDENT if the cache does not have it, TC_E_ARGUMENT,
+/// Arguments as for tc_get, but only the tile of just these bands goes; one that has more stays. Errors: TC_E_NOT_RESIDENT if the cache does not have it, TC_E_ARGUMENT,
 /// TC_E_RANGE. Thread-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tc_remove(

@@ -316,8 +316,8 @@ pub unsafe extern "C" fn provider_get_block(
 ///
 /// Arguments as for provider_get_block.
 ///
-/// Errors: TC_E_NOT_RESIDENT if it would have to be decoded; TC_E_RANGE if there is no such block,
-/// level or band; TC_E_ARGUMENT. Thread-safe.
+/// Errors: TC_E_NOT_RESIDENT if it would have to be decoded, mapped or put together from other blocks;
+/// TC_E_RANGE if there is no such block, level or band; TC_E_ARGUMENT. Thread-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn provider_peek_block(
     provider: *mut tc_provider,
@@ -382,12 +382,14 @@ pub unsafe extern "C" fn provider_read_window(
     }
 }
 
-/// What this provider has done; of the members of `stats` only the counters, the rest is 0.
+/// What this provider has done; of the members of `stats` only the counters, the rest is 0. Providers
+/// with one key in one cache count together.
 ///
 /// - provider: required.
 /// - stats: required, with struct_size set; the other members are 0 on failure.
-/// - amplification: receives source blocks decoded for this provider, divided by the distinct ones
-///   among them: 1 if none was decoded twice, 0 if none was decoded; may be NULL.
+/// - amplification: receives the blocks that the source under this provider has decoded, for all who
+///   asked it, divided by the distinct ones among them: 1 if none was decoded twice, 0 if none was
+///   decoded, an estimate where an image has more than 8388608 blocks; may be NULL.
 /// - err: may be NULL.
 ///
 /// Errors: TC_E_ARGUMENT. Thread-safe.

@@ -218,7 +218,8 @@ pub unsafe extern "C" fn provider_open(
     }
 }
 
-/// How many images a file holds, for tc_open_options.image.
+/// How many images a file holds, for tc_open_options.image. Where the file is damaged behind its first
+/// images, the damage counts as one more, which cannot be opened.
 ///
 /// - path: required.
 /// - count: receives the number; 0 on failure.

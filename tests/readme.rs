@@ -1,0 +1,180 @@
+//! The documents do not rot: the examples of README.md work as they are printed there, and what
+//! CONTRIBUTING.md names is there.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The first example in this language.
+fn example(language: &str) -> &'static str {
+    let text = include_str!("../README.md");
+    let begin = format!("```{language}\n");
+    let (_, from) = text.split_once(&begin).expect("README.md has an example");
+    from.split_once("```").expect("the example ends").0
+}
+
+fn scratch(name: &str) -> PathBuf {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("readme")
+        .join(name);
+    let _ = fs::remove_dir_all(&directory);
+    fs::create_dir_all(&directory).expect("a directory for the test");
+    directory
+}
+
+/// The compiler that the `cc` crate finds, with the header in reach.
+fn compiler(cpp: bool) -> Command {
+    let host = Command::new(env!("CARGO"))
+        .arg("-vV")
+        .output()
+        .expect("cargo runs");
+    let host = String::from_utf8(host.stdout).expect("cargo writes UTF-8");
+    let host = host.lines().find_map(|line| line.strip_prefix("host: "));
+    let host = host.expect("cargo names its host");
+    let mut build = cc::Build::new();
+    build
+        .cargo_metadata(false)
+        .cpp(cpp)
+        .target(host)
+        .host(host)
+        .opt_level(1);
+    let mut command = build.try_get_compiler().expect("a compiler").to_command();
+    command.args(["-Wall", "-Wextra", "-Wpedantic", "-Werror"]);
+    command.arg(concat!("-I", env!("CARGO_MANIFEST_DIR"), "/include"));
+    command
+}
+
+fn run(command: &mut Command) -> (bool, String) {
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let text = [output.stdout, output.stderr].concat();
+    (
+        output.status.success(),
+        String::from_utf8_lossy(&text).into_owned(),
+    )
+}
+
+fn compile(command: &mut Command) {
+    let (compiles, said) = run(command);
+    assert!(compiles, "{command:?}\n{said}");
+}
+
+/// A TIFF of one strip: `width` x `height` bytes, all 7.
+fn tiff(width: u32, height: u32) -> Vec<u8> {
+    let mut file = b"II*\0\x08\0\0\0\x08\0".to_vec();
+    let size = width * height;
+    let pixels = 8 + 2 + 8 * 12 + 4;
+    let tags = [
+        (256, width),
+        (257, height),
+        (258, 8),
+        (259, 1),
+        (262, 1),
+        (273, pixels),
+        (278, height),
+        (279, size),
+    ];
+    for (tag, value) in tags {
+        file.extend([tag as u8, (tag >> 8) as u8, 4, 0, 1, 0, 0, 0]);
+        file.extend(value.to_le_bytes());
+    }
+    file.extend([0; 4]);
+    file.resize((pixels + size) as usize, 7);
+    file
+}
+
+#[test]
+fn the_c_example_runs() {
+    let directory = scratch("c");
+    let source = directory.join("example.c");
+    fs::write(&source, example("c")).expect("the example");
+    fs::write(directory.join("image.tif"), tiff(1500, 700)).expect("an image");
+    let test = std::env::current_exe().expect("a test has a path");
+    let libraries = test.parent().expect("target/<profile>/deps");
+    let program = directory.join("example");
+    let mut command = compiler(false);
+    command.arg("-std=c99").arg(&source).arg("-o").arg(&program);
+    command.arg(libraries.join("libtilecache.so"));
+    command.arg(format!("-Wl,-rpath,{}", libraries.display()));
+    compile(&mut command);
+    let (success, said) = run(Command::new(&program)
+        .arg("image.tif")
+        .current_dir(&directory));
+    assert!(success, "{said}");
+    assert_eq!(said, "1024 x 700 pixels of 1 bands, the first byte is 7\n");
+    let (success, said) = run(Command::new(&program)
+        .arg("absent.tif")
+        .current_dir(&directory));
+    assert!(!success);
+    assert!(said.starts_with("TC_E_NOT_FOUND: absent.tif: "), "{said}");
+}
+
+#[test]
+fn the_cpp_example_compiles() {
+    let source = scratch("cpp").join("example.cpp");
+    fs::write(&source, example("cpp")).expect("the example");
+    let mut command = compiler(true);
+    command
+        .args(["-std=c++17", "-fsyntax-only", "-Wno-unused"])
+        .arg(&source);
+    compile(&mut command);
+}
+
+/// The words in backticks, outside of examples.
+fn named(text: &str) -> impl Iterator<Item = &str> {
+    let prose = text.split("```").step_by(2);
+    prose.flat_map(|part| part.split('`').skip(1).step_by(2))
+}
+
+/// All of `src/` in one text.
+fn code(directory: &Path, into: &mut String) {
+    for entry in fs::read_dir(directory).expect("src/") {
+        let path = entry.expect("an entry of src/").path();
+        if path.is_dir() {
+            code(&path, into);
+        } else {
+            into.push_str(&fs::read_to_string(&path).expect("a source file"));
+        }
+    }
+}
+
+#[test]
+fn files_that_the_documents_name_are_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let places = ["", "src", "src/source/tiff", "c_tests"].map(|place| root.join(place));
+    let documents = [
+        include_str!("../README.md"),
+        include_str!("../CONTRIBUTING.md"),
+    ];
+    let ends = [".rs", ".h", ".c", ".toml", ".md", ".symbols", "/"];
+    for name in documents.iter().flat_map(|text| named(text)) {
+        let path = ends.iter().any(|end| name.ends_with(end) && name != *end);
+        if path && !name.contains(' ') && !name.starts_with("target/") {
+            let found = places.iter().any(|place| place.join(name).exists());
+            assert!(found, "{name} is named but not there");
+        }
+    }
+}
+
+#[test]
+fn functions_that_the_walk_names_are_there() {
+    let mut all = String::new();
+    code(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut all);
+    all.push_str(include_str!("../examples/add_a_source.rs"));
+    for name in named(include_str!("../CONTRIBUTING.md")) {
+        let Some((owner, function)) = name.split_once("::") else {
+            continue;
+        };
+        if name.contains(' ') || function.contains(char::is_uppercase) {
+            continue;
+        }
+        let defined = ["(", "<"]
+            .iter()
+            .any(|end| all.contains(&format!("fn {function}{end}")));
+        assert!(
+            defined && all.contains(owner),
+            "{name} is named but not there"
+        );
+    }
+}
