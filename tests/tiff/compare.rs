@@ -1,9 +1,8 @@
 //! Pixels and descriptions as GDAL gives them.
 
+use super::gdal::{self, worst_difference};
 use super::support::*;
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::process::Command;
 use tilecache::dtype::DType;
 use tilecache::error::{Kind, Result};
 use tilecache::geometry::Rect;
@@ -208,37 +207,17 @@ fn bands_nodata_and_absent_blocks_are_described() {
 /// Files that others wrote, where they lie beside the checkout.
 #[test]
 fn real_files_read_as_gdal_reads_them() {
-    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
-    if !data.is_dir() {
-        println!("skipped: there is no {}", data.display());
-        return;
-    }
-    for entry in std::fs::read_dir(&data).expect("the directory") {
-        let path = entry.expect("an entry").path();
-        if path.extension().is_none_or(|extension| extension != "tif") {
-            continue;
-        }
-        let raw = Path::new(env!("CARGO_TARGET_TMPDIR")).join("real.raw");
-        let status = Command::new("gdal_translate")
-            .args(["-q", "-of", "ENVI", "-co", "INTERLEAVE=BSQ"])
-            .args([&path, &raw])
-            .status();
-        assert!(
-            status.is_ok_and(|status| status.success()),
-            "this test needs the Debian package gdal-bin"
-        );
+    for path in gdal::real_files() {
         let image = open(&path)
             .and_then(|file| file.image(0))
             .expect("the file opens");
         let decoder = &image.levels[0];
         let all: Vec<u32> = (0..decoder.image().band_count()).collect();
         let got = read_all(decoder, &all).expect("the pixels");
-        let expected = std::fs::read(&raw).expect("the expected samples");
+        let expected = gdal::pixels(&path, 0);
         let difference = worst_difference(decoder.image().dtype, &got, &expected);
-        let is_jpeg = decoder.image().metadata[&(None, "TIFFTAG_COMPRESSION".into())] == "7";
-        let tolerance = if is_jpeg { 4.0 } else { 0.0 };
         assert!(
-            difference <= tolerance,
+            difference <= gdal::tolerance(decoder.image()),
             "{} differs by {difference}",
             path.display()
         );

@@ -3,6 +3,8 @@
 
 mod compare;
 mod damage;
+#[path = "../support/gdal.rs"]
+mod gdal;
 mod support;
 
 use std::path::Path;

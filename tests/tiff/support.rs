@@ -1,10 +1,9 @@
 //! The files that the tests read, and the ways to read them.
 
+use super::gdal;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::{Arc, OnceLock};
 use tilecache::bytes::FileBytes;
-use tilecache::convert::convert_row;
 use tilecache::dtype::DType;
 use tilecache::error::Result;
 use tilecache::geometry::Rect;
@@ -14,39 +13,14 @@ use tilecache::memory::{Canvas, Memory, PixelsMut};
 use tilecache::source::Decoder;
 use tilecache::source::tiff::{TiffDecoder, TiffFile};
 
-/// The files, made once by the script beside this test; removed by the next run.
+/// The files, made once by the script beside this test.
 pub fn made() -> &'static Path {
     static DIR: OnceLock<PathBuf> = OnceLock::new();
-    DIR.get_or_init(|| {
-        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("tiff");
-        let _absent = std::fs::remove_dir_all(&dir);
-        std::fs::create_dir_all(&dir).expect("a directory for the test's files");
-        run_script(&dir, "make.py");
-        dir
-    })
-}
-
-fn run_script(dir: &Path, name: &str) {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/tiff")
-        .join(name);
-    let output = Command::new("/usr/bin/python3")
-        .arg(script)
-        .arg(dir)
-        .output();
-    let needed = "this test needs the Debian packages gdal-bin, libtiff-tools, python3-gdal and \
-                  python3-numpy";
-    match output {
-        Ok(output) if output.status.success() => (),
-        Ok(output) => panic!("{needed}: {}", String::from_utf8_lossy(&output.stderr)),
-        Err(error) => panic!("{needed}: {error}"),
-    }
+    DIR.get_or_init(|| gdal::make("tests/tiff/make.py"))
 }
 
 pub fn manifest() -> Vec<Vec<String>> {
-    let text = std::fs::read_to_string(made().join("manifest")).expect("the manifest");
-    let fields = |line: &str| line.split('\t').map(str::to_owned).collect();
-    text.lines().map(fields).collect()
+    gdal::manifest(made())
 }
 
 pub fn open(path: &Path) -> Result<TiffFile> {
@@ -126,25 +100,4 @@ pub fn cut(all: &[u8], decoder: &TiffDecoder, rect: &Rect, bands: &[u32]) -> Vec
         }
     }
     out
-}
-
-pub fn worst_difference(dtype: DType, a: &[u8], b: &[u8]) -> f64 {
-    if a == b {
-        return 0.0;
-    }
-    assert_eq!(a.len(), b.len());
-    let to_f64 = |samples: &[u8]| {
-        let mut out = vec![0; samples.len() / dtype.size() * 8];
-        convert_row(dtype, samples, DType::F64, &mut out);
-        let values = out.as_chunks::<8>().0;
-        values
-            .iter()
-            .map(|v| f64::from_ne_bytes(*v))
-            .collect::<Vec<_>>()
-    };
-    let pairs = to_f64(a).into_iter().zip(to_f64(b));
-    // Equal real parts with unequal bytes are a difference all the same.
-    pairs
-        .map(|(a, b)| (a - b).abs())
-        .fold(f64::MIN_POSITIVE, f64::max)
 }
