@@ -203,7 +203,7 @@ fn views_have_the_pixels_of_their_files() {
     assert!(files.len() >= 85 && files.iter().all(|file| file.levels.len() == 4));
     // One in nine of the combinations for a file, others for the next; all of them occur.
     check_all(&files, |number, cases| {
-        let taken = |index: &usize| (index + number) % 9 == 0;
+        let taken = |index: &usize| (index + number).is_multiple_of(9);
         let indexed = cases.into_iter().enumerate();
         indexed
             .filter(|(index, _)| taken(index))

@@ -2,10 +2,10 @@
 
 use super::key::image_of;
 use crate::memory::Home;
-use hashbrown::HashMap;
 use parking_lot::Mutex;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock, Weak};
+use std::sync::{Arc, Weak};
 
 /// A moment: it passes with every change of any image.
 pub type Moment = u64;
@@ -22,7 +22,7 @@ pub fn tick() -> Moment {
     CLOCK.fetch_add(1, Ordering::SeqCst) + 1
 }
 
-static KNOWN: LazyLock<Mutex<HashMap<Box<str>, Weak<Lineage>>>> = LazyLock::new(Mutex::default);
+static KNOWN: Mutex<BTreeMap<Box<str>, Weak<Lineage>>> = Mutex::new(BTreeMap::new());
 
 /// What all keys of one image share: those of its source, and of everything built on it.
 pub struct Lineage {
@@ -40,7 +40,6 @@ impl Lineage {
         if let Some(lineage) = known.get(image).and_then(Weak::upgrade) {
             return lineage;
         }
-        known.retain(|_, lineage| lineage.strong_count() > 0);
         let lineage = Arc::new(Self {
             image: image.into(),
             changed: AtomicU64::new(0),
@@ -77,5 +76,18 @@ impl Lineage {
         self.changed.fetch_max(tick(), Ordering::SeqCst);
         let homes: Vec<_> = self.homes.lock().iter().filter_map(Weak::upgrade).collect();
         homes.iter().for_each(|home| home.invalidated(&self.image));
+    }
+}
+
+impl Drop for Lineage {
+    fn drop(&mut self) {
+        let mut known = KNOWN.lock();
+        // Somebody may have begun the same lineage anew by now.
+        if known
+            .get(&self.image)
+            .is_some_and(|lineage| lineage.strong_count() == 0)
+        {
+            known.remove(&self.image);
+        }
     }
 }
