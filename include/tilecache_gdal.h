@@ -40,8 +40,8 @@
  *   What GDAL's block cache holds of an image after a read is dropped, so that no second copy stays
  *   beside that of tilecache; whole blocks of bands that are stored apart do not enter it at all.
  *   Blocks of other datasets are left alone, GDAL_CACHEMAX is not touched. Drivers may keep memory of
- *   their own. Datasets that a dataset reads, such as the sources of a VRT, are told by it, or not:
- *   GDAL decides; with many of them a small GDAL_CACHEMAX is good.
+ *   their own. A VRT drops the blocks of its sources with its own, but not those of its sources'
+ *   overviews, which stay, within GDAL_CACHEMAX, until its session is closed.
  *
  * CHANGES
  *   If the main file is one of the file system, reads fail once its inode, size or times have changed.
@@ -514,8 +514,8 @@ static inline tc_status tcgdal_read(tcgdal_image *image, GDALDatasetH session, i
   tc_status status;
   CPLErr result;
   int whole = image->whole && !mask && row >= 0 && session != NULL && at->native_height > 0 &&
-              at->native_width == at->block_width && into->width == at->block_width &&
-              into->height == at->block_height && into->pixel_stride == image->sample_size &&
+              at->native_width == at->block_width && at->block_height % at->native_height == 0 &&
+              into->width == at->block_width && into->height == at->block_height && into->pixel_stride == image->sample_size &&
               into->row_stride == into->width * into->pixel_stride;
   if (image->serial)
     CPLAcquireMutex(image->lock, 1e9);
