@@ -1,6 +1,7 @@
 // The GDAL driver TILECACHE: any raster, retiled, with one cache for all datasets of the process.
 //
-// Pixels come from tilecache; everything else that GDAL knows of the raster is asked of GDAL, of a
+// Pixels come from tilecache, read by its own reader where that gives exactly what GDAL gives, else by
+// GDAL, through tilecache_gdal.h. Everything else that GDAL knows of the raster is asked of GDAL, of a
 // dataset of the same name. Reads that do not resample go past GDAL's own block cache, straight from
 // the tiles to the reader's memory; those that do resample, and readers of blocks, leave a second copy
 // of what they touch in GDAL's cache, within GDAL_CACHEMAX.
@@ -431,6 +432,10 @@ bool agrees(tc_provider *provider, GDALDataset *twin)
     if (about.colour != shown && about.colour >= TC_COLOUR_LUMA)
       return false;
   }
+  // Two decoders of JPEG round differently.
+  const char *compression = twin->GetMetadataItem("COMPRESSION", "IMAGE_STRUCTURE");
+  if (compression != nullptr && strstr(compression, "JPEG") != nullptr)
+    return false;
   return first->GetMaskFlags() != GMF_PER_DATASET || (info.flags & TC_IMAGE_HAS_MASK) != 0;
 }
 

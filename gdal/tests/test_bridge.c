@@ -8,6 +8,12 @@
 
 enum { WIDTH = 300, HEIGHT = 201 };
 
+/* A side of a large picture, shorter where the harness says that samples are slow. */
+static int64_t side(int64_t n)
+{
+  return scaled(2) == 2 ? n : n / 3;
+}
+
 static const struct { tc_dtype dtype; GDALDataType type; } types[] = {
   {TC_U8, GDT_Byte},       {TC_I8, GDT_Byte},       {TC_U16, GDT_UInt16},     {TC_I16, GDT_Int16},
   {TC_U32, GDT_UInt32},    {TC_I32, GDT_Int32},     {TC_U64, GDT_UInt64},     {TC_I64, GDT_Int64},
@@ -116,7 +122,7 @@ static void every_type_in_every_layout(void **state)
   static const char *const layouts[] = {"INTERLEAVE=BAND", "INTERLEAVE=PIXEL COMPRESS=DEFLATE",
                                         "INTERLEAVE=PIXEL TILED=YES BLOCKXSIZE=128 BLOCKYSIZE=64",
                                         "INTERLEAVE=BAND TILED=YES BLOCKXSIZE=64 BLOCKYSIZE=128 COMPRESS=LZW"};
-  for (size_t i = 0; i < COUNT(types); i++)
+  for (size_t i = 0; i < COUNT(types); i += scaled(2) == 2 ? 1 : 5)
     for (size_t j = 0; j < COUNT(layouts); j++) {
       source s = picture(WIDTH, HEIGHT, 2, types[i].dtype);
       write_tiff(&s, "types.tif", layouts[j]);
@@ -176,15 +182,16 @@ static void assert_level(GDALDatasetH dataset, tc_provider *p, int32_t level)
 static void overviews_are_levels(void **state)
 {
   (void)state;
-  static const char *const layouts[] = {"INTERLEAVE=BAND TILED=YES", "INTERLEAVE=PIXEL TILED=YES COMPRESS=DEFLATE"};
+  static const char *const layouts[] = {"INTERLEAVE=BAND TILED=YES BLOCKXSIZE=128 BLOCKYSIZE=64",
+                                        "INTERLEAVE=PIXEL TILED=YES BLOCKXSIZE=128 BLOCKYSIZE=64 COMPRESS=DEFLATE"};
   for (size_t i = 0; i < COUNT(layouts); i++) {
-    source s = picture(701, 543, 3, TC_U8);
+    source s = picture(side(1201), side(943), 3, TC_U8);
     write_tiff(&s, "levels.tif", layouts[i]);
     build_overviews("levels.tif");
     tc_provider *p = opened("levels.tif", NULL), *level = NULL;
     assert_int_equal(info_of(p).levels, 3);
     ok(provider_level(p, 1, &level, &err));
-    assert_int_equal(info_of(level).block_width, 256); /* as it is stored, not half of level 0's */
+    assert_int_equal(info_of(level).block_width, 128); /* as it is stored, not half of level 0's */
     assert_int_equal(info_of(level).levels, 2);
     provider_release(level);
     GDALDatasetH dataset = GDALOpen("levels.tif", GA_ReadOnly);
@@ -221,11 +228,11 @@ static void flat_blocks_are_put_together(void **state)
 static void one_huge_block(void **state)
 {
   (void)state;
-  source s = picture(900, 800, 2, TC_F32);
-  write_tiff(&s, "strip.tif", "BLOCKYSIZE=800 COMPRESS=DEFLATE INTERLEAVE=PIXEL");
+  source s = picture(side(900), side(900), 2, TC_F32);
+  write_tiff(&s, "strip.tif", "BLOCKYSIZE=900 COMPRESS=DEFLATE INTERLEAVE=PIXEL");
   tc_cache *cache = new_cache(64 << 20);
   tc_provider *p = opened("strip.tif", NULL), *tiles = retiled(p, 256, 256, 0, cache);
-  assert_int_equal(info_of(p).block_height, 800);
+  assert_int_equal(info_of(p).block_height, s.image.height);
   assert_int_equal(info_of(p).flags & TC_IMAGE_WINDOWED, 0);
   assert_all_blocks(&s, tiles);
   tc_cache_stats stats = {.struct_size = sizeof stats};
@@ -552,7 +559,7 @@ static void read_shuffled(void *arg, int index)
 static void eight_threads(void **state)
 {
   (void)state;
-  source s = picture(1111, 907, 3, TC_U8);
+  source s = picture(side(1111), side(907), 3, TC_U8);
   write_tiff(&s, "threads.tif", "TILED=YES BLOCKXSIZE=128 BLOCKYSIZE=128 COMPRESS=DEFLATE INTERLEAVE=PIXEL");
   GDALDatasetH memory = filled(&s, "MEM", "", "");
   for (int kept = 0; kept < 2; kept++) {
@@ -564,22 +571,21 @@ static void eight_threads(void **state)
     else
       p = opened("threads.tif", &options);
     tc_cache *cache = new_cache(64 << 20);
-    reading r = {&s, retiled(p, 100, 100, 1, cache), 0};
+    tc_provider *blocks = cached(p, cache);
+    reading r = {&s, retiled(blocks, 100, 100, 1, cache), 0};
     in_threads(8, read_shuffled, &r);
     assert_int_equal(r.wrong, 0);
     tc_cache_stats stats = {.struct_size = sizeof stats};
     tc_image_info info = info_of(p);
-    double amplification;
-    ok(provider_counters(p, &stats, NULL, &err));
-    assert_int_equal(stats.loads, info.grid_rows * info.grid_cols);
-    ok(provider_counters(r.p, &stats, &amplification, &err));
-    assert_true(amplification == 1);
+    ok(provider_counters(blocks, &stats, NULL, &err));
+    assert_int_equal(stats.loads, info.grid_rows * info.grid_cols); /* each block once */
     GDALDatasetH *all;
     int open;
     GDALGetOpenDatasets(&all, &open);
     assert_in_range(open, 1, 5); /* four sessions and `memory` */
     assert_int_equal(GDALGetCacheUsed64(), 0);
     provider_release(r.p);
+    provider_release(blocks);
     provider_release(p);
     assert_int_equal(released, kept);
     tc_release(cache);
@@ -617,7 +623,7 @@ static GIntBig left_by(const char *path, uint32_t flags, uint64_t *kept)
 static void no_second_copy_stays(void **state)
 {
   (void)state;
-  source s = picture(1500, 1300, 4, TC_U16);
+  source s = picture(side(1500), side(1300), 4, TC_U16);
   write_tiff(&s, "pixel.tif", "TILED=YES INTERLEAVE=PIXEL COMPRESS=DEFLATE ZLEVEL=1");
   build_overviews("pixel.tif");
   write_tiff(&s, "band.tif", "TILED=YES INTERLEAVE=BAND COMPRESS=DEFLATE ZLEVEL=1");
