@@ -802,6 +802,81 @@ typedef struct tc_target {
 } tc_target;
 
 /**
+ * What a band shows: one of tc_colour_code.
+ */
+typedef int32_t tc_colour;
+
+/**
+ * What a band is. Size-led.
+ */
+typedef struct tc_band_info {
+  /**
+   * sizeof(tc_band_info), set by you.
+   */
+  uint32_t struct_size;
+  /**
+   * What the band shows.
+   */
+  tc_colour colour;
+  /**
+   * Bits of tc_band_flags.
+   */
+  uint32_t flags;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+  /**
+   * One sample of the image's type, with TC_BAND_HAS_NODATA: pixels equal to it are not data.
+   */
+  uint8_t nodata[16];
+} tc_band_info;
+
+/**
+ * A text that came with an image. Frozen.
+ */
+typedef struct tc_text {
+  /**
+   * The band that it concerns, from 0, or -1 for the whole image.
+   */
+  int32_t band;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+  /**
+   * Its name, UTF-8. Of texts with the same name and band, the last counts.
+   */
+  const char *name;
+  /**
+   * The text, UTF-8, possibly empty.
+   */
+  const char *text;
+} tc_text;
+
+/**
+ * A level of a source, with a grid of its own. Frozen.
+ */
+typedef struct tc_level {
+  /**
+   * Columns: those of level 0, halved as often as the level says and rounded either way.
+   */
+  int64_t width;
+  /**
+   * Rows, likewise.
+   */
+  int64_t height;
+  /**
+   * Columns of a block. 0 is `width`.
+   */
+  int64_t block_width;
+  /**
+   * Rows of a block. 0 is `height`.
+   */
+  int64_t block_height;
+} tc_level;
+
+/**
  * A source of blocks made of callbacks. Size-led; copied by the call.
  *
  * Callbacks run only on threads that are inside a call of the library, which holds no lock meanwhile.
@@ -888,6 +963,30 @@ typedef struct tc_source {
    * Called once with `user` after the last callback has returned. NULL: nothing to release.
    */
   tc_release_fn release;
+  /**
+   * What the bands are: as many as the image has, one behind the other, all of the struct_size of the
+   * first; copied. Their nodata takes the place of that of `image`. NULL: what `image` says.
+   */
+  const struct tc_band_info *band_infos;
+  /**
+   * Texts that came with the image, for provider_metadata; with n_texts; copied. NULL and 0: none.
+   */
+  const struct tc_text *texts;
+  /**
+   * The length of `texts`.
+   */
+  size_t n_texts;
+  /**
+   * The sizes and blocks of the levels, as many as image->levels; copied. Each level then has a grid
+   * of its own, in which has_block and read_block count, so that an overview is read by the blocks
+   * that it is stored in. NULL: the sizes and the common grid that tc_image_info tells of.
+   */
+  const struct tc_level *levels;
+  /**
+   * Where pixels are data: an image of the same size, one band, TC_U8, 0 or 255; kept alive. See
+   * provider_mask. With several levels, `levels` must be given too. NULL: nodata tells.
+   */
+  struct tc_provider *mask;
 } tc_source;
 
 /**
@@ -972,37 +1071,6 @@ typedef struct tc_map_options {
    */
   tc_release_fn release;
 } tc_map_options;
-
-/**
- * What a band shows: one of tc_colour_code.
- */
-typedef int32_t tc_colour;
-
-/**
- * What a band is. Size-led.
- */
-typedef struct tc_band_info {
-  /**
-   * sizeof(tc_band_info), set by you.
-   */
-  uint32_t struct_size;
-  /**
-   * What the band shows.
-   */
-  tc_colour colour;
-  /**
-   * Bits of tc_band_flags.
-   */
-  uint32_t flags;
-  /**
-   * 0.
-   */
-  uint32_t reserved;
-  /**
-   * One sample of the image's type, with TC_BAND_HAS_NODATA: pixels equal to it are not data.
-   */
-  uint8_t nodata[16];
-} tc_band_info;
 
 #ifdef __cplusplus
 extern "C" {

@@ -51,6 +51,20 @@ pub enum Colour {
     Cr = 13,
 }
 
+impl Colour {
+    /// The colour with this number.
+    pub fn from_code(code: i32) -> Option<Self> {
+        use Colour::*;
+        const ALL: [Colour; 14] = [
+            Undefined, Gray, Palette, Red, Green, Blue, Alpha, Cyan, Magenta, Yellow, Black, Luma,
+            Cb, Cr,
+        ];
+        usize::try_from(code)
+            .ok()
+            .and_then(|code| ALL.get(code).copied())
+    }
+}
+
 /// What is known of one band.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Band {

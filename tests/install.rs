@@ -28,6 +28,7 @@ fn the_tree_is_what_packagers_expect() {
     found.sort();
     let expected = [
         "include/tilecache.h",
+        "include/tilecache_gdal.h",
         "lib/libtilecache.a",
         "lib/libtilecache.so -> libtilecache.so.0",
         "lib/libtilecache.so.0 -> libtilecache.so.0.1.0",

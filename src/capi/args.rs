@@ -168,13 +168,25 @@ pub unsafe fn optional_text<'a>(text: *const c_char, name: &str) -> Result<Optio
         return Ok(None);
     }
     // SAFETY: promised by the caller.
-    let text = unsafe { CStr::from_ptr(text) }
-        .to_str()
-        .map_err(|error| Error::argument(format!("{name} is not UTF-8: {error}")))?;
+    let text = unsafe { any_text(text, name)? };
     if text.is_empty() {
         return Err(Error::argument(format!("{name} is empty")));
     }
     Ok(Some(text))
+}
+
+/// Text that must be there, but may be empty.
+///
+/// # Safety
+/// As for [`optional_text`].
+pub unsafe fn any_text<'a>(text: *const c_char, name: &str) -> Result<&'a str> {
+    if text.is_null() {
+        return Err(Error::argument(format!("{name} is NULL")));
+    }
+    // SAFETY: promised by the caller.
+    unsafe { CStr::from_ptr(text) }
+        .to_str()
+        .map_err(|error| Error::argument(format!("{name} is not UTF-8: {error}")))
 }
 
 /// Text that must be there.

@@ -8,10 +8,12 @@ use super::types::tc_target;
 use crate::bytes::Bytes;
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
-use crate::image::Block;
+use crate::image::{Block, Image};
 use crate::memory::PixelsMut;
-use crate::source::Decoder;
+use crate::operator::pyramid;
+use crate::provider::Provider;
 use crate::source::sessions::Sessions;
+use crate::source::{Decoder, Source, source_key};
 use smallvec::SmallVec;
 use std::ffi::c_void;
 use std::ptr::{null, null_mut};
@@ -127,6 +129,10 @@ impl CallbackDecoder {
             calls: tc_source {
                 image: null(),
                 key: null(),
+                band_infos: null(),
+                texts: null(),
+                levels: null(),
+                mask: null_mut(),
                 ..*source
             },
             bands,
@@ -272,5 +278,60 @@ impl Decoder for CallbackDecoder {
                 read_window(user, session, x, y, level, list_start(&list), &to, err)
             })
         })
+    }
+}
+
+/// One level of a caller's source as an image of its own; all levels share the sessions.
+pub struct LevelDecoder {
+    source: Arc<CallbackDecoder>,
+    level: u32,
+}
+
+impl LevelDecoder {
+    /// The image whose levels are `grids`, each described as an image of its own, and its mask.
+    pub fn provider(
+        name: Option<&str>,
+        grids: Vec<Image>,
+        mask: Option<Arc<dyn Provider>>,
+        source: CallbackDecoder,
+    ) -> Result<Arc<dyn Provider>> {
+        let (key, source) = (source_key(name)?, Arc::new(source));
+        let levels: Result<Vec<_>> = (0..)
+            .zip(grids)
+            .map(|(level, image)| {
+                let key = match level {
+                    0 => key.clone(),
+                    level => format!("{key}:overview:{level}"),
+                };
+                let source = source.clone();
+                Source::with_key(key, image, Box::new(Self { source, level }))
+            })
+            .collect();
+        pyramid(levels?, mask)
+    }
+
+    /// The block as the source counts it.
+    fn there(&self, at: Block) -> Block {
+        Block::new(self.level, at.row, at.col)
+    }
+}
+
+impl Decoder for LevelDecoder {
+    fn has_block(&self, at: Block) -> Result<bool> {
+        self.source.has_block(self.there(at))
+    }
+
+    fn read_block(&self, at: Block, bands: &[u32], into: &mut PixelsMut<'_>) -> Result<()> {
+        self.source.read_block(self.there(at), bands, into)
+    }
+
+    fn read_window(
+        &self,
+        _level: u32,
+        rect: Rect,
+        bands: &[u32],
+        into: &mut PixelsMut<'_>,
+    ) -> Result<()> {
+        self.source.read_window(self.level, rect, bands, into)
     }
 }

@@ -2,10 +2,14 @@
 
 use super::args::{self, SizeLed, natural};
 use super::source::{tc_source, tc_source_flags};
-use super::types::{tc_band_info, tc_dtype, tc_image_flags, tc_image_info, tc_target};
+use super::types::{
+    tc_band_flags, tc_band_info, tc_dtype, tc_image_flags, tc_image_info, tc_target,
+};
 use crate::dtype::{DType, Sample};
 use crate::error::{Error, Result};
-use crate::image::{Image, MAX_BANDS, MAX_LEVELS};
+use crate::image::{Colour, Image, MAX_BANDS, MAX_LEVELS};
+use crate::provider::Provider;
+use std::sync::Arc;
 
 // SAFETY: plain numbers behind a size.
 unsafe impl SizeLed for tc_image_info {
@@ -144,7 +148,7 @@ fn check_grid(info: &tc_image_info, image: &Image) -> Result<()> {
 /// The image of a callback source, with what follows from its callbacks.
 ///
 /// # Safety
-/// `source.image` must be NULL or readable for its size.
+/// What `source` points to must be as the header says.
 pub unsafe fn source_image(source: &tc_source) -> Result<Image> {
     // SAFETY: promised by the caller.
     let info = unsafe { args::read_sized(source.image, "image")? };
@@ -156,12 +160,164 @@ pub unsafe fn source_image(source: &tc_source) -> Result<Image> {
             "flags is {flags:#x}; no such source flag"
         )));
     }
-    Ok(Image {
+    let mut image = Image {
         bands_together: source.flags & bands == 0,
         sparse: source.has_block.is_some(),
         windowed: source.read_window.is_some(),
         ..image
-    })
+    };
+    // SAFETY: promised by the caller.
+    unsafe {
+        describe_bands(source, &mut image)?;
+        add_texts(source, &mut image)?;
+    }
+    Ok(image)
+}
+
+/// Notes what a caller says of each band.
+///
+/// # Safety
+/// `source.band_infos` must be NULL or point to as many structs as there are bands.
+unsafe fn describe_bands(source: &tc_source, image: &mut Image) -> Result<()> {
+    if source.band_infos.is_null() {
+        return Ok(());
+    }
+    let (first, dtype) = (source.band_infos.cast::<u8>(), image.dtype);
+    // SAFETY: promised by the caller; a size-led struct begins with its size.
+    let step = unsafe { source.band_infos.cast::<u32>().read() };
+    for (at, band) in image.bands.iter_mut().enumerate() {
+        let name = format!("band_infos[{at}]");
+        // SAFETY: promised by the caller.
+        let info = unsafe {
+            let from = first.add(at * step as usize).cast::<tc_band_info>();
+            args::read_sized(from, &name)?
+        };
+        if info.struct_size != step {
+            return Err(Error::argument(format!(
+                "struct_size of {name} is {}, of the first one {step}",
+                info.struct_size
+            )));
+        }
+        if info.flags & !(tc_band_flags::TC_BAND_HAS_NODATA as u32) != 0 || info.reserved != 0 {
+            return Err(Error::argument(format!(
+                "flags of {name} is {:#x} and reserved {}; no such band flag",
+                info.flags, info.reserved
+            )));
+        }
+        band.colour = Colour::from_code(info.colour)
+            .ok_or_else(|| Error::argument(format!("colour of {name} is {}", info.colour)))?;
+        band.nodata = (info.flags != 0).then(|| sample(info.nodata, dtype));
+    }
+    Ok(())
+}
+
+/// Notes the texts that a caller gives.
+///
+/// # Safety
+/// `source.texts` must be NULL or point to `n_texts` structs.
+unsafe fn add_texts(source: &tc_source, image: &mut Image) -> Result<()> {
+    if source.texts.is_null() != (source.n_texts == 0) {
+        return Err(Error::argument(format!(
+            "texts is {}NULL, but n_texts is {}",
+            if source.texts.is_null() { "" } else { "not " },
+            source.n_texts
+        )));
+    }
+    for at in 0..source.n_texts {
+        // SAFETY: promised by the caller.
+        let given = unsafe { *source.texts.add(at) };
+        if given.reserved != 0 {
+            return Err(Error::argument(format!(
+                "reserved of texts[{at}] is {}; it must be 0",
+                given.reserved
+            )));
+        }
+        // SAFETY: promised by the caller.
+        let (name, text) = unsafe {
+            (
+                args::text(given.name, &format!("name of texts[{at}]"))?,
+                args::any_text(given.text, &format!("text of texts[{at}]"))?,
+            )
+        };
+        let band = match given.band {
+            -1 => None,
+            band if (0..image.band_count() as i32).contains(&band) => Some(band as u32),
+            band => {
+                return Err(Error::range(format!("band of texts[{at}] is {band}")));
+            }
+        };
+        image.metadata.insert((band, name.into()), text.into());
+    }
+    Ok(())
+}
+
+/// The levels of a callback source as images of their own; `None` where they share one grid.
+///
+/// # Safety
+/// `source.levels` must be NULL or point to as many structs as the image has levels.
+pub unsafe fn source_levels(source: &tc_source, image: &Image) -> Result<Option<Vec<Image>>> {
+    if source.levels.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: promised by the caller.
+    let levels = unsafe { std::slice::from_raw_parts(source.levels, image.levels.len()) };
+    let images = levels.iter().enumerate().map(|(at, level)| {
+        let side = |value: i64, name: &str| natural(value, &format!("{name} of levels[{at}]"));
+        let or = |value: u64, default: u64| if value == 0 { default } else { value };
+        let size = (side(level.width, "width")?, side(level.height, "height")?);
+        let block = (
+            or(side(level.block_width, "block_width")?, size.0),
+            or(side(level.block_height, "block_height")?, size.1),
+        );
+        if at == 0 && (size, block) != (image.levels[0], image.block) {
+            return Err(Error::argument(format!(
+                "levels[0] has {} x {} pixels in blocks of {} x {}, the image {} x {} in {} x {}",
+                size.0,
+                size.1,
+                block.0,
+                block.1,
+                image.width(),
+                image.height(),
+                image.block.0,
+                image.block.1
+            )));
+        }
+        Ok(Image {
+            levels: vec![size],
+            block,
+            ..image.clone()
+        })
+    });
+    images.collect::<Result<_>>().map(Some)
+}
+
+/// The mask that a caller gives with a source.
+///
+/// # Safety
+/// `source.mask` must be NULL or a live handle.
+pub unsafe fn source_mask(source: &tc_source, image: &Image) -> Result<Option<Arc<dyn Provider>>> {
+    // SAFETY: promised by the caller.
+    let Some(mask) = (unsafe { source.mask.as_ref() }) else {
+        return Ok(None);
+    };
+    if source.levels.is_null() && image.levels.len() > 1 {
+        return Err(Error::argument(
+            "source has a mask and several levels, but levels is NULL",
+        ));
+    }
+    let given = mask.provider.image();
+    if given.levels[0] != image.levels[0] || given.dtype != DType::U8 || given.bands.len() != 1 {
+        return Err(Error::argument(format!(
+            "the mask has {} x {} pixels of {} in {} bands; it must have {} x {} of u8 in one",
+            given.width(),
+            given.height(),
+            given.dtype.name(),
+            given.bands.len(),
+            image.width(),
+            image.height()
+        )));
+    }
+    Ok(Some(mask.provider.clone()))
 }
 
 /// The image of an array: described by the array alone, or by `info`, which must agree.

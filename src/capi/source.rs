@@ -2,13 +2,13 @@
 
 use super::args::{self, SizeLed, natural};
 use super::array::{Array, ArrayDecoder, Owner};
-use super::callback::{CallbackBytes, CallbackDecoder};
+use super::callback::{CallbackBytes, CallbackDecoder, LevelDecoder};
 use super::guard::guard;
 use super::handle;
-use super::image::{memory_image, source_image};
+use super::image::{memory_image, source_image, source_levels, source_mask};
 use super::provider::{deliver, tc_provider};
 use super::status::{tc_error, tc_status};
-use super::types::{tc_image_info, tc_release_fn, tc_target};
+use super::types::{tc_band_info, tc_image_info, tc_release_fn, tc_target};
 use crate::bytes::Bytes;
 use crate::image::Image;
 use crate::source::{self, Source};
@@ -155,6 +155,48 @@ pub struct tc_source {
     pub close_session: Option<unsafe extern "C" fn(user: *mut c_void, session: *mut c_void)>,
     /// Called once with `user` after the last callback has returned. NULL: nothing to release.
     pub release: tc_release_fn,
+    /// What the bands are: as many as the image has, one behind the other, all of the struct_size of the
+    /// first; copied. Their nodata takes the place of that of `image`. NULL: what `image` says.
+    pub band_infos: *const tc_band_info,
+    /// Texts that came with the image, for provider_metadata; with n_texts; copied. NULL and 0: none.
+    pub texts: *const tc_text,
+    /// The length of `texts`.
+    pub n_texts: usize,
+    /// The sizes and blocks of the levels, as many as image->levels; copied. Each level then has a grid
+    /// of its own, in which has_block and read_block count, so that an overview is read by the blocks
+    /// that it is stored in. NULL: the sizes and the common grid that tc_image_info tells of.
+    pub levels: *const tc_level,
+    /// Where pixels are data: an image of the same size, one band, TC_U8, 0 or 255; kept alive. See
+    /// provider_mask. With several levels, `levels` must be given too. NULL: nodata tells.
+    pub mask: *mut tc_provider,
+}
+
+/// A level of a source, with a grid of its own. Frozen.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct tc_level {
+    /// Columns: those of level 0, halved as often as the level says and rounded either way.
+    pub width: i64,
+    /// Rows, likewise.
+    pub height: i64,
+    /// Columns of a block. 0 is `width`.
+    pub block_width: i64,
+    /// Rows of a block. 0 is `height`.
+    pub block_height: i64,
+}
+
+/// A text that came with an image. Frozen.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct tc_text {
+    /// The band that it concerns, from 0, or -1 for the whole image.
+    pub band: i32,
+    /// 0.
+    pub reserved: u32,
+    /// Its name, UTF-8. Of texts with the same name and band, the last counts.
+    pub name: *const c_char,
+    /// The text, UTF-8, possibly empty.
+    pub text: *const c_char,
 }
 
 #[cfg(target_pointer_width = "64")]
@@ -162,8 +204,9 @@ const _: () = {
     use std::mem::offset_of;
     assert!(size_of::<tc_open_options>() == 16 && offset_of!(tc_open_options, key) == 8);
     assert!(size_of::<tc_io>() == 40 && offset_of!(tc_io, size) == 16);
-    assert!(size_of::<tc_source>() == 88 && offset_of!(tc_source, max_sessions) == 32);
+    assert!(size_of::<tc_source>() == 128 && offset_of!(tc_source, max_sessions) == 32);
     assert!(offset_of!(tc_source, has_block) == 40 && offset_of!(tc_source, release) == 80);
+    assert!(size_of::<tc_level>() == 32 && size_of::<tc_text>() == 24);
 };
 
 // SAFETY: numbers and pointers behind a size; zero is NULL.
@@ -325,9 +368,17 @@ pub unsafe extern "C" fn provider_from_source(
                 let source = args::read_sized(source, "source")?;
                 let key = args::optional_text(source.key, "key")?;
                 let image = source_image(&source)?;
+                let grids = source_levels(&source, &image)?;
+                let mask = source_mask(&source, &image)?;
                 let decoder = CallbackDecoder::new(&source, image.band_count())?;
                 let owner = decoder.owner.clone();
-                let made = Source::provider(key, image, Box::new(decoder))?;
+                let made = match grids {
+                    None if mask.is_none() => Source::provider(key, image, Box::new(decoder))?,
+                    grids => {
+                        let grids = grids.unwrap_or_else(|| vec![image]);
+                        LevelDecoder::provider(key, grids, mask, decoder)?
+                    }
+                };
                 owner.take();
                 Ok(made)
             })

@@ -1,0 +1,144 @@
+#include "options.h"
+
+#include <array>
+#include <cstdlib>
+#include <cstring>
+
+#include <cpl_conv.h>
+#include <cpl_error.h>
+#include <cpl_string.h>
+
+const char *const connectionPrefix = "TILECACHE:";
+
+namespace {
+
+const std::array<const char *, 4> names = {"tile", "pad", "cache", "source"};
+
+bool isName(const std::string &name)
+{
+  for (const char *known : names)
+    if (EQUAL(name.c_str(), known))
+      return true;
+  return false;
+}
+
+// Whether every item is <known name>=<value>: else the question mark belongs to the path, as in URLs.
+bool isQuery(const CPLStringList &items)
+{
+  for (int i = 0; i < items.size(); i++) {
+    const char *equals = std::strchr(items[i], '=');
+    if (equals == nullptr || !isName(std::string(items[i], equals)))
+      return false;
+  }
+  return items.size() > 0;
+}
+
+bool parseNumber(const char *text, const char **end, uint64_t &number)
+{
+  if (*text < '0' || *text > '9')
+    return false;
+  char *after = nullptr;
+  number = std::strtoull(text, &after, 10);
+  *end = after;
+  return true;
+}
+
+bool parseTile(const char *text, int64_t &width, int64_t &height)
+{
+  constexpr uint64_t most = 1 << 20;
+  uint64_t w = 0, h = 0;
+  const char *end = nullptr;
+  if (!parseNumber(text, &end, w))
+    return false;
+  h = w;
+  if ((*end == 'x' || *end == 'X') && !parseNumber(end + 1, &end, h))
+    return false;
+  if (*end != '\0' || w == 0 || h == 0 || w > most || h > most)
+    return false;
+  width = static_cast<int64_t>(w);
+  height = static_cast<int64_t>(h);
+  return true;
+}
+
+bool set(Options &options, const std::string &name, const char *value)
+{
+  bool good = false;
+  if (EQUAL(name.c_str(), "tile")) {
+    good = parseTile(value, options.tileWidth, options.tileHeight);
+  } else if (EQUAL(name.c_str(), "pad")) {
+    options.pad = CPLTestBool(value);
+    good = true;
+  } else if (EQUAL(name.c_str(), "cache")) {
+    good = options.hasCache = parseBytes(value, options.cache);
+  } else if (EQUAL(name.c_str(), "source")) {
+    good = true;
+    if (EQUAL(value, "AUTO"))
+      options.reader = Reader::automatic;
+    else if (EQUAL(value, "TILECACHE"))
+      options.reader = Reader::tilecache;
+    else if (EQUAL(value, "GDAL"))
+      options.reader = Reader::gdal;
+    else
+      good = false;
+  }
+  if (!good)
+    CPLError(CE_Failure, CPLE_IllegalArg, "TILECACHE: %s=%s is not understood", name.c_str(), value);
+  return good;
+}
+
+} // namespace
+
+bool parseBytes(const char *text, uint64_t &bytes)
+{
+  struct Unit {
+    const char *name;
+    uint64_t bytes;
+  };
+  static const std::array<Unit, 13> units = {{{"", 1},
+                                              {"B", 1},
+                                              {"K", 1 << 10},
+                                              {"KiB", 1 << 10},
+                                              {"KB", 1000},
+                                              {"M", 1 << 20},
+                                              {"MiB", 1 << 20},
+                                              {"MB", 1000 * 1000},
+                                              {"G", 1 << 30},
+                                              {"GiB", 1 << 30},
+                                              {"GB", 1000 * 1000 * 1000},
+                                              {"T", uint64_t{1} << 40},
+                                              {"TiB", uint64_t{1} << 40}}};
+  const char *end = nullptr;
+  if (!parseNumber(text, &end, bytes))
+    return false;
+  for (const Unit &unit : units)
+    if (EQUAL(end, unit.name) && bytes <= UINT64_MAX / unit.bytes) {
+      bytes *= unit.bytes;
+      return true;
+    }
+  return false;
+}
+
+bool readOptions(const char *connection, char **openOptions, Options &options)
+{
+  options.path = connection + std::strlen(connectionPrefix);
+  const size_t mark = options.path.rfind('?');
+  if (mark != std::string::npos) {
+    const CPLStringList items(CSLTokenizeString2(options.path.c_str() + mark + 1, "&", CSLT_ALLOWEMPTYTOKENS));
+    if (isQuery(items)) {
+      options.path.resize(mark);
+      for (int i = 0; i < items.size(); i++) {
+        const char *equals = std::strchr(items[i], '=');
+        if (!set(options, std::string(items[i], equals), equals + 1))
+          return false;
+      }
+    }
+  }
+  for (const char *name : names) {
+    const char *value = CSLFetchNameValue(openOptions, name);
+    if (value != nullptr && !set(options, name, value))
+      return false;
+  }
+  if (options.path.empty())
+    CPLError(CE_Failure, CPLE_IllegalArg, "TILECACHE: %s names no raster", connection);
+  return !options.path.empty();
+}

@@ -1,0 +1,28 @@
+// What a connection string and open options say.
+#ifndef TILECACHE_GDAL_OPTIONS_H
+#define TILECACHE_GDAL_OPTIONS_H
+
+#include <cstdint>
+#include <string>
+
+enum class Reader { automatic, tilecache, gdal };
+
+struct Options {
+  std::string path;
+  int64_t tileWidth = 512, tileHeight = 512;
+  bool pad = false;
+  bool hasCache = false;
+  uint64_t cache = 0;
+  Reader reader = Reader::automatic;
+};
+
+extern const char *const connectionPrefix;
+
+// Reads TILECACHE:<path>?<name>=<value>&... and then `openOptions`, which come first where both speak.
+// On failure, says what is wrong to GDAL's error handler.
+bool readOptions(const char *connection, char **openOptions, Options &options);
+
+// A number of bytes: 1073741824, 1GiB, 1G, 512MB...
+bool parseBytes(const char *text, uint64_t &bytes);
+
+#endif

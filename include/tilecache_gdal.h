@@ -1,0 +1,1179 @@
+/*
+ * tilecache_gdal: any GDAL raster as a provider of tilecache.
+ *
+ * All of it is in this file: it needs GDAL's C API and tilecache.h, and nothing to link but GDAL and
+ * tilecache. C99 and C++. Languages that cannot use a header call the same functions in the plugin
+ * gdal_TILECACHE.so; see the end of this file.
+ *
+ *   #include <tilecache_gdal.h>
+ *   ...
+ *   tc_provider *file, *tiles;
+ *   GDALAllRegister();
+ *   tc_status status = tc_gdal_open("scene.jp2", NULL, &file, &err);
+ *   if (!status) status = provider_retile(file, NULL, cache, &tiles, &err);
+ *
+ * GDAL VERSIONS
+ *   From 3.5, the first with 64-bit integers. Tested with 3.6. TC_I8 is GDAL's signed byte: a type of
+ *   its own from 3.7 on, PIXELTYPE=SIGNEDBYTE before. 16-bit floats (3.11) are read as TC_F32 and
+ *   TC_CF32. What counts is the GDAL whose headers this is compiled with.
+ *
+ * WHAT THE IMAGE IS
+ *   Type: that of the bands; if they differ, the smallest that holds all. Levels: overviews that are
+ *   the image halved, each with the blocks that it is stored in; the first one that is missing ends
+ *   them. Pad: nodata, if all bands have the same; else 0. Nodata, colours: band by band. Mask: a
+ *   mask that belongs to the dataset, but not alpha. Metadata (see provider_metadata): items of the
+ *   default domain by their name, those of others as DOMAIN:NAME, domains that are one document
+ *   (xml:XMP) by their own name; besides, GDAL:DRIVER, GDAL:GEOTRANSFORM and GDAL:SRS, and per band
+ *   GDAL:DESCRIPTION, GDAL:UNIT, GDAL:SCALE, GDAL:OFFSET. Text that is not UTF-8 is taken for Latin-1.
+ *
+ * BLOCKS
+ *   Those of GDAL. Flat ones, such as single rows, are put together up to 256 rows or 1 MiB. In formats
+ *   that are known to read a part of a block for its share of the cost, large blocks are read by
+ *   windows; see tc_gdal_options.windows.
+ *
+ * THREADS
+ *   Each concurrent read has a dataset of its own, opened when it is needed and used again, at most
+ *   max_sessions for all levels together. Thread-safe datasets (GDAL 3.10) are datasets per thread
+ *   underneath; they are used for what cannot be opened again.
+ *
+ * MEMORY
+ *   What GDAL's block cache holds of an image after a read is dropped, so that no second copy stays
+ *   beside that of tilecache; whole blocks of bands that are stored apart do not enter it at all.
+ *   Blocks of other datasets are left alone, GDAL_CACHEMAX is not touched. Drivers may keep memory of
+ *   their own. A VRT drops the blocks of its sources with its own, but not those of its sources'
+ *   overviews, which stay, within GDAL_CACHEMAX, until its session is closed.
+ *
+ * CHANGES
+ *   If the main file is one of the file system, reads fail once its inode, size or times have changed.
+ *
+ * ERRORS
+ *   What GDAL says goes into tc_error.message, all of it that has room, with TC_E_SOURCE and GDAL's
+ *   number (CPLE_...) as source_code; it does not reach the error handler of the program. Warnings do.
+ */
+#ifndef TILECACHE_GDAL_H
+#define TILECACHE_GDAL_H
+
+#include <float.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#if !defined(_WIN32)
+#include <sys/stat.h>
+#endif
+
+#include <cpl_atomic_ops.h>
+#include <cpl_conv.h>
+#include <cpl_error.h>
+#include <cpl_multiproc.h>
+#include <cpl_string.h>
+#include <cpl_vsi.h>
+#include <gdal.h>
+#include <ogr_srs_api.h>
+
+#include "tilecache.h"
+
+#if GDAL_VERSION_NUM < GDAL_COMPUTE_VERSION(3, 5, 0)
+#error "tilecache_gdal.h needs GDAL 3.5 or newer"
+#endif
+
+/* When large blocks are read by windows; the values of tc_gdal_options.windows. */
+typedef enum tc_gdal_windows {
+  TC_GDAL_WINDOWS_AUTO = 0, /* in formats where that is known to be cheap */
+  TC_GDAL_WINDOWS_ALWAYS = 1,
+  TC_GDAL_WINDOWS_NEVER = 2
+} tc_gdal_windows;
+
+/* The bits of tc_gdal_options.flags. */
+typedef enum tc_gdal_flags {
+  /* Leave in GDAL's block cache what reads put there: for those who also read by GDAL. */
+  TC_GDAL_KEEP_BLOCKS = 1
+} tc_gdal_flags;
+
+/* Options of tc_gdal_open and tc_gdal_from_dataset. Size-led; 0 is the default everywhere. */
+typedef struct tc_gdal_options {
+  /* sizeof(tc_gdal_options), set by you. */
+  uint32_t struct_size;
+  /* The most datasets open at once; 0 is one for each processor. */
+  int32_t max_sessions;
+  /* The key of the image in caches, UTF-8. NULL: the identity of the dataset's files, so that opening
+   * it twice shares tiles; one that is never used again where a file is not of the file system. It
+   * knows of open options, but not of GDAL's configuration. */
+  const char *key;
+  /* What GDALOpenEx takes, NAME=VALUE, and the drivers that may open it; each ends with NULL. */
+  const char *const *open_options;
+  const char *const *drivers;
+  /* One of tc_gdal_windows. */
+  uint32_t windows;
+  /* Bits of tc_gdal_flags. */
+  uint32_t flags;
+} tc_gdal_options;
+
+/*
+ * A raster by the name that GDAL knows it by: a file, a subdataset, a connection string.
+ *
+ * - path: required; in the encoding that GDAL expects, which is UTF-8.
+ * - options: NULL is all defaults.
+ * - provider: receives a reference that you own; NULL on failure.
+ * - err: may be NULL.
+ *
+ * Registers GDAL's drivers if the process has none.
+ *
+ * Errors: TC_E_SOURCE for what GDAL says, TC_E_UNSUPPORTED for a dataset without bands, TC_E_ARGUMENT,
+ * and those of provider_from_source. Thread-safe.
+ */
+static inline tc_status tc_gdal_open(const char *path, const tc_gdal_options *options, tc_provider **provider,
+                                     tc_error *err);
+
+/*
+ * A dataset that you have open.
+ *
+ * - dataset: required. If it is read-only and its description opens the same raster again, it is used
+ *   in this call only; if it has open options, pass them too. Else it must stay open until `release` is
+ *   called, and where GDAL has no thread-safe form of it, nobody else may use it meanwhile: blocks are
+ *   then read one at a time.
+ * - options: NULL is all defaults. The key of a dataset that cannot be opened again is never used again.
+ * - release: called once with `user` when `dataset` is not needed any more, possibly before the call
+ *   returns; on failure it is not called. NULL: nothing to release.
+ * - provider: receives a reference that you own; NULL on failure.
+ * - err: may be NULL.
+ *
+ * Errors: as tc_gdal_open. Thread-safe, as long as nobody else uses `dataset`.
+ */
+static inline tc_status tc_gdal_from_dataset(GDALDatasetH dataset, const tc_gdal_options *options,
+                                             tc_release_fn release, void *user, tc_provider **provider,
+                                             tc_error *err);
+
+/* ======== What follows is not for use. ======== */
+
+enum { TCGDAL_LEVELS = 32, TCGDAL_ROWS = 256, TCGDAL_FLAT = 1 << 20, TCGDAL_LARGE = 16 << 20 };
+
+typedef struct tcgdal_level {
+  int overview;               /* of each band; -1 is the band itself */
+  int native_width, native_height; /* GDAL's block; 0 if bands differ */
+  int block_width, block_height;   /* ours */
+  int width, height;
+} tcgdal_level;
+
+typedef struct tcgdal_image {
+  volatile int references; /* by the sources over it */
+  char *path, *main_file, *identity;
+  char **open_options, **drivers;
+  GDALDatasetH shared;     /* used by all reads; NULL where each has a dataset of its own */
+  int own_shared;          /* it was made here */
+  int serial;              /* it is used by one read at a time */
+  tc_release_fn release;
+  void *user;
+  GDALDatasetH spare;      /* opened to look, and free to be the first session */
+  CPLMutex *lock;          /* of `spare`, and of a serial `shared` */
+  GDALDataType type;
+  int sample_size, bands, n_levels;
+  int together;            /* bands are stored pixel by pixel: one costs as much as all */
+  int whole;               /* blocks can be read whole, band by band, without a detour */
+  int keep_blocks;
+  tcgdal_level levels[TCGDAL_LEVELS];
+} tcgdal_image;
+
+/* ---- errors ---- */
+
+typedef struct tcgdal_said {
+  int n;
+  struct { CPLErr kind; CPLErrorNum number; char *text; } notes[16];
+} tcgdal_said;
+
+static inline void CPL_STDCALL tcgdal_listen(CPLErr kind, CPLErrorNum number, const char *text)
+{
+  tcgdal_said *said = (tcgdal_said *)CPLGetErrorHandlerUserData();
+  if (said->n < (int)(sizeof said->notes / sizeof *said->notes)) {
+    said->notes[said->n].kind = kind;
+    said->notes[said->n].number = number;
+    said->notes[said->n].text = CPLStrdup(text);
+    said->n++;
+  }
+}
+
+static inline void tcgdal_begin(tcgdal_said *said)
+{
+  said->n = 0;
+  CPLPushErrorHandlerEx(tcgdal_listen, said);
+  CPLSetCurrentErrorHandlerCatchDebug(FALSE);
+}
+
+/* The text as UTF-8, to be freed with CPLFree. */
+static inline char *tcgdal_utf8(const char *text)
+{
+  return CPLIsUTF8(text, -1) ? CPLStrdup(text) : CPLRecode(text, CPL_ENC_ISO8859_1, CPL_ENC_UTF8);
+}
+
+/* Notes a failure; text that does not fit is cut between characters. */
+static inline tc_status tcgdal_fail(tc_error *err, tc_status status, int number, const char *format, ...)
+{
+  if (err != NULL) {
+    va_list arguments;
+    int length;
+    err->code = status;
+    err->source_code = number;
+    va_start(arguments, format);
+    length = vsnprintf(err->message, sizeof err->message, format, arguments);
+    va_end(arguments);
+    if (length >= (int)sizeof err->message) {
+      size_t end = sizeof err->message - 1;
+      while (end > 0 && ((unsigned char)err->message[end - 1] & 0xc0) == 0x80)
+        end--;
+      if (end > 0 && ((unsigned char)err->message[end - 1] & 0x80) != 0)
+        end--;
+      err->message[end] = '\0';
+    }
+  }
+  return status;
+}
+
+/* Ends what tcgdal_begin began. Failures of a call that failed become its error; the rest is said
+ * again, to whom GDAL would have said it. */
+static inline tc_status tcgdal_end(tcgdal_said *said, int failed, const char *what, tc_error *err)
+{
+  char *all = NULL;
+  int i, number = CPLE_None;
+  CPLPopErrorHandler();
+  for (i = 0; i < said->n; i++) {
+    char *text = said->notes[i].text;
+    if (!failed || said->notes[i].kind < CE_Failure) {
+      CPLError(said->notes[i].kind, said->notes[i].number, "%s", text);
+    } else {
+      char *utf8 = tcgdal_utf8(text), *more = CPLStrdup(CPLSPrintf("%s%s%s", all ? all : "", all ? "; " : "", utf8));
+      if (all == NULL)
+        number = said->notes[i].number;
+      CPLFree(all);
+      CPLFree(utf8);
+      all = more;
+    }
+    CPLFree(text);
+  }
+  if (failed)
+    tcgdal_fail(err, TC_E_SOURCE, number, "GDAL: %s", all ? all : CPLSPrintf("%s failed without a reason", what));
+  CPLFree(all);
+  return failed ? TC_E_SOURCE : TC_OK;
+}
+
+/* ---- files ---- */
+
+/* A file as the file system tells it from others and from its own past; NULL if it cannot. */
+static inline char *tcgdal_identity(const char *path)
+{
+#if defined(_WIN32)
+  (void)path;
+  return NULL;
+#else
+  /* Not GDAL's VSIStatL: its struct is unknown in strict C99. */
+  struct stat file;
+  long mtime = 0, ctime = 0;
+  if (stat(path, &file) != 0)
+    return NULL;
+#if defined(__APPLE__)
+  mtime = file.st_mtimespec.tv_nsec;
+  ctime = file.st_ctimespec.tv_nsec;
+#elif defined(__GLIBC__) && !defined(__USE_XOPEN2K8)
+  mtime = (long)file.st_mtimensec;
+  ctime = (long)file.st_ctimensec;
+#else
+  mtime = file.st_mtim.tv_nsec;
+  ctime = file.st_ctim.tv_nsec;
+#endif
+  return CPLStrdup(CPLSPrintf("%llu.%llu.%llu.%lld.%09ld.%lld.%09ld", (unsigned long long)file.st_dev,
+                              (unsigned long long)file.st_ino, (unsigned long long)file.st_size,
+                              (long long)file.st_mtime, mtime, (long long)file.st_ctime, ctime));
+#endif
+}
+
+/* Mixes a text into a number of 128 bits: FNV-1a from two beginnings. */
+static inline void tcgdal_digest(uint64_t digest[2], const char *text)
+{
+  int half;
+  for (half = 0; half < 2; half++) {
+    const unsigned char *at = (const unsigned char *)text;
+    do {
+      digest[half] = (digest[half] ^ *at) * UINT64_C(0x100000001b3);
+    } while (*at++ != 0);
+  }
+}
+
+/* The key of what the files, the name and the open options give; NULL if a file has no identity. */
+static inline char *tcgdal_key(const tcgdal_image *image, const char *driver, char **files)
+{
+  uint64_t digest[2] = {UINT64_C(0xcbf29ce484222325), UINT64_C(0x9e3779b97f4a7c15)};
+  int i, more = 0;
+  if (image->identity == NULL)
+    return NULL;
+  for (i = 1; files[i] != NULL; i++) {
+    char *identity = tcgdal_identity(files[i]);
+    if (identity == NULL)
+      return NULL;
+    tcgdal_digest(digest, identity);
+    CPLFree(identity);
+    more = 1;
+  }
+  for (i = 0; image->open_options != NULL && image->open_options[i] != NULL; i++) {
+    tcgdal_digest(digest, image->open_options[i]);
+    more = 1;
+  }
+  if (strcmp(image->path, image->main_file) != 0) {
+    tcgdal_digest(digest, image->path);
+    more = 1;
+  }
+  if (!more)
+    return CPLStrdup(CPLSPrintf("gdal-%s-%s", driver, image->identity));
+  return CPLStrdup(CPLSPrintf("gdal-%s-%s-%016llx%016llx", driver, image->identity, (unsigned long long)digest[0],
+                              (unsigned long long)digest[1]));
+}
+
+static inline tc_status tcgdal_unchanged(const tcgdal_image *image, tc_error *err)
+{
+  char *now;
+  int same;
+  if (image->identity == NULL)
+    return TC_OK;
+  now = tcgdal_identity(image->main_file);
+  same = now != NULL && strcmp(now, image->identity) == 0;
+  CPLFree(now);
+  return same ? TC_OK : tcgdal_fail(err, TC_E_CHANGED, TC_E_CHANGED, "%s has changed since it was opened",
+                                    image->main_file);
+}
+
+/* ---- datasets ---- */
+
+static inline GDALDatasetH tcgdal_open(const tcgdal_image *image, tc_error *err)
+{
+  tcgdal_said said;
+  GDALDatasetH dataset;
+  tcgdal_begin(&said);
+  dataset = GDALOpenEx(image->path, GDAL_OF_RASTER | GDAL_OF_READONLY | GDAL_OF_VERBOSE_ERROR,
+                       (const char *const *)image->drivers, (const char *const *)image->open_options, NULL);
+  tcgdal_end(&said, dataset == NULL, "GDALOpenEx", err);
+  return dataset;
+}
+
+static inline void tcgdal_close(GDALDatasetH dataset)
+{
+  if (dataset != NULL) {
+    CPLPushErrorHandler(CPLQuietErrorHandler); /* what closing says, nobody could answer */
+    GDALClose(dataset);
+    CPLPopErrorHandler();
+  }
+}
+
+static inline void tcgdal_release(void *user)
+{
+  tcgdal_image *image = (tcgdal_image *)user;
+  if (CPLAtomicDec(&image->references) > 0)
+    return;
+  tcgdal_close(image->spare);
+  if (image->own_shared)
+    tcgdal_close(image->shared);
+  if (image->release != NULL)
+    image->release(image->user);
+  if (image->lock != NULL)
+    CPLDestroyMutex(image->lock);
+  CSLDestroy(image->open_options);
+  CSLDestroy(image->drivers);
+  CPLFree(image->path);
+  CPLFree(image->main_file);
+  CPLFree(image->identity);
+  free(image);
+}
+
+static inline tc_status tcgdal_open_session(void *user, void **session, tc_error *err)
+{
+  tcgdal_image *image = (tcgdal_image *)user;
+  GDALDatasetH dataset;
+  CPLAcquireMutex(image->lock, 1e9);
+  dataset = image->spare;
+  image->spare = NULL;
+  CPLReleaseMutex(image->lock);
+  if (dataset == NULL)
+    dataset = tcgdal_open(image, err);
+  if (dataset == NULL)
+    return TC_E_SOURCE;
+  /* Opened by name: it could be another file by now, and its shape another one. */
+  if (tcgdal_unchanged(image, err) != TC_OK || GDALGetRasterCount(dataset) != image->bands ||
+      GDALGetRasterXSize(dataset) != image->levels[0].width || GDALGetRasterYSize(dataset) != image->levels[0].height) {
+    tcgdal_close(dataset);
+    return tcgdal_fail(err, TC_E_CHANGED, TC_E_CHANGED, "%s has changed since it was opened", image->path);
+  }
+  *session = dataset;
+  return TC_OK;
+}
+
+static inline void tcgdal_close_session(void *user, void *session)
+{
+  (void)user;
+  tcgdal_close(session);
+}
+
+/* ---- pixels ---- */
+
+static inline GDALRasterBandH tcgdal_band(GDALDatasetH dataset, int band, int overview, int mask)
+{
+  GDALRasterBandH h = GDALGetRasterBand(dataset, band + 1);
+  if (h != NULL && overview >= 0)
+    h = GDALGetOverview(h, overview);
+  return h != NULL && mask ? GDALGetMaskBand(h) : h;
+}
+
+/* The dataset that has the bands of a level as its own, in order; NULL if there is none. */
+static inline GDALDatasetH tcgdal_level_dataset(const tcgdal_image *image, GDALDatasetH dataset, int overview)
+{
+  GDALDatasetH of;
+  GDALRasterBandH first;
+  int band;
+  if (overview < 0)
+    return dataset;
+  first = tcgdal_band(dataset, 0, overview, 0);
+  of = first != NULL ? GDALGetBandDataset(first) : NULL;
+  if (of == NULL || of == dataset || GDALGetRasterCount(of) != image->bands)
+    return NULL;
+  for (band = 0; band < image->bands; band++)
+    if (GDALGetRasterBand(of, band + 1) != tcgdal_band(dataset, band, overview, 0))
+      return NULL;
+  return of;
+}
+
+/* Drops the blocks of a band, and of those that are stored with it: reading one may have filled all. */
+static inline void tcgdal_drop(GDALRasterBandH band)
+{
+  GDALDatasetH of = GDALGetBandDataset(band);
+  int i, n = of != NULL ? GDALGetRasterCount(of) : 0, own = 0;
+  for (i = 1; i <= n; i++) {
+    GDALRasterBandH other = GDALGetRasterBand(of, i);
+    own |= other == band;
+    if (GDALFlushRasterCache(other) != CE_None)
+      return;
+  }
+  if (!own)
+    (void)GDALFlushRasterCache(band);
+}
+
+/* Reads whole blocks of GDAL straight into place: no cache, no copy. */
+static inline CPLErr tcgdal_read_whole(GDALDatasetH dataset, const tcgdal_level *level, int64_t row, int64_t col,
+                                       const int32_t *bands, const tc_target *into)
+{
+  int i, j, n = level->block_height / level->native_height;
+  for (i = 0; i < into->bands; i++) {
+    GDALRasterBandH band = tcgdal_band(dataset, bands ? bands[i] : i, level->overview, 0);
+    if (band == NULL)
+      return CE_Failure;
+    for (j = 0; j < n; j++) {
+      char *to = (char *)into->data + i * into->band_stride + (int64_t)j * level->native_height * into->row_stride;
+      if (GDALReadBlock(band, (int)col, (int)row * n + j, to) != CE_None)
+        return CE_Failure;
+    }
+  }
+  return CE_None;
+}
+
+static inline CPLErr tcgdal_read_part(const tcgdal_image *image, GDALDatasetH dataset, const tcgdal_level *level,
+                                      int x, int y, const int32_t *bands, const tc_target *into, int mask)
+{
+  GDALDatasetH of = mask ? NULL : tcgdal_level_dataset(image, dataset, level->overview);
+  int width = (int)into->width, height = (int)into->height, i;
+  if (of != NULL) {
+    int *map = NULL;
+    CPLErr result;
+    if (bands != NULL) {
+      map = (int *)VSIMalloc(sizeof *map * (size_t)into->bands);
+      if (map == NULL) {
+        CPLError(CE_Failure, CPLE_OutOfMemory, "no memory for a list of %d bands", (int)into->bands);
+        return CE_Failure;
+      }
+      for (i = 0; i < into->bands; i++)
+        map[i] = bands[i] + 1;
+    }
+    result = GDALDatasetRasterIOEx(of, GF_Read, x, y, width, height, into->data, width, height, image->type,
+                                   into->bands, map, into->pixel_stride, into->row_stride, into->band_stride, NULL);
+    VSIFree(map);
+    return result;
+  }
+  for (i = 0; i < into->bands; i++) {
+    GDALRasterBandH band = tcgdal_band(dataset, bands ? bands[i] : i, level->overview, mask);
+    char *to = (char *)into->data + i * into->band_stride;
+    if (band == NULL || GDALRasterIOEx(band, GF_Read, x, y, width, height, to, width, height,
+                                       mask ? GDT_Byte : image->type, into->pixel_stride, into->row_stride,
+                                       NULL) != CE_None)
+      return CE_Failure;
+  }
+  return CE_None;
+}
+
+/* Reads part of a level; row and col are those of a block, or -1. */
+static inline tc_status tcgdal_read(tcgdal_image *image, GDALDatasetH session, int64_t row, int64_t col, int64_t x,
+                                    int64_t y, int32_t level, const int32_t *bands, const tc_target *into, int mask,
+                                    tc_error *err)
+{
+  const tcgdal_level *at = &image->levels[level];
+  GDALDatasetH dataset = session != NULL ? session : image->shared;
+  tcgdal_said said;
+  tc_status status;
+  CPLErr result;
+  int whole = image->whole && !mask && row >= 0 && session != NULL && at->native_height > 0 &&
+              at->native_width == at->block_width && at->block_height % at->native_height == 0 &&
+              into->width == at->block_width && into->height == at->block_height && into->pixel_stride == image->sample_size &&
+              into->row_stride == into->width * into->pixel_stride;
+  if (image->serial)
+    CPLAcquireMutex(image->lock, 1e9);
+  tcgdal_begin(&said);
+  result = whole ? tcgdal_read_whole(dataset, at, row, col, bands, into)
+                 : tcgdal_read_part(image, dataset, at, (int)x, (int)y, bands, into, mask);
+  if (!image->keep_blocks) {
+    int i, n = tcgdal_level_dataset(image, dataset, at->overview) != NULL && !mask ? 1 : into->bands;
+    for (i = 0; i < n; i++) {
+      GDALRasterBandH band = tcgdal_band(dataset, bands ? bands[i] : i, at->overview, mask);
+      if (band != NULL)
+        tcgdal_drop(band);
+    }
+  }
+  status = tcgdal_end(&said, result != CE_None, "reading", err);
+  if (image->serial)
+    CPLReleaseMutex(image->lock);
+  return status == TC_OK ? tcgdal_unchanged(image, err) : status;
+}
+
+static inline tc_status tcgdal_read_block(void *user, void *session, int64_t row, int64_t col, int32_t level,
+                                          const int32_t *bands, const tc_target *into, tc_error *err)
+{
+  tcgdal_image *image = (tcgdal_image *)user;
+  const tcgdal_level *at = &image->levels[level];
+  return tcgdal_read(image, session, row, col, col * at->block_width, row * at->block_height, level, bands, into, 0,
+                     err);
+}
+
+static inline tc_status tcgdal_read_window(void *user, void *session, int64_t x, int64_t y, int32_t level,
+                                           const int32_t *bands, const tc_target *into, tc_error *err)
+{
+  return tcgdal_read((tcgdal_image *)user, session, -1, -1, x, y, level, bands, into, 0, err);
+}
+
+/* GDAL's masks may have values between; providers' have not. */
+static inline tc_status tcgdal_read_mask(void *user, void *session, int64_t row, int64_t col, int32_t level,
+                                         const int32_t *bands, const tc_target *into, tc_error *err)
+{
+  tcgdal_image *image = (tcgdal_image *)user;
+  const tcgdal_level *at = &image->levels[level];
+  int64_t x, y;
+  tc_status status = tcgdal_read(image, session, -1, -1, col * at->block_width, row * at->block_height, level, bands,
+                                 into, 1, err);
+  for (y = 0; status == TC_OK && y < into->height; y++) {
+    unsigned char *line = (unsigned char *)into->data + y * into->row_stride;
+    for (x = 0; x < into->width; x++)
+      line[x] = line[x] != 0 ? 255 : 0;
+  }
+  return status;
+}
+
+/* ---- descriptions ---- */
+
+/* The type of samples as GDAL delivers them and as tilecache calls them; 0 if it has none. */
+static inline tc_dtype tcgdal_dtype(GDALDataType *type, int signed_bytes)
+{
+  switch ((int)*type) {
+  case GDT_Byte: return signed_bytes ? TC_I8 : TC_U8;
+  case GDT_UInt16: return TC_U16;
+  case GDT_Int16: return TC_I16;
+  case GDT_UInt32: return TC_U32;
+  case GDT_Int32: return TC_I32;
+  case GDT_UInt64: return TC_U64;
+  case GDT_Int64: return TC_I64;
+  case GDT_Float32: return TC_F32;
+  case GDT_Float64: return TC_F64;
+  case GDT_CInt16: return TC_CI16;
+  case GDT_CInt32: return TC_CI32;
+  case GDT_CFloat32: return TC_CF32;
+  case GDT_CFloat64: return TC_CF64;
+#if GDAL_VERSION_NUM >= GDAL_COMPUTE_VERSION(3, 7, 0)
+  case GDT_Int8: return TC_I8;
+#endif
+#if GDAL_VERSION_NUM >= GDAL_COMPUTE_VERSION(3, 11, 0)
+  case GDT_Float16: *type = GDT_Float32; return TC_F32;
+  case GDT_CFloat16: *type = GDT_CFloat32; return TC_CF32;
+#endif
+  default: return 0;
+  }
+}
+
+static inline tc_colour tcgdal_colour(GDALColorInterp colour)
+{
+  switch ((int)colour) {
+  case GCI_GrayIndex: return TC_COLOUR_GRAY;
+  case GCI_PaletteIndex: return TC_COLOUR_PALETTE;
+  case GCI_RedBand: return TC_COLOUR_RED;
+  case GCI_GreenBand: return TC_COLOUR_GREEN;
+  case GCI_BlueBand: return TC_COLOUR_BLUE;
+  case GCI_AlphaBand: return TC_COLOUR_ALPHA;
+  case GCI_CyanBand: return TC_COLOUR_CYAN;
+  case GCI_MagentaBand: return TC_COLOUR_MAGENTA;
+  case GCI_YellowBand: return TC_COLOUR_YELLOW;
+  case GCI_BlackBand: return TC_COLOUR_BLACK;
+  case GCI_YCbCr_YBand: return TC_COLOUR_LUMA;
+  case GCI_YCbCr_CbBand: return TC_COLOUR_CB;
+  case GCI_YCbCr_CrBand: return TC_COLOUR_CR;
+  default: return TC_COLOUR_UNDEFINED;
+  }
+}
+
+static inline int tcgdal_signed_bytes(GDALRasterBandH band)
+{
+  const char *type = GDALGetRasterDataType(band) == GDT_Byte
+                         ? GDALGetMetadataItem(band, "PIXELTYPE", "IMAGE_STRUCTURE")
+                         : NULL;
+  return type != NULL && EQUAL(type, "SIGNEDBYTE");
+}
+
+/* Writes a number as one sample; 0 if the type does not have it, so that no pixel equals it. */
+static inline int tcgdal_sample(double value, tc_dtype dtype, uint8_t sample[16])
+{
+#define TCGDAL_PUT(type, low, high) \
+  do { \
+    type v; \
+    if (!(value >= (low) && value <= (high))) \
+      return 0; \
+    v = (type)value; \
+    if ((double)v != value) \
+      return 0; \
+    memcpy(sample, &v, sizeof v); \
+    return 1; \
+  } while (0)
+  memset(sample, 0, 16);
+  switch (dtype) {
+  case TC_U8: TCGDAL_PUT(uint8_t, 0, 255);
+  case TC_I8: TCGDAL_PUT(int8_t, -128, 127);
+  case TC_U16: TCGDAL_PUT(uint16_t, 0, 65535);
+  case TC_I16:
+  case TC_CI16: TCGDAL_PUT(int16_t, -32768, 32767);
+  case TC_U32: TCGDAL_PUT(uint32_t, 0, 4294967295.0);
+  case TC_I32:
+  case TC_CI32: TCGDAL_PUT(int32_t, -2147483648.0, 2147483647.0);
+  case TC_F32:
+  case TC_CF32: {
+    double size = value < 0 ? -value : value;
+    float v;
+    /* Files that mean the largest float often say it with too few digits. */
+    if (size > FLT_MAX && size <= FLT_MAX * (1 + 1e-6))
+      v = value < 0 ? -FLT_MAX : FLT_MAX;
+    else if (size > FLT_MAX && size <= DBL_MAX)
+      return 0;
+    else
+      v = (float)value;
+    memcpy(sample, &v, sizeof v);
+    return 1;
+  }
+  case TC_F64:
+  case TC_CF64: memcpy(sample, &value, sizeof value); return 1;
+  default: return 0;
+  }
+#undef TCGDAL_PUT
+}
+
+static inline int tcgdal_nodata(GDALRasterBandH band, tc_dtype dtype, uint8_t sample[16])
+{
+  int has = 0;
+  memset(sample, 0, 16);
+  if (GDALGetRasterDataType(band) == GDT_Int64) {
+    int64_t value = GDALGetRasterNoDataValueAsInt64(band, &has);
+    if (!has || dtype != TC_I64)
+      return has && tcgdal_sample((double)value, dtype, sample);
+    memcpy(sample, &value, sizeof value);
+  } else if (GDALGetRasterDataType(band) == GDT_UInt64) {
+    uint64_t value = GDALGetRasterNoDataValueAsUInt64(band, &has);
+    if (!has || dtype != TC_U64)
+      return has && tcgdal_sample((double)value, dtype, sample);
+    memcpy(sample, &value, sizeof value);
+  } else {
+    double value = GDALGetRasterNoDataValue(band, &has);
+    return has && tcgdal_sample(value, dtype, sample);
+  }
+  return 1;
+}
+
+/* Texts as they are gathered; what they point to is freed with the list. */
+typedef struct tcgdal_texts {
+  tc_text *list;
+  size_t n, room;
+} tcgdal_texts;
+
+static inline void tcgdal_add_text(tcgdal_texts *texts, int band, const char *domain, const char *name,
+                                   const char *text)
+{
+  int prefixed = domain != NULL && domain[0] != '\0';
+  const char *full = prefixed && name != NULL ? CPLSPrintf("%s:%s", domain, name) : prefixed ? domain : name;
+  tc_text *added;
+  if (full == NULL || full[0] == '\0' || text == NULL)
+    return;
+  if (texts->n == texts->room) {
+    texts->room = texts->room * 2 + 16;
+    texts->list = (tc_text *)CPLRealloc(texts->list, texts->room * sizeof *texts->list);
+  }
+  added = &texts->list[texts->n++];
+  added->band = band;
+  added->reserved = 0;
+  added->name = tcgdal_utf8(full);
+  added->text = tcgdal_utf8(text);
+}
+
+static inline void tcgdal_add_metadata(tcgdal_texts *texts, int band, GDALMajorObjectH object)
+{
+  char **domains = GDALGetMetadataDomainList(object);
+  int i, j;
+  for (i = 0; domains != NULL && domains[i] != NULL; i++) {
+    char **items;
+    if (EQUAL(domains[i], "DERIVED_SUBDATASETS"))
+      continue; /* formulas that GDAL knows for any raster */
+    items = GDALGetMetadata(object, domains[i]);
+    for (j = 0; items != NULL && items[j] != NULL; j++) {
+      char *name = NULL;
+      const char *value = CPLParseNameValue(items[j], &name);
+      if (STARTS_WITH_CI(domains[i], "xml:") || STARTS_WITH_CI(domains[i], "json:"))
+        tcgdal_add_text(texts, band, domains[i], NULL, items[j]);
+      else if (value != NULL && name != NULL)
+        tcgdal_add_text(texts, band, domains[i], name, value);
+      CPLFree(name);
+    }
+  }
+  CSLDestroy(domains);
+}
+
+static inline void tcgdal_add_number(tcgdal_texts *texts, int band, const char *name, double value, int has)
+{
+  char text[64];
+  CPLsnprintf(text, sizeof text, "%.17g", value); /* of any locale */
+  if (has)
+    tcgdal_add_text(texts, band, "GDAL", name, text);
+}
+
+static inline void tcgdal_add_texts(tcgdal_texts *texts, GDALDatasetH dataset)
+{
+  double g[6];
+  OGRSpatialReferenceH srs = GDALGetSpatialRef(dataset);
+  int band, n = GDALGetRasterCount(dataset), has = 0;
+  tcgdal_add_text(texts, -1, "GDAL", "DRIVER", GDALGetDriverShortName(GDALGetDatasetDriver(dataset)));
+  if (GDALGetGeoTransform(dataset, g) == CE_None) {
+    char text[256];
+    CPLsnprintf(text, sizeof text, "%.17g %.17g %.17g %.17g %.17g %.17g", g[0], g[1], g[2], g[3], g[4], g[5]);
+    tcgdal_add_text(texts, -1, "GDAL", "GEOTRANSFORM", text);
+  }
+  if (srs != NULL) {
+    static const char *const options[] = {"FORMAT=WKT2_2019", NULL};
+    char *wkt = NULL;
+    if (OSRExportToWktEx(srs, &wkt, options) == OGRERR_NONE)
+      tcgdal_add_text(texts, -1, "GDAL", "SRS", wkt);
+    CPLFree(wkt);
+  }
+  tcgdal_add_metadata(texts, -1, dataset);
+  for (band = 0; band < n; band++) {
+    GDALRasterBandH h = GDALGetRasterBand(dataset, band + 1);
+    double value;
+    if (GDALGetDescription(h)[0] != '\0')
+      tcgdal_add_text(texts, band, "GDAL", "DESCRIPTION", GDALGetDescription(h));
+    if (GDALGetRasterUnitType(h)[0] != '\0')
+      tcgdal_add_text(texts, band, "GDAL", "UNIT", GDALGetRasterUnitType(h));
+    value = GDALGetRasterScale(h, &has);
+    tcgdal_add_number(texts, band, "SCALE", value, has);
+    value = GDALGetRasterOffset(h, &has);
+    tcgdal_add_number(texts, band, "OFFSET", value, has);
+    tcgdal_add_metadata(texts, band, h);
+  }
+}
+
+/* The blocks of a level: GDAL's, and several where they are flat. */
+static inline void tcgdal_set_blocks(tcgdal_image *image, GDALDatasetH dataset, tcgdal_level *level)
+{
+  int band, width = 0, height = 0;
+  int64_t bytes;
+  for (band = 0; band < image->bands; band++) {
+    int w = 0, h = 0;
+    GDALGetBlockSize(tcgdal_band(dataset, band, level->overview, 0), &w, &h);
+    if (band == 0) {
+      width = level->native_width = w;
+      height = level->native_height = h;
+    } else if (w != level->native_width || h != level->native_height) {
+      level->native_width = level->native_height = 0;
+      width = w > width ? w : width;
+      height = h > height ? h : height;
+    }
+  }
+  width = width < 1 ? 1 : width > level->width ? level->width : width;
+  height = height < 1 ? 1 : height;
+  bytes = (int64_t)width * height * image->sample_size * image->bands;
+  if (bytes < TCGDAL_FLAT && height < TCGDAL_ROWS && width == level->width) {
+    int64_t by = TCGDAL_FLAT / (bytes < 1 ? 1 : bytes), most = TCGDAL_ROWS / height;
+    height *= (int)(by < 1 ? 1 : by < most ? by : most);
+  }
+  level->block_width = width;
+  level->block_height = height > level->height ? level->height : height;
+}
+
+/* Whether `n` is `full` halved so often, rounded either way. */
+static inline int tcgdal_is_half(int full, int times, int n)
+{
+  int low = full >> times, high = (int)(((int64_t)full + ((int64_t)1 << times) - 1) >> times);
+  return n == (low < 1 ? 1 : low) || n == high;
+}
+
+/* The overview that is level `times`, the same of all bands; -1 if there is none. */
+static inline int tcgdal_find_overview(const tcgdal_image *image, GDALDatasetH dataset, int times)
+{
+  int i, band, n = GDALGetOverviewCount(GDALGetRasterBand(dataset, 1));
+  for (i = 0; i < n; i++) {
+    int good = 1;
+    for (band = 0; good && band < image->bands; band++) {
+      GDALRasterBandH one = tcgdal_band(dataset, band, i, 0), base = GDALGetRasterBand(dataset, band + 1);
+      good = one != NULL && i < GDALGetOverviewCount(base) &&
+             tcgdal_is_half(image->levels[0].width, times, GDALGetRasterBandXSize(one)) &&
+             tcgdal_is_half(image->levels[0].height, times, GDALGetRasterBandYSize(one)) &&
+             GDALGetRasterDataType(one) == GDALGetRasterDataType(base) &&
+             GDALGetRasterBandXSize(one) == GDALGetRasterBandXSize(tcgdal_band(dataset, 0, i, 0)) &&
+             GDALGetRasterBandYSize(one) == GDALGetRasterBandYSize(tcgdal_band(dataset, 0, i, 0));
+    }
+    if (good)
+      return i;
+  }
+  return -1;
+}
+
+static inline void tcgdal_find_levels(tcgdal_image *image, GDALDatasetH dataset)
+{
+  tcgdal_level *level = &image->levels[0];
+  level->overview = -1;
+  level->width = GDALGetRasterXSize(dataset);
+  level->height = GDALGetRasterYSize(dataset);
+  tcgdal_set_blocks(image, dataset, level);
+  for (image->n_levels = 1; image->n_levels < TCGDAL_LEVELS - 1; image->n_levels++) {
+    int overview = tcgdal_find_overview(image, dataset, image->n_levels);
+    level = &image->levels[image->n_levels];
+    /* A single pixel halved is a single pixel: an overview counts once. */
+    if (overview < 0 || overview == level[-1].overview)
+      return;
+    level->overview = overview;
+    level->width = GDALGetRasterBandXSize(tcgdal_band(dataset, 0, overview, 0));
+    level->height = GDALGetRasterBandYSize(tcgdal_band(dataset, 0, overview, 0));
+    tcgdal_set_blocks(image, dataset, level);
+  }
+}
+
+static inline int tcgdal_cheap_windows(const char *driver)
+{
+  static const char *const drivers[] = {"JP2OpenJPEG", "JP2KAK", "JP2ECW", "JP2MrSID", "JP2Lura", "ECW",   "MrSID",
+                                        "MEM",         "VRT",    "ENVI",   "EHdr",     "ERS",     "ISCE",  "PDS4",
+                                        "VICAR",       "ISIS3",  "MFF",    "GenBin",   "PAux",    "ROI_PAC"};
+  size_t i;
+  for (i = 0; i < sizeof drivers / sizeof *drivers; i++)
+    if (EQUAL(driver, drivers[i]))
+      return 1;
+  return 0;
+}
+
+/* Whether two datasets are the same raster, as far as that can be seen without reading it. */
+static inline int tcgdal_same(GDALDatasetH a, GDALDatasetH b)
+{
+  double ga[6] = {0}, gb[6] = {0};
+  int band, n = GDALGetRasterCount(a);
+  if (GDALGetDatasetDriver(a) != GDALGetDatasetDriver(b) || GDALGetRasterCount(b) != n ||
+      GDALGetRasterXSize(a) != GDALGetRasterXSize(b) || GDALGetRasterYSize(a) != GDALGetRasterYSize(b) ||
+      GDALGetGeoTransform(a, ga) != GDALGetGeoTransform(b, gb) || memcmp(ga, gb, sizeof ga) != 0)
+    return 0;
+  for (band = 1; band <= n; band++) {
+    GDALRasterBandH x = GDALGetRasterBand(a, band), y = GDALGetRasterBand(b, band);
+    int xw, xh, yw, yh;
+    GDALGetBlockSize(x, &xw, &xh);
+    GDALGetBlockSize(y, &yw, &yh);
+    if (GDALGetRasterDataType(x) != GDALGetRasterDataType(y) || xw != yw || xh != yh ||
+        GDALGetOverviewCount(x) != GDALGetOverviewCount(y))
+      return 0;
+  }
+  return 1;
+}
+
+static inline tc_status tcgdal_options(const tc_gdal_options *from, tc_gdal_options *to, tc_error *err)
+{
+  memset(to, 0, sizeof *to);
+  if (from != NULL) {
+    const unsigned char *bytes = (const unsigned char *)from;
+    size_t size = from->struct_size, i;
+    if (size < sizeof from->struct_size || size > 4096)
+      return tcgdal_fail(err, TC_E_ARGUMENT, 0, "struct_size of options is %u; set it to sizeof(tc_gdal_options)",
+                         (unsigned)size);
+    for (i = sizeof *to; i < size; i++)
+      if (bytes[i] != 0)
+        return tcgdal_fail(err, TC_E_ARGUMENT, 0, "options sets members that this version does not have");
+    memcpy(to, from, size < sizeof *to ? size : sizeof *to);
+  }
+  if (to->max_sessions < 0)
+    return tcgdal_fail(err, TC_E_RANGE, 0, "max_sessions is %d", (int)to->max_sessions);
+  if (to->windows > TC_GDAL_WINDOWS_NEVER)
+    return tcgdal_fail(err, TC_E_ARGUMENT, 0, "windows is %u", (unsigned)to->windows);
+  if ((to->flags & ~(uint32_t)TC_GDAL_KEEP_BLOCKS) != 0)
+    return tcgdal_fail(err, TC_E_ARGUMENT, 0, "flags is %#x; no such flag", (unsigned)to->flags);
+  return TC_OK;
+}
+
+/* The provider over `image`, described by `dataset`. */
+static inline tc_status tcgdal_describe(tcgdal_image *image, GDALDatasetH dataset, const tc_gdal_options *options,
+                                        const char *key, tc_provider **provider, tc_error *err)
+{
+  const char *driver = GDALGetDriverShortName(GDALGetDatasetDriver(dataset));
+  const char *interleave = GDALGetMetadataItem(dataset, "INTERLEAVE", "IMAGE_STRUCTURE");
+  tc_image_info info;
+  tc_level levels[TCGDAL_LEVELS];
+  tc_source source;
+  tc_band_info *bands;
+  tcgdal_texts texts = {NULL, 0, 0};
+  tc_provider *mask = NULL;
+  tc_status status = TC_OK;
+  int i, bits = 0, all_bits = 1, signed_bytes = 1, same_nodata = 1;
+  size_t j;
+
+  memset(&info, 0, sizeof info);
+  memset(&source, 0, sizeof source);
+  info.struct_size = sizeof info;
+  source.struct_size = sizeof source;
+  image->bands = GDALGetRasterCount(dataset);
+  if (image->bands == 0)
+    return tcgdal_fail(err, TC_E_UNSUPPORTED, 0, "%s has no bands; it may have subdatasets: see gdalinfo",
+                       image->path);
+  image->type = GDALGetRasterDataType(GDALGetRasterBand(dataset, 1));
+  image->together = image->bands > 1 && interleave != NULL && EQUAL(interleave, "PIXEL");
+  image->whole = !image->together;
+  image->keep_blocks = (options->flags & TC_GDAL_KEEP_BLOCKS) != 0;
+  for (i = 0; i < image->bands; i++) {
+    GDALRasterBandH band = GDALGetRasterBand(dataset, i + 1);
+    GDALDataType type = GDALGetRasterDataType(band);
+    const char *n_bits = GDALGetMetadataItem(band, "NBITS", "IMAGE_STRUCTURE");
+    signed_bytes &= tcgdal_signed_bytes(band);
+    all_bits &= n_bits != NULL;
+    if (n_bits != NULL && atoi(n_bits) > bits)
+      bits = atoi(n_bits);
+    if (type != image->type) {
+      image->type = GDALDataTypeUnion(image->type, type);
+      image->whole = 0;
+    }
+  }
+  {
+    GDALDataType stored = image->type;
+    info.dtype = tcgdal_dtype(&image->type, signed_bytes);
+    image->whole &= stored == image->type;
+  }
+  if (info.dtype == 0)
+    return tcgdal_fail(err, TC_E_UNSUPPORTED, 0, "samples of type %s", GDALGetDataTypeName(image->type));
+  image->sample_size = GDALGetDataTypeSizeBytes(image->type);
+  tcgdal_find_levels(image, dataset);
+
+  bands = (tc_band_info *)calloc((size_t)image->bands, sizeof *bands);
+  if (bands == NULL)
+    return tcgdal_fail(err, TC_E_NO_MEMORY, 0, "no memory for %d bands", image->bands);
+  for (i = 0; i < image->bands; i++) {
+    GDALRasterBandH band = GDALGetRasterBand(dataset, i + 1);
+    bands[i].struct_size = sizeof *bands;
+    bands[i].colour = tcgdal_colour(GDALGetRasterColorInterpretation(band));
+    bands[i].flags = tcgdal_nodata(band, info.dtype, bands[i].nodata) ? TC_BAND_HAS_NODATA : 0;
+    same_nodata &= bands[i].flags != 0 && memcmp(bands[i].nodata, bands[0].nodata, 16) == 0;
+  }
+  if (same_nodata)
+    memcpy(info.pad, bands[0].nodata, sizeof info.pad);
+  tcgdal_add_texts(&texts, dataset);
+
+  info.width = image->levels[0].width;
+  info.height = image->levels[0].height;
+  info.block_width = image->levels[0].block_width;
+  info.block_height = image->levels[0].block_height;
+  info.bands = image->bands;
+  info.levels = image->n_levels;
+  info.bits = all_bits && bits < GDALGetDataTypeSizeBits(image->type) ? bits : 0;
+  for (i = 0; i < image->n_levels; i++) {
+    levels[i].width = image->levels[i].width;
+    levels[i].height = image->levels[i].height;
+    levels[i].block_width = image->levels[i].block_width;
+    levels[i].block_height = image->levels[i].block_height;
+  }
+  source.threading = image->shared == NULL ? TC_SESSIONS : image->serial ? TC_ONE_AT_A_TIME : TC_CONCURRENT;
+  source.user = image;
+  source.image = &info;
+  source.key = key;
+  source.levels = levels;
+  source.release = tcgdal_release;
+  if (image->shared == NULL) {
+    source.max_sessions = options->max_sessions;
+    source.open_session = tcgdal_open_session;
+    source.close_session = tcgdal_close_session;
+  }
+
+  /* The masks that nodata and alpha give are known without being read. */
+  if (GDALGetMaskFlags(GDALGetRasterBand(dataset, 1)) == GMF_PER_DATASET) {
+    tc_image_info one = info;
+    char *mask_key = key != NULL ? CPLStrdup(CPLSPrintf("%s-mask", key)) : NULL;
+    one.dtype = TC_U8;
+    one.bands = 1;
+    one.bits = 0;
+    memset(one.pad, 0, sizeof one.pad);
+    source.image = &one;
+    source.key = mask_key;
+    source.read_block = tcgdal_read_mask;
+    CPLAtomicInc(&image->references);
+    status = provider_from_source(&source, &mask, err);
+    if (status != TC_OK)
+      CPLAtomicDec(&image->references);
+    source.image = &info;
+    source.key = key;
+    CPLFree(mask_key);
+  }
+  if (status == TC_OK) {
+    int64_t bytes = info.block_width * info.block_height * image->sample_size * image->bands;
+    int windows = options->windows == TC_GDAL_WINDOWS_ALWAYS ||
+                  (options->windows == TC_GDAL_WINDOWS_AUTO && bytes >= TCGDAL_LARGE && tcgdal_cheap_windows(driver));
+    source.flags = image->together ? 0 : TC_SOURCE_BANDS;
+    source.read_block = tcgdal_read_block;
+    source.read_window = windows ? tcgdal_read_window : NULL;
+    source.band_infos = bands;
+    source.texts = texts.list;
+    source.n_texts = texts.n;
+    source.mask = mask;
+    CPLAtomicInc(&image->references);
+    status = provider_from_source(&source, provider, err);
+    if (status != TC_OK)
+      CPLAtomicDec(&image->references);
+  }
+  provider_release(mask);
+  for (j = 0; j < texts.n; j++) {
+    CPLFree((void *)texts.list[j].name);
+    CPLFree((void *)texts.list[j].text);
+  }
+  CPLFree(texts.list);
+  free(bands);
+  return status;
+}
+
+/* An image without anything but what opens it, with one reference of the caller. */
+static inline tcgdal_image *tcgdal_new(const char *path, const tc_gdal_options *options, tc_error *err)
+{
+  tcgdal_image *image = (tcgdal_image *)calloc(1, sizeof *image);
+  if (image == NULL) {
+    tcgdal_fail(err, TC_E_NO_MEMORY, 0, "no memory for a dataset");
+    return NULL;
+  }
+  image->references = 1;
+  image->path = CPLStrdup(path);
+  image->open_options = CSLDuplicate((char **)options->open_options);
+  image->drivers = CSLDuplicate((char **)options->drivers);
+  image->lock = CPLCreateMutex();
+  if (image->lock == NULL) {
+    tcgdal_fail(err, TC_E_NO_MEMORY, 0, "no memory for a mutex");
+    tcgdal_release(image);
+    return NULL;
+  }
+  CPLReleaseMutex(image->lock);
+  return image;
+}
+
+/* The provider of an image that is opened again for each session, beginning with `image->spare`. */
+static inline tc_status tcgdal_finish(tcgdal_image *image, const tc_gdal_options *options, tc_provider **provider,
+                                      tc_error *err)
+{
+  GDALDatasetH dataset = image->spare != NULL ? image->spare : image->shared;
+  char **files = image->spare != NULL ? GDALGetFileList(dataset) : NULL;
+  char *key = NULL;
+  tcgdal_said said;
+  tc_status status;
+  if (files != NULL && files[0] != NULL) {
+    image->main_file = CPLStrdup(files[0]);
+    image->identity = tcgdal_identity(files[0]);
+    key = tcgdal_key(image, GDALGetDriverShortName(GDALGetDatasetDriver(dataset)), files);
+  }
+  CSLDestroy(files);
+  /* Metadata that cannot be had is none; nobody asked for it. */
+  tcgdal_begin(&said);
+  status = tcgdal_describe(image, dataset, options, options->key != NULL ? options->key : key, provider, err);
+  while (said.n > 0)
+    CPLFree(said.notes[--said.n].text);
+  CPLPopErrorHandler();
+  CPLFree(key);
+  return status;
+}
+
+static inline tc_status tcgdal_begin_call(tc_provider **provider, const tc_gdal_options *given,
+                                          tc_gdal_options *options, tc_error *err)
+{
+  if (err != NULL) {
+    err->code = TC_OK;
+    err->source_code = 0;
+    err->message[0] = '\0';
+  }
+  if (provider == NULL)
+    return tcgdal_fail(err, TC_E_ARGUMENT, 0, "provider is NULL");
+  *provider = NULL;
+  if (GDALGetDriverCount() == 0)
+    GDALAllRegister();
+  return tcgdal_options(given, options, err);
+}
+
+static inline tc_status tc_gdal_open(const char *path, const tc_gdal_options *options, tc_provider **provider,
+                                     tc_error *err)
+{
+  tc_gdal_options all;
+  tcgdal_image *image;
+  tc_status status = tcgdal_begin_call(provider, options, &all, err);
+  if (status != TC_OK)
+    return status;
+  if (path == NULL || path[0] == '\0')
+    return tcgdal_fail(err, TC_E_ARGUMENT, 0, "path is %s", path == NULL ? "NULL" : "empty");
+  image = tcgdal_new(path, &all, err);
+  if (image == NULL)
+    return TC_E_NO_MEMORY;
+  image->spare = tcgdal_open(image, err);
+  status = image->spare == NULL ? TC_E_SOURCE : tcgdal_finish(image, &all, provider, err);
+  tcgdal_release(image);
+  return status;
+}
+
+static inline tc_status tc_gdal_from_dataset(GDALDatasetH dataset, const tc_gdal_options *options,
+                                             tc_release_fn release, void *user, tc_provider **provider,
+                                             tc_error *err)
+{
+  tc_gdal_options all;
+  tcgdal_image *image;
+  tc_status status = tcgdal_begin_call(provider, options, &all, err);
+  if (status != TC_OK)
+    return status;
+  if (dataset == NULL)
+    return tcgdal_fail(err, TC_E_ARGUMENT, 0, "dataset is NULL");
+  image = tcgdal_new(GDALGetDescription(dataset), &all, err);
+  if (image == NULL)
+    return TC_E_NO_MEMORY;
+  if (image->path[0] != '\0' && GDALGetAccess(dataset) == GA_ReadOnly) {
+    tc_error ignored;
+    image->spare = tcgdal_open(image, &ignored);
+    if (image->spare != NULL && !tcgdal_same(dataset, image->spare)) {
+      tcgdal_close(image->spare);
+      image->spare = NULL;
+    }
+  }
+  if (image->spare == NULL) {
+#if GDAL_VERSION_NUM >= GDAL_COMPUTE_VERSION(3, 10, 0)
+    CPLPushErrorHandler(CPLQuietErrorHandler); /* that it cannot be had is no error */
+    image->shared = GDALGetThreadSafeDataset(dataset, GDAL_OF_RASTER, NULL);
+    CPLPopErrorHandler();
+    image->own_shared = image->shared != NULL;
+#endif
+    if (image->shared == NULL) {
+      image->shared = dataset;
+      image->serial = 1;
+    }
+  }
+  status = tcgdal_finish(image, &all, provider, err);
+  if (status == TC_OK && image->shared == NULL) {
+    if (release != NULL)
+      release(user);
+  } else if (status == TC_OK) {
+    image->release = release;
+    image->user = user;
+  }
+  tcgdal_release(image);
+  return status;
+}
+
+#endif

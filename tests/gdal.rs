@@ -1,0 +1,338 @@
+//! Both bridges to GDAL: `include/tilecache_gdal.h`, compiled as C99 and C++17, run and checked by
+//! valgrind, and the driver in `gdal/`, built against an installation and used by GDAL's own programs.
+
+#![cfg(target_os = "linux")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+const WARNINGS: [&str; 4] = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
+
+/// Of the rasters that `make.py` makes, those with which every grid is tried.
+const LAYOUTS: [&str; 3] = ["strips.tif", "tiles.tif", "strip.tif"];
+/// And those that are read once by each reader.
+const RASTERS: [&str; 8] = [
+    "bands.tif",
+    "complex.tif",
+    "masked.tif",
+    "palette.tif",
+    "ycbcr.tif",
+    "copy.png",
+    "copy.jpg",
+    "copy.vrt",
+];
+
+#[test]
+fn the_header_is_c99_and_cxx17_by_itself() {
+    tools();
+    let directory = scratch("header");
+    for (compiler, standard, file) in [("cc", "c99", "alone.c"), ("c++", "c++17", "alone.cpp")] {
+        let source = directory.join(file);
+        fs::write(
+            &source,
+            "#include \"tilecache_gdal.h\"\n#include \"tilecache_gdal.h\"\nint main(void) { return 0; }\n",
+        )
+        .unwrap();
+        run(Command::new(compiler)
+            .arg(format!("-std={standard}"))
+            .args(WARNINGS)
+            .args(gdal_includes())
+            .arg(format!("-I{ROOT}/include"))
+            .arg("-fsyntax-only")
+            .arg(&source));
+    }
+}
+
+#[test]
+fn the_bridge_reads_what_gdal_reads() {
+    let (program, directory) = bridge("run");
+    let said = run(Command::new(program).current_dir(directory));
+    println!("{said}");
+}
+
+#[test]
+fn the_bridge_passes_memory_checks() {
+    let (program, directory) = bridge("valgrind");
+    run(Command::new("valgrind")
+        .args(["--quiet", "--leak-check=full", "--error-exitcode=99"])
+        .args(["--show-leak-kinds=definite,indirect,possible"])
+        .args(["--errors-for-leak-kinds=definite,indirect,possible"])
+        .args(["--fair-sched=try", "--num-callers=30"])
+        .arg(format!("--suppressions={ROOT}/c_tests/valgrind.supp"))
+        .arg(program)
+        .env("TILECACHE_TEST_SCALE", "25")
+        .current_dir(directory));
+}
+
+#[test]
+fn the_driver_is_there() {
+    let formats = run(gdal("gdalinfo").arg("--formats"));
+    assert!(formats.contains("TILECACHE -raster- (ro)"), "{formats}");
+    let about = run(gdal("gdalinfo").args(["--format", "TILECACHE"]));
+    for option in ["TILE", "PAD", "CACHE", "SOURCE"] {
+        assert!(about.contains(&format!("name=\"{option}\"")), "{about}");
+    }
+    let symbols = run(Command::new("nm")
+        .args(["-D", "--defined-only", "--format=just-symbols"])
+        .arg(plugin()));
+    let ours: Vec<&str> = symbols
+        .lines()
+        .filter(|name| !name.starts_with('_'))
+        .collect();
+    let expected = [
+        "GDALRegister_TILECACHE",
+        "tilecache_gdal_from_dataset",
+        "tilecache_gdal_open",
+    ];
+    assert_eq!(ours, expected);
+}
+
+#[test]
+fn gdalinfo_says_the_same_on_every_grid() {
+    for raster in LAYOUTS {
+        let direct = checksums(raster);
+        assert!(direct.contains("Checksum="), "{direct}");
+        for tile in [256, 512, 1000] {
+            for pad in [0, 1] {
+                let view = format!("TILECACHE:{raster}?tile={tile}&pad={pad}");
+                assert_eq!(checksums(&view), direct, "{view}");
+            }
+        }
+    }
+}
+
+#[test]
+fn gdalinfo_says_the_same_of_every_raster() {
+    for raster in LAYOUTS.iter().chain(&RASTERS) {
+        let direct = checksums(raster);
+        for source in ["auto", "gdal"] {
+            let view = format!("TILECACHE:{raster}?source={source}");
+            assert_eq!(checksums(&view), direct, "{view}");
+        }
+    }
+    // JPEG 2000 has "arbitrary" overviews, which is a promise of its driver about its own reads.
+    let direct = checksums("copy.jp2").replace("  Overviews: arbitrary\n", "");
+    assert_eq!(checksums("TILECACHE:copy.jp2"), direct);
+}
+
+#[test]
+fn gdal_translate_and_gdalwarp_give_the_same() {
+    let out = scratch("out");
+    let commands: [(&str, &[&str]); 4] = [
+        (
+            "gdal_translate",
+            &["-q", "-srcwin", "100", "50", "901", "777"],
+        ),
+        (
+            "gdal_translate",
+            &["-q", "-outsize", "30%", "30%", "-r", "nearest"],
+        ),
+        ("gdalwarp", &["-q", "-t_srs", "EPSG:4326", "-r", "bilinear"]),
+        ("gdalwarp", &["-q", "-tr", "45", "45", "-r", "cubic"]),
+    ];
+    for raster in ["tiles.tif", "strips.tif", "bands.tif"] {
+        for (program, arguments) in commands {
+            let results = [raster.to_owned(), format!("TILECACHE:{raster}?tile=300")].map(|from| {
+                let to = out.join(from.replace([':', '?', '='], "_"));
+                let _ = fs::remove_file(&to);
+                run(gdal(program).args(arguments).arg(from).arg(&to));
+                let info = run(gdal("gdalinfo").arg("-checksum").arg(&to));
+                info.split_once("Size is").unwrap().1.to_owned()
+            });
+            assert_eq!(results[0], results[1], "{program} {arguments:?} {raster}");
+        }
+    }
+}
+
+#[test]
+fn gdalcompare_finds_no_difference() {
+    for raster in ["tiles.tif", "bands.tif", "masked.tif"] {
+        let view = format!("TILECACHE:{raster}");
+        let output = gdal("gdalcompare.py").args([raster, &view]).output();
+        let said = String::from_utf8(output.unwrap().stdout).unwrap();
+        assert!(said.contains("Differences Found: 0"), "{view}: {said}");
+    }
+}
+
+#[test]
+fn programs_use_the_driver_and_the_symbols() {
+    run(python()
+        .arg(format!("{ROOT}/gdal/tests/use.py"))
+        .arg(plugin())
+        .arg(installed().join("lib/libtilecache.so.0"))
+        .current_dir(rasters())
+        .env("GDAL_DRIVER_PATH", plugin().parent().unwrap()));
+}
+
+/// What `gdalinfo -checksum` says of a raster, but for how it is stored and named.
+fn checksums(raster: &str) -> String {
+    let info = run(gdal("gdalinfo").args(["-checksum", "-listmdd", "-mdd", "QUALITY", raster]));
+    let (_, info) = info.split_once("Size is").expect("a size");
+    let mut said = String::new();
+    for line in info
+        .lines()
+        .filter(|line| !line.contains("DERIVED_SUBDATASETS"))
+    {
+        let block = line.find("Block=").map(|at| (at, line[at..].find(' ')));
+        match block {
+            Some((at, Some(end))) => said += &format!("{}{}\n", &line[..at], &line[at + end..]),
+            _ => said += &format!("{line}\n"),
+        }
+    }
+    said
+}
+
+/// A program of GDAL, where the rasters are, that finds the plugin.
+fn gdal(program: &str) -> Command {
+    let mut command = Command::new(program);
+    command
+        .current_dir(rasters())
+        .env("GDAL_DRIVER_PATH", plugin().parent().unwrap())
+        .env("GDAL_PAM_ENABLED", "NO");
+    command
+}
+
+fn python() -> Command {
+    // The one for which Debian's bindings of GDAL are built.
+    Command::new("/usr/bin/python3")
+}
+
+/// The rasters of `make.py`.
+fn rasters() -> &'static Path {
+    static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
+    DIRECTORY.get_or_init(|| {
+        tools();
+        let directory = scratch("rasters");
+        run(python()
+            .arg(format!("{ROOT}/gdal/tests/make.py"))
+            .arg(&directory));
+        directory
+    })
+}
+
+fn plugin() -> PathBuf {
+    installed().join("lib/gdalplugins/gdal_TILECACHE.so")
+}
+
+/// A prefix with the library and, built against it, the plugin; moved once both are there.
+fn installed() -> &'static Path {
+    static PREFIX: OnceLock<PathBuf> = OnceLock::new();
+    PREFIX.get_or_init(|| {
+        tools();
+        let (work, moved) = (scratch("install"), scratch("moved").join("prefix"));
+        let prefix = work.join("prefix");
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+        // What is built there already need not be built again.
+        let built = format!("-DTILECACHE_CARGO_TARGET_DIR={}", target.display());
+        cmake("cmake", &work.join("library"), &prefix, &[built]);
+        cmake(
+            "gdal",
+            &work.join("plugin"),
+            &prefix,
+            &[
+                format!("-DCMAKE_PREFIX_PATH={}", prefix.display()),
+                format!("-DCMAKE_CXX_FLAGS={}", WARNINGS.join(" ")),
+            ],
+        );
+        fs::rename(prefix, &moved).unwrap();
+        moved
+    })
+}
+
+fn cmake(source: &str, build: &Path, prefix: &Path, definitions: &[String]) {
+    run(Command::new("cmake")
+        .arg("-S")
+        .arg(Path::new(ROOT).join(source))
+        .arg("-B")
+        .arg(build)
+        .args(definitions));
+    run(Command::new("cmake").arg("--build").arg(build));
+    run(Command::new("cmake")
+        .arg("--install")
+        .arg(build)
+        .arg("--prefix")
+        .arg(prefix));
+}
+
+/// The program that tests the header, and a directory of its own.
+fn bridge(name: &str) -> (PathBuf, PathBuf) {
+    tools();
+    let directory = scratch(name);
+    let program = directory.join("test_bridge");
+    let own = std::env::current_exe().expect("the path of this test");
+    let libraries = own.parent().expect("target/<profile>/deps");
+    run(Command::new("cc")
+        .args(["-std=c99", "-g", "-O1"])
+        .args(WARNINGS)
+        .args(gdal_includes())
+        .arg(format!("-I{ROOT}/include"))
+        .arg(format!("-I{ROOT}/c_tests"))
+        .arg(format!("{ROOT}/gdal/tests/test_bridge.c"))
+        .arg(format!("{ROOT}/c_tests/support.c"))
+        .arg("-o")
+        .arg(&program)
+        .arg(libraries.join("libtilecache.so"))
+        .arg(format!("-Wl,-rpath,{}", libraries.display()))
+        .args(["-lgdal", "-lcmocka", "-lpthread", "-lm"]));
+    (program, directory)
+}
+
+/// Where GDAL's headers are, as those of the system: they are not strict C99 themselves.
+fn gdal_includes() -> Vec<String> {
+    run(Command::new("gdal-config").arg("--cflags"))
+        .split_whitespace()
+        .filter_map(|flag| flag.strip_prefix("-I"))
+        .flat_map(|directory| ["-isystem".to_owned(), directory.to_owned()])
+        .collect()
+}
+
+fn tools() {
+    for (tool, package) in [
+        ("gdal-config", "libgdal-dev"),
+        ("gdalinfo", "gdal-bin"),
+        ("gdalcompare.py", "python3-gdal"),
+        ("cmake", "cmake"),
+        ("cc", "gcc"),
+        ("c++", "g++"),
+        ("nm", "binutils"),
+        ("valgrind", "valgrind"),
+    ] {
+        assert!(
+            Command::new(tool).arg("--version").output().is_ok(),
+            "{tool} is missing: apt-get install {package}, or run scripts/test, which does"
+        );
+    }
+    let modules = python()
+        .args(["-c", "from osgeo import gdal; import numpy"])
+        .output();
+    assert!(
+        modules.is_ok_and(|output| output.status.success()),
+        "Python's GDAL is missing: apt-get install python3-gdal python3-numpy"
+    );
+}
+
+fn scratch(name: &str) -> PathBuf {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("gdal")
+        .join(name);
+    let _ = fs::remove_dir_all(&directory);
+    fs::create_dir_all(&directory).unwrap();
+    directory
+}
+
+fn run(command: &mut Command) -> String {
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{text}\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    text
+}
