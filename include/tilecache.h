@@ -1254,8 +1254,9 @@ tc_status tc_put(struct tc_cache *cache,
 /**
  * Forgets a tile. Whoever holds it keeps it, and a load in progress is unaffected.
  *
- * Arguments as for tc_get, but only the tile of just these bands goes; one that has more stays. Errors: TC_E_NOT_RESIDENT if the cache does not have it, TC_E_ARGUMENT,
- * TC_E_RANGE. Thread-safe.
+ * Arguments as for tc_get, but only the tile of just these bands goes; one that has more stays.
+ *
+ * Errors: TC_E_NOT_RESIDENT if the cache does not have it, TC_E_ARGUMENT, TC_E_RANGE. Thread-safe.
  */
 tc_status tc_remove(struct tc_cache *cache,
                     const char *key,

@@ -405,8 +405,9 @@ pub unsafe extern "C" fn tc_put(
 
 /// Forgets a tile. Whoever holds it keeps it, and a load in progress is unaffected.
 ///
-/// Arguments as for tc_get, but only the tile of just these bands goes; one that has more stays. Errors: TC_E_NOT_RESIDENT if the cache does not have it, TC_E_ARGUMENT,
-/// TC_E_RANGE. Thread-safe.
+/// Arguments as for tc_get, but only the tile of just these bands goes; one that has more stays.
+///
+/// Errors: TC_E_NOT_RESIDENT if the cache does not have it, TC_E_ARGUMENT, TC_E_RANGE. Thread-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tc_remove(
     cache: *mut tc_cache,
