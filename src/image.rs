@@ -329,20 +329,16 @@ impl Bands {
         self.0.clone().unwrap_or_else(|| (0..all).collect())
     }
 
-    /// Where each band of `self` stands in `superset`; `None` if one is missing there.
+    /// Where each band of `self` stands in `superset`, of an image with `all` bands; `None` if one is
+    /// missing there.
     pub fn positions_in(&self, superset: &Bands, all: u32) -> Option<SmallVec<[u32; 4]>> {
-        match superset.list() {
-            None => Some(self.to_vec(all)),
-            Some(outer) => self
-                .to_vec(all)
+        let position = |band: &u32| match superset.list() {
+            None => (*band < all).then_some(*band),
+            Some(outer) => outer
                 .iter()
-                .map(|band| {
-                    outer
-                        .iter()
-                        .position(|other| other == band)
-                        .map(|at| at as u32)
-                })
-                .collect(),
-        }
+                .position(|other| other == band)
+                .map(|at| at as u32),
+        };
+        self.to_vec(all).iter().map(position).collect()
     }
 }

@@ -185,8 +185,8 @@ impl KeyRecord {
         }
     }
 
-    /// Refuses pixels that are not what a provider with this key has in the cell.
-    pub fn check(&self, at: Block, bands: &Bands, pixels: &Pixels) -> Result<()> {
+    /// Refuses pixels of a layout that a provider with this key does not have in the cell.
+    pub fn check(&self, at: Block, bands: &Bands, layout: &Layout) -> Result<()> {
         let Some(identity) = &self.identity else {
             return Ok(());
         };
@@ -196,17 +196,17 @@ impl KeyRecord {
         image.padded = identity.padded;
         image.check_block(at, bands)?;
         let expected = image.block_shape(at, bands.count(identity.bands))?;
-        if expected == pixels.shape() && identity.dtype == pixels.dtype() {
+        if expected == layout.shape && identity.dtype == layout.dtype {
             return Ok(());
         }
-        let got = pixels.shape();
+        let got = layout.shape;
         Err(Error::argument(format!(
             "{} x {} pixels of {} bands of {} do not fit block ({}, {}) at level {} of key {}, \
              which has {} x {} of {} bands of {}",
             got.width,
             got.height,
             got.bands,
-            pixels.dtype().name(),
+            layout.dtype.name(),
             at.row,
             at.col,
             at.level,

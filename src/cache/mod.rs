@@ -307,7 +307,11 @@ impl Cache {
     fn register(&self, text: &str, image: &Image) -> Result<Registration> {
         self.0.with(|ledger| {
             let key = ledger.key(text);
+            let is_first = ledger.key_record(key).band_count().is_none();
             let registered = ledger.key_record_mut(key).register(image);
+            if registered.is_ok() && is_first {
+                ledger.remove_misfits(key);
+            }
             registered.map(|()| Registration {
                 cache: self.clone(),
                 key,

@@ -81,6 +81,10 @@ impl Provider for Level {
         }
     }
 
+    fn mask(&self) -> Option<Arc<dyn Provider>> {
+        level(self.source.mask()?, self.level).ok()
+    }
+
     fn is_loading(&self, at: Block, bands: &Bands) -> bool {
         self.source_block(at)
             .is_some_and(|block| self.source.is_loading(block, bands))

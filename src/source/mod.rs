@@ -136,16 +136,21 @@ impl Provider for Source {
         if !self.image.windowed {
             return Ok(None);
         }
-        let list = bands.to_vec(self.image.band_count());
+        let wanted = self.shelf.bands_to_load(bands);
+        let all = self.image.band_count();
+        let list = wanted.to_vec(all);
         let shape = shape(rect.width, rect.height, list.len())?;
         let mut canvas = request.canvas(Layout::packed(shape, self.image.dtype)?)?;
         self.shelf
             .timed(|| {
-                self.decoder
-                    .read_window(level, rect, &list, &mut canvas.pixels_mut())
+                let mut into = canvas.pixels_mut();
+                self.decoder.read_window(level, rect, &list, &mut into)
             })
             .map_err(|error| error.at(&self.key))?;
-        Ok(Some(Tile::from_canvas(canvas)))
+        let positions = bands.positions_in(&wanted, all).unwrap_or_default();
+        Tile::from_canvas(canvas)
+            .select(&positions, |layout| request.canvas(layout))
+            .map(Some)
     }
 
     fn cache(&self) -> Option<&Cache> {

@@ -211,7 +211,7 @@ impl Ledger {
         bands: &Bands,
         pixels: &Pixels,
     ) -> Result<()> {
-        self.keys[key as usize].check(at, bands, pixels)?;
+        self.keys[key as usize].check(at, bands, &pixels.layout())?;
         let cell = Cell::new(key, at);
         if let Some(other) = self.entries_of(&cell).next() {
             let entry = &self.entries[other as usize];
@@ -267,6 +267,24 @@ impl Ledger {
             let id = next;
             next = self.entries[id as usize].next_in_key;
             self.remove_entry(id);
+        }
+    }
+
+    /// A provider has just fixed what the image of a key is: removes what was put there before and
+    /// does not fit.
+    pub fn remove_misfits(&mut self, key: KeyId) {
+        let mut next = self.keys[key as usize].first_entry;
+        while next != NONE {
+            let id = next;
+            let entry = &self.entries[id as usize];
+            next = entry.next_in_key;
+            let record = &self.keys[key as usize];
+            let form = record.form(entry.form);
+            let at = Block::new(entry.cell.level, entry.cell.row, entry.cell.col);
+            let is_normal = record.normal(&form.bands) == form.bands;
+            if !is_normal || record.check(at, &form.bands, &form.layout).is_err() {
+                self.remove_entry(id);
+            }
         }
     }
 

@@ -1,0 +1,101 @@
+//! Band selections and tiles put by callers, where they meet what providers know of an image.
+
+mod support;
+
+use std::sync::Arc;
+use support::{Behaviour, image, source, value};
+use tilecache::cache::{Cache, Options};
+use tilecache::dtype::DType;
+use tilecache::image::{Bands, Block};
+use tilecache::layout::{Layout, Shape};
+use tilecache::memory::{Canvas, Memory};
+use tilecache::operator::{cached, level, mask};
+use tilecache::provider::get_block;
+use tilecache::tile::Tile;
+
+fn cache() -> Cache {
+    Cache::new(1 << 20, Options::default()).unwrap()
+}
+
+#[test]
+fn a_band_that_does_not_exist_is_not_found_in_a_tile_of_all_bands() {
+    let cache = cache();
+    let below = cached(source(image((32, 32), (16, 16), 3), Arc::default()), &cache).unwrap();
+    let at = Block::new(0, 1, 0);
+    get_block(&*below, at, &Bands::ALL).unwrap();
+    let beyond = Bands::of(&[3], 0);
+    assert!(cache.get(below.key(), at, &beyond).unwrap().is_none());
+    assert!(cache.peek(below.key(), at, &beyond).unwrap().is_none());
+    let second = cache
+        .get(below.key(), at, &Bands::of(&[1], 0))
+        .unwrap()
+        .unwrap();
+    assert_eq!(f64::from(second.row(0, 0)[0]), value(0, 0, 16, 1));
+}
+
+#[test]
+fn selections_are_served_from_what_is_resident() {
+    let cache = cache();
+    let behaviour = Arc::new(Behaviour::default());
+    let below = cached(
+        source(image((16, 16), (16, 16), 4), behaviour.clone()),
+        &cache,
+    )
+    .unwrap();
+    let at = Block::new(0, 0, 0);
+    let all = get_block(&*below, at, &Bands::ALL).unwrap();
+    for list in [&[2u32][..], &[1, 2, 3], &[0, 2], &[3, 0], &[1, 1]] {
+        let tile = get_block(&*below, at, &Bands::of(list, 4)).unwrap();
+        for (index, band) in list.iter().enumerate() {
+            assert_eq!(tile.row(index, 9), all.row(*band as usize, 9), "{list:?}");
+        }
+    }
+    assert_eq!(behaviour.total(), 1);
+    // As an array, with the strides of a view of every other band.
+    let odd = get_block(&*below, at, &Bands::of(&[1, 3], 4)).unwrap();
+    let array = odd.array::<u8>().unwrap();
+    assert_eq!(array.shape(), [2, 16, 16]);
+    assert_eq!(f64::from(array[[1, 5, 7]]), value(0, 7, 5, 3));
+    assert!(odd.array::<u16>().is_none());
+}
+
+#[test]
+fn a_tile_put_before_the_provider_is_made_must_fit_it() {
+    let cache = cache();
+    let behaviour = Arc::new(Behaviour::default());
+    let source = source(image((32, 32), (16, 16), 3), behaviour.clone());
+    let put = |col, bands, dtype| {
+        let shape = Shape {
+            width: 16,
+            height: 16,
+            bands,
+        };
+        let layout = Layout::packed(shape, dtype).unwrap();
+        let tile = Tile::from_canvas(Canvas::new(Memory::zeroed(layout.span()).unwrap(), layout));
+        let at = Block::new(0, 0, col);
+        cache
+            .put(source.key(), at, &Bands::ALL, tile.pixels().clone())
+            .unwrap();
+    };
+    put(0, 1, DType::U16);
+    put(1, 3, DType::U8);
+    let below = cached(source.clone(), &cache).unwrap();
+    let misfit = get_block(&*below, Block::new(0, 0, 0), &Bands::ALL).unwrap();
+    assert_eq!((misfit.dtype(), misfit.shape().bands), (DType::U8, 3));
+    let fitting = get_block(&*below, Block::new(0, 0, 1), &Bands::ALL).unwrap();
+    assert_eq!(fitting.row(0, 0)[0], 0, "the tile that was put");
+    assert_eq!(behaviour.total(), 1);
+}
+
+#[test]
+fn a_level_keeps_the_mask_of_its_source() {
+    let mut image = image((64, 64), (16, 16), 1);
+    image.levels.push((32, 32));
+    let mut nodata = tilecache::dtype::Sample::default();
+    nodata.0[0] = value(1, 3, 2, 0) as u8;
+    image.bands[0].nodata = Some(nodata);
+    let of_level = level(source(image, Arc::default()), 1).unwrap();
+    let mask = mask(of_level).unwrap();
+    let tile = get_block(&*mask, Block::new(0, 0, 0), &Bands::ALL).unwrap();
+    assert_eq!((tile.row(0, 2)[3], tile.row(0, 2)[4]), (0, 255));
+}
