@@ -272,3 +272,46 @@ fn a_viewer_far_out_gets_full_tiles() {
     assert_eq!((tile.shape().width, tile.shape().height), (16, 16));
     assert_eq!(f64::from(tile.row(0, 0)[0]), support::value(5, 16, 16, 0));
 }
+
+#[test]
+fn threads_that_all_read_all_tiles_decode_each_block_once() {
+    let cases = [
+        ((128, 128), 100),
+        ((128, 128), 64),
+        ((300, 16), 96),
+        ((SIDE, SIDE), 100),
+    ];
+    for (round, (block, tile)) in cases.iter().cycle().take(40).enumerate() {
+        let behaviour = Arc::new(Behaviour::default());
+        let image = image((1000, 900), *block, 3);
+        let setup = setup(
+            source(image, behaviour.clone()),
+            behaviour,
+            64 << 20,
+            false,
+            *tile,
+        );
+        let grid = setup.view.image().grid(0);
+        let barrier = Barrier::new(8);
+        std::thread::scope(|scope| {
+            for thread in 0..8 {
+                let (setup, barrier) = (&setup, &barrier);
+                scope.spawn(move || {
+                    barrier.wait();
+                    let tiles = grid.rows() * grid.cols();
+                    for step in 0..tiles {
+                        // Half of the threads in row order, half from other places on.
+                        let index = (step + thread % 2 * thread * 17) % tiles;
+                        setup.read(index / grid.cols(), index % grid.cols());
+                    }
+                });
+            }
+        });
+        assert_eq!(
+            setup.behaviour.most(),
+            1,
+            "round {round}: {block:?} as {tile}"
+        );
+        assert_eq!(setup.cache.statistics().in_flight, 0);
+    }
+}

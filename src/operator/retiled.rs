@@ -2,7 +2,7 @@
 
 use super::plane;
 use super::siblings::{Served, siblings};
-use super::workshop::{Assembly, Draft, Finished, Piece, Workshop};
+use super::workshop::{Assembly, Draft, Finished, Piece, Worker, Workshop};
 use crate::cache::{Cache, Class, Counters, Loading, Moment, Scratch, Shelf, now};
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
@@ -365,7 +365,7 @@ impl Retiled {
             };
         };
         self.shelf.timed(|| {
-            self.begin_siblings(&assembly, request);
+            workshop.add_siblings(&assembly, all, || self.siblings(assembly.tile(), request));
             let made = self.work(&assembly, request)?;
             self.shelf
                 .select(at, made, assembly.bands(), bands, request)
@@ -373,52 +373,33 @@ impl Retiled {
     }
 
     fn work(&self, assembly: &Arc<Assembly>, request: &Request<'_>) -> Result<Tile> {
-        let Piece { at, bands, .. } = assembly.tile();
-        let plane = self.plane(*at);
-        let scratch = Scratch::new(self.shelf.cache().or(request.cache()));
-        self.shared.workshop.work(
-            assembly,
-            |block| plane.provider.is_loading(block, bands),
-            |block| {
-                let kept = plane
-                    .leftovers
-                    .as_ref()
-                    .map(|shelf| shelf.find(block, bands));
-                if let Some(Some(block)) = kept {
-                    return Ok(block);
-                }
-                plane
-                    .provider
-                    .get_block(block, bands, &request.with_memory(&scratch))
-            },
-            |block, tile| self.put_away(assembly.tile(), block, tile, &scratch, request),
-            |finished| {
-                if let Finished::Sibling = finished {
-                    self.shelf.count(|counters| counters.siblings += 1);
-                }
-            },
-        )
+        let worker = AtWork {
+            view: self,
+            piece: assembly.tile(),
+            scratch: Scratch::new(self.shelf.cache().or(request.cache())),
+            request,
+        };
+        self.shared.workshop.work(assembly, &worker)
     }
 
-    /// Begins the assembly of the siblings of a tile that there is room for.
-    fn begin_siblings(&self, assembly: &Assembly, request: &Request<'_>) {
-        let Piece { at, bands, .. } = assembly.tile();
-        let at = *at;
+    /// The siblings of a tile that there is room for, ready to be assembled.
+    fn siblings(&self, tile: &Piece, request: &Request<'_>) -> Vec<Draft> {
+        let (at, bands) = (tile.at, &tile.bands);
         if self.shelf.cache().is_none() || !self.makes_siblings(at, bands) {
-            return;
+            return Vec::new();
         }
         let plane = self.plane(at);
         let (forward, backward) = siblings(&self.image, plane.provider.image(), plane.level, at);
         let unserved = |tile: &Block| !self.shared.served.contains(&self.image, *tile);
         let mut drafts = Vec::new();
-        for tile in forward.chain(backward).filter(unserved).take(MAX_SIBLINGS) {
-            let piece = assembly.tile().of(tile);
-            let known = self.shelf.contains(tile, bands)
+        for at in forward.chain(backward).filter(unserved).take(MAX_SIBLINGS) {
+            let piece = tile.of(at);
+            let known = self.shelf.contains(at, bands)
                 || self
                     .shared
                     .workshop
                     .contains(&piece, self.image.band_count());
-            if known || !self.has_block(tile).unwrap_or(false) {
+            if known || !self.has_block(at).unwrap_or(false) {
                 continue;
             }
             // Nobody has asked for siblings, so what stands in their way is no error.
@@ -432,8 +413,7 @@ impl Retiled {
                 _ => break,
             }
         }
-        let all = self.image.band_count();
-        self.shared.workshop.begin_siblings(assembly, drafts, all);
+        drafts
     }
 
     /// Whether siblings save decodes: always where blocks are not cached with the tiles, else where
@@ -450,31 +430,6 @@ impl Retiled {
                 plane.provider.was_decoded(block)
                     && plane.provider.peek_block(block, bands).is_none()
             })
-    }
-
-    /// Keeps a block for tiles that still need it and cannot be made of the blocks at hand, else
-    /// gives its memory to the next block.
-    fn put_away(
-        &self,
-        piece: &Piece,
-        block: Block,
-        tile: Tile,
-        scratch: &Scratch<'_>,
-        request: &Request<'_>,
-    ) {
-        let Piece { at, bands, .. } = piece;
-        let plane = self.plane(*at);
-        if let Some(leftovers) = &plane.leftovers
-            && !tile.buffer().is_foreign()
-            && self.straddles(*at, block, bands)
-            && !leftovers.contains(block, bands)
-            && let Some(loading) = leftovers.loading(request)
-            && loading.reserve_unread(tile.buffer().size())
-        {
-            scratch.hand_over(&tile);
-            loading.enter(block, bands, &tile, Class::Unread);
-        }
-        scratch.reclaim(tile);
     }
 
     /// Whether a tile that is not there yet needs the block and blocks beyond those of tile `at`.
@@ -496,6 +451,63 @@ impl Retiled {
                     && !self.shared.served.contains(&self.image, tile)
                     && !self.shelf.contains(tile, bands)
             })
+    }
+}
+
+/// A thread at work on a tile.
+struct AtWork<'a> {
+    view: &'a Retiled,
+    piece: &'a Piece,
+    /// Gives the memory of one block to the next.
+    scratch: Scratch<'a>,
+    request: &'a Request<'a>,
+}
+
+impl Worker for AtWork<'_> {
+    fn is_loading(&self, block: Block) -> bool {
+        let plane = self.view.plane(self.piece.at);
+        plane.provider.is_loading(block, &self.piece.bands)
+    }
+
+    fn decode(&self, block: Block) -> Result<Tile> {
+        let plane = self.view.plane(self.piece.at);
+        let bands = &self.piece.bands;
+        let kept = plane
+            .leftovers
+            .as_ref()
+            .and_then(|shelf| shelf.find(block, bands));
+        match kept {
+            Some(kept) => Ok(kept),
+            None => {
+                let request = self.request.with_memory(&self.scratch);
+                plane.provider.get_block(block, bands, &request)
+            }
+        }
+    }
+
+    fn keep(&self, block: Block, tile: &Tile) {
+        let plane = self.view.plane(self.piece.at);
+        let bands = &self.piece.bands;
+        if let Some(leftovers) = &plane.leftovers
+            && !tile.buffer().is_foreign()
+            && self.view.straddles(self.piece.at, block, bands)
+            && !leftovers.contains(block, bands)
+            && let Some(loading) = leftovers.loading(self.request)
+            && loading.reserve_unread(tile.buffer().size())
+        {
+            self.scratch.hand_over(tile);
+            loading.enter(block, bands, tile, Class::Unread);
+        }
+    }
+
+    fn reclaim(&self, tile: Tile) {
+        self.scratch.reclaim(tile);
+    }
+
+    fn finished(&self, finished: Finished) {
+        if let Finished::Sibling = finished {
+            self.view.shelf.count(|counters| counters.siblings += 1);
+        }
     }
 }
 

@@ -73,6 +73,9 @@ pub struct Assembly {
 
 struct Progress {
     missing: usize,
+    /// The thread that is about to add siblings; until then the blocks are left alone, so that no
+    /// sibling misses one.
+    preparing: Option<ThreadId>,
     /// Threads that want the tile; none for a sibling until it is joined.
     waiters: usize,
     work: Option<Work>,
@@ -109,6 +112,24 @@ pub enum Finished {
     Asked,
     /// Nobody has asked for it yet.
     Sibling,
+}
+
+/// What a thread does for the tiles that it works on.
+pub trait Worker {
+    /// Whether another thread is decoding a block elsewhere already.
+    fn is_loading(&self, block: Block) -> bool;
+
+    /// The pixels of a block.
+    fn decode(&self, block: Block) -> Result<Tile>;
+
+    /// Keeps a block that tiles beyond these still need.
+    fn keep(&self, block: Block, tile: &Tile);
+
+    /// Takes the memory of a block back that all tiles have got.
+    fn reclaim(&self, tile: Tile);
+
+    /// Hears of a tile that was completed on the way.
+    fn finished(&self, finished: Finished);
 }
 
 /// What a thread finds when it looks for work on its tile.
@@ -154,7 +175,9 @@ impl Workshop {
             None => {
                 bench.groups += 1;
                 let group = bench.groups;
-                bench.register(draft, group)
+                let (assembly, ready) = bench.register(draft, group);
+                assembly.progress.lock().preparing = Some(thread::current().id());
+                (assembly, ready)
             }
         };
         assembly.progress.lock().waiters += 1;
@@ -164,8 +187,25 @@ impl Workshop {
         Some(assembly)
     }
 
-    /// Begins the assembly of siblings of `of`, where all their blocks are still to come.
-    pub fn begin_siblings(&self, of: &Assembly, drafts: Vec<Draft>, all: u32) {
+    /// Adds siblings to an assembly that the calling thread has begun, as `drafts` prepares them,
+    /// where all their blocks are still to come. Does nothing for one that it has joined.
+    pub fn add_siblings(
+        &self,
+        assembly: &Arc<Assembly>,
+        all: u32,
+        drafts: impl FnOnce() -> Vec<Draft>,
+    ) {
+        if assembly.progress.lock().preparing != Some(thread::current().id()) {
+            return;
+        }
+        let _prepared = Prepared {
+            workshop: self,
+            assembly,
+        };
+        self.begin_siblings(assembly, drafts(), all);
+    }
+
+    fn begin_siblings(&self, of: &Assembly, drafts: Vec<Draft>, all: u32) {
         for draft in drafts {
             let mut bench = self.bench.lock();
             let coming = draft
@@ -184,20 +224,11 @@ impl Workshop {
         }
     }
 
-    /// Works on a tile until it is complete or has failed. `decode` yields a block; `finished` is
-    /// told of every tile completed on the way; `loading` says whether another thread is decoding a
-    /// block elsewhere already; `done` takes a block back that all tiles here have got.
-    pub fn work(
-        &self,
-        assembly: &Arc<Assembly>,
-        loading: impl Fn(Block) -> bool,
-        decode: impl Fn(Block) -> Result<Tile>,
-        done: impl Fn(Block, Tile),
-        finished: impl Fn(Finished),
-    ) -> Result<Tile> {
+    /// Works on a tile until it is complete or has failed.
+    pub fn work(&self, assembly: &Arc<Assembly>, worker: &impl Worker) -> Result<Tile> {
         let mut search = Search::default();
         loop {
-            match self.next(assembly, &mut search, &loading) {
+            match self.next(assembly, &mut search, worker) {
                 Next::Done(outcome) => {
                     assembly.progress.lock().waiters -= 1;
                     if outcome.is_err() {
@@ -211,12 +242,17 @@ impl Workshop {
                         workshop: self,
                         piece: &piece,
                     };
-                    match decode(block) {
+                    match worker.decode(block) {
                         Ok(tile) => {
                             let slices = self.ready(&piece, &tile);
-                            self.copy(slices.into_iter().map(|slice| (slice, &tile)), &finished);
+                            self.copy(slices.into_iter().map(|slice| (slice, &tile)), |finished| {
+                                worker.finished(finished);
+                            });
+                            // Whoever looks for the block next must find it, on the bench or where
+                            // it is kept.
+                            worker.keep(block, &tile);
                             started.end();
-                            done(block, tile);
+                            worker.reclaim(tile);
                         }
                         Err(error) => {
                             started.end();
@@ -228,18 +264,13 @@ impl Workshop {
         }
     }
 
-    fn next(
-        &self,
-        assembly: &Assembly,
-        search: &mut Search,
-        loading: &impl Fn(Block) -> bool,
-    ) -> Next {
+    fn next(&self, assembly: &Assembly, search: &mut Search, worker: &impl Worker) -> Next {
         let mut bench = self.bench.lock();
         loop {
             if let Some(outcome) = assembly.progress.lock().outcome.clone() {
                 return Next::Done(outcome);
             }
-            if let Some(block) = search.next(&mut bench, assembly, loading) {
+            if let Some(block) = search.next(&mut bench, assembly, worker) {
                 return Next::Decode(block);
             }
             if bench.waits_for_this_thread(assembly) {
@@ -399,12 +430,17 @@ impl Assembly {
 }
 
 impl Bench {
+    /// The job of a block that nobody has started.
+    fn unstarted(&mut self, piece: &Piece) -> Option<&mut Job> {
+        self.jobs.get_mut(piece).filter(|job| job.started.is_none())
+    }
+
     /// Whether the calling thread is in the middle of decoding a block of the tile.
     fn waits_for_this_thread(&self, assembly: &Assembly) -> bool {
         let me = thread::current().id();
         assembly.blocks.iter().any(|block| {
             let job = self.jobs.get(&assembly.tile.of(*block));
-            job.is_some_and(|job| job.started == Some(me))
+            job.is_some_and(|job| job.started == Some(me) || job.is_preparing(Some(me)))
         })
     }
 
@@ -429,6 +465,7 @@ impl Bench {
             changed: Condvar::new(),
             progress: Mutex::new(Progress {
                 missing: blocks.len(),
+                preparing: None,
                 waiters: 0,
                 work: Some(Work {
                     canvas,
@@ -459,13 +496,23 @@ impl Bench {
     }
 }
 
+impl Job {
+    /// Whether a tile that wants the block may still get siblings, from `by` or from any thread.
+    fn is_preparing(&self, by: Option<ThreadId>) -> bool {
+        self.wanted.iter().any(|slice| {
+            let preparing = slice.owner.progress.lock().preparing;
+            preparing.is_some() && (by.is_none() || preparing == by)
+        })
+    }
+}
+
 /// Where a thread stands in looking for unstarted blocks of its tile. Blocks never become unstarted
-/// again, so it need not look twice.
+/// again, so it need not look twice at those that are.
 #[derive(Default)]
 struct Search {
     at: usize,
-    /// Blocks passed over because another thread is decoding them for another purpose.
-    busy: Vec<Block>,
+    /// Blocks passed over: another thread decodes them for another purpose, or prepares siblings.
+    later: Vec<Block>,
 }
 
 impl Search {
@@ -473,29 +520,52 @@ impl Search {
         &mut self,
         bench: &mut Bench,
         assembly: &Assembly,
-        loading: impl Fn(Block) -> bool,
+        worker: &impl Worker,
     ) -> Option<Block> {
-        let mut start = |block: Block| {
-            let job = bench.jobs.get_mut(&assembly.tile.of(block));
-            job.filter(|job| job.started.is_none()).map(|job| {
-                job.started = Some(thread::current().id());
-                block
-            })
-        };
         while let Some(block) = assembly.blocks.get(self.at).copied() {
             self.at += 1;
-            if loading(block) {
-                self.busy.push(block);
-            } else if let Some(block) = start(block) {
-                return Some(block);
+            let Some(job) = bench.unstarted(&assembly.tile.of(block)) else {
+                continue;
+            };
+            if job.is_preparing(None) || worker.is_loading(block) {
+                self.later.push(block);
+                continue;
+            }
+            job.started = Some(thread::current().id());
+            return Some(block);
+        }
+        let mut next = None;
+        self.later.retain(|block| {
+            let Some(job) = bench.unstarted(&assembly.tile.of(*block)) else {
+                return false;
+            };
+            if next.is_some() || job.is_preparing(None) {
+                return true;
+            }
+            job.started = Some(thread::current().id());
+            next = Some(*block);
+            false
+        });
+        next
+    }
+}
+
+/// Ends the time in which siblings may be added, also on the way of a panic.
+struct Prepared<'a> {
+    workshop: &'a Workshop,
+    assembly: &'a Arc<Assembly>,
+}
+
+impl Drop for Prepared<'_> {
+    fn drop(&mut self) {
+        let bench = self.workshop.bench.lock();
+        self.assembly.progress.lock().preparing = None;
+        for block in &self.assembly.blocks {
+            let job = bench.jobs.get(&self.assembly.tile.of(*block));
+            for slice in job.into_iter().flat_map(|job| &job.wanted) {
+                slice.owner.changed.notify_all();
             }
         }
-        while let Some(block) = self.busy.pop() {
-            if let Some(block) = start(block) {
-                return Some(block);
-            }
-        }
-        None
     }
 }
 
