@@ -3,6 +3,7 @@
 use super::lzw::Lzw;
 use super::packbits;
 use super::plan::Compression;
+use super::scratch::sized;
 use crate::error::{Error, Result};
 use libdeflater::{DecompressionError, Decompressor as Inflater};
 use zstd::zstd_safe::{DCtx, get_error_name};
@@ -97,8 +98,9 @@ fn with_slack(
         return Ok(written);
     }
     if slack > 0 {
-        let mut longer = vec![0; out.len() + slack];
-        if let Some(written) = decode(&mut longer)? {
+        let mut longer = Vec::new();
+        let longer = sized(&mut longer, (out.len() + slack) as u64)?;
+        if let Some(written) = decode(longer)? {
             out.copy_from_slice(&longer[..out.len()]);
             return Ok(written);
         }

@@ -185,7 +185,9 @@ mod tests {
     fn texts() -> [Vec<u8>; 4] {
         [
             vec![7; 100_000],
-            (0..200_000u32).map(|i| (i.wrapping_mul(i) >> 5) as u8).collect(),
+            (0..200_000u32)
+                .map(|i| (i.wrapping_mul(i) >> 5) as u8)
+                .collect(),
             (0..200_000u32).map(|i| (i % 251 / 7) as u8).collect(),
             b"a".to_vec(),
         ]

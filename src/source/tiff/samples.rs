@@ -35,7 +35,8 @@ pub struct RowReader {
 impl RowReader {
     /// The reader of a plane's rows.
     pub fn new(plan: &Plan, plane: usize, big_endian: bool) -> Self {
-        let bits: SmallVec<[u32; 4]> = plan.plane_bits(plane).into();
+        let bands = plan.plane_bands(plane);
+        let bits: SmallVec<[u32; 4]> = bands.map(|band| plan.band_bits(band)).collect();
         let first = bits[0];
         let uniform = bits.iter().all(|other| *other == first);
         let signed = plan.format == Format::Signed;
