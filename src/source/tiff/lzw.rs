@@ -1,7 +1,8 @@
 //! LZW, in both forms that TIFF files have.
 //!
-//! Every string of the table has been written to the output before, so that an entry is but a place
-//! and a length there, and decoding is copying.
+//! Every string of the table has been written to the output before, so that an entry is a place and
+//! a length there. Its first bytes stand in the entry too: most strings are short, and writing them
+//! then neither reads the output nor asks how long they are.
 
 use crate::error::{Error, Result};
 
@@ -10,22 +11,45 @@ const END: usize = 257;
 const FIRST: usize = 258;
 const MOST: usize = 4096;
 
-/// Strings of up to this length are copied as this many bytes, which is one instruction.
-const SHORT: usize = 16;
+/// Bytes of a string that its entry holds itself.
+const HEAD: usize = 8;
 
-/// Where the output has the string of a code.
+/// The string of a code.
 #[derive(Clone, Copy, Default)]
 struct Entry {
-    start: usize,
-    len: usize,
+    /// The first bytes, the very first lowest.
+    head: u64,
+    /// Where the output has the string; blocks are not larger than 4 GiB.
+    start: u32,
+    len: u32,
 }
 
-/// The table of strings, kept to spare its allocation.
+impl Entry {
+    /// The string that was written at `start`, and the byte behind it.
+    fn and(self, byte: u64, start: usize) -> Self {
+        Self {
+            head: self.head | byte.checked_shl(self.len * 8).unwrap_or(0),
+            start: start as u32,
+            len: self.len + 1,
+        }
+    }
+
+    fn first(self) -> u64 {
+        self.head & 0xff
+    }
+}
+
+/// The table of strings, kept to spare its allocation; single bytes are always in it.
 pub struct Lzw(Box<[Entry; MOST]>);
 
 impl Default for Lzw {
     fn default() -> Self {
-        Self(Box::new([Entry::default(); MOST]))
+        let mut table = Box::new([Entry::default(); MOST]);
+        for (byte, entry) in table[..CLEAR].iter_mut().enumerate() {
+            entry.head = byte as u64;
+            entry.len = 1;
+        }
+        Self(table)
     }
 }
 
@@ -44,71 +68,73 @@ impl Lzw {
     fn run<const OLD: bool>(&mut self, input: &[u8], out: &mut [u8]) -> Result<usize> {
         let mut codes = Codes::<OLD>::new(input);
         let (mut width, mut next, mut written) = (9, FIRST, 0);
-        let mut previous: Option<Entry> = None;
+        // The last string and where it was written; empty behind a clear code.
+        let (mut last, mut last_at) = (Entry::default(), 0);
         while written < out.len() {
             let Some(code) = codes.next(width) else { break };
-            let current = match code {
-                CLEAR => {
-                    (width, next, previous) = (9, FIRST, None);
-                    continue;
-                }
-                END => break,
-                literal @ 0..CLEAR => {
-                    out[written] = literal as u8;
-                    Entry {
-                        start: written,
-                        len: 1,
-                    }
-                }
-                _ => {
-                    let from = match previous {
-                        Some(_) if code < next => self.0[code % MOST],
-                        // The string that this very code completes.
-                        Some(last) if code == next => Entry {
-                            start: last.start,
-                            len: last.len + 1,
-                        },
-                        _ => return Err(Error::corrupt(format!("LZW code {code} of {next}"))),
-                    };
-                    Entry {
-                        start: written,
-                        len: repeat(out, from, written),
-                    }
-                }
+            if code == CLEAR {
+                (width, next, last) = (9, FIRST, Entry::default());
+                continue;
+            }
+            if code == END {
+                break;
+            }
+            let current = if code < next {
+                self.0[code % MOST]
+            } else if code == next && last.len > 0 {
+                // The string that this very code completes.
+                last.and(last.first(), last_at)
+            } else {
+                return Err(Error::corrupt(format!("LZW code {code} of {next}")));
             };
-            written += current.len;
-            if let Some(last) = previous
-                && next < MOST
-            {
-                // The byte behind the last string is the first of the current one.
-                self.0[next] = Entry {
-                    start: last.start,
-                    len: last.len + 1,
-                };
+            if last.len > 0 && next < MOST {
+                self.0[next] = last.and(current.first(), last_at);
                 next += 1;
                 if next + usize::from(!OLD) == 1 << width && width < 12 {
                     width += 1;
                 }
             }
-            previous = Some(current);
+            (last, last_at) = (current, written);
+            written += write(out, current, written);
         }
         Ok(written)
     }
 }
 
-/// Writes a string of the output once more, as far as there is room; gives its length.
+/// Writes a string, as far as there is room; gives its length.
 #[inline(always)]
-fn repeat(out: &mut [u8], from: Entry, at: usize) -> usize {
-    let len = from.len.min(out.len() - at);
-    let apart = from.start + len <= at;
-    if apart && len <= SHORT && at + SHORT <= out.len() {
-        // What is written too much is written over next.
-        out.copy_within(from.start..from.start + SHORT, at);
-    } else if apart {
-        out.copy_within(from.start..from.start + len, at);
-    } else {
+fn write(out: &mut [u8], string: Entry, at: usize) -> usize {
+    let len = string.len as usize;
+    let head = string.head.to_le_bytes();
+    let Some(to) = out[at..].first_chunk_mut() else {
+        let len = len.min(out.len() - at);
+        // Near the end of the output; strings that are short are in the head, long ones behind.
         for i in 0..len {
-            out[at + i] = out[from.start + i];
+            out[at + i] = match head.get(i) {
+                Some(byte) => *byte,
+                None => out[string.start as usize + i],
+            };
+        }
+        return len;
+    };
+    // What is written too much is written over next.
+    *to = head;
+    if len > HEAD {
+        return write_tail(out, string, at);
+    }
+    len
+}
+
+/// Writes what the head of an entry does not hold.
+fn write_tail(out: &mut [u8], string: Entry, at: usize) -> usize {
+    let len = (string.len as usize).min(out.len() - at);
+    let (from, to) = (string.start as usize + HEAD, at + HEAD);
+    let rest = len - HEAD;
+    if from + rest <= to {
+        out.copy_within(from..from + rest, to);
+    } else {
+        for i in 0..rest {
+            out[to + i] = out[from + i];
         }
     }
     len
