@@ -146,7 +146,7 @@ fn hostile_files_are_refused_by_kind_and_place() {
                 |into| decoder.read_block(at, &[0], into),
             )
         });
-        let error = result.err().expect("an error");
+        let error = result.expect_err("an error");
         (error.kind(), error.message().to_owned())
     };
     let base = [
