@@ -119,7 +119,7 @@ fn peak_memory() -> u64 {
 }
 
 /// A small file with chosen tags, for what only an attacker writes.
-fn crafted(tags: &[(u16, u16, u32, u32)], tail: &[u8]) -> Vec<u8> {
+pub fn crafted(tags: &[(u16, u16, u32, u32)], tail: &[u8]) -> Vec<u8> {
     let mut file = b"II\x2a\0\x08\0\0\0".to_vec();
     file.extend((tags.len() as u16).to_le_bytes());
     for (tag, kind, count, value) in tags {

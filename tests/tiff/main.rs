@@ -8,7 +8,7 @@ mod support;
 use std::path::Path;
 use std::sync::Arc;
 use support::*;
-use tilecache::bytes::{Bytes, FileBytes};
+use tilecache::bytes::{Bytes, FileBytes, MemoryBytes};
 use tilecache::error::Kind;
 use tilecache::source::tiff::TiffFile;
 
@@ -41,4 +41,36 @@ fn many_threads_read_one_decoder() {
             scope.spawn(|| assert!(read_packed(decoder, &[0, 1, 2]).expect("pixels") == expected));
         }
     });
+}
+
+/// Overviews behind a link of the directory that they belong to, which no encoder at hand writes.
+#[test]
+fn sub_directories_are_overviews() {
+    let pixels = [1, 2, 3, 4, 5, 6, 7, 8, 9];
+    let tags = |kind, side: u32, at: u32, link: u32| {
+        vec![
+            (254, 4, 1, kind),
+            (256, 4, 1, side),
+            (257, 4, 1, side),
+            (258, 3, 1, 8),
+            (262, 3, 1, 1),
+            (273, 4, 1, at),
+            (279, 4, 1, side * side),
+            (330, 4, 1, link),
+        ]
+    };
+    // A header of 8 bytes, then two directories of 8 tags, then the pixels.
+    let size = 2 + 8 * 12 + 4;
+    let (second, at) = (8 + size, 8 + 2 * size);
+    let child = damage::crafted(&tags(1, 2, at + 3, 0), &pixels);
+    let file = damage::crafted(&tags(0, 3, at, second), &child[8..]);
+    let file = TiffFile::open(Arc::new(MemoryBytes::new(file))).expect("a TIFF file");
+    assert_eq!(file.image_count(), 1);
+    let image = file.image(0).expect("an image");
+    assert_eq!(image.levels.len(), 2);
+    assert_eq!(read_all(&image.levels[0], &[0]).expect("pixels"), pixels);
+    assert_eq!(
+        read_all(&image.levels[1], &[0]).expect("pixels"),
+        pixels[3..7]
+    );
 }

@@ -169,7 +169,7 @@ impl TiffDecoder {
                 width: self.plan.block.0 as usize,
                 rows: wanted.stored_rows as usize,
                 most_rows: self.plan.block.1 as usize,
-                bands: self.plan.plane_bits(wanted.plane).len(),
+                bands: self.plan.plane_bands(wanted.plane).len(),
                 ycbcr: self.plan.photometric == 6 && !self.plan.planar,
             };
             jpeg::decode(&self.plan.jpeg_tables, input, &frame, output)?;

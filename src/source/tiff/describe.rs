@@ -13,7 +13,7 @@ pub fn image(directory: &Directory, plan: &Plan, mask: bool) -> Result<Image> {
     let metadata = metadata::read(directory)?;
     let mut image = Image::new(plan.size.0, plan.size.1, plan.bands as u32, plan.dtype);
     image.block = plan.block;
-    image.bits = plan.bits.iter().copied().max().unwrap_or(1) / plan.dtype.parts() as u32;
+    image.bits = plan.most_bits() / plan.dtype.parts() as u32;
     image.bands_together = plan.bands > 1 && !plan.planar;
     image.windowed = plan.compression == Compression::None;
     if mask {

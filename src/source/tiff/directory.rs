@@ -11,6 +11,12 @@ use std::sync::Arc;
 /// More directories than this are taken for an attack.
 const MAX_DIRECTORIES: usize = 65_536;
 
+/// So are more tags than this in all directories together, which may overlap in the file.
+const MAX_TAGS: usize = 1 << 22;
+
+/// The most sub-directories of one directory that are looked at.
+const MAX_CHILDREN: u64 = 256;
+
 /// The bytes of a file and how numbers are written in it.
 #[derive(Clone)]
 pub struct Reader {
@@ -47,6 +53,8 @@ pub struct Chain {
     pub directories: Vec<Directory>,
     /// What broke the chain.
     pub broken: Option<Error>,
+    seen: HashSet<u64>,
+    tags: usize,
 }
 
 impl Reader {
@@ -144,18 +152,18 @@ impl Reader {
         let mut chain = Chain {
             directories: Vec::new(),
             broken: None,
+            seen: HashSet::new(),
+            tags: 0,
         };
-        let mut seen = HashSet::new();
         let mut next = first;
         while next != 0 && chain.broken.is_none() {
-            match self.visit(next, &mut chain, &mut seen) {
-                Ok((directory, link)) => {
+            let index = chain.directories.len();
+            match self.visit(next, &mut chain) {
+                Ok(link) => {
                     next = link;
-                    self.visit_children(&directory, &mut chain, &mut seen);
+                    self.visit_children(index, &mut chain);
                 }
-                Err(error) => {
-                    chain.broken = Some(error.at(format!("directory {}", chain.directories.len())));
-                }
+                Err(error) => chain.broken = Some(error.at(format!("directory {index}"))),
             }
         }
         if first == 0 {
@@ -164,38 +172,36 @@ impl Reader {
         chain
     }
 
-    fn visit(
-        &self,
-        at: u64,
-        chain: &mut Chain,
-        seen: &mut HashSet<u64>,
-    ) -> Result<(Directory, u64)> {
+    /// Adds the directory at an offset to the chain; gives the offset of the next one.
+    fn visit(&self, at: u64, chain: &mut Chain) -> Result<u64> {
         let index = chain.directories.len();
-        if index == MAX_DIRECTORIES {
+        if index == MAX_DIRECTORIES || chain.tags > MAX_TAGS {
             return Err(Error::limit(format!(
-                "more than {MAX_DIRECTORIES} directories"
+                "more than {MAX_DIRECTORIES} directories or {MAX_TAGS} tags"
             )));
         }
-        if !seen.insert(at) {
+        if !chain.seen.insert(at) {
             return Err(Error::corrupt(format!(
                 "the chain of directories returns to offset {at}"
             )));
         }
         let (entries, next) = self.directory(at)?;
-        let directory = Directory {
+        chain.tags += entries.len();
+        chain.directories.push(Directory {
             index,
             entries,
             reader: self.clone(),
-        };
-        chain.directories.push(directory.clone());
-        Ok((directory, next))
+        });
+        Ok(next)
     }
 
-    /// Sub-directories are a courtesy: one that cannot be read takes nothing else with it.
-    fn visit_children(&self, directory: &Directory, chain: &mut Chain, seen: &mut HashSet<u64>) {
-        let children = directory.unsigneds(super::tags::SUB_IFDS, MAX_DIRECTORIES as u64);
+    /// Sub-directories are a courtesy: one that cannot be read costs those behind it, not the file.
+    fn visit_children(&self, index: usize, chain: &mut Chain) {
+        let children = chain.directories[index].unsigneds(super::tags::SUB_IFDS, MAX_CHILDREN);
         for at in children.unwrap_or_default().into_iter().flatten() {
-            let _unreadable = self.visit(at, chain, seen);
+            if self.visit(at, chain).is_err() {
+                break;
+            }
         }
     }
 }

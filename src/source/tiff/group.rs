@@ -132,5 +132,5 @@ fn fits_size(base: &Part, part: &Part) -> bool {
 fn is_mask(part: &Part) -> bool {
     part.plan
         .as_ref()
-        .is_ok_and(|plan| plan.bands == 1 && matches!(plan.bits[0], 1 | 8))
+        .is_ok_and(|plan| plan.bands == 1 && matches!(plan.band_bits(0), 1 | 8))
 }

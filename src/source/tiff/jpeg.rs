@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::source::tiff::scratch::sized;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::errors::DecodeErrors;
 use zune_jpeg::zune_core::bytestream::ZCursor;
@@ -68,7 +69,11 @@ pub fn decode(tables: &[u8], stream: &[u8], frame: &Frame, out: &mut Vec<u8>) ->
         decoder.set_options(options.jpeg_set_out_colorspace(stored));
     }
     let out = sized(out, (width * rows * frame.bands) as u64)?;
-    decoder.decode_into(out).map_err(failed)
+    // The decoder is found to answer damage with errors. Should it panic all the same, this block
+    // is lost and nothing else; the decoder is not used again.
+    catch_unwind(AssertUnwindSafe(|| decoder.decode_into(out)))
+        .map_err(|_| Error::corrupt("the JPEG stream is damaged beyond what the decoder expects"))?
+        .map_err(failed)
 }
 
 /// One stream out of the shared tables and a block's own part.

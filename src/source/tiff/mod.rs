@@ -12,6 +12,7 @@ mod gdal_xml;
 mod geokeys;
 mod group;
 mod jpeg;
+mod lzw;
 mod metadata;
 mod packbits;
 mod plan;

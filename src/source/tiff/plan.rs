@@ -6,6 +6,7 @@ use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::geometry::Grid;
 use crate::image::{MAX_BANDS, MAX_SIDE};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// The largest block that is decompressed; its whole must be in memory.
@@ -67,8 +68,9 @@ pub struct Plan {
     pub planar: bool,
     /// Bands.
     pub bands: usize,
-    /// Bits of a sample of each band as stored.
-    pub bits: Arc<[u32]>,
+    /// Bits of a sample as stored, band by band; the last holds for all bands behind it. So short
+    /// because a file may claim many bands in many directories.
+    bits: Arc<[u32]>,
     /// What the bits mean.
     pub format: Format,
     /// The sample type of the decoded pixels.
@@ -232,25 +234,37 @@ impl Plan {
         self.bits.iter().all(|bits| *bits == first).then_some(first)
     }
 
+    /// The bits of a sample of the band that has most.
+    pub fn most_bits(&self) -> u32 {
+        self.bits.iter().copied().fold(1, u32::max)
+    }
+
     /// Sets of blocks: one for each band where bands are stored apart.
     pub fn planes(&self) -> usize {
         if self.planar { self.bands } else { 1 }
     }
 
-    /// The bits of the samples that are stored together in a plane.
-    pub fn plane_bits(&self, plane: usize) -> &[u32] {
+    /// The bands that are stored together in a plane.
+    pub fn plane_bands(&self, plane: usize) -> Range<usize> {
         if self.planar {
-            &self.bits[plane..=plane]
+            plane..plane + 1
         } else {
-            &self.bits
+            0..self.bands
         }
     }
 
+    /// The bits of a sample of a band.
+    pub fn band_bits(&self, band: usize) -> u32 {
+        self.bits[band.min(self.bits.len() - 1)]
+    }
+
     fn pixel_bits(&self, plane: usize) -> u64 {
-        self.plane_bits(plane)
-            .iter()
-            .map(|bits| u64::from(*bits))
-            .sum()
+        if self.planar {
+            return u64::from(self.band_bits(plane));
+        }
+        let repeated = (self.bands - self.bits.len()) as u64;
+        let given: u64 = self.bits.iter().map(|bits| u64::from(*bits)).sum();
+        given + repeated * u64::from(self.bits[self.bits.len() - 1])
     }
 
     /// Bytes of one row of a block as stored.
@@ -260,7 +274,7 @@ impl Plan {
 
     /// Bytes of one pixel as stored, where it is made of whole bytes.
     pub fn pixel_bytes(&self, plane: usize) -> Option<u64> {
-        let whole = self.plane_bits(plane).iter().all(|bits| bits % 8 == 0);
+        let whole = self.bits.iter().all(|bits| bits % 8 == 0);
         whole.then(|| self.pixel_bits(plane) / 8)
     }
 
@@ -328,17 +342,17 @@ fn format(directory: &Directory, bands: u64) -> Result<Format> {
     }
 }
 
-/// The bits of each band; the last value given holds for all bands behind it.
+/// The bits of each band, without repetitions of the last.
 fn bits(directory: &Directory, bands: usize) -> Result<Arc<[u32]>> {
     let given = directory.unsigneds(tags::BITS_PER_SAMPLE, bands as u64)?;
-    let given = given.filter(|list| !list.is_empty()).unwrap_or(vec![1]);
+    let mut given = given.filter(|list| !list.is_empty()).unwrap_or(vec![1]);
     if let Some(bits) = given.iter().find(|bits| !(1..=128).contains(*bits)) {
         return Err(Error::unsupported(format!("samples of {bits} bits")));
     }
-    let bits: Arc<[u32]> = (0..bands)
-        .map(|band| given[band.min(given.len() - 1)] as u32)
-        .collect();
-    Ok(bits)
+    while given.len() > 1 && given[given.len() - 2] == given[given.len() - 1] {
+        given.pop();
+    }
+    Ok(given.iter().map(|bits| *bits as u32).collect())
 }
 
 fn dtype(bits: &[u32], format: Format) -> Result<DType> {

@@ -2,6 +2,7 @@
 
 use super::plan::{Format, Plan, Predictor};
 use super::predictor;
+use crate::system::vectorised;
 use smallvec::SmallVec;
 
 /// What a row of samples looks like once predictor and byte order are undone.
@@ -34,7 +35,8 @@ pub struct RowReader {
 impl RowReader {
     /// The reader of a plane's rows.
     pub fn new(plan: &Plan, plane: usize, big_endian: bool) -> Self {
-        let bits: SmallVec<[u32; 4]> = plan.plane_bits(plane).into();
+        let bands = plan.plane_bands(plane);
+        let bits: SmallVec<[u32; 4]> = bands.map(|band| plan.band_bits(band)).collect();
         let first = bits[0];
         let uniform = bits.iter().all(|other| *other == first);
         let signed = plan.format == Format::Signed;
@@ -141,9 +143,9 @@ fn split<const N: usize>(row: &[u8], channels: usize, picks: &[usize], rows: &mu
                 out.copy_from_slice(&row[..len]);
             }
         }
-        (2, [0, 1], [a, b]) => split_all::<N, 2>(row, [a, b]),
-        (3, [0, 1, 2], [a, b, c]) => split_all::<N, 3>(row, [a, b, c]),
-        (4, [0, 1, 2, 3], [a, b, c, d]) => split_all::<N, 4>(row, [a, b, c, d]),
+        (2, [0, 1], [a, b]) => vectorised(|| split_all::<N, 2>(row, [a, b])),
+        (3, [0, 1, 2], [a, b, c]) => vectorised(|| split_all::<N, 3>(row, [a, b, c])),
+        (4, [0, 1, 2, 3], [a, b, c, d]) => vectorised(|| split_all::<N, 4>(row, [a, b, c, d])),
         (_, picks, rows) => {
             let (samples, _) = row.as_chunks::<N>();
             for (channel, out) in picks.iter().zip(rows) {
@@ -159,6 +161,7 @@ fn split<const N: usize>(row: &[u8], channels: usize, picks: &[usize], rows: &mu
 }
 
 /// The common case in a form that the compiler turns into shuffles: fixed numbers throughout.
+#[inline(always)]
 fn split_all<const N: usize, const C: usize>(row: &[u8], rows: [&mut [u8]; C]) {
     let (samples, _) = row.as_chunks::<N>();
     let (pixels, _) = samples.as_chunks::<C>();
