@@ -2,7 +2,11 @@
 
 mod decoded;
 pub mod file;
+mod jpeg;
 pub mod memory;
+pub mod nitf;
+mod samples;
+mod scratch;
 pub mod sessions;
 pub mod tiff;
 

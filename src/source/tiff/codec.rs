@@ -3,8 +3,8 @@
 use super::lzw::Lzw;
 use super::packbits;
 use super::plan::Compression;
-use super::scratch::sized;
 use crate::error::{Error, Result};
+use crate::source::scratch::sized;
 use libdeflater::{DecompressionError, Decompressor as Inflater};
 use zstd::zstd_safe::{DCtx, get_error_name};
 

@@ -11,7 +11,6 @@ mod directory;
 mod gdal_xml;
 mod geokeys;
 mod group;
-mod jpeg;
 mod lzw;
 mod metadata;
 mod packbits;
@@ -19,9 +18,9 @@ mod plan;
 mod predictor;
 mod raw;
 mod samples;
-mod scratch;
 mod tags;
 
+pub(super) use codec::Codecs;
 pub use decoder::TiffDecoder;
 
 use crate::bytes::Bytes;

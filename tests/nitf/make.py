@@ -1,0 +1,360 @@
+"""Makes NITF files with GDAL and with the writer beside this script, and says what they contain.
+
+Usage: make.py DIRECTORY. Lines of DIRECTORY/manifest, with tabs between the words:
+    file pixels image width height bands type tolerance raw
+    file describe image bits pad nodata colours blockwidth blockheight
+    file count n
+    file meta image band name value
+    file absent image row col
+    file error image kind text
+Known pixels of the writer's files are compared here with what GDAL reads, where GDAL reads such
+files rightly; a difference is an error of the test.
+"""
+
+import os
+import sys
+
+sys.dont_write_bytecode = True
+import numpy as np
+from osgeo import gdal
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from writer import image, nitf, overflow_segment, tre
+
+gdal.UseExceptions()
+gdal.PushErrorHandler("CPLQuietErrorHandler")
+os.chdir(sys.argv[1])
+manifest = open("manifest", "w")
+random = np.random.default_rng(11)
+NAMES = {
+    "uint8": "u8", "int8": "i8", "uint16": "u16", "int16": "i16", "uint32": "u32", "int32": "i32",
+    "uint64": "u64", "int64": "i64", "float32": "f32", "float64": "f64", "complex64": "cf32",
+}
+agreed = set()
+disagreed = set()
+
+
+def say(*words):
+    print(*words, sep="\t", file=manifest)
+
+
+def expect(name, index, pixels, tolerance=0):
+    raw = f"{name}.{index}.raw"
+    np.ascontiguousarray(pixels).tofile(raw)
+    bands, height, width = pixels.shape
+    say(name, "pixels", index, width, height, bands, NAMES[pixels.dtype.name], tolerance, raw)
+
+
+def gdal_pixels(name, index=0, count=1):
+    dataset = gdal.Open(name if count == 1 else f"NITF_IM:{index}:{name}")
+    pixels = dataset.ReadAsArray()
+    return pixels[None] if pixels.ndim == 2 else pixels
+
+
+def gdal_agrees(name, pixels, kind):
+    """Notes whether GDAL reads the same, by kind of file."""
+    try:
+        read = gdal_pixels(name)
+        same = read.shape == pixels.shape and np.array_equal(
+            read.astype(pixels.dtype).view(np.uint8), pixels.view(np.uint8))
+    except RuntimeError:
+        same = False
+    (agreed if same else disagreed).add(kind)
+
+
+def samples(bands, height, width, pvtype, bits):
+    shape = (bands, height, width)
+    if pvtype == "R":
+        return random.normal(size=shape).astype(np.float32 if bits == 32 else np.float64)
+    if pvtype == "C":
+        return (random.normal(size=shape) + 1j * random.normal(size=shape)).astype(np.complex64)
+    size = next(size for size in (8, 16, 32, 64) if bits <= size)
+    raw = random.integers(0, 1 << 64, shape, np.uint64)
+    if pvtype == "SI":
+        return (raw.view(np.int64) >> (64 - bits)).astype(f"i{size // 8}")
+    return (raw >> np.uint64(64 - bits)).astype(f"u{size // 8}")
+
+
+def every_kind():
+    """All types and widths in all orders, plain and masked, with edges that are not full."""
+    kinds = [("INT", bits) for bits in
+             (1, 2, 3, 4, 5, 7, 8, 9, 11, 12, 14, 16, 17, 24, 31, 32, 33, 48, 57, 58, 63, 64)]
+    kinds += [("SI", bits) for bits in (5, 8, 12, 16, 27, 32, 64)]
+    kinds += [("R", 32), ("R", 64), ("C", 64), ("B", 1)]
+    width, height, block = 61, 43, (23, 18)
+    for number, (pvtype, bits) in enumerate(kinds):
+        for imode in "BPRS":
+            for masked in (False, True):
+                bands = (1, 2, 3, 5)[(number + masked + "BPRS".index(imode)) % 4]
+                if (pvtype, bits) in (("INT", 8), ("INT", 11)):
+                    bands = 3 + 9 * (bits == 11)
+                pixels = samples(bands, height, width, pvtype, bits)
+                name = f"{pvtype}{bits}-{imode}-{'NM' if masked else 'NC'}.ntf"
+                more = {}
+                if masked:
+                    grid = (3, 3)
+                    entries = grid[0] * grid[1] * (bands if imode == "S" else 1)
+                    absent = set(random.choice(entries, entries // 3, False).tolist())
+                    # One block that no band has, in every order.
+                    absent |= {4 + 9 * band for band in range(entries // 9)}
+                    pad_value, pad = 0, None
+                    if pvtype in ("INT", "SI", "B") and bits <= 32 and number % 2 == 0:
+                        pad_value = min((1 << bits) - 1, 77) if pvtype != "SI" else -3
+                        pad = (pad_value & (1 << bits) - 1, bits)
+                    for entry in absent:
+                        row, col = divmod(entry % 9, 3)
+                        which = slice(entry // 9, entry // 9 + 1) if imode == "S" else slice(None)
+                        pixels[which, row * 18:row * 18 + 18, col * 23:col * 23 + 23] = pad_value
+                    more = dict(absent=absent, pad=pad, pad_mask=number % 3 == 0, gap=number % 4)
+                    say(name, "absent", 0, 1, 1)
+                    nodata = pad_value if pad else "none"
+                    colours = ",".join(["Undefined"] * bands)
+                    said = 32 if pvtype == "C" else bits
+                    say(name, "describe", 0, said, pad_value, nodata, colours, *block)
+                nitf(name, [image(pixels, bits, block, pvtype=pvtype, imode=imode, seed=number,
+                                  **more)])
+                expect(name, 0, pixels)
+                gdal_agrees(name, pixels, (pvtype, bits, imode if bands > 1 else "B", masked))
+    # The rest has the known pixels alone: GDAL 3.6 takes a table for B and R to have entries for
+    # every band, has no other widths than these, and finds packed blocks only by a table.
+    words = [("INT", 8), ("INT", 16), ("INT", 32), ("SI", 16), ("SI", 32), ("R", 32), ("R", 64),
+             ("C", 64)]
+    wanted = {(pvtype, bits, imode, masked) for pvtype, bits in words
+              for imode in "BPRS" for masked in (False, True) if not (masked and imode in "BR")}
+    wanted |= {("INT", bits, "S", True) for bits in (2, 4, 7)}
+    missing = sorted(kind for kind in wanted if kind in disagreed)
+    assert not missing, f"GDAL differs: {missing}"
+    assert len(agreed) > 40, agreed
+
+
+def packed_by_gdal():
+    """The order of bits within one block, which GDAL reads without a table."""
+    for bits in (1, 2, 4, 5, 7, 12):
+        # An odd width, but for 12 bits, of which GDAL reads every row from a whole byte on.
+        pixels = samples(1, 13, 38 if bits == 12 else 37, "INT", bits)
+        name = f"packed-{bits}.ntf"
+        nitf(name, [image(pixels, bits)])
+        expect(name, 0, pixels)
+        read = gdal_pixels(name)
+        if bits == 12:
+            # GDAL takes the first eight bits for the low ones.
+            read = read >> 8 | (read & 0xff) << 4
+        assert np.array_equal(read, pixels), name
+
+
+def shapes():
+    """Blocks and grids of unusual sizes."""
+    def one(name, pixels, bits, block, grid=None, **more):
+        nitf(name, [image(pixels, bits, block, grid, **more)])
+        expect(name, 0, pixels)
+        read = gdal_pixels(name)
+        assert np.array_equal(read, pixels), name
+
+    wide = samples(2, 12, 9001, "INT", 8)
+    one("wide.ntf", wide, 8, (9001, 5))
+    one("wide-P.ntf", wide, 8, (9001, 12), imode="P")
+    tall = samples(1, 9100, 7, "SI", 16)
+    one("tall.ntf", tall, 16, (4, 9100), pvtype="SI")
+    small = samples(3, 30, 40, "INT", 16)
+    for imode in "BPR":
+        one(f"oversized-{imode}.ntf", small, 16, (64, 64), imode=imode)
+    one("whole-S.ntf", small, 16, (40, 30), imode="S")
+    one("more-blocks.ntf", small, 16, (16, 16), (5, 3), imode="P")
+    one("tiny.ntf", samples(1, 1, 1, "INT", 8), 8, (1, 1))
+    many = samples(130, 9, 33, "INT", 8)
+    for imode in "BPRS":
+        one(f"many-{imode}.ntf", many, 8, (16, 8), imode=imode)
+    # Rows so long that bands and parts of rows are read apart.
+    long = samples(6, 3, 17000, "INT", 16)
+    for imode in "BPR":
+        one(f"long-{imode}.ntf", long, 16, (17000, 3), imode=imode)
+    # All blocks present, in another order than that of the image; a table without offsets.
+    for offsets in (False, True):
+        pixels = samples(3, 43, 61, "INT", 8)
+        name = f"table-{int(offsets)}.ntf"
+        nitf(name, [image(pixels, 8, (23, 18), absent=set(), offsets=offsets, pad=(5, 8),
+                          pad_mask=True, imode="P")])
+        expect(name, 0, pixels)
+
+
+def described():
+    """Several segments, with all that is said of them."""
+    lut = [list(range(0, 16)), list(range(16, 32)), list(range(32, 48))]
+    indices = samples(1, 20, 30, "INT", 4)
+    rgb = samples(3, 25, 35, "INT", 8)
+    eleven = samples(1, 20, 20, "INT", 11)
+    segments = [
+        image(indices, 4, (16, 16), irep="RGB/LUT", irepband=["LU"], luts={0: lut},
+              iid1="palette"),
+        image(rgb, 8, (16, 16), irep="RGB", irepband=["R", "G", "B"], imode="P", icords="G",
+              comments=["first line", "second line"], overflow=1,
+              tres=tre("USE00A", b"plain text") + tre("BINARY", b"\x00\x01")
+              + tre("USE00A", b"again")),
+        image(eleven, 16, abpp=11, irep="MONO", irepband=["M"], icat="MS"),
+        image((eleven << 5).astype(np.uint16), 16, abpp=11, pjust="L", irep="MONO",
+              absent=set(), pad=(0x7e0, 11)),
+        image(rgb, 8, irep="MULTI", ic="C5"),
+    ]
+    name = "described.ntf"
+    nitf(name, segments, [overflow_segment(tre("FAR00A", b"far away"))], "NSIF01.00",
+         tre("FILE0A", b"of the file"))
+    say(name, "count", 5)
+    expect(name, 0, indices)
+    expect(name, 1, rgb)
+    expect(name, 2, eleven)
+    expect(name, 3, (eleven << 5).astype(np.uint16))
+    say(name, "error", 4, "Unsupported", "C5")
+    say(name, "error", 5, "NotFound", "5")
+    say(name, "describe", 0, 4, 0, "none", "Palette", 16, 16)
+    say(name, "describe", 1, 8, 0, "none", "Red,Green,Blue", 16, 16)
+    say(name, "describe", 2, 11, 0, "none", "Gray", 20, 20)
+    say(name, "describe", 3, 16, 0x7e0, 0x7e0, "Gray", 20, 20)
+    for band, key, value in [
+        ("", "FTITLE", "a title"), ("", "FHDR", "NSIF01.00"), ("", "IID1", "seg"),
+        ("", "IID2", "second name"), ("", "ICAT", "VIS"), ("", "FBKGC", "  1, 20,255"),
+        ("", "IGEOLO", "x" * 60), ("", "IMODE", "P"), ("", "IC", "NC"),
+        ("", "IMAGE_COMMENTS", "first line".ljust(80) + "second line"),
+        ("", "TRE_USE00A", "plain text"), ("", "TRE_USE00A_2", "again"),
+        ("", "TRE_FAR00A", "far away"), ("", "TRE_FILE0A", "of the file"),
+        ("1", "IREPBAND", "G"), ("2", "ISUBCAT", "SUB2"),
+    ]:
+        say(name, "meta", 1, band, f"NITF_{key}", value)
+    say(name, "meta", 2, "", "NITF_ICAT", "MS")
+
+
+def by_gdal():
+    """Files that GDAL writes: pixels, metadata and colours as GDAL reads them."""
+    types = {gdal.GDT_Byte: ("INT", 8), gdal.GDT_UInt16: ("INT", 16), gdal.GDT_Int16: ("SI", 16),
+             gdal.GDT_UInt32: ("INT", 32), gdal.GDT_Int32: ("SI", 32), gdal.GDT_Float32: ("R", 32)}
+    colours = {gdal.GCI_GrayIndex: "Gray", gdal.GCI_RedBand: "Red", gdal.GCI_GreenBand: "Green",
+               gdal.GCI_BlueBand: "Blue", gdal.GCI_Undefined: "Undefined",
+               gdal.GCI_PaletteIndex: "Palette", gdal.GCI_YCbCr_YBand: "Luma",
+               gdal.GCI_YCbCr_CbBand: "Cb", gdal.GCI_YCbCr_CrBand: "Cr"}
+
+    def write(name, pixels, code, options, rgb=False):
+        bands, height, width = pixels.shape
+        memory = gdal.GetDriverByName("MEM").Create("", width, height, bands, code)
+        for band in range(bands):
+            memory.GetRasterBand(band + 1).WriteArray(pixels[band])
+            if rgb:
+                memory.GetRasterBand(band + 1).SetColorInterpretation(gdal.GCI_RedBand + band)
+        gdal.GetDriverByName("NITF").CreateCopy(name, memory, options=options)
+
+    def check(name, tolerance=0):
+        dataset = gdal.Open(name)
+        pixels = dataset.ReadAsArray()
+        expect(name, 0, pixels[None] if pixels.ndim == 2 else pixels, tolerance)
+        for key, value in dataset.GetMetadata().items():
+            if key.startswith("NITF_") and not key.startswith(("NITF_CCS_", "NITF_USE00A_")):
+                say(name, "meta", 0, "", key, value.rstrip())
+        for band in range(dataset.RasterCount):
+            for key, value in dataset.GetRasterBand(band + 1).GetMetadata().items():
+                if key in ("NITF_IREPBAND", "NITF_ISUBCAT"):
+                    say(name, "meta", 0, band, key, value.rstrip())
+        shown = [colours[dataset.GetRasterBand(band + 1).GetColorInterpretation()]
+                 for band in range(dataset.RasterCount)]
+        if shown[0] == "Luma":
+            # The samples that GDAL gives are those of the standard's RGB, whatever it calls them.
+            shown = ["Red", "Green", "Blue"]
+        bits = int(dataset.GetMetadataItem("NITF_ABPP"))
+        block = dataset.GetRasterBand(1).GetBlockSize()
+        if block[1] == 1:
+            # GDAL reads a JPEG stream that is the whole image line by line.
+            block = dataset.RasterXSize, dataset.RasterYSize
+        say(name, "describe", 0, bits, 0, "none", ",".join(shown), *block)
+
+    for code, (pvtype, bits) in types.items():
+        for bands in (1, 3):
+            pixels = samples(bands, 70, 90, pvtype, bits)
+            for block in ([], ["BLOCKXSIZE=32", "BLOCKYSIZE=16"], ["BLOCKXSIZE=90"]):
+                name = f"gdal-{gdal.GetDataTypeName(code)}-{bands}-{len(block)}.ntf"
+                write(name, pixels, code, block + ["FHDR=NSIF01.00"] * (bands == 3), bands == 3)
+                check(name)
+    smooth = np.add.outer(np.arange(70), np.arange(90)) + np.arange(3)[:, None, None] * 30
+    smooth = smooth.astype(np.uint8)
+    for ic in ("C3", "M3"):
+        for bands in (1, 3):
+            for block in ([], ["BLOCKSIZE=32"]):
+                name = f"gdal-{ic}-{bands}-{len(block)}.ntf"
+                write(name, smooth[:bands], gdal.GDT_Byte, [f"IC={ic}", "QUALITY=95", *block],
+                      bands == 3)
+                check(name, 3)
+    write("gdal-C3-progressive.ntf", smooth[:1], gdal.GDT_Byte, ["IC=C3", "PROGRESSIVE=YES"])
+    check("gdal-C3-progressive.ntf", 3)
+    write("gdal-C8.ntf", smooth, gdal.GDT_Byte, ["IC=C8"])
+    wide = samples(1, 20, 9000, "INT", 8)
+    write("gdal-wide.ntf", wide, gdal.GDT_Byte, ["BLOCKXSIZE=9000", "BLOCKYSIZE=4"])
+    check("gdal-wide.ntf")
+    write("gdal-fields.ntf", smooth[:1], gdal.GDT_Byte, [
+        "ICORDS=D", "IGEOLO=" + "+10.000+020.000" * 4, "ICOM=a comment", "IID1=first", "ICAT=SAR",
+        "FTITLE=some title", "ABPP=07", "TRE=USE00A=" + "5" * 107, "ISORCE=somewhere"])
+    check("gdal-fields.ntf")
+    say("gdal-fields.ntf", "meta", 0, "", "NITF_TRE_USE00A", "5" * 107)
+    for index in range(3):
+        step = ["APPEND_SUBDATASET=YES"] if index else ["NUMI=3", "WRITE_ONLY_FIRST_IMAGE=YES"]
+        write("gdal-several.ntf", samples(1, 40, 50, "INT", 8), gdal.GDT_Byte,
+              step + [f"IDLVL={index + 1}"] * (index > 0))
+    for index in range(3):
+        expect("gdal-several.ntf", index, gdal_pixels("gdal-several.ntf", index, 3))
+    say("gdal-several.ntf", "count", 3)
+
+
+def jpeg_stream(cell):
+    """A JPEG stream, and as a side effect what GDAL decodes it to."""
+    bands, height, width = cell.shape
+    memory = gdal.GetDriverByName("MEM").Create("", width, height, bands)
+    for band in range(bands):
+        memory.GetRasterBand(band + 1).WriteArray(cell[band])
+    gdal.GetDriverByName("JPEG").CreateCopy("/vsimem/x.jpg", memory, options=["QUALITY=95"])
+    file = gdal.VSIFOpenL("/vsimem/x.jpg", "rb")
+    size = gdal.VSIStatL("/vsimem/x.jpg").size
+    stream = bytes(gdal.VSIFReadL(1, size, file))
+    gdal.VSIFCloseL(file)
+    return stream
+
+
+def jpegs():
+    """JPEG in the orders and with the masks that GDAL does not write."""
+    smooth = np.add.outer(np.arange(43) * 2, np.arange(61)) + np.arange(3)[:, None, None] * 25
+    smooth = smooth.astype(np.uint8)
+    cases = [("B", 1, None), ("B", 3, None), ("S", 3, None), ("P", 3, None),
+             ("B", 1, {0, 4}), ("B", 3, {1, 4, 8}), ("S", 3, {4, 13, 22, 2}), ("P", 3, {4})]
+    for imode, bands, absent in cases:
+        pixels = smooth[:bands].copy()
+        name = f"jpeg-{imode}-{bands}-{'M3' if absent else 'C3'}.ntf"
+        for entry in absent or ():
+            row, col = divmod(entry % 9, 3)
+            which = slice(entry // 9, entry // 9 + 1) if imode == "S" else slice(None)
+            pixels[which, row * 18:row * 18 + 18, col * 23:col * 23 + 23] = 0
+        irep = "YCbCr601" if imode == "P" else "MULTI"
+        nitf(name, [image(pixels, 8, (23, 18), imode=imode, absent=absent, jpeg=jpeg_stream,
+                          irep=irep)])
+        # Fill values beyond the edge and JPEG's loss make pixels approximate.
+        expect(name, 0, pixels, 255 if imode == "P" else 140)
+        if absent:
+            say(name, "absent", 0, 1, 1)
+    one = smooth[:1, :24, :32]
+    nitf("jpeg-I1.ntf", [image(one, 8, jpeg=jpeg_stream, ic="I1", irep="MONO")])
+    expect("jpeg-I1.ntf", 0, one, 12)
+
+
+def rsets():
+    """Reduced resolutions beside a file."""
+    full = samples(2, 101, 77, "INT", 16)
+    nitf("rset.ntf", [image(full, 16, (32, 32))])
+    expect("rset.ntf", 0, full)
+    for level, name in enumerate(["rset.ntf.r1", "rset.ntf.r2"], 1):
+        reduced = samples(2, -(-101 // (1 << level)), 77 >> level, "INT", 16)
+        nitf(name, [image(reduced, 16, (32, 32))])
+        expect(name, 0, reduced)
+    nitf("rset.ntf.r3", [image(samples(2, 50, 50, "INT", 16), 16)])
+
+
+every_kind()
+packed_by_gdal()
+shapes()
+described()
+by_gdal()
+jpegs()
+rsets()
+manifest.close()
