@@ -1,6 +1,6 @@
 //! Files: opened by content, whatever their name.
 
-use super::nitf::{NitfDecoder, NitfFile, rsets};
+use super::nitf::{NitfFile, rsets};
 use super::tiff::{TiffDecoder, TiffFile};
 use super::{Decoder, Source};
 use crate::bytes::{Bytes, FileBytes};
@@ -12,50 +12,55 @@ use crate::provider::Provider;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Bytes at the start of a file that tell its format; a shorter file is filled up with zeros.
-const SIGNATURE: usize = 16;
+/// Bytes at the start of a file that tell its format.
+const SIGNATURE: usize = 12;
 
-/// A format: how its files begin, and how they are opened.
+/// Opens the images of a file.
+type Open = fn(Arc<dyn Bytes>) -> Result<Box<dyn Images>>;
+
+/// One file format.
 struct Format {
     name: &'static str,
-    begins: fn(&[u8]) -> bool,
-    open: fn(Arc<dyn Bytes>) -> Result<Box<dyn Images>>,
+    /// Whether a file that begins with these bytes is of it. They are as many as tell every format,
+    /// or all that a shorter file has.
+    recognises: fn(&[u8]) -> bool,
+    open: Open,
     /// The files that hold reduced resolutions of a file, the largest first.
     beside: fn(&Path) -> Vec<PathBuf>,
 }
 
+/// All formats; the first that recognises a file reads it.
 const FORMATS: &[Format] = &[
     Format {
         name: "TIFF",
-        begins: TiffFile::is_tiff,
+        recognises: |first| first.len() >= 8 && TiffFile::is_tiff(first),
         open: |bytes| Ok(Box::new(TiffFile::open(bytes)?)),
         beside: |_| Vec::new(),
     },
     Format {
         name: "NITF",
-        begins: NitfFile::is_nitf,
+        recognises: NitfFile::is_nitf,
         open: |bytes| Ok(Box::new(NitfFile::open(bytes)?)),
         beside: rsets::beside,
     },
 ];
 
-/// An open file of any format.
+/// The images of an open file.
 trait Images {
     fn count(&self) -> usize;
 
-    fn image(&self, index: usize) -> Result<Parts>;
+    fn image(self: Box<Self>, index: usize) -> Result<Parts>;
 }
 
-/// One image of a file: its resolutions, the full one first, and the masks of the first of them.
+/// An image and what decodes it.
+type Part = (Image, Box<dyn Decoder>);
+
+/// What one image of a file is made of.
 struct Parts {
+    /// The image, and its overviews as far as they are images of their own.
     levels: Vec<Part>,
+    /// The mask of each level that has one, from the full one on.
     masks: Vec<Part>,
-}
-
-/// A decoder and the description of what it decodes.
-struct Part {
-    image: Image,
-    decoder: Box<dyn Decoder>,
 }
 
 impl Images for TiffFile {
@@ -63,12 +68,9 @@ impl Images for TiffFile {
         self.image_count()
     }
 
-    fn image(&self, index: usize) -> Result<Parts> {
-        let part = |decoder: TiffDecoder| Part {
-            image: decoder.image().clone(),
-            decoder: Box::new(decoder),
-        };
-        let image = self.image(index)?;
+    fn image(self: Box<Self>, index: usize) -> Result<Parts> {
+        let image = TiffFile::image(&self, index)?;
+        let part = |decoder: TiffDecoder| -> Part { (decoder.image().clone(), Box::new(decoder)) };
         Ok(Parts {
             levels: image.levels.into_iter().map(part).collect(),
             masks: image.masks.into_iter().map(part).collect(),
@@ -81,13 +83,10 @@ impl Images for NitfFile {
         self.image_count()
     }
 
-    fn image(&self, index: usize) -> Result<Parts> {
-        let decoder: NitfDecoder = self.image(index)?;
+    fn image(self: Box<Self>, index: usize) -> Result<Parts> {
+        let decoder = NitfFile::image(&self, index)?;
         Ok(Parts {
-            levels: vec![Part {
-                image: decoder.image().clone(),
-                decoder: Box::new(decoder),
-            }],
+            levels: vec![(decoder.image().clone(), Box::new(decoder))],
             masks: Vec::new(),
         })
     }
@@ -96,7 +95,7 @@ impl Images for NitfFile {
 /// Opens image `index` of a file. Its key begins with `name`, or with the file's identity.
 pub fn open(path: &Path, index: u32, name: Option<&str>) -> Result<Arc<dyn Provider>> {
     let bytes = Arc::new(FileBytes::open(path)?);
-    open_beside(bytes, index, name, Some(path)).map_err(|error| error.at(path.display()))
+    open_image(bytes, index, name, Some(path)).map_err(|error| error.at(path.display()))
 }
 
 /// Opens image `index` of a file given as bytes. Its key begins with `name`, else with the identity
@@ -106,11 +105,11 @@ pub fn open_bytes(
     index: u32,
     name: Option<&str>,
 ) -> Result<Arc<dyn Provider>> {
-    open_beside(bytes, index, name, None)
+    open_image(bytes, index, name, None)
 }
 
-/// Opens an image with the reduced resolutions that lie beside `path`.
-fn open_beside(
+/// Opens an image, with the reduced resolutions that lie beside `path`.
+fn open_image(
     bytes: Arc<dyn Bytes>,
     index: u32,
     name: Option<&str>,
@@ -120,9 +119,12 @@ fn open_beside(
         return Err(Error::argument("the key is empty"));
     }
     let mut identity = bytes.identity();
-    let format = recognised(&bytes)?;
+    let format = recognise(&bytes)?;
     let mut image = (format.open)(bytes)?.image(index as usize)?;
-    for file in path.map(format.beside).unwrap_or_default() {
+    // An image that has levels itself needs no others.
+    let alone = matches!(&image.levels[..], [(full, _)] if full.levels.len() == 1);
+    let beside = path.filter(|_| alone).map(format.beside);
+    for file in beside.unwrap_or_default() {
         // One that cannot be read or belongs to another image must not cost this one.
         let Some((part, other)) = reduced(&file, index, &image.levels) else {
             break;
@@ -135,7 +137,7 @@ fn open_beside(
         "{}:image:{index}",
         source_name(name.or(identity.as_deref()))
     );
-    let mut levels = sources(image.levels, |level| match level {
+    let levels = sources(image.levels, |level| match level {
         0 => key.clone(),
         level => format!("{key}:overview:{level}"),
     })?;
@@ -149,24 +151,24 @@ fn open_beside(
             Some(pyramid(masks, None)?)
         }
     };
-    match levels.len() {
-        // A decoder may have all levels itself.
-        1 if mask.is_none() && levels[0].image().levels.len() > 1 => Ok(levels.remove(0)),
-        _ => pyramid(levels, mask),
+    match (&levels[..], mask) {
+        // An image that has its levels itself needs no pyramid.
+        ([image], None) => Ok(image.clone()),
+        (_, mask) => pyramid(levels, mask),
     }
 }
 
-/// The image of a file that holds the next resolution of another, and the file's identity.
+/// The image of a file that is the next level of another, and the file's identity.
 fn reduced(file: &Path, index: u32, above: &[Part]) -> Option<(Part, Option<String>)> {
     let bytes: Arc<dyn Bytes> = Arc::new(FileBytes::open(file).ok()?);
     let identity = bytes.identity();
-    let format = recognised(&bytes).ok()?;
+    let format = recognise(&bytes).ok()?;
     let image = (format.open)(bytes).ok()?.image(index as usize).ok()?;
     let part = image.levels.into_iter().next()?;
-    let full = &above.first()?.image;
-    let fits = is_level(full.levels[0], above.len() as u32, part.image.levels[0])
-        && part.image.dtype == full.dtype
-        && part.image.bands.len() == full.bands.len();
+    let (full, next) = (&above.first()?.0, &part.0);
+    let fits = is_level(full.levels[0], above.len() as u32, next.levels[0])
+        && next.dtype == full.dtype
+        && next.bands.len() == full.bands.len();
     fits.then_some((part, identity))
 }
 
@@ -178,31 +180,30 @@ pub fn image_count(path: &Path) -> Result<u32> {
 
 /// How many images the file given as bytes has.
 pub fn image_count_of_bytes(bytes: Arc<dyn Bytes>) -> Result<u32> {
-    let format = recognised(&bytes)?;
+    let format = recognise(&bytes)?;
     Ok((format.open)(bytes)?.count() as u32)
 }
 
-/// The format of a file by its first bytes.
-fn recognised(bytes: &Arc<dyn Bytes>) -> Result<&'static Format> {
+/// The format of a file.
+fn recognise(bytes: &Arc<dyn Bytes>) -> Result<&'static Format> {
     let mut first = [0; SIGNATURE];
-    let known = bytes.len().min(SIGNATURE as u64) as usize;
+    let known = (bytes.len() as usize).min(SIGNATURE);
     bytes.read_at(0, &mut first[..known])?;
-    let format = FORMATS.iter().find(|format| (format.begins)(&first));
-    format.ok_or_else(|| {
+    let first = &first[..known];
+    let found = FORMATS.iter().find(|format| (format.recognises)(first));
+    found.ok_or_else(|| {
         let names: Vec<&str> = FORMATS.iter().map(|format| format.name).collect();
         Error::unsupported(format!(
-            "not a {} file: it has {} bytes and begins with {:02x?}",
-            names.join(" or "),
-            bytes.len(),
-            &first[..known.min(8)]
+            "neither of {}: it has {} bytes and begins with {first:02x?}",
+            names.join(", "),
+            bytes.len()
         ))
     })
 }
 
 fn sources(parts: Vec<Part>, key: impl Fn(usize) -> String) -> Result<Vec<Arc<dyn Provider>>> {
-    let providers = parts
-        .into_iter()
-        .enumerate()
-        .map(|(level, part)| Source::with_key(key(level), part.image, part.decoder));
-    providers.collect()
+    let providers = parts.into_iter().enumerate();
+    providers
+        .map(|(level, (image, decoder))| Source::with_key(key(level), image, decoder))
+        .collect()
 }

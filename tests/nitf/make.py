@@ -211,7 +211,7 @@ def described():
     say(name, "describe", 3, 16, 0x7e0, 0x7e0, "Gray", 20, 20)
     for band, key, value in [
         ("", "FTITLE", "a title"), ("", "FHDR", "NSIF01.00"), ("", "IID1", "seg"),
-        ("", "IID2", "second name"), ("", "ICAT", "VIS"), ("", "FBKGC", "  1, 20,255"),
+        ("", "IID2", "second name"), ("", "ICAT", "VIS"), ("", "FBKGC", "1,20,255"),
         ("", "IGEOLO", "x" * 60), ("", "IMODE", "P"), ("", "IC", "NC"),
         ("", "IMAGE_COMMENTS", "first line".ljust(80) + "second line"),
         ("", "TRE_USE00A", "plain text"), ("", "TRE_USE00A_2", "again"),
@@ -245,7 +245,8 @@ def by_gdal():
         pixels = dataset.ReadAsArray()
         expect(name, 0, pixels[None] if pixels.ndim == 2 else pixels, tolerance)
         for key, value in dataset.GetMetadata().items():
-            if key.startswith("NITF_") and not key.startswith(("NITF_CCS_", "NITF_USE00A_")):
+            if key.startswith("NITF_") and not key.startswith(
+                    ("NITF_CCS_", "NITF_USE00A_", "NITF_FBKGC")):
                 say(name, "meta", 0, "", key, value.rstrip())
         for band in range(dataset.RasterCount):
             for key, value in dataset.GetRasterBand(band + 1).GetMetadata().items():
@@ -350,6 +351,67 @@ def rsets():
     nitf("rset.ntf.r3", [image(samples(2, 50, 50, "INT", 16), 16)])
 
 
+def hostile():
+    """Headers that lie, by the kind of error and what it must name."""
+    pixels = samples(2, 20, 30, "INT", 8)
+
+    def one(name, kind, says, changed=None, file=None, **more):
+        name = f"hostile-{name}.ntf"
+        segment = image(pixels, 8, (16, 16), changed=changed, **more)
+        nitf(name, [segment], changed=file)
+        say(name, "hostile", kind, says)
+
+    one("version", "Unsupported", "NITF02.00", file={"FHDR": b"NITF02.00"})
+    one("encrypted", "Unsupported", "ENCRYP", file={"ENCRYP": b"1"})
+    one("streaming", "Unsupported", "FL", file={"FL": b"9" * 12})
+    one("length", "Corrupt", "file header", file={"HL": b"999999"})
+    one("short", "Corrupt", "HL", file={"HL": b"000100"})
+    one("letters", "Corrupt", "HL", file={"HL": b"00x400"})
+    one("count", "Corrupt", "field L", file={"NUMI": b"999"})
+    one("minus", "Corrupt", "NUMI", file={"NUMI": b"-01"})
+    one("mark", "Corrupt", "field IM", {"IM": b"XX"})
+    one("no-rows", "Corrupt", "NPPBV", {"NROWS": b"0" * 8})
+    one("rows", "Corrupt", "NBPC", {"NROWS": b"9" * 8})
+    one("blocks", "Corrupt", "NBPR", {"NBPR": b"0000"})
+    one("all-blocks", "Corrupt", "NPPBH", {"NPPBH": b"0000"})
+    one("digits", "Corrupt", "NCOLS", {"NCOLS": b"      -1"})
+    one("no-bits", "Unsupported", "NBPP", {"NBPP": b"00"})
+    one("bits", "Unsupported", "NBPP", {"NBPP": b"96"})
+    one("float-bits", "Unsupported", "NBPP", {"PVTYPE": b"R  "})
+    one("type", "Corrupt", "PVTYPE", {"PVTYPE": b"XYZ"})
+    one("mode", "Corrupt", "IMODE", {"IMODE": b"X"})
+    one("compression", "Corrupt", "field IC", {"IC": b"ZZ", "COMRAT": b"1234"})
+    one("vectors", "Unsupported", "C4", {"IC": b"C4", "COMRAT": b"1234"})
+    one("image-encrypted", "Unsupported", "ENCRYP", {"ENCRYP": b"1"})
+    one("extensions", "Corrupt", "IXSHD", {"IXSHDL": b"99999000"})
+    one("extensions-2", "Corrupt", "IXSHDL", {"IXSHDL": b"00002000"})
+    one("more-bands", "Corrupt", "field", {"NBANDS": b"9"})
+    one("huge", "Limit", "blocks",
+        {"NCOLS": b"99999999", "NBPR": b"0001", "NPPBH": b"0000",
+         "NROWS": b"99999999", "NBPC": b"0001", "NPPBV": b"0000", "NBPP": b"64",
+         "NBANDS": b"0", "XBANDS": b"65536", "band0": (b" " * 12 + b"0") * 65535})
+    one("bomb", "Corrupt", "cannot hold", {"NROWS": b"00009000", "NCOLS": b"00009000",
+        "NPPBH": b"9000", "NPPBV": b"9000", "NBPR": b"0001", "NBPC": b"0001"}, jpeg=jpeg_stream)
+    one("jpeg-limit", "Limit", "JPEG", {"NROWS": b"99999999", "NCOLS": b"99999999",
+        "NPPBH": b"0000", "NPPBV": b"0000", "NBPR": b"0001", "NBPC": b"0001"}, jpeg=jpeg_stream)
+    one("jpeg-bits", "Unsupported", "12 bits", {"NBPP": b"12"}, jpeg=jpeg_stream)
+    one("jpeg-size", "Corrupt", "JPEG", {"NPPBH": b"0017"}, jpeg=jpeg_stream)
+    one("jpeg-rows", "Unsupported", "IMODE", {"IMODE": b"R"}, jpeg=jpeg_stream)
+    one("masked", "Corrupt", "IMDATOFF", {"NBPR": b"9999", "NBPC": b"9999"}, absent=set())
+    one("no-table", "Corrupt", "BMRLNTH", {"IC": b"NM"})
+    small = samples(1, 16, 16, "INT", 8)
+    tables = [
+        ("table-entry", "block (0, 0)", b"\x00\x00\x00\x0e\0\4\0\0\0\0\x7f\xff\xff\xff"),
+        ("table-offset", "IMDATOFF", b"\x7f\xff\xff\xff\0\4\0\0\0\0\0\0\0\0"),
+        ("table-code", "TPXCDLNTH", b"\x00\x00\x00\x0e\0\4\0\0\xff\xff\0\0\0\0"),
+        ("table-short", "image data", b"\x00\x00"),
+    ]
+    for name, says, data in tables:
+        head = image(small, 8, absent=set())[0]
+        nitf(f"hostile-{name}.ntf", [(head, data)])
+        say(f"hostile-{name}.ntf", "hostile", "Corrupt", says)
+
+
 every_kind()
 packed_by_gdal()
 shapes()
@@ -357,4 +419,5 @@ described()
 by_gdal()
 jpegs()
 rsets()
+hostile()
 manifest.close()

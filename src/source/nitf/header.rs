@@ -79,7 +79,7 @@ impl FileHeader {
         let colour = fields.bytes("FBKGC", 3)?;
         fields.note(
             "FBKGC",
-            &format!("{:3},{:3},{:3}", colour[0], colour[1], colour[2]),
+            &format!("{},{},{}", colour[0], colour[1], colour[2]),
         );
         fields.text("ONAME", 24)?;
         fields.text("OPHONE", 18)?;
