@@ -2,6 +2,7 @@
 
 mod decoded;
 pub mod file;
+pub mod jp2;
 pub mod memory;
 pub mod sessions;
 pub mod tiff;
