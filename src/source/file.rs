@@ -1,11 +1,12 @@
 //! Files: opened by content, whatever their name.
 
+use super::jp2::Jp2File;
 use super::nitf::{NitfFile, rsets};
 use super::tiff::{TiffDecoder, TiffFile};
 use super::{Decoder, Source};
 use crate::bytes::{Bytes, FileBytes};
 use crate::cache::source_name;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::image::{Image, is_level};
 use crate::operator::pyramid;
 use crate::provider::Provider;
@@ -35,6 +36,12 @@ const FORMATS: &[Format] = &[
         name: "TIFF",
         recognises: |first| first.len() >= 8 && TiffFile::is_tiff(first),
         open: |bytes| Ok(Box::new(TiffFile::open(bytes)?)),
+        beside: |_| Vec::new(),
+    },
+    Format {
+        name: "JPEG 2000",
+        recognises: Jp2File::is_jp2,
+        open: |bytes| Ok(Box::new(Jp2File::open(bytes)?)),
         beside: |_| Vec::new(),
     },
     Format {
@@ -74,6 +81,25 @@ impl Images for TiffFile {
         Ok(Parts {
             levels: image.levels.into_iter().map(part).collect(),
             masks: image.masks.into_iter().map(part).collect(),
+        })
+    }
+}
+
+impl Images for Jp2File {
+    fn count(&self) -> usize {
+        1
+    }
+
+    fn image(self: Box<Self>, index: usize) -> Result<Parts> {
+        if index > 0 {
+            return Err(Error::new(
+                Kind::NotFound,
+                format!("image {index} of a file with 1"),
+            ));
+        }
+        Ok(Parts {
+            levels: vec![(Jp2File::image(&self).clone(), Box::new(self.into_decoder()))],
+            masks: Vec::new(),
         })
     }
 }

@@ -2,6 +2,7 @@
 
 mod decoded;
 pub mod file;
+pub mod jp2;
 mod jpeg;
 pub mod memory;
 pub mod nitf;
