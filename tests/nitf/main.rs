@@ -116,6 +116,42 @@ fn resolutions_beside_a_file_are_its_levels() {
 }
 
 #[test]
+fn a_codestream_in_a_segment_is_the_codestream_alone() {
+    for bits in [8, 11] {
+        let alone =
+            file::open(&made().join(format!("whole-{bits}.j2k")), 0, None).expect("a codestream");
+        let whole = file::open(&made().join(format!("C8-{bits}.ntf")), 0, None).expect("a segment");
+        let masked =
+            file::open(&made().join(format!("M8-{bits}.ntf")), 0, None).expect("a segment");
+        assert!(
+            whole.image().levels.len() >= 3,
+            "{:?}",
+            whole.image().levels
+        );
+        assert_eq!(whole.image().levels, alone.image().levels);
+        for level in 0..whole.image().levels.len() as u32 {
+            let grid = whole.image().grid(level);
+            for (row, col) in
+                (0..grid.rows()).flat_map(|row| (0..grid.cols()).map(move |col| (row, col)))
+            {
+                let at = Block::new(level, row, col);
+                let [a, b, c] = [&alone, &whole, &masked]
+                    .map(|image| get_block(&**image, at, &Bands::ALL).expect("a tile"));
+                let there = tilecache::provider::has_block(&*masked, at).expect("an answer");
+                for y in 0..grid.rect(row, col).height as usize {
+                    assert!(a.row(1, y) == b.row(1, y), "level {level} ({row}, {col})");
+                    assert_eq!(
+                        a.row(1, y) == c.row(1, y),
+                        there,
+                        "level {level} ({row}, {col})"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn a_file_is_opened_by_its_content_and_its_absent_blocks_are_pad() {
     let path = made().join("INT8-S-NM.ntf");
     let image = file::open(&path, 0, None).expect("the file");

@@ -12,6 +12,7 @@ files rightly; a difference is an error of the test.
 """
 
 import os
+import struct
 import sys
 
 sys.dont_write_bytecode = True
@@ -19,7 +20,7 @@ import numpy as np
 from osgeo import gdal
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from writer import image, nitf, overflow_segment, tre
+from writer import image, nitf, overflow_segment, segment, tre
 
 gdal.UseExceptions()
 gdal.PushErrorHandler("CPLQuietErrorHandler")
@@ -282,7 +283,12 @@ def by_gdal():
                 check(name, 3)
     write("gdal-C3-progressive.ntf", smooth[:1], gdal.GDT_Byte, ["IC=C3", "PROGRESSIVE=YES"])
     check("gdal-C3-progressive.ntf", 3)
-    write("gdal-C8.ntf", smooth, gdal.GDT_Byte, ["IC=C8"])
+    for code, kind in ((gdal.GDT_Byte, "INT"), (gdal.GDT_UInt16, "INT")):
+        for block in ([], ["BLOCKSIZE=64"], ["BLOCKXSIZE=96", "BLOCKYSIZE=100"]):
+            name = f"gdal-C8-{gdal.GetDataTypeName(code)}-{len(block)}.ntf"
+            pixels = samples(3, 230, 250, kind, 8 if code == gdal.GDT_Byte else 12)
+            write(name, pixels, code, ["IC=C8", *block], True)
+            expect(name, 0, gdal_pixels(name))
     wide = samples(1, 20, 9000, "INT", 8)
     write("gdal-wide.ntf", wide, gdal.GDT_Byte, ["BLOCKXSIZE=9000", "BLOCKYSIZE=4"])
     check("gdal-wide.ntf")
@@ -339,6 +345,60 @@ def jpegs():
     expect("jpeg-I1.ntf", 0, one, 12)
 
 
+def codestream(name, pixels, block):
+    """A lossless codestream beside the NITF files, and where its tile-parts are."""
+    bands, height, width = pixels.shape
+    code = gdal.GDT_Byte if pixels.dtype == np.uint8 else gdal.GDT_UInt16
+    memory = gdal.GetDriverByName("MEM").Create("", width, height, bands, code)
+    for band in range(bands):
+        memory.GetRasterBand(band + 1).WriteArray(pixels[band])
+    gdal.GetDriverByName("JP2OpenJPEG").CreateCopy(name, memory, options=[
+        "CODEC=J2K", "QUALITY=100", "REVERSIBLE=YES", "YCC=NO", "RESOLUTIONS=4",
+        f"BLOCKXSIZE={block[0]}", f"BLOCKYSIZE={block[1]}"])
+    with open(name, "rb") as file:
+        stream = file.read()
+    at = stream.index(b"\xff\x90\x00\x0a")
+    main, parts = stream[:at], []
+    while stream[at:at + 2] == b"\xff\x90":
+        tile, length = struct.unpack(">HI", stream[at + 4:at + 10])
+        parts.append((tile, stream[at:at + length]))
+        at += length
+    return main, parts, stream[at:]
+
+
+def codestreams():
+    """One codestream for all blocks, with and without a mask, tiles of sizes that are no power."""
+    for bits, block in ((8, (96, 100)), (11, (64, 64))):
+        pixels = samples(2, 230, 250, "INT", bits)
+        grid = (-(-250 // block[0]), -(-230 // block[1]))
+        main, parts, end = codestream(f"whole-{bits}.j2k", pixels, block)
+        whole = main + b"".join(part for _, part in parts) + end
+        more = dict(abpp=bits, irep="MULTI")
+        nbpp = 8 if bits == 8 else 16
+        name = f"C8-{bits}.ntf"
+        nitf(name, [segment(whole, (250, 230), 2, "INT", nbpp, block, grid, ic="C8", **more)])
+        expect(name, 0, pixels)
+        say(name, "describe", 0, bits, 0, "none", "Undefined,Undefined", *block)
+        absent = {4, 2}
+        stored, starts = main, [0xFFFFFFFF] * (grid[0] * grid[1])
+        for tile, part in parts:
+            if tile not in absent:
+                starts[tile] = min(starts[tile], len(stored))
+                stored += part
+        table = struct.pack(">B", 7) + struct.pack(f">{len(starts)}I", *starts)
+        head = struct.pack(">IHHH", 10 + len(table), 4, 0, 8)
+        for entry in absent:
+            row, col = divmod(entry, grid[0])
+            pixels[:, row * block[1]:(row + 1) * block[1],
+                   col * block[0]:(col + 1) * block[0]] = 7
+        name = f"M8-{bits}.ntf"
+        nitf(name, [segment(head + table + stored + end, (250, 230), 2, "INT", nbpp, block, grid,
+                            ic="M8", **more)])
+        expect(name, 0, pixels)
+        say(name, "absent", 0, *divmod(4, grid[0]))
+        say(name, "describe", 0, bits, 7, 7, "Undefined,Undefined", *block)
+
+
 def rsets():
     """Reduced resolutions beside a file."""
     full = samples(2, 101, 77, "INT", 16)
@@ -357,8 +417,7 @@ def hostile():
 
     def one(name, kind, says, changed=None, file=None, **more):
         name = f"hostile-{name}.ntf"
-        segment = image(pixels, 8, (16, 16), changed=changed, **more)
-        nitf(name, [segment], changed=file)
+        nitf(name, [image(pixels, 8, (16, 16), changed=changed, **more)], changed=file)
         say(name, "hostile", kind, says)
 
     one("version", "Unsupported", "NITF02.00", file={"FHDR": b"NITF02.00"})
@@ -397,6 +456,9 @@ def hostile():
     one("jpeg-bits", "Unsupported", "12 bits", {"NBPP": b"12"}, jpeg=jpeg_stream)
     one("jpeg-size", "Corrupt", "JPEG", {"NPPBH": b"0017"}, jpeg=jpeg_stream)
     one("jpeg-rows", "Unsupported", "IMODE", {"IMODE": b"R"}, jpeg=jpeg_stream)
+    one("codestream", "Corrupt", "main header", ic="C8")
+    one("codestream-order", "Corrupt", "IMODE", {"IMODE": b"P"}, ic="C8")
+    one("codestream-float", "Unsupported", "PVTYPE", {"PVTYPE": b"R  ", "NBPP": b"32"}, ic="C8")
     one("masked", "Corrupt", "IMDATOFF", {"NBPR": b"9999", "NBPC": b"9999"}, absent=set())
     one("no-table", "Corrupt", "BMRLNTH", {"IC": b"NM"})
     small = samples(1, 16, 16, "INT", 8)
@@ -418,6 +480,7 @@ shapes()
 described()
 by_gdal()
 jpegs()
+codestreams()
 rsets()
 hostile()
 manifest.close()

@@ -24,8 +24,18 @@ impl Data {
         }
     }
 
+    /// The data from `at` on.
+    pub fn from(&self, at: u64) -> Result<Self> {
+        self.check(at, 0)?;
+        Ok(Self {
+            bytes: self.bytes.clone(),
+            start: self.start + at,
+            len: self.len - at,
+        })
+    }
+
     /// Bytes that there are.
-    pub fn len(&self) -> u64 {
+    pub fn size(&self) -> u64 {
         self.len
     }
 
@@ -44,5 +54,24 @@ impl Data {
     pub fn read(&self, at: u64, into: &mut [u8]) -> Result<()> {
         self.check(at, into.len() as u64)?;
         self.bytes.read_at(self.start + at, into)
+    }
+}
+
+/// As a file of its own, for the reader of what the segment contains.
+impl Bytes for Data {
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<()> {
+        self.read(offset, into)
+    }
+
+    fn identity(&self) -> Option<String> {
+        None
+    }
+
+    fn check_unchanged(&self) -> Result<()> {
+        self.bytes.check_unchanged()
     }
 }

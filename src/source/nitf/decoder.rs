@@ -1,11 +1,12 @@
 //! Decoding the blocks of one image segment.
 
+use super::codestream::Codestream;
 use super::data::Data;
 use super::jpeg::{self, Streams};
 use super::mask::Mask;
 use super::plan::{Compression, Mode, Plan};
 use super::raw;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::{Block, Image};
 use crate::memory::PixelsMut;
@@ -20,13 +21,22 @@ pub struct NitfDecoder {
     plan: Plan,
     mask: Mask,
     streams: Streams,
+    codestream: Option<Codestream>,
     image: Image,
 }
 
 impl NitfDecoder {
     /// The image that the parts describe.
-    pub(super) fn new(segment: usize, data: Data, plan: Plan, mask: Mask, image: Image) -> Self {
+    pub(super) fn new(
+        segment: usize,
+        data: Data,
+        plan: Plan,
+        mask: Mask,
+        codestream: Option<Codestream>,
+        image: Image,
+    ) -> Self {
         Self {
+            codestream,
             segment,
             data,
             streams: Streams::new(&mask),
@@ -148,6 +158,20 @@ impl NitfDecoder {
         })
     }
 
+    fn read_codestream(
+        &self,
+        level: u32,
+        rect: Rect,
+        bands: &[u32],
+        into: &mut PixelsMut<'_>,
+    ) -> Result<()> {
+        let Some(codestream) = &self.codestream else {
+            return Err(Error::internal("an image without a codestream"));
+        };
+        let pad = |into: &mut PixelsMut<'_>| into.fill(&self.image.pad);
+        codestream.read(&self.plan, &self.mask, (level, rect), bands, into, pad)
+    }
+
     /// The result of a read, unless the file changed under it: then nothing that was read, not even
     /// a failure, says anything about the file.
     fn unless_changed(&self, result: Result<()>) -> Result<()> {
@@ -161,6 +185,10 @@ impl NitfDecoder {
 
 impl Decoder for NitfDecoder {
     fn has_block(&self, at: Block) -> Result<bool> {
+        if let Some(codestream) = &self.codestream {
+            let rect = at.rect(&self.image);
+            return Ok(codestream.has(&self.plan, &self.mask, at.level, &rect));
+        }
         let bands = match self.plan.mode {
             Mode::Sequential => self.plan.bands,
             _ => 1,
@@ -169,6 +197,10 @@ impl Decoder for NitfDecoder {
     }
 
     fn read_block(&self, at: Block, bands: &[u32], into: &mut PixelsMut<'_>) -> Result<()> {
+        if self.codestream.is_some() {
+            let result = self.read_codestream(at.level, at.rect(&self.image), bands, into);
+            return self.unless_changed(result.map_err(|error| error.at(self.place(at))));
+        }
         let rect = self.plan.grid().rect(at.row, at.col);
         let whole = Rect::new(0, 0, rect.width, rect.height);
         let result = self.read_part(at, whole, bands, into);
@@ -177,11 +209,18 @@ impl Decoder for NitfDecoder {
 
     fn read_window(
         &self,
-        _level: u32,
+        level: u32,
         rect: Rect,
         bands: &[u32],
         into: &mut PixelsMut<'_>,
     ) -> Result<()> {
+        if self.codestream.is_some() {
+            let result = self.read_codestream(level, rect, bands, into);
+            let segment = self.segment;
+            return self.unless_changed(
+                result.map_err(|error| error.at(format!("image segment {segment}"))),
+            );
+        }
         let grid = self.plan.grid();
         let (block_rows, block_cols) = grid.blocks_over(&rect);
         let blocks = block_rows.flat_map(|row| block_cols.clone().map(move |col| (row, col)));

@@ -25,7 +25,7 @@ pub fn image(
     image.bits = bits(header, plan);
     image.bands_together = plan.bands > 1 && interleaved(header);
     image.windowed = plan.compression == Compression::None;
-    image.sparse = mask.is_sparse();
+    image.sparse = mask.sparse;
     let pad = mask
         .pad
         .and_then(|(code, bits)| pad(plan, code, bits.min(64)));
@@ -39,6 +39,25 @@ pub fn image(
         .collect();
     image.metadata = metadata(file, header, mask, bytes);
     image
+}
+
+/// What a codestream says better than the subheader: its levels and blocks, and how it is decoded.
+pub fn with_codestream(image: &mut Image, codestream: &Image, header: &ImageHeader) {
+    image.levels.clone_from(&codestream.levels);
+    image.block = codestream.block;
+    image.bits = image.bits.min(codestream.bits);
+    image.bands_together = codestream.bands_together;
+    image.windowed = codestream.windowed;
+    if header.irep == "YCbCr601" {
+        // The decoder has undone it where the codestream says so.
+        for (band, decoded) in image.bands.iter_mut().zip(&codestream.bands) {
+            band.colour = decoded.colour;
+        }
+    }
+    for (name, text) in &codestream.metadata {
+        let added = image.metadata.entry(name.clone());
+        added.or_insert_with(|| text.clone());
+    }
 }
 
 fn interleaved(header: &ImageHeader) -> bool {

@@ -47,7 +47,7 @@ impl Streams {
                 return Err(Error::internal("a stream of an absent block"));
             };
             let next = starts.partition_point(|other| *other <= start);
-            let end = starts.get(next).copied().unwrap_or(data.len());
+            let end = starts.get(next).copied().unwrap_or(data.size());
             if per_entry == 1 {
                 return Ok(start..end.max(start));
             }
@@ -161,7 +161,7 @@ fn frame(stream: &[u8]) -> Option<Frame> {
 
 /// All streams from `at` on, but no more than `most`.
 fn scan(data: &Data, at: u64, most: u64) -> Result<Vec<Range<u64>>> {
-    let mut scanner = Scanner::new(data, at..data.len());
+    let mut scanner = Scanner::new(data, at..data.size());
     let mut found = Vec::new();
     while (found.len() as u64) < most
         && let Some(stream) = scanner.next_stream()?
@@ -185,7 +185,7 @@ impl<'a> Scanner<'a> {
         Self {
             data,
             at: range.start,
-            end: range.end.min(data.len()),
+            end: range.end.min(data.size()),
             window: Vec::new(),
             window_at: range.start,
         }

@@ -14,6 +14,8 @@ pub struct Mask {
     pub data_at: u64,
     /// Where each block is, counted from there; `None` where all are stored in their order.
     pub offsets: Option<Vec<u32>>,
+    /// Whether a block is absent.
+    pub sparse: bool,
     /// The value of a pixel without data, and how many bits it has.
     pub pad: Option<(u64, u32)>,
 }
@@ -49,18 +51,22 @@ impl Mask {
         let table_at = 10 + code_len as u64;
         let tables = records.iter().filter(|record| **record).count() as u64;
         let end = table_at + tables * count * 4;
-        if data_at < end || data_at > data.len() {
+        if data_at < end || data_at > data.size() {
             return Err(Error::corrupt(format!(
                 "field IMDATOFF is {data_at}, the mask table has {end} bytes and the segment {}",
-                data.len()
+                data.size()
             )));
         }
         let offsets = match records[0] {
             true => Some(table(data, table_at, count)?),
             false => None,
         };
+        let sparse = offsets
+            .as_ref()
+            .is_some_and(|offsets: &Vec<u32>| offsets.contains(&ABSENT));
         Ok(Self {
             data_at,
+            sparse,
             offsets,
             pad: (bits > 0).then_some((if left { code >> spare } else { code }, bits)),
         })
@@ -77,13 +83,6 @@ impl Mask {
             },
         };
         Some(self.data_at + offset)
-    }
-
-    /// Whether a block may be absent.
-    pub fn is_sparse(&self) -> bool {
-        self.offsets
-            .as_ref()
-            .is_some_and(|offsets| offsets.contains(&ABSENT))
     }
 
     /// All places where a block begins, in the order of the file.

@@ -3,6 +3,7 @@
 //! A file is a header and segments; each image segment is an image with one level. Here they are
 //! found; everything about pixels is the matter of [`NitfDecoder`].
 
+mod codestream;
 mod data;
 mod decoder;
 mod describe;
@@ -19,10 +20,11 @@ pub use decoder::NitfDecoder;
 
 use crate::bytes::Bytes;
 use crate::error::{Error, Kind, Result};
+use codestream::Codestream;
 use data::Data;
 use header::{FileHeader, Segment};
 use mask::Mask;
-use plan::Plan;
+use plan::{Compression, Plan};
 use std::sync::Arc;
 use subheader::ImageHeader;
 
@@ -72,14 +74,25 @@ impl NitfFile {
     fn segment(&self, index: usize, segment: &Segment) -> Result<NitfDecoder> {
         let subheader = header::piece(&self.bytes, segment.subheader, segment.subheader_len)?;
         let header = ImageHeader::parse(&subheader)?;
-        let plan = Plan::new(&header)?;
+        let mut plan = Plan::new(&header)?;
         let data = Data::new(self.bytes.clone(), segment.data(), segment.data_len);
         let mask = match plan.masked {
             true => Mask::read(&data, &plan, header.pjust == "L")?,
             false => Mask::default(),
         };
-        let image = describe::image(&self.header, &header, &plan, &mask, &self.bytes);
+        let codestream = match plan.compression {
+            Compression::Codestream => Some(Codestream::open(&data, mask.data_at, &plan)?),
+            _ => None,
+        };
+        if let Some(codestream) = &codestream {
+            // The subheader rounds the bits of a sample up as it likes.
+            plan.dtype = codestream.image().dtype;
+        }
+        let mut image = describe::image(&self.header, &header, &plan, &mask, &self.bytes);
+        if let Some(codestream) = &codestream {
+            describe::with_codestream(&mut image, codestream.image(), &header);
+        }
         image.check()?;
-        Ok(NitfDecoder::new(index, data, plan, mask, image))
+        Ok(NitfDecoder::new(index, data, plan, mask, codestream, image))
     }
 }

@@ -16,6 +16,8 @@ pub enum Compression {
     None,
     /// A JPEG stream for each block, or for each band of it.
     Jpeg,
+    /// One JPEG 2000 codestream for all blocks.
+    Codestream,
 }
 
 /// How bands and blocks follow each other.
@@ -110,7 +112,10 @@ impl Plan {
                 self.stored.0, self.stored.1, self.bands
             )));
         }
-        if self.compression != Compression::Jpeg {
+        if self.compression == Compression::Codestream {
+            return self.check_codestream();
+        }
+        if self.compression == Compression::None {
             return Ok(());
         }
         if self.dtype != DType::U8 || self.bits != 8 {
@@ -131,6 +136,21 @@ impl Plan {
             )));
         }
         Ok(())
+    }
+
+    fn check_codestream(&self) -> Result<()> {
+        if matches!(self.dtype, DType::F32 | DType::F64 | DType::CF32) {
+            return Err(Error::unsupported(format!(
+                "JPEG 2000 compression of {} samples (field PVTYPE)",
+                self.dtype.name()
+            )));
+        }
+        match self.mode {
+            Mode::Block => Ok(()),
+            other => Err(Error::corrupt(format!(
+                "JPEG 2000 compression in the order {other:?} (field IMODE)"
+            ))),
+        }
     }
 
     /// Bands whose samples are interleaved pixel by pixel.
@@ -208,16 +228,16 @@ fn compression(ic: &str) -> Result<(Compression, bool)> {
         "NM" => return Ok((Compression::None, true)),
         "C3" | "I1" => return Ok((Compression::Jpeg, false)),
         "M3" => return Ok((Compression::Jpeg, true)),
+        "C8" | "CD" => return Ok((Compression::Codestream, false)),
+        "M8" | "MD" => return Ok((Compression::Codestream, true)),
         "C1" | "M1" => "bi-level",
         "C4" | "M4" => "vector quantization",
         "C5" | "M5" => "lossless JPEG",
         "C6" | "C7" | "M6" | "M7" => "reserved",
-        "C8" | "M8" => "JPEG 2000",
         "C9" | "M9" => "H.264",
         "CA" | "MA" => "H.265",
         "CB" | "MB" => "JPEG-LS",
         "CC" | "MC" => "JPEG XR",
-        "CD" | "MD" => "high-throughput JPEG 2000",
         other => return Err(Error::corrupt(format!("field IC is {other:?}"))),
     };
     Err(Error::unsupported(format!("compression {ic} ({name})")))
