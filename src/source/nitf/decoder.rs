@@ -39,7 +39,10 @@ impl NitfDecoder {
             codestream,
             segment,
             data,
-            streams: Streams::new(&mask),
+            streams: match plan.compression {
+                Compression::Jpeg => Streams::new(&mask),
+                _ => Streams::default(),
+            },
             plan,
             mask,
             image,

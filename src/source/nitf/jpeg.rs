@@ -13,6 +13,7 @@ use std::sync::OnceLock;
 const CHUNK: u64 = 256 << 10;
 
 /// Where the streams of an image are.
+#[derive(Default)]
 pub struct Streams {
     /// Where blocks begin, from the mask table, in the order of the file.
     starts: Option<Vec<u64>>,
