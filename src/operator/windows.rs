@@ -11,8 +11,9 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Windows are read until they exceed this part of their block. Measured on one block of 8192 x 8192,
-/// a window of 1024 x 1024 costs two times its share, so all tiles cost at most 1 + 2/16 decodes.
-const PART: u64 = 16;
+/// a window of 1024 x 1024 costs two to three times its share, so all tiles cost at most 1 + 3/20
+/// decodes.
+const PART: u64 = 20;
 
 /// Blocks that are told apart; others share a count, which then decides too early.
 const MAX_BLOCKS: u64 = 1 << 12;

@@ -177,7 +177,7 @@ fn hostile_files_are_refused_before_they_take_memory() {
         ),
         (
             "many components",
-            crafted(512, 512, 9000, 1, 4, 0xff),
+            crafted(2048, 2048, 9000, 1, 4, 0xff),
             Kind::Limit,
             "bytes",
         ),

@@ -44,8 +44,8 @@ fn decodes_for(tiles: usize, budget: u64) -> u64 {
 
 #[test]
 fn a_few_tiles_are_windows_and_many_are_one_decode() {
-    assert_eq!(decodes_for(16, 64 << 20), 0);
-    assert_eq!(decodes_for(17, 64 << 20), 1);
+    assert_eq!(decodes_for(12, 64 << 20), 0);
+    assert_eq!(decodes_for(13, 64 << 20), 1);
     assert_eq!(decodes_for(256, 64 << 20), 1);
 }
 
