@@ -103,7 +103,12 @@ def opj(name, size, bands, bits, signed=False, options="", steps=None, levels=No
         if all(step == (1, 1) for step in steps):
             run("opj_decompress", "-quiet", "-i", name, "-o", "all.rawl", "-r", str(level))
             wide = np.dtype(f"{'i' if signed else 'u'}{1 if bits <= 8 else 2}")
-            out = list(np.fromfile("all.rawl", wide).reshape(bands, len(rows), len(columns)))
+            out = np.fromfile("all.rawl", wide).reshape(bands, len(rows), len(columns))
+            if signed and bits % 8:
+                # The program cuts the sign off.
+                half = 1 << (bits - 1)
+                out = ((out.astype(np.int64) & (2 * half - 1)) ^ half) - half
+            out = list(out)
         for index, ((dx, dy), (xs, ys)) in enumerate(zip(steps, parts)):
             if len(out) == bands:
                 break
@@ -131,7 +136,7 @@ for bands, bits, signed in (
 ):
     for lossy in ("", "-I -r 4"):
         for mct in (0, 1) if bands >= 3 else (0,):
-            name = f"type-{bands}-{bits}{'s' if signed else 'u'}-{'lossy' if lossy else 'exact'}-{mct}.jp2"
+            name = f"type-{bands}-{bits}{'s' if signed else 'u'}-{'lossy' if lossy else 'exact'}-{mct}.j2k"
             opj(name, (211, 173), bands, bits, signed, f"-t 100,90 -n 4 {lossy}", mct=mct)
 opj("lossy-whole.j2k", (409, 307), 3, 8, options="-I -r 10", mct=1)
 
@@ -165,6 +170,9 @@ def gdal_file(name, samples, options, colours="", levels=(0,), nbits=None, toler
     source = gdal.GetDriverByName("MEM").Create("", width, height, bands, codes[samples.dtype.name])
     for i in range(bands):
         source.GetRasterBand(i + 1).WriteArray(samples[i])
+        if colours:
+            source.GetRasterBand(i + 1).SetColorInterpretation(
+                getattr(gdal, {"Gray": "GCI_GrayIndex"}.get(colours.split(",")[i], f"GCI_{colours.split(',')[i]}Band")))
     source.SetProjection('LOCAL_CS["here"]')
     source.SetGeoTransform((500000, 2, 0, 4000000, 0, -2))
     gdal.GetDriverByName("JP2OpenJPEG").CreateCopy(name, source, options=options)

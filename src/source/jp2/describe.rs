@@ -82,6 +82,7 @@ impl Description {
         image.bits = bits;
         image.bands_together = size.components.len() == 1 || header.coding.is_transformed();
         image.windowed = image.block.0 * image.block.1 >= WINDOWED;
+        image.windows_overlap = image.windowed;
         let colours = colours(header, boxes, channels.len());
         for (band, colour) in image.bands.iter_mut().zip(colours) {
             band.colour = colour;
