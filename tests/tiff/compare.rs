@@ -156,7 +156,7 @@ fn counts_metadata_and_what_is_not_read() {
         "{error}"
     );
     let error = mixed.image(3).err().expect("an error");
-    assert_eq!(error.kind(), Kind::Range);
+    assert_eq!(error.kind(), Kind::NotFound);
 }
 
 #[test]
