@@ -98,6 +98,8 @@ pub struct Image {
     pub sparse: bool,
     /// Part of a block is cheaper than the block.
     pub windowed: bool,
+    /// Windows that cover a block cost more together than the block, because they share work.
+    pub windows_overlap: bool,
     /// A padded pixel beyond the edge is part of an edge block, so that all blocks are of full size.
     pub padded: bool,
     /// Names and texts.
@@ -117,6 +119,7 @@ impl Image {
             bands_together: false,
             sparse: false,
             windowed: false,
+            windows_overlap: false,
             padded: false,
             metadata: Metadata::new(),
         }

@@ -357,6 +357,20 @@ impl<'a> PixelsMut<'a> {
         Some(unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr().add(at), len) })
     }
 
+    /// All rows of all bands in one piece, where they lie without gaps.
+    pub fn bytes_mut(&mut self) -> Option<&mut [u8]> {
+        let Layout { shape, .. } = self.layout;
+        let band = shape.height * self.layout.row_stride;
+        if shape.is_empty()
+            || self.layout.row_stride != self.layout.row_bytes()
+            || shape.bands > 1 && self.layout.band_stride != band
+        {
+            return None;
+        }
+        // SAFETY: as in `row_mut`, for rows and bands that follow each other directly.
+        Some(unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), band * shape.bands) })
+    }
+
     /// The same row of every band at once, for decoders that separate interleaved samples.
     ///
     /// # Panics

@@ -303,6 +303,11 @@ impl Cache {
         }
     }
 
+    /// The most that tiles made ahead of their first use may take.
+    pub fn unread_share(&self) -> u64 {
+        self.0.ledger.lock().unread_share()
+    }
+
     /// Registers a provider's key; refused if the key stands for another image here.
     fn register(&self, text: &str, image: &Image) -> Result<Registration> {
         self.0.with(|ledger| {

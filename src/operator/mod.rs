@@ -7,6 +7,7 @@ mod mask;
 mod pyramid;
 mod retiled;
 mod siblings;
+mod windows;
 mod workshop;
 
 pub use cached::cached;

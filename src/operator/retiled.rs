@@ -2,6 +2,7 @@
 
 use super::plane;
 use super::siblings::{Served, siblings};
+use super::windows::Windows;
 use super::workshop::{Assembly, Draft, Finished, Piece, Worker, Workshop};
 use crate::cache::{Cache, Class, Counters, Loading, Moment, Scratch, Shelf, now};
 use crate::error::{Error, Result};
@@ -54,6 +55,7 @@ struct Plane {
 struct Shared {
     workshop: Workshop,
     served: Served,
+    windows: Windows,
 }
 
 /// `source` on a uniform grid; the tiles are kept in `cache`, if there is one.
@@ -218,6 +220,13 @@ impl Retiled {
             return Ok(Some(view));
         }
         if prefers_window(&*plane.provider, plane.level, rect) {
+            if plane.provider.image().windows_overlap {
+                for block in plane.blocks(rect) {
+                    let part = plane.rect(block).intersection(rect);
+                    let image = plane.provider.image();
+                    self.shared.windows.note(image, block, &part);
+                }
+            }
             return plane
                 .provider
                 .get_window(plane.level, *rect, bands, request);
@@ -233,7 +242,27 @@ impl Retiled {
         }
         !self.is_filled_up(at, rect)
             && (plane.provider.get_view(plane.level, *rect, bands).is_some()
-                || prefers_window(&*plane.provider, plane.level, rect))
+                || prefers_window(&*plane.provider, plane.level, rect)
+                    && !self.is_worth_decoding(plane, rect, bands))
+    }
+
+    /// Whether so many windows of the blocks over a rectangle were read that they had better be
+    /// decoded now, and the cache can keep what comes of it.
+    fn is_worth_decoding(&self, plane: &Plane, rect: &Rect, bands: &Bands) -> bool {
+        let image = plane.provider.image();
+        let Some(cache) = self.shelf.cache().filter(|_| image.windows_overlap) else {
+            return false;
+        };
+        let sample_bytes = bands.count(image.band_count()) as u64 * image.dtype.size() as u64;
+        let mut bytes = 0u64;
+        let enough = plane.blocks(rect).into_iter().all(|block| {
+            let all = plane.rect(block);
+            let area = all.width.saturating_mul(all.height);
+            bytes = bytes.saturating_add(area.saturating_mul(sample_bytes));
+            let part = all.intersection(rect);
+            self.shared.windows.are_enough(image, block, &part)
+        });
+        enough && bytes <= cache.unread_share()
     }
 
     /// A tile that is not resident.

@@ -2,7 +2,12 @@
 
 mod decoded;
 pub mod file;
+pub mod jp2;
+mod jpeg;
 pub mod memory;
+pub mod nitf;
+mod samples;
+mod scratch;
 pub mod sessions;
 pub mod tiff;
 

@@ -43,7 +43,8 @@ impl Ledger {
         }
     }
 
-    pub(super) fn unread_share(&self) -> u64 {
+    /// The most that unread tiles may take.
+    pub fn unread_share(&self) -> u64 {
         (u128::from(self.budget) * u128::from(self.options.unread_percent) / 100) as u64
     }
 

@@ -2,8 +2,8 @@
 
 use super::packbits;
 use super::plan::Compression;
-use super::scratch::sized;
 use crate::error::{Error, Result};
+use crate::source::scratch::sized;
 use libdeflater::{DecompressionError, Decompressor as Inflater};
 use weezl::decode::{Configuration, Decoder as LzwDecoder};
 use weezl::{BitOrder, LzwStatus};

@@ -3,16 +3,16 @@
 use super::blocks::{BlockTable, Stored};
 use super::describe;
 use super::directory::{Directory, Reader};
-use super::jpeg;
 use super::plan::{Compression, Plan};
 use super::samples::RowReader;
-use super::scratch::{Scratch, sized, with_scratch};
 use super::{codec, raw};
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::{Block, Image};
 use crate::memory::PixelsMut;
 use crate::source::Decoder;
+use crate::source::jpeg;
+use crate::source::scratch::{Scratch, sized, with_scratch};
 
 /// The image of one directory: one level on the grid of its strips or tiles.
 pub struct TiffDecoder {

@@ -11,20 +11,20 @@ mod directory;
 mod gdal_xml;
 mod geokeys;
 mod group;
-mod jpeg;
 mod metadata;
 mod packbits;
 mod plan;
 mod predictor;
 mod raw;
 mod samples;
-mod scratch;
 mod tags;
 
+pub(super) use codec::Codecs;
 pub use decoder::TiffDecoder;
 
 use crate::bytes::Bytes;
 use crate::error::{Error, Kind, Result};
+use crate::image::Metadata;
 use directory::{Directory, Reader};
 use group::Group;
 use plan::Plan;
@@ -84,6 +84,11 @@ impl TiffFile {
     /// damage, so that nobody takes what is left for the whole.
     pub fn image_count(&self) -> usize {
         self.groups.len() + usize::from(self.broken.is_some())
+    }
+
+    /// What the first directory says beside its pixels, which need not be readable.
+    pub fn metadata(&self) -> Result<Metadata> {
+        metadata::read(&self.parts[0].directory)
     }
 
     /// An image by its place in the file; fails if this one is damaged or cannot be read.

@@ -1,9 +1,9 @@
 //! Blocks without compression: of these alone a part costs less than the whole.
 
 use super::decoder::{TiffDecoder, Wanted};
-use super::scratch::{Scratch, sized};
 use crate::error::{Error, Result};
 use crate::memory::PixelsMut;
+use crate::source::scratch::{Scratch, sized};
 
 /// Bytes that are read at once and are still in the cache when they are converted.
 const CHUNK: u64 = 256 << 10;

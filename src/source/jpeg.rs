@@ -1,7 +1,7 @@
 //! Blocks that are JPEG streams, abbreviated ones whose tables stand in the directory included.
 
+use super::scratch::sized;
 use crate::error::{Error, Result};
-use crate::source::tiff::scratch::sized;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::errors::DecodeErrors;

@@ -1,7 +1,7 @@
 //! Memory and codec states that a thread keeps between blocks, so that a steady state of blocks of
 //! one size faults in no fresh pages.
 
-use super::codec::Codecs;
+use super::tiff::Codecs;
 use crate::error::{Error, Kind, Result};
 use std::cell::Cell;
 

@@ -1,0 +1,385 @@
+//! Decoding rectangles of the image at any of its levels.
+
+use super::area::{self, Samples, shared};
+use super::coding::Coding;
+use super::describe::{Channel, Description};
+use super::header::Header;
+use super::index::Index;
+use super::openjpeg::{self, Job, Plane};
+use super::samples;
+use super::stream::TileStream;
+use crate::bytes::Bytes;
+use crate::error::{Error, Kind, Result};
+use crate::geometry::Rect;
+use crate::image::{Block, Image};
+use crate::memory::PixelsMut;
+use crate::source::Decoder;
+use parking_lot::Mutex;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// The most memory that one decode may take beside the pixels that it delivers.
+pub const MAX_BYTES: u64 = 1 << 31;
+
+/// Components of a tile are decoded one set after the other where all of them take more.
+const SET_BYTES: u64 = 1 << 29;
+
+/// Bytes that a sample takes while it is decoded: in the plane, and where less than a whole tile is
+/// decoded, in the wavelet's own planes.
+const SAMPLE_BYTES: u64 = 12;
+
+/// A packet takes at least a byte. Writers have been seen to leave out the last ones, so a file is
+/// refused only where it is too short by far.
+const PACKETS_PER_BYTE: u64 = 64;
+
+/// The image of a codestream.
+pub struct Jp2Decoder {
+    bytes: Arc<dyn Bytes>,
+    header: Header,
+    description: Description,
+    index: Mutex<Option<Arc<Index>>>,
+}
+
+/// A component that is wanted, and its samples under the wanted pixels.
+struct Wanted {
+    component: u32,
+    x: Samples,
+    y: Samples,
+    columns: Range<u64>,
+    rows: Range<u64>,
+}
+
+/// The pixels that are wanted, in the coordinates of the level.
+struct Window<'a> {
+    level: u32,
+    columns: Range<u64>,
+    rows: Range<u64>,
+    bands: &'a [u32],
+}
+
+impl Jp2Decoder {
+    /// The image that `description` says.
+    pub(super) fn new(bytes: Arc<dyn Bytes>, header: Header, description: Description) -> Self {
+        Self {
+            bytes,
+            header,
+            description,
+            index: Mutex::new(None),
+        }
+    }
+
+    /// The description of the image.
+    pub fn image(&self) -> &Image {
+        &self.description.image
+    }
+
+    /// Where the tile-parts lie. Looked for at the first need; threads that need it at the same time
+    /// all look, because a caller's bytes must not be read under a lock.
+    fn index(&self) -> Result<Arc<Index>> {
+        if let Some(index) = &*self.index.lock() {
+            return Ok(index.clone());
+        }
+        match Index::from_list(&self.header) {
+            Some(index) => Ok(self.keep(index)),
+            None => self.search(),
+        }
+    }
+
+    fn search(&self) -> Result<Arc<Index>> {
+        Ok(self.keep(Index::search(&*self.bytes, &self.header)?))
+    }
+
+    fn keep(&self, index: Index) -> Arc<Index> {
+        let index = Arc::new(index);
+        *self.index.lock() = Some(index.clone());
+        index
+    }
+
+    fn stream(&self, col: u64, row: u64) -> Result<TileStream<'_>> {
+        let tile = row * self.header.size.x.tiles() + col;
+        let from = |index: &Index| {
+            let parts = index.parts(tile)?;
+            TileStream::new(&*self.bytes, &self.header, (col, row), parts)
+        };
+        let index = self.index()?;
+        match from(&index) {
+            // A list in the header that is wrong costs the time to look for the parts, no more.
+            Err(error) if error.kind() == Kind::Corrupt && index.listed => from(&*self.search()?),
+            result => result,
+        }
+    }
+
+    /// Delivers a rectangle of a level, tile by tile.
+    fn read(&self, level: u32, rect: Rect, bands: &[u32], into: &mut PixelsMut<'_>) -> Result<()> {
+        if rect.is_empty() || bands.is_empty() {
+            return Ok(());
+        }
+        let size = &self.header.size;
+        let unit = self.description.unit;
+        let left = area::pixels(&size.x, unit.0, level).start + rect.x;
+        let top = area::pixels(&size.y, unit.1, level).start + rect.y;
+        let window = Window {
+            level,
+            columns: left..left + rect.width,
+            rows: top..top + rect.height,
+            bands,
+        };
+        let wanted = self.wanted(&window)?;
+        let reach = |places: &mut dyn Iterator<Item = (u64, u64)>| {
+            places.fold((u64::MAX, 0), |(low, high), (first, last)| {
+                (low.min(first), high.max(last))
+            })
+        };
+        let (left, right) = reach(&mut wanted.iter().map(|each| {
+            (
+                each.x.place(each.columns.start),
+                each.x.place(each.columns.end - 1),
+            )
+        }));
+        let (top, bottom) = reach(&mut wanted.iter().map(|each| {
+            (
+                each.y.place(each.rows.start),
+                each.y.place(each.rows.end - 1),
+            )
+        }));
+        for row in size.y.tile_at(top)..=size.y.tile_at(bottom) {
+            for col in size.x.tile_at(left)..=size.x.tile_at(right) {
+                self.read_tile(col, row, &window, &wanted, into)
+                    .map_err(|error| error.at(format!("codestream tile ({row}, {col})")))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The components under the wanted bands, ascending.
+    fn wanted(&self, window: &Window<'_>) -> Result<Vec<Wanted>> {
+        let size = &self.header.size;
+        let unit = self.description.unit;
+        let of_band = |band: &u32| self.description.channels[*band as usize].component;
+        let mut components: Vec<u32> = window.bands.iter().map(of_band).collect();
+        components.sort_unstable();
+        components.dedup();
+        let wanted = components.into_iter().map(|component| {
+            let step = size.components[component as usize].step;
+            let x = Samples::new(&size.x, unit.0, step.0, window.level)?;
+            let y = Samples::new(&size.y, unit.1, step.1, window.level)?;
+            Some(Wanted {
+                component,
+                columns: x.under_all(&window.columns),
+                rows: y.under_all(&window.rows),
+                x,
+                y,
+            })
+        });
+        let wanted: Option<_> = wanted.collect();
+        wanted.ok_or_else(|| Error::internal("a level without samples"))
+    }
+
+    /// Delivers what one tile has of the wanted pixels.
+    fn read_tile(
+        &self,
+        col: u64,
+        row: u64,
+        window: &Window<'_>,
+        wanted: &[Wanted],
+        into: &mut PixelsMut<'_>,
+    ) -> Result<()> {
+        let size = &self.header.size;
+        let (tile_x, tile_y) = (size.x.tile_range(col), size.y.tile_range(row));
+        // Left, top, right, bottom of what is wanted of the tile, over all its components.
+        let mut reach = [u64::MAX, u64::MAX, 0, 0];
+        let mut here: Vec<&Wanted> = Vec::new();
+        for each in wanted {
+            let columns = shared(&each.columns, &each.x.within(&tile_x));
+            let rows = shared(&each.rows, &each.y.within(&tile_y));
+            if columns.is_empty() || rows.is_empty() {
+                continue;
+            }
+            let (x, y) = (
+                each.x.reach(&columns, &tile_x),
+                each.y.reach(&rows, &tile_y),
+            );
+            reach = [
+                reach[0].min(x.start),
+                reach[1].min(y.start),
+                reach[2].max(x.end),
+                reach[3].max(y.end),
+            ];
+            here.push(each);
+        }
+        if here.is_empty() {
+            return Ok(());
+        }
+        let mut stream = self.stream(col, row)?;
+        let own = stream.coding.take();
+        let coding = own.as_ref().unwrap_or(&self.header.coding);
+        let (x, y) = (reach[0]..reach[2], reach[1]..reach[3]);
+        // Mixed components can be told apart only when all three of them are decoded.
+        let mixed = coding.is_transformed() && here.iter().any(|each| each.component < 3);
+        let per_set = match mixed {
+            true => here.len(),
+            false => self.set_size(&here, &x, &y),
+        };
+        let decoded = match mixed {
+            true => size.components.len(),
+            false => per_set,
+        };
+        self.check_cost(
+            coding,
+            &stream,
+            (&tile_x, &tile_y),
+            decoded as u64 * area_of(&here, &x, &y),
+        )?;
+        let mut streams =
+            std::iter::once(Ok(stream)).chain(std::iter::repeat_with(|| self.stream(col, row)));
+        for set in here.chunks(per_set) {
+            let list: Vec<u32> = set.iter().map(|each| each.component).collect();
+            let all = mixed || list.len() == size.components.len();
+            let job = Job {
+                // Coordinates of the reference grid have 31 bits.
+                area: reach.map(|place| place as u32),
+                level: window.level,
+                components: (!all).then_some(&list[..]),
+            };
+            let mut stream = streams
+                .next()
+                .ok_or_else(|| Error::internal("no stream"))??;
+            openjpeg::decode(&mut stream, &job, |planes| {
+                for (i, each) in set.iter().enumerate() {
+                    let plane = planes.get(if all { each.component as usize } else { i });
+                    let (columns, rows) = (each.x.within(&x), each.y.within(&y));
+                    let plane = plane.filter(|plane| {
+                        (plane.width as u64, plane.height as u64)
+                            == (columns.end - columns.start, rows.end - rows.start)
+                            && plane.samples.len() == plane.width * plane.height
+                    });
+                    let Some(plane) = plane else {
+                        return Err(Error::corrupt(format!(
+                            "component {} has not the samples that it should have",
+                            each.component
+                        )));
+                    };
+                    self.deliver(each, plane, &columns, &rows, window, into);
+                }
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Components that are decoded at the same time.
+    fn set_size(&self, here: &[&Wanted], x: &Range<u64>, y: &Range<u64>) -> usize {
+        let each = area_of(here, x, y).saturating_mul(SAMPLE_BYTES).max(1);
+        let fitting = (SET_BYTES / each) as usize;
+        fitting.clamp(1, here.len())
+    }
+
+    /// Refuses what would take more memory or time than the stored bytes can be worth.
+    fn check_cost(
+        &self,
+        coding: &Coding,
+        stream: &TileStream<'_>,
+        (x, y): (&Range<u64>, &Range<u64>),
+        samples: u64,
+    ) -> Result<()> {
+        let cost = coding.cost(&self.header.size, x, y);
+        let bytes = samples
+            .saturating_mul(SAMPLE_BYTES)
+            .saturating_add(cost.bytes)
+            .saturating_add(stream.data);
+        if bytes > MAX_BYTES {
+            return Err(Error::limit(format!(
+                "{samples} samples of a tile of {} x {} take {bytes} bytes to decode, more than {MAX_BYTES}",
+                x.end - x.start,
+                y.end - y.start
+            )));
+        }
+        let held = (stream.data + stream.headers()).saturating_mul(PACKETS_PER_BYTE);
+        if cost.packets > held.saturating_add(1 << 16) {
+            return Err(Error::corrupt(format!(
+                "{} bytes cannot hold {} packets",
+                stream.data, cost.packets
+            )));
+        }
+        Ok(())
+    }
+
+    /// Writes the samples of a component, which are those of `columns` and `rows`, to the bands that
+    /// show it.
+    fn deliver(
+        &self,
+        of: &Wanted,
+        plane: &Plane<'_>,
+        columns: &Range<u64>,
+        rows: &Range<u64>,
+        window: &Window<'_>,
+        into: &mut PixelsMut<'_>,
+    ) {
+        let xs = of.x.over(columns, &window.columns);
+        let ys = of.y.over(rows, &window.rows);
+        if xs.is_empty() || ys.is_empty() {
+            return;
+        }
+        let dtype = into.layout().dtype;
+        let bytes = |x: u64| (x - window.columns.start) as usize * dtype.size();
+        let within = bytes(xs.start)..bytes(xs.end);
+        let mut spread = Vec::new();
+        for y in ys {
+            let start = (of.y.under(y) - rows.start) as usize * plane.width;
+            let row = &plane.samples[start..start + plane.width];
+            let row = match of.x.is_direct() {
+                true => {
+                    &row[(xs.start - columns.start) as usize..(xs.end - columns.start) as usize]
+                }
+                false => {
+                    spread.clear();
+                    let samples = xs
+                        .clone()
+                        .map(|x| row[(of.x.under(x) - columns.start) as usize]);
+                    spread.extend(samples);
+                    &spread[..]
+                }
+            };
+            for (to, band) in window.bands.iter().enumerate() {
+                let Channel { component, table } = &self.description.channels[*band as usize];
+                if *component == of.component {
+                    let to = into.row_mut(to, (y - window.rows.start) as usize);
+                    samples::store(row, table.as_deref(), dtype, &mut to[within.clone()]);
+                }
+            }
+        }
+    }
+
+    /// The result of a read, unless the file changed under it: then nothing that was read, not even
+    /// a failure, says anything about the file.
+    fn unless_changed(&self, result: Result<()>) -> Result<()> {
+        self.bytes.check_unchanged()?;
+        result
+    }
+}
+
+/// The samples of the densest of the components in an area.
+fn area_of(here: &[&Wanted], x: &Range<u64>, y: &Range<u64>) -> u64 {
+    let samples = here.iter().map(|each| {
+        let (columns, rows) = (each.x.within(x), each.y.within(y));
+        (columns.end - columns.start) * (rows.end - rows.start)
+    });
+    samples.max().unwrap_or(0)
+}
+
+impl Decoder for Jp2Decoder {
+    fn read_block(&self, at: Block, bands: &[u32], into: &mut PixelsMut<'_>) -> Result<()> {
+        let rect = at.rect(self.image());
+        self.unless_changed(self.read(at.level, rect, bands, into))
+    }
+
+    fn read_window(
+        &self,
+        level: u32,
+        rect: Rect,
+        bands: &[u32],
+        into: &mut PixelsMut<'_>,
+    ) -> Result<()> {
+        self.unless_changed(self.read(level, rect, bands, into))
+    }
+}

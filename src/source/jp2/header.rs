@@ -1,0 +1,215 @@
+//! The main header of a codestream, and the headers of its tile-parts.
+
+use super::coding::{self, Coding};
+use super::reader::{Fields, Reader};
+use super::size::Size;
+use crate::bytes::Bytes;
+use crate::error::{Error, Result};
+use std::ops::Range;
+
+/// Start of a tile-part.
+pub const SOT: u16 = 0xff90;
+
+/// End of the codestream.
+pub const EOC: u16 = 0xffd9;
+
+const SOC: u16 = 0xff4f;
+const CAP: u16 = 0xff50;
+const SIZ: u16 = 0xff51;
+const TLM: u16 = 0xff55;
+const QCD: u16 = 0xff5c;
+const QCC: u16 = 0xff5d;
+const RGN: u16 = 0xff5e;
+const POC: u16 = 0xff5f;
+const PPM: u16 = 0xff60;
+const PPT: u16 = 0xff61;
+const SOD: u16 = 0xff93;
+
+/// A header may be so long; longer ones are refused.
+const MAX_HEADER: usize = 64 << 20;
+
+/// The first bytes of a codestream.
+pub const FIRST: [u8; 4] = [0xff, 0x4f, 0xff, 0x51];
+
+/// A tile-part as TLM lists it: its tile, where said, and its length.
+pub type Listed = (Option<u16>, u32);
+
+/// What holds for all tiles.
+pub struct Header {
+    /// The reference grid and the components.
+    pub size: Size,
+    /// How tiles are coded if they do not say otherwise.
+    pub coding: Coding,
+    /// The segments that a decoder needs beside SIZ, as in the file.
+    pub segments: Vec<u8>,
+    /// Where the first tile-part begins.
+    pub first_part: u64,
+    /// Where the codestream ends at the latest.
+    pub end: u64,
+    /// The tile-parts as TLM lists them, by the index of the segment.
+    pub listed: Vec<(u8, Vec<Listed>)>,
+}
+
+/// The header of a tile-part.
+pub struct PartHeader {
+    /// The segments that a decoder needs, as in the file.
+    pub segments: Vec<u8>,
+    /// Where the data begin, behind SOD.
+    pub data: u64,
+}
+
+impl Header {
+    /// Reads the main header of the codestream in `range`.
+    pub fn read(bytes: &dyn Bytes, range: Range<u64>) -> Result<Self> {
+        let mut reader = Reader::new(bytes, range.start, range.end);
+        if reader.u16()? != SOC || reader.u16()? != SIZ {
+            return Err(Error::corrupt("does not begin with SOC and SIZ"));
+        }
+        let size = Size::parse(segment(&mut reader)?).map_err(|error| error.at("SIZ"))?;
+        let mut header = Self {
+            coding: Coding::new(size.components.len()),
+            size,
+            segments: Vec::new(),
+            first_part: 0,
+            end: reader.end(),
+            listed: Vec::new(),
+        };
+        loop {
+            let at = reader.position();
+            let marker = reader.u16()?;
+            if marker == SOT {
+                header.first_part = at;
+                break;
+            }
+            header
+                .take(marker, &mut reader)
+                .map_err(|error| error.at(format!("marker {marker:04x} at offset {at}")))?;
+            if header.segments.len() > MAX_HEADER {
+                return Err(Error::limit(format!("more than {MAX_HEADER} bytes")));
+            }
+        }
+        if !header.coding.is_complete() {
+            return Err(Error::corrupt("has no COD"));
+        }
+        Ok(header)
+    }
+
+    fn take(&mut self, marker: u16, reader: &mut Reader<'_>) -> Result<()> {
+        if !has_segment(marker)? {
+            return Ok(());
+        }
+        let segment = segment(reader)?;
+        match marker {
+            coding::COD => self.coding.cod(segment, false)?,
+            coding::COC => self.coding.coc(segment, false)?,
+            CAP | QCD | QCC | RGN | POC => (),
+            TLM => {
+                // A list of tile-parts only saves reading; without it they are found one by one.
+                if let Ok(listed) = listed(segment) {
+                    self.listed.push(listed);
+                }
+                return Ok(());
+            }
+            PPM => {
+                return Err(Error::unsupported(
+                    "packet headers that are packed into the main header",
+                ));
+            }
+            0xff74..=0xff78 => {
+                return Err(Error::unsupported(
+                    "component transformations of JPEG 2000 part 2",
+                ));
+            }
+            _ => return Ok(()),
+        }
+        keep(&mut self.segments, marker, segment);
+        Ok(())
+    }
+
+    /// Reads the header of a tile-part from behind SOT on, up to `end`; what it says of the coding
+    /// goes into `coding`, which begins as that of the main header.
+    pub fn read_part(
+        &self,
+        bytes: &dyn Bytes,
+        range: Range<u64>,
+        coding: &mut Option<Coding>,
+    ) -> Result<PartHeader> {
+        let mut reader = Reader::new(bytes, range.start, range.end);
+        let mut segments = Vec::new();
+        loop {
+            let at = reader.position();
+            let marker = reader.u16()?;
+            if marker == SOD {
+                let data = reader.position();
+                return Ok(PartHeader { segments, data });
+            }
+            let mut take = || -> Result<()> {
+                if !has_segment(marker)? {
+                    return Ok(());
+                }
+                let segment = segment(&mut reader)?;
+                if matches!(marker, coding::COD | coding::COC) {
+                    let coding = coding.get_or_insert_with(|| self.coding.clone());
+                    match marker {
+                        coding::COD => coding.cod(segment, true)?,
+                        _ => coding.coc(segment, true)?,
+                    }
+                }
+                match marker {
+                    coding::COD | coding::COC | QCD | QCC | RGN | POC | PPT => (),
+                    _ => return Ok(()),
+                }
+                keep(&mut segments, marker, segment);
+                Ok(())
+            };
+            take().map_err(|error| error.at(format!("marker {marker:04x} at offset {at}")))?;
+            if segments.len() > MAX_HEADER {
+                return Err(Error::limit(format!("more than {MAX_HEADER} bytes")));
+            }
+        }
+    }
+}
+
+/// Whether a length follows the marker; an error where no marker can stand.
+fn has_segment(marker: u16) -> Result<bool> {
+    match marker {
+        0xff30..=0xff3f => Ok(false),
+        SOC | SIZ | SOT | SOD | EOC | 0..0xff00 => Err(Error::corrupt("has no place here")),
+        _ => Ok(true),
+    }
+}
+
+fn segment<'r>(reader: &'r mut Reader<'_>) -> Result<&'r [u8]> {
+    let length = usize::from(reader.u16()?);
+    if length < 2 {
+        return Err(Error::corrupt(format!("a segment of {length} bytes")));
+    }
+    reader.take(length - 2)
+}
+
+fn keep(segments: &mut Vec<u8>, marker: u16, segment: &[u8]) {
+    segments.extend(marker.to_be_bytes());
+    segments.extend((segment.len() as u16 + 2).to_be_bytes());
+    segments.extend(segment);
+}
+
+fn listed(segment: &[u8]) -> Result<(u8, Vec<Listed>)> {
+    let mut fields = Fields(segment);
+    let index = fields.u8()?;
+    let sizes = fields.u8()?;
+    let mut parts = Vec::new();
+    while !fields.0.is_empty() {
+        let tile = match sizes >> 4 & 3 {
+            0 => None,
+            1 => Some(u16::from(fields.u8()?)),
+            2 => Some(fields.u16()?),
+            _ => return Err(Error::corrupt("tile numbers of 3 bytes")),
+        };
+        let length = match sizes >> 6 & 1 {
+            0 => u32::from(fields.u16()?),
+            _ => fields.u32()?,
+        };
+        parts.push((tile, length));
+    }
+    Ok((index, parts))
+}

@@ -1,0 +1,225 @@
+//! A codestream of one tile alone, put together for the codec.
+//!
+//! A codec that is given the whole file prepares for all its tiles and looks for the wanted one from
+//! the beginning. Given this one it does what the tile takes and nothing else, whatever the file
+//! says of others, and the reads are ours: one for a tile of ordinary size.
+
+use super::coding::Coding;
+use super::header::{EOC, Header, PartHeader, SOT};
+use super::index::{Part, SOT_BYTES, parse_sot};
+use super::openjpeg::Input;
+use crate::bytes::{Bytes, MemoryBytes};
+use crate::error::{Error, Kind, Result};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Tile-parts that lie one behind the other are read at once up to this many bytes; longer ones go
+/// straight to the codec.
+const AT_ONCE: u64 = 8 << 20;
+
+/// Bytes, in memory or still in the file.
+enum Piece {
+    Memory(Arc<[u8]>, Range<usize>),
+    File(Range<u64>),
+}
+
+/// The codestream of one tile.
+pub struct TileStream<'a> {
+    bytes: &'a dyn Bytes,
+    pieces: Vec<Piece>,
+    /// How the tile is coded, where it says so itself.
+    pub coding: Option<Coding>,
+    /// Compressed bytes of the tile.
+    pub data: u64,
+    piece: usize,
+    at: u64,
+}
+
+impl Piece {
+    fn made(bytes: Vec<u8>) -> Self {
+        let range = 0..bytes.len();
+        Self::Memory(bytes.into(), range)
+    }
+
+    fn len(&self) -> u64 {
+        match self {
+            Self::Memory(_, range) => range.len() as u64,
+            Self::File(range) => range.end - range.start,
+        }
+    }
+}
+
+impl<'a> TileStream<'a> {
+    /// The tile in this column and row, which lies in `parts`.
+    pub fn new(
+        bytes: &'a dyn Bytes,
+        header: &Header,
+        (col, row): (u64, u64),
+        parts: &[Part],
+    ) -> Result<Self> {
+        let mut start = vec![0xff, 0x4f];
+        start.extend(header.size.alone(col, row));
+        start.extend(&header.segments);
+        let mut stream = Self {
+            bytes,
+            pieces: vec![Piece::made(start)],
+            coding: None,
+            data: 0,
+            piece: 0,
+            at: 0,
+        };
+        let mut done = 0;
+        while done < parts.len() {
+            let run = run_length(&parts[done..]);
+            stream.add(header, &parts[done..done + run], done, parts.len())?;
+            done += run;
+        }
+        stream.pieces.push(Piece::made(EOC.to_be_bytes().into()));
+        Ok(stream)
+    }
+
+    /// Bytes of headers, packed packet headers among them.
+    pub fn headers(&self) -> u64 {
+        Input::len(self) - self.data
+    }
+
+    /// Adds tile-parts that lie one behind the other.
+    fn add(&mut self, header: &Header, parts: &[Part], number: usize, of: usize) -> Result<()> {
+        let (first, last) = (parts[0], parts[parts.len() - 1]);
+        let len = last.offset + last.len - first.offset;
+        let memory = match len <= AT_ONCE {
+            true => {
+                let mut buffer = vec![0; len as usize];
+                self.bytes.read_at(first.offset, &mut buffer)?;
+                Some(Arc::<[u8]>::from(buffer))
+            }
+            false => None,
+        };
+        for (i, part) in parts.iter().enumerate() {
+            let added = match &memory {
+                Some(memory) => {
+                    let source = MemoryBytes::new(memory.clone());
+                    self.add_part(header, part, &source, first.offset, number + i, of)
+                }
+                None => self.add_part(header, part, self.bytes, 0, number + i, of),
+            };
+            let data =
+                added.map_err(|error| error.at(format!("tile-part at offset {}", part.offset)))?;
+            self.data += data.end - data.start;
+            self.pieces.push(match &memory {
+                Some(memory) => {
+                    let from = (data.start - first.offset) as usize;
+                    Piece::Memory(
+                        memory.clone(),
+                        from..from + (data.end - data.start) as usize,
+                    )
+                }
+                None => Piece::File(data),
+            });
+        }
+        Ok(())
+    }
+
+    /// Adds the header of a tile-part, whose bytes begin at `base` of the file, and says where in
+    /// the file its data lie.
+    fn add_part(
+        &mut self,
+        header: &Header,
+        part: &Part,
+        source: &dyn Bytes,
+        base: u64,
+        number: usize,
+        of: usize,
+    ) -> Result<Range<u64>> {
+        let start = part.offset - base;
+        let mut sot = [0; SOT_BYTES as usize];
+        source.read_at(start, &mut sot)?;
+        let (tile, len) = parse_sot(&sot)?;
+        if tile != part.tile || (len != 0 && u64::from(len) != part.len && !part.cut_short) {
+            return Err(Error::new(
+                Kind::Corrupt,
+                format!(
+                    "{len} bytes of tile {tile} instead of {} of tile {}",
+                    part.len, part.tile
+                ),
+            ));
+        }
+        if part.cut_short {
+            return Err(Error::corrupt(format!(
+                "the file ends after {} of {len} bytes",
+                part.len
+            )));
+        }
+        let range = start + SOT_BYTES..start + part.len;
+        let PartHeader { segments, data } = header.read_part(source, range, &mut self.coding)?;
+        let data = data + base..part.offset + part.len;
+        let len = SOT_BYTES + segments.len() as u64 + 2 + (data.end - data.start);
+        let Ok(len) = u32::try_from(len) else {
+            return Err(Error::limit(format!("{len} bytes")));
+        };
+        let mut made = Vec::with_capacity(segments.len() + 14);
+        made.extend(SOT.to_be_bytes());
+        made.extend([0, 10, 0, 0]);
+        made.extend(len.to_be_bytes());
+        made.extend([number as u8, of as u8]);
+        made.extend(segments);
+        made.extend([0xff, 0x93]);
+        self.pieces.push(Piece::made(made));
+        Ok(data)
+    }
+}
+
+/// How many of the parts lie one behind the other and are short enough to be read at once.
+fn run_length(parts: &[Part]) -> usize {
+    let start = parts[0].offset;
+    let mut run = 1;
+    while let Some(next) = parts.get(run) {
+        let before = &parts[run - 1];
+        if next.offset != before.offset + before.len || next.offset + next.len - start > AT_ONCE {
+            break;
+        }
+        run += 1;
+    }
+    run
+}
+
+impl Input for TileStream<'_> {
+    fn len(&self) -> u64 {
+        self.pieces.iter().map(Piece::len).sum()
+    }
+
+    fn read(&mut self, into: &mut [u8]) -> Result<usize> {
+        let mut filled = 0;
+        while filled < into.len() {
+            let Some(piece) = self.pieces.get(self.piece) else {
+                break;
+            };
+            let left = piece.len() - self.at;
+            let count = left.min((into.len() - filled) as u64) as usize;
+            let to = &mut into[filled..filled + count];
+            match piece {
+                Piece::Memory(memory, range) => {
+                    let from = range.start + self.at as usize;
+                    to.copy_from_slice(&memory[from..from + count]);
+                }
+                Piece::File(range) => self.bytes.read_at(range.start + self.at, to)?,
+            }
+            filled += count;
+            self.skip(count as u64);
+        }
+        Ok(filled)
+    }
+
+    fn skip(&mut self, mut count: u64) {
+        while let Some(piece) = self.pieces.get(self.piece) {
+            let left = piece.len() - self.at;
+            if count < left {
+                self.at += count;
+                break;
+            }
+            count -= left;
+            self.at = 0;
+            self.piece += 1;
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The data of one image segment within the file.
+
+use crate::bytes::Bytes;
+use crate::error::{Error, Result};
+use std::sync::Arc;
+
+/// A range of the file, beyond which nothing is read.
+#[derive(Clone)]
+pub struct Data {
+    /// The file.
+    pub bytes: Arc<dyn Bytes>,
+    start: u64,
+    len: u64,
+}
+
+impl Data {
+    /// The data of a segment, less what the file does not have any more.
+    pub fn new(bytes: Arc<dyn Bytes>, start: u64, len: u64) -> Self {
+        let rest = bytes.len().saturating_sub(start);
+        Self {
+            bytes,
+            start,
+            len: len.min(rest),
+        }
+    }
+
+    /// The data from `at` on.
+    pub fn from(&self, at: u64) -> Result<Self> {
+        self.check(at, 0)?;
+        Ok(Self {
+            bytes: self.bytes.clone(),
+            start: self.start + at,
+            len: self.len - at,
+        })
+    }
+
+    /// Bytes that there are.
+    pub fn size(&self) -> u64 {
+        self.len
+    }
+
+    /// Refuses a range that the segment does not have, before memory is taken for it.
+    pub fn check(&self, at: u64, len: u64) -> Result<()> {
+        if self.len.checked_sub(at).is_some_and(|rest| len <= rest) {
+            return Ok(());
+        }
+        Err(Error::corrupt(format!(
+            "{len} bytes at offset {at} of image data of {}",
+            self.len
+        )))
+    }
+
+    /// Fills `into` with the bytes from `at` on, counted from the beginning of the data.
+    pub fn read(&self, at: u64, into: &mut [u8]) -> Result<()> {
+        self.check(at, into.len() as u64)?;
+        self.bytes.read_at(self.start + at, into)
+    }
+}
+
+/// As a file of its own, for the reader of what the segment contains.
+impl Bytes for Data {
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<()> {
+        self.read(offset, into)
+    }
+
+    fn identity(&self) -> Option<String> {
+        None
+    }
+
+    fn check_unchanged(&self) -> Result<()> {
+        self.bytes.check_unchanged()
+    }
+}

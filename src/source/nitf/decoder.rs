@@ -1,0 +1,247 @@
+//! Decoding the blocks of one image segment.
+
+use super::codestream::Codestream;
+use super::data::Data;
+use super::jpeg::{self, Streams};
+use super::mask::Mask;
+use super::plan::{Compression, Mode, Plan};
+use super::raw;
+use crate::error::{Error, Result};
+use crate::geometry::Rect;
+use crate::image::{Block, Image};
+use crate::memory::PixelsMut;
+use crate::source::Decoder;
+use crate::source::samples::split;
+use crate::source::scratch::{Scratch, with_scratch};
+
+/// The image of one segment on the grid of its blocks.
+pub struct NitfDecoder {
+    segment: usize,
+    data: Data,
+    plan: Plan,
+    mask: Mask,
+    streams: Streams,
+    codestream: Option<Codestream>,
+    image: Image,
+}
+
+impl NitfDecoder {
+    /// The image that the parts describe.
+    pub(super) fn new(
+        segment: usize,
+        data: Data,
+        plan: Plan,
+        mask: Mask,
+        codestream: Option<Codestream>,
+        image: Image,
+    ) -> Self {
+        Self {
+            codestream,
+            segment,
+            data,
+            streams: match plan.compression {
+                Compression::Jpeg => Streams::new(&mask),
+                _ => Streams::default(),
+            },
+            plan,
+            mask,
+            image,
+        }
+    }
+
+    /// The description of the image.
+    pub fn image(&self) -> &Image {
+        &self.image
+    }
+
+    fn place(&self, at: Block) -> String {
+        let Self { segment, .. } = self;
+        format!("image segment {segment}, block ({}, {})", at.row, at.col)
+    }
+
+    /// The place of a block, or of one band of it where bands have their own, in the mask table.
+    fn entry(&self, at: Block, band: u64) -> u64 {
+        let block = at.row * self.plan.stored.0 + at.col;
+        match self.plan.mode {
+            Mode::Sequential => band * self.plan.block_count() + block,
+            _ => block,
+        }
+    }
+
+    /// Delivers part of a block.
+    fn read_part(
+        &self,
+        at: Block,
+        part: Rect,
+        bands: &[u32],
+        into: &mut PixelsMut<'_>,
+    ) -> Result<()> {
+        let picks: Vec<usize> = bands.iter().map(|band| *band as usize).collect();
+        if matches!(self.plan.mode, Mode::Pixel | Mode::Row) {
+            return self.read_bands(at, part, 0, &picks, into);
+        }
+        if self.read_whole(at, part, bands, into)? {
+            return Ok(());
+        }
+        for (i, band) in bands.iter().enumerate() {
+            self.read_bands(at, part, u64::from(*band), &[0], &mut into.band_mut(i))
+                .map_err(|error| error.at(format!("band {band}")))?;
+        }
+        Ok(())
+    }
+
+    /// Delivers a whole block by one read, if file and memory hold its bands alike.
+    fn read_whole(
+        &self,
+        at: Block,
+        part: Rect,
+        bands: &[u32],
+        into: &mut PixelsMut<'_>,
+    ) -> Result<bool> {
+        let Plan { block, bits, .. } = self.plan;
+        let alike = self.plan.mode == Mode::Block
+            && self.plan.compression == Compression::None
+            && bits as usize == self.plan.dtype.size() * 8
+            && (part.width, part.height) == block
+            && bands.windows(2).all(|pair| pair[0] + 1 == pair[1]);
+        let (true, Some(first), Some(start)) = (alike, bands.first(), self.start(at, 0)) else {
+            return Ok(false);
+        };
+        let Some(pixels) = into.bytes_mut() else {
+            return Ok(false);
+        };
+        let start = start + u64::from(*first) * self.plan.plane_bytes();
+        raw::read_whole(&self.data, &self.plan, start, pixels)?;
+        Ok(true)
+    }
+
+    /// Where a block, or one band of it where bands have their own, begins in the data.
+    fn start(&self, at: Block, band: u64) -> Option<u64> {
+        self.mask
+            .start(self.entry(at, band), self.plan.block_bytes())
+    }
+
+    /// Delivers bands that are stored together: `picks` of the channels of `band`.
+    fn read_bands(
+        &self,
+        at: Block,
+        part: Rect,
+        band: u64,
+        picks: &[usize],
+        into: &mut PixelsMut<'_>,
+    ) -> Result<()> {
+        let Some(start) = self.start(at, band) else {
+            into.fill(&self.image.pad);
+            return Ok(());
+        };
+        let (data, plan) = (&self.data, &self.plan);
+        with_scratch(|scratch| {
+            let Scratch { input, output, .. } = scratch;
+            if plan.compression == Compression::None {
+                let within = match plan.mode {
+                    Mode::Block => band * plan.plane_bytes(),
+                    _ => 0,
+                };
+                return raw::read(data, plan, start + within, &part, picks, input, into);
+            }
+            let entry = self.entry(at, band);
+            let stream = self.streams.get(data, plan, &self.mask, entry, band)?;
+            jpeg::decode(data, plan, stream, input, output)?;
+            let channels = plan.channels() as usize;
+            let rows = output.chunks_exact(plan.block.0 as usize * channels);
+            for (y, row) in rows
+                .skip(part.y as usize)
+                .take(part.height as usize)
+                .enumerate()
+            {
+                let row = &row[part.x as usize * channels..];
+                split(row, 1, channels, picks, &mut into.rows_mut(y));
+            }
+            Ok(())
+        })
+    }
+
+    fn read_codestream(
+        &self,
+        level: u32,
+        rect: Rect,
+        bands: &[u32],
+        into: &mut PixelsMut<'_>,
+    ) -> Result<()> {
+        let Some(codestream) = &self.codestream else {
+            return Err(Error::internal("an image without a codestream"));
+        };
+        let pad = |into: &mut PixelsMut<'_>| into.fill(&self.image.pad);
+        codestream.read(&self.plan, &self.mask, (level, rect), bands, into, pad)
+    }
+
+    /// The result of a read, unless the file changed under it: then nothing that was read, not even
+    /// a failure, says anything about the file.
+    fn unless_changed(&self, result: Result<()>) -> Result<()> {
+        self.data
+            .bytes
+            .check_unchanged()
+            .map_err(|error| error.at(format!("image segment {}", self.segment)))?;
+        result
+    }
+}
+
+impl Decoder for NitfDecoder {
+    fn has_block(&self, at: Block) -> Result<bool> {
+        if let Some(codestream) = &self.codestream {
+            let rect = at.rect(&self.image);
+            return Ok(codestream.has(&self.plan, &self.mask, at.level, &rect));
+        }
+        let bands = match self.plan.mode {
+            Mode::Sequential => self.plan.bands,
+            _ => 1,
+        };
+        Ok((0..bands).any(|band| self.start(at, band).is_some()))
+    }
+
+    fn read_block(&self, at: Block, bands: &[u32], into: &mut PixelsMut<'_>) -> Result<()> {
+        if self.codestream.is_some() {
+            let result = self.read_codestream(at.level, at.rect(&self.image), bands, into);
+            return self.unless_changed(result.map_err(|error| error.at(self.place(at))));
+        }
+        let rect = self.plan.grid().rect(at.row, at.col);
+        let whole = Rect::new(0, 0, rect.width, rect.height);
+        let result = self.read_part(at, whole, bands, into);
+        self.unless_changed(result.map_err(|error| error.at(self.place(at))))
+    }
+
+    fn read_window(
+        &self,
+        level: u32,
+        rect: Rect,
+        bands: &[u32],
+        into: &mut PixelsMut<'_>,
+    ) -> Result<()> {
+        if self.codestream.is_some() {
+            let result = self.read_codestream(level, rect, bands, into);
+            let segment = self.segment;
+            return self.unless_changed(
+                result.map_err(|error| error.at(format!("image segment {segment}"))),
+            );
+        }
+        let grid = self.plan.grid();
+        let (block_rows, block_cols) = grid.blocks_over(&rect);
+        let blocks = block_rows.flat_map(|row| block_cols.clone().map(move |col| (row, col)));
+        let result = blocks.into_iter().try_for_each(|(row, col)| {
+            let block = grid.rect(row, col);
+            let shared = rect.intersection(&block);
+            let Rect { width, height, .. } = shared;
+            let part = Rect::new(shared.x - block.x, shared.y - block.y, width, height);
+            let mut into = into.window_mut(
+                (shared.x - rect.x) as usize,
+                (shared.y - rect.y) as usize,
+                width as usize,
+                height as usize,
+            );
+            let at = Block::new(0, row, col);
+            self.read_part(at, part, bands, &mut into)
+                .map_err(|error| error.at(self.place(at)))
+        });
+        self.unless_changed(result)
+    }
+}

@@ -1,0 +1,201 @@
+//! The file header: which segments there are, and where.
+
+use super::fields::{Fields, extensions, security, text};
+use crate::bytes::Bytes;
+use crate::error::{Error, Result};
+use std::sync::Arc;
+
+/// The header up to the field with its own length.
+const FIXED: u64 = 360;
+
+/// A length that was not known when the header was written.
+const STREAMING: u64 = 999_999_999_999;
+
+/// More overflowed extensions than this are data and no metadata.
+const MAX_OVERFLOW: u64 = 16 << 20;
+
+/// Where a segment lies.
+#[derive(Clone, Copy, Debug)]
+pub struct Segment {
+    /// Offset of the subheader.
+    pub subheader: u64,
+    /// Length of the subheader.
+    pub subheader_len: u64,
+    /// Length of the data behind it.
+    pub data_len: u64,
+}
+
+impl Segment {
+    /// Offset of the data.
+    pub fn data(&self) -> u64 {
+        self.subheader + self.subheader_len
+    }
+
+    fn end(&self) -> u64 {
+        self.data() + self.data_len
+    }
+}
+
+/// What the file header says.
+#[derive(Debug)]
+pub struct FileHeader {
+    /// The image segments.
+    pub images: Vec<Segment>,
+    extensions: Vec<Segment>,
+    /// Names and texts of the fields.
+    pub texts: Vec<(String, String)>,
+    /// The tagged extensions.
+    pub tagged: Vec<(String, Vec<u8>)>,
+}
+
+impl FileHeader {
+    /// Reads and checks the header.
+    pub fn read(bytes: &Arc<dyn Bytes>) -> Result<Self> {
+        let fixed = piece(bytes, 0, FIXED)?;
+        let length = text(&fixed[354..]).trim().parse::<u64>().unwrap_or(0);
+        // A length that is nonsense is told below, by its name.
+        let header = piece(bytes, 0, length.clamp(FIXED, 999_999))?;
+        Self::parse(&header, bytes)
+    }
+
+    fn parse(header: &[u8], bytes: &Arc<dyn Bytes>) -> Result<Self> {
+        let mut fields = Fields::new(header);
+        let version = fields.text("FHDR", 9)?;
+        match &version[..] {
+            "NITF02.10" | "NSIF01.00" => (),
+            other => return Err(Error::unsupported(format!("version {other}"))),
+        }
+        fields.text("CLEVEL", 2)?;
+        fields.text("STYPE", 4)?;
+        fields.text("OSTAID", 10)?;
+        fields.text("FDT", 14)?;
+        fields.text("FTITLE", 80)?;
+        security(&mut fields, "FS")?;
+        fields.text("FSCOP", 5)?;
+        fields.text("FSCPYS", 5)?;
+        if fields.text("ENCRYP", 1)? == "1" {
+            return Err(Error::unsupported("the file is encrypted (field ENCRYP)"));
+        }
+        let colour = fields.bytes("FBKGC", 3)?;
+        fields.note(
+            "FBKGC",
+            &format!("{},{},{}", colour[0], colour[1], colour[2]),
+        );
+        fields.text("ONAME", 24)?;
+        fields.text("OPHONE", 18)?;
+        if fields.count("FL", 12)? == STREAMING {
+            return Err(Error::unsupported(
+                "the lengths stand behind the segments (field FL)",
+            ));
+        }
+        let length = fields.count("HL", 6)?;
+        if length != header.len() as u64 {
+            return Err(Error::corrupt(format!(
+                "field HL says {length} bytes, the file has {}",
+                bytes.len()
+            )));
+        }
+        let mut next = length;
+        let images = segments(&mut fields, &mut next, ["NUMI", "LISH", "LI"], 6, 10)?;
+        segments(&mut fields, &mut next, ["NUMS", "LSSH", "LS"], 4, 6)?;
+        fields.count("NUMX", 3)?;
+        segments(&mut fields, &mut next, ["NUMT", "LTSH", "LT"], 4, 5)?;
+        let behind = segments(&mut fields, &mut next, ["NUMDES", "LDSH", "LD"], 4, 9)?;
+        segments(&mut fields, &mut next, ["NUMRES", "LRESH", "LRE"], 4, 7)?;
+        let user = area(&mut fields, ["UDHDL", "UDHOFL", "UDHD"])?;
+        let other = area(&mut fields, ["XHDL", "XHDLOFL", "XHD"])?;
+        let mut found = Self {
+            images,
+            extensions: behind,
+            texts: fields.into_texts(),
+            tagged: Vec::new(),
+        };
+        found.tagged = [user, other]
+            .iter()
+            .flat_map(|area| found.tagged(bytes, area))
+            .collect();
+        Ok(found)
+    }
+
+    /// The tagged extensions of an area, with those for which it had no room.
+    pub fn tagged(&self, bytes: &Arc<dyn Bytes>, area: &Area) -> Vec<(String, Vec<u8>)> {
+        let mut found = extensions(&area.data);
+        let overflow = (area.overflow as usize).checked_sub(1);
+        if let Some(segment) = overflow.and_then(|index| self.extensions.get(index)) {
+            // They are metadata: that they cannot be read must not cost the pixels.
+            found.extend(overflowed(bytes, segment).unwrap_or_default());
+        }
+        found
+    }
+}
+
+/// Tagged extensions in a header, and the data extension segment that holds more of them, or 0.
+#[derive(Debug)]
+pub struct Area {
+    overflow: u64,
+    data: Vec<u8>,
+}
+
+/// Reads an area by the names of its length, its overflow and itself.
+pub fn area(fields: &mut Fields<'_>, names: [&str; 3]) -> Result<Area> {
+    let len = fields.count(names[0], 5)?;
+    if len == 0 {
+        return Ok(Area {
+            overflow: 0,
+            data: Vec::new(),
+        });
+    }
+    let overflow = fields.count(names[1], 3)?;
+    let Some(len) = len.checked_sub(3) else {
+        return Err(Error::corrupt(format!("field {} is {len}", names[0])));
+    };
+    let data = fields.bytes(names[2], len as usize)?.to_vec();
+    Ok(Area { overflow, data })
+}
+
+/// The segments of one kind, which follow those before them; `names` are those of the count and of
+/// the lengths of subheader and data.
+fn segments(
+    fields: &mut Fields<'_>,
+    next: &mut u64,
+    names: [&str; 3],
+    subheader: usize,
+    data: usize,
+) -> Result<Vec<Segment>> {
+    let count = fields.count(names[0], 3)?;
+    let mut found = Vec::new();
+    for number in 1..=count {
+        let name = |name: &str| format!("{name}{number:03}");
+        let segment = Segment {
+            subheader: *next,
+            subheader_len: fields.count(&name(names[1]), subheader)?,
+            data_len: fields.count(&name(names[2]), data)?,
+        };
+        *next = segment.end();
+        found.push(segment);
+    }
+    Ok(found)
+}
+
+fn overflowed(bytes: &Arc<dyn Bytes>, segment: &Segment) -> Result<Vec<(String, Vec<u8>)>> {
+    let subheader = piece(bytes, segment.subheader, segment.subheader_len)?;
+    let mut fields = Fields::new(&subheader);
+    fields.bytes("DE", 2)?;
+    if fields.text("DESID", 25)? != "TRE_OVERFLOW" || segment.data_len > MAX_OVERFLOW {
+        return Ok(Vec::new());
+    }
+    Ok(extensions(&piece(bytes, segment.data(), segment.data_len)?))
+}
+
+/// Bytes of the file, if it has them.
+pub fn piece(bytes: &Arc<dyn Bytes>, at: u64, len: u64) -> Result<Vec<u8>> {
+    if bytes.len().checked_sub(at).is_none_or(|rest| rest < len) {
+        return Err(Error::corrupt(format!(
+            "a header of {len} bytes at offset {at} of a file of {}",
+            bytes.len()
+        )));
+    }
+    let mut piece = vec![0; len as usize];
+    bytes.read_at(at, &mut piece)?;
+    Ok(piece)
+}

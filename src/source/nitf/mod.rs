@@ -1,0 +1,98 @@
+//! NITF 2.1 and NSIF 1.0.
+//!
+//! A file is a header and segments; each image segment is an image with one level. Here they are
+//! found; everything about pixels is the matter of [`NitfDecoder`].
+
+mod codestream;
+mod data;
+mod decoder;
+mod describe;
+mod fields;
+mod header;
+mod jpeg;
+mod mask;
+mod plan;
+mod raw;
+pub mod rsets;
+mod subheader;
+
+pub use decoder::NitfDecoder;
+
+use crate::bytes::Bytes;
+use crate::error::{Error, Kind, Result};
+use codestream::Codestream;
+use data::Data;
+use header::{FileHeader, Segment};
+use mask::Mask;
+use plan::{Compression, Plan};
+use std::sync::Arc;
+use subheader::ImageHeader;
+
+/// An open file: where its image segments are.
+pub struct NitfFile {
+    bytes: Arc<dyn Bytes>,
+    header: FileHeader,
+}
+
+impl NitfFile {
+    /// Whether a file that begins with these bytes is NITF or NSIF of any version.
+    pub fn is_nitf(first_bytes: &[u8]) -> bool {
+        first_bytes.starts_with(b"NITF0") || first_bytes.starts_with(b"NSIF0")
+    }
+
+    /// Reads the file header, but no subheader yet.
+    pub fn open(bytes: Arc<dyn Bytes>) -> Result<Self> {
+        let header = FileHeader::read(&bytes).map_err(|error| error.at("file header"));
+        bytes.check_unchanged()?;
+        Ok(Self {
+            header: header?,
+            bytes,
+        })
+    }
+
+    /// How many image segments there are.
+    pub fn image_count(&self) -> usize {
+        self.header.images.len()
+    }
+
+    /// The image of a segment by its place in the file; fails if this one is damaged or cannot be
+    /// read.
+    pub fn image(&self, index: usize) -> Result<NitfDecoder> {
+        let Some(segment) = self.header.images.get(index) else {
+            return Err(Error::new(
+                Kind::NotFound,
+                format!("image {index} of a file with {}", self.image_count()),
+            ));
+        };
+        let decoder = self
+            .segment(index, segment)
+            .map_err(|error| error.at(format!("image segment {index}")));
+        self.bytes.check_unchanged()?;
+        decoder
+    }
+
+    fn segment(&self, index: usize, segment: &Segment) -> Result<NitfDecoder> {
+        let subheader = header::piece(&self.bytes, segment.subheader, segment.subheader_len)?;
+        let header = ImageHeader::parse(&subheader)?;
+        let mut plan = Plan::new(&header)?;
+        let data = Data::new(self.bytes.clone(), segment.data(), segment.data_len);
+        let mask = match plan.masked {
+            true => Mask::read(&data, &plan, header.pjust == "L")?,
+            false => Mask::default(),
+        };
+        let codestream = match plan.compression {
+            Compression::Codestream => Some(Codestream::open(&data, mask.data_at, &plan)?),
+            _ => None,
+        };
+        if let Some(codestream) = &codestream {
+            // The subheader rounds the bits of a sample up as it likes.
+            plan.dtype = codestream.image().dtype;
+        }
+        let mut image = describe::image(&self.header, &header, &plan, &mask, &self.bytes);
+        if let Some(codestream) = &codestream {
+            describe::with_codestream(&mut image, codestream.image(), &header);
+        }
+        image.check()?;
+        Ok(NitfDecoder::new(index, data, plan, mask, codestream, image))
+    }
+}

@@ -1,0 +1,120 @@
+//! Pixels and descriptions as OpenJPEG's and GDAL's own programs give them.
+
+use super::support::*;
+use tilecache::convert::convert_row;
+use tilecache::dtype::DType;
+use tilecache::error::Result;
+use tilecache::geometry::Rect;
+use tilecache::source::jp2::Jp2Decoder;
+
+fn worst_difference(dtype: DType, a: &[u8], b: &[u8]) -> f64 {
+    assert_eq!(a.len(), b.len());
+    let wide = |samples: &[u8]| {
+        let mut out = vec![0; samples.len() / dtype.size() * 8];
+        convert_row(dtype, samples, DType::F64, &mut out);
+        let numbers = out.as_chunks::<8>().0.iter();
+        numbers.map(|v| f64::from_ne_bytes(*v)).collect::<Vec<_>>()
+    };
+    let pairs = wide(a).into_iter().zip(wide(b));
+    pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+}
+
+/// Complains of what differs from `expected`, or of windows and bands that differ from the whole.
+fn complaint(decoder: &Jp2Decoder, level: u32, expected: &[u8], tolerance: f64) -> Result<String> {
+    let image = decoder.image();
+    let all: Vec<u32> = (0..image.band_count()).collect();
+    let got = read_level(decoder, level, &all)?;
+    if got.len() != expected.len() {
+        return Ok(format!("has {} bytes of {}", got.len(), expected.len()));
+    }
+    let difference = worst_difference(image.dtype, &got, expected);
+    if difference > tolerance {
+        return Ok(format!("differs by {difference}"));
+    }
+    if read_blocks(decoder, level, &all)? != got {
+        return Ok("differs when read block by block".into());
+    }
+    let some: Vec<u32> = all.iter().rev().step_by(2).copied().collect();
+    let last = &all[all.len() - 1..];
+    let Rect { width, height, .. } = whole(image, level);
+    let (odd_x, odd_y) = (width / 3, height / 5);
+    for rect in [
+        Rect::new(odd_x, odd_y, width.div_ceil(2), height.div_ceil(2)),
+        Rect::new(odd_x | 1, odd_y | 1, 1, 1).intersection(&whole(image, level)),
+        Rect::new(0, height - 1, width, 1),
+        Rect::new(width - width.div_ceil(4), 0, width.div_ceil(4), height),
+    ] {
+        if rect.is_empty() {
+            continue;
+        }
+        for bands in [&all[..], &some, last] {
+            let window = window(decoder, level, rect, bands)?;
+            if window != cut(&got, image, level, &rect, bands) {
+                return Ok(format!("differs in {rect:?} of bands {bands:?}"));
+            }
+        }
+    }
+    Ok(String::new())
+}
+
+#[test]
+fn every_file_reads_as_others_read_it() {
+    let mut wrong = Vec::new();
+    let mut compared = 0;
+    for line in manifest() {
+        let [
+            file,
+            level,
+            width,
+            height,
+            bands,
+            kind,
+            colours,
+            tolerance,
+            raw,
+        ] = &line[..]
+        else {
+            panic!("{line:?}");
+        };
+        let level: u32 = level.parse().expect("a level");
+        let result = (|| -> Result<String> {
+            let decoder = open(&made().join(file))?;
+            let image = decoder.image();
+            let Some(size) = image.levels.get(level as usize) else {
+                return Ok(format!("has only {} levels", image.levels.len()));
+            };
+            let name = image.dtype.name();
+            let is = format!("{} {} {} {name}", size.0, size.1, image.band_count());
+            if is != format!("{width} {height} {bands} {kind}") {
+                return Ok(format!("is {is}"));
+            }
+            let said: Vec<_> = image
+                .bands
+                .iter()
+                .map(|band| format!("{:?}", band.colour))
+                .collect();
+            if !colours.is_empty() && said.join(",") != *colours {
+                return Ok(format!("shows {said:?}"));
+            }
+            let expected = std::fs::read(made().join(raw)).expect("the expected samples");
+            complaint(
+                &decoder,
+                level,
+                &expected,
+                tolerance.parse().expect("a number"),
+            )
+        })();
+        compared += 1;
+        let complaint = result.unwrap_or_else(|error| error.message().to_owned());
+        if !complaint.is_empty() {
+            wrong.push(format!("{file} level {level} {complaint}"));
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} of {compared}:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+    assert!(compared > 150, "{compared} levels compared");
+}

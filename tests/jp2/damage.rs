@@ -1,0 +1,200 @@
+//! Truncated, corrupt and hostile files.
+
+use super::support::*;
+use std::sync::Arc;
+use tilecache::bytes::MemoryBytes;
+use tilecache::error::Kind;
+use tilecache::source::Decoder;
+use tilecache::source::jp2::Jp2File;
+
+/// Reads what a file claims to have, at its full and at its last level; what fails must fail as an
+/// error.
+fn exhaust(bytes: Vec<u8>) -> (usize, usize) {
+    let (mut good, mut bad) = (0, 0);
+    let Ok(file) = Jp2File::open(Arc::new(MemoryBytes::new(bytes))) else {
+        return (0, 1);
+    };
+    let decoder = file.into_decoder();
+    let said = decoder.image();
+    let bands: Vec<u32> = (0..said.band_count().min(4)).collect();
+    for level in [0, said.levels.len() as u32 - 1] {
+        for (at, rect) in blocks(said, level).take(16) {
+            // A caller bounds what it asks for; the decoder must bound everything else.
+            if rect.width.saturating_mul(rect.height) > 1 << 20 {
+                continue;
+            }
+            let read = pixels(shape(&rect, bands.len()), said.dtype, |into| {
+                decoder.read_block(at, &bands, into)
+            });
+            match read {
+                Ok(_) => good += 1,
+                Err(error) => {
+                    assert_ne!(error.kind(), Kind::Internal, "{error}");
+                    assert!(error.message().starts_with("codestream tile"), "{error}");
+                    bad += 1;
+                }
+            }
+        }
+    }
+    (good, bad)
+}
+
+#[test]
+fn damaged_files_give_errors_and_nothing_worse() {
+    let names = [
+        "resolutions-3.j2k",
+        "type-3-8u-exact-1.j2k",
+        "type-2-12s-lossy-0.j2k",
+        "steps-tiles.j2k",
+        "offset-within.j2k",
+        "layout-tlm-parts.j2k",
+        "layout-pcrl.j2k",
+        "layout-modes.j2k",
+        "palette.jp2",
+        "gdal-alpha.jp2",
+    ];
+    let mut state = 0x2545_f491_4f6c_dd1du64;
+    let mut random = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 16) as usize % below
+    };
+    let (mut good, mut bad) = (0, 0);
+    for name in names {
+        let whole = std::fs::read(made().join(name)).expect(name);
+        let (all, none) = exhaust(whole.clone());
+        assert!(all > 0 && none == 0, "{name} before the damage");
+        for i in 0..12 {
+            let (read, failed) = exhaust(whole[..whole.len() * i / 12].to_vec());
+            (good, bad) = (good + read, bad + failed);
+        }
+        for i in 0..60 {
+            let mut damaged = whole.clone();
+            for _ in 0..1 + random(3) {
+                // Half of the damage hits the headers, where it does the most harm.
+                let reach = if i % 2 == 0 {
+                    whole.len().min(300)
+                } else {
+                    whole.len()
+                };
+                let at = random(reach);
+                damaged[at] = match random(3) {
+                    0 => damaged[at] ^ 1 << random(8),
+                    1 => 0xff,
+                    _ => random(256) as u8,
+                };
+            }
+            let (read, failed) = exhaust(damaged);
+            (good, bad) = (good + read, bad + failed);
+        }
+    }
+    assert!(good > 500 && bad > 300, "{good} blocks read, {bad} refused");
+    let peak = peak_memory();
+    assert!(peak < 3 << 30, "{peak} bytes of memory at the peak");
+}
+
+/// The most memory that this process has had resident.
+fn peak_memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("the status of the process");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.map(|line| line.trim().trim_end_matches("kB").trim());
+    kib.and_then(|kib| kib.parse::<u64>().ok())
+        .expect("a number")
+        << 10
+}
+
+/// A codestream of one tile with these numbers and no data.
+fn crafted(side: u32, tile: u32, components: u16, layers: u16, block: u8, precinct: u8) -> Vec<u8> {
+    let mut file = vec![0xff, 0x4f, 0xff, 0x51];
+    file.extend((38 + 3 * components).to_be_bytes());
+    file.extend([0, 0]);
+    for number in [side, side, 0, 0, tile, tile, 0, 0] {
+        file.extend(number.to_be_bytes());
+    }
+    file.extend(components.to_be_bytes());
+    (0..components).for_each(|_| file.extend([7, 1, 1]));
+    file.extend([0xff, 0x52, 0, 14, 1, 0]);
+    file.extend(layers.to_be_bytes());
+    file.extend([0, 1, block, block, 0, 1, precinct, precinct]);
+    file.extend([0xff, 0x5c, 0, 7, 0x40, 0x40, 0x48, 0x48, 0x50]);
+    file.extend([0xff, 0x90, 0, 10, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, 0x93]);
+    file.extend([0; 40]);
+    file
+}
+
+#[test]
+fn hostile_files_are_refused_before_they_take_memory() {
+    let ask = |bytes: Vec<u8>| {
+        let decoder = Jp2File::open(Arc::new(MemoryBytes::new(bytes)))?.into_decoder();
+        let part =
+            whole(decoder.image(), 0).intersection(&tilecache::geometry::Rect::new(0, 0, 64, 64));
+        window(&decoder, 0, part, &[0])
+    };
+    for (what, bytes, kind, says) in [
+        ("nothing", vec![], Kind::Corrupt, "main header"),
+        (
+            "text",
+            b"hello, world".to_vec(),
+            Kind::Corrupt,
+            "main header",
+        ),
+        (
+            "no box",
+            b"\0\0\0\x0cjP  \r\n\x87\n".to_vec(),
+            Kind::Corrupt,
+            "jp2c",
+        ),
+        (
+            "many tiles",
+            crafted(1 << 20, 16, 1, 1, 4, 0xff),
+            Kind::Corrupt,
+            "tiles",
+        ),
+        (
+            "tiny code-blocks",
+            crafted(1 << 16, 1 << 16, 1, 1, 0, 0xff),
+            Kind::Limit,
+            "bytes",
+        ),
+        (
+            "tiny precincts",
+            crafted(1 << 15, 1 << 15, 1, 1, 4, 0x11),
+            Kind::Limit,
+            "bytes",
+        ),
+        (
+            "many layers",
+            crafted(1 << 12, 1 << 12, 1, 65535, 4, 0x66),
+            Kind::Corrupt,
+            "packets",
+        ),
+        (
+            "a huge image",
+            crafted(1 << 31, 1 << 31, 1, 1, 4, 0xff),
+            Kind::Limit,
+            "ends at",
+        ),
+        (
+            "many components",
+            crafted(2048, 2048, 9000, 1, 4, 0xff),
+            Kind::Limit,
+            "bytes",
+        ),
+    ] {
+        let error = ask(bytes).map(drop).expect_err(what);
+        assert_eq!(error.kind(), kind, "{what}: {error}");
+        assert!(error.message().contains(says), "{what}: {error}");
+    }
+}
+
+#[test]
+fn a_truncated_file_still_gives_its_whole_tiles() {
+    let mut bytes = std::fs::read(made().join("tiles-128x128-333.j2k")).expect("the file");
+    bytes.truncate(bytes.len() - 100);
+    let (good, bad) = exhaust(bytes);
+    assert!(
+        good > 0 && (1..=2).contains(&bad),
+        "{good} blocks read, {bad} refused"
+    );
+}

@@ -1,0 +1,486 @@
+"""Makes NITF files with GDAL and with the writer beside this script, and says what they contain.
+
+Usage: make.py DIRECTORY. Lines of DIRECTORY/manifest, with tabs between the words:
+    file pixels image width height bands type tolerance raw
+    file describe image bits pad nodata colours blockwidth blockheight
+    file count n
+    file meta image band name value
+    file absent image row col
+    file error image kind text
+Known pixels of the writer's files are compared here with what GDAL reads, where GDAL reads such
+files rightly; a difference is an error of the test.
+"""
+
+import os
+import struct
+import sys
+
+sys.dont_write_bytecode = True
+import numpy as np
+from osgeo import gdal
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from writer import image, nitf, overflow_segment, segment, tre
+
+gdal.UseExceptions()
+gdal.PushErrorHandler("CPLQuietErrorHandler")
+os.chdir(sys.argv[1])
+manifest = open("manifest", "w")
+random = np.random.default_rng(11)
+NAMES = {
+    "uint8": "u8", "int8": "i8", "uint16": "u16", "int16": "i16", "uint32": "u32", "int32": "i32",
+    "uint64": "u64", "int64": "i64", "float32": "f32", "float64": "f64", "complex64": "cf32",
+}
+agreed = set()
+disagreed = set()
+
+
+def say(*words):
+    print(*words, sep="\t", file=manifest)
+
+
+def expect(name, index, pixels, tolerance=0):
+    raw = f"{name}.{index}.raw"
+    np.ascontiguousarray(pixels).tofile(raw)
+    bands, height, width = pixels.shape
+    say(name, "pixels", index, width, height, bands, NAMES[pixels.dtype.name], tolerance, raw)
+
+
+def gdal_pixels(name, index=0, count=1):
+    dataset = gdal.Open(name if count == 1 else f"NITF_IM:{index}:{name}")
+    pixels = dataset.ReadAsArray()
+    return pixels[None] if pixels.ndim == 2 else pixels
+
+
+def gdal_agrees(name, pixels, kind):
+    """Notes whether GDAL reads the same, by kind of file."""
+    try:
+        read = gdal_pixels(name)
+        same = read.shape == pixels.shape and np.array_equal(
+            read.astype(pixels.dtype).view(np.uint8), pixels.view(np.uint8))
+    except RuntimeError:
+        same = False
+    (agreed if same else disagreed).add(kind)
+
+
+def samples(bands, height, width, pvtype, bits):
+    shape = (bands, height, width)
+    if pvtype == "R":
+        return random.normal(size=shape).astype(np.float32 if bits == 32 else np.float64)
+    if pvtype == "C":
+        return (random.normal(size=shape) + 1j * random.normal(size=shape)).astype(np.complex64)
+    size = next(size for size in (8, 16, 32, 64) if bits <= size)
+    raw = random.integers(0, 1 << 64, shape, np.uint64)
+    if pvtype == "SI":
+        return (raw.view(np.int64) >> (64 - bits)).astype(f"i{size // 8}")
+    return (raw >> np.uint64(64 - bits)).astype(f"u{size // 8}")
+
+
+def every_kind():
+    """All types and widths in all orders, plain and masked, with edges that are not full."""
+    kinds = [("INT", bits) for bits in
+             (1, 2, 3, 4, 5, 7, 8, 9, 11, 12, 14, 16, 17, 24, 31, 32, 33, 48, 57, 58, 63, 64)]
+    kinds += [("SI", bits) for bits in (5, 8, 12, 16, 27, 32, 64)]
+    kinds += [("R", 32), ("R", 64), ("C", 64), ("B", 1)]
+    width, height, block = 61, 43, (23, 18)
+    for number, (pvtype, bits) in enumerate(kinds):
+        for imode in "BPRS":
+            for masked in (False, True):
+                bands = (1, 2, 3, 5)[(number + masked + "BPRS".index(imode)) % 4]
+                if (pvtype, bits) in (("INT", 8), ("INT", 11)):
+                    bands = 3 + 9 * (bits == 11)
+                pixels = samples(bands, height, width, pvtype, bits)
+                name = f"{pvtype}{bits}-{imode}-{'NM' if masked else 'NC'}.ntf"
+                more = {}
+                if masked:
+                    grid = (3, 3)
+                    entries = grid[0] * grid[1] * (bands if imode == "S" else 1)
+                    absent = set(random.choice(entries, entries // 3, False).tolist())
+                    # One block that no band has, in every order.
+                    absent |= {4 + 9 * band for band in range(entries // 9)}
+                    pad_value, pad = 0, None
+                    if pvtype in ("INT", "SI", "B") and bits <= 32 and number % 2 == 0:
+                        pad_value = min((1 << bits) - 1, 77) if pvtype != "SI" else -3
+                        pad = (pad_value & (1 << bits) - 1, bits)
+                    for entry in absent:
+                        row, col = divmod(entry % 9, 3)
+                        which = slice(entry // 9, entry // 9 + 1) if imode == "S" else slice(None)
+                        pixels[which, row * 18:row * 18 + 18, col * 23:col * 23 + 23] = pad_value
+                    more = dict(absent=absent, pad=pad, pad_mask=number % 3 == 0, gap=number % 4)
+                    say(name, "absent", 0, 1, 1)
+                    nodata = pad_value if pad else "none"
+                    colours = ",".join(["Undefined"] * bands)
+                    said = 32 if pvtype == "C" else bits
+                    say(name, "describe", 0, said, pad_value, nodata, colours, *block)
+                nitf(name, [image(pixels, bits, block, pvtype=pvtype, imode=imode, seed=number,
+                                  **more)])
+                expect(name, 0, pixels)
+                gdal_agrees(name, pixels, (pvtype, bits, imode if bands > 1 else "B", masked))
+    # The rest has the known pixels alone: GDAL 3.6 takes a table for B and R to have entries for
+    # every band, has no other widths than these, and finds packed blocks only by a table.
+    words = [("INT", 8), ("INT", 16), ("INT", 32), ("SI", 16), ("SI", 32), ("R", 32), ("R", 64),
+             ("C", 64)]
+    wanted = {(pvtype, bits, imode, masked) for pvtype, bits in words
+              for imode in "BPRS" for masked in (False, True) if not (masked and imode in "BR")}
+    wanted |= {("INT", bits, "S", True) for bits in (2, 4, 7)}
+    missing = sorted(kind for kind in wanted if kind in disagreed)
+    assert not missing, f"GDAL differs: {missing}"
+    assert len(agreed) > 40, agreed
+
+
+def packed_by_gdal():
+    """The order of bits within one block, which GDAL reads without a table."""
+    for bits in (1, 2, 4, 5, 7, 12):
+        # An odd width, but for 12 bits, of which GDAL reads every row from a whole byte on.
+        pixels = samples(1, 13, 38 if bits == 12 else 37, "INT", bits)
+        name = f"packed-{bits}.ntf"
+        nitf(name, [image(pixels, bits)])
+        expect(name, 0, pixels)
+        read = gdal_pixels(name)
+        if bits == 12:
+            # GDAL takes the first eight bits for the low ones.
+            read = read >> 8 | (read & 0xff) << 4
+        assert np.array_equal(read, pixels), name
+
+
+def shapes():
+    """Blocks and grids of unusual sizes."""
+    def one(name, pixels, bits, block, grid=None, **more):
+        nitf(name, [image(pixels, bits, block, grid, **more)])
+        expect(name, 0, pixels)
+        read = gdal_pixels(name)
+        assert np.array_equal(read, pixels), name
+
+    wide = samples(2, 12, 9001, "INT", 8)
+    one("wide.ntf", wide, 8, (9001, 5))
+    one("wide-P.ntf", wide, 8, (9001, 12), imode="P")
+    tall = samples(1, 9100, 7, "SI", 16)
+    one("tall.ntf", tall, 16, (4, 9100), pvtype="SI")
+    small = samples(3, 30, 40, "INT", 16)
+    for imode in "BPR":
+        one(f"oversized-{imode}.ntf", small, 16, (64, 64), imode=imode)
+    one("whole-S.ntf", small, 16, (40, 30), imode="S")
+    one("more-blocks.ntf", small, 16, (16, 16), (5, 3), imode="P")
+    one("tiny.ntf", samples(1, 1, 1, "INT", 8), 8, (1, 1))
+    many = samples(130, 9, 33, "INT", 8)
+    for imode in "BPRS":
+        one(f"many-{imode}.ntf", many, 8, (16, 8), imode=imode)
+    # Rows so long that bands and parts of rows are read apart.
+    long = samples(6, 3, 17000, "INT", 16)
+    for imode in "BPR":
+        one(f"long-{imode}.ntf", long, 16, (17000, 3), imode=imode)
+    # All blocks present, in another order than that of the image; a table without offsets.
+    for offsets in (False, True):
+        pixels = samples(3, 43, 61, "INT", 8)
+        name = f"table-{int(offsets)}.ntf"
+        nitf(name, [image(pixels, 8, (23, 18), absent=set(), offsets=offsets, pad=(5, 8),
+                          pad_mask=True, imode="P")])
+        expect(name, 0, pixels)
+
+
+def described():
+    """Several segments, with all that is said of them."""
+    lut = [list(range(0, 16)), list(range(16, 32)), list(range(32, 48))]
+    indices = samples(1, 20, 30, "INT", 4)
+    rgb = samples(3, 25, 35, "INT", 8)
+    eleven = samples(1, 20, 20, "INT", 11)
+    segments = [
+        image(indices, 4, (16, 16), irep="RGB/LUT", irepband=["LU"], luts={0: lut},
+              iid1="palette"),
+        image(rgb, 8, (16, 16), irep="RGB", irepband=["R", "G", "B"], imode="P", icords="G",
+              comments=["first line", "second line"], overflow=1,
+              tres=tre("USE00A", b"plain text") + tre("BINARY", b"\x00\x01")
+              + tre("USE00A", b"again")),
+        image(eleven, 16, abpp=11, irep="MONO", irepband=["M"], icat="MS"),
+        image((eleven << 5).astype(np.uint16), 16, abpp=11, pjust="L", irep="MONO",
+              absent=set(), pad=(0x7e0, 11)),
+        image(rgb, 8, irep="MULTI", ic="C5"),
+    ]
+    name = "described.ntf"
+    nitf(name, segments, [overflow_segment(tre("FAR00A", b"far away"))], "NSIF01.00",
+         tre("FILE0A", b"of the file"))
+    say(name, "count", 5)
+    expect(name, 0, indices)
+    expect(name, 1, rgb)
+    expect(name, 2, eleven)
+    expect(name, 3, (eleven << 5).astype(np.uint16))
+    say(name, "error", 4, "Unsupported", "C5")
+    say(name, "error", 5, "NotFound", "5")
+    say(name, "describe", 0, 4, 0, "none", "Palette", 16, 16)
+    say(name, "describe", 1, 8, 0, "none", "Red,Green,Blue", 16, 16)
+    say(name, "describe", 2, 11, 0, "none", "Gray", 20, 20)
+    say(name, "describe", 3, 16, 0x7e0, 0x7e0, "Gray", 20, 20)
+    for band, key, value in [
+        ("", "FTITLE", "a title"), ("", "FHDR", "NSIF01.00"), ("", "IID1", "seg"),
+        ("", "IID2", "second name"), ("", "ICAT", "VIS"), ("", "FBKGC", "1,20,255"),
+        ("", "IGEOLO", "x" * 60), ("", "IMODE", "P"), ("", "IC", "NC"),
+        ("", "IMAGE_COMMENTS", "first line".ljust(80) + "second line"),
+        ("", "TRE_USE00A", "plain text"), ("", "TRE_USE00A_2", "again"),
+        ("", "TRE_FAR00A", "far away"), ("", "TRE_FILE0A", "of the file"),
+        ("1", "IREPBAND", "G"), ("2", "ISUBCAT", "SUB2"),
+    ]:
+        say(name, "meta", 1, band, f"NITF_{key}", value)
+    say(name, "meta", 2, "", "NITF_ICAT", "MS")
+
+
+def by_gdal():
+    """Files that GDAL writes: pixels, metadata and colours as GDAL reads them."""
+    types = {gdal.GDT_Byte: ("INT", 8), gdal.GDT_UInt16: ("INT", 16), gdal.GDT_Int16: ("SI", 16),
+             gdal.GDT_UInt32: ("INT", 32), gdal.GDT_Int32: ("SI", 32), gdal.GDT_Float32: ("R", 32)}
+    colours = {gdal.GCI_GrayIndex: "Gray", gdal.GCI_RedBand: "Red", gdal.GCI_GreenBand: "Green",
+               gdal.GCI_BlueBand: "Blue", gdal.GCI_Undefined: "Undefined",
+               gdal.GCI_PaletteIndex: "Palette", gdal.GCI_YCbCr_YBand: "Luma",
+               gdal.GCI_YCbCr_CbBand: "Cb", gdal.GCI_YCbCr_CrBand: "Cr"}
+
+    def write(name, pixels, code, options, rgb=False):
+        bands, height, width = pixels.shape
+        memory = gdal.GetDriverByName("MEM").Create("", width, height, bands, code)
+        for band in range(bands):
+            memory.GetRasterBand(band + 1).WriteArray(pixels[band])
+            if rgb:
+                memory.GetRasterBand(band + 1).SetColorInterpretation(gdal.GCI_RedBand + band)
+        gdal.GetDriverByName("NITF").CreateCopy(name, memory, options=options)
+
+    def check(name, tolerance=0):
+        dataset = gdal.Open(name)
+        pixels = dataset.ReadAsArray()
+        expect(name, 0, pixels[None] if pixels.ndim == 2 else pixels, tolerance)
+        for key, value in dataset.GetMetadata().items():
+            if key.startswith("NITF_") and not key.startswith(
+                    ("NITF_CCS_", "NITF_USE00A_", "NITF_FBKGC")):
+                say(name, "meta", 0, "", key, value.rstrip())
+        for band in range(dataset.RasterCount):
+            for key, value in dataset.GetRasterBand(band + 1).GetMetadata().items():
+                if key in ("NITF_IREPBAND", "NITF_ISUBCAT"):
+                    say(name, "meta", 0, band, key, value.rstrip())
+        shown = [colours[dataset.GetRasterBand(band + 1).GetColorInterpretation()]
+                 for band in range(dataset.RasterCount)]
+        if shown[0] == "Luma":
+            # The samples that GDAL gives are those of the standard's RGB, whatever it calls them.
+            shown = ["Red", "Green", "Blue"]
+        bits = int(dataset.GetMetadataItem("NITF_ABPP"))
+        block = dataset.GetRasterBand(1).GetBlockSize()
+        if block[1] == 1:
+            # GDAL reads a JPEG stream that is the whole image line by line.
+            block = dataset.RasterXSize, dataset.RasterYSize
+        say(name, "describe", 0, bits, 0, "none", ",".join(shown), *block)
+
+    for code, (pvtype, bits) in types.items():
+        for bands in (1, 3):
+            pixels = samples(bands, 70, 90, pvtype, bits)
+            for block in ([], ["BLOCKXSIZE=32", "BLOCKYSIZE=16"], ["BLOCKXSIZE=90"]):
+                name = f"gdal-{gdal.GetDataTypeName(code)}-{bands}-{len(block)}.ntf"
+                write(name, pixels, code, block + ["FHDR=NSIF01.00"] * (bands == 3), bands == 3)
+                check(name)
+    smooth = np.add.outer(np.arange(70), np.arange(90)) + np.arange(3)[:, None, None] * 30
+    smooth = smooth.astype(np.uint8)
+    for ic in ("C3", "M3"):
+        for bands in (1, 3):
+            for block in ([], ["BLOCKSIZE=32"]):
+                name = f"gdal-{ic}-{bands}-{len(block)}.ntf"
+                write(name, smooth[:bands], gdal.GDT_Byte, [f"IC={ic}", "QUALITY=95", *block],
+                      bands == 3)
+                check(name, 3)
+    write("gdal-C3-progressive.ntf", smooth[:1], gdal.GDT_Byte, ["IC=C3", "PROGRESSIVE=YES"])
+    check("gdal-C3-progressive.ntf", 3)
+    for code, kind in ((gdal.GDT_Byte, "INT"), (gdal.GDT_UInt16, "INT")):
+        for block in ([], ["BLOCKSIZE=64"], ["BLOCKXSIZE=96", "BLOCKYSIZE=100"]):
+            name = f"gdal-C8-{gdal.GetDataTypeName(code)}-{len(block)}.ntf"
+            pixels = samples(3, 230, 250, kind, 8 if code == gdal.GDT_Byte else 12)
+            write(name, pixels, code, ["IC=C8", *block], True)
+            expect(name, 0, gdal_pixels(name))
+    wide = samples(1, 20, 9000, "INT", 8)
+    write("gdal-wide.ntf", wide, gdal.GDT_Byte, ["BLOCKXSIZE=9000", "BLOCKYSIZE=4"])
+    check("gdal-wide.ntf")
+    write("gdal-fields.ntf", smooth[:1], gdal.GDT_Byte, [
+        "ICORDS=D", "IGEOLO=" + "+10.000+020.000" * 4, "ICOM=a comment", "IID1=first", "ICAT=SAR",
+        "FTITLE=some title", "ABPP=07", "TRE=USE00A=" + "5" * 107, "ISORCE=somewhere"])
+    check("gdal-fields.ntf")
+    say("gdal-fields.ntf", "meta", 0, "", "NITF_TRE_USE00A", "5" * 107)
+    for index in range(3):
+        step = ["APPEND_SUBDATASET=YES"] if index else ["NUMI=3", "WRITE_ONLY_FIRST_IMAGE=YES"]
+        write("gdal-several.ntf", samples(1, 40, 50, "INT", 8), gdal.GDT_Byte,
+              step + [f"IDLVL={index + 1}"] * (index > 0))
+    for index in range(3):
+        expect("gdal-several.ntf", index, gdal_pixels("gdal-several.ntf", index, 3))
+    say("gdal-several.ntf", "count", 3)
+
+
+def jpeg_stream(cell):
+    """A JPEG stream, and as a side effect what GDAL decodes it to."""
+    bands, height, width = cell.shape
+    memory = gdal.GetDriverByName("MEM").Create("", width, height, bands)
+    for band in range(bands):
+        memory.GetRasterBand(band + 1).WriteArray(cell[band])
+    gdal.GetDriverByName("JPEG").CreateCopy("/vsimem/x.jpg", memory, options=["QUALITY=95"])
+    file = gdal.VSIFOpenL("/vsimem/x.jpg", "rb")
+    size = gdal.VSIStatL("/vsimem/x.jpg").size
+    stream = bytes(gdal.VSIFReadL(1, size, file))
+    gdal.VSIFCloseL(file)
+    return stream
+
+
+def jpegs():
+    """JPEG in the orders and with the masks that GDAL does not write."""
+    smooth = np.add.outer(np.arange(43) * 2, np.arange(61)) + np.arange(3)[:, None, None] * 25
+    smooth = smooth.astype(np.uint8)
+    cases = [("B", 1, None), ("B", 3, None), ("S", 3, None), ("P", 3, None),
+             ("B", 1, {0, 4}), ("B", 3, {1, 4, 8}), ("S", 3, {4, 13, 22, 2}), ("P", 3, {4})]
+    for imode, bands, absent in cases:
+        pixels = smooth[:bands].copy()
+        name = f"jpeg-{imode}-{bands}-{'M3' if absent else 'C3'}.ntf"
+        for entry in absent or ():
+            row, col = divmod(entry % 9, 3)
+            which = slice(entry // 9, entry // 9 + 1) if imode == "S" else slice(None)
+            pixels[which, row * 18:row * 18 + 18, col * 23:col * 23 + 23] = 0
+        irep = "YCbCr601" if imode == "P" else "MULTI"
+        nitf(name, [image(pixels, 8, (23, 18), imode=imode, absent=absent, jpeg=jpeg_stream,
+                          irep=irep)])
+        # Fill values beyond the edge and JPEG's loss make pixels approximate.
+        expect(name, 0, pixels, 255 if imode == "P" else 140)
+        if absent:
+            say(name, "absent", 0, 1, 1)
+    one = smooth[:1, :24, :32]
+    nitf("jpeg-I1.ntf", [image(one, 8, jpeg=jpeg_stream, ic="I1", irep="MONO")])
+    expect("jpeg-I1.ntf", 0, one, 12)
+
+
+def codestream(name, pixels, block):
+    """A lossless codestream beside the NITF files, and where its tile-parts are."""
+    bands, height, width = pixels.shape
+    code = gdal.GDT_Byte if pixels.dtype == np.uint8 else gdal.GDT_UInt16
+    memory = gdal.GetDriverByName("MEM").Create("", width, height, bands, code)
+    for band in range(bands):
+        memory.GetRasterBand(band + 1).WriteArray(pixels[band])
+    gdal.GetDriverByName("JP2OpenJPEG").CreateCopy(name, memory, options=[
+        "CODEC=J2K", "QUALITY=100", "REVERSIBLE=YES", "YCC=NO", "RESOLUTIONS=4",
+        f"BLOCKXSIZE={block[0]}", f"BLOCKYSIZE={block[1]}"])
+    with open(name, "rb") as file:
+        stream = file.read()
+    at = stream.index(b"\xff\x90\x00\x0a")
+    main, parts = stream[:at], []
+    while stream[at:at + 2] == b"\xff\x90":
+        tile, length = struct.unpack(">HI", stream[at + 4:at + 10])
+        parts.append((tile, stream[at:at + length]))
+        at += length
+    return main, parts, stream[at:]
+
+
+def codestreams():
+    """One codestream for all blocks, with and without a mask, tiles of sizes that are no power."""
+    for bits, block in ((8, (96, 100)), (11, (64, 64))):
+        pixels = samples(2, 230, 250, "INT", bits)
+        grid = (-(-250 // block[0]), -(-230 // block[1]))
+        main, parts, end = codestream(f"whole-{bits}.j2k", pixels, block)
+        whole = main + b"".join(part for _, part in parts) + end
+        more = dict(abpp=bits, irep="MULTI")
+        nbpp = 8 if bits == 8 else 16
+        name = f"C8-{bits}.ntf"
+        nitf(name, [segment(whole, (250, 230), 2, "INT", nbpp, block, grid, ic="C8", **more)])
+        expect(name, 0, pixels)
+        say(name, "describe", 0, bits, 0, "none", "Undefined,Undefined", *block)
+        absent = {4, 2}
+        stored, starts = main, [0xFFFFFFFF] * (grid[0] * grid[1])
+        for tile, part in parts:
+            if tile not in absent:
+                starts[tile] = min(starts[tile], len(stored))
+                stored += part
+        table = struct.pack(">B", 7) + struct.pack(f">{len(starts)}I", *starts)
+        head = struct.pack(">IHHH", 10 + len(table), 4, 0, 8)
+        for entry in absent:
+            row, col = divmod(entry, grid[0])
+            pixels[:, row * block[1]:(row + 1) * block[1],
+                   col * block[0]:(col + 1) * block[0]] = 7
+        name = f"M8-{bits}.ntf"
+        nitf(name, [segment(head + table + stored + end, (250, 230), 2, "INT", nbpp, block, grid,
+                            ic="M8", **more)])
+        expect(name, 0, pixels)
+        say(name, "absent", 0, *divmod(4, grid[0]))
+        say(name, "describe", 0, bits, 7, 7, "Undefined,Undefined", *block)
+
+
+def rsets():
+    """Reduced resolutions beside a file."""
+    full = samples(2, 101, 77, "INT", 16)
+    nitf("rset.ntf", [image(full, 16, (32, 32))])
+    expect("rset.ntf", 0, full)
+    for level, name in enumerate(["rset.ntf.r1", "rset.ntf.r2"], 1):
+        reduced = samples(2, -(-101 // (1 << level)), 77 >> level, "INT", 16)
+        nitf(name, [image(reduced, 16, (32, 32))])
+        expect(name, 0, reduced)
+    nitf("rset.ntf.r3", [image(samples(2, 50, 50, "INT", 16), 16)])
+
+
+def hostile():
+    """Headers that lie, by the kind of error and what it must name."""
+    pixels = samples(2, 20, 30, "INT", 8)
+
+    def one(name, kind, says, changed=None, file=None, **more):
+        name = f"hostile-{name}.ntf"
+        nitf(name, [image(pixels, 8, (16, 16), changed=changed, **more)], changed=file)
+        say(name, "hostile", kind, says)
+
+    one("version", "Unsupported", "NITF02.00", file={"FHDR": b"NITF02.00"})
+    one("encrypted", "Unsupported", "ENCRYP", file={"ENCRYP": b"1"})
+    one("streaming", "Unsupported", "FL", file={"FL": b"9" * 12})
+    one("length", "Corrupt", "file header", file={"HL": b"999999"})
+    one("short", "Corrupt", "HL", file={"HL": b"000100"})
+    one("letters", "Corrupt", "HL", file={"HL": b"00x400"})
+    one("count", "Corrupt", "field L", file={"NUMI": b"999"})
+    one("minus", "Corrupt", "NUMI", file={"NUMI": b"-01"})
+    one("mark", "Corrupt", "field IM", {"IM": b"XX"})
+    one("no-rows", "Corrupt", "NPPBV", {"NROWS": b"0" * 8})
+    one("rows", "Corrupt", "NBPC", {"NROWS": b"9" * 8})
+    one("blocks", "Corrupt", "NBPR", {"NBPR": b"0000"})
+    one("all-blocks", "Corrupt", "NPPBH", {"NPPBH": b"0000"})
+    one("digits", "Corrupt", "NCOLS", {"NCOLS": b"      -1"})
+    one("no-bits", "Unsupported", "NBPP", {"NBPP": b"00"})
+    one("bits", "Unsupported", "NBPP", {"NBPP": b"96"})
+    one("float-bits", "Unsupported", "NBPP", {"PVTYPE": b"R  "})
+    one("type", "Corrupt", "PVTYPE", {"PVTYPE": b"XYZ"})
+    one("mode", "Corrupt", "IMODE", {"IMODE": b"X"})
+    one("compression", "Corrupt", "field IC", {"IC": b"ZZ", "COMRAT": b"1234"})
+    one("vectors", "Unsupported", "C4", {"IC": b"C4", "COMRAT": b"1234"})
+    one("image-encrypted", "Unsupported", "ENCRYP", {"ENCRYP": b"1"})
+    one("extensions", "Corrupt", "IXSHD", {"IXSHDL": b"99999000"})
+    one("extensions-2", "Corrupt", "IXSHDL", {"IXSHDL": b"00002000"})
+    one("more-bands", "Corrupt", "field", {"NBANDS": b"9"})
+    one("huge", "Limit", "blocks",
+        {"NCOLS": b"99999999", "NBPR": b"0001", "NPPBH": b"0000",
+         "NROWS": b"99999999", "NBPC": b"0001", "NPPBV": b"0000", "NBPP": b"64",
+         "NBANDS": b"0", "XBANDS": b"65536", "band0": (b" " * 12 + b"0") * 65535})
+    one("bomb", "Corrupt", "cannot hold", {"NROWS": b"00009000", "NCOLS": b"00009000",
+        "NPPBH": b"9000", "NPPBV": b"9000", "NBPR": b"0001", "NBPC": b"0001"}, jpeg=jpeg_stream)
+    one("jpeg-limit", "Limit", "JPEG", {"NROWS": b"99999999", "NCOLS": b"99999999",
+        "NPPBH": b"0000", "NPPBV": b"0000", "NBPR": b"0001", "NBPC": b"0001"}, jpeg=jpeg_stream)
+    one("jpeg-bits", "Unsupported", "12 bits", {"NBPP": b"12"}, jpeg=jpeg_stream)
+    one("jpeg-size", "Corrupt", "JPEG", {"NPPBH": b"0017"}, jpeg=jpeg_stream)
+    one("jpeg-rows", "Unsupported", "IMODE", {"IMODE": b"R"}, jpeg=jpeg_stream)
+    one("codestream", "Corrupt", "main header", ic="C8")
+    one("codestream-order", "Corrupt", "IMODE", {"IMODE": b"P"}, ic="C8")
+    one("codestream-float", "Unsupported", "PVTYPE", {"PVTYPE": b"R  ", "NBPP": b"32"}, ic="C8")
+    one("masked", "Corrupt", "IMDATOFF", {"NBPR": b"9999", "NBPC": b"9999"}, absent=set())
+    one("no-table", "Corrupt", "BMRLNTH", {"IC": b"NM"})
+    small = samples(1, 16, 16, "INT", 8)
+    tables = [
+        ("table-entry", "block (0, 0)", b"\x00\x00\x00\x0e\0\4\0\0\0\0\x7f\xff\xff\xff"),
+        ("table-offset", "IMDATOFF", b"\x7f\xff\xff\xff\0\4\0\0\0\0\0\0\0\0"),
+        ("table-code", "TPXCDLNTH", b"\x00\x00\x00\x0e\0\4\0\0\xff\xff\0\0\0\0"),
+        ("table-short", "image data", b"\x00\x00"),
+    ]
+    for name, says, data in tables:
+        head = image(small, 8, absent=set())[0]
+        nitf(f"hostile-{name}.ntf", [(head, data)])
+        say(f"hostile-{name}.ntf", "hostile", "Corrupt", says)
+
+
+every_kind()
+packed_by_gdal()
+shapes()
+described()
+by_gdal()
+jpegs()
+codestreams()
+rsets()
+hostile()
+manifest.close()
