@@ -50,6 +50,7 @@ fn damaged_files_give_errors_and_nothing_worse() {
         "layout-tlm-parts.j2k",
         "layout-pcrl.j2k",
         "layout-modes.j2k",
+        "packed-parts.j2k",
         "palette.jp2",
         "gdal-alpha.jp2",
     ];

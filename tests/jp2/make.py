@@ -162,6 +162,36 @@ for label, options in (
     opj(f"layout-{label}.j2k", (301, 207), 3 if label == "cprl" else 1, 8, options=options)
 
 
+def pack(name, made, options):
+    """A file whose packet headers are packed into the main header, which no encoder at hand does.
+    SOP and EPH tell where they are."""
+    opj(name, (301, 207), 1, 8, options=options + " -SOP -EPH")
+    data = open(name, "rb").read()
+    at = data.index(b"\xff\x90\x00\x0a")
+    main, packed, parts = data[:at], b"", b""
+    while data[at:at + 2] == b"\xff\x90":
+        length = int.from_bytes(data[at + 6:at + 10], "big")
+        start = data.index(b"\xff\x93", at) + 2
+        headers, bodies = b"", b""
+        for packet in data[start:at + length].split(b"\xff\x91\x00\x04")[1:]:
+            end = packet.index(b"\xff\x92") + 2
+            headers += packet[2:end]
+            bodies += b"\xff\x91\x00\x04" + packet[:2] + packet[end:]
+        packed += len(headers).to_bytes(4, "big") + headers
+        part = data[at:start] + bodies
+        parts += part[:6] + len(part).to_bytes(4, "big") + part[10:]
+        at += length
+    for index, first in enumerate(range(0, len(packed), 1001)):
+        piece = packed[first:first + 1001]
+        main += b"\xff\x60" + (len(piece) + 3).to_bytes(2, "big") + bytes([index]) + piece
+    open(made, "wb").write(main + parts + data[at:])
+    say(made, 0, np.fromfile(name + ".0.raw", "u1").reshape(1, 207, 301))
+
+
+pack("separate.j2k", "packed.j2k", "-t 100,90")
+pack("separate-parts.j2k", "packed-parts.j2k", "-t 100,90 -TP R -p RLCP")
+
+
 # Files by GDAL, compared with GDAL.
 def gdal_file(name, samples, options, colours="", levels=(0,), nbits=None, tolerance=0):
     bands, height, width = samples.shape

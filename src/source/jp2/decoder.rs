@@ -24,9 +24,11 @@ pub const MAX_BYTES: u64 = 1 << 31;
 /// Components of a tile are decoded one set after the other where all of them take more.
 const SET_BYTES: u64 = 1 << 29;
 
-/// Bytes that a sample takes while it is decoded: in the plane, and where less than a whole tile is
-/// decoded, in the wavelet's own planes.
-const SAMPLE_BYTES: u64 = 12;
+/// Bytes that a sample takes while a whole tile is decoded, which happens in place.
+const SAMPLE_BYTES: u64 = 4;
+
+/// Bytes that a sample takes while a part of a tile is decoded, with the wavelet's planes beside it.
+const PART_SAMPLE_BYTES: u64 = 12;
 
 /// A packet takes at least a byte. Writers have been seen to leave out the last ones, so a file is
 /// refused only where it is too short by far.
@@ -216,9 +218,18 @@ impl Jp2Decoder {
         let (x, y) = (reach[0]..reach[2], reach[1]..reach[3]);
         // Mixed components can be told apart only when all three of them are decoded.
         let mixed = coding.is_transformed() && here.iter().any(|each| each.component < 3);
+        let whole = x == tile_x && y == tile_y;
+        let sample_bytes = if whole {
+            SAMPLE_BYTES
+        } else {
+            PART_SAMPLE_BYTES
+        };
+        // What one component takes.
+        let bytes = area_of(&here, &x, &y).saturating_mul(sample_bytes);
+        let fitting = (SET_BYTES / bytes.max(1)) as usize;
         let per_set = match mixed {
             true => here.len(),
-            false => self.set_size(&here, &x, &y),
+            false => fitting.clamp(1, here.len()),
         };
         let decoded = match mixed {
             true => size.components.len(),
@@ -228,7 +239,7 @@ impl Jp2Decoder {
             coding,
             &stream,
             (&tile_x, &tile_y),
-            decoded as u64 * area_of(&here, &x, &y),
+            bytes.saturating_mul(decoded as u64),
         )?;
         let mut streams =
             std::iter::once(Ok(stream)).chain(std::iter::repeat_with(|| self.stream(col, row)));
@@ -267,29 +278,21 @@ impl Jp2Decoder {
         Ok(())
     }
 
-    /// Components that are decoded at the same time.
-    fn set_size(&self, here: &[&Wanted], x: &Range<u64>, y: &Range<u64>) -> usize {
-        let each = area_of(here, x, y).saturating_mul(SAMPLE_BYTES).max(1);
-        let fitting = (SET_BYTES / each) as usize;
-        fitting.clamp(1, here.len())
-    }
-
     /// Refuses what would take more memory or time than the stored bytes can be worth.
     fn check_cost(
         &self,
         coding: &Coding,
         stream: &TileStream<'_>,
         (x, y): (&Range<u64>, &Range<u64>),
-        samples: u64,
+        planes: u64,
     ) -> Result<()> {
         let cost = coding.cost(&self.header.size, x, y);
-        let bytes = samples
-            .saturating_mul(SAMPLE_BYTES)
+        let bytes = planes
             .saturating_add(cost.bytes)
             .saturating_add(stream.data);
         if bytes > MAX_BYTES {
             return Err(Error::limit(format!(
-                "{samples} samples of a tile of {} x {} take {bytes} bytes to decode, more than {MAX_BYTES}",
+                "part of a tile of {} x {} takes {bytes} bytes to decode, more than {MAX_BYTES}",
                 x.end - x.start,
                 y.end - y.start
             )));

@@ -1,6 +1,7 @@
 //! The main header of a codestream, and the headers of its tile-parts.
 
 use super::coding::{self, Coding};
+use super::packed::Packed;
 use super::reader::{Fields, Reader};
 use super::size::Size;
 use crate::bytes::Bytes;
@@ -48,6 +49,8 @@ pub struct Header {
     pub end: u64,
     /// The tile-parts as TLM lists them, by the index of the segment.
     pub listed: Vec<(u8, Vec<Listed>)>,
+    /// Packet headers, where they do not lie with their packets.
+    pub packed: Packed,
 }
 
 /// The header of a tile-part.
@@ -73,6 +76,7 @@ impl Header {
             first_part: 0,
             end: reader.end(),
             listed: Vec::new(),
+            packed: Packed::default(),
         };
         loop {
             let at = reader.position();
@@ -91,6 +95,7 @@ impl Header {
         if !header.coding.is_complete() {
             return Err(Error::corrupt("has no COD"));
         }
+        header.packed.finish().map_err(|error| error.at("PPM"))?;
         Ok(header)
     }
 
@@ -111,9 +116,8 @@ impl Header {
                 return Ok(());
             }
             PPM => {
-                return Err(Error::unsupported(
-                    "packet headers that are packed into the main header",
-                ));
+                self.packed.add(segment)?;
+                return Ok(());
             }
             0xff74..=0xff78 => {
                 return Err(Error::unsupported(

@@ -16,6 +16,8 @@ pub const SOT_BYTES: u64 = 12;
 pub struct Part {
     /// The tile that it belongs to.
     pub tile: u16,
+    /// Its place among all tile-parts of the codestream.
+    pub number: u32,
     /// Where its SOT lies.
     pub offset: u64,
     /// Its bytes, from SOT on.
@@ -55,6 +57,7 @@ impl Index {
         let mut parts = Vec::new();
         for (tile, len) in segments.into_iter().flat_map(|(_, parts)| parts) {
             parts.push(Part {
+                number: parts.len() as u32,
                 // Where tiles have no numbers, each has one tile-part, in order.
                 tile: tile.map_or_else(|| u16::try_from(parts.len()).ok(), Some)?,
                 offset,
@@ -142,6 +145,7 @@ fn walk(bytes: &dyn Bytes, header: &Header, parts: &mut Vec<Part>) -> Result<()>
         }
         parts.push(Part {
             tile,
+            number: parts.len() as u32,
             offset,
             len: len.min(left),
             cut_short: len > left,

@@ -15,6 +15,7 @@ mod describe;
 mod header;
 mod index;
 mod openjpeg;
+mod packed;
 mod reader;
 mod samples;
 mod size;

@@ -31,6 +31,8 @@ pub struct TileStream<'a> {
     pub coding: Option<Coding>,
     /// Compressed bytes of the tile.
     pub data: u64,
+    /// PPT segments that were made so far.
+    packed: u32,
     piece: usize,
     at: u64,
 }
@@ -65,6 +67,7 @@ impl<'a> TileStream<'a> {
             pieces: vec![Piece::made(start)],
             coding: None,
             data: 0,
+            packed: 0,
             piece: 0,
             at: 0,
         };
@@ -151,7 +154,11 @@ impl<'a> TileStream<'a> {
             )));
         }
         let range = start + SOT_BYTES..start + part.len;
-        let PartHeader { segments, data } = header.read_part(source, range, &mut self.coding)?;
+        let PartHeader { mut segments, data } =
+            header.read_part(source, range, &mut self.coding)?;
+        header
+            .packed
+            .append(part.number, &mut self.packed, &mut segments)?;
         let data = data + base..part.offset + part.len;
         let len = SOT_BYTES + segments.len() as u64 + 2 + (data.end - data.start);
         let Ok(len) = u32::try_from(len) else {
