@@ -142,7 +142,7 @@ fn code(directory: &Path, into: &mut String) {
 #[test]
 fn files_that_the_documents_name_are_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let places = ["", "src", "src/source/tiff", "c_tests"].map(|place| root.join(place));
+    let places = ["", "include", "src", "src/source/tiff", "c_tests"].map(|place| root.join(place));
     let documents = [
         include_str!("../README.md"),
         include_str!("../CONTRIBUTING.md"),
