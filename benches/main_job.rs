@@ -372,7 +372,8 @@ fn write(path: &Path, width: u64, packed: bool) -> std::io::Result<()> {
     let mut ends = vec![HEADER];
     let row = (width * BANDS) as usize;
     let mut strip = vec![0; row * rows as usize];
-    let mut compressor = libdeflater::Compressor::new(libdeflater::CompressionLvl::new(1).expect("a level"));
+    let mut compressor =
+        libdeflater::Compressor::new(libdeflater::CompressionLvl::new(1).expect("a level"));
     let mut bytes = vec![0; compressor.zlib_compress_bound(strip.len())];
     for number in 0..count {
         for (y, row) in (number * rows..).zip(strip.chunks_exact_mut(row)) {

@@ -19,3 +19,118 @@ pub fn vectorised<R>(work: impl FnOnce() -> R) -> R {
     }
     work()
 }
+
+/// Turns differences into running sums in place: words of `word` bytes in native order, each added to
+/// the one `stride` bytes before it. Says whether this processor has the instructions for it.
+pub fn running_sums(row: &mut [u8], word: usize, stride: usize) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("ssse3") && (1..=x86::LANES).contains(&stride) {
+        // SAFETY: the processor has just been asked.
+        unsafe {
+            match word {
+                1 => x86::running_sums::<1>(row, stride),
+                2 => x86::running_sums::<2>(row, stride),
+                4 => x86::running_sums::<4>(row, stride),
+                8 => x86::running_sums::<8>(row, stride),
+                _ => return false,
+            }
+        }
+        return true;
+    }
+    let _unused = (row, word, stride);
+    false
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use std::arch::x86_64::*;
+    use std::array;
+
+    /// Bytes of a vector.
+    pub const LANES: usize = 16;
+
+    /// Adds to each vector itself moved up by one, two, four, ... strides, and then the last sums of
+    /// the vector before it. Only the last addition waits for that vector.
+    #[target_feature(enable = "ssse3")]
+    pub fn running_sums<const WORD: usize>(row: &mut [u8], stride: usize) {
+        match stride {
+            1 => sums::<WORD, 4>(row, stride),
+            2..=3 => sums::<WORD, 3>(row, stride),
+            4..=7 => sums::<WORD, 2>(row, stride),
+            8..LANES => sums::<WORD, 1>(row, stride),
+            _ => sums::<WORD, 0>(row, stride),
+        }
+    }
+
+    #[target_feature(enable = "ssse3")]
+    fn sums<const WORD: usize, const MOVES: usize>(row: &mut [u8], stride: usize) {
+        /// The index of a byte that becomes zero.
+        const NOTHING: u8 = 0x80;
+        let moves: [__m128i; MOVES] = array::from_fn(|step| {
+            let by = stride << step;
+            bytemuck::cast(array::from_fn::<u8, LANES, _>(|to| {
+                to.checked_sub(by).map_or(NOTHING, |from| from as u8)
+            }))
+        });
+        let last: __m128i = bytemuck::cast(array::from_fn::<u8, LANES, _>(|to| {
+            (LANES - stride + to % stride) as u8
+        }));
+        let mut before = _mm_setzero_si128();
+        let mut sum = |vector: &mut [u8; LANES]| {
+            let mut sums: __m128i = bytemuck::cast(*vector);
+            for to in moves {
+                sums = add::<WORD>(sums, _mm_shuffle_epi8(sums, to));
+            }
+            sums = add::<WORD>(sums, before);
+            before = _mm_shuffle_epi8(sums, last);
+            *vector = bytemuck::cast(sums);
+        };
+        let (vectors, rest) = row.as_chunks_mut();
+        vectors.iter_mut().for_each(&mut sum);
+        let mut vector = [0; LANES];
+        vector[..rest.len()].copy_from_slice(rest);
+        sum(&mut vector);
+        rest.copy_from_slice(&vector[..rest.len()]);
+    }
+
+    #[target_feature(enable = "ssse3")]
+    fn add<const WORD: usize>(a: __m128i, b: __m128i) -> __m128i {
+        match WORD {
+            1 => _mm_add_epi8(a, b),
+            2 => _mm_add_epi16(a, b),
+            4 => _mm_add_epi32(a, b),
+            _ => _mm_add_epi64(a, b),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_run_over_rows_of_any_length() {
+        for word in [1, 2, 4, 8] {
+            for stride in (word..=16).step_by(word) {
+                for words in 0..20 {
+                    let mut row: Vec<u8> =
+                        (0..words * word).map(|i| (i * 151 + 77) as u8).collect();
+                    let mut expected = row.clone();
+                    for at in (stride..row.len()).step_by(word) {
+                        let mut carry = 0;
+                        for byte in at..at + word {
+                            let sum = u16::from(expected[byte])
+                                + u16::from(expected[byte - stride])
+                                + carry;
+                            expected[byte] = sum as u8;
+                            carry = sum >> 8;
+                        }
+                    }
+                    if cfg!(target_endian = "little") && running_sums(&mut row, word, stride) {
+                        assert_eq!(row, expected, "words of {word}, stride {stride}");
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,9 +1,13 @@
 //! Undoing predictors: the sums that give samples back from differences.
 
+use crate::simd::running_sums;
 use bytemuck::Pod;
 
 /// Sums of words of `word` bytes in native order, each with the one `stride` words before it.
 pub fn sum_words(row: &mut [u8], word: usize, stride: usize) {
+    if running_sums(row, word, word * stride) {
+        return;
+    }
     match word {
         1 => sum(row, stride, u8::wrapping_add),
         2 => sum(row, stride, u16::wrapping_add),
@@ -82,7 +86,7 @@ mod tests {
 
     #[test]
     fn sums_wrap_and_keep_channels_apart() {
-        for stride in 1..7 {
+        for stride in 1..20 {
             let mut row: Vec<u8> = (0..84).map(|i| (i * 37) as u8).collect();
             let mut expected = row.clone();
             for i in stride..row.len() {
