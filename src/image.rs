@@ -218,7 +218,8 @@ impl Image {
                 grid.cols()
             )));
         }
-        if grid.rect(at.row, at.col).is_empty() {
+        // At level 0 every block of the grid has pixels.
+        if at.level > 0 && grid.rect(at.row, at.col).is_empty() {
             return Err(Error::range(format!(
                 "block ({}, {}) has no pixels at level {}",
                 at.row, at.col, at.level

@@ -10,22 +10,36 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// # Safety
 /// `err` must be NULL or writable.
 pub unsafe fn guard(err: *mut tc_error, call: impl FnOnce() -> Result<()>) -> tc_status {
-    let result = catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| Err(describe(panic)));
-    let told = result.as_ref().err().map(tc_error::of);
-    let status = told
-        .as_ref()
-        .map_or(tc_status_code::TC_OK as tc_status, |told| told.code);
-    if !err.is_null() {
-        // SAFETY: promised by the caller. The struct may be uninitialised, so it is only written.
-        unsafe {
-            match told {
-                Some(told) => err.write(told),
-                None => {
-                    (&raw mut (*err).code).write(status);
+    match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(Ok(())) => {
+            if !err.is_null() {
+                // SAFETY: promised by the caller. The struct may be uninitialised, so it is only written.
+                unsafe {
+                    (&raw mut (*err).code).write(tc_status_code::TC_OK as tc_status);
                     (&raw mut (*err).message).cast::<u8>().write(0);
                 }
             }
+            tc_status_code::TC_OK as tc_status
         }
+        // SAFETY: promised by the caller.
+        Ok(Err(error)) => unsafe { tell(err, &error) },
+        // SAFETY: promised by the caller.
+        Err(panic) => unsafe { tell(err, &describe(panic)) },
+    }
+}
+
+/// Writes what went wrong to the caller's struct; apart, so that success does not pay for it.
+///
+/// # Safety
+/// `err` must be NULL or writable.
+#[cold]
+#[inline(never)]
+unsafe fn tell(err: *mut tc_error, error: &Error) -> tc_status {
+    let told = tc_error::of(error);
+    let status = told.code;
+    if !err.is_null() {
+        // SAFETY: promised by the caller.
+        unsafe { err.write(told) };
     }
     status
 }

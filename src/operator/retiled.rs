@@ -35,6 +35,8 @@ struct Retiled {
     source: Arc<dyn Provider>,
     planes: Vec<Plane>,
     image: Image,
+    /// Rows and columns of tiles.
+    grid: (u64, u64),
     key: String,
     shelf: Shelf,
     shared: Arc<Shared>,
@@ -82,6 +84,7 @@ pub fn retiled(
         pads: Pads::new(&image),
         source,
         planes,
+        grid: (image.grid(0).rows(), image.grid(0).cols()),
         image,
         key,
         shelf,
@@ -419,7 +422,7 @@ impl Retiled {
         }
         let plane = self.plane(at);
         let (forward, backward) = siblings(&self.image, plane.provider.image(), plane.level, at);
-        let unserved = |tile: &Block| !self.shared.served.contains(&self.image, *tile);
+        let unserved = |tile: &Block| !self.shared.served.contains(self.grid, *tile);
         let mut drafts = Vec::new();
         for at in forward.chain(backward).filter(unserved).take(MAX_SIBLINGS) {
             let piece = tile.of(at);
@@ -477,7 +480,7 @@ impl Retiled {
                     || cols.end > own_cols.end;
                 let tile = Block::new(at.level, row, col);
                 beyond
-                    && !self.shared.served.contains(&self.image, tile)
+                    && !self.shared.served.contains(self.grid, tile)
                     && !self.shelf.contains(tile, bands)
             })
     }
@@ -561,7 +564,7 @@ impl Provider for Retiled {
             Some(tile) => tile,
             None => self.make(at, bands, request)?,
         };
-        self.shared.served.note(&self.image, at);
+        self.shared.served.note(self.grid, at);
         Ok(tile)
     }
 

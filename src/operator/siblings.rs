@@ -75,18 +75,17 @@ struct Pass {
 const MAX_TILES: u64 = 1 << 20;
 
 impl Served {
-    /// The word and the bit that stand for a tile, and how many tiles its level has.
-    fn bit(image: &Image, at: Block) -> Option<(usize, u64, u64)> {
-        let cols = image.width().div_ceil(image.block.0);
-        let rows = image.height().div_ceil(image.block.1);
+    /// The word and the bit that stand for a tile of a grid with so many rows and columns, and how
+    /// many tiles there are.
+    fn bit((rows, cols): (u64, u64), at: Block) -> Option<(usize, u64, u64)> {
         let tiles = rows.checked_mul(cols).filter(|tiles| *tiles <= MAX_TILES)?;
         let index = at.row * cols + at.col;
         Some(((index / 64) as usize, 1 << (index % 64), tiles))
     }
 
     /// Notes that a tile was served; after the last of its level the next pass begins.
-    pub fn note(&self, image: &Image, at: Block) {
-        let Some((word, bit, tiles)) = Self::bit(image, at) else {
+    pub fn note(&self, grid: (u64, u64), at: Block) {
+        let Some((word, bit, tiles)) = Self::bit(grid, at) else {
             return;
         };
         let pass = self.0[at.level as usize].get_or_init(|| Pass {
@@ -107,8 +106,8 @@ impl Served {
     }
 
     /// Whether a tile was served in this pass.
-    pub fn contains(&self, image: &Image, at: Block) -> bool {
-        Self::bit(image, at).is_some_and(|(word, bit, _)| {
+    pub fn contains(&self, grid: (u64, u64), at: Block) -> bool {
+        Self::bit(grid, at).is_some_and(|(word, bit, _)| {
             let pass = self.0[at.level as usize].get();
             pass.is_some_and(|pass| pass.bits[word].load(Ordering::Relaxed) & bit != 0)
         })

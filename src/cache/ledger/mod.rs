@@ -194,8 +194,9 @@ impl Ledger {
     }
 
     /// What the last calls left to be dropped.
-    pub fn take_garbage(&mut self) -> Garbage {
-        std::mem::take(&mut self.garbage)
+    pub fn take_garbage(&mut self) -> Option<Garbage> {
+        let nothing = self.garbage.buffers.is_empty() && self.garbage.memory.is_empty();
+        (!nothing).then(|| std::mem::take(&mut self.garbage))
     }
 
     pub fn budget(&self) -> u64 {
