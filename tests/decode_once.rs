@@ -315,3 +315,23 @@ fn threads_that_all_read_all_tiles_decode_each_block_once() {
         assert_eq!(setup.cache.statistics().in_flight, 0);
     }
 }
+
+#[test]
+fn two_threads_on_neighbouring_tiles_decode_each_strip_once() {
+    let setup = strips(budget(72), false);
+    let next = std::sync::atomic::AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                loop {
+                    let tile = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    if tile >= 256 {
+                        break;
+                    }
+                    setup.read(tile / 16, tile % 16);
+                }
+            });
+        }
+    });
+    assert_eq!(setup.behaviour.total(), SIDE / STRIP);
+}

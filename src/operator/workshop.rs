@@ -175,8 +175,12 @@ impl Workshop {
             None => {
                 bench.groups += 1;
                 let group = bench.groups;
+                // Two threads that prepare the same siblings would take the room from each other.
+                let prepares = !bench.is_prepared_for(&draft);
                 let (assembly, ready) = bench.register(draft, group);
-                assembly.progress.lock().preparing = Some(thread::current().id());
+                if prepares {
+                    assembly.progress.lock().preparing = Some(thread::current().id());
+                }
                 (assembly, ready)
             }
         };
@@ -433,6 +437,14 @@ impl Bench {
     /// The job of a block that nobody has started.
     fn unstarted(&mut self, piece: &Piece) -> Option<&mut Job> {
         self.jobs.get_mut(piece).filter(|job| job.started.is_none())
+    }
+
+    /// Whether another thread is preparing siblings over all blocks of a tile just now.
+    fn is_prepared_for(&self, draft: &Draft) -> bool {
+        draft.blocks.iter().flatten().all(|block| {
+            let job = self.jobs.get(&draft.tile.of(*block));
+            job.is_some_and(|job| job.is_preparing(None))
+        })
     }
 
     /// Whether the calling thread is in the middle of decoding a block of the tile.
