@@ -19,7 +19,7 @@ pub type KeyId = u32;
 
 /// Text from users and files with `% : @ [ ]` percent-encoded, so that it cannot pass for another
 /// part of a key.
-pub fn escape(text: &str) -> String {
+fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -30,19 +30,15 @@ pub fn escape(text: &str) -> String {
     out
 }
 
-/// The name of a source: the one given, or a number that is never used again. Numbers begin with a
+/// The name of a source or of an operator's function: the one given, or a number that is never used
+/// again. Numbers begin with a
 /// colon, which no name can.
-pub fn source_name(given: Option<&str>) -> String {
+pub fn name_or_number(given: Option<&str>) -> String {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     match given {
         Some(name) => escape(name),
         None => format!(":{}", NEXT.fetch_add(1, Ordering::Relaxed)),
     }
-}
-
-/// A name within an operator's key, told apart from all others if none is given.
-pub fn operator_name(given: Option<&str>) -> String {
-    source_name(given)
 }
 
 /// The part of a key that names the image at its source: what operators put behind it is left out.

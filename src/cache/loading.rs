@@ -65,16 +65,17 @@ impl Loading {
         let size = Memory::allocated_size(layout.span());
         let mut state = self.state.lock();
         let recycled = state.room.as_mut().and_then(|room| room.recycled.take());
-        let kept = self.cache().0.with(|ledger| ledger.start_flight(size));
         state.in_flight += size;
-        let memory = match (recycled, kept) {
-            (Some(RecycledMemory(memory)), None) => memory,
-            (Some(RecycledMemory(memory)), Some(kept)) => {
-                self.cache().0.with(|ledger| ledger.recycle(kept));
-                memory
+        let memory = match recycled {
+            Some(RecycledMemory(memory)) => {
+                self.cache().0.with(|ledger| ledger.begin_flight(size));
+                Some(memory)
             }
-            (None, Some(kept)) => kept,
-            (None, None) => Memory::zeroed(layout.span())?,
+            None => self.cache().0.with(|ledger| ledger.start_flight(size)),
+        };
+        let memory = match memory {
+            Some(memory) => memory,
+            None => Memory::zeroed(layout.span())?,
         };
         Ok(Canvas::new(memory, layout))
     }

@@ -12,13 +12,13 @@ mod loading;
 mod recency;
 mod shelf;
 
-pub use key::{escape, operator_name, source_name};
+pub use key::name_or_number;
 pub use ledger::Class;
 pub use lineage::{Moment, now};
 pub use loading::{Loading, Scratch};
 pub use shelf::Shelf;
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::image::{Bands, Block, Image};
 use crate::memory::Home;
 use crate::tile::{Pixels, Tile};
@@ -298,7 +298,9 @@ impl Cache {
     /// The largest library buffer that a tile of `tile_bytes` may keep alive as a view.
     pub fn view_limit(&self, tile_bytes: u64) -> u64 {
         match self.0.options.view_limit {
-            0 => (2 * tile_bytes).max(self.0.ledger.lock().budget() / 8),
+            0 => tile_bytes
+                .saturating_mul(2)
+                .max(self.0.ledger.lock().budget() / 8),
             limit => limit,
         }
     }
@@ -343,12 +345,4 @@ impl Drop for Registration {
             .0
             .with(|ledger| ledger.provider_released(self.key));
     }
-}
-
-/// The error of a call that may not load.
-pub fn not_resident(key: &str, at: Block) -> Error {
-    Error::new(
-        Kind::NotResident,
-        format!("{key}@{}/{}/{} is not resident", at.level, at.row, at.col),
-    )
 }

@@ -1,6 +1,6 @@
 //! Mapped: every block passed through a function.
 
-use crate::cache::{Cache, Counters, Shelf, operator_name};
+use crate::cache::{Cache, Counters, Shelf, name_or_number};
 use crate::dtype::{DType, Sample};
 use crate::error::Result;
 use crate::image::{Band, Bands, Block, Image};
@@ -55,7 +55,7 @@ pub fn mapped(
         .as_ref()
         .map_or(Bands::ALL, |list| Bands::of(list, all));
     source.image().check_bands(&source_bands)?;
-    let mut name = operator_name(options.name.as_deref());
+    let mut name = name_or_number(options.name.as_deref());
     if let Some(list) = source_bands.list() {
         let list: Vec<_> = list.iter().map(u32::to_string).collect();
         name = format!("{name}:bands:{}", list.join(","));

@@ -47,6 +47,8 @@ struct Retiled {
 struct Plane {
     provider: Arc<dyn Provider>,
     level: u32,
+    /// Whether blocks come out of the cache that keeps the tiles.
+    is_cached: bool,
     /// Keeps blocks in the cache that other tiles still need; none where the blocks are looked up
     /// through the same cache anyway.
     leftovers: Option<Shelf>,
@@ -94,12 +96,12 @@ pub fn retiled(
 impl Plane {
     fn new(source: &Arc<dyn Provider>, level: u32, cache: Option<&Cache>) -> Result<Self> {
         let (provider, level) = plane(source, level);
-        let shares = match (cache, provider.cache()) {
+        let is_cached = match (cache, provider.cache()) {
             (Some(ours), Some(below)) => ours.is(below),
             _ => false,
         };
         let leftovers = match cache {
-            Some(cache) if !shares => {
+            Some(cache) if !is_cached => {
                 Some(Shelf::new(Some(cache), provider.key(), provider.image())?)
             }
             _ => None,
@@ -107,6 +109,7 @@ impl Plane {
         Ok(Self {
             provider,
             level,
+            is_cached,
             leftovers,
         })
     }
@@ -132,14 +135,6 @@ impl Plane {
             }
         }
         Ok(false)
-    }
-
-    /// Whether blocks come out of the cache that keeps the tiles.
-    fn is_cached_in(&self, shelf: &Shelf) -> bool {
-        match (shelf.cache(), self.provider.cache()) {
-            (Some(ours), Some(below)) => ours.is(below),
-            _ => false,
-        }
     }
 }
 
@@ -184,17 +179,17 @@ impl Retiled {
         let (Some(cache), [block]) = (self.shelf.cache(), &plane.blocks(rect)[..]) else {
             return Ok(None);
         };
-        if !plane.is_cached_in(&self.shelf) || self.is_filled_up(at, rect) {
+        if !plane.is_cached || self.is_filled_up(at, rect) {
             return Ok(None);
         }
-        let tile_bytes = rect.width
-            * rect.height
-            * self.image.band_count() as u64
-            * self.image.dtype.size() as u64;
         let block_rect = plane.rect(*block);
-        let block_bytes = tile_bytes / (rect.width * rect.height)
-            * block_rect.width.saturating_mul(block_rect.height);
-        if block_bytes > cache.view_limit(tile_bytes) {
+        let pixel_bytes = self.image.bands.len() * self.image.dtype.size();
+        // A block in memory is far smaller than what saturates.
+        let bytes = |rect: &Rect| {
+            let area = rect.width.saturating_mul(rect.height);
+            area.saturating_mul(pixel_bytes as u64)
+        };
+        if bytes(&block_rect) > cache.view_limit(bytes(rect)) {
             return Ok(None);
         }
         let tile = plane.provider.get_block(*block, bands, &Request::new())?;
@@ -452,7 +447,7 @@ impl Retiled {
     /// a block did not stay in the cache the last time.
     fn makes_siblings(&self, at: Block, bands: &Bands) -> bool {
         let plane = self.plane(at);
-        if !plane.is_cached_in(&self.shelf) {
+        if !plane.is_cached {
             return true;
         }
         plane

@@ -5,7 +5,7 @@ use super::nitf::{NitfFile, rsets};
 use super::tiff::{TiffDecoder, TiffFile};
 use super::{Decoder, Source};
 use crate::bytes::{Bytes, FileBytes};
-use crate::cache::source_name;
+use crate::cache::name_or_number;
 use crate::error::{Error, Kind, Result};
 use crate::image::{Image, is_level};
 use crate::operator::pyramid;
@@ -161,7 +161,7 @@ fn open_image(
     }
     let key = format!(
         "{}:image:{index}",
-        source_name(name.or(identity.as_deref()))
+        name_or_number(name.or(identity.as_deref()))
     );
     let levels = sources(image.levels, |level| match level {
         0 => key.clone(),

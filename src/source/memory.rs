@@ -1,7 +1,6 @@
 //! A caller's array as an image: every block and every window is a view of it.
 
 use super::source_key;
-use crate::cache::Counters;
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
@@ -72,10 +71,6 @@ impl Provider for MemorySource {
     fn get_view(&self, _level: u32, rect: Rect, bands: &Bands) -> Option<Tile> {
         let bands = bands.to_vec(self.image.band_count());
         self.view(rect).bands(&bands).map(Tile::hold)
-    }
-
-    fn counters(&self) -> Counters {
-        Counters::default()
     }
 }
 

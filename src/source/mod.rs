@@ -11,7 +11,7 @@ mod scratch;
 pub mod sessions;
 pub mod tiff;
 
-use crate::cache::{Cache, Counters, Shelf, source_name};
+use crate::cache::{Counters, Shelf, name_or_number};
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image, shape};
@@ -97,7 +97,7 @@ pub fn source_key(name: Option<&str>) -> Result<String> {
     if name == Some("") {
         return Err(Error::argument("the key is empty"));
     }
-    Ok(format!("{}:image:0", source_name(name)))
+    Ok(format!("{}:image:0", name_or_number(name)))
 }
 
 impl Provider for Source {
@@ -156,10 +156,6 @@ impl Provider for Source {
         Tile::from_canvas(canvas)
             .select(&positions, |layout| request.canvas(layout))
             .map(Some)
-    }
-
-    fn cache(&self) -> Option<&Cache> {
-        None
     }
 
     fn is_loading(&self, at: Block, bands: &Bands) -> bool {

@@ -224,9 +224,14 @@ impl Ledger {
     /// Memory of just `size` bytes that was kept for reuse, counted as in flight from now on.
     pub fn start_flight(&mut self, size: usize) -> Option<Memory> {
         let memory = self.take_from_pool(size);
+        self.begin_flight(size);
+        memory
+    }
+
+    /// `size` bytes are in flight from now on.
+    pub fn begin_flight(&mut self, size: usize) {
         self.in_flight += size as u64;
         self.note_peak();
-        memory
     }
 
     /// `size` bytes are no longer in flight.
