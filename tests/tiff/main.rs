@@ -1,6 +1,8 @@
 //! TIFF files written by GDAL and libtiff, compared pixel by pixel with what GDAL reads from them,
 //! damaged in many ways, and read under difficulties.
 
+#[path = "../support/blocks.rs"]
+mod blocks;
 mod compare;
 mod damage;
 #[path = "../support/gdal.rs"]
