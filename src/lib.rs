@@ -15,6 +15,7 @@ pub mod pad;
 pub mod provider;
 pub mod simd;
 pub mod source;
+mod sync;
 pub mod system;
 pub mod tile;
 pub mod window;

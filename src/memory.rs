@@ -7,11 +7,11 @@
 use crate::dtype::{DType, Sample};
 use crate::error::{Error, Kind, Result};
 use crate::layout::{Layout, Shape};
-use parking_lot::Mutex;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicU32, Ordering};
 use smallvec::SmallVec;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
 
 /// Library buffers start at a multiple of this many bytes.

@@ -5,9 +5,9 @@ use crate::error::Result;
 use crate::image::Image;
 use crate::layout::{Layout, Shape};
 use crate::memory::{Buffer, Canvas, Memory};
+use crate::sync::Mutex;
 use crate::tile::{Pixels, Tile};
 use hashlink::LruCache;
-use parking_lot::Mutex;
 use std::sync::Arc;
 
 /// How many shapes of pad are kept: those of the inside, of two edges and of the corner.

@@ -3,7 +3,7 @@
 
 use super::Bytes;
 use crate::error::{Error, Kind, Result};
-use parking_lot::Mutex;
+use crate::sync::Mutex;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::ErrorKind;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};

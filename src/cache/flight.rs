@@ -3,12 +3,12 @@
 use super::lineage::Moment;
 use crate::error::{Error, Kind, Result};
 use crate::image::{Bands, Block};
+use crate::sync::thread::{self, ThreadId};
+use crate::sync::{Condvar, Mutex};
 use crate::tile::Tile;
 use hashbrown::HashMap;
-use parking_lot::{Condvar, Mutex};
 use smallvec::SmallVec;
 use std::sync::Arc;
-use std::thread::{self, ThreadId};
 
 /// What is being loaded: a block under a number that tells the providers of one table apart.
 pub type FlightKey = (u32, Block);

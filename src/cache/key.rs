@@ -8,10 +8,10 @@ use crate::error::{Error, Result};
 use crate::image::{Bands, Block, Image};
 use crate::layout::Layout;
 use crate::memory::Buffer;
+use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::tile::Pixels;
 use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 /// The number of a key within one cache.

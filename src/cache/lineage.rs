@@ -2,9 +2,9 @@
 
 use super::key::image_of;
 use crate::memory::Home;
-use parking_lot::Mutex;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicU64, Ordering};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 /// A moment: it passes with every change of any image.

@@ -8,8 +8,8 @@ use crate::image::{Bands, Block};
 use crate::layout::Layout;
 use crate::memory::{Buffer, Canvas, Memory};
 use crate::provider::Allocate;
+use crate::sync::Mutex;
 use crate::tile::Tile;
-use parking_lot::Mutex;
 use std::sync::Arc;
 
 /// The memory of one load whose tile will enter a cache. Room is made when the memory is asked for,

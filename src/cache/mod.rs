@@ -21,11 +21,11 @@ pub use shelf::Shelf;
 use crate::error::{Error, Result};
 use crate::image::{Bands, Block, Image};
 use crate::memory::Home;
+use crate::sync::Mutex;
 use crate::tile::{Pixels, Tile};
 use flight::Flights;
 use key::KeyId;
 use ledger::Ledger;
-use parking_lot::Mutex;
 use std::sync::{Arc, Weak};
 
 /// What a cache can be told beside its budget; zeros mean the defaults.

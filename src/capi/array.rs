@@ -9,10 +9,10 @@ use crate::image::{Block, Image};
 use crate::layout::{Layout, Shape};
 use crate::memory::{Buffer, Canvas, Memory, PixelsMut, Target};
 use crate::source::Decoder;
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::tile::Pixels;
 use std::ffi::c_void;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Calls the release function of something lent, when the last user of it is gone.
 ///

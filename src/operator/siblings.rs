@@ -2,9 +2,9 @@
 
 use crate::geometry::Rect;
 use crate::image::{Block, Image, MAX_LEVELS};
+use crate::sync::atomic::{AtomicU64, Ordering};
 use std::ops::Range;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The rows and columns of the blocks over a rectangle.
 pub type BlockRange = (Range<u64>, Range<u64>);

@@ -7,8 +7,8 @@
 
 use crate::geometry::Rect;
 use crate::image::{Block, Image};
+use crate::sync::atomic::{AtomicU64, Ordering};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Windows are read until they exceed this part of their block. Measured on one block of 8192 x 8192,
 /// a window of 1024 x 1024 costs two to three times its share, so all tiles cost at most 1 + 3/20

@@ -9,11 +9,11 @@ use crate::cache::{Class, Loading, Moment};
 use crate::error::{Error, Kind, Result};
 use crate::image::{Bands, Block};
 use crate::memory::{Canvas, Part, SplitCanvas};
+use crate::sync::thread::{self, ThreadId};
+use crate::sync::{Condvar, Mutex};
 use crate::tile::Tile;
 use hashbrown::HashMap;
-use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
-use std::thread::{self, ThreadId};
 
 /// A block or a tile with the bands wanted of it, and the generation of its pixels.
 #[derive(Clone, PartialEq, Eq, Hash)]

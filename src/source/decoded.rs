@@ -1,8 +1,8 @@
 //! Which blocks a source has decoded, to tell repeated decodes from first ones.
 
 use crate::image::{Block, Image};
+use crate::sync::atomic::{AtomicU64, Ordering};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The most bits that are kept; an image with more blocks folds them, and its count of distinct
 /// blocks becomes an estimate from below.

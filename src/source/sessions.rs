@@ -1,7 +1,7 @@
 //! A pool of sessions: things that are costly to open and serve one call at a time.
 
 use crate::error::{Error, Kind, Result};
-use parking_lot::{Condvar, Mutex};
+use crate::sync::{Condvar, Mutex};
 use std::cell::RefCell;
 
 thread_local! {
