@@ -65,14 +65,15 @@
  *
  * THREADS
  *   Every function may be called from any thread at any time, also on the same objects. The library
- *   starts no threads, and holds no lock while your callbacks run. One thread decodes a block; others
- *   that need it wait for it.
+ *   holds no lock while your callbacks run, and starts no threads but for provider_request_block. One
+ *   thread decodes a block; others that need it decode other blocks meanwhile, or wait for it.
  *
  * CALLBACKS
  *   Run inside a call of yours, on its thread, and may be called on several threads at once unless they
  *   declare otherwise. They may call the library, but not wait for themselves: a callback that asks for
- *   the very block that it is making gets TC_E_REENTRANT on its own thread, and may wait for ever on
- *   another. Release callbacks may only call release functions. No callback may throw, unwind or longjmp.
+ *   the block that it is making, or for one whose load waits for it, by whatever detour, gets
+ *   TC_E_REENTRANT. So does another thread that asks on its behalf through a reader which was given the
+ *   load, see tc_load_current; without that it may wait for ever, until it is cancelled. Release callbacks may only call release functions. No callback may throw, unwind or longjmp.
  *
  * FORK
  *   After fork without exec, the child must not use handles made before it, nor release them.
@@ -451,6 +452,23 @@ typedef struct tc_cache_options {
    * larger of two tiles and an eighth of the budget.
    */
   uint64_t view_limit;
+  /**
+   * The most bytes that loads may have in flight together, each with all that it needs on its way
+   * to its tile; other loads wait for their turn, first come, first served. One load is always
+   * admitted, and so is the first in the queue when no load has ended for a second. Tiles made
+   * along with others do not count: there is room for them in the budget. 0 is the larger of a
+   * quarter of the budget and 64 MiB.
+   */
+  uint64_t max_in_flight;
+  /**
+   * The most threads of the library's own that serve provider_request_block at once for the
+   * providers of this cache. 0 is one for each processor.
+   */
+  uint32_t threads;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
 } tc_cache_options;
 
 /**
@@ -565,6 +583,18 @@ typedef struct tc_cache_stats {
    * Time spent in loads, those inside others too, summed over threads.
    */
   uint64_t load_nanoseconds;
+  /**
+   * What loads may have in flight together; see tc_cache_options.
+   */
+  uint64_t max_in_flight;
+  /**
+   * Loads that waited for their turn.
+   */
+  uint64_t queued;
+  /**
+   * Loads that went on beyond the cap because no load had ended for a second.
+   */
+  uint64_t overdue;
 } tc_cache_stats;
 
 /**
@@ -1589,8 +1619,8 @@ tc_status provider_has_block(struct tc_provider *provider,
  * provider pads. A block that is not stored gives a tile of pad with TC_PIXELS_ABSENT.
  *
  * Errors: TC_E_RANGE if there is no such block, level or band; TC_E_ARGUMENT; TC_E_SOURCE if a
- * callback failed; TC_E_IO, TC_E_CORRUPT, TC_E_UNSUPPORTED, TC_E_CHANGED for files; TC_E_REENTRANT;
- * TC_E_NO_MEMORY; TC_E_LIMIT. A failure is not remembered: the next call tries again. Thread-safe.
+ * callback failed; TC_E_IO, TC_E_CORRUPT, TC_E_UNSUPPORTED, TC_E_CHANGED for files; TC_E_REENTRANT
+ * if the call would wait for itself; TC_E_CANCELLED by provider_cancel; TC_E_NO_MEMORY; TC_E_LIMIT. A failure is not remembered: the next call tries again. Thread-safe.
  */
 tc_status provider_get_block(struct tc_provider *provider,
                              int64_t row,

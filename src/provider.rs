@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
 use crate::layout::Layout;
+use crate::load::{Cancel, Load, cancelled};
 use crate::memory::{Canvas, Memory};
 use crate::tile::Tile;
 use std::sync::Arc;
@@ -79,16 +80,51 @@ pub trait Provider: Send + Sync {
         false
     }
 
+    /// The most bytes in flight at once while a block is loaded, those of all loads beneath included.
+    fn load_bytes(&self, at: Block, bands: &Bands) -> u64 {
+        tile_bytes(self.image(), at, bands)
+    }
+
     /// What this provider has done so far.
     fn counters(&self) -> Counters {
         Counters::default()
     }
 }
 
+/// The memory that a block with these bands takes, or with all of them where they come together.
+pub fn tile_bytes(image: &Image, at: Block, bands: &Bands) -> u64 {
+    let all = image.band_count();
+    let count = if image.bands_together {
+        all as usize
+    } else {
+        bands.count(all)
+    };
+    let (width, height) = image.block_size(at);
+    let samples = width.saturating_mul(height).saturating_mul(count as u64);
+    let bytes = samples.saturating_mul(image.dtype.size() as u64);
+    // No block larger than the address space is ever loaded.
+    Memory::allocated_size(bytes.min(isize::MAX as u64) as usize) as u64
+}
+
 /// What a call passes down through all providers that serve it.
+#[derive(Clone)]
 pub struct Request<'a> {
     memory: &'a dyn Allocate,
     begun: Moment,
+    retention: Retention,
+    cancel: Option<&'a Arc<Cancel>>,
+}
+
+/// What becomes of the tiles that a request loads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Retention {
+    /// They are kept as the latest ones used.
+    #[default]
+    Kept,
+    /// They are the next to go, and what is found is not used by it: a pass that nobody repeats.
+    Streamed,
+    /// They are not kept.
+    Bypassed,
 }
 
 /// Gives memory for new pixels.
@@ -117,12 +153,66 @@ impl<'a> Request<'a> {
         Request {
             memory: &Uncounted,
             begun: now(),
+            retention: Retention::Kept,
+            cancel: None,
         }
     }
 
     /// The same request, with new pixels in memory from `memory`.
-    pub fn with_memory<'b>(&self, memory: &'b dyn Allocate) -> Request<'b> {
-        Request { memory, ..*self }
+    pub fn with_memory<'b>(&self, memory: &'b dyn Allocate) -> Request<'b>
+    where
+        'a: 'b,
+    {
+        Request {
+            memory,
+            ..self.clone()
+        }
+    }
+
+    /// The same request for tiles on the way to what it wants, in memory that no cache counts.
+    pub fn inner(&self) -> Request<'a> {
+        self.with_memory(&Uncounted)
+    }
+
+    /// The same request as a reader makes it, unless another reader around it says otherwise.
+    pub fn by_reader<'b>(&self, retention: Retention, cancel: &'b Arc<Cancel>) -> Request<'b>
+    where
+        'a: 'b,
+    {
+        Request {
+            retention: match self.retention {
+                Retention::Kept => retention,
+                outer => outer,
+            },
+            cancel: self.cancel.or(Some(cancel)),
+            ..self.clone()
+        }
+    }
+
+    /// What becomes of the tiles that it loads.
+    pub fn retention(&self) -> Retention {
+        self.retention
+    }
+
+    /// What cancels it: its reader, or that of the load on whose behalf it is made.
+    pub fn cancel(&self) -> Option<Arc<Cancel>> {
+        match self.cancel {
+            Some(cancel) => Some(cancel.clone()),
+            None => Load::current()?.cancel().cloned(),
+        }
+    }
+
+    /// An error if it was cancelled, and others do not wait for the load that it is a part of.
+    pub fn check_cancelled(&self) -> Result<()> {
+        match self.cancel() {
+            Some(cancel)
+                if cancel.is_cancelled()
+                    && Load::current().is_none_or(|load| load.is_cancelled()) =>
+            {
+                Err(cancelled())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// When the request began: it gets the pixels of then or later ones.

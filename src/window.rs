@@ -81,7 +81,7 @@ pub(crate) fn read_tile(
     let mut canvas = request.canvas(Layout::packed(shape, image.dtype)?)?;
     let mut pixels = canvas.pixels_mut();
     for_blocks(&*provider, level, &rect, |at, block, part| {
-        let tile = provider.get_block(at, bands, &Request::new())?;
+        let tile = provider.get_block(at, bands, &request.inner())?;
         let mut into = pixels.window_mut(
             (part.x - rect.x) as usize,
             (part.y - rect.y) as usize,
@@ -92,6 +92,22 @@ pub(crate) fn read_tile(
         Ok(())
     })?;
     Ok(Tile::from_canvas(canvas))
+}
+
+/// The bytes in flight while [`read_tile`] has one of the blocks over a rectangle loaded; the first
+/// stands for all.
+pub(crate) fn rect_load_bytes(
+    provider: &Arc<dyn Provider>,
+    level: u32,
+    rect: Rect,
+    bands: &Bands,
+) -> u64 {
+    let (provider, level) = plane(provider, level);
+    if prefers_window(&*provider, level, &rect) {
+        return 0;
+    }
+    let (rows, cols) = provider.image().grid(level).blocks_over(&rect);
+    provider.load_bytes(Block::new(level, rows.start, cols.start), bands)
 }
 
 /// Copies a rectangle at a level into a caller's memory: `into.shape` pixels from column `x` and row

@@ -1,14 +1,15 @@
 //! Single flight: threads that want the same tile at the same time share one load.
 
 use super::lineage::Moment;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::image::{Bands, Block};
-use crate::sync::thread::{self, ThreadId};
+use crate::load::{Awaited, Ends, Interest, Load, Waiting};
+use crate::provider::Request;
 use crate::sync::{Condvar, Mutex};
 use crate::tile::Tile;
 use hashbrown::HashMap;
 use smallvec::SmallVec;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// What is being loaded: a block under a number that tells the providers of one table apart.
 pub type FlightKey = (u32, Block);
@@ -18,30 +19,85 @@ pub struct Flight {
     bands: Bands,
     /// When its request began.
     begun: Moment,
-    loader: ThreadId,
-    outcome: Mutex<Option<Result<Tile>>>,
+    load: Arc<Load>,
+    state: Mutex<State>,
     landed: Condvar,
 }
 
+#[derive(Default)]
+struct State {
+    outcome: Option<Result<Tile>>,
+    /// Threads that wait for the loader.
+    waiters: usize,
+    /// The loader was told that nobody wants the tile, so nobody may come to want it.
+    abandoned: bool,
+}
+
+/// The loader's flight, as its load sees it.
+struct Passengers(Weak<Flight>);
+
+impl Interest for Passengers {
+    fn is_shared(&self) -> bool {
+        let Some(flight) = self.0.upgrade() else {
+            return false;
+        };
+        let mut state = flight.state.lock();
+        state.abandoned |= state.waiters == 0;
+        !state.abandoned
+    }
+}
+
+impl Awaited for Flight {
+    fn ends(&self) -> Ends {
+        Ends::WithAll(vec![self.load.clone()])
+    }
+
+    fn wake(&self) {
+        drop(self.state.lock());
+        self.landed.notify_all();
+    }
+}
+
 impl Flight {
+    fn board(self: &Arc<Self>) -> Option<Joined> {
+        let mut state = self.state.lock();
+        if state.abandoned {
+            return None;
+        }
+        state.waiters += 1;
+        Some(Joined(self.clone()))
+    }
+}
+
+/// A place among those who wait for a load.
+pub struct Joined(Arc<Flight>);
+
+impl Joined {
     /// Sleeps until the load has ended. The result is the loader's, with the bands of the flight.
     ///
-    /// An error at once on the loader's own thread, which would wait for itself.
-    pub fn wait(&self) -> Result<(Tile, Bands)> {
-        if self.loader == thread::current().id() {
-            return Err(Error::new(
-                Kind::Reentrant,
-                "the tile is being loaded by the thread that asks for it",
-            ));
-        }
-        let mut outcome = self.outcome.lock();
+    /// An error at once if the request would wait for itself, or as soon as it is cancelled.
+    pub fn wait(self, request: &Request<'_>) -> Result<(Tile, Bands)> {
+        let flight = &self.0;
+        let mut waiting = Waiting::begin(flight.clone(), request.cancel())?;
+        let mut state = flight.state.lock();
         loop {
-            match &*outcome {
-                Some(Ok(tile)) => return Ok((tile.clone(), self.bands.clone())),
+            match &state.outcome {
+                Some(Ok(tile)) => return Ok((tile.clone(), flight.bands.clone())),
                 Some(Err(error)) => return Err(error.clone()),
-                None => self.landed.wait(&mut outcome),
+                None if waiting.is_disturbed() => {
+                    drop(state);
+                    waiting.check()?;
+                    state = flight.state.lock();
+                }
+                None => flight.landed.wait(&mut state),
             }
         }
+    }
+}
+
+impl Drop for Joined {
+    fn drop(&mut self) {
+        self.0.state.lock().waiters -= 1;
     }
 }
 
@@ -54,32 +110,36 @@ pub enum Ticket<'a> {
     /// Load it.
     Load(Departure<'a>),
     /// Wait for who does.
-    Join(Arc<Flight>),
+    Join(Joined),
 }
 
 impl Flights {
-    /// Joins the load of a block with all of `bands` among its own and begun no earlier than
-    /// `oldest`, or starts one.
+    /// Joins the load of a block with all of `bands` among its own and begun no earlier than `oldest`.
+    pub fn join(&self, key: FlightKey, bands: &Bands, all: u32, oldest: Moment) -> Option<Joined> {
+        let table = self.0.lock();
+        join(table.get(&key)?, bands, all, oldest)
+    }
+
+    /// [`Flights::join`], or starts a load.
     pub fn join_or_start(
         &self,
         key: FlightKey,
         bands: &Bands,
         all: u32,
-        begun: Moment,
+        request: &Request<'_>,
         oldest: Moment,
     ) -> Ticket<'_> {
+        let cancel = request.cancel();
         let mut table = self.0.lock();
         let flights = table.entry(key).or_default();
-        if let Some(flight) = flights.iter().find(|flight| {
-            flight.begun >= oldest && bands.positions_in(&flight.bands, all).is_some()
-        }) {
-            return Ticket::Join(flight.clone());
+        if let Some(joined) = join(flights, bands, all, oldest) {
+            return Ticket::Join(joined);
         }
-        let flight = Arc::new(Flight {
+        let flight = Arc::new_cyclic(|flight| Flight {
             bands: bands.clone(),
-            begun,
-            loader: thread::current().id(),
-            outcome: Mutex::new(None),
+            begun: request.begun(),
+            load: Load::begin(cancel, Passengers(flight.clone())),
+            state: Mutex::default(),
             landed: Condvar::new(),
         });
         flights.push(flight.clone());
@@ -100,6 +160,13 @@ impl Flights {
     }
 }
 
+fn join(flights: &[Arc<Flight>], bands: &Bands, all: u32, oldest: Moment) -> Option<Joined> {
+    let fits = |flight: &&Arc<Flight>| {
+        flight.begun >= oldest && bands.positions_in(&flight.bands, all).is_some()
+    };
+    flights.iter().filter(fits).find_map(Flight::board)
+}
+
 /// The duty to end a load that was started. Dropped on the way of a panic it fails those who wait.
 pub struct Departure<'a> {
     flights: &'a Flights,
@@ -108,9 +175,14 @@ pub struct Departure<'a> {
 }
 
 impl Departure<'_> {
+    /// The load.
+    pub fn load(&self) -> &Arc<Load> {
+        &self.flight.load
+    }
+
     /// Ends the load and wakes those who wait for it, and nobody else.
     pub fn land(self, outcome: Result<Tile>) {
-        *self.flight.outcome.lock() = Some(outcome);
+        self.flight.state.lock().outcome = Some(outcome);
     }
 }
 
@@ -126,8 +198,9 @@ impl Drop for Departure<'_> {
             }
         }
         self.flight
-            .outcome
+            .state
             .lock()
+            .outcome
             .get_or_insert_with(|| Err(Error::internal("the load of this tile panicked")));
         self.flight.landed.notify_all();
     }

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::image::{Bands, Block};
 use crate::layout::Layout;
 use crate::memory::{Buffer, Canvas, Memory};
-use crate::provider::Allocate;
+use crate::provider::{Allocate, Request, Retention};
 use crate::sync::Mutex;
 use crate::tile::Tile;
 use std::sync::Arc;
@@ -18,6 +18,7 @@ pub struct Loading {
     registration: Arc<Registration>,
     /// When the request began.
     begun: Moment,
+    retention: Retention,
     state: Mutex<State>,
 }
 
@@ -28,10 +29,11 @@ struct State {
 }
 
 impl Loading {
-    pub(super) fn new(registration: Arc<Registration>, begun: Moment) -> Self {
+    pub(super) fn new(registration: Arc<Registration>, request: &Request<'_>) -> Self {
         Self {
             registration,
-            begun,
+            begun: request.begun(),
+            retention: request.retention(),
             state: Mutex::default(),
         }
     }
@@ -51,6 +53,9 @@ impl Loading {
     /// Keeps room in the unread share for a tile of `size` bytes whose memory exists already; says
     /// whether there was any.
     pub fn reserve_unread(&self, size: usize) -> bool {
+        if self.retention == Retention::Bypassed {
+            return false;
+        }
         let room = self
             .cache()
             .0
@@ -88,7 +93,8 @@ impl Loading {
         self.cache().0.with(|ledger| {
             ledger.end_flight(in_flight);
             let record = ledger.key_record(key);
-            if record.lineage.is_current(self.begun) && record.last_put <= self.begun {
+            let is_true = record.lineage.is_current(self.begun) && record.last_put <= self.begun;
+            if is_true && self.retention != Retention::Bypassed {
                 ledger.insert(key, at, bands, tile, room, class);
             } else {
                 room.into_iter().for_each(|room| ledger.cancel(room));
@@ -100,7 +106,8 @@ impl Loading {
 impl Allocate for Loading {
     fn canvas(&self, layout: Layout) -> Result<Canvas> {
         let size = Memory::allocated_size(layout.span());
-        if self.state.lock().room.is_none() {
+        let keeps = self.retention != Retention::Bypassed;
+        if keeps && self.state.lock().room.is_none() {
             let room = self
                 .cache()
                 .0

@@ -4,6 +4,7 @@
 //! the same tile share one load, [`Shelf`] puts the three together for a provider.
 
 mod flight;
+mod gate;
 mod key;
 mod ledger;
 mod lineage;
@@ -23,7 +24,9 @@ use crate::image::{Bands, Block, Image};
 use crate::memory::Home;
 use crate::sync::Mutex;
 use crate::tile::{Pixels, Tile};
+use crate::workers::Workers;
 use flight::Flights;
+use gate::Gate;
 use key::KeyId;
 use ledger::Ledger;
 use std::sync::{Arc, Weak};
@@ -37,6 +40,20 @@ pub struct Options {
     /// The largest library buffer that a smaller tile may keep alive as a view of it, in bytes; 0 is
     /// the larger of two tiles and an eighth of the budget.
     pub view_limit: u64,
+    /// The most bytes that loads may have in flight at once before others have to wait; 0 is the
+    /// larger of a quarter of the budget and 64 MiB.
+    pub max_in_flight: u64,
+    /// The most threads that serve requests; 0 is one for each processor.
+    pub threads: usize,
+}
+
+impl Options {
+    fn in_flight_cap(&self, budget: u64) -> u64 {
+        match self.max_in_flight {
+            0 => (budget / 4).max(64 << 20),
+            cap => cap,
+        }
+    }
 }
 
 /// The unread share where none is given, in percent.
@@ -122,6 +139,12 @@ pub struct Statistics {
     pub detached: u64,
     /// Being decoded or assembled.
     pub in_flight: u64,
+    /// What loads from outside may have in flight together.
+    pub in_flight_cap: u64,
+    /// Loads that waited because of the cap.
+    pub queued: u64,
+    /// Loads that went on beyond the cap, because no load had ended for a second.
+    pub overdue: u64,
     /// The most that all of these ever were together.
     pub peak: u64,
     /// Entries that can be found.
@@ -150,6 +173,8 @@ pub struct Cache(Arc<Shared>);
 struct Shared {
     ledger: Mutex<Ledger>,
     flights: Flights,
+    gate: Gate,
+    workers: Arc<Workers>,
     options: Options,
 }
 
@@ -194,6 +219,8 @@ impl Cache {
         Ok(Cache(Arc::new_cyclic(|shared: &Weak<Shared>| Shared {
             ledger: Mutex::new(Ledger::new(budget, options, shared.clone())),
             flights: Flights::default(),
+            gate: Gate::new(options.in_flight_cap(budget)),
+            workers: Workers::new(options.threads),
             options,
         })))
     }
@@ -205,6 +232,7 @@ impl Cache {
             ledger.set_budget(budget);
             shrinks
         });
+        self.0.gate.set_cap(self.0.options.in_flight_cap(budget));
         if shrinks {
             crate::memory::trim_allocator();
         }
@@ -218,7 +246,13 @@ impl Cache {
 
     /// What the cache holds and did.
     pub fn statistics(&self) -> Statistics {
-        self.0.with(Ledger::statistics)
+        let (cap, counts) = self.0.gate.state();
+        Statistics {
+            in_flight_cap: cap,
+            queued: counts.queued,
+            overdue: counts.overdue,
+            ..self.0.with(Ledger::statistics)
+        }
     }
 
     /// The tile of a key's cell if it is resident, as a use.
@@ -282,6 +316,11 @@ impl Cache {
             let bands = ledger.key_record(id).normal(bands);
             ledger.remove(id, at, &bands)
         })
+    }
+
+    /// The threads that serve requests for the providers of the cache.
+    pub fn workers(&self) -> &Arc<Workers> {
+        &self.0.workers
     }
 
     /// Whether two handles are the same cache.

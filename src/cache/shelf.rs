@@ -1,11 +1,13 @@
 //! Where a provider's tiles are looked up, waited for and kept.
 
-use super::flight::{Flights, Ticket};
+use super::flight::{Flights, Joined, Ticket};
+use super::gate::Permit;
 use super::lineage::{Lineage, Moment};
 use super::{Cache, Class, Counters, Loading, Registration};
 use crate::error::Result;
 use crate::image::{Bands, Block, Image};
-use crate::provider::Request;
+use crate::load::Load;
+use crate::provider::{Request, Retention};
 use crate::sync::Mutex;
 use crate::tile::Tile;
 use std::any::Any;
@@ -85,7 +87,8 @@ impl Shelf {
         };
         let found = registration.with(|ledger, key| {
             ledger.key_record_mut(key).note_request();
-            let found = ledger.find(key, at, bands, true);
+            let used = request.retention() != Retention::Streamed;
+            let found = ledger.find(key, at, bands, used);
             if found.is_some() {
                 ledger.count(key, |counters| counters.hits += 1);
             }
@@ -168,9 +171,7 @@ impl Shelf {
     /// Memory for a tile that will be entered; `None` without a cache.
     pub fn loading(&self, request: &Request<'_>) -> Option<Loading> {
         match &self.place {
-            Place::Cached(registration) => {
-                Some(Loading::new(registration.clone(), request.begun()))
-            }
+            Place::Cached(registration) => Some(Loading::new(registration.clone(), request)),
             Place::Alone { .. } => None,
         }
     }
@@ -202,52 +203,78 @@ impl Shelf {
         }
     }
 
+    /// Waits until the cache lets a load of `bytes` begin, if it is one from outside.
+    pub fn admit(
+        &self,
+        request: &Request<'_>,
+        bytes: impl FnOnce() -> u64,
+    ) -> Result<Option<Permit<'_>>> {
+        match &self.place {
+            Place::Cached(registration) if !Load::is_nested() => {
+                let gate = &registration.cache.0.gate;
+                gate.admit(bytes(), request.cancel()).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
     /// The tile of a block: resident, or loaded by another thread right now, or loaded by `load`,
-    /// which gets the bands to load.
+    /// which gets the bands to load and has up to `bytes` in flight.
     pub fn get_or_load(
         &self,
         at: Block,
         bands: &Bands,
         request: &Request<'_>,
+        bytes: impl FnOnce() -> u64,
         load: impl FnOnce(&Bands, &Request<'_>) -> Result<Tile>,
     ) -> Result<Tile> {
         match self.get(at, bands, request)? {
             Some(tile) => Ok(tile),
-            None => self.load_shared(at, bands, request, load),
+            None => self.load_shared(at, bands, request, bytes, load),
         }
     }
 
     /// The tile of a block that is not resident: loaded by another thread right now, or by `load`,
-    /// which gets the bands to load.
+    /// which gets the bands to load and has up to `bytes` in flight.
     pub fn load_shared(
         &self,
         at: Block,
         bands: &Bands,
         request: &Request<'_>,
+        bytes: impl FnOnce() -> u64,
         load: impl FnOnce(&Bands, &Request<'_>) -> Result<Tile>,
     ) -> Result<Tile> {
         self.count(|counters| counters.misses += 1);
         let wanted = self.bands_to_load(bands);
         let (flights, key) = self.flights();
-        let (tile, has) = match flights.join_or_start(
-            (key, at),
-            &wanted,
-            self.bands,
-            request.begun(),
-            self.generation(),
-        ) {
-            Ticket::Join(flight) => {
-                self.count(|counters| counters.waits += 1);
-                flight.wait()?
-            }
-            Ticket::Load(departure) => {
-                // Another thread may have ended its load since the look-up.
-                let outcome = match self.peek(at, &wanted) {
-                    Some(tile) => Ok(tile),
-                    None => self.load(at, &wanted, request, load),
-                };
-                departure.land(outcome.clone());
-                (outcome?, wanted)
+        let cell = (key, at);
+        let join = |joined: Joined| {
+            self.count(|counters| counters.waits += 1);
+            joined.wait(request)
+        };
+        let (tile, has) = match flights.join(cell, &wanted, self.bands, self.generation()) {
+            Some(joined) => join(joined)?,
+            None => {
+                let permit = self.admit(request, bytes)?;
+                let oldest = self.generation();
+                match flights.join_or_start(cell, &wanted, self.bands, request, oldest) {
+                    Ticket::Join(joined) => {
+                        drop(permit);
+                        join(joined)?
+                    }
+                    Ticket::Load(departure) => {
+                        // Another thread may have ended its load since the look-up.
+                        let outcome = match self.peek(at, &wanted) {
+                            Some(tile) => Ok(tile),
+                            None => departure
+                                .load()
+                                .clone()
+                                .run(|| self.load(at, &wanted, request, load)),
+                        };
+                        departure.land(outcome.clone());
+                        (outcome?, wanted)
+                    }
+                }
             }
         };
         self.select(at, tile, &has, bands, request)

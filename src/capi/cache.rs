@@ -44,6 +44,17 @@ pub struct tc_cache_options {
     /// The largest block, in bytes, of which a retiled tile is a view instead of a copy. 0 is the
     /// larger of two tiles and an eighth of the budget.
     pub view_limit: u64,
+    /// The most bytes that loads may have in flight together, each with all that it needs on its way
+    /// to its tile; other loads wait for their turn, first come, first served. One load is always
+    /// admitted, and so is the first in the queue when no load has ended for a second. Tiles made
+    /// along with others do not count: there is room for them in the budget. 0 is the larger of a
+    /// quarter of the budget and 64 MiB.
+    pub max_in_flight: u64,
+    /// The most threads of the library's own that serve provider_request_block at once for the
+    /// providers of this cache. 0 is one for each processor.
+    pub threads: u32,
+    /// 0.
+    pub reserved: u32,
 }
 
 /// The state of a cache, or what one provider has done. Size-led. Sizes in bytes.
@@ -95,12 +106,18 @@ pub struct tc_cache_stats {
     pub siblings: u64,
     /// Time spent in loads, those inside others too, summed over threads.
     pub load_nanoseconds: u64,
+    /// What loads may have in flight together; see tc_cache_options.
+    pub max_in_flight: u64,
+    /// Loads that waited for their turn.
+    pub queued: u64,
+    /// Loads that went on beyond the cap because no load had ended for a second.
+    pub overdue: u64,
 }
 
 const _: () = {
     use std::mem::offset_of;
-    assert!(size_of::<tc_cache_options>() == 16 && offset_of!(tc_cache_options, view_limit) == 8);
-    assert!(size_of::<tc_cache_stats>() == 160 && offset_of!(tc_cache_stats, hits) == 88);
+    assert!(size_of::<tc_cache_options>() == 32 && offset_of!(tc_cache_options, view_limit) == 8);
+    assert!(size_of::<tc_cache_stats>() == 184 && offset_of!(tc_cache_stats, hits) == 88);
 };
 
 // SAFETY: plain numbers behind a size.
@@ -138,6 +155,9 @@ impl tc_cache_stats {
             rejected: counters.rejected,
             siblings: counters.siblings,
             load_nanoseconds: counters.load_nanoseconds,
+            max_in_flight: 0,
+            queued: 0,
+            overdue: 0,
         }
     }
 }
@@ -179,9 +199,17 @@ fn core_options(options: &tc_cache_options) -> Result<Options> {
             "unread_percent is {share}; at most 100"
         )));
     }
+    if options.reserved != 0 {
+        let reserved = options.reserved;
+        return Err(Error::argument(format!(
+            "reserved of options is {reserved}; it must be 0"
+        )));
+    }
     Ok(Options {
         unread_percent: options.unread_percent,
         view_limit: options.view_limit,
+        max_in_flight: options.max_in_flight,
+        threads: options.threads as usize,
     })
 }
 
@@ -273,6 +301,9 @@ pub unsafe extern "C" fn tc_statistics(
                 in_flight: now.in_flight,
                 peak: now.peak,
                 entries: now.entries,
+                max_in_flight: now.in_flight_cap,
+                queued: now.queued,
+                overdue: now.overdue,
                 ..tc_cache_stats::of(&now.counters)
             });
             Ok(())

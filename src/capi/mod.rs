@@ -20,6 +20,7 @@ mod image;
 mod library;
 mod operator;
 mod provider;
+mod reader;
 mod source;
 mod status;
 mod tile;
@@ -43,6 +44,10 @@ pub use provider::{
     provider_invalidate, provider_key, provider_metadata, provider_metadata_count,
     provider_metadata_name, provider_peek_block, provider_read_window, provider_release,
     provider_retain, tc_provider,
+};
+pub use reader::{
+    provider_cancel, provider_reader, provider_request_block, tc_done_fn, tc_load, tc_load_current,
+    tc_load_is_cancelled, tc_load_release, tc_load_retain, tc_reader_flags, tc_reader_options,
 };
 pub use source::{
     provider_from_memory, provider_from_source, provider_image_count, provider_image_count_io,

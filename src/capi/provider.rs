@@ -11,6 +11,7 @@ use super::tile::tc_tile;
 use super::types::{tc_band_flags, tc_band_info, tc_image_info, tc_target};
 use crate::error::{Error, Result};
 use crate::image::Bands;
+use crate::load::Cancel;
 use crate::provider::{self, Provider};
 use std::ffi::{CStr, CString, c_char};
 use std::ptr::{null, null_mut};
@@ -25,6 +26,8 @@ use std::sync::{Arc, OnceLock};
 pub struct tc_provider {
     /// The provider itself.
     pub provider: Arc<dyn Provider>,
+    /// What ends it, if it is a reader.
+    pub cancel: Option<Arc<Cancel>>,
     key: CString,
     metadata: OnceLock<Vec<Entry>>,
 }
@@ -39,9 +42,15 @@ struct Entry {
 impl tc_provider {
     /// A new handle to a provider.
     pub fn handle(provider: Arc<dyn Provider>) -> *mut tc_provider {
+        Self::reader(provider, None)
+    }
+
+    /// A new handle to a reader that `cancel` ends.
+    pub fn reader(provider: Arc<dyn Provider>, cancel: Option<Arc<Cancel>>) -> *mut tc_provider {
         let key = c_text(provider.key());
         handle::new(tc_provider {
             provider,
+            cancel,
             key,
             metadata: OnceLock::new(),
         })
@@ -282,8 +291,8 @@ pub unsafe extern "C" fn provider_has_block(
 /// provider pads. A block that is not stored gives a tile of pad with TC_PIXELS_ABSENT.
 ///
 /// Errors: TC_E_RANGE if there is no such block, level or band; TC_E_ARGUMENT; TC_E_SOURCE if a
-/// callback failed; TC_E_IO, TC_E_CORRUPT, TC_E_UNSUPPORTED, TC_E_CHANGED for files; TC_E_REENTRANT;
-/// TC_E_NO_MEMORY; TC_E_LIMIT. A failure is not remembered: the next call tries again. Thread-safe.
+/// callback failed; TC_E_IO, TC_E_CORRUPT, TC_E_UNSUPPORTED, TC_E_CHANGED for files; TC_E_REENTRANT
+/// if the call would wait for itself; TC_E_CANCELLED by provider_cancel; TC_E_NO_MEMORY; TC_E_LIMIT. A failure is not remembered: the next call tries again. Thread-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn provider_get_block(
     provider: *mut tc_provider,

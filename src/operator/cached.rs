@@ -49,10 +49,17 @@ impl Provider for Cached {
         if let Some(level) = &self.levels[at.level as usize] {
             return read_tile(level, 0, at.rect(self.image()), bands, request);
         }
-        self.shelf
-            .get_or_load(at, bands, request, |bands, request| {
-                self.source.get_block(at, bands, request)
-            })
+        self.shelf.get_or_load(
+            at,
+            bands,
+            request,
+            || self.source.load_bytes(at, bands),
+            |bands, request| self.source.get_block(at, bands, request),
+        )
+    }
+
+    fn load_bytes(&self, at: Block, bands: &Bands) -> u64 {
+        self.source.load_bytes(at, bands)
     }
 
     fn peek_block(&self, at: Block, bands: &Bands) -> Option<Tile> {

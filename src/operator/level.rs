@@ -3,9 +3,9 @@
 use crate::cache::Counters;
 use crate::error::Result;
 use crate::image::{Bands, Block, Image};
-use crate::provider::{Provider, Request};
+use crate::provider::{Provider, Request, tile_bytes};
 use crate::tile::Tile;
-use crate::window::read_tile;
+use crate::window::{read_tile, rect_load_bytes};
 use std::sync::Arc;
 
 /// A level whose blocks are those of level 0, halved, on a uniform grid.
@@ -78,6 +78,18 @@ impl Provider for Level {
                 let rect = at.rect(&self.image);
                 read_tile(&self.source, self.level + at.level, rect, bands, request)
             }
+        }
+    }
+
+    fn load_bytes(&self, at: Block, bands: &Bands) -> u64 {
+        match self.source_block(at) {
+            Some(block) => self.source.load_bytes(block, bands),
+            None => tile_bytes(&self.image, at, bands).saturating_add(rect_load_bytes(
+                &self.source,
+                self.level + at.level,
+                at.rect(&self.image),
+                bands,
+            )),
         }
     }
 

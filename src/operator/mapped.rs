@@ -7,7 +7,7 @@ use crate::image::{Band, Bands, Block, Image};
 use crate::layout::{Layout, Shape};
 use crate::memory::PixelsMut;
 use crate::pad::Pads;
-use crate::provider::{Provider, Request};
+use crate::provider::{Provider, Request, tile_bytes};
 use crate::tile::{Pixels, Tile};
 use std::sync::Arc;
 
@@ -147,10 +147,11 @@ impl Provider for Mapped {
             return self.pads.tile(self.image.block_shape(at, count)?);
         }
         // The function writes all bands of its output, whatever is asked for.
+        let bytes = || self.load_bytes(at, bands);
         let whole = self
             .shelf
-            .get_or_load(at, &Bands::ALL, request, |_, request| {
-                let inner = Request::new();
+            .get_or_load(at, &Bands::ALL, request, bytes, |_, request| {
+                let inner = request.inner();
                 let input = self.source.get_block(at, &self.source_bands, &inner)?;
                 let shape = Shape {
                     bands: self.image.bands.len(),
@@ -177,6 +178,11 @@ impl Provider for Mapped {
 
     fn cache(&self) -> Option<&Cache> {
         self.shelf.cache()
+    }
+
+    fn load_bytes(&self, at: Block, _bands: &Bands) -> u64 {
+        let below = self.source.load_bytes(at, &self.source_bands);
+        below.saturating_add(tile_bytes(&self.image, at, &Bands::ALL))
     }
 
     fn is_loading(&self, at: Block, _bands: &Bands) -> bool {

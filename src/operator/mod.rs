@@ -5,6 +5,7 @@ mod level;
 mod mapped;
 mod mask;
 mod pyramid;
+mod reader;
 mod retiled;
 mod siblings;
 mod windows;
@@ -15,6 +16,7 @@ pub use level::level;
 pub use mapped::{Map, MapOptions, mapped};
 pub use mask::mask;
 pub use pyramid::pyramid;
+pub use reader::{ReaderOptions, reader};
 pub use retiled::{RetileOptions, retiled};
 
 use crate::provider::Provider;

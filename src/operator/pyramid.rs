@@ -4,9 +4,9 @@ use crate::cache::Counters;
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
-use crate::provider::{Provider, Request};
+use crate::provider::{Provider, Request, tile_bytes};
 use crate::tile::Tile;
-use crate::window::read_tile;
+use crate::window::{read_tile, rect_load_bytes};
 use std::sync::Arc;
 
 struct Pyramid {
@@ -79,6 +79,18 @@ impl Provider for Pyramid {
                 let image = &self.images[level as usize];
                 read_tile(image, 0, at.rect(&self.image), bands, request)
             }
+        }
+    }
+
+    fn load_bytes(&self, at: Block, bands: &Bands) -> u64 {
+        match at.level {
+            0 => self.images[0].load_bytes(at, bands),
+            level => tile_bytes(&self.image, at, bands).saturating_add(rect_load_bytes(
+                &self.images[level as usize],
+                0,
+                at.rect(&self.image),
+                bands,
+            )),
         }
     }
 

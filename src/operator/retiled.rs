@@ -9,8 +9,9 @@ use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
 use crate::layout::Layout;
+use crate::load::Cancel;
 use crate::pad::Pads;
-use crate::provider::{Provider, Request};
+use crate::provider::{Provider, Request, Retention, tile_bytes};
 use crate::tile::Tile;
 use crate::window::{cut, prefers_window};
 use std::sync::Arc;
@@ -174,7 +175,13 @@ impl Retiled {
 
     /// The tile as a view of a block that the cache keeps anyway, where the block is not too large
     /// to be kept for a part of it.
-    fn view_of_block(&self, at: Block, rect: &Rect, bands: &Bands) -> Result<Option<Tile>> {
+    fn view_of_block(
+        &self,
+        at: Block,
+        rect: &Rect,
+        bands: &Bands,
+        request: &Request<'_>,
+    ) -> Result<Option<Tile>> {
         let plane = self.plane(at);
         let (Some(cache), [block]) = (self.shelf.cache(), &plane.blocks(rect)[..]) else {
             return Ok(None);
@@ -192,7 +199,7 @@ impl Retiled {
         if bytes(&block_rect) > cache.view_limit(bytes(rect)) {
             return Ok(None);
         }
-        let tile = plane.provider.get_block(*block, bands, &Request::new())?;
+        let tile = plane.provider.get_block(*block, bands, &request.inner())?;
         if !cache.counts(&tile) {
             return Ok(None);
         }
@@ -229,7 +236,7 @@ impl Retiled {
                 .provider
                 .get_window(plane.level, *rect, bands, request);
         }
-        self.view_of_block(at, rect, bands)
+        self.view_of_block(at, rect, bands, request)
     }
 
     /// Whether [`Retiled::direct`] will serve the tile, told without reading anything.
@@ -274,24 +281,28 @@ impl Retiled {
             let (width, height) = (rect.width as usize, rect.height as usize);
             return Ok(pad.map(|pixels| pixels.clone().with_valid(width, height)));
         }
+        let bytes = || self.load_bytes(at, bands);
         if self.is_direct(at, &rect, bands) {
             return self
                 .shelf
-                .load_shared(at, bands, request, |bands, request| {
+                .load_shared(at, bands, request, bytes, |bands, request| {
                     let tile = self.direct(at, &rect, bands, request)?;
                     tile.ok_or_else(|| Error::internal("a source withdrew its window"))
                 });
         }
         self.shelf.count(|counters| counters.misses += 1);
         let wanted = self.shelf.bands_to_load(bands);
-        let made = match self.view_of_block(at, &rect, &wanted)? {
+        let made = match self.view_of_block(at, &rect, &wanted, request)? {
             Some(view) => {
                 if let Some(loading) = self.shelf.loading(request) {
                     loading.enter(at, &wanted, &view, Class::Asked);
                 }
                 view
             }
-            None => self.assemble(at, &wanted, request)?,
+            None => {
+                let _permit = self.shelf.admit(request, bytes)?;
+                self.assemble(at, &wanted, request)?
+            }
         };
         self.shelf.select(at, made, &wanted, bands, request)
     }
@@ -384,7 +395,7 @@ impl Retiled {
         let draft =
             draft.ok_or_else(|| Error::internal("a tile that was asked for has no memory"))?;
         let is_resident = || self.shelf.contains(at, bands);
-        let Some(assembly) = workshop.begin(draft, all, is_resident) else {
+        let Some(begun) = workshop.begin(draft, all, request.cancel(), is_resident) else {
             // Completed by another thread since the look-up; if it is gone again, once more.
             return match self.shelf.find(at, bands) {
                 Some(tile) => Ok(tile),
@@ -392,7 +403,7 @@ impl Retiled {
             };
         };
         self.shelf.timed(|| {
-            workshop.add_siblings(&assembly, all, || self.siblings(assembly.tile(), request));
+            let assembly = workshop.add_siblings(begun, all, |tile| self.siblings(tile, request));
             let made = self.work(&assembly, request)?;
             self.shelf
                 .select(at, made, assembly.bands(), bands, request)
@@ -412,7 +423,8 @@ impl Retiled {
     /// The siblings of a tile that there is room for, ready to be assembled.
     fn siblings(&self, tile: &Piece, request: &Request<'_>) -> Vec<Draft> {
         let (at, bands) = (tile.at, &tile.bands);
-        if self.shelf.cache().is_none() || !self.makes_siblings(at, bands) {
+        let bypasses = request.retention() == Retention::Bypassed;
+        if bypasses || self.shelf.cache().is_none() || !self.makes_siblings(at, bands) {
             return Vec::new();
         }
         let plane = self.plane(at);
@@ -491,6 +503,14 @@ struct AtWork<'a> {
 }
 
 impl Worker for AtWork<'_> {
+    fn cancel(&self) -> Option<Arc<Cancel>> {
+        self.request.cancel()
+    }
+
+    fn check_cancelled(&self) -> Result<()> {
+        self.request.check_cancelled()
+    }
+
     fn is_loading(&self, block: Block) -> bool {
         let plane = self.view.plane(self.piece.at);
         plane.provider.is_loading(block, &self.piece.bands)
@@ -573,6 +593,24 @@ impl Provider for Retiled {
 
     fn cache(&self) -> Option<&Cache> {
         self.shelf.cache()
+    }
+
+    fn load_bytes(&self, at: Block, bands: &Bands) -> u64 {
+        let rect = at.rect(&self.image);
+        let plane = self.plane(at);
+        if let Some(block) = self.same_block(at, &rect) {
+            return plane.provider.load_bytes(block, bands);
+        }
+        let own = tile_bytes(&self.image, at, bands);
+        if self.is_direct(at, &rect, bands) {
+            return own;
+        }
+        let blocks = plane.blocks(&rect);
+        // The others are decoded after the first, in the same memory.
+        let below = blocks
+            .first()
+            .map_or(0, |block| plane.provider.load_bytes(*block, bands));
+        own.saturating_add(below)
     }
 
     fn is_loading(&self, at: Block, bands: &Bands) -> bool {

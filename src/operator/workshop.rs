@@ -6,10 +6,10 @@
 //! lacks is being decoded by others, and is woken when its own tile is complete or has failed.
 
 use crate::cache::{Class, Loading, Moment};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::image::{Bands, Block};
+use crate::load::{Awaited, Cancel, Ends, Interest, Load, Unshared, Waiting};
 use crate::memory::{Canvas, Part, SplitCanvas};
-use crate::sync::thread::{self, ThreadId};
 use crate::sync::{Condvar, Mutex};
 use crate::tile::Tile;
 use hashbrown::HashMap;
@@ -33,7 +33,7 @@ impl Piece {
 /// The assemblies in progress of all providers that share a key in a cache.
 #[derive(Default)]
 pub struct Workshop {
-    bench: Mutex<Bench>,
+    bench: Arc<Mutex<Bench>>,
 }
 
 #[derive(Default)]
@@ -42,13 +42,17 @@ struct Bench {
     jobs: HashMap<Piece, Job>,
     /// Numbers the groups of assemblies that one request began.
     groups: u64,
+    /// How many jobs were given up by a thread that had started them.
+    reopened: u64,
 }
 
 /// A source block that assemblies wait for.
 #[derive(Default)]
 struct Job {
-    /// The thread that decodes the block.
-    started: Option<ThreadId>,
+    /// The decode of the block.
+    started: Option<Arc<Load>>,
+    /// Who decodes it was told that nobody wants it.
+    abandoned: bool,
     wanted: Vec<Slice>,
     /// The pixels, while they are being copied.
     ready: Option<Tile>,
@@ -73,9 +77,9 @@ pub struct Assembly {
 
 struct Progress {
     missing: usize,
-    /// The thread that is about to add siblings; until then the blocks are left alone, so that no
+    /// Set while siblings are about to be added; until then the blocks are left alone, so that no
     /// sibling misses one.
-    preparing: Option<ThreadId>,
+    preparing: Option<Arc<Load>>,
     /// Threads that want the tile; none for a sibling until it is joined.
     waiters: usize,
     work: Option<Work>,
@@ -116,6 +120,12 @@ pub enum Finished {
 
 /// What a thread does for the tiles that it works on.
 pub trait Worker {
+    /// What cancels the request that the thread works for.
+    fn cancel(&self) -> Option<Arc<Cancel>>;
+
+    /// An error if that was cancelled.
+    fn check_cancelled(&self) -> Result<()>;
+
     /// Whether another thread is decoding a block elsewhere already.
     fn is_loading(&self, block: Block) -> bool;
 
@@ -134,8 +144,53 @@ pub trait Worker {
 
 /// What a thread finds when it looks for work on its tile.
 enum Next {
-    Decode(Block),
+    Decode(Block, Arc<Load>),
     Done(Result<Tile>),
+}
+
+/// A tile that the calling thread has begun or joined.
+pub struct Begun<'a> {
+    assembly: Arc<Assembly>,
+    preparing: Option<Preparing<'a>>,
+}
+
+/// A block that is being decoded, as its load sees it.
+struct Takers {
+    bench: Arc<Mutex<Bench>>,
+    block: Piece,
+    /// The tile of the thread that decodes.
+    own: Arc<Assembly>,
+}
+
+impl Interest for Takers {
+    fn is_shared(&self) -> bool {
+        let mut bench = self.bench.lock();
+        let Some(job) = bench.jobs.get_mut(&self.block) else {
+            return false;
+        };
+        job.abandoned |= !job.is_wanted_beside(&self.own);
+        !job.abandoned
+    }
+}
+
+/// A tile that only needs what others are decoding.
+struct Rest {
+    bench: Arc<Mutex<Bench>>,
+    assembly: Arc<Assembly>,
+}
+
+impl Awaited for Rest {
+    fn ends(&self) -> Ends {
+        let bench = self.bench.lock();
+        let jobs = self.assembly.blocks.iter();
+        let jobs = jobs.filter_map(|block| bench.jobs.get(&self.assembly.tile.of(*block)));
+        Ends::WithAll(jobs.flat_map(Job::loads).collect())
+    }
+
+    fn wake(&self) {
+        drop(self.bench.lock());
+        self.assembly.changed.notify_all();
+    }
 }
 
 impl Workshop {
@@ -158,9 +213,11 @@ impl Workshop {
         &self,
         draft: Draft,
         all: u32,
+        cancel: Option<Arc<Cancel>>,
         is_resident: impl FnOnce() -> bool,
-    ) -> Option<Arc<Assembly>> {
+    ) -> Option<Begun<'_>> {
         let mut unused = None;
+        let mut preparing = None;
         let mut bench = self.bench.lock();
         let (assembly, ready) = match bench.find(&draft.tile, all) {
             Some(known) => {
@@ -179,7 +236,13 @@ impl Workshop {
                 let prepares = !bench.is_prepared_for(&draft);
                 let (assembly, ready) = bench.register(draft, group);
                 if prepares {
-                    assembly.progress.lock().preparing = Some(thread::current().id());
+                    let load = Load::begin(cancel, Unshared);
+                    assembly.progress.lock().preparing = Some(load.clone());
+                    preparing = Some(Preparing {
+                        workshop: self,
+                        assembly: assembly.clone(),
+                        load,
+                    });
                 }
                 (assembly, ready)
             }
@@ -188,25 +251,29 @@ impl Workshop {
         drop(bench);
         drop(unused);
         self.copy_ready(ready);
-        Some(assembly)
+        Some(Begun {
+            assembly,
+            preparing,
+        })
     }
 
-    /// Adds siblings to an assembly that the calling thread has begun, as `drafts` prepares them,
-    /// where all their blocks are still to come. Does nothing for one that it has joined.
+    /// Adds siblings to a tile that the calling thread has begun, as `drafts` prepares them for it,
+    /// where all their blocks are still to come. Adds none to one that it has joined.
     pub fn add_siblings(
         &self,
-        assembly: &Arc<Assembly>,
+        begun: Begun<'_>,
         all: u32,
-        drafts: impl FnOnce() -> Vec<Draft>,
-    ) {
-        if assembly.progress.lock().preparing != Some(thread::current().id()) {
-            return;
-        }
-        let _prepared = Prepared {
-            workshop: self,
+        drafts: impl FnOnce(&Piece) -> Vec<Draft>,
+    ) -> Arc<Assembly> {
+        let Begun {
             assembly,
-        };
-        self.begin_siblings(assembly, drafts(), all);
+            preparing,
+        } = begun;
+        if let Some(preparing) = preparing {
+            let drafts = preparing.load.run(|| drafts(&assembly.tile));
+            self.begin_siblings(&assembly, drafts, all);
+        }
+        assembly
     }
 
     fn begin_siblings(&self, of: &Assembly, drafts: Vec<Draft>, all: u32) {
@@ -228,25 +295,29 @@ impl Workshop {
         }
     }
 
-    /// Works on a tile until it is complete or has failed.
+    /// Works on a tile until it is complete or has failed, or the request is cancelled.
     pub fn work(&self, assembly: &Arc<Assembly>, worker: &impl Worker) -> Result<Tile> {
+        let outcome = self.work_on(assembly, worker);
+        assembly.progress.lock().waiters -= 1;
+        if outcome.is_err() {
+            self.abandon(assembly.group);
+        }
+        outcome
+    }
+
+    fn work_on(&self, assembly: &Arc<Assembly>, worker: &impl Worker) -> Result<Tile> {
         let mut search = Search::default();
         loop {
+            worker.check_cancelled()?;
             match self.next(assembly, &mut search, worker) {
-                Next::Done(outcome) => {
-                    assembly.progress.lock().waiters -= 1;
-                    if outcome.is_err() {
-                        self.abandon(assembly.group);
-                    }
-                    return outcome;
-                }
-                Next::Decode(block) => {
+                Next::Done(outcome) => return outcome,
+                Next::Decode(block, load) => {
                     let piece = assembly.tile.of(block);
                     let started = StartedJob {
                         workshop: self,
                         piece: &piece,
                     };
-                    match worker.decode(block) {
+                    match load.run(|| worker.decode(block)) {
                         Ok(tile) => {
                             let slices = self.ready(&piece, &tile);
                             self.copy(slices.into_iter().map(|slice| (slice, &tile)), |finished| {
@@ -260,7 +331,9 @@ impl Workshop {
                         }
                         Err(error) => {
                             started.end();
-                            self.fail(&piece, &error);
+                            if !self.reopen(&piece, assembly) {
+                                self.fail(&piece, &error);
+                            }
                         }
                     }
                 }
@@ -268,23 +341,68 @@ impl Workshop {
         }
     }
 
-    fn next(&self, assembly: &Assembly, search: &mut Search, worker: &impl Worker) -> Next {
+    fn next(&self, assembly: &Arc<Assembly>, search: &mut Search, worker: &impl Worker) -> Next {
+        // Ends after the lock: whoever follows what waits for what takes them in the other order.
+        let mut waiting: Option<Waiting> = None;
         let mut bench = self.bench.lock();
         loop {
             if let Some(outcome) = assembly.progress.lock().outcome.clone() {
                 return Next::Done(outcome);
             }
             if let Some(block) = search.next(&mut bench, assembly, worker) {
-                return Next::Decode(block);
+                let load = Load::begin(
+                    worker.cancel(),
+                    Takers {
+                        bench: self.bench.clone(),
+                        block: assembly.tile.of(block),
+                        own: assembly.clone(),
+                    },
+                );
+                if let Some(job) = bench.jobs.get_mut(&assembly.tile.of(block)) {
+                    job.started = Some(load.clone());
+                }
+                return Next::Decode(block, load);
             }
-            if bench.waits_for_this_thread(assembly) {
-                return Next::Done(Err(Error::new(
-                    Kind::Reentrant,
-                    "the tile needs a block that is being decoded by the thread that asks for it",
-                )));
+            match &mut waiting {
+                None => {
+                    drop(bench);
+                    let rest = Rest {
+                        bench: self.bench.clone(),
+                        assembly: assembly.clone(),
+                    };
+                    match Waiting::begin(Arc::new(rest), worker.cancel()) {
+                        Ok(begun) => waiting = Some(begun),
+                        Err(error) => return Next::Done(Err(error)),
+                    }
+                    bench = self.bench.lock();
+                }
+                Some(waiting) if waiting.is_disturbed() => {
+                    drop(bench);
+                    if let Err(error) = waiting.check() {
+                        return Next::Done(Err(error));
+                    }
+                    bench = self.bench.lock();
+                }
+                Some(_) => assembly.changed.wait(&mut bench),
             }
-            assembly.changed.wait(&mut bench);
         }
+    }
+
+    /// Leaves a block that the thread at work on `own` has given up to the others that want it; says
+    /// whether there are any.
+    fn reopen(&self, piece: &Piece, own: &Arc<Assembly>) -> bool {
+        let mut bench = self.bench.lock();
+        let job = bench.jobs.get_mut(piece);
+        let Some(job) = job.filter(|job| job.abandoned && job.is_wanted_beside(own)) else {
+            return false;
+        };
+        job.started = None;
+        job.abandoned = false;
+        for slice in &job.wanted {
+            slice.owner.changed.notify_all();
+        }
+        bench.reopened += 1;
+        true
     }
 
     /// Publishes a block's pixels and takes the parts that wait for them.
@@ -443,16 +561,7 @@ impl Bench {
     fn is_prepared_for(&self, draft: &Draft) -> bool {
         draft.blocks.iter().flatten().all(|block| {
             let job = self.jobs.get(&draft.tile.of(*block));
-            job.is_some_and(|job| job.is_preparing(None))
-        })
-    }
-
-    /// Whether the calling thread is in the middle of decoding a block of the tile.
-    fn waits_for_this_thread(&self, assembly: &Assembly) -> bool {
-        let me = thread::current().id();
-        assembly.blocks.iter().any(|block| {
-            let job = self.jobs.get(&assembly.tile.of(*block));
-            job.is_some_and(|job| job.started == Some(me) || job.is_preparing(Some(me)))
+            job.is_some_and(Job::is_preparing)
         })
     }
 
@@ -509,22 +618,36 @@ impl Bench {
 }
 
 impl Job {
-    /// Whether a tile that wants the block may still get siblings, from `by` or from any thread.
-    fn is_preparing(&self, by: Option<ThreadId>) -> bool {
+    /// Whether a tile that wants the block may still get siblings.
+    fn is_preparing(&self) -> bool {
+        let mut owners = self.wanted.iter().map(|slice| &slice.owner);
+        owners.any(|owner| owner.progress.lock().preparing.is_some())
+    }
+
+    /// The loads that the block waits for.
+    fn loads(&self) -> Vec<Arc<Load>> {
+        let owners = self.wanted.iter().map(|slice| &slice.owner);
+        let preparing = owners.filter_map(|owner| owner.progress.lock().preparing.clone());
+        self.started.iter().cloned().chain(preparing).collect()
+    }
+
+    /// Whether a thread waits for the block that does not work on the tile `own`, or not alone.
+    fn is_wanted_beside(&self, own: &Arc<Assembly>) -> bool {
         self.wanted.iter().any(|slice| {
-            let preparing = slice.owner.progress.lock().preparing;
-            preparing.is_some() && (by.is_none() || preparing == by)
+            let alone = usize::from(Arc::ptr_eq(&slice.owner, own));
+            slice.owner.progress.lock().waiters > alone
         })
     }
 }
 
-/// Where a thread stands in looking for unstarted blocks of its tile. Blocks never become unstarted
-/// again, so it need not look twice at those that are.
+/// Where a thread stands in looking for unstarted blocks of its tile. It need not look twice at those
+/// that were started, unless one was given up since.
 #[derive(Default)]
 struct Search {
     at: usize,
     /// Blocks passed over: another thread decodes them for another purpose, or prepares siblings.
     later: Vec<Block>,
+    reopened: u64,
 }
 
 impl Search {
@@ -534,16 +657,21 @@ impl Search {
         assembly: &Assembly,
         worker: &impl Worker,
     ) -> Option<Block> {
+        if self.reopened != bench.reopened {
+            *self = Self {
+                reopened: bench.reopened,
+                ..Self::default()
+            };
+        }
         while let Some(block) = assembly.blocks.get(self.at).copied() {
             self.at += 1;
             let Some(job) = bench.unstarted(&assembly.tile.of(block)) else {
                 continue;
             };
-            if job.is_preparing(None) || worker.is_loading(block) {
+            if job.is_preparing() || worker.is_loading(block) {
                 self.later.push(block);
                 continue;
             }
-            job.started = Some(thread::current().id());
             return Some(block);
         }
         let mut next = None;
@@ -551,10 +679,9 @@ impl Search {
             let Some(job) = bench.unstarted(&assembly.tile.of(*block)) else {
                 return false;
             };
-            if next.is_some() || job.is_preparing(None) {
+            if next.is_some() || job.is_preparing() {
                 return true;
             }
-            job.started = Some(thread::current().id());
             next = Some(*block);
             false
         });
@@ -562,13 +689,14 @@ impl Search {
     }
 }
 
-/// Ends the time in which siblings may be added, also on the way of a panic.
-struct Prepared<'a> {
+/// The time in which siblings may be added; ends when dropped, also on the way of a panic.
+struct Preparing<'a> {
     workshop: &'a Workshop,
-    assembly: &'a Arc<Assembly>,
+    assembly: Arc<Assembly>,
+    load: Arc<Load>,
 }
 
-impl Drop for Prepared<'_> {
+impl Drop for Preparing<'_> {
     fn drop(&mut self) {
         let bench = self.workshop.bench.lock();
         self.assembly.progress.lock().preparing = None;

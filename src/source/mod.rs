@@ -118,8 +118,9 @@ impl Provider for Source {
             let count = bands.count(self.image.band_count());
             return self.pads.tile(self.image.block_shape(at, count)?);
         }
+        let bytes = || self.load_bytes(at, bands);
         self.shelf
-            .get_or_load(at, bands, request, |bands, request| {
+            .get_or_load(at, bands, request, bytes, |bands, request| {
                 let list = bands.to_vec(self.image.band_count());
                 let shape = self.image.block_shape(at, list.len())?;
                 let mut canvas = request.canvas(Layout::packed(shape, self.image.dtype)?)?;

@@ -1,129 +1,143 @@
 //! A pool of sessions: things that are costly to open and serve one call at a time.
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
+use crate::load::{Awaited, Ends, Load, Unshared, Waiting};
 use crate::sync::{Condvar, Mutex};
-use std::cell::RefCell;
-
-thread_local! {
-    /// The pools of which this thread uses a session now.
-    static IN_USE: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
-}
+use std::sync::Arc;
 
 /// Sessions opened on demand up to a limit, each lent to one call at a time on any thread, and closed
 /// by being dropped with the pool.
 ///
 /// Nothing is locked while a session is opened, used or closed.
 pub struct Sessions<S> {
+    turns: Arc<Turns>,
+    /// Open and unused; the last used one is the next to be used.
+    idle: Mutex<Vec<S>>,
+}
+
+/// The calls that may use a session now.
+struct Turns {
     max: usize,
-    state: Mutex<State<S>>,
-    /// Told once for each session, or right to open one, that comes free.
+    /// The loads that they belong to.
+    users: Mutex<Vec<Arc<Load>>>,
+    /// Told once for each call that has ended.
     freed: Condvar,
 }
 
-struct State<S> {
-    /// Open and unused; the last used one is the next to be used.
-    idle: Vec<S>,
-    /// Open ones, and those that are being opened.
-    open: usize,
+impl Awaited for Turns {
+    fn ends(&self) -> Ends {
+        Ends::WithAny(self.users.lock().clone())
+    }
+
+    fn wake(&self) {
+        drop(self.users.lock());
+        self.freed.notify_all();
+    }
 }
 
 impl<S: Send> Sessions<S> {
     /// An empty pool of at most `max` sessions, at least one.
     pub fn new(max: usize) -> Self {
         Self {
-            max: max.max(1),
-            state: Mutex::new(State {
-                idle: Vec::new(),
-                open: 0,
+            turns: Arc::new(Turns {
+                max: max.max(1),
+                users: Mutex::default(),
+                freed: Condvar::new(),
             }),
-            freed: Condvar::new(),
+            idle: Mutex::default(),
         }
     }
 
     /// Makes a call with a session: an unused one, one that `open` opens, or the next that comes free.
     ///
-    /// A call inside a call, on the same thread, that would have to wait fails: what it waits for may
-    /// be itself.
+    /// A call that would wait for itself, because those who use the sessions wait for it, fails; one
+    /// whose request is cancelled while it waits fails too.
     pub fn with<R>(
         &self,
         open: impl FnOnce() -> Result<S>,
         call: impl FnOnce(&mut S) -> Result<R>,
     ) -> Result<R> {
-        let mut place = Place {
-            pool: self,
-            session: self.claim()?,
-        };
-        let _nesting = Nesting::enter(self.address());
-        if place.session.is_none() {
-            place.session = Some(open()?);
-        }
-        match &mut place.session {
-            Some(session) => call(session),
-            None => Err(Error::internal("a session was lost")),
-        }
-    }
-
-    /// Waits for a session, or for the right to open one.
-    fn claim(&self) -> Result<Option<S>> {
-        let mut state = self.state.lock();
-        loop {
-            if let Some(session) = state.idle.pop() {
-                return Ok(Some(session));
+        let load = Load::current().unwrap_or_else(|| Load::begin(None, Unshared));
+        load.clone().run(|| {
+            let turn = Turn::take(&self.turns, load)?;
+            let idle = self.idle.lock().pop();
+            let mut lent = Lent {
+                pool: self,
+                session: Some(match idle {
+                    Some(session) => session,
+                    None => open()?,
+                }),
+                _turn: turn,
+            };
+            match &mut lent.session {
+                Some(session) => call(session),
+                None => Err(Error::internal("a session was lost")),
             }
-            if state.open < self.max {
-                state.open += 1;
-                return Ok(None);
-            }
-            if IN_USE.with_borrow(|pools| pools.contains(&self.address())) {
-                return Err(Error::new(
-                    Kind::Reentrant,
-                    "a callback of a source asks the same source, all of whose sessions are in use",
-                ));
-            }
-            self.freed.wait(&mut state);
-        }
-    }
-
-    fn give_back(&self, session: Option<S>) {
-        let mut state = self.state.lock();
-        match session {
-            Some(session) => state.idle.push(session),
-            None => state.open -= 1,
-        }
-        drop(state);
-        self.freed.notify_one();
-    }
-
-    fn address(&self) -> usize {
-        (&raw const *self).addr()
+        })
     }
 }
 
-/// The right to one session of a pool, given back when dropped.
-struct Place<'a, S: Send> {
+/// The right of a load to use one session, given back when dropped.
+struct Turn {
+    turns: Arc<Turns>,
+    load: Arc<Load>,
+}
+
+impl Turn {
+    fn take(turns: &Arc<Turns>, load: Arc<Load>) -> Result<Self> {
+        // Ends after the lock: whoever follows what waits for what takes them in the other order.
+        let mut waiting: Option<Waiting> = None;
+        let mut users = turns.users.lock();
+        while users.len() >= turns.max {
+            match &mut waiting {
+                None => {
+                    drop(users);
+                    waiting = Some(Waiting::begin(turns.clone(), load.cancel().cloned())?);
+                    users = turns.users.lock();
+                }
+                Some(waiting) if waiting.is_disturbed() => {
+                    drop(users);
+                    let outcome = waiting.check();
+                    if outcome.is_err() {
+                        // It may have been told of a session that another may use now.
+                        turns.freed.notify_one();
+                    }
+                    outcome?;
+                    users = turns.users.lock();
+                }
+                Some(_) => turns.freed.wait(&mut users),
+            }
+        }
+        users.push(load.clone());
+        drop(users);
+        Ok(Self {
+            turns: turns.clone(),
+            load,
+        })
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut users = self.turns.users.lock();
+        let ours = users.iter().position(|user| Arc::ptr_eq(user, &self.load));
+        let ours = ours.map(|at| users.swap_remove(at));
+        drop(users);
+        drop(ours);
+        self.turns.freed.notify_one();
+    }
+}
+
+/// A session in use; the pool has it back before the turn ends.
+struct Lent<'a, S: Send> {
     pool: &'a Sessions<S>,
     session: Option<S>,
+    _turn: Turn,
 }
 
-impl<S: Send> Drop for Place<'_, S> {
+impl<S: Send> Drop for Lent<'_, S> {
     fn drop(&mut self) {
-        self.pool.give_back(self.session.take());
-    }
-}
-
-/// A note that this thread uses a session of a pool.
-struct Nesting;
-
-impl Nesting {
-    fn enter(pool: usize) -> Self {
-        IN_USE.with_borrow_mut(|pools| pools.push(pool));
-        Nesting
-    }
-}
-
-impl Drop for Nesting {
-    fn drop(&mut self) {
-        IN_USE.with_borrow_mut(|pools| pools.pop());
+        self.pool.idle.lock().extend(self.session.take());
     }
 }
 

@@ -416,6 +416,7 @@ impl Ledger {
             peak: self.peak,
             entries: self.entries.len() as u64,
             counters: self.counters,
+            ..Statistics::default()
         }
     }
 }

@@ -1,0 +1,194 @@
+//! The in-flight cap: loads wait here, first come first served, before they own anything.
+//!
+//! Only requests from outside wait, each for all that its load will have in flight at once; what a
+//! load asks for on its way never waits, so nobody who holds bytes waits for bytes.
+
+use crate::error::Result;
+use crate::load::{Awaited, Cancel, Ends, Waiting};
+use crate::sync::{Condvar, Mutex};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// After so long without the end of any load the first in the queue goes on all the same: what the
+/// others do may depend on it in ways that cannot be seen from here.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Admits loads to a cache.
+#[derive(Default)]
+pub struct Gate(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    cap: u64,
+    /// Bytes of the loads that were admitted and have not ended.
+    admitted: u64,
+    queue: VecDeque<Arc<Turn>>,
+    /// When a load last ended.
+    ended: Option<Instant>,
+    counts: GateCounts,
+}
+
+/// What happened at a gate so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GateCounts {
+    /// Loads that had to wait.
+    pub queued: u64,
+    /// Loads that went on beyond the cap because nothing had ended for too long.
+    pub overdue: u64,
+}
+
+/// A load's place in the queue.
+struct Turn {
+    bytes: u64,
+    called: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Turn {
+    fn call(&self) {
+        *self.called.lock() = true;
+        self.changed.notify_one();
+    }
+}
+
+impl Awaited for Turn {
+    fn ends(&self) -> Ends {
+        // Only requests from outside wait here, and no load waits for one of them.
+        Ends::WithAny(Vec::new())
+    }
+
+    fn wake(&self) {
+        drop(self.called.lock());
+        self.changed.notify_one();
+    }
+}
+
+/// The right to have bytes in flight, given back when dropped.
+pub struct Permit<'a> {
+    gate: &'a Gate,
+    bytes: u64,
+}
+
+impl Gate {
+    /// A gate that admits `cap` bytes at once.
+    pub fn new(cap: u64) -> Self {
+        let gate = Self::default();
+        gate.set_cap(cap);
+        gate
+    }
+
+    /// Changes the cap; loads that were admitted go on.
+    pub fn set_cap(&self, cap: u64) {
+        let mut state = self.0.lock();
+        state.cap = cap;
+        state.call_next();
+    }
+
+    /// Waits until `bytes` more stay within the cap, or nothing else is in flight.
+    pub fn admit(&self, bytes: u64, cancel: Option<Arc<Cancel>>) -> Result<Permit<'_>> {
+        let permit = Permit { gate: self, bytes };
+        let turn = {
+            let mut state = self.0.lock();
+            if state.queue.is_empty() && state.has_room(bytes) {
+                state.admitted += bytes;
+                return Ok(permit);
+            }
+            state.counts.queued += 1;
+            let turn = Arc::new(Turn {
+                bytes,
+                called: Mutex::new(false),
+                changed: Condvar::new(),
+            });
+            state.queue.push_back(turn.clone());
+            turn
+        };
+        match self.wait(&turn, cancel) {
+            Ok(()) => Ok(permit),
+            Err(error) => {
+                let mut state = self.0.lock();
+                let known = state.queue.len();
+                state.queue.retain(|other| !Arc::ptr_eq(other, &turn));
+                let was_called = state.queue.len() == known;
+                state.call_next();
+                drop(state);
+                if !was_called {
+                    // It was never counted.
+                    std::mem::forget(permit);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn wait(&self, turn: &Arc<Turn>, cancel: Option<Arc<Cancel>>) -> Result<()> {
+        let mut waiting = Waiting::begin(turn.clone(), cancel)?;
+        let mut patience = PATIENCE;
+        let mut called = turn.called.lock();
+        while !*called {
+            if waiting.is_disturbed() {
+                drop(called);
+                waiting.check()?;
+                called = turn.called.lock();
+            } else if turn.changed.wait_for(&mut called, patience).timed_out() && !*called {
+                drop(called);
+                patience = self.0.lock().run_late(turn);
+                called = turn.called.lock();
+            }
+        }
+        Ok(())
+    }
+
+    /// The cap, and what happened so far.
+    pub fn state(&self) -> (u64, GateCounts) {
+        let state = self.0.lock();
+        (state.cap, state.counts)
+    }
+}
+
+impl State {
+    fn has_room(&self, bytes: u64) -> bool {
+        self.admitted == 0 || self.admitted.saturating_add(bytes) <= self.cap
+    }
+
+    fn call_next(&mut self) {
+        while let Some(first) = self.queue.front()
+            && self.has_room(first.bytes)
+        {
+            self.call_first();
+        }
+    }
+
+    fn call_first(&mut self) {
+        if let Some(first) = self.queue.pop_front() {
+            self.admitted += first.bytes;
+            first.call();
+        }
+    }
+
+    /// Lets the first in the queue go on if it is `turn` and its patience is at an end. Returns after
+    /// how long to look again.
+    fn run_late(&mut self, turn: &Arc<Turn>) -> Duration {
+        let is_first = self
+            .queue
+            .front()
+            .is_some_and(|first| Arc::ptr_eq(first, turn));
+        let idle = self.ended.map_or(PATIENCE, |ended| ended.elapsed());
+        if !is_first || idle < PATIENCE {
+            return PATIENCE.saturating_sub(idle).max(Duration::from_millis(1));
+        }
+        self.counts.overdue += 1;
+        self.ended = Some(Instant::now());
+        self.call_first();
+        PATIENCE
+    }
+}
+
+impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        let mut state = self.gate.0.lock();
+        state.admitted -= self.bytes;
+        state.ended = Some(Instant::now());
+        state.call_next();
+    }
+}

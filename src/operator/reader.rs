@@ -1,0 +1,128 @@
+//! Reader: the same image, read in a way of one's own.
+
+use crate::cache::{Cache, Counters};
+use crate::error::Result;
+use crate::geometry::Rect;
+use crate::image::{Bands, Block, Image};
+use crate::load::{Cancel, Load, cancelled};
+use crate::provider::{Provider, Request, Retention};
+use crate::tile::Tile;
+use std::sync::Arc;
+
+/// How a reader reads.
+#[derive(Clone, Default)]
+pub struct ReaderOptions {
+    /// What becomes of the tiles that it has loaded.
+    pub retention: Retention,
+    /// The load on whose behalf it reads, if on another thread than the load's own.
+    pub load: Option<Arc<Load>>,
+}
+
+struct Reader {
+    source: Arc<dyn Provider>,
+    options: ReaderOptions,
+    cancel: Arc<Cancel>,
+}
+
+/// `source` read as `options` say, until `cancel` ends it. It has the source's key, and shares its
+/// tiles.
+pub fn reader(
+    source: Arc<dyn Provider>,
+    options: ReaderOptions,
+    cancel: Arc<Cancel>,
+) -> Arc<dyn Provider> {
+    Arc::new(Reader {
+        source,
+        options,
+        cancel,
+    })
+}
+
+impl Reader {
+    fn like_this(&self, source: Arc<dyn Provider>) -> Arc<dyn Provider> {
+        reader(source, self.options.clone(), self.cancel.clone())
+    }
+
+    fn read<R>(
+        &self,
+        request: &Request<'_>,
+        read: impl FnOnce(&Request<'_>) -> Result<R>,
+    ) -> Result<R> {
+        if self.cancel.is_cancelled() {
+            return Err(cancelled());
+        }
+        let request = request.by_reader(self.options.retention, &self.cancel);
+        let outcome = match &self.options.load {
+            Some(load) => load.run(|| read(&request)),
+            None => read(&request),
+        };
+        // What a callback said when it gave up is of no use to anybody.
+        outcome.or_else(|error| request.check_cancelled().and(Err(error)))
+    }
+}
+
+impl Provider for Reader {
+    fn key(&self) -> &str {
+        self.source.key()
+    }
+
+    fn image(&self) -> &Image {
+        self.source.image()
+    }
+
+    fn has_block(&self, at: Block) -> Result<bool> {
+        self.source.has_block(at)
+    }
+
+    fn get_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile> {
+        self.read(request, |request| self.source.get_block(at, bands, request))
+    }
+
+    fn peek_block(&self, at: Block, bands: &Bands) -> Option<Tile> {
+        self.source.peek_block(at, bands)
+    }
+
+    fn get_window(
+        &self,
+        level: u32,
+        rect: Rect,
+        bands: &Bands,
+        request: &Request<'_>,
+    ) -> Result<Option<Tile>> {
+        self.read(request, |request| {
+            self.source.get_window(level, rect, bands, request)
+        })
+    }
+
+    fn get_view(&self, level: u32, rect: Rect, bands: &Bands) -> Option<Tile> {
+        self.source.get_view(level, rect, bands)
+    }
+
+    fn level_image(&self, level: u32) -> Option<Arc<dyn Provider>> {
+        Some(self.like_this(self.source.level_image(level)?))
+    }
+
+    fn mask(&self) -> Option<Arc<dyn Provider>> {
+        Some(self.like_this(self.source.mask()?))
+    }
+
+    fn cache(&self) -> Option<&Cache> {
+        self.source.cache()
+    }
+
+    fn is_loading(&self, at: Block, bands: &Bands) -> bool {
+        self.source.is_loading(at, bands)
+    }
+
+    fn was_decoded(&self, at: Block) -> bool {
+        self.source.was_decoded(at)
+    }
+
+    fn load_bytes(&self, at: Block, bands: &Bands) -> u64 {
+        self.source.load_bytes(at, bands)
+    }
+
+    fn counters(&self) -> Counters {
+        self.source.counters()
+    }
+}

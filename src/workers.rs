@@ -1,0 +1,120 @@
+//! Threads of the library's own, for requests that must not keep one of the caller's waiting.
+
+use crate::error::{Error, Kind, Result};
+use crate::load::Cancel;
+use crate::sync::{Mutex, thread};
+use std::collections::VecDeque;
+use std::sync::{Arc, LazyLock};
+
+/// What a thread is to do, and what makes it pointless.
+pub struct Job {
+    /// The work; it ends at once where it was cancelled.
+    pub work: Box<dyn FnOnce() + Send>,
+    /// What cancels the work.
+    pub cancel: Option<Arc<Cancel>>,
+}
+
+impl Job {
+    fn is_cancelled(&self) -> bool {
+        self.cancel
+            .as_ref()
+            .is_some_and(|cancel| cancel.is_cancelled())
+    }
+}
+
+/// A queue of jobs, and threads that exist only while there are any.
+pub struct Workers {
+    max: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    queue: VecDeque<Job>,
+    threads: usize,
+}
+
+impl Workers {
+    /// At most `max` threads; 0 is one for each processor.
+    pub fn new(max: usize) -> Arc<Self> {
+        let max = match max {
+            0 => std::thread::available_parallelism().map_or(1, |count| count.get()),
+            max => max,
+        };
+        Arc::new(Self {
+            max,
+            state: Mutex::default(),
+        })
+    }
+
+    /// The threads that serve all providers without a cache.
+    pub fn of_process() -> &'static Arc<Self> {
+        static WORKERS: LazyLock<Arc<Workers>> = LazyLock::new(|| Workers::new(0));
+        &WORKERS
+    }
+
+    /// Has a job done, after those before it. On failure it will not be done.
+    pub fn add(self: &Arc<Self>, job: Job) -> Result<()> {
+        let mut state = self.state.lock();
+        if state.threads < self.max {
+            match self.start() {
+                Ok(()) => state.threads += 1,
+                Err(error) if state.threads == 0 => return Err(error),
+                // Those that there are will come to it.
+                Err(_) => (),
+            }
+        }
+        state.queue.push_back(job);
+        Ok(())
+    }
+
+    /// Has the queued jobs that were cancelled done before all others, by a thread of their own: all
+    /// the usual ones may be at work on what takes long.
+    pub fn end_cancelled(self: &Arc<Self>) {
+        let mut state = self.state.lock();
+        let (cancelled, others): (VecDeque<_>, VecDeque<_>) = std::mem::take(&mut state.queue)
+            .into_iter()
+            .partition(Job::is_cancelled);
+        let any = !cancelled.is_empty();
+        state.queue = cancelled;
+        state.queue.extend(others);
+        if any && self.start().is_ok() {
+            state.threads += 1;
+        }
+    }
+
+    fn start(self: &Arc<Self>) -> Result<()> {
+        let workers = self.clone();
+        let started = thread::Builder::new()
+            .name("tilecache".into())
+            .spawn(move || workers.work());
+        match started {
+            Ok(_) => Ok(()),
+            Err(error) => Err(Error::new(
+                Kind::NoMemory,
+                format!("cannot start a thread for requests: {error}"),
+            )),
+        }
+    }
+
+    fn work(&self) {
+        while let Some(job) = self.next() {
+            (job.work)();
+        }
+    }
+
+    /// The next job; without one the calling thread is to end.
+    fn next(&self) -> Option<Job> {
+        let mut state = self.state.lock();
+        // There is one thread more than usual where something was cancelled.
+        let is_extra = state.threads > self.max;
+        let job = match state.queue.front() {
+            Some(job) if !is_extra || job.is_cancelled() => state.queue.pop_front(),
+            _ => None,
+        };
+        if job.is_none() {
+            state.threads -= 1;
+        }
+        job
+    }
+}
