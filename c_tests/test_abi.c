@@ -38,12 +38,15 @@ AT(tc_band_info, flags, 8);
 AT(tc_band_info, reserved, 12);
 AT(tc_band_info, nodata, 16);
 
-SIZE(tc_cache_options, 16);
+SIZE(tc_cache_options, 32);
 AT(tc_cache_options, struct_size, 0);
 AT(tc_cache_options, unread_percent, 4);
 AT(tc_cache_options, view_limit, 8);
+AT(tc_cache_options, max_in_flight, 16);
+AT(tc_cache_options, threads, 24);
+AT(tc_cache_options, reserved, 28);
 
-SIZE(tc_cache_stats, 160);
+SIZE(tc_cache_stats, 184);
 AT(tc_cache_stats, struct_size, 0);
 AT(tc_cache_stats, reserved, 4);
 AT(tc_cache_stats, budget, 8);
@@ -65,6 +68,9 @@ AT(tc_cache_stats, evictions, 128);
 AT(tc_cache_stats, rejected, 136);
 AT(tc_cache_stats, siblings, 144);
 AT(tc_cache_stats, load_nanoseconds, 152);
+AT(tc_cache_stats, max_in_flight, 160);
+AT(tc_cache_stats, queued, 168);
+AT(tc_cache_stats, overdue, 176);
 
 SIZE(tc_retile_options, 24);
 AT(tc_retile_options, struct_size, 0);
@@ -100,6 +106,11 @@ SIZE(tc_open_options, 16);
 AT(tc_open_options, struct_size, 0);
 AT(tc_open_options, image, 4);
 AT(tc_open_options, key, 8);
+
+SIZE(tc_reader_options, 16);
+AT(tc_reader_options, struct_size, 0);
+AT(tc_reader_options, flags, 4);
+AT(tc_reader_options, load, 8);
 
 SIZE(tc_io, 40);
 AT(tc_io, struct_size, 0);
@@ -204,8 +215,12 @@ IS(TC_IMAGE_SPARSE, 4);
 IS(TC_IMAGE_WINDOWED, 8);
 IS(TC_IMAGE_HAS_MASK, 16);
 IS(TC_IMAGE_PADDED, 32);
+IS(TC_IMAGE_DEFER_RELEASE, 64);
 IS(TC_BAND_HAS_NODATA, 1);
 IS(TC_PIXELS_ABSENT, 1);
+IS(TC_PIXELS_DEFER_RELEASE, 2);
+IS(TC_READ_STREAMING, 1);
+IS(TC_READ_BYPASS, 2);
 IS(TC_BAND_OPAQUE, -1);
 IS(TC_CONCURRENT, 1);
 IS(TC_ONE_AT_A_TIME, 2);
@@ -260,6 +275,13 @@ static tc_status into_retile(const led *l, tc_error *e)
 {
   tc_provider *made = NULL;
   tc_status status = provider_retile(provider, (const tc_retile_options *)l, NULL, &made, e);
+  return drop(status, made);
+}
+
+static tc_status into_reader(const led *l, tc_error *e)
+{
+  tc_provider *made = NULL;
+  tc_status status = provider_reader(provider, (const tc_reader_options *)l, &made, e);
   return drop(status, made);
 }
 
@@ -328,6 +350,7 @@ static const struct {
 } inputs[] = {
   {"options", sizeof(tc_cache_options), 4, make_options, into_create},
   {"options", sizeof(tc_retile_options), 8, make_options, into_retile},
+  {"options", sizeof(tc_reader_options), 4, make_options, into_reader},
   {"options", sizeof(tc_map_options), offsetof(tc_map_options, user), make_map, into_map},
   {"source", sizeof(tc_source), offsetof(tc_source, read_window), make_source, into_source},
   {"image", sizeof(tc_image_info), offsetof(tc_image_info, bands), make_image, into_image},

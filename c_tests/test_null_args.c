@@ -50,7 +50,7 @@ static const char not_utf8[] = "\xff\xfe";
 static void creating_a_cache(void **state)
 {
   (void)state;
-  tc_cache_options o = {sizeof o, 101, 0};
+  tc_cache_options o = {.struct_size = sizeof o, .unread_percent = 101};
   refuses(TC_E_ARGUMENT, "cache", tc_create(1, NULL, NULL, e));
   yields_no(opened, TC_E_RANGE, "101", tc_create(1, &o, &opened, e));
   ok(tc_create(UINT64_MAX, NULL, &opened, &err)); /* only a number */
@@ -440,6 +440,35 @@ static void getting_a_block(void **state)
   yields_no(got, TC_E_NOT_RESIDENT, "", provider_peek_block(p, 1, 1, 0, NULL, 0, &got, e));
 }
 
+/* ---- readers ---- */
+
+static void note_nothing(void *user, tc_status status, tc_tile *unused, const tc_error *error)
+{
+  (void)user, (void)status, (void)unused, (void)error;
+}
+
+static void reading_apart(void **state)
+{
+  (void)state;
+  tc_reader_options both = {.struct_size = sizeof both, .flags = TC_READ_STREAMING | TC_READ_BYPASS};
+  tc_reader_options unknown = {.struct_size = sizeof unknown, .flags = 4};
+  refuses(TC_E_ARGUMENT, "reader", provider_reader(p, NULL, NULL, e));
+  yields_no(made, TC_E_ARGUMENT, "source", provider_reader(NULL, NULL, &made, e));
+  yields_no(made, TC_E_ARGUMENT, "0x3", provider_reader(p, &both, &made, e));
+  yields_no(made, TC_E_ARGUMENT, "0x4", provider_reader(p, &unknown, &made, e));
+  refuses(TC_E_ARGUMENT, "reader", provider_cancel(NULL, e));
+  refuses(TC_E_ARGUMENT, "no", provider_cancel(p, e));
+  refuses(TC_E_ARGUMENT, "provider", provider_request_block(NULL, 0, 0, 0, NULL, 0, note_nothing, NULL, e));
+  refuses(TC_E_ARGUMENT, "done", provider_request_block(p, 0, 0, 0, NULL, 0, NULL, NULL, e));
+  refuses(TC_E_RANGE, "row is -1", provider_request_block(p, -1, 0, 0, NULL, 0, note_nothing, NULL, e));
+  refuses(TC_E_RANGE, "2", provider_request_block(p, 2, 0, 0, NULL, 0, note_nothing, NULL, e));
+  refuses(TC_E_ARGUMENT, "bands", provider_request_block(p, 0, 0, 0, bands, 0, note_nothing, NULL, e));
+  assert_null(tc_load_current());
+  assert_null(tc_load_retain(NULL));
+  assert_int_equal(tc_load_is_cancelled(NULL), 0);
+  tc_load_release(NULL);
+}
+
 /* ---- copies ---- */
 
 static const struct { tc_target into; tc_status status; const char *names; } targets[] = {
@@ -518,6 +547,7 @@ int main(void)
     cmocka_unit_test(describing_a_provider),
     cmocka_unit_test(asking_whether_a_block_is_there),
     cmocka_unit_test(getting_a_block),
+    cmocka_unit_test(reading_apart),
     cmocka_unit_test(copying_out),
     cmocka_unit_test(looking_at_no_tile),
   };

@@ -73,7 +73,9 @@
  *   declare otherwise. They may call the library, but not wait for themselves: a callback that asks for
  *   the block that it is making, or for one whose load waits for it, by whatever detour, gets
  *   TC_E_REENTRANT. So does another thread that asks on its behalf through a reader which was given the
- *   load, see tc_load_current; without that it may wait for ever, until it is cancelled. Release callbacks may only call release functions. No callback may throw, unwind or longjmp.
+ *   load, see tc_load_current; without that it may wait for ever, until it is cancelled. Release
+ *   callbacks may only call release functions, and can be put off, see tc_run_releases. No callback may
+ *   throw, unwind or longjmp.
  *
  * FORK
  *   After fork without exec, the child must not use handles made before it, nor release them.
@@ -329,6 +331,11 @@ typedef enum tc_image_flags {
    * Blocks at the right and bottom edge are filled up with pad to full size.
    */
   TC_IMAGE_PADDED = 32,
+  /**
+   * For provider_from_memory: the release function is not called when the last tile goes, but by
+   * tc_run_releases. Never reported.
+   */
+  TC_IMAGE_DEFER_RELEASE = 64,
 } tc_image_flags;
 
 /**
@@ -349,6 +356,10 @@ typedef enum tc_pixels_flags {
    * Nothing was stored here; all pixels are pad.
    */
   TC_PIXELS_ABSENT = 1,
+  /**
+   * For tc_put: the release function is not called when the last tile goes, but by tc_run_releases.
+   */
+  TC_PIXELS_DEFER_RELEASE = 2,
 } tc_pixels_flags;
 
 /**
@@ -391,6 +402,22 @@ typedef enum tc_source_flags {
 } tc_source_flags;
 
 /**
+ * The bits of tc_reader_options.flags.
+ */
+typedef enum tc_reader_flags {
+  /**
+   * A pass that nobody repeats: the tiles that it loads, and the blocks beneath, are the next to be
+   * evicted, and what it finds in a cache does not count as used. It takes at most one tile at a
+   * time from what others use.
+   */
+  TC_READ_STREAMING = 1,
+  /**
+   * What is loaded is not kept at all; what is found is used. For a pass over what fits no cache.
+   */
+  TC_READ_BYPASS = 2,
+} tc_reader_flags;
+
+/**
  * A store of tiles under one budget of bytes, for any number of providers, files and threads.
  *
  * What it counts is the memory of pixel buffers, each once at its allocated size, however many tiles
@@ -406,6 +433,13 @@ typedef enum tc_source_flags {
  * Reference-counted: tc_retain, tc_release. Providers made with a cache keep it alive.
  */
 typedef struct tc_cache tc_cache;
+
+/**
+ * A load that a callback works for: a block that is being decoded, a tile that is being made.
+ *
+ * Reference-counted: tc_load_retain, tc_load_release.
+ */
+typedef struct tc_load tc_load;
 
 /**
  * An image as a grid of blocks: a file, memory, your callbacks, or an operator over another provider.
@@ -912,8 +946,9 @@ typedef struct tc_level {
  * Callbacks run only on threads that are inside a call of the library, which holds no lock meanwhile.
  * They return TC_OK, or another number, and may then tell more in `err`, which is never NULL: its
  * source_code (or, if that is 0, the number returned) and its message come through to whoever asked
- * for the block, with TC_E_SOURCE. They may call the library for other providers, but must not ask
- * their own provider for the block they are reading. They must not throw, unwind or longjmp.
+ * for the block, with TC_E_SOURCE. They may call the library; see CALLBACKS at the top for what they
+ * cannot ask for, and tc_load_is_cancelled for whether what they do is still wanted. They must not
+ * throw, unwind or longjmp.
  */
 typedef struct tc_source {
   /**
@@ -1102,6 +1137,42 @@ typedef struct tc_map_options {
   tc_release_fn release;
 } tc_map_options;
 
+/**
+ * Options of provider_reader. Size-led; 0 is the default everywhere.
+ */
+typedef struct tc_reader_options {
+  /**
+   * sizeof(tc_reader_options), set by you.
+   */
+  uint32_t struct_size;
+  /**
+   * Bits of tc_reader_flags, of which only one may be set.
+   */
+  uint32_t flags;
+  /**
+   * The load on whose behalf the reader reads, from tc_load_current; kept alive. Give it to a reader
+   * that is used on other threads by a callback: a request that would wait for the load that it is a
+   * part of then fails with TC_E_REENTRANT instead of waiting for ever. NULL: none.
+   */
+  const struct tc_load *load;
+} tc_reader_options;
+
+/**
+ * Receives the outcome of a request, once, on a thread of the library.
+ *
+ * - user: as given with the request.
+ * - status: TC_OK, or what went wrong.
+ * - tile: a reference that is now yours, to be released with tc_tile_release; NULL unless TC_OK.
+ * - err: the details, never NULL; valid during the call.
+ *
+ * It may call the library, also for further requests; it should be short, for the next request waits
+ * for its thread. It must not throw, unwind or longjmp.
+ */
+typedef void (*tc_done_fn)(void *user,
+                           tc_status status,
+                           struct tc_tile *tile,
+                           const struct tc_error *err);
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -1139,6 +1210,14 @@ uint64_t tc_memory_limit(void);
  * Cannot fail. Thread-safe.
  */
 uint64_t tc_default_budget(void);
+
+/**
+ * Calls the release functions that were put off, by TC_PIXELS_DEFER_RELEASE or TC_IMAGE_DEFER_RELEASE,
+ * on the calling thread. For languages whose collector releases tiles where no code of theirs may run.
+ *
+ * Returns how many. Cannot fail. Thread-safe.
+ */
+size_t tc_run_releases(void);
 
 /**
  * ======== CACHE ========
@@ -1258,7 +1337,8 @@ tc_status tc_peek(struct tc_cache *cache,
  * - release: NULL copies the pixels before the call returns. Otherwise, if the strides are as
  *   tc_pixels asks and `data` is aligned to its type, the cache lends your memory out without a copy:
  *   it must stay readable and unchanged until release(user) is called, once, when the cache and all
- *   tiles have given it up, possibly before this call returns. With other strides the pixels are
+ *   tiles have given it up, possibly before this call returns; with TC_PIXELS_DEFER_RELEASE by
+ *   tc_run_releases. With other strides the pixels are
  *   copied and release(user) is called before the call returns. On failure release is not called.
  * - user: passed to `release`.
  * - err: may be NULL.
@@ -1387,7 +1467,7 @@ tc_status provider_from_source(const struct tc_source *source,
  *   one block and nothing else.
  * - key: the key of the image in caches; NULL: one that is never used again.
  * - release: NULL if the memory outlives all providers and tiles; else called once, when the last of
- *   them is gone; after a failure it is not called.
+ *   them is gone, or later with TC_IMAGE_DEFER_RELEASE; after a failure it is not called.
  * - user: passed to `release`.
  * - provider: receives a reference that you own; NULL on failure.
  * - err: may be NULL.
@@ -1620,7 +1700,8 @@ tc_status provider_has_block(struct tc_provider *provider,
  *
  * Errors: TC_E_RANGE if there is no such block, level or band; TC_E_ARGUMENT; TC_E_SOURCE if a
  * callback failed; TC_E_IO, TC_E_CORRUPT, TC_E_UNSUPPORTED, TC_E_CHANGED for files; TC_E_REENTRANT
- * if the call would wait for itself; TC_E_CANCELLED by provider_cancel; TC_E_NO_MEMORY; TC_E_LIMIT. A failure is not remembered: the next call tries again. Thread-safe.
+ * if the call would wait for itself; TC_E_CANCELLED by provider_cancel; TC_E_NO_MEMORY; TC_E_LIMIT. A
+ * failure is not remembered: the next call tries again. Thread-safe.
  */
 tc_status provider_get_block(struct tc_provider *provider,
                              int64_t row,
@@ -1706,6 +1787,95 @@ tc_status provider_counters(const struct tc_provider *provider,
  * Errors: TC_E_ARGUMENT. Thread-safe.
  */
 tc_status provider_invalidate(struct tc_provider *provider, struct tc_error *err);
+
+/**
+ * ======== READERS ========
+ *
+ * The same image, read in a way of its own: a provider with the key and the tiles of `source`. Any
+ * number of readers may read one provider; each can be cancelled by itself.
+ *
+ * - source: required; kept alive.
+ * - options: NULL is all defaults: a reader that only differs by being cancelled apart.
+ * - reader: receives a reference that you own; NULL on failure.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_ARGUMENT. Thread-safe.
+ */
+tc_status provider_reader(struct tc_provider *source,
+                          const struct tc_reader_options *options,
+                          struct tc_provider **reader,
+                          struct tc_error *err);
+
+/**
+ * Cancels a reader for good. Calls that wait through it end with TC_E_CANCELLED at once, so do its
+ * queued requests and all later calls. A call that is decoding ends when it can: between two blocks,
+ * or when its callback asks tc_load_is_cancelled. Loads that others wait for too go on.
+ *
+ * - reader: required; from provider_reader.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_ARGUMENT for a provider that is no reader. Does not wait. Thread-safe.
+ */
+tc_status provider_cancel(struct tc_provider *reader,
+                          struct tc_error *err);
+
+/**
+ * provider_get_block on a thread of the library: returns at once, and `done` is called when the tile
+ * is there or has failed. Requests of one cache begin in the order in which they were made.
+ *
+ * - provider: required; kept alive until `done` has returned.
+ * - row, col, level, bands, n_bands: as for provider_get_block; the bands are copied.
+ * - done: required. Called exactly once after a success of this call, never after a failure.
+ * - user: passed to `done`.
+ * - err: may be NULL.
+ *
+ * The threads, at most as many as tc_cache_options says, exist only while there are requests, and
+ * sources are then called on them. To cancel requests make them through a reader.
+ *
+ * Errors: TC_E_RANGE if there is no such block, level or band; TC_E_ARGUMENT; TC_E_NO_MEMORY if no
+ * thread can be started. Thread-safe.
+ */
+tc_status provider_request_block(struct tc_provider *provider,
+                                 int64_t row,
+                                 int64_t col,
+                                 int32_t level,
+                                 const int32_t *bands,
+                                 size_t n_bands,
+                                 tc_done_fn done,
+                                 void *user,
+                                 struct tc_error *err);
+
+/**
+ * The load that the calling thread works for: inside a callback of a source, of bytes or of a map, the
+ * block or tile that the callback is called for. To be passed to other threads, see
+ * tc_reader_options, or asked whether it is still wanted.
+ *
+ * Returns a reference that you own and release with tc_load_release; NULL where the thread works for
+ * none. Cannot fail. Thread-safe.
+ */
+struct tc_load *tc_load_current(void);
+
+/**
+ * Whether nobody wants the load any more: 1 if all who wait for it were cancelled, else 0, also for
+ * NULL. A callback that learns this may return any error; nobody will see it.
+ *
+ * Cannot fail. Thread-safe.
+ */
+int32_t tc_load_is_cancelled(const struct tc_load *load);
+
+/**
+ * One more reference to a load. Returns `load`; NULL gives NULL.
+ *
+ * Cannot fail. Thread-safe.
+ */
+struct tc_load *tc_load_retain(struct tc_load *load);
+
+/**
+ * Gives up a reference to a load, which goes on. NULL does nothing.
+ *
+ * Cannot fail. Thread-safe.
+ */
+void tc_load_release(struct tc_load *load);
 
 /**
  * ======== TILES ========

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 /// The files of the ABI in the order in which the header presents them.
-const FILES: [&str; 8] = [
-    "status", "types", "library", "cache", "source", "operator", "provider", "tile",
+const FILES: [&str; 9] = [
+    "status", "types", "library", "cache", "source", "operator", "provider", "reader", "tile",
 ];
 
 fn generated(root: &Path) -> String {

@@ -9,32 +9,64 @@ use crate::image::{Block, Image};
 use crate::layout::{Layout, Shape};
 use crate::memory::{Buffer, Canvas, Memory, PixelsMut, Target};
 use crate::source::Decoder;
+use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::tile::Pixels;
 use std::ffi::c_void;
 use std::sync::Arc;
 
-/// Calls the release function of something lent, when the last user of it is gone.
+/// Calls the release function of something lent, when the last user of it is gone, or puts it off.
 ///
 /// Until [`Owner::take`] the caller keeps what it offers: a call that fails releases nothing.
 pub struct Owner {
+    release: Release,
+    taken: AtomicBool,
+    deferred: bool,
+}
+
+/// A release function and what it is called with.
+struct Release {
     release: tc_release_fn,
     user: *mut c_void,
-    taken: AtomicBool,
 }
 
 // SAFETY: the header demands that `release` may be called with `user` on any thread.
-unsafe impl Send for Owner {}
-// SAFETY: as above; shared access only stores a flag.
+unsafe impl Send for Release {}
+
+impl Release {
+    fn run(&self) {
+        if let Some(release) = self.release {
+            // SAFETY: this is the one call that the header promises.
+            unsafe { release(self.user) };
+        }
+    }
+}
+
+/// The release functions that wait for [`run_deferred`].
+static DEFERRED: Mutex<Vec<Release>> = Mutex::new(Vec::new());
+
+/// Calls the release functions that were put off, and says how many.
+pub fn run_deferred() -> usize {
+    let due = std::mem::take(&mut *DEFERRED.lock());
+    due.iter().for_each(Release::run);
+    due.len()
+}
+
+// SAFETY: `release` is `Send`, and shared access only stores a flag.
 unsafe impl Sync for Owner {}
 
 impl Owner {
     /// Something offered together with `release`.
     pub fn new(release: tc_release_fn, user: *mut c_void) -> Arc<Self> {
+        Self::of_memory(release, user, false)
+    }
+
+    /// Memory offered together with `release`, which is put off where `deferred`.
+    pub fn of_memory(release: tc_release_fn, user: *mut c_void, deferred: bool) -> Arc<Self> {
         Arc::new(Self {
-            release,
-            user,
+            release: Release { release, user },
             taken: AtomicBool::new(false),
+            deferred,
         })
     }
 
@@ -46,9 +78,11 @@ impl Owner {
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        if let (true, Some(release)) = (*self.taken.get_mut(), self.release) {
-            // SAFETY: this is the one call that the header promises.
-            unsafe { release(self.user) };
+        let Release { release, user } = self.release;
+        match (*self.taken.get_mut(), self.deferred) {
+            (false, _) => (),
+            (true, false) => self.release.run(),
+            (true, true) => DEFERRED.lock().push(Release { release, user }),
         }
     }
 }
@@ -77,8 +111,8 @@ impl Array {
         Self::new(target.data, strides, shape, dtype).map_err(|error| error.at(name))
     }
 
-    /// Pixels for reading, how many columns and rows of them count, and whether they are absent.
-    pub fn of_pixels(pixels: &tc_pixels) -> Result<(Self, (usize, usize), bool)> {
+    /// Pixels for reading, how many columns and rows of them count, and their flags.
+    pub fn of_pixels(pixels: &tc_pixels) -> Result<(Self, (usize, usize), u32)> {
         let array = Self::readable(pixels).map_err(|error| error.at("pixels"))?;
         let valid = |value: i64, all: usize, name: &str| match natural(value, name)? {
             0 => Ok(all),
@@ -89,11 +123,12 @@ impl Array {
             valid(pixels.valid_width, array.shape.width, "valid_width")?,
             valid(pixels.valid_height, array.shape.height, "valid_height")?,
         );
-        let absent = tc_pixels_flags::TC_PIXELS_ABSENT as u32;
-        if pixels.flags & !absent != 0 || pixels.reserved != 0 {
+        use tc_pixels_flags::*;
+        let known = TC_PIXELS_ABSENT as u32 | TC_PIXELS_DEFER_RELEASE as u32;
+        if pixels.flags & !known != 0 || pixels.reserved != 0 {
             return Err(Error::argument("pixels sets flags that do not exist"));
         }
-        Ok((array, valid, pixels.flags & absent != 0))
+        Ok((array, valid, pixels.flags))
     }
 
     fn readable(pixels: &tc_pixels) -> Result<Self> {

@@ -6,7 +6,7 @@ use super::guard::guard;
 use super::handle;
 use super::status::{tc_error, tc_status};
 use super::tile::tc_tile;
-use super::types::{tc_pixels, tc_release_fn};
+use super::types::{tc_pixels, tc_pixels_flags, tc_release_fn};
 use crate::cache::{Cache, Counters, Options};
 use crate::error::{Error, Kind, Result};
 use crate::image::Bands;
@@ -384,7 +384,8 @@ pub unsafe extern "C" fn tc_peek(
 /// - release: NULL copies the pixels before the call returns. Otherwise, if the strides are as
 ///   tc_pixels asks and `data` is aligned to its type, the cache lends your memory out without a copy:
 ///   it must stay readable and unchanged until release(user) is called, once, when the cache and all
-///   tiles have given it up, possibly before this call returns. With other strides the pixels are
+///   tiles have given it up, possibly before this call returns; with TC_PIXELS_DEFER_RELEASE by
+///   tc_run_releases. With other strides the pixels are
 ///   copied and release(user) is called before the call returns. On failure release is not called.
 /// - user: passed to `release`.
 /// - err: may be NULL.
@@ -414,14 +415,16 @@ pub unsafe extern "C" fn tc_put(
             let cache = &handle::borrow(cache, "cache")?.cache;
             let (key, at) = (args::text(key, "key")?, args::block(row, col, level)?);
             let bands = key_bands(bands, n_bands)?;
-            let (array, valid, absent) = Array::of_pixels(handle::borrow(pixels, "pixels")?)?;
-            let owner = Owner::new(release, user);
+            let (array, valid, flags) = Array::of_pixels(handle::borrow(pixels, "pixels")?)?;
+            let deferred = flags & tc_pixels_flags::TC_PIXELS_DEFER_RELEASE as u32 != 0;
+            let owner = Owner::of_memory(release, user, deferred);
             let lent = match release {
                 Some(_) => array.lend(&owner)?,
                 None => None,
             };
             let pixels = lent.map_or_else(|| array.copy(), Ok)?;
             let pixels = pixels.with_valid(valid.0, valid.1);
+            let absent = flags & tc_pixels_flags::TC_PIXELS_ABSENT as u32 != 0;
             cache.put(
                 key,
                 at,

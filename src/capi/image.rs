@@ -320,11 +320,12 @@ pub unsafe fn source_mask(source: &tc_source, image: &Image) -> Result<Option<Ar
     Ok(Some(mask.provider.clone()))
 }
 
-/// The image of an array: described by the array alone, or by `info`, which must agree.
+/// The image of an array: described by the array alone, or by `info`, which must agree; and whether its
+/// release is put off.
 ///
 /// # Safety
 /// `info` must be NULL or readable for its size.
-pub unsafe fn memory_image(array: &tc_target, info: *const tc_image_info) -> Result<Image> {
+pub unsafe fn memory_image(array: &tc_target, info: *const tc_image_info) -> Result<(Image, bool)> {
     if info.is_null() {
         return core_image(&tc_image_info {
             width: array.width,
@@ -332,10 +333,13 @@ pub unsafe fn memory_image(array: &tc_target, info: *const tc_image_info) -> Res
             bands: array.bands,
             ..no_image(array.dtype)
         })
+        .map(|image| (image, false))
         .map_err(|error| error.at("array"));
     }
     // SAFETY: promised by the caller.
-    let info = unsafe { args::read_sized(info, "image")? };
+    let mut info = unsafe { args::read_sized(info, "image")? };
+    let deferred = info.flags & tc_image_flags::TC_IMAGE_DEFER_RELEASE as u32;
+    info.flags &= !deferred;
     let image = core_image(&info).map_err(|error| error.at("image"))?;
     let same = [
         (array.width, image.width() as i64, "width"),
@@ -356,7 +360,7 @@ pub unsafe fn memory_image(array: &tc_target, info: *const tc_image_info) -> Res
             array.dtype, image.dtype as i32
         )));
     }
-    Ok(image)
+    Ok((image, deferred != 0))
 }
 
 /// A description that says nothing but the type.

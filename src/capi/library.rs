@@ -1,5 +1,6 @@
 //! What concerns the library as a whole.
 
+use super::array;
 use super::guard::guard_value;
 use super::status::{self, tc_status};
 use std::ffi::c_char;
@@ -62,4 +63,13 @@ pub extern "C" fn tc_memory_limit() -> u64 {
 #[unsafe(no_mangle)]
 pub extern "C" fn tc_default_budget() -> u64 {
     guard_value(0, crate::cache::default_budget)
+}
+
+/// Calls the release functions that were put off, by TC_PIXELS_DEFER_RELEASE or TC_IMAGE_DEFER_RELEASE,
+/// on the calling thread. For languages whose collector releases tiles where no code of theirs may run.
+///
+/// Returns how many. Cannot fail. Thread-safe.
+#[unsafe(no_mangle)]
+pub extern "C" fn tc_run_releases() -> usize {
+    guard_value(0, array::run_deferred)
 }

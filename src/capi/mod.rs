@@ -33,7 +33,7 @@ pub use cache::{
 pub use library::{
     TC_LIBRARY_VERSION, TC_LIBRARY_VERSION_MAJOR, TC_LIBRARY_VERSION_MINOR,
     TC_LIBRARY_VERSION_PATCH, tc_default_budget, tc_library_version, tc_memory_limit,
-    tc_status_name,
+    tc_run_releases, tc_status_name,
 };
 pub use operator::{
     provider_cached, provider_level, provider_map, provider_mask, provider_retile, tc_map_fn,

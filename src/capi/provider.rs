@@ -292,7 +292,8 @@ pub unsafe extern "C" fn provider_has_block(
 ///
 /// Errors: TC_E_RANGE if there is no such block, level or band; TC_E_ARGUMENT; TC_E_SOURCE if a
 /// callback failed; TC_E_IO, TC_E_CORRUPT, TC_E_UNSUPPORTED, TC_E_CHANGED for files; TC_E_REENTRANT
-/// if the call would wait for itself; TC_E_CANCELLED by provider_cancel; TC_E_NO_MEMORY; TC_E_LIMIT. A failure is not remembered: the next call tries again. Thread-safe.
+/// if the call would wait for itself; TC_E_CANCELLED by provider_cancel; TC_E_NO_MEMORY; TC_E_LIMIT. A
+/// failure is not remembered: the next call tries again. Thread-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn provider_get_block(
     provider: *mut tc_provider,

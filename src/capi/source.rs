@@ -81,8 +81,9 @@ pub enum tc_source_flags {
 /// Callbacks run only on threads that are inside a call of the library, which holds no lock meanwhile.
 /// They return TC_OK, or another number, and may then tell more in `err`, which is never NULL: its
 /// source_code (or, if that is 0, the number returned) and its message come through to whoever asked
-/// for the block, with TC_E_SOURCE. They may call the library for other providers, but must not ask
-/// their own provider for the block they are reading. They must not throw, unwind or longjmp.
+/// for the block, with TC_E_SOURCE. They may call the library; see CALLBACKS at the top for what they
+/// cannot ask for, and tc_load_is_cancelled for whether what they do is still wanted. They must not
+/// throw, unwind or longjmp.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct tc_source {
@@ -393,7 +394,7 @@ pub unsafe extern "C" fn provider_from_source(
 ///   one block and nothing else.
 /// - key: the key of the image in caches; NULL: one that is never used again.
 /// - release: NULL if the memory outlives all providers and tiles; else called once, when the last of
-///   them is gone; after a failure it is not called.
+///   them is gone, or later with TC_IMAGE_DEFER_RELEASE; after a failure it is not called.
 /// - user: passed to `release`.
 /// - provider: receives a reference that you own; NULL on failure.
 /// - err: may be NULL.
@@ -417,10 +418,10 @@ pub unsafe extern "C" fn provider_from_memory(
         guard(err, || {
             deliver(provider, || {
                 let target = handle::borrow(array, "array")?;
-                let image = memory_image(target, image)?;
+                let (image, deferred) = memory_image(target, image)?;
                 let array = Array::of_target(target, "array", image.dtype)?;
                 let key = args::optional_text(key, "key")?;
-                let owner = Owner::new(release, user);
+                let owner = Owner::of_memory(release, user, deferred);
                 let made = match array.lend(&owner)? {
                     Some(pixels) => source::memory::MemorySource::provider(key, image, pixels)?,
                     None => {

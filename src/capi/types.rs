@@ -89,6 +89,9 @@ pub enum tc_image_flags {
     TC_IMAGE_HAS_MASK = 16,
     /// Blocks at the right and bottom edge are filled up with pad to full size.
     TC_IMAGE_PADDED = 32,
+    /// For provider_from_memory: the release function is not called when the last tile goes, but by
+    /// tc_run_releases. Never reported.
+    TC_IMAGE_DEFER_RELEASE = 64,
 }
 
 /// What an image is. Size-led.
@@ -162,6 +165,8 @@ pub struct tc_band_info {
 pub enum tc_pixels_flags {
     /// Nothing was stored here; all pixels are pad.
     TC_PIXELS_ABSENT = 1,
+    /// For tc_put: the release function is not called when the last tile goes, but by tc_run_releases.
+    TC_PIXELS_DEFER_RELEASE = 2,
 }
 
 /// Pixels to be read. Frozen.

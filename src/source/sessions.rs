@@ -144,6 +144,7 @@ impl<S: Send> Drop for Lent<'_, S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Kind;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::thread;
     use std::time::Duration;
