@@ -3,14 +3,45 @@
 use super::status::{tc_error, tc_status, tc_status_code};
 use crate::error::{Error, Result};
 use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::cell::Cell;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Once;
+
+thread_local! {
+    /// How many exported functions this thread is inside of.
+    static INSIDE: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Runs a call, and hands back what it panicked with. Nothing is printed: the host's terminal is not
+/// ours, and the text reaches the caller as an error.
+fn catch<R>(call: impl FnOnce() -> R) -> std::thread::Result<R> {
+    static QUIET: Once = Once::new();
+    // A thread that is panicking may not change the hook.
+    if !std::thread::panicking() {
+        QUIET.call_once(silence);
+    }
+    INSIDE.set(INSIDE.get() + 1);
+    let outcome = panic::catch_unwind(AssertUnwindSafe(call));
+    INSIDE.set(INSIDE.get() - 1);
+    outcome
+}
+
+/// Keeps panics inside exported functions from being printed.
+fn silence() {
+    let others = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        if INSIDE.get() == 0 {
+            others(info);
+        }
+    }));
+}
 
 /// Runs a call that can fail, argument checks included, and tells how it ended.
 ///
 /// # Safety
 /// `err` must be NULL or writable.
 pub unsafe fn guard(err: *mut tc_error, call: impl FnOnce() -> Result<()>) -> tc_status {
-    match catch_unwind(AssertUnwindSafe(call)) {
+    match catch(call) {
         Ok(Ok(())) => {
             if !err.is_null() {
                 // SAFETY: promised by the caller. The struct may be uninitialised, so it is only written.
@@ -46,7 +77,7 @@ unsafe fn tell(err: *mut tc_error, error: &Error) -> tc_status {
 
 /// Runs a call that cannot fail; after a defect it gives `otherwise`.
 pub fn guard_value<T>(otherwise: T, call: impl FnOnce() -> T) -> T {
-    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| {
+    catch(call).unwrap_or_else(|panic| {
         describe(panic);
         otherwise
     })
