@@ -1,5 +1,6 @@
 //! Truncated, corrupt and hostile files.
 
+use super::damaged::{damage, peak_memory};
 use super::support::*;
 use std::sync::Arc;
 use tilecache::bytes::MemoryBytes;
@@ -54,55 +55,17 @@ fn damaged_files_give_errors_and_nothing_worse() {
         "palette.jp2",
         "gdal-alpha.jp2",
     ];
-    let mut state = 0x2545_f491_4f6c_dd1du64;
-    let mut random = |below: usize| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 16) as usize % below
-    };
     let (mut good, mut bad) = (0, 0);
     for name in names {
         let whole = std::fs::read(made().join(name)).expect(name);
         let (all, none) = exhaust(whole.clone());
         assert!(all > 0 && none == 0, "{name} before the damage");
-        for i in 0..12 {
-            let (read, failed) = exhaust(whole[..whole.len() * i / 12].to_vec());
-            (good, bad) = (good + read, bad + failed);
-        }
-        for i in 0..60 {
-            let mut damaged = whole.clone();
-            for _ in 0..1 + random(3) {
-                // Half of the damage hits the headers, where it does the most harm.
-                let reach = if i % 2 == 0 {
-                    whole.len().min(300)
-                } else {
-                    whole.len()
-                };
-                let at = random(reach);
-                damaged[at] = match random(3) {
-                    0 => damaged[at] ^ 1 << random(8),
-                    1 => 0xff,
-                    _ => random(256) as u8,
-                };
-            }
-            let (read, failed) = exhaust(damaged);
-            (good, bad) = (good + read, bad + failed);
-        }
+        let (read, failed) = damage(&whole, 12, 60, &[0..300, 0..whole.len()], exhaust);
+        (good, bad) = (good + read, bad + failed);
     }
     assert!(good > 500 && bad > 300, "{good} blocks read, {bad} refused");
     let peak = peak_memory();
     assert!(peak < 3 << 30, "{peak} bytes of memory at the peak");
-}
-
-/// The most memory that this process has had resident.
-fn peak_memory() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("the status of the process");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib = line.map(|line| line.trim().trim_end_matches("kB").trim());
-    kib.and_then(|kib| kib.parse::<u64>().ok())
-        .expect("a number")
-        << 10
 }
 
 /// A codestream of one tile with these numbers and no data.

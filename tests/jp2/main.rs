@@ -3,6 +3,8 @@
 
 mod compare;
 mod damage;
+#[path = "../support/damage.rs"]
+mod damaged;
 mod policy;
 mod support;
 

@@ -1,5 +1,6 @@
 //! Truncated, corrupt and hostile files.
 
+use super::damaged::{damage, peak_memory};
 use super::support::*;
 use std::sync::Arc;
 use tilecache::bytes::MemoryBytes;
@@ -71,13 +72,6 @@ fn damaged_files_give_errors_and_nothing_worse() {
         "gdal-fields.ntf",
         "M8-11.ntf",
     ];
-    let mut state = 0x2545_f491_4f6c_dd1du64;
-    let mut random = |below: usize| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 16) as usize % below
-    };
     let (mut good, mut bad) = (0, 0);
     for name in names {
         let whole = std::fs::read(made().join(name)).expect(name);
@@ -86,32 +80,10 @@ fn damaged_files_give_errors_and_nothing_worse() {
         assert!(all > 0 && none == refused, "{name} before the damage");
         // Codestreams take longest, and are damaged in tests of their own.
         let rounds = if name.starts_with("M8") { 12 } else { 60 };
-        for i in 0..rounds {
-            let (read, failed) = exhaust(whole[..whole.len() * i / rounds].to_vec());
-            (good, bad) = (good + read, bad + failed);
-        }
-        for i in 0..5 * rounds {
-            let mut damaged = whole.clone();
-            for _ in 0..1 + random(3) {
-                // Most of the damage hits the headers, where it does the most harm: the lengths of
-                // the segments, and the fields that say how pixels are stored.
-                let (from, to) = match i % 4 {
-                    0 => (342, 420),
-                    1 => (680, 1200),
-                    2 => (0, 1500),
-                    _ => (0, whole.len()),
-                };
-                let at = from + random(to.min(whole.len()) - from);
-                damaged[at] = match random(4) {
-                    0 => damaged[at] ^ 1 << random(8),
-                    1 => 0xff,
-                    2 => b'0' + random(10) as u8,
-                    _ => random(256) as u8,
-                };
-            }
-            let (read, failed) = exhaust(damaged);
-            (good, bad) = (good + read, bad + failed);
-        }
+        // The lengths of the segments, and the fields that say how pixels are stored.
+        let places = [342..420, 680..1200, 0..1500, 0..whole.len()];
+        let (read, failed) = damage(&whole, rounds, 5 * rounds, &places, exhaust);
+        (good, bad) = (good + read, bad + failed);
     }
     assert!(
         good > 1000 && bad > 1000,
@@ -119,16 +91,6 @@ fn damaged_files_give_errors_and_nothing_worse() {
     );
     let peak = peak_memory();
     assert!(peak < 1 << 30, "{peak} bytes of memory at the peak");
-}
-
-/// The most memory that this process has had resident.
-fn peak_memory() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("the status of the process");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib = line.map(|line| line.trim().trim_end_matches("kB").trim());
-    kib.and_then(|kib| kib.parse::<u64>().ok())
-        .expect("a number")
-        << 10
 }
 
 #[test]

@@ -5,6 +5,8 @@
 mod blocks;
 mod compare;
 mod damage;
+#[path = "../support/damage.rs"]
+mod damaged;
 mod support;
 
 use parking_lot::Mutex;
