@@ -2,6 +2,7 @@
 
 mod file;
 mod memory;
+pub mod stream;
 
 pub use file::FileBytes;
 pub use memory::MemoryBytes;

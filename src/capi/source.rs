@@ -228,7 +228,8 @@ unsafe impl SizeLed for tc_source {
 /// ======== SOURCES ========
 ///
 /// Opens an image file by its content, whatever its name: TIFF, BigTIFF and COG; JPEG 2000, as JP2 or raw
-/// codestream; NITF 2.1 and NSIF 1.0, whose R-sets beside the file are its levels. Read as blocks are asked for, from all threads at once, and stays open until the provider goes.
+/// codestream; NITF 2.1 and NSIF 1.0, whose R-sets beside the file are its levels; PNG; JPEG. Read as
+/// blocks are asked for, from all threads at once, and stays open until the provider goes.
 ///
 /// - path: required; the system's own bytes (on Windows UTF-8), copied.
 /// - options: NULL is all defaults.

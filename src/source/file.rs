@@ -1,7 +1,9 @@
 //! Files: opened by content, whatever their name.
 
+use super::jfif::JpegDecoder;
 use super::jp2::Jp2File;
 use super::nitf::{NitfFile, rsets};
+use super::png::PngDecoder;
 use super::tiff::{TiffDecoder, TiffFile};
 use super::{Decoder, Source};
 use crate::bytes::{Bytes, FileBytes};
@@ -41,7 +43,10 @@ const FORMATS: &[Format] = &[
     Format {
         name: "JPEG 2000",
         recognises: Jp2File::is_jp2,
-        open: |bytes| Ok(Box::new(Jp2File::open(bytes)?)),
+        open: |bytes| {
+            let decoder = Jp2File::open(bytes)?.into_decoder();
+            Ok(Only::boxed(decoder.image().clone(), decoder))
+        },
         beside: |_| Vec::new(),
     },
     Format {
@@ -49,6 +54,24 @@ const FORMATS: &[Format] = &[
         recognises: NitfFile::is_nitf,
         open: |bytes| Ok(Box::new(NitfFile::open(bytes)?)),
         beside: rsets::beside,
+    },
+    Format {
+        name: "PNG",
+        recognises: PngDecoder::is_png,
+        open: |bytes| {
+            let decoder = PngDecoder::open(bytes)?;
+            Ok(Only::boxed(decoder.image().clone(), decoder))
+        },
+        beside: |_| Vec::new(),
+    },
+    Format {
+        name: "JPEG",
+        recognises: JpegDecoder::is_jpeg,
+        open: |bytes| {
+            let decoder = JpegDecoder::open(bytes)?;
+            Ok(Only::boxed(decoder.image().clone(), decoder))
+        },
+        beside: |_| Vec::new(),
     },
 ];
 
@@ -85,7 +108,16 @@ impl Images for TiffFile {
     }
 }
 
-impl Images for Jp2File {
+/// The image of a file that can have no other.
+struct Only(Part);
+
+impl Only {
+    fn boxed(image: Image, decoder: impl Decoder + 'static) -> Box<dyn Images> {
+        Box::new(Only((image, Box::new(decoder))))
+    }
+}
+
+impl Images for Only {
     fn count(&self) -> usize {
         1
     }
@@ -98,7 +130,7 @@ impl Images for Jp2File {
             ));
         }
         Ok(Parts {
-            levels: vec![(Jp2File::image(&self).clone(), Box::new(self.into_decoder()))],
+            levels: vec![self.0],
             masks: Vec::new(),
         })
     }

@@ -19,8 +19,8 @@ pub struct Frame {
     pub most_rows: usize,
     /// Samples per pixel.
     pub bands: usize,
-    /// The samples are luma and chroma, to be returned as red, green and blue.
-    pub ycbcr: bool,
+    /// The three or four samples are to be returned as red, green and blue.
+    pub to_rgb: bool,
 }
 
 const START: [u8; 2] = [0xff, 0xd8];
@@ -38,7 +38,7 @@ pub fn decode(tables: &[u8], stream: &[u8], frame: &Frame, out: &mut Vec<u8>) ->
     let space = match frame.bands {
         1 => ColorSpace::Luma,
         2 => ColorSpace::LumaA,
-        3 if frame.ycbcr => ColorSpace::RGB,
+        3 | 4 if frame.to_rgb => ColorSpace::RGB,
         _ => ColorSpace::YCbCr,
     };
     let options = DecoderOptions::default()
@@ -64,11 +64,16 @@ pub fn decode(tables: &[u8], stream: &[u8], frame: &Frame, out: &mut Vec<u8>) ->
         )));
     }
     if space == ColorSpace::YCbCr {
-        // Asking for what is there leaves the samples as they are.
-        let stored = decoder.input_colorspace().unwrap_or(space);
+        // Asking for what is there leaves the samples as they are. Of three samples the decoder takes
+        // Adobe's number for inks first, and for red, green and blue when it decodes.
+        let stored = match decoder.input_colorspace() {
+            Some(ColorSpace::CMYK) if frame.bands == 3 => ColorSpace::RGB,
+            stored => stored.unwrap_or(space),
+        };
         decoder.set_options(options.jpeg_set_out_colorspace(stored));
     }
-    let out = sized(out, (width * rows * frame.bands) as u64)?;
+    let bands = if frame.to_rgb { 3 } else { frame.bands };
+    let out = sized(out, (width * rows * bands) as u64)?;
     // The decoder is found to answer damage with errors. Should it panic all the same, this block
     // is lost and nothing else; the decoder is not used again.
     catch_unwind(AssertUnwindSafe(|| decoder.decode_into(out)))

@@ -1,11 +1,14 @@
 //! Sources: what decodes pixels in the first place, and the provider over any of them.
 
 mod decoded;
+mod exif;
 pub mod file;
+pub mod jfif;
 pub mod jp2;
 mod jpeg;
 pub mod memory;
 pub mod nitf;
+pub mod png;
 mod samples;
 mod scratch;
 pub mod sessions;

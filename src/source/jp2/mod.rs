@@ -25,7 +25,6 @@ pub use decoder::Jp2Decoder;
 
 use crate::bytes::Bytes;
 use crate::error::{Error, Result};
-use crate::image::Image;
 use boxes::Boxes;
 use describe::Description;
 use header::Header;
@@ -68,11 +67,6 @@ impl Jp2File {
         Ok(Self {
             decoder: Jp2Decoder::new(bytes, header, description),
         })
-    }
-
-    /// The description of the image.
-    pub fn image(&self) -> &Image {
-        self.decoder.image()
     }
 
     /// What decodes the image.

@@ -120,7 +120,7 @@ pub fn decode(
         rows,
         most_rows: rows,
         bands,
-        ycbcr: plan.ycbcr,
+        to_rgb: plan.ycbcr,
     };
     jpeg::decode(&[], input, &wanted, output)
 }

@@ -170,7 +170,7 @@ impl TiffDecoder {
                 rows: wanted.stored_rows as usize,
                 most_rows: self.plan.block.1 as usize,
                 bands: self.plan.plane_bands(wanted.plane).len(),
-                ycbcr: self.plan.photometric == 6 && !self.plan.planar,
+                to_rgb: self.plan.photometric == 6 && !self.plan.planar && self.plan.bands == 3,
             };
             jpeg::decode(&self.plan.jpeg_tables, input, &frame, output)?;
         } else {
