@@ -102,10 +102,21 @@ AT(tc_target, height, 40);
 AT(tc_target, bands, 48);
 AT(tc_target, dtype, 52);
 
-SIZE(tc_open_options, 16);
+SIZE(tc_open_options, 24);
 AT(tc_open_options, struct_size, 0);
 AT(tc_open_options, image, 4);
 AT(tc_open_options, key, 8);
+AT(tc_open_options, format, 16);
+
+SIZE(tc_format, 56);
+AT(tc_format, struct_size, 0);
+AT(tc_format, flags, 4);
+AT(tc_format, name, 8);
+AT(tc_format, long_name, 16);
+AT(tc_format, extensions, 24);
+AT(tc_format, media_types, 32);
+AT(tc_format, reads, 40);
+AT(tc_format, lacks, 48);
 
 SIZE(tc_reader_options, 16);
 AT(tc_reader_options, struct_size, 0);

@@ -247,8 +247,8 @@ static void what_cannot_be_opened_says_why(void **state)
   const struct { const char *path; const tc_open_options *options; tc_status status; const char *names; } rows[] = {
     {"missing", NULL, TC_E_NOT_FOUND, "missing"},   {"no/such/directory", NULL, TC_E_NOT_FOUND, "no/such/directory"},
     {".", NULL, TC_E_ARGUMENT, "regular file"},     {"text", NULL, TC_E_UNSUPPORTED, ""},
-    {"empty", NULL, TC_E_UNSUPPORTED, ""},          {"header", NULL, TC_E_CORRUPT, ""},
-    {"half", NULL, TC_E_CORRUPT, ""},               {"good", &third, TC_E_NOT_FOUND, "2"},
+    {"empty", NULL, TC_E_UNSUPPORTED, ""},          {"header", NULL, TC_E_CORRUPT, "header: TIFF: "},
+    {"half", NULL, TC_E_CORRUPT, "half: TIFF: "},               {"good", &third, TC_E_NOT_FOUND, "good: TIFF: image 2"},
     {"good", &negative, TC_E_RANGE, "-1"},
   };
   for (size_t i = 0; i < COUNT(rows); i++) {
@@ -256,6 +256,59 @@ static void what_cannot_be_opened_says_why(void **state)
     fails(rows[i].status, rows[i].names, provider_open(rows[i].path, rows[i].options, &p, &err));
     assert_null(p);
   }
+}
+
+/* A file says what it is, operators say it on, and only the reader that is asked for opens it. */
+static void formats_are_told_and_chosen(void **state)
+{
+  (void)state;
+  image_file f = tiff();
+  tc_open_options only = {.struct_size = sizeof only, .format = "tiff"};
+  tc_provider *file = NULL, *tiles = NULL, *mask = NULL;
+  write_file("scene", f.bytes, f.size);
+  ok(provider_open("scene", &only, &file, &err));
+  assert_string_equal(provider_format(file), "TIFF");
+  ok(provider_retile(file, NULL, NULL, &tiles, &err));
+  assert_string_equal(provider_format(tiles), "TIFF");
+  ok(provider_mask(tiles, &mask, &err));
+  assert_string_equal(provider_format(mask), "TIFF");
+  provider_release(mask);
+  provider_release(tiles);
+  provider_release(file);
+  only.format = "PNG";
+  fails(TC_E_UNSUPPORTED, "scene: is not PNG", provider_open("scene", &only, &file, &err));
+  only.format = "GIF";
+  fails(TC_E_ARGUMENT, "GIF", provider_open("scene", &only, &file, &err));
+  only.struct_size = 16; /* of a program that was built before the member was there */
+  ok(provider_open("scene", &only, &file, &err));
+  provider_release(file);
+}
+
+static void readers_say_what_they_read(void **state)
+{
+  (void)state;
+  size_t tiffs = 0;
+  assert_true(tc_format_count() >= 5);
+  for (size_t i = 0; i < tc_format_count(); i++) {
+    tc_format reader = {.struct_size = sizeof reader};
+    ok(tc_format_info(i, &reader, &err));
+    assert_int_equal(reader.struct_size, sizeof reader);
+    const char *texts[] = {reader.name, reader.long_name, reader.extensions, reader.media_types, reader.reads, reader.lacks};
+    for (size_t t = 0; t < COUNT(texts); t++)
+      assert_true(strlen(texts[t]) > 2);
+    assert_non_null(strchr(reader.media_types, '/'));
+    assert_true(reader.flags & TC_FORMAT_IO && reader.flags & TC_FORMAT_CONCURRENT);
+    if (strcmp(reader.name, "TIFF") == 0) {
+      assert_true(reader.flags & TC_FORMAT_IMAGES && reader.flags & TC_FORMAT_MASKS);
+      tiffs++;
+    }
+    /* A name is good for opening, whatever else the file is. */
+    tc_open_options only = {.struct_size = sizeof only, .format = reader.name};
+    tc_provider *p = NULL;
+    write_file("nothing", "", 0);
+    fails(TC_E_UNSUPPORTED, reader.name, provider_open("nothing", &only, &p, &err));
+  }
+  assert_int_equal(tiffs, 1);
 }
 
 /* The directories are there, some pixels are not: only their blocks fail. */
@@ -324,6 +377,8 @@ int main(void)
     cmocka_unit_test(metadata_can_be_listed),
     cmocka_unit_test(identity_is_the_file_and_its_page),
     cmocka_unit_test(what_cannot_be_opened_says_why),
+    cmocka_unit_test(formats_are_told_and_chosen),
+    cmocka_unit_test(readers_say_what_they_read),
     cmocka_unit_test(a_hole_in_the_data_fails_only_its_block),
     cmocka_unit_test(a_change_of_the_file_is_an_error),
     cmocka_unit_test(a_file_renamed_over_stays_readable),

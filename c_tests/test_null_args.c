@@ -167,17 +167,33 @@ static void opening_files(void **state)
 {
   (void)state;
   int32_t count = 77;
-  tc_open_options o = {sizeof o, -4, NULL}, named = {sizeof named, 0, not_utf8}, empty = {sizeof empty, 0, ""};
+  tc_open_options o = {sizeof o, -4, NULL, NULL}, named = {sizeof named, 0, not_utf8, NULL};
+  tc_open_options empty = {sizeof empty, 0, "", NULL}, format = {sizeof format, 0, NULL, not_utf8};
   refuses(TC_E_ARGUMENT, "provider", provider_open("some", NULL, NULL, e));
   yields_no(made, TC_E_ARGUMENT, "path", provider_open(NULL, NULL, &made, e));
   yields_no(made, TC_E_ARGUMENT, "path", provider_open("", NULL, &made, e));
   yields_no(made, TC_E_RANGE, "-4", provider_open("some", &o, &made, e));
   yields_no(made, TC_E_ARGUMENT, "key", provider_open("some", &named, &made, e));
   yields_no(made, TC_E_ARGUMENT, "key", provider_open("some", &empty, &made, e));
+  yields_no(made, TC_E_ARGUMENT, "format", provider_open("some", &format, &made, e));
+  format.format = "";
+  yields_no(made, TC_E_ARGUMENT, "format", provider_open("some", &format, &made, e));
   yields_no(made, TC_E_NOT_FOUND, "\xef\xbf\xbd", provider_open(not_utf8, NULL, &made, e)); /* but still UTF-8 */
   refuses(TC_E_ARGUMENT, "count", provider_image_count("some", NULL, e));
   refuses(TC_E_ARGUMENT, "path", provider_image_count(NULL, &count, e));
   assert_int_equal(count, 0);
+}
+
+static void asking_for_readers(void **state)
+{
+  (void)state;
+  tc_format reader = {.struct_size = sizeof reader, .name = "left over"};
+  refuses(TC_E_ARGUMENT, "format", tc_format_info(0, NULL, e));
+  refuses(TC_E_RANGE, "index", tc_format_info(tc_format_count(), &reader, e));
+  assert_null(reader.name);
+  refuses(TC_E_RANGE, "index", tc_format_info(SIZE_MAX, &reader, e));
+  reader.struct_size = 0;
+  refuses(TC_E_ARGUMENT, "struct_size", tc_format_info(0, &reader, e));
 }
 
 static void opening_bytes(void **state)
@@ -389,6 +405,8 @@ static void describing_a_provider(void **state)
   refuses(TC_E_ARGUMENT, "provider", provider_counters(NULL, &stats, NULL, e));
   refuses(TC_E_ARGUMENT, "stats", provider_counters(p, NULL, NULL, e));
   assert_null(provider_key(NULL));
+  assert_null(provider_format(NULL));
+  assert_null(provider_format(p)); /* made of callbacks */
   assert_null(provider_retain(NULL));
   provider_release(NULL);
   assert_null(provider_metadata(NULL, -1, "x"));
@@ -539,6 +557,7 @@ int main(void)
     cmocka_unit_test(removing_by_key),
     cmocka_unit_test(putting_by_key),
     cmocka_unit_test(opening_files),
+    cmocka_unit_test(asking_for_readers),
     cmocka_unit_test(opening_bytes),
     cmocka_unit_test(describing_a_source),
     cmocka_unit_test(making_a_source),

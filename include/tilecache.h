@@ -402,6 +402,48 @@ typedef enum tc_source_flags {
 } tc_source_flags;
 
 /**
+ * The bits of tc_format.flags: what is read of a format, where the file allows it.
+ */
+typedef enum tc_format_flags {
+  /**
+   * Files may hold several images; see provider_image_count.
+   */
+  TC_FORMAT_IMAGES = 1,
+  /**
+   * Resolution levels.
+   */
+  TC_FORMAT_LEVELS = 2,
+  /**
+   * Parts of a block for less than the block; see TC_IMAGE_WINDOWED.
+   */
+  TC_FORMAT_WINDOWS = 4,
+  /**
+   * Several threads decode at once.
+   */
+  TC_FORMAT_CONCURRENT = 8,
+  /**
+   * Some of the bands for less than all; see TC_IMAGE_BANDS_TOGETHER.
+   */
+  TC_FORMAT_BANDS = 16,
+  /**
+   * Absent blocks; see provider_has_block.
+   */
+  TC_FORMAT_SPARSE = 32,
+  /**
+   * Masks beside the pixels; see provider_mask.
+   */
+  TC_FORMAT_MASKS = 64,
+  /**
+   * What places the image on the ground, as texts of provider_metadata.
+   */
+  TC_FORMAT_GEOREFERENCE = 128,
+  /**
+   * Bytes of yours; see provider_open_io.
+   */
+  TC_FORMAT_IO = 256,
+} tc_format_flags;
+
+/**
  * The bits of tc_reader_options.flags.
  */
 typedef enum tc_reader_flags {
@@ -717,6 +759,12 @@ typedef struct tc_open_options {
    * one that is never used again.
    */
   const char *key;
+  /**
+   * The name of the only reader that may open the file, as tc_format_info says it, such as "TIFF";
+   * copied. A file that it does not recognise is TC_E_UNSUPPORTED, and a name that no reader has is
+   * TC_E_ARGUMENT. NULL: any reader.
+   */
+  const char *format;
 } tc_open_options;
 
 /**
@@ -1055,6 +1103,45 @@ typedef struct tc_source {
 } tc_source;
 
 /**
+ * A file format that provider_open reads. Size-led; all texts are static.
+ */
+typedef struct tc_format {
+  /**
+   * sizeof(tc_format), set by you.
+   */
+  uint32_t struct_size;
+  /**
+   * Bits of tc_format_flags.
+   */
+  uint32_t flags;
+  /**
+   * Its name, such as "TIFF", for tc_open_options.format.
+   */
+  const char *name;
+  /**
+   * Its name for a menu.
+   */
+  const char *long_name;
+  /**
+   * Usual endings of file names, without dot, separated by spaces. Files are known by their
+   * content, not by these.
+   */
+  const char *extensions;
+  /**
+   * Media types, separated by spaces.
+   */
+  const char *media_types;
+  /**
+   * What is read, in a few sentences.
+   */
+  const char *reads;
+  /**
+   * What is refused, or left out.
+   */
+  const char *lacks;
+} tc_format;
+
+/**
  * Options of provider_retile. Size-led; 0 is the default everywhere.
  */
 typedef struct tc_retile_options {
@@ -1381,8 +1468,9 @@ tc_status tc_remove(struct tc_cache *cache,
  * ======== SOURCES ========
  *
  * Opens an image file by its content, whatever its name: TIFF, BigTIFF and COG; JPEG 2000, as JP2 or raw
- * codestream; NITF 2.1 and NSIF 1.0, whose R-sets beside the file are its levels; PNG; JPEG. Read as
- * blocks are asked for, from all threads at once, and stays open until the provider goes.
+ * codestream; NITF 2.1 and NSIF 1.0, whose R-sets beside the file are its levels; PNG; JPEG. It is read
+ * as blocks are asked for, from all threads at once, and stays open until the provider goes.
+ * provider_format says what it is, and tc_format_info what is read of each format.
  *
  * - path: required; the system's own bytes (on Windows UTF-8), copied.
  * - options: NULL is all defaults.
@@ -1394,7 +1482,8 @@ tc_status tc_remove(struct tc_cache *cache,
  * clock step of the file system.
  *
  * Errors: TC_E_NOT_FOUND if there is no such file or image, TC_E_IO, TC_E_CORRUPT, TC_E_UNSUPPORTED,
- * TC_E_LIMIT, TC_E_RANGE, TC_E_ARGUMENT. Thread-safe.
+ * TC_E_LIMIT, TC_E_RANGE, TC_E_ARGUMENT. Messages name the format, the place in the file and the value.
+ * Thread-safe.
  */
 tc_status provider_open(const char *path,
                         const struct tc_open_options *options,
@@ -1485,6 +1574,28 @@ tc_status provider_from_memory(const struct tc_target *array,
                                void *user,
                                struct tc_provider **provider,
                                struct tc_error *err);
+
+/**
+ * ======== FORMATS ========
+ *
+ * How many file formats provider_open reads.
+ *
+ * Cannot fail. Thread-safe.
+ */
+size_t tc_format_count(void);
+
+/**
+ * A file format that provider_open reads. Later versions of the library may have more, at any place.
+ *
+ * - index: from 0 to below tc_format_count().
+ * - format: required, with struct_size set; the other members are 0 on failure.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_RANGE if there is no such format, TC_E_ARGUMENT. Thread-safe.
+ */
+tc_status tc_format_info(size_t index,
+                         struct tc_format *format,
+                         struct tc_error *err);
 
 /**
  * ======== OPERATORS ========
@@ -1602,6 +1713,19 @@ void provider_release(struct tc_provider *provider);
  * Cannot fail. Thread-safe.
  */
 const char *provider_key(const struct tc_provider *provider);
+
+/**
+ * The format of the file that the pixels come from: "TIFF", "BigTIFF", "JPEG 2000", "NITF 2.1",
+ * "NSIF 1.0", "PNG" or "JPEG"; more may come. Operators have the format of their source.
+ *
+ * - provider: NULL gives NULL.
+ *
+ * Returns static text; NULL where there is no file, as under provider_from_memory and
+ * provider_from_source.
+ *
+ * Cannot fail. Thread-safe.
+ */
+const char *provider_format(const struct tc_provider *provider);
 
 /**
  * What the image is. It never changes.

@@ -6,6 +6,7 @@ use crate::geometry::{Grid, Rect};
 use crate::layout::Shape;
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
+use std::ffi::CStr;
 
 /// The most bands an image may have.
 pub const MAX_BANDS: u32 = 65_536;
@@ -104,6 +105,8 @@ pub struct Image {
     pub padded: bool,
     /// Names and texts.
     pub metadata: Metadata,
+    /// What the file is that the pixels come from.
+    pub format: Option<&'static CStr>,
 }
 
 impl Image {
@@ -122,6 +125,7 @@ impl Image {
             windows_overlap: false,
             padded: false,
             metadata: Metadata::new(),
+            format: None,
         }
     }
 

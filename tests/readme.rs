@@ -178,3 +178,15 @@ fn functions_that_the_walk_names_are_there() {
         );
     }
 }
+
+/// The table of formats says what the readers say of themselves.
+#[test]
+fn the_table_of_formats_is_that_of_the_readers() {
+    let text = include_str!("../README.md");
+    for reader in tilecache::source::formats::FORMATS {
+        let [reads, lacks] = [reader.reads, reader.lacks].map(|text| text.to_string_lossy());
+        let row = format!("| {reads} | {lacks} |");
+        let name = reader.text();
+        assert!(text.contains(&row), "README.md lacks, for {name}:\n{row}");
+    }
+}

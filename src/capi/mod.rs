@@ -14,6 +14,7 @@ mod args;
 mod array;
 mod cache;
 mod callback;
+mod format;
 mod guard;
 mod handle;
 mod image;
@@ -30,6 +31,7 @@ pub use cache::{
     tc_cache, tc_cache_options, tc_cache_stats, tc_clear, tc_create, tc_get, tc_peek, tc_put,
     tc_release, tc_remove, tc_retain, tc_set_budget, tc_statistics,
 };
+pub use format::{tc_format, tc_format_count, tc_format_flags, tc_format_info};
 pub use library::{
     TC_LIBRARY_VERSION, TC_LIBRARY_VERSION_MAJOR, TC_LIBRARY_VERSION_MINOR,
     TC_LIBRARY_VERSION_PATCH, tc_default_budget, tc_library_version, tc_memory_limit,
@@ -40,8 +42,8 @@ pub use operator::{
     tc_map_options, tc_retile_options,
 };
 pub use provider::{
-    provider_band_info, provider_counters, provider_get_block, provider_has_block, provider_info,
-    provider_invalidate, provider_key, provider_metadata, provider_metadata_count,
+    provider_band_info, provider_counters, provider_format, provider_get_block, provider_has_block,
+    provider_info, provider_invalidate, provider_key, provider_metadata, provider_metadata_count,
     provider_metadata_name, provider_peek_block, provider_read_window, provider_release,
     provider_retain, tc_provider,
 };

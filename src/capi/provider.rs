@@ -118,6 +118,25 @@ pub unsafe extern "C" fn provider_key(provider: *const tc_provider) -> *const c_
     unsafe { provider.as_ref() }.map_or(null(), |provider| provider.key.as_ptr())
 }
 
+/// The format of the file that the pixels come from: "TIFF", "BigTIFF", "JPEG 2000", "NITF 2.1",
+/// "NSIF 1.0", "PNG" or "JPEG"; more may come. Operators have the format of their source.
+///
+/// - provider: NULL gives NULL.
+///
+/// Returns static text; NULL where there is no file, as under provider_from_memory and
+/// provider_from_source.
+///
+/// Cannot fail. Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn provider_format(provider: *const tc_provider) -> *const c_char {
+    // SAFETY: the caller keeps what the header says of every pointer.
+    let provider = unsafe { provider.as_ref() };
+    guard_value(null(), || {
+        let format = provider.and_then(|provider| provider.provider.image().format);
+        format.map_or(null(), CStr::as_ptr)
+    })
+}
+
 /// What the image is. It never changes.
 ///
 /// - provider: required.

@@ -10,7 +10,9 @@ use super::provider::{deliver, tc_provider};
 use super::status::{tc_error, tc_status};
 use super::types::{tc_band_info, tc_image_info, tc_release_fn, tc_target};
 use crate::bytes::Bytes;
+use crate::error::Result;
 use crate::image::Image;
+use crate::source::file::Choice;
 use crate::source::{self, Source};
 use std::ffi::{c_char, c_void};
 use std::sync::Arc;
@@ -27,6 +29,10 @@ pub struct tc_open_options {
     /// file (device, inode, size, times), so that opening it twice shares tiles; provider_open_io takes
     /// one that is never used again.
     pub key: *const c_char,
+    /// The name of the only reader that may open the file, as tc_format_info says it, such as "TIFF";
+    /// copied. A file that it does not recognise is TC_E_UNSUPPORTED, and a name that no reader has is
+    /// TC_E_ARGUMENT. NULL: any reader.
+    pub format: *const c_char,
 }
 
 /// Bytes from anywhere, such as an object store, an archive or a buffer. Size-led; copied by the call.
@@ -203,7 +209,7 @@ pub struct tc_text {
 #[cfg(target_pointer_width = "64")]
 const _: () = {
     use std::mem::offset_of;
-    assert!(size_of::<tc_open_options>() == 16 && offset_of!(tc_open_options, key) == 8);
+    assert!(size_of::<tc_open_options>() == 24 && offset_of!(tc_open_options, key) == 8);
     assert!(size_of::<tc_io>() == 40 && offset_of!(tc_io, size) == 16);
     assert!(size_of::<tc_source>() == 128 && offset_of!(tc_source, max_sessions) == 32);
     assert!(offset_of!(tc_source, has_block) == 40 && offset_of!(tc_source, release) == 80);
@@ -225,11 +231,27 @@ unsafe impl SizeLed for tc_source {
     const NAME: &'static str = "tc_source";
 }
 
+/// What the options choose.
+///
+/// # Safety
+/// Texts must be NULL or NUL-ended, and stay as they are while the choice is used.
+unsafe fn choice(options: &tc_open_options) -> Result<Choice<'_>> {
+    // SAFETY: promised by the caller.
+    unsafe {
+        Ok(Choice {
+            image: natural(options.image, "image")? as u32,
+            name: args::optional_text(options.key, "key")?,
+            format: args::optional_text(options.format, "format")?,
+        })
+    }
+}
+
 /// ======== SOURCES ========
 ///
 /// Opens an image file by its content, whatever its name: TIFF, BigTIFF and COG; JPEG 2000, as JP2 or raw
-/// codestream; NITF 2.1 and NSIF 1.0, whose R-sets beside the file are its levels; PNG; JPEG. Read as
-/// blocks are asked for, from all threads at once, and stays open until the provider goes.
+/// codestream; NITF 2.1 and NSIF 1.0, whose R-sets beside the file are its levels; PNG; JPEG. It is read
+/// as blocks are asked for, from all threads at once, and stays open until the provider goes.
+/// provider_format says what it is, and tc_format_info what is read of each format.
 ///
 /// - path: required; the system's own bytes (on Windows UTF-8), copied.
 /// - options: NULL is all defaults.
@@ -241,7 +263,8 @@ unsafe impl SizeLed for tc_source {
 /// clock step of the file system.
 ///
 /// Errors: TC_E_NOT_FOUND if there is no such file or image, TC_E_IO, TC_E_CORRUPT, TC_E_UNSUPPORTED,
-/// TC_E_LIMIT, TC_E_RANGE, TC_E_ARGUMENT. Thread-safe.
+/// TC_E_LIMIT, TC_E_RANGE, TC_E_ARGUMENT. Messages name the format, the place in the file and the value.
+/// Thread-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn provider_open(
     path: *const c_char,
@@ -255,9 +278,7 @@ pub unsafe extern "C" fn provider_open(
             deliver(provider, || {
                 let path = args::path(path)?;
                 let options = args::read_options(options)?;
-                let image = natural(options.image, "image")? as u32;
-                let key = args::optional_text(options.key, "key")?;
-                source::file::open(path, image, key)
+                source::file::open_choice(path, &choice(&options)?)
             })
         })
     }
@@ -312,9 +333,8 @@ pub unsafe extern "C" fn provider_open_io(
                 let io = CallbackBytes::new(&args::read_sized(io, "io")?)?;
                 let owner = io.owner.clone();
                 let options = args::read_options(options)?;
-                let image = natural(options.image, "image")? as u32;
-                let key = args::optional_text(options.key, "key")?;
-                let opened = source::file::open_bytes(Arc::new(io), image, key)?;
+                let choice = choice(&options)?;
+                let opened = source::file::open_bytes(Arc::new(io), &choice)?;
                 owner.take();
                 Ok(opened)
             })

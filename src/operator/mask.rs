@@ -43,6 +43,7 @@ pub fn mask(source: Arc<dyn Provider>) -> Result<Arc<dyn Provider>> {
     of_mask.pad.0[0] = if absent_is_data { 255 } else { 0 };
     of_mask.sparse = image.sparse;
     of_mask.padded = image.padded;
+    of_mask.format = image.format;
     build(source, bands, Arc::new(rule), "mask", of_mask, None)
 }
 

@@ -1,184 +1,72 @@
 //! Files: opened by content, whatever their name.
 
-use super::jfif::JpegDecoder;
-use super::jp2::Jp2File;
-use super::nitf::{NitfFile, rsets};
-use super::png::PngDecoder;
-use super::tiff::{TiffDecoder, TiffFile};
-use super::{Decoder, Source};
+use super::Source;
+use super::formats::{FORMATS, Format, Part, Parts};
 use crate::bytes::{Bytes, FileBytes};
 use crate::cache::name_or_number;
-use crate::error::{Error, Kind, Result};
-use crate::image::{Image, is_level};
+use crate::error::{Error, Result};
+use crate::image::is_level;
 use crate::operator::pyramid;
 use crate::provider::Provider;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Bytes at the start of a file that tell its format.
 const SIGNATURE: usize = 12;
 
-/// Opens the images of a file.
-type Open = fn(Arc<dyn Bytes>) -> Result<Box<dyn Images>>;
-
-/// One file format.
-struct Format {
-    name: &'static str,
-    /// Whether a file that begins with these bytes is of it. They are as many as tell every format,
-    /// or all that a shorter file has.
-    recognises: fn(&[u8]) -> bool,
-    open: Open,
-    /// The files that hold reduced resolutions of a file, the largest first.
-    beside: fn(&Path) -> Vec<PathBuf>,
+/// What to open of a file.
+#[derive(Clone, Copy, Default)]
+pub struct Choice<'a> {
+    /// Which of its images.
+    pub image: u32,
+    /// What its key begins with; else the identity of the file, or a number that is never used again.
+    pub name: Option<&'a str>,
+    /// The name of the only format that may open it.
+    pub format: Option<&'a str>,
 }
 
-/// All formats; the first that recognises a file reads it.
-const FORMATS: &[Format] = &[
-    Format {
-        name: "TIFF",
-        recognises: |first| first.len() >= 8 && TiffFile::is_tiff(first),
-        open: |bytes| Ok(Box::new(TiffFile::open(bytes)?)),
-        beside: |_| Vec::new(),
-    },
-    Format {
-        name: "JPEG 2000",
-        recognises: Jp2File::is_jp2,
-        open: |bytes| {
-            let decoder = Jp2File::open(bytes)?.into_decoder();
-            Ok(Only::boxed(decoder.image().clone(), decoder))
-        },
-        beside: |_| Vec::new(),
-    },
-    Format {
-        name: "NITF",
-        recognises: NitfFile::is_nitf,
-        open: |bytes| Ok(Box::new(NitfFile::open(bytes)?)),
-        beside: rsets::beside,
-    },
-    Format {
-        name: "PNG",
-        recognises: PngDecoder::is_png,
-        open: |bytes| {
-            let decoder = PngDecoder::open(bytes)?;
-            Ok(Only::boxed(decoder.image().clone(), decoder))
-        },
-        beside: |_| Vec::new(),
-    },
-    Format {
-        name: "JPEG",
-        recognises: JpegDecoder::is_jpeg,
-        open: |bytes| {
-            let decoder = JpegDecoder::open(bytes)?;
-            Ok(Only::boxed(decoder.image().clone(), decoder))
-        },
-        beside: |_| Vec::new(),
-    },
-];
-
-/// The images of an open file.
-trait Images {
-    fn count(&self) -> usize;
-
-    fn image(self: Box<Self>, index: usize) -> Result<Parts>;
-}
-
-/// An image and what decodes it.
-type Part = (Image, Box<dyn Decoder>);
-
-/// What one image of a file is made of.
-struct Parts {
-    /// The image, and its overviews as far as they are images of their own.
-    levels: Vec<Part>,
-    /// The mask of each level that has one, from the full one on.
-    masks: Vec<Part>,
-}
-
-impl Images for TiffFile {
-    fn count(&self) -> usize {
-        self.image_count()
-    }
-
-    fn image(self: Box<Self>, index: usize) -> Result<Parts> {
-        let image = TiffFile::image(&self, index)?;
-        let part = |decoder: TiffDecoder| -> Part { (decoder.image().clone(), Box::new(decoder)) };
-        Ok(Parts {
-            levels: image.levels.into_iter().map(part).collect(),
-            masks: image.masks.into_iter().map(part).collect(),
-        })
-    }
-}
-
-/// The image of a file that can have no other.
-struct Only(Part);
-
-impl Only {
-    fn boxed(image: Image, decoder: impl Decoder + 'static) -> Box<dyn Images> {
-        Box::new(Only((image, Box::new(decoder))))
-    }
-}
-
-impl Images for Only {
-    fn count(&self) -> usize {
-        1
-    }
-
-    fn image(self: Box<Self>, index: usize) -> Result<Parts> {
-        if index > 0 {
-            return Err(Error::new(
-                Kind::NotFound,
-                format!("image {index} of a file with 1"),
-            ));
+impl<'a> Choice<'a> {
+    /// An image, by any format.
+    pub fn new(image: u32, name: Option<&'a str>) -> Self {
+        let format = None;
+        Self {
+            image,
+            name,
+            format,
         }
-        Ok(Parts {
-            levels: vec![self.0],
-            masks: Vec::new(),
-        })
-    }
-}
-
-impl Images for NitfFile {
-    fn count(&self) -> usize {
-        self.image_count()
-    }
-
-    fn image(self: Box<Self>, index: usize) -> Result<Parts> {
-        let decoder = NitfFile::image(&self, index)?;
-        Ok(Parts {
-            levels: vec![(decoder.image().clone(), Box::new(decoder))],
-            masks: Vec::new(),
-        })
     }
 }
 
 /// Opens image `index` of a file. Its key begins with `name`, or with the file's identity.
 pub fn open(path: &Path, index: u32, name: Option<&str>) -> Result<Arc<dyn Provider>> {
-    let bytes = Arc::new(FileBytes::open(path)?);
-    open_image(bytes, index, name, Some(path)).map_err(|error| error.at(path.display()))
+    open_choice(path, &Choice::new(index, name))
 }
 
-/// Opens image `index` of a file given as bytes. Its key begins with `name`, else with the identity
-/// of the bytes, else with a number that is never used again.
-pub fn open_bytes(
-    bytes: Arc<dyn Bytes>,
-    index: u32,
-    name: Option<&str>,
-) -> Result<Arc<dyn Provider>> {
-    open_image(bytes, index, name, None)
+/// Opens an image of a file.
+pub fn open_choice(path: &Path, choice: &Choice<'_>) -> Result<Arc<dyn Provider>> {
+    let bytes = Arc::new(FileBytes::open(path)?);
+    open_image(bytes, choice, Some(path)).map_err(|error| error.at(path.display()))
+}
+
+/// Opens an image of a file given as bytes.
+pub fn open_bytes(bytes: Arc<dyn Bytes>, choice: &Choice<'_>) -> Result<Arc<dyn Provider>> {
+    open_image(bytes, choice, None)
 }
 
 /// Opens an image, with the reduced resolutions that lie beside `path`.
 fn open_image(
     bytes: Arc<dyn Bytes>,
-    index: u32,
-    name: Option<&str>,
+    choice: &Choice<'_>,
     path: Option<&Path>,
 ) -> Result<Arc<dyn Provider>> {
+    let Choice { image, name, .. } = *choice;
+    let index = image;
     if name == Some("") {
         return Err(Error::argument("the key is empty"));
     }
     let mut identity = bytes.identity();
-    let format = recognise(&bytes)?;
-    let mut image = (format.open)(bytes)?.image(index as usize)?;
+    let format = recognise(&bytes, choice.format)?;
+    let mut image = parts(format, bytes, index).map_err(|error| error.at(format.text()))?;
     // An image that has levels itself needs no others.
     let alone = matches!(&image.levels[..], [(full, _)] if full.levels.len() == 1);
     let beside = path.filter(|_| alone).map(format.beside);
@@ -216,12 +104,23 @@ fn open_image(
     }
 }
 
+/// What an image is made of, each part with the format of the file.
+fn parts(format: &Format, bytes: Arc<dyn Bytes>, index: u32) -> Result<Parts> {
+    let file = (format.open)(bytes)?;
+    let format = file.format();
+    let mut parts = file.image(index as usize)?;
+    for (image, _) in parts.levels.iter_mut().chain(&mut parts.masks) {
+        image.format = Some(format);
+    }
+    Ok(parts)
+}
+
 /// The image of a file that is the next level of another, and the file's identity.
 fn reduced(file: &Path, index: u32, above: &[Part]) -> Option<(Part, Option<String>)> {
     let bytes: Arc<dyn Bytes> = Arc::new(FileBytes::open(file).ok()?);
     let identity = bytes.identity();
-    let format = recognise(&bytes).ok()?;
-    let image = (format.open)(bytes).ok()?.image(index as usize).ok()?;
+    let format = recognise(&bytes, None).ok()?;
+    let image = parts(format, bytes, index).ok()?;
     let part = image.levels.into_iter().next()?;
     let (full, next) = (&above.first()?.0, &part.0);
     let fits = is_level(full.levels[0], above.len() as u32, next.levels[0])
@@ -238,22 +137,34 @@ pub fn image_count(path: &Path) -> Result<u32> {
 
 /// How many images the file given as bytes has.
 pub fn image_count_of_bytes(bytes: Arc<dyn Bytes>) -> Result<u32> {
-    let format = recognise(&bytes)?;
-    Ok((format.open)(bytes)?.count() as u32)
+    let format = recognise(&bytes, None)?;
+    let file = (format.open)(bytes).map_err(|error| error.at(format.text()))?;
+    Ok(file.count() as u32)
 }
 
-/// The format of a file.
-fn recognise(bytes: &Arc<dyn Bytes>) -> Result<&'static Format> {
+/// The format of a file, which must be the one of that name if one is given.
+fn recognise(bytes: &Arc<dyn Bytes>, only: Option<&str>) -> Result<&'static Format> {
+    let all = || -> Vec<&str> { FORMATS.iter().map(Format::text).collect() };
+    let among: Vec<&Format> = FORMATS
+        .iter()
+        .filter(|format| only.is_none_or(|only| only.eq_ignore_ascii_case(format.text())))
+        .collect();
+    if let (Some(only), []) = (only, &among[..]) {
+        return Err(Error::argument(format!(
+            "format is {only:?}; it must be one of {}",
+            all().join(", ")
+        )));
+    }
     let mut first = [0; SIGNATURE];
     let known = (bytes.len() as usize).min(SIGNATURE);
     bytes.read_at(0, &mut first[..known])?;
     let first = &first[..known];
-    let found = FORMATS.iter().find(|format| (format.recognises)(first));
-    found.ok_or_else(|| {
-        let names: Vec<&str> = FORMATS.iter().map(|format| format.name).collect();
+    let found = among.iter().find(|format| (format.recognises)(first));
+    found.copied().ok_or_else(|| {
+        let names: Vec<&str> = among.iter().map(|format| format.text()).collect();
         Error::unsupported(format!(
-            "neither of {}: it has {} bytes and begins with {first:02x?}",
-            names.join(", "),
+            "is not {}: it has {} bytes and begins with {first:02x?}",
+            names.join(", nor "),
             bytes.len()
         ))
     })

@@ -3,6 +3,7 @@
 mod decoded;
 mod exif;
 pub mod file;
+pub mod formats;
 pub mod jfif;
 pub mod jp2;
 mod jpeg;
@@ -91,7 +92,16 @@ impl Source {
     }
 
     fn place(&self, at: Block) -> String {
-        format!("{}@{}/{}/{}", self.key, at.level, at.row, at.col)
+        let place = format!("{}@{}/{}/{}", self.key, at.level, at.row, at.col);
+        self.of_format(place)
+    }
+
+    /// A place in a file of some format.
+    fn of_format(&self, place: impl std::fmt::Display) -> String {
+        match self.image.format {
+            Some(format) => format!("{place}: {}", format.to_string_lossy()),
+            None => place.to_string(),
+        }
     }
 }
 
@@ -155,7 +165,7 @@ impl Provider for Source {
                 let mut into = canvas.pixels_mut();
                 self.decoder.read_window(level, rect, &list, &mut into)
             })
-            .map_err(|error| error.at(&self.key))?;
+            .map_err(|error| error.at(self.of_format(&self.key)))?;
         let positions = bands.positions_in(&wanted, all).unwrap_or_default();
         Tile::from_canvas(canvas)
             .select(&positions, |layout| request.canvas(layout))

@@ -113,7 +113,7 @@ fn resolutions_beside_a_file_are_its_levels() {
     let named = file::open(&path, 0, Some("mine")).expect("the file");
     assert_eq!(named.key(), "mine:image:0");
     let bytes = Arc::new(FileBytes::open(&path).expect("the file"));
-    let alone = file::open_bytes(bytes, 0, None).expect("the file");
+    let alone = file::open_bytes(bytes, &file::Choice::default()).expect("the file");
     assert_eq!(alone.image().levels.len(), 1);
     let reduced = file::open(&made().join("rset.ntf.r1"), 0, None).expect("the file");
     assert_eq!(reduced.image().levels.len(), 1);
@@ -177,6 +177,17 @@ fn a_file_is_opened_by_its_content_and_its_absent_blocks_are_pad() {
         file::image_count(&made().join("described.ntf")).expect("a count"),
         5
     );
+}
+
+#[test]
+fn a_file_says_what_it_is() {
+    for (name, format) in [
+        ("INT8-S-NM.ntf", c"NITF 2.1"),
+        ("described.ntf", c"NSIF 1.0"),
+    ] {
+        let image = file::open(&made().join(name), 0, None).expect(name);
+        assert_eq!(image.image().format, Some(format));
+    }
 }
 
 #[test]

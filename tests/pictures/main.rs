@@ -130,6 +130,12 @@ fn the_only_image_is_the_first() {
         assert_eq!(file::image_count(&path).expect("a count"), 1);
         let error = file::open(&path, 1, None).map(drop).expect_err("an error");
         assert_eq!(error.kind(), Kind::NotFound, "{error}");
+        let image = open(name);
+        let format = image.image().format.expect("a format");
+        let format = format.to_str().expect("text");
+        assert!(name.ends_with(if format == "PNG" { "png" } else { "jpg" }));
+        let place = format!("{}: {format}: image 1", path.display());
+        assert!(error.message().starts_with(&place), "{error}");
     }
 }
 

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use support::*;
 use tilecache::bytes::{Bytes, FileBytes, MemoryBytes};
 use tilecache::error::Kind;
+use tilecache::source::file;
 use tilecache::source::tiff::TiffFile;
 
 #[test]
@@ -33,6 +34,28 @@ fn a_change_under_a_reader_is_seen() {
     other.set_len(500).expect("a truncation");
     let error = read_all(&image.levels[0], &[0]).expect_err("an error");
     assert_eq!(error.kind(), Kind::Changed, "{error}");
+}
+
+#[test]
+fn a_file_says_what_it_is() {
+    let mut seen = Vec::new();
+    for name in [
+        "u8-NONE-1-LITTLE-PIXEL.tif",
+        "u8-NONE-1-BIG-PIXEL.tif",
+        "u8-LZW-1-BIG-PIXEL.tif",
+    ] {
+        let path = made().join(name);
+        let first = std::fs::read(&path).expect("the file");
+        let format = if first[2..4].contains(&43) {
+            c"BigTIFF"
+        } else {
+            c"TIFF"
+        };
+        let image = file::open(&path, 0, None).expect("the file");
+        assert_eq!(image.image().format, Some(format), "{name}");
+        seen.push(format);
+    }
+    assert!(seen.contains(&c"BigTIFF") && seen.contains(&c"TIFF"));
 }
 
 #[test]

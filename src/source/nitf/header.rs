@@ -39,6 +39,8 @@ impl Segment {
 /// What the file header says.
 #[derive(Debug)]
 pub struct FileHeader {
+    /// The file says to be NSIF.
+    pub nsif: bool,
     /// The image segments.
     pub images: Vec<Segment>,
     extensions: Vec<Segment>,
@@ -105,6 +107,7 @@ impl FileHeader {
         let user = area(&mut fields, ["UDHDL", "UDHOFL", "UDHD"])?;
         let other = area(&mut fields, ["XHDL", "XHDLOFL", "XHD"])?;
         let mut found = Self {
+            nsif: version.starts_with("NSIF"),
             images,
             extensions: behind,
             texts: fields.into_texts(),

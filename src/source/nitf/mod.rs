@@ -50,6 +50,11 @@ impl NitfFile {
         })
     }
 
+    /// Whether it is NSIF, which differs by its name alone.
+    pub fn is_nsif(&self) -> bool {
+        self.header.nsif
+    }
+
     /// How many image segments there are.
     pub fn image_count(&self) -> usize {
         self.header.images.len()

@@ -25,7 +25,7 @@ pub struct Reader {
     /// Numbers begin with their highest byte.
     pub big_endian: bool,
     /// Offsets have 64 bits.
-    big_tiff: bool,
+    pub big_tiff: bool,
 }
 
 /// One tag: the type of its values, how many there are, and where they lie in the file.

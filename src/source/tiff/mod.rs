@@ -78,6 +78,12 @@ impl TiffFile {
         })
     }
 
+    /// Whether it is BigTIFF.
+    pub fn is_big(&self) -> bool {
+        let first = self.parts.first();
+        first.is_some_and(|part| part.directory.reader.big_tiff)
+    }
+
     /// How many images there are: all but the overviews and masks of others.
     ///
     /// A chain of directories that is damaged counts as one more image behind those before the

@@ -1,0 +1,276 @@
+//! The file formats: which there are, what each can do, and how its files are opened.
+
+use super::Decoder;
+use super::jfif::JpegDecoder;
+use super::jp2::Jp2File;
+use super::nitf::{NitfFile, rsets};
+use super::png::PngDecoder;
+use super::tiff::{TiffDecoder, TiffFile};
+use crate::bytes::Bytes;
+use crate::error::{Error, Kind, Result};
+use crate::image::Image;
+use std::ffi::CStr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What is read of a format. The numbers are those of the header.
+pub mod can {
+    /// Files may hold several images.
+    pub const IMAGES: u32 = 1;
+    /// Resolution levels.
+    pub const LEVELS: u32 = 2;
+    /// Parts of a block for less than the block.
+    pub const WINDOWS: u32 = 4;
+    /// Several threads decode at once.
+    pub const CONCURRENT: u32 = 8;
+    /// Some of the bands for less than all.
+    pub const BANDS: u32 = 16;
+    /// Absent blocks.
+    pub const SPARSE: u32 = 32;
+    /// Masks beside the pixels.
+    pub const MASKS: u32 = 64;
+    /// What places the image on the ground, as metadata.
+    pub const GEOREFERENCE: u32 = 128;
+    /// Bytes of a caller.
+    pub const BYTES: u32 = 256;
+}
+
+/// Opens the images of a file.
+type Open = fn(Arc<dyn Bytes>) -> Result<Box<dyn Images>>;
+
+/// One file format. The texts end like those of C, to which they are handed.
+pub struct Format {
+    /// The name.
+    pub name: &'static CStr,
+    /// The name in full.
+    pub long_name: &'static CStr,
+    /// Usual endings of file names, without dot, separated by spaces.
+    pub extensions: &'static CStr,
+    /// Media types, separated by spaces.
+    pub media_types: &'static CStr,
+    /// What it can do where the file allows it: constants of [`can`].
+    pub can: u32,
+    /// What is read.
+    pub reads: &'static CStr,
+    /// What is refused or left out.
+    pub lacks: &'static CStr,
+    /// Whether a file that begins with these bytes is of it. They are as many as tell every format,
+    /// or all that a shorter file has.
+    pub(super) recognises: fn(&[u8]) -> bool,
+    /// Opens the images of a file.
+    pub(super) open: Open,
+    /// The files that hold reduced resolutions of a file, the largest first.
+    pub(super) beside: fn(&Path) -> Vec<PathBuf>,
+}
+
+impl Format {
+    /// The name as text.
+    pub fn text(&self) -> &'static str {
+        // All names are ASCII.
+        self.name.to_str().unwrap_or_default()
+    }
+}
+
+/// All formats; the first that recognises a file is its.
+pub const FORMATS: &[Format] = &[
+    Format {
+        name: c"TIFF",
+        long_name: c"TIFF, BigTIFF and Cloud Optimized GeoTIFF",
+        extensions: c"tif tiff gtif gtiff btf tf8",
+        media_types: c"image/tiff image/geotiff",
+        can: can::IMAGES
+            | can::LEVELS
+            | can::WINDOWS
+            | can::CONCURRENT
+            | can::BANDS
+            | can::SPARSE
+            | can::MASKS
+            | can::GEOREFERENCE
+            | can::BYTES,
+        reads: c"Strips and tiles, both byte orders, bands interleaved or apart, sparse files, pages, \
+            internal overviews (halved each time) and masks, nodata, GeoKeys and GDAL's items as \
+            metadata. Uncompressed, LZW, Deflate, Zstd, PackBits, JPEG of 8 bits; predictors 2 and 3. \
+            Integers of 1 to 64 bits, floats of 16, 24, 32 and 64, complex integers of 2 x 16 and \
+            2 x 32, complex floats of 2 x 32 and 2 x 64.",
+        lacks: c"CCITT, LERC, LZMA, WebP, JPEG XL and JPEG 2000 inside TIFF; old-style JPEG; subsampled \
+            YCbCr without JPEG; bands of different types; .ovr, .msk and .aux.xml files beside the TIFF.",
+        recognises: |first| first.len() >= 8 && TiffFile::is_tiff(first),
+        open: |bytes| Ok(Box::new(TiffFile::open(bytes)?)),
+        beside: |_| Vec::new(),
+    },
+    Format {
+        name: c"JPEG 2000",
+        long_name: c"JPEG 2000, as JP2 file or raw codestream",
+        extensions: c"jp2 j2k j2c jpc jpx jpf",
+        media_types: c"image/jp2 image/jpx image/j2c",
+        can: can::LEVELS
+            | can::WINDOWS
+            | can::CONCURRENT
+            | can::BANDS
+            | can::GEOREFERENCE
+            | can::BYTES,
+        reads: c"JP2 and raw codestreams: their tiles as blocks, windows inside large tiles with a \
+            switch to one whole decode, resolution levels by fewer wavelet levels, 1 to 31 bits, \
+            subsampled components, palettes, offsets of image and tiles. One decode takes at most \
+            2 GiB beside its pixels.",
+        lacks: c"Transforms of Part 2; further codestreams of a JPX file.",
+        recognises: Jp2File::is_jp2,
+        open: |bytes| {
+            let decoder = Jp2File::open(bytes)?.into_decoder();
+            Ok(Only::boxed(c"JPEG 2000", decoder.image().clone(), decoder))
+        },
+        beside: |_| Vec::new(),
+    },
+    Format {
+        name: c"NITF",
+        long_name: c"NITF 2.1 and NSIF 1.0",
+        extensions: c"ntf nitf nsf nsif",
+        media_types: c"image/nitf application/vnd.nitf",
+        can: can::IMAGES
+            | can::LEVELS
+            | can::WINDOWS
+            | can::CONCURRENT
+            | can::BANDS
+            | can::SPARSE
+            | can::GEOREFERENCE
+            | can::BYTES,
+        reads: c"Several images; uncompressed (IMODE B, P, R and S, 1 to 64 bits), JPEG (C3, M3, I1 of \
+            full size) and JPEG 2000 (C8, M8); masks and pad pixels; header fields and TREs as \
+            metadata; R-sets beside the file as levels.",
+        lacks: c"NITF 2.0; C1, C4 and other compressions; JPEG of 12 bits.",
+        recognises: NitfFile::is_nitf,
+        open: |bytes| Ok(Box::new(NitfFile::open(bytes)?)),
+        beside: rsets::beside,
+    },
+    Format {
+        name: c"PNG",
+        long_name: c"Portable Network Graphics",
+        extensions: c"png",
+        media_types: c"image/png",
+        can: can::CONCURRENT | can::BYTES,
+        reads: c"All of the standard, interlaced too: 1 to 16 bits, palettes as indices with their \
+            colours as metadata, a transparent colour as nodata, alpha; texts, gamma, resolution and \
+            Exif as metadata. One block.",
+        lacks: c"Texts behind the pixels; the frames of an animation.",
+        recognises: PngDecoder::is_png,
+        open: |bytes| {
+            let decoder = PngDecoder::open(bytes)?;
+            Ok(Only::boxed(c"PNG", decoder.image().clone(), decoder))
+        },
+        beside: |_| Vec::new(),
+    },
+    Format {
+        name: c"JPEG",
+        long_name: c"JPEG, as JFIF, Exif or bare",
+        extensions: c"jpg jpeg jpe jfif",
+        media_types: c"image/jpeg",
+        can: can::CONCURRENT | can::BYTES,
+        reads: c"Baseline, extended and progressive, of 8 bits: grey, RGB, YCbCr, CMYK and YCCK, the \
+            coloured ones as RGB; comments, Exif and XMP as metadata. One block.",
+        lacks: c"12 bits; arithmetic, lossless and hierarchical coding.",
+        recognises: JpegDecoder::is_jpeg,
+        open: |bytes| {
+            let decoder = JpegDecoder::open(bytes)?;
+            Ok(Only::boxed(c"JPEG", decoder.image().clone(), decoder))
+        },
+        beside: |_| Vec::new(),
+    },
+];
+
+/// The images of an open file.
+pub(super) trait Images {
+    /// What the file is, as exactly as it is worth telling.
+    fn format(&self) -> &'static CStr;
+
+    fn count(&self) -> usize;
+
+    fn image(self: Box<Self>, index: usize) -> Result<Parts>;
+}
+
+/// An image and what decodes it.
+pub(super) type Part = (Image, Box<dyn Decoder>);
+
+/// What one image of a file is made of.
+pub(super) struct Parts {
+    /// The image, and its overviews as far as they are images of their own.
+    pub levels: Vec<Part>,
+    /// The mask of each level that has one, from the full one on.
+    pub masks: Vec<Part>,
+}
+
+impl Images for TiffFile {
+    fn format(&self) -> &'static CStr {
+        if self.is_big() { c"BigTIFF" } else { c"TIFF" }
+    }
+
+    fn count(&self) -> usize {
+        self.image_count()
+    }
+
+    fn image(self: Box<Self>, index: usize) -> Result<Parts> {
+        let image = TiffFile::image(&self, index)?;
+        let part = |decoder: TiffDecoder| -> Part { (decoder.image().clone(), Box::new(decoder)) };
+        Ok(Parts {
+            levels: image.levels.into_iter().map(part).collect(),
+            masks: image.masks.into_iter().map(part).collect(),
+        })
+    }
+}
+
+impl Images for NitfFile {
+    fn format(&self) -> &'static CStr {
+        if self.is_nsif() {
+            c"NSIF 1.0"
+        } else {
+            c"NITF 2.1"
+        }
+    }
+
+    fn count(&self) -> usize {
+        self.image_count()
+    }
+
+    fn image(self: Box<Self>, index: usize) -> Result<Parts> {
+        let decoder = NitfFile::image(&self, index)?;
+        Ok(Parts {
+            levels: vec![(decoder.image().clone(), Box::new(decoder))],
+            masks: Vec::new(),
+        })
+    }
+}
+
+/// The image of a file that can have no other.
+struct Only(&'static CStr, Part);
+
+impl Only {
+    fn boxed(
+        format: &'static CStr,
+        image: Image,
+        decoder: impl Decoder + 'static,
+    ) -> Box<dyn Images> {
+        Box::new(Only(format, (image, Box::new(decoder))))
+    }
+}
+
+impl Images for Only {
+    fn format(&self) -> &'static CStr {
+        self.0
+    }
+
+    fn count(&self) -> usize {
+        1
+    }
+
+    fn image(self: Box<Self>, index: usize) -> Result<Parts> {
+        if index > 0 {
+            return Err(Error::new(
+                Kind::NotFound,
+                format!("image {index} of a file with 1"),
+            ));
+        }
+        Ok(Parts {
+            levels: vec![self.1],
+            masks: Vec::new(),
+        })
+    }
+}
