@@ -63,7 +63,7 @@ refused("TILECACHE:tiles.tif?tile=0", "tile=0")
 refused("TILECACHE:tiles.tif?cache=much", "cache=much")
 refused("TILECACHE:tiles.tif?source=none", "source=none")
 refused("TILECACHE:", "names no raster")
-refused("TILECACHE:copy.png?source=tilecache", "copy.png: neither of TIFF")
+refused("TILECACHE:copy.vrt?source=tilecache", "copy.vrt: is not TIFF")
 refused("TILECACHE:tiles.tif", "", gdal.OF_UPDATE)
 
 
