@@ -48,6 +48,7 @@ rows! {
     row_7_decodes_run_at_once: 7 at 0.1;
     row_8_a_finished_tile_wakes_its_own_waiters: 8 at 0.25;
     row_9_small_tiles_then_large_ones: 9 at 0.25;
+    row_10_bytes_in_flight_have_a_cap: 10 at 1.0 / 256.0;
     row_11_put_and_invalidate_leave_exact_books: 11 at 0.01;
     row_12_big_tiles_have_the_whole_budget: 12 at 1.0 / 64.0;
     row_13_a_tile_larger_than_the_budget: 13 at 1.0 / 64.0;
@@ -60,4 +61,6 @@ rows! {
     row_21_threads_with_tiles_in_hand_get_on: 21 at 1.0 / 64.0;
     row_22_tiles_outlive_source_and_cache: 22 at 1.0 / 64.0;
     row_23_an_image_opened_often_is_decoded_once: 23 at 1.0 / 64.0;
+    row_24_gdal_keeps_no_second_copy: 24 at 1.0 / 64.0;
+    row_25_handles_are_released_on_other_threads: 25 at 0.1;
 }

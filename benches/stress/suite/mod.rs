@@ -1,6 +1,7 @@
 //! Workloads that make other systems fail, each with what must hold: shared by the driver, which runs
 //! them at full size, and by the tests, which run them scaled down.
 
+pub mod c_face;
 pub mod child;
 pub mod orders;
 pub mod report;

@@ -197,6 +197,31 @@ impl Synthetic {
         (all % PERIOD as u64) as usize
     }
 
+    /// Decodes a block of a source of one band, and gives its rows one after the other.
+    pub fn decode_rows(&self, at: Block, mut each: impl FnMut(u64, &[u8])) -> Result<()> {
+        let _inside = Inside::new(self);
+        let generation = self.begin(at)?;
+        let rect = at.rect(&self.image);
+        let size = self.image.dtype.size();
+        let mut row = vec![0; rect.width as usize * size];
+        for y in 0..rect.height {
+            let shift = self.shift(generation, at.level, rect.y + y, 0);
+            for (at, noise) in runs(shift, rect.x as usize * size, row.len()) {
+                row[at..at + noise.len()].copy_from_slice(noise);
+            }
+            each(y, &row);
+        }
+        Ok(())
+    }
+
+    /// Counts a decode and does what the source does beside it; which pixels it writes.
+    fn begin(&self, at: Block) -> Result<u64> {
+        self.counter(at).fetch_add(1, SeqCst);
+        let generation = self.generation();
+        (self.hook)(at)?;
+        Ok(generation)
+    }
+
     fn counter(&self, at: Block) -> &AtomicU32 {
         let cols = self.image.grid(at.level).cols();
         &self.decodes[at.level as usize][(at.row * cols + at.col) as usize]
@@ -254,9 +279,7 @@ impl Decoder for Shared {
     fn read_block(&self, at: Block, bands: &[u32], into: &mut PixelsMut<'_>) -> Result<()> {
         let source = &*self.0;
         let _inside = Inside::new(source);
-        source.counter(at).fetch_add(1, SeqCst);
-        let generation = source.generation();
-        (source.hook)(at)?;
+        let generation = source.begin(at)?;
         source.write(generation, at.level, &at.rect(&source.image), bands, into);
         Ok(())
     }

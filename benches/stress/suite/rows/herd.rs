@@ -106,14 +106,20 @@ fn count(source: &Synthetic, view: &dyn Provider, gates: &Gates, tiles: u64) -> 
     })
 }
 
-/// Whether a thread sleeps, and how often it has given up its processor for that.
+/// Whether a thread sleeps, and how often it has given up its processor for that; it must not have
+/// ended. Number 0 has yet to begin.
 fn switches(thread: i32) -> (bool, u64) {
+    if thread == 0 {
+        return (false, 0);
+    }
     let path = format!("/proc/self/task/{thread}/status");
-    let status = std::fs::read_to_string(path).unwrap_or_default();
-    let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name));
-    let count = field("voluntary_ctxt_switches:").and_then(|count| count.trim().parse().ok());
-    let state = field("State:").unwrap_or("S");
-    (state.trim().starts_with('S'), count.unwrap_or(0))
+    let status = std::fs::read_to_string(path).expect("a thread that waits");
+    let field = |name: &str| {
+        let value = status.lines().find_map(|line| line.strip_prefix(name));
+        value.expect("Linux tells of its threads").trim()
+    };
+    let count = field("voluntary_ctxt_switches:").parse();
+    (field("State:").starts_with('S'), count.expect("a number"))
 }
 
 /// What `look` sees when all threads sleep and it sees the same twice.

@@ -39,7 +39,8 @@ impl Decoder for Above {
     }
 }
 
-fn above(below: Arc<dyn Provider>, cache: &Cache) -> Arc<dyn Provider> {
+/// The provider over `below`, cached.
+pub fn above(below: Arc<dyn Provider>, cache: &Cache) -> Arc<dyn Provider> {
     let image = below.image().clone();
     let source = Source::provider(None, image, Box::new(Above(below))).expect("a valid image");
     cached(source, cache).expect("a cached layer")
@@ -82,7 +83,7 @@ pub fn run(run: &Run, report: &mut Report) {
 }
 
 /// Whether a tile is that of the source with so much added to every byte.
-fn is_raised(source: &Synthetic, tile: &Tile, at: Block, plus: u8) -> bool {
+pub fn is_raised(source: &Synthetic, tile: &Tile, at: Block, plus: u8) -> bool {
     let rect = at.rect(source.image());
     (0..tile.shape().height).all(|y| {
         let row: Vec<u8> = tile
