@@ -75,8 +75,8 @@ impl Provider {
         Self(view)
     }
 
-    /// The tile in a row of the only column.
-    pub fn tile(&self, row: u64) -> Result<Tile, tc_error> {
+    /// The tile in a row of the only column; or the code of the source with which it failed.
+    pub fn tile(&self, row: u64) -> Result<Tile, i32> {
         let mut tile = null_mut();
         let mut err = tc_error::empty();
         // SAFETY: a provider of ours and valid outputs.
@@ -85,7 +85,7 @@ impl Provider {
         if status == OK {
             Ok(Tile(tile))
         } else {
-            Err(err)
+            Err(err.source_code)
         }
     }
 }
@@ -98,6 +98,7 @@ impl Drop for Provider {
 }
 
 /// A handle to a tile.
+#[derive(Debug)]
 pub struct Tile(pub *mut tc_tile);
 
 // SAFETY: as for the cache.

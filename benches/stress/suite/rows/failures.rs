@@ -1,8 +1,9 @@
 //! Row 19: a failure is told to all who wait, and not remembered.
 
 use crate::suite::Run;
+use crate::suite::c_face::{self, TOLD_TO_FAIL};
 use crate::suite::report::Report;
-use crate::suite::setup::{MIB, cache, image, in_threads, tiles};
+use crate::suite::setup::{MIB, cache, column, image, in_threads, tiles};
 use crate::suite::source::Synthetic;
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -31,6 +32,37 @@ pub fn run(run: &Run, report: &mut Report) {
             fail_once(run, report, way, retiled);
         }
     }
+    callback(run, report);
+}
+
+/// A callback that returns a number of its own.
+fn callback(run: &Run, report: &mut Report) {
+    let failed = Mutex::new(HashSet::new());
+    let source = Synthetic::with_hook(
+        column(TILES, (SIDE, SIDE)),
+        run.seed,
+        move |at| match failed.lock().expect("the list").insert(at) {
+            true => Err(Error::from_source(TOLD_TO_FAIL, "told to fail")),
+            false => Ok(()),
+        },
+    );
+    let cache = c_face::Cache::new(MIB);
+    let view = c_face::Provider::new(&source, &cache);
+    let code = |row| view.tile(row).err();
+    let failures = (0..TILES).filter(|row| code(*row) == Some(TOLD_TO_FAIL));
+    report.exactly(
+        "callback: gets that failed with its number",
+        failures.count() as u64,
+        TILES,
+    );
+    let right =
+        (0..TILES).filter(|row| view.tile(*row).is_ok_and(|tile| tile.shows(&source, *row)));
+    report.exactly(
+        "callback: next gets that succeeded",
+        right.count() as u64,
+        TILES,
+    );
+    report.exactly("callback: decodes", source.decodes(), 2 * TILES);
 }
 
 fn fail_once(run: &Run, report: &mut Report, way: Way, retiled: bool) {
@@ -56,7 +88,7 @@ fn fail_once(run: &Run, report: &mut Report, way: Way, retiled: bool) {
                 std::thread::sleep(Duration::from_micros(100));
             }
             match way {
-                Way::Error => Err(Error::from_source(7, "told to fail")),
+                Way::Error => Err(Error::from_source(TOLD_TO_FAIL, "told to fail")),
                 Way::Panic => std::panic::resume_unwind(Box::new("told to panic")),
             }
         },

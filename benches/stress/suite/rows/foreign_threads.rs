@@ -33,7 +33,7 @@ fn released_elsewhere(run: &Run, report: &mut Report) {
     for first in (0..handles).step_by(AT_ONCE as usize) {
         let tiles: Vec<(u64, Tile)> = in_threads(AT_ONCE, |thread| {
             let row = (first + thread) * 7 % TILES;
-            (row, view.tile(row).ok().expect("a tile"))
+            (row, view.tile(row).expect("a tile"))
         });
         let tiles = Mutex::new(tiles);
         in_threads(AT_ONCE, |_| {
@@ -73,11 +73,11 @@ fn released_during_a_decode(run: &Run, report: &mut Report) {
     let cache = Cache::new(MIB);
     let view = Provider::new(&source, &cache);
     let tiles: Vec<Tile> = (0..TILES)
-        .map(|row| view.tile(row).ok().expect("a tile"))
+        .map(|row| view.tile(row).expect("a tile"))
         .collect();
     let (to, from) = mpsc::channel();
     std::thread::scope(|scope| {
-        let decode = scope.spawn(|| view.tile(TILES).ok().expect("a tile"));
+        let decode = scope.spawn(|| view.tile(TILES).expect("a tile"));
         while source.decodes_of(stands) == 0 {
             std::thread::yield_now();
         }
