@@ -4,8 +4,11 @@
 #[path = "../benches/stress/suite/mod.rs"]
 mod suite;
 
+use std::path::Path;
+use std::time::Duration;
 use suite::report::Report;
 use suite::rows::ROWS;
+use suite::soak::Soak;
 use suite::{Run, child};
 
 /// Runs a row, and fails where something does not hold.
@@ -27,6 +30,24 @@ fn check(number: u32, scale: f64) {
 #[test]
 fn child() {
     child::be_child();
+}
+
+#[test]
+fn everything_at_once_for_a_few_seconds() {
+    let soak = Soak {
+        time: Duration::from_secs(6),
+        budget: 16 << 20,
+        seed: 1,
+        picture: &Path::new(env!("CARGO_TARGET_TMPDIR")).join("pathologies/soak.svg"),
+    };
+    let mut report = Report::default();
+    soak.run(&mut report);
+    println!("{report}");
+    assert!(report.holds(), "{report}");
+    let picture = std::fs::read_to_string(soak.picture).expect("the picture");
+    for needed in ["<svg", "Inside the budget", "Hit rate", "</svg>"] {
+        assert!(picture.contains(needed), "{needed} is missing");
+    }
 }
 
 macro_rules! rows {

@@ -1,17 +1,21 @@
 //! The workloads of other systems' failures at full size, each with what must hold:
 //!
 //!     cargo bench --bench stress -- ROW... [--scale S] [--seed N]
+//!     cargo bench --bench stress -- soak [--seconds S] [--seed N]
 //!
 //! ROW is a number or `all`; `list` tells them. The scale is 1 unless given; a smaller one keeps the
 //! ratios, and times are then told but not judged. Prints what was counted beside what must hold, and
-//! fails if something does not.
+//! fails if something does not. The soak does everything at once, for ten minutes unless told
+//! otherwise, and draws a picture, whose place it tells.
 
 mod suite;
 
+use std::path::Path;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use suite::report::Report;
 use suite::rows::ROWS;
+use suite::soak::Soak;
 use suite::{Row, Run};
 
 fn main() -> ExitCode {
@@ -23,13 +27,15 @@ fn main() -> ExitCode {
         .filter(|word| word != "--bench")
         .collect();
     match parse(&words) {
-        Some((rows, run)) => run_all(&rows, &run),
+        Some(Task::Rows(rows, run)) => run_all(&rows, &run),
+        Some(Task::Soak(seconds, seed)) => soak(seconds, seed),
         None => usage(),
     }
 }
 
 fn usage() -> ExitCode {
-    println!("usage: cargo bench --bench stress -- ROW... [--scale S] [--seed N]\n");
+    println!("usage: cargo bench --bench stress -- ROW... [--scale S] [--seed N]");
+    println!("       cargo bench --bench stress -- soak [--seconds S] [--seed N]\n");
     println!("ROW is `all` or one of");
     for row in ROWS {
         println!("  {:2}  {}", row.number, row.name);
@@ -37,26 +43,29 @@ fn usage() -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// The rows asked for, and how to run them.
-fn parse(words: &[String]) -> Option<(Vec<&'static Row>, Run)> {
-    let mut run = Run {
-        scale: 1.0,
-        seed: 1,
-        timed: true,
-        child: &[],
-    };
+/// What is asked for.
+enum Task {
+    Rows(Vec<&'static Row>, Run),
+    Soak(u64, u64),
+}
+
+fn parse(words: &[String]) -> Option<Task> {
+    let (mut scale, mut seed, mut seconds) = (1.0, 1, 600);
     let mut rows = Vec::new();
+    let mut is_soak = false;
     let mut words = words.iter();
     while let Some(word) = words.next() {
         match word.as_str() {
             "--scale" => {
-                run.scale = words
+                scale = words
                     .next()?
                     .parse()
                     .ok()
                     .filter(|s| *s > 0.0 && *s <= 1.0)?
             }
-            "--seed" => run.seed = words.next()?.parse().ok()?,
+            "--seed" => seed = words.next()?.parse().ok()?,
+            "--seconds" => seconds = words.next()?.parse().ok().filter(|s| *s > 0)?,
+            "soak" => is_soak = true,
             "all" => rows.extend(ROWS),
             number => {
                 let number = number.parse().ok();
@@ -64,8 +73,44 @@ fn parse(words: &[String]) -> Option<(Vec<&'static Row>, Run)> {
             }
         }
     }
-    run.timed = run.scale >= 1.0;
-    (!rows.is_empty()).then_some((rows, run))
+    let run = Run {
+        scale,
+        seed,
+        timed: scale >= 1.0,
+        child: &[],
+    };
+    match (is_soak, rows.is_empty()) {
+        (true, true) => Some(Task::Soak(seconds, seed)),
+        (false, false) => Some(Task::Rows(rows, run)),
+        _ => None,
+    }
+}
+
+fn soak(seconds: u64, seed: u64) -> ExitCode {
+    let picture = Path::new(env!("CARGO_TARGET_TMPDIR")).join("stress/soak.svg");
+    let mut report = Report::default();
+    println!("Everything at once, for {seconds} s (seed {seed})");
+    let soak = Soak {
+        time: Duration::from_secs(seconds),
+        budget: 64 << 20,
+        seed,
+        picture: &picture,
+    };
+    soak.run(&mut report);
+    println!("{report}  picture: {}\n", picture.display());
+    verdict(report.holds(), "Something does not hold.")
+}
+
+fn verdict(holds: bool, otherwise: &str) -> ExitCode {
+    match holds {
+        true => println!("Everything holds."),
+        false => println!("{otherwise}"),
+    }
+    if holds {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 fn run_all(rows: &[&Row], run: &Run) -> ExitCode {
@@ -84,10 +129,8 @@ fn run_all(rows: &[&Row], run: &Run) -> ExitCode {
             broken.push(row.number.to_string());
         }
     }
-    if broken.is_empty() {
-        println!("Everything holds.");
-        return ExitCode::SUCCESS;
-    }
-    println!("Broken: row {}.", broken.join(", "));
-    ExitCode::FAILURE
+    verdict(
+        broken.is_empty(),
+        &format!("Broken: row {}.", broken.join(", ")),
+    )
 }

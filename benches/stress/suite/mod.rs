@@ -7,6 +7,7 @@ pub mod orders;
 pub mod report;
 pub mod rows;
 pub mod setup;
+pub mod soak;
 pub mod source;
 pub mod watch;
 

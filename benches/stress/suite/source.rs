@@ -176,6 +176,27 @@ impl Synthetic {
             })
     }
 
+    /// Whether each block's part of a tile of level 0 is whole and of the generation `least` or a later one.
+    pub fn shows_since(&self, tile: &Pixels, rect: &Rect, least: u64) -> bool {
+        let now = self.generation();
+        let mut y = rect.y;
+        while y < rect.bottom() {
+            let end = (y / self.image.block.1 + 1) * self.image.block.1;
+            let part = y..end.min(rect.bottom());
+            let is_of = |generation: &u64| {
+                part.clone().all(|y| {
+                    let row = tile.row(0, (y - rect.y) as usize);
+                    self.shows_row(row, 0, (rect.x, y), 0, *generation)
+                })
+            };
+            if !(least..=now).any(|generation| is_of(&generation)) {
+                return false;
+            }
+            y = end;
+        }
+        true
+    }
+
     /// Whether the bytes of a part of a row that begins at column and row `at` are those of a generation.
     pub fn shows_row(
         &self,

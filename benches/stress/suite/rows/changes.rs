@@ -59,24 +59,21 @@ fn while_it_changes(
             let (oldest, done, gets, stale, changed) = (&oldest, &done, &gets, &stale, &changed);
             scope.spawn(move || {
                 let mut random = Random::new(run.seed ^ reader);
-                // A tile that is held on, and the generation that it had.
-                let mut held: Option<(Tile, Block, u64)> = None;
+                // A tile that is held on, and the bytes that it had.
+                let mut held: Option<(Tile, Vec<u8>)> = None;
                 while !done.load(SeqCst) {
                     let at = Block::new(0, random.below(SIDE / TILE), random.below(SIDE / TILE));
                     let least = oldest.load(SeqCst);
                     let tile = get_block(view, at, &Bands::ALL).expect("a tile");
-                    let rect = at.rect(view.image());
-                    // Each strip is whole, and of the least generation or a later one.
-                    let seen = generation_of(source, &tile, at, view, least);
+                    let fresh = source.shows_since(&tile, &at.rect(view.image()), least);
                     gets.fetch_add(1, SeqCst);
-                    stale.fetch_add(u64::from(seen.is_none()), SeqCst);
-                    if let Some((tile, at, generation)) = &held {
-                        let same = source.shows(tile, 0, &at.rect(view.image()), *generation);
-                        changed.fetch_add(u64::from(!same), SeqCst);
+                    stale.fetch_add(u64::from(!fresh), SeqCst);
+                    if let Some((tile, bytes)) = &held {
+                        changed.fetch_add(u64::from(tile.bytes() != bytes), SeqCst);
                     }
                     if random.below(8) == 0 {
-                        let whole = seen.filter(|seen| source.shows(&tile, 0, &rect, *seen));
-                        held = whole.map(|seen| (tile, at, seen));
+                        let bytes = tile.bytes().to_vec();
+                        held = Some((tile, bytes));
                     }
                 }
             });
@@ -104,28 +101,6 @@ fn while_it_changes(
         changed.load(SeqCst),
         0,
     );
-}
-
-/// The generation of a tile's first strip, if all its strips are whole and not older than `least`.
-fn generation_of(
-    source: &Synthetic,
-    tile: &Tile,
-    at: Block,
-    view: &dyn Provider,
-    least: u64,
-) -> Option<u64> {
-    let rect = at.rect(view.image());
-    let now = source.generation();
-    let of_strip = |from: u64| {
-        (least..=now).rev().find(|generation| {
-            (from..from + STRIP).all(|y| {
-                let row = tile.row(0, y as usize);
-                source.shows_row(row, 0, (rect.x, rect.y + y), 0, *generation)
-            })
-        })
-    };
-    let strips: Option<Vec<u64>> = (0..TILE).step_by(STRIP as usize).map(of_strip).collect();
-    strips.and_then(|strips| strips.first().copied())
 }
 
 /// A decode that was under way when the pixels changed gives its tile to nobody who asks later.
