@@ -163,8 +163,8 @@ fn pyramid(world: &World, _: &mut Random) {
         let source = &world.pyramid.source;
         let bytes = rect.width as usize * image.dtype.size();
         let rows = (rect.y..).zip(pixels.chunks_exact(bytes));
-        let right = rows.map(|(y, row)| source.shows_row(row, 0, (rect.x, y), 0, 0));
-        source.count_verdict(right.fold(true, |all, one| all && one));
+        let mut right = rows.map(|(y, row)| source.shows_row(row, 0, (rect.x, y), 0, 0));
+        source.count_verdict(right.all(|right| right));
         std::thread::sleep(Duration::from_millis(2));
     }
 }

@@ -196,7 +196,7 @@ fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut words = String::new();
     for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             words.push('\u{202f}');
         }
         words.push(digit);
