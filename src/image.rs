@@ -337,6 +337,16 @@ impl Bands {
         self.0.clone().unwrap_or_else(|| (0..all).collect())
     }
 
+    /// Whether a tile with these bands, of an image with `all` bands where that is known, has all of
+    /// `wanted`.
+    pub fn serve(&self, wanted: &Bands, all: Option<u32>) -> bool {
+        match (self.list(), wanted.list(), all) {
+            (_, _, Some(all)) => wanted.positions_in(self, all).is_some(),
+            (Some(list), Some(wanted), None) => wanted.iter().all(|band| list.contains(band)),
+            _ => false,
+        }
+    }
+
     /// Where each band of `self` stands in `superset`, of an image with `all` bands; `None` if one is
     /// missing there.
     pub fn positions_in(&self, superset: &Bands, all: u32) -> Option<SmallVec<[u32; 4]>> {

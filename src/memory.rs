@@ -8,7 +8,7 @@ use crate::dtype::{DType, Sample};
 use crate::error::{Error, Kind, Result};
 use crate::layout::{Layout, Shape};
 use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicU32, Ordering};
+use crate::sync::atomic::{AtomicU64, Ordering};
 use smallvec::SmallVec;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
@@ -144,8 +144,37 @@ pub trait Home: Send + Sync {
     fn invalidated(&self, image: &str);
 }
 
-/// A home and the slot under which it counts a buffer.
-type Address = (u32, Weak<dyn Home>);
+/// A home and the slot under which it counts a buffer. Nearly all buffers have just one.
+struct Address {
+    slot: u32,
+    home: Weak<dyn Home>,
+    next: Option<Box<Address>>,
+}
+
+/// The homes of a buffer.
+#[derive(Default)]
+struct Homes(Option<Address>);
+
+impl Homes {
+    fn iter(&self) -> impl Iterator<Item = &Address> {
+        std::iter::successors(self.0.as_ref(), |address| address.next.as_deref())
+    }
+
+    fn add(&mut self, slot: u32, home: Weak<dyn Home>) {
+        let next = self.0.take().map(Box::new);
+        self.0 = Some(Address { slot, home, next });
+    }
+
+    fn retain(&mut self, keep: impl Fn(&Weak<dyn Home>) -> bool) {
+        let mut rest = self.0.take();
+        while let Some(Address { slot, home, next }) = rest {
+            if keep(&home) {
+                self.add(slot, home);
+            }
+            rest = next.map(|next| *next);
+        }
+    }
+}
 
 /// A caller's function that takes its memory back.
 pub type Release = Box<dyn FnOnce() + Send + Sync>;
@@ -162,14 +191,22 @@ struct Foreign {
     release: Option<Release>,
 }
 
+/// What a listener counts in [`Buffer::pins`].
+const LISTENER: u64 = 1 << 32;
+
+fn handles(pins: u64) -> u32 {
+    (pins % LISTENER) as u32
+}
+
 /// Immutable pixel bytes, alive until the last reference is gone.
 pub struct Buffer {
     storage: Option<Storage>,
-    /// Handles that callers hold; references of caches are not among them.
-    pins: AtomicU32,
-    /// Homes that must hear of the last release.
-    listeners: AtomicU32,
-    homes: Mutex<SmallVec<[Address; 1]>>,
+    /// Below [`LISTENER`] the handles that callers hold, references of caches not among them; above
+    /// it the homes that must hear of the last release.
+    pins: AtomicU64,
+    /// The stamp of the last use.
+    used: AtomicU64,
+    homes: Mutex<Homes>,
 }
 
 // SAFETY: the bytes are only read, and a caller that lends memory promises the same of its own.
@@ -181,8 +218,8 @@ impl Buffer {
     fn new(storage: Storage) -> Self {
         Self {
             storage: Some(storage),
-            pins: AtomicU32::new(0),
-            listeners: AtomicU32::new(0),
+            pins: AtomicU64::new(0),
+            used: AtomicU64::new(0),
             homes: Mutex::default(),
         }
     }
@@ -241,51 +278,66 @@ impl Buffer {
 
     /// Counts one more handle.
     pub fn pin(&self) {
-        self.pins.fetch_add(1, Ordering::SeqCst);
+        self.pins.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Counts one handle less, and tells the homes that asked when it was the last.
     pub fn unpin(&self) {
-        if self.pins.fetch_sub(1, Ordering::SeqCst) == 1
-            && self.listeners.load(Ordering::SeqCst) != 0
-        {
-            let homes = self.homes.lock().clone();
-            for (slot, home) in homes {
-                if let Some(home) = home.upgrade() {
-                    home.released(slot);
-                }
+        let before = self.pins.fetch_sub(1, Ordering::AcqRel);
+        if before > LISTENER && handles(before) == 1 {
+            self.tell_homes();
+        }
+    }
+
+    #[cold]
+    fn tell_homes(&self) {
+        let homes: SmallVec<[_; 1]> = {
+            let homes = self.homes.lock();
+            let alive = homes.iter().map(|at| (at.slot, at.home.upgrade()));
+            alive.collect()
+        };
+        for (slot, home) in homes {
+            if let Some(home) = home {
+                home.released(slot);
             }
         }
     }
 
     /// Whether a caller holds a handle now.
     pub fn is_pinned(&self) -> bool {
-        self.pins.load(Ordering::SeqCst) != 0
+        handles(self.pins.load(Ordering::Acquire)) != 0
     }
 
     /// One more home wants to hear of the last release; says whether there are handles to wait for.
     pub fn listen(&self) -> bool {
-        self.listeners.fetch_add(1, Ordering::SeqCst);
-        self.is_pinned()
+        handles(self.pins.fetch_add(LISTENER, Ordering::AcqRel)) != 0
     }
 
     /// Undoes one [`Buffer::listen`].
     pub fn stop_listening(&self) {
-        self.listeners.fetch_sub(1, Ordering::SeqCst);
+        self.pins.fetch_sub(LISTENER, Ordering::AcqRel);
+    }
+
+    /// The stamp of the last use; 0 before the first.
+    pub fn last_use(&self) -> u64 {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    /// Makes this the last use. Two uses at the same time are ordered by chance.
+    pub fn set_last_use(&self, stamp: u64) {
+        self.used.store(stamp, Ordering::Relaxed);
     }
 
     /// Records that `home` counts this buffer as `slot`.
     pub fn move_in(&self, slot: u32, home: Weak<dyn Home>) {
         let mut homes = self.homes.lock();
-        homes.retain(|(_, home)| home.strong_count() > 0);
-        homes.push((slot, home));
+        homes.retain(|home| home.strong_count() > 0);
+        homes.add(slot, home);
     }
 
     /// Undoes [`Buffer::move_in`].
     pub fn move_out(&self, home: &Weak<dyn Home>) {
-        self.homes
-            .lock()
-            .retain(|(_, other)| !Weak::ptr_eq(other, home));
+        self.homes.lock().retain(|other| !Weak::ptr_eq(other, home));
     }
 
     /// The slot under which `home` counts this buffer.
@@ -293,8 +345,8 @@ impl Buffer {
         let homes = self.homes.lock();
         homes
             .iter()
-            .find(|(_, other)| Weak::ptr_eq(other, home))
-            .map(|(slot, _)| *slot)
+            .find(|address| Weak::ptr_eq(&address.home, home))
+            .map(|address| address.slot)
     }
 }
 

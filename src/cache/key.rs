@@ -1,8 +1,10 @@
 //! Keys: readable text that tells images apart, and what a cache knows of the image behind each.
 
 use super::Counters;
+use super::index::Index;
 use super::lineage::{Lineage, Moment};
-use super::recency::{Slot, Stamp};
+use super::recency::Slot;
+use super::stamp::Stamp;
 use crate::dtype::{DType, Sample};
 use crate::error::{Error, Result};
 use crate::image::{Bands, Block, Image};
@@ -109,9 +111,9 @@ pub struct KeyRecord {
     pub first_entry: u32,
     /// When a caller last put a tile under it: what began to load before is older.
     pub last_put: Moment,
+    /// All but the hits, which the index counts.
     pub counters: Counters,
-    requests: u64,
-    forms: Vec<Form>,
+    forms: Vec<Arc<Form>>,
     /// Unread tiles of each level in the order of their making.
     unread: BTreeMap<u32, VecDeque<Unread>>,
     /// What the providers with the key share beside the entries.
@@ -132,7 +134,6 @@ impl KeyRecord {
             first_entry: u32::MAX,
             last_put: 0,
             counters: Counters::default(),
-            requests: 0,
             forms: Vec::new(),
             unread: BTreeMap::new(),
             companion: None,
@@ -155,7 +156,7 @@ impl KeyRecord {
 
     /// What the key itself is charged.
     pub fn bytes(&self) -> u64 {
-        (size_of::<KeyRecord>() + self.text.len()) as u64
+        (size_of::<KeyRecord>() + self.text.len() + Index::KEY_BYTES) as u64
     }
 
     /// One more provider; refused if it shows another image than those before it.
@@ -227,33 +228,18 @@ impl KeyRecord {
         self.identity.as_ref().map(|identity| identity.bands)
     }
 
-    /// Whether a tile with the bands `found` has all of `wanted`.
-    pub fn serves(&self, found: &Bands, wanted: &Bands) -> bool {
-        match (found.list(), wanted.list(), self.band_count()) {
-            (_, Some(list), None) => found
-                .list()
-                .is_some_and(|found| list.iter().all(|band| found.contains(band))),
-            (_, _, Some(count)) => wanted.positions_in(found, count).is_some(),
-            (_, None, None) => false,
-        }
-    }
-
-    pub fn form(&self, number: u32) -> &Form {
-        &self.forms[number as usize]
-    }
-
-    /// The number of a form, made if it is new. There are few, and the latest are asked for most.
-    pub fn form_number(&mut self, pixels: &Pixels, bands: &Bands) -> u32 {
+    /// What pixels for these bands look like. There are few forms, and the latest are asked for most.
+    pub fn form(&mut self, pixels: &Pixels, bands: &Bands) -> Arc<Form> {
         let form = Form {
             layout: pixels.layout(),
             bands: bands.clone(),
             valid: pixels.valid(),
         };
-        let known = self.forms.iter().rposition(|known| *known == form);
-        known.unwrap_or_else(|| {
-            self.forms.push(form);
-            self.forms.len() - 1
-        }) as u32
+        let known = self.forms.iter().rev().find(|known| ***known == form);
+        known.cloned().unwrap_or_else(|| {
+            self.forms.push(Arc::new(form));
+            self.forms[self.forms.len() - 1].clone()
+        })
     }
 
     /// What the providers with the key share, made on first use; alive as long as one of them.
@@ -268,12 +254,15 @@ impl KeyRecord {
         new
     }
 
-    /// The provider was asked for a tile.
-    pub fn note_request(&mut self) {
-        self.requests += 1;
-    }
-
-    pub fn note_unread(&mut self, slot: Slot, stamp: Stamp, level: u32, admitted_by_others: u64) {
+    /// An unread tile was made for the key, which has been asked for so many tiles.
+    pub fn note_unread(
+        &mut self,
+        slot: Slot,
+        stamp: Stamp,
+        level: u32,
+        requests: u64,
+        admitted_by_others: u64,
+    ) {
         let tiles = self.identity.as_ref().map_or(0, |identity| {
             identity.levels[0].0.div_ceil(identity.block.0)
                 * identity.levels[0].1.div_ceil(identity.block.1)
@@ -281,15 +270,19 @@ impl KeyRecord {
         self.unread.entry(level).or_default().push_back(Unread {
             slot,
             stamp,
-            requests: self.requests + tiles,
+            requests: requests + tiles,
             admitted_by_others,
         });
     }
 
     /// Forgets at most `limit` unread tiles whose time is over, and returns them.
-    pub fn take_outdated(&mut self, admitted_by_others: u64, limit: usize) -> Vec<(Slot, Stamp)> {
+    pub fn take_outdated(
+        &mut self,
+        requests: u64,
+        admitted_by_others: u64,
+        limit: usize,
+    ) -> Vec<(Slot, Stamp)> {
         let mut taken = Vec::new();
-        let requests = self.requests;
         for queue in self.unread.values_mut() {
             while taken.len() < limit {
                 let outdated = queue.front().is_some_and(|first| {
@@ -306,12 +299,12 @@ impl KeyRecord {
     }
 
     /// Forgets all unread tiles and returns them.
-    pub fn take_unread(&mut self) -> Vec<Slot> {
+    pub fn take_unread(&mut self) -> Vec<(Slot, Stamp)> {
         let unread = std::mem::take(&mut self.unread);
         unread
             .into_values()
             .flatten()
-            .map(|tile| tile.slot)
+            .map(|tile| (tile.slot, tile.stamp))
             .collect()
     }
 

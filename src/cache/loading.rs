@@ -56,10 +56,7 @@ impl Loading {
         if self.retention == Retention::Bypassed {
             return false;
         }
-        let room = self
-            .cache()
-            .0
-            .with(|ledger| ledger.reserve(size, Class::Unread));
+        let room = self.cache().0.reserve(size, Class::Unread);
         let reserved = room.is_some();
         self.state.lock().room = room;
         reserved
@@ -108,10 +105,7 @@ impl Allocate for Loading {
         let size = Memory::allocated_size(layout.span());
         let keeps = self.retention != Retention::Bypassed;
         if keeps && self.state.lock().room.is_none() {
-            let room = self
-                .cache()
-                .0
-                .with(|ledger| ledger.reserve(size, Class::Asked));
+            let room = self.cache().0.reserve(size, Class::Asked);
             self.state.lock().room = room;
         }
         self.take(layout)

@@ -1,17 +1,19 @@
 //! One byte budget for decoded tiles, shared by every operator and every thread.
 //!
-//! `ledger` keeps the books, `recency` the order in which tiles go, `flight` makes threads that want
-//! the same tile share one load, [`Shelf`] puts the three together for a provider.
+//! `index` is where tiles are looked up, `ledger` keeps the books, `recency` the order in which tiles
+//! go, `flight` makes threads that want the same tile share one load, [`Shelf`] puts them together for
+//! a provider.
 
 mod flight;
 mod gate;
+mod index;
 mod key;
 mod ledger;
 mod lineage;
-mod list;
 mod loading;
 mod recency;
 mod shelf;
+mod stamp;
 
 pub use key::name_or_number;
 pub use ledger::Class;
@@ -27,8 +29,9 @@ use crate::tile::{Pixels, Tile};
 use crate::workers::Workers;
 use flight::Flights;
 use gate::Gate;
+use index::{Cell, Found, Index, Look};
 use key::KeyId;
-use ledger::Ledger;
+use ledger::{Interrupted, Ledger, Room};
 use std::sync::{Arc, Weak};
 
 /// What a cache can be told beside its budget; zeros mean the defaults.
@@ -171,6 +174,7 @@ pub fn default_budget() -> u64 {
 pub struct Cache(Arc<Shared>);
 
 struct Shared {
+    index: Arc<Index>,
     ledger: Mutex<Ledger>,
     flights: Flights,
     gate: Gate,
@@ -199,6 +203,24 @@ impl Shared {
         drop(garbage);
         result
     }
+
+    /// [`Shared::with`], again and again, until the work comes to its end: others get their turn in
+    /// between.
+    fn until_done<R, F>(&self, mut work: F) -> R
+    where
+        F: FnMut(&mut Ledger) -> std::result::Result<R, Interrupted>,
+    {
+        loop {
+            if let Ok(done) = self.with(&mut work) {
+                return done;
+            }
+        }
+    }
+
+    /// Keeps room for a tile of `size` bytes, if there is any.
+    fn reserve(&self, size: usize, class: Class) -> Option<Room> {
+        self.until_done(|ledger| ledger.reserve(size, class))
+    }
 }
 
 impl Cache {
@@ -216,8 +238,10 @@ impl Cache {
                 )));
             }
         };
+        let index = Arc::new(Index::default());
         Ok(Cache(Arc::new_cyclic(|shared: &Weak<Shared>| Shared {
-            ledger: Mutex::new(Ledger::new(budget, options, shared.clone())),
+            index: index.clone(),
+            ledger: Mutex::new(Ledger::new(budget, options, shared.clone(), index)),
             flights: Flights::default(),
             gate: Gate::new(options.in_flight_cap(budget)),
             workers: Workers::new(options.threads),
@@ -227,11 +251,8 @@ impl Cache {
 
     /// Changes the budget at once; memory beyond it is given back to the system.
     pub fn set_budget(&self, budget: u64) {
-        let shrinks = self.0.with(|ledger| {
-            let shrinks = budget < ledger.budget();
-            ledger.set_budget(budget);
-            shrinks
-        });
+        let shrinks = self.0.with(|ledger| budget < ledger.budget());
+        self.0.until_done(|ledger| ledger.set_budget(budget));
         self.0.gate.set_cap(self.0.options.in_flight_cap(budget));
         if shrinks {
             crate::memory::trim_allocator();
@@ -257,39 +278,39 @@ impl Cache {
 
     /// The tile of a key's cell if it is resident, as a use.
     pub fn get(&self, key: &str, at: Block, bands: &Bands) -> Result<Option<Tile>> {
-        self.look_up(key, at, bands, true)
+        self.look_up(key, at, bands, Look::Get)
     }
 
     /// The tile of a key's cell if it is resident; not a use.
     pub fn peek(&self, key: &str, at: Block, bands: &Bands) -> Result<Option<Tile>> {
-        self.look_up(key, at, bands, false)
+        self.look_up(key, at, bands, Look::Peek)
     }
 
-    fn look_up(&self, key: &str, at: Block, bands: &Bands, used: bool) -> Result<Option<Tile>> {
+    fn look_up(&self, key: &str, at: Block, bands: &Bands, look: Look) -> Result<Option<Tile>> {
+        // Under the lock of the books, for the key's number may be another's once it is given back.
         let found = self.0.with(|ledger| {
             let id = ledger.find_key(key)?;
-            let bands = ledger.key_record(id).normal(bands);
-            let found = ledger.find(id, at, &bands, used);
-            if used {
-                ledger.count(id, |counters| match found {
-                    Some(_) => counters.hits += 1,
-                    None => counters.misses += 1,
-                });
+            let record = ledger.key_record(id);
+            let (bands, count) = (record.normal(bands), record.band_count());
+            let found = self.0.index.find(&Cell::new(id, at), &bands, count, look);
+            match &found {
+                Some(found) => ledger.note_first_use(found),
+                None if look == Look::Get => ledger.count(id, |counters| counters.misses += 1),
+                None => (),
             }
-            let count = ledger.key_record(id).band_count();
-            found.map(|(tile, has)| (tile, has, bands, count))
+            found.map(|found| (found, bands, count))
         });
-        let Some((tile, has, bands, count)) = found else {
+        let Some((Found { tile, has, .. }, bands, count)) = found else {
             return Ok(None);
         };
-        let positions = count.and_then(|count| bands.positions_in(&has, count));
+        let positions = has.and_then(|has| bands.positions_in(&has, count?));
         match positions {
-            Some(positions) if has != bands => {
+            Some(positions) => {
                 let request = crate::provider::Request::new();
                 tile.select(&positions, |layout| request.canvas(layout))
                     .map(Some)
             }
-            _ => Ok(Some(tile)),
+            None => Ok(Some(tile)),
         }
     }
 
@@ -300,11 +321,20 @@ impl Cache {
         }
         // Held until it is entered, so that it counts as held like any tile being entered.
         let tile = Tile::hold(pixels);
-        self.0.with(|ledger| {
+        let (id, bands) = self.0.with(|ledger| {
             let id = ledger.key(key);
             let bands = ledger.key_record(id).normal(bands);
-            ledger.put(id, at, &bands, &tile)
-        })
+            ledger.begin_put(id, at, &bands, &tile)?;
+            Ok((id, bands))
+        })?;
+        // Room is made apart, which may take several turns. What the cache counts already needs none.
+        let room = match self.counts(&tile) {
+            true => None,
+            false => self.0.reserve(tile.buffer().size(), Class::Asked),
+        };
+        self.0
+            .with(|ledger| ledger.end_put(id, at, &bands, &tile, room));
+        Ok(())
     }
 
     /// Forgets the tile of a key's cell for just these bands; says whether there was one.
@@ -375,6 +405,21 @@ struct Registration {
 impl Registration {
     fn with<R>(&self, work: impl FnOnce(&mut Ledger, KeyId) -> R) -> R {
         self.cache.0.with(|ledger| work(ledger, self.key))
+    }
+
+    /// The tile of a cell with these bands, of an image with `all` bands, or with more of them.
+    fn find(&self, at: Block, bands: &Bands, all: u32, look: Look) -> Option<Found> {
+        let index = &self.cache.0.index;
+        let found = index.find(&Cell::new(self.key, at), bands, Some(all), look)?;
+        if found.first_use.is_some() {
+            self.cache.0.with(|ledger| ledger.note_first_use(&found));
+        }
+        Some(found)
+    }
+
+    fn contains(&self, at: Block, bands: &Bands, all: u32) -> bool {
+        let cell = Cell::new(self.key, at);
+        self.cache.0.index.contains(&cell, bands, Some(all))
     }
 }
 

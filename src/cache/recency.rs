@@ -1,92 +1,206 @@
-//! Exact least-recently-used order over buffers, with those that callers hold set aside.
+//! Orders of least recent use that a use does not touch.
+//!
+//! A use only writes its stamp into the buffer. An order keeps the stamp that it saw last, which is
+//! never later than the buffer's, and gives the buffer whose *recorded* stamp is oldest. Who searches
+//! a victim looks at that buffer's true stamp and, if it is later, records it and asks again: the
+//! first whose stamp is true is the least recently used of all.
 
-use super::list::List;
-use std::collections::BTreeSet;
-
-/// When a buffer was last used: a number that grows with every use.
-pub type Stamp = u64;
+use super::stamp::Stamp;
 
 /// The number under which the ledger knows a buffer.
 pub type Slot = u32;
 
-/// Where a buffer stands in the order.
+/// Where a buffer stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// In the list of used buffers, in order of use.
-    Listed,
-    /// Older than everything listed: it was held when its turn to go came, or was never used.
-    Returned,
+    /// In line to be evicted.
+    Used,
     /// Made ahead of its first use.
     Unread,
     /// Found held when its turn to go came; looked at again only when the last handle is gone.
     Parked,
 }
 
-/// The order in which buffers go.
-///
-/// A buffer found held is parked with the stamp of its last use. At that moment nothing listed is
-/// older, and nothing listed later can be, so the parked ones that return are all older than the
-/// list and only need an order among themselves: exact LRU at O(log n) a return, with one look at a
-/// held buffer per hold.
+/// The orders of buffers that compete with each other, one for each place.
+#[derive(Default)]
+struct Group {
+    orders: [Order; 3],
+}
+
+/// All orders of a cache; a buffer stands in at most one.
 #[derive(Default)]
 pub struct Recency {
-    listed: List,
-    returned: BTreeSet<(Stamp, Slot)>,
-    unread: BTreeSet<(Stamp, Slot)>,
-    parked: BTreeSet<(Stamp, Slot)>,
+    /// Where a slot stands in its order.
+    positions: Vec<u32>,
+    group: Group,
 }
 
 impl Recency {
-    /// Puts a buffer in a place where it is not yet.
-    pub fn add(&mut self, slot: Slot, stamp: Stamp, place: Place) {
-        match self.sorted(place) {
-            Some(sorted) => drop(sorted.insert((stamp, slot))),
-            None => self.listed.push(slot),
+    /// Puts a buffer in a place, with the stamp that it has or had.
+    pub fn add(&mut self, place: Place, slot: Slot, stamp: Stamp) {
+        let at = slot as usize;
+        if self.positions.len() <= at {
+            reserve_gently(&mut self.positions, at + 1);
+            self.positions.resize(at + 1, 0);
         }
+        self.group.orders[place as usize].push(stamp, slot, &mut self.positions);
     }
 
     /// Takes a buffer out of the place where it is.
-    pub fn remove(&mut self, slot: Slot, stamp: Stamp, place: Place) {
-        match self.sorted(place) {
-            Some(sorted) => drop(sorted.remove(&(stamp, slot))),
-            None => self.listed.remove(slot),
-        }
+    pub fn remove(&mut self, place: Place, slot: Slot) {
+        let at = self.positions[slot as usize] as usize;
+        self.group.orders[place as usize].remove(at, &mut self.positions);
     }
 
-    /// The buffers of a place that is sorted by stamps; the list is in order by itself.
-    fn sorted(&mut self, place: Place) -> Option<&mut BTreeSet<(Stamp, Slot)>> {
-        match place {
-            Place::Listed => None,
-            Place::Returned => Some(&mut self.returned),
-            Place::Unread => Some(&mut self.unread),
-            Place::Parked => Some(&mut self.parked),
-        }
+    /// The stamp recorded for a buffer.
+    pub fn stamp(&self, place: Place, slot: Slot) -> Stamp {
+        let at = self.positions[slot as usize] as usize;
+        self.group.orders[place as usize].stamps[at]
     }
 
-    /// Moves a listed buffer to the end of the list, as its latest use.
-    pub fn refresh(&mut self, slot: Slot) {
-        self.listed.move_to_end(slot);
+    /// The buffer of a place whose recorded stamp is oldest.
+    pub fn first(&self, place: Place) -> Option<(Stamp, Slot)> {
+        self.group.orders[place as usize].first()
     }
 
-    /// The used buffer whose last use is oldest, and where it stands.
-    pub fn oldest_used(&self) -> Option<(Slot, Place)> {
-        match first(&self.returned) {
-            Some(slot) => Some((slot, Place::Returned)),
-            None => self.listed.first().map(|slot| (slot, Place::Listed)),
-        }
-    }
-
-    /// The unread buffer made first.
-    pub fn oldest_unread(&self) -> Option<Slot> {
-        first(&self.unread)
-    }
-
-    /// The parked buffer whose last use is oldest.
-    pub fn oldest_parked(&self) -> Option<Slot> {
-        first(&self.parked)
+    /// Records a later stamp for the first buffer of a place.
+    pub fn postpone(&mut self, place: Place, stamp: Stamp) {
+        self.group.orders[place as usize].replace_first(stamp, &mut self.positions);
     }
 }
 
-fn first(sorted: &BTreeSet<(Stamp, Slot)>) -> Option<Slot> {
-    sorted.first().map(|(_, slot)| *slot)
+/// Children of a position: as many stamps as a line of the processor's caches holds.
+const CHILDREN: usize = 8;
+
+/// A heap of slots by their stamps, with the smallest first; equal stamps by slot.
+#[derive(Default)]
+struct Order {
+    stamps: Vec<Stamp>,
+    slots: Vec<Slot>,
+}
+
+impl Order {
+    fn first(&self) -> Option<(Stamp, Slot)> {
+        Some((*self.stamps.first()?, *self.slots.first()?))
+    }
+
+    fn push(&mut self, stamp: Stamp, slot: Slot, positions: &mut [u32]) {
+        let at = self.stamps.len();
+        reserve_gently(&mut self.stamps, at + 1);
+        reserve_gently(&mut self.slots, at + 1);
+        self.stamps.push(stamp);
+        self.slots.push(slot);
+        self.rise(at, (stamp, slot), positions);
+    }
+
+    fn remove(&mut self, at: usize, positions: &mut [u32]) {
+        let last = (self.stamps.pop(), self.slots.pop());
+        let (Some(stamp), Some(slot)) = last else {
+            return;
+        };
+        if at == self.stamps.len() {
+            return;
+        }
+        if at > 0 && (stamp, slot) < self.at((at - 1) / CHILDREN) {
+            self.rise(at, (stamp, slot), positions);
+        } else {
+            self.sink(at, (stamp, slot), positions);
+        }
+    }
+
+    fn replace_first(&mut self, stamp: Stamp, positions: &mut [u32]) {
+        self.sink(0, (stamp, self.slots[0]), positions);
+    }
+
+    fn at(&self, at: usize) -> (Stamp, Slot) {
+        (self.stamps[at], self.slots[at])
+    }
+
+    fn set(&mut self, at: usize, (stamp, slot): (Stamp, Slot), positions: &mut [u32]) {
+        self.stamps[at] = stamp;
+        self.slots[at] = slot;
+        positions[slot as usize] = at as u32;
+    }
+
+    /// Puts an element at a free position or nearer to the front.
+    fn rise(&mut self, mut at: usize, element: (Stamp, Slot), positions: &mut [u32]) {
+        while at > 0 {
+            let parent = (at - 1) / CHILDREN;
+            if self.at(parent) <= element {
+                break;
+            }
+            self.set(at, self.at(parent), positions);
+            at = parent;
+        }
+        self.set(at, element, positions);
+    }
+
+    /// Puts an element at a free position or farther from the front.
+    fn sink(&mut self, mut at: usize, element: (Stamp, Slot), positions: &mut [u32]) {
+        loop {
+            let children = at * CHILDREN + 1;
+            let end = (children + CHILDREN).min(self.stamps.len());
+            let Some(least) = (children..end).min_by_key(|child| self.at(*child)) else {
+                break;
+            };
+            if element <= self.at(least) {
+                break;
+            }
+            self.set(at, self.at(least), positions);
+            at = least;
+        }
+        self.set(at, element, positions);
+    }
+}
+
+/// Makes room for `len` elements by an eighth at a time, not by doubling: what an entry costs is
+/// bounded.
+pub fn reserve_gently<T>(vec: &mut Vec<T>, len: usize) {
+    if vec.capacity() < len {
+        vec.reserve_exact(len + len / 8 + 16 - vec.len());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    proptest! {
+        #[test]
+        fn the_first_is_the_one_with_the_oldest_stamp(
+            script in prop::collection::vec((0..4u8, 0..60u32, 0..1000u64), 0..400),
+        ) {
+            let mut recency = Recency::default();
+            let mut model = BTreeSet::new();
+            let place = Place::Used;
+            for (op, slot, stamp) in script {
+                let known = model.iter().find(|(_, other)| *other == slot).copied();
+                match (op, known) {
+                    (0 | 1, None) => {
+                        recency.add(place, slot, stamp);
+                        model.insert((stamp, slot));
+                    }
+                    (2, Some(known)) => {
+                        prop_assert_eq!(recency.stamp(place, slot), known.0);
+                        recency.remove(place, slot);
+                        model.remove(&known);
+                    }
+                    (3, _) if !model.is_empty() => {
+                        let (old, slot) = model.pop_first().unwrap();
+                        recency.postpone(place, old + stamp);
+                        model.insert((old + stamp, slot));
+                    }
+                    _ => (),
+                }
+                prop_assert_eq!(recency.first(place), model.first().copied());
+            }
+            while let Some((_, slot)) = recency.first(place) {
+                prop_assert_eq!(recency.first(place), model.pop_first());
+                recency.remove(place, slot);
+            }
+            prop_assert!(model.is_empty());
+        }
+    }
 }

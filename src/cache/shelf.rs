@@ -2,6 +2,7 @@
 
 use super::flight::{Flights, Joined, Ticket};
 use super::gate::Permit;
+use super::index::{Found, Look};
 use super::lineage::{Lineage, Moment};
 use super::{Cache, Class, Counters, Loading, Registration};
 use crate::error::Result;
@@ -64,7 +65,7 @@ impl Shelf {
     pub fn counters(&self) -> Counters {
         match &self.place {
             Place::Cached(registration) => {
-                registration.with(|ledger, key| ledger.key_record(key).counters)
+                registration.with(|ledger, key| ledger.key_counters(key))
             }
             Place::Alone { counters, .. } => *counters.lock(),
         }
@@ -80,22 +81,21 @@ impl Shelf {
         }
     }
 
-    /// The resident tile, as a use; counted as a hit if there is one.
+    /// The resident tile, as a use unless the request only passes by; counted as a hit if there is
+    /// one.
     pub fn get(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Option<Tile>> {
+        let look = match request.retention() {
+            Retention::Streamed => Look::Read,
+            Retention::Kept | Retention::Bypassed => Look::Get,
+        };
         let Place::Cached(registration) = &self.place else {
             return Ok(None);
         };
-        let found = registration.with(|ledger, key| {
-            ledger.key_record_mut(key).note_request();
-            let used = request.retention() != Retention::Streamed;
-            let found = ledger.find(key, at, bands, used);
-            if found.is_some() {
-                ledger.count(key, |counters| counters.hits += 1);
-            }
-            found
-        });
-        match found {
-            Some((tile, has)) => self.select(at, tile, &has, bands, request).map(Some),
+        match registration.find(at, bands, self.bands, look) {
+            Some(Found { tile, has, .. }) => match has {
+                None => Ok(Some(tile)),
+                Some(has) => self.select(at, tile, &has, bands, request).map(Some),
+            },
             None => Ok(None),
         }
     }
@@ -109,8 +109,7 @@ impl Shelf {
     /// Counts a tile that was just made by another thread as used, if it is resident.
     pub fn touch(&self, at: Block, bands: &Bands) {
         if let Place::Cached(registration) = &self.place {
-            // The handle goes after the lock: letting go of it may need the lock.
-            drop(registration.with(|ledger, key| ledger.find(key, at, bands, true)));
+            drop(registration.find(at, bands, self.bands, Look::Touch));
         }
     }
 
@@ -129,7 +128,10 @@ impl Shelf {
         let Place::Cached(registration) = &self.place else {
             return None;
         };
-        let (tile, has) = registration.with(|ledger, key| ledger.find(key, at, bands, false))?;
+        let Found { tile, has, .. } = registration.find(at, bands, self.bands, Look::Peek)?;
+        let Some(has) = has else {
+            return Some(tile);
+        };
         let positions = bands.positions_in(&has, self.bands)?;
         let request = Request::new();
         tile.select(&positions, |layout| request.canvas(layout))
@@ -139,9 +141,7 @@ impl Shelf {
     /// Whether a tile is resident.
     pub fn contains(&self, at: Block, bands: &Bands) -> bool {
         match &self.place {
-            Place::Cached(registration) => {
-                registration.with(|ledger, key| ledger.contains(key, at, bands))
-            }
+            Place::Cached(registration) => registration.contains(at, bands, self.bands),
             Place::Alone { .. } => false,
         }
     }

@@ -1,15 +1,16 @@
 //! Entries: what the cells of a key hold, as views of buffers.
 
-use super::{Cell, Class, ENTRY_BYTES, Entry, EntryId, Ledger, NONE, Record, Room, Standing};
+use super::{Class, ENTRY_BYTES, Ledger, Record, Room, Standing};
+use crate::cache::index::{Cell, Entry, EntryId, NONE};
 use crate::cache::key::KeyId;
 use crate::cache::lineage::tick;
 use crate::cache::recency::{Place, Slot};
+use crate::cache::stamp;
 use crate::error::{Error, Result};
 use crate::image::{Bands, Block};
 use crate::memory::Buffer;
 use crate::tile::Pixels;
 use slab::Slab;
-use std::hash::BuildHasher;
 
 impl Ledger {
     /// Enters a tile that a caller of this function holds. With `room` it takes the room that was
@@ -26,7 +27,7 @@ impl Ledger {
     ) {
         let mut room = room;
         let cell = Cell::new(key, at);
-        let taken = self.exact_entry(&cell, bands).is_some();
+        let taken = self.index.exact(&cell, bands).is_some();
         let slot = pixels.buffer().slot_in(&self.home);
         if taken {
             room.take().into_iter().for_each(|room| self.cancel(room));
@@ -51,26 +52,22 @@ impl Ledger {
         pixels: &Pixels,
         class: Class,
     ) {
+        let buffer = pixels.buffer();
         if class == Class::Asked {
-            self.touch(slot);
+            buffer.set_last_use(stamp::used());
+            self.first_use(slot, buffer);
         }
         match self.records[slot as usize].standing {
             Standing::Detached => return,
             Standing::Overhang => self.overhang += ENTRY_BYTES,
-            Standing::Resident(place) => {
+            Standing::Resident(_) => {
                 if self.make_room(ENTRY_BYTES, Class::Asked, 0).is_none() {
                     return;
                 }
-                // Making room may have parked this very buffer, which the caller holds.
-                let place = match self.records[slot as usize].standing {
-                    Standing::Resident(now) => now,
-                    _ => place,
-                };
                 self.resident += ENTRY_BYTES;
-                match place {
-                    Place::Unread => self.unread += ENTRY_BYTES,
-                    Place::Parked => self.parked += ENTRY_BYTES,
-                    _ => (),
+                // Making room may have parked this very buffer, which the caller holds.
+                if let Standing::Resident(place) = self.records[slot as usize].standing {
+                    self.enter_place(place, ENTRY_BYTES);
                 }
             }
         }
@@ -104,16 +101,25 @@ impl Ledger {
                 return;
             }
         }
-        self.clock += 1;
+        let buffer = pixels.buffer();
         let place = match class {
-            Class::Asked => Place::Listed,
-            Class::Unread => Place::Unread,
+            Class::Asked => {
+                buffer.set_last_use(stamp::used());
+                Place::Used
+            }
+            Class::Unread => {
+                // Another cache may count it as used.
+                if buffer.last_use() == 0 {
+                    buffer.set_last_use(stamp::unused());
+                }
+                Place::Unread
+            }
         };
+        let stamp = buffer.last_use();
         grow_gently(&mut self.records);
         let slot = self.records.insert(Record {
-            buffer: pixels.buffer().clone(),
+            buffer: buffer.clone(),
             charge,
-            stamp: self.clock,
             standing: if room {
                 Standing::Resident(place)
             } else {
@@ -121,28 +127,27 @@ impl Ledger {
             },
             first_entry: NONE,
             key: cell.key,
-            watch: NONE,
+            seen_held: self.statistics,
         }) as Slot;
         self.keys[cell.key as usize].buffers += 1;
-        pixels.buffer().move_in(slot, self.home.clone());
+        buffer.move_in(slot, self.home.clone());
         if room {
-            self.recency.add(slot, self.clock, place);
-            self.enter_budget(slot);
+            self.recency.add(place, slot, stamp);
+            self.enter_budget(cell.key, place, charge);
             self.admitted += charge;
             let image = self.keys[cell.key as usize].image;
             self.images[image as usize].admitted += charge;
             if class == Class::Unread {
-                let (stamp, budget) = (self.clock, self.budget);
+                let others = self.admitted - self.images[image as usize].admitted + self.budget;
+                let requests = self.requests(cell.key);
                 let record = &mut self.keys[cell.key as usize];
-                let others = self.admitted - self.images[image as usize].admitted;
-                record.note_unread(slot, stamp, cell.level, others + budget);
+                record.note_unread(slot, stamp, cell.level, requests, others);
                 self.unread_keys.insert(cell.key);
             }
         } else {
             self.overhang += charge;
-            pixels.buffer().listen();
+            buffer.listen();
         }
-        self.watch(slot);
         self.link(slot, cell, bands, pixels);
         // A key's first buffer brings the charge for the key.
         self.enforce_budget();
@@ -151,57 +156,55 @@ impl Ledger {
     pub(super) fn link(&mut self, slot: Slot, cell: Cell, bands: &Bands, pixels: &Pixels) {
         let key = &mut self.keys[cell.key as usize];
         key.entries += 1;
-        let entry = Entry {
-            cell,
-            form: key.form_number(pixels, bands),
-            offset: pixels.offset(),
-            slot,
-            next_in_cell: NONE,
-            next_in_buffer: self.records[slot as usize].first_entry,
-            next_in_key: key.first_entry,
-            previous_in_key: NONE,
-        };
-        grow_gently(&mut self.entries);
-        let id = self.entries.insert(entry) as EntryId;
+        self.entries += 1;
+        let form = key.form(pixels, bands);
+        let second = key.first_entry;
+        let record = &mut self.records[slot as usize];
+        let mut entry = Entry::new(cell, record.buffer.clone(), form, pixels.offset(), slot);
+        entry.next_in_buffer = record.first_entry;
+        entry.next_in_key = second;
+        entry.is_unread = record.standing == Standing::Resident(Place::Unread);
+        let id = self.index.insert(entry);
         self.records[slot as usize].first_entry = id;
-        self.put_first_in_key(cell.key, id);
-        let hash = self.hasher.hash_one(cell);
-        match self
-            .index
-            .find_mut(hash, |id| self.entries[*id as usize].cell == cell)
-        {
-            Some(first) => {
-                self.entries[id as usize].next_in_cell = std::mem::replace(first, id);
-            }
-            None => {
-                let rehash = |id: &EntryId| self.hasher.hash_one(self.entries[*id as usize].cell);
-                self.index.insert_unique(hash, id, rehash);
-            }
+        self.keys[cell.key as usize].first_entry = id;
+        if second != NONE {
+            self.index.edit(second, |entry| entry.previous_in_key = id);
         }
     }
 
-    pub(super) fn exact_entry(&self, cell: &Cell, bands: &Bands) -> Option<EntryId> {
-        let key = &self.keys[cell.key as usize];
-        self.entries_of(cell)
-            .find(|id| key.form(self.entries[*id as usize].form).bands == *bands)
-    }
-
-    /// Puts a caller's tile in a cell, in place of what is there for these bands. Refused if the
+    /// Begins to put a caller's tile in a cell: removes what is there for these bands. Refused if the
     /// pixels do not fit the cell.
-    pub fn put(&mut self, key: KeyId, at: Block, bands: &Bands, pixels: &Pixels) -> Result<()> {
+    pub fn begin_put(
+        &mut self,
+        key: KeyId,
+        at: Block,
+        bands: &Bands,
+        pixels: &Pixels,
+    ) -> Result<()> {
         let fits = self.check_put(key, at, bands, pixels);
         if fits.is_ok() {
-            // The key must outlive its old entry.
+            // The key must outlive its old entry, and stay until the new one is there.
             self.keys[key as usize].providers += 1;
             self.keys[key as usize].last_put = tick();
-            if let Some(old) = self.exact_entry(&Cell::new(key, at), bands) {
-                self.remove_entry(old);
-            }
-            self.insert(key, at, bands, pixels, None, Class::Asked);
-            self.keys[key as usize].providers -= 1;
+            self.remove(key, at, bands);
         }
         self.forget_unused_key(key);
         fits
+    }
+
+    /// Ends what [`Ledger::begin_put`] began. Of two puts at the same time the later one stays.
+    pub fn end_put(
+        &mut self,
+        key: KeyId,
+        at: Block,
+        bands: &Bands,
+        pixels: &Pixels,
+        room: Option<Room>,
+    ) {
+        self.remove(key, at, bands);
+        self.insert(key, at, bands, pixels, room, Class::Asked);
+        self.keys[key as usize].providers -= 1;
+        self.forget_unused_key(key);
     }
 
     pub(super) fn check_put(
@@ -213,10 +216,7 @@ impl Ledger {
     ) -> Result<()> {
         self.keys[key as usize].check(at, bands, &pixels.layout())?;
         let cell = Cell::new(key, at);
-        if let Some(other) = self.entries_of(&cell).next() {
-            let entry = &self.entries[other as usize];
-            let record = &self.keys[key as usize];
-            let form = record.form(entry.form);
+        if let Some(form) = self.index.form(&cell) {
             let (shape, new) = (form.layout.shape, pixels.shape());
             if form.layout.dtype != pixels.dtype()
                 || (shape.width, shape.height) != (new.width, new.height)
@@ -237,7 +237,7 @@ impl Ledger {
 
     /// Removes the entry for just these bands; says whether there was one.
     pub fn remove(&mut self, key: KeyId, at: Block, bands: &Bands) -> bool {
-        let entry = self.exact_entry(&Cell::new(key, at), bands);
+        let entry = self.index.exact(&Cell::new(key, at), bands);
         if let Some(entry) = entry {
             self.remove_entry(entry);
         }
@@ -265,7 +265,7 @@ impl Ledger {
         let mut next = self.keys[key as usize].first_entry;
         while next != NONE {
             let id = next;
-            next = self.entries[id as usize].next_in_key;
+            next = self.index.edit(id, |entry| entry.next_in_key);
             self.remove_entry(id);
         }
     }
@@ -276,11 +276,12 @@ impl Ledger {
         let mut next = self.keys[key as usize].first_entry;
         while next != NONE {
             let id = next;
-            let entry = &self.entries[id as usize];
-            next = entry.next_in_key;
+            let (cell, form);
+            (next, cell, form) = self.index.edit(id, |entry| {
+                (entry.next_in_key, entry.cell, entry.form.clone())
+            });
             let record = &self.keys[key as usize];
-            let form = record.form(entry.form);
-            let at = Block::new(entry.cell.level, entry.cell.row, entry.cell.col);
+            let at = cell.block();
             let is_normal = record.normal(&form.bands) == form.bands;
             if !is_normal || record.check(at, &form.bands, &form.layout).is_err() {
                 self.remove_entry(id);
@@ -290,24 +291,22 @@ impl Ledger {
 
     /// Removes one entry; the buffer goes with its last one.
     pub(super) fn remove_entry(&mut self, id: EntryId) {
-        let slot = self.entries[id as usize].slot;
-        self.unlink_from_buffer(id);
-        self.unlink_from_cell(id);
+        let slot = self.index.edit(id, |entry| entry.slot);
+        self.unlink_from_buffer(slot, id);
+        self.index.hide(id);
+        self.forget_entry(id);
         let record = &mut self.records[slot as usize];
         record.charge -= ENTRY_BYTES;
-        match record.standing {
-            Standing::Resident(place) => {
-                self.resident -= ENTRY_BYTES;
-                match place {
-                    Place::Unread => self.unread -= ENTRY_BYTES,
-                    Place::Parked => self.parked -= ENTRY_BYTES,
-                    _ => (),
-                }
-            }
-            Standing::Overhang | Standing::Detached => self.overhang -= ENTRY_BYTES,
+        if let Standing::Resident(place) = record.standing {
+            self.resident -= ENTRY_BYTES;
+            self.leave_place(place, ENTRY_BYTES);
+        } else {
+            self.overhang -= ENTRY_BYTES;
         }
-        if record.first_entry == NONE {
-            self.detach(slot);
+        match self.records[slot as usize].first_entry {
+            NONE => self.detach(slot),
+            // Who holds the buffer may have got it by the entry that is gone.
+            other => self.index.hand_out(other),
         }
     }
 
@@ -315,9 +314,9 @@ impl Ledger {
     pub(super) fn detach(&mut self, slot: Slot) {
         let listens = match self.records[slot as usize].standing {
             Standing::Resident(place) => {
-                self.leave_budget(slot);
-                self.recency
-                    .remove(slot, self.records[slot as usize].stamp, place);
+                let record = &self.records[slot as usize];
+                self.leave_budget(record.key, place, record.charge);
+                self.recency.remove(place, slot);
                 place == Place::Parked
             }
             Standing::Overhang | Standing::Detached => {
@@ -337,95 +336,67 @@ impl Ledger {
         }
     }
 
-    /// Drops a held buffer from the books whose last handle is gone.
-    pub(super) fn free(&mut self, slot: Slot) {
-        self.drop_entries(slot);
-        self.unwatch(slot);
-        let record = self.remove_record(slot);
+    /// Drops a buffer that nobody holds and that is in no order from the books, with all entries over
+    /// it; says whether nobody did.
+    pub(super) fn free(&mut self, slot: Slot) -> bool {
+        let Some(record) = self.take_record(slot) else {
+            return false;
+        };
         self.overhang -= record.charge;
         if record.standing == Standing::Detached {
             self.detached -= record.charge;
         }
         record.buffer.stop_listening();
-        record.buffer.move_out(&self.home);
+        self.forget_unused_key(record.key);
         match Buffer::into_memory(record.buffer) {
             Ok(memory) => self.keep_for_reuse(memory),
             Err(shared) => self.garbage.buffers.push(shared),
         }
+        true
     }
 
-    pub(super) fn drop_entries(&mut self, slot: Slot) {
-        loop {
-            let id = self.records[slot as usize].first_entry;
-            if id == NONE {
-                break;
-            }
-            self.records[slot as usize].first_entry = self.entries[id as usize].next_in_buffer;
-            self.unlink_from_cell(id);
-        }
+    /// Takes a buffer out of the index and the records, unless somebody holds it.
+    pub(super) fn take_record(&mut self, slot: Slot) -> Option<Record> {
+        let record = &self.records[slot as usize];
+        let hidden = self.index.hide_unheld(record.first_entry, &record.buffer)?;
+        hidden.into_iter().for_each(|id| self.forget_entry(id));
+        let record = self.records.remove(slot as usize);
+        self.keys[record.key as usize].buffers -= 1;
+        record.buffer.move_out(&self.home);
+        Some(record)
     }
 
-    fn put_first_in_key(&mut self, key: KeyId, id: EntryId) {
-        let second = std::mem::replace(&mut self.keys[key as usize].first_entry, id);
-        if second != NONE {
-            self.entries[second as usize].previous_in_key = id;
-        }
-    }
-
-    fn unlink_from_key(&mut self, id: EntryId) {
-        let entry = &self.entries[id as usize];
-        let (key, previous, next) = (entry.cell.key, entry.previous_in_key, entry.next_in_key);
+    /// Takes out an entry that nobody can find any more. Its key may go with it.
+    fn forget_entry(&mut self, id: EntryId) {
+        let entry = self.index.remove(id);
+        let (previous, next) = (entry.previous_in_key, entry.next_in_key);
+        let key = &mut self.keys[entry.cell.key as usize];
+        key.entries -= 1;
+        self.entries -= 1;
         match previous {
-            NONE => self.keys[key as usize].first_entry = next,
-            previous => self.entries[previous as usize].next_in_key = next,
+            NONE => key.first_entry = next,
+            previous => self.index.edit(previous, |entry| entry.next_in_key = next),
         }
         if next != NONE {
-            self.entries[next as usize].previous_in_key = previous;
+            self.index
+                .edit(next, |entry| entry.previous_in_key = previous);
         }
+        self.forget_unused_key(entry.cell.key);
     }
 
-    pub(super) fn unlink_from_buffer(&mut self, id: EntryId) {
-        let Entry {
-            slot,
-            next_in_buffer,
-            ..
-        } = self.entries[id as usize];
-        let mut at = self.records[slot as usize].first_entry;
+    fn unlink_from_buffer(&mut self, slot: Slot, id: EntryId) {
+        let after = |id| self.index.edit(id, |entry| entry.next_in_buffer);
+        let record = &mut self.records[slot as usize];
+        let mut at = record.first_entry;
         if at == id {
-            self.records[slot as usize].first_entry = next_in_buffer;
+            record.first_entry = after(id);
             return;
         }
-        while self.entries[at as usize].next_in_buffer != id {
-            at = self.entries[at as usize].next_in_buffer;
+        while after(at) != id {
+            at = after(at);
         }
-        self.entries[at as usize].next_in_buffer = next_in_buffer;
-    }
-
-    pub(super) fn unlink_from_cell(&mut self, id: EntryId) {
-        let Entry {
-            cell, next_in_cell, ..
-        } = self.entries[id as usize];
-        let hash = self.hasher.hash_one(cell);
-        let first = self
-            .index
-            .find_entry(hash, |id| self.entries[*id as usize].cell == cell);
-        if let Ok(mut first) = first {
-            match (*first.get() == id, next_in_cell) {
-                (true, NONE) => drop(first.remove()),
-                (true, next) => *first.get_mut() = next,
-                (false, next) => {
-                    let mut at = *first.get();
-                    while self.entries[at as usize].next_in_cell != id {
-                        at = self.entries[at as usize].next_in_cell;
-                    }
-                    self.entries[at as usize].next_in_cell = next;
-                }
-            }
-        }
-        self.unlink_from_key(id);
-        let entry = self.entries.remove(id as usize);
-        self.keys[entry.cell.key as usize].entries -= 1;
-        self.forget_unused_key(entry.cell.key);
+        let next = after(id);
+        self.index.edit(at, |entry| entry.next_in_buffer = next);
     }
 }
 

@@ -6,17 +6,18 @@
 mod entries;
 mod room;
 
+pub use room::Interrupted;
+
+use super::index::{EntryId, Found, Index};
 use super::key::{KeyId, KeyRecord};
 use super::lineage::Lineage;
-use super::recency::{Place, Recency, Slot, Stamp};
+use super::recency::{Place, Recency, Slot};
+use super::stamp::Stamp;
 use super::{Counters, Options, Statistics};
-use crate::image::{Bands, Block};
 use crate::memory::{Buffer, Home, Memory};
-use crate::tile::Tile;
-use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
+use hashbrown::HashMap;
 use slab::Slab;
 use std::collections::BTreeSet;
-use std::hash::BuildHasher;
 use std::sync::{Arc, Weak};
 
 /// What one entry is charged for its bookkeeping.
@@ -28,31 +29,8 @@ const REUSABLE_DIVISOR: u64 = 16;
 /// How many outdated unread tiles one call makes ordinary at most.
 const DEMOTIONS_PER_CALL: usize = 64;
 
-type EntryId = u32;
-
-const NONE: u32 = u32::MAX;
-
-/// A place in the cache: a block of the image known by a key.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct Cell {
-    row: u64,
-    col: u64,
-    key: KeyId,
-    level: u32,
-}
-
-/// What a cell holds for one band selection: a view of a buffer.
-struct Entry {
-    cell: Cell,
-    /// The shape and the bands, as a number of the key's.
-    form: u32,
-    offset: usize,
-    slot: Slot,
-    next_in_cell: EntryId,
-    next_in_buffer: EntryId,
-    next_in_key: EntryId,
-    previous_in_key: EntryId,
-}
+/// How many outdated stamps one call corrects at most while others wait for the books.
+const CORRECTIONS_PER_CALL: usize = 256;
 
 /// What the keys of one image have in common.
 #[derive(Default)]
@@ -77,12 +55,11 @@ enum Standing {
 struct Record {
     buffer: Arc<Buffer>,
     charge: u64,
-    stamp: Stamp,
     standing: Standing,
     first_entry: EntryId,
     key: KeyId,
-    /// Position in [`Ledger::watched`], or `NONE`.
-    watch: u32,
+    /// The count of the statistics in which it was last seen held.
+    seen_held: u32,
 }
 
 /// Whether a tile was asked for, or was made because its block was at hand.
@@ -119,15 +96,12 @@ pub struct Ledger {
     home: Weak<dyn Home>,
     keys: Slab<KeyRecord>,
     keys_by_text: HashMap<Arc<str>, KeyId>,
-    /// The first entry of every cell; the cell itself stands in the entry.
-    index: HashTable<EntryId>,
-    hasher: DefaultHashBuilder,
-    entries: Slab<Entry>,
+    index: Arc<Index>,
+    entries: u64,
     records: Slab<Record>,
     recency: Recency,
-    /// Buffers handed out since they were last seen free; the held ones are among them.
-    watched: Vec<Slot>,
-    clock: Stamp,
+    /// Statistics taken so far.
+    statistics: u32,
     resident: u64,
     parked: u64,
     unread: u64,
@@ -146,6 +120,7 @@ pub struct Ledger {
     admitted: u64,
     images: Slab<ImageRecord>,
     images_by_name: HashMap<Box<str>, u32>,
+    /// All but the hits, which the index counts.
     counters: Counters,
     garbage: Garbage,
 }
@@ -158,20 +133,19 @@ pub struct Garbage {
 }
 
 impl Ledger {
-    pub fn new(budget: u64, options: Options, home: Weak<dyn Home>) -> Self {
+    /// The books of a cache whose entries stand in `index`.
+    pub fn new(budget: u64, options: Options, home: Weak<dyn Home>, index: Arc<Index>) -> Self {
         Self {
             budget,
             options,
             home,
             keys: Slab::new(),
             keys_by_text: HashMap::new(),
-            index: HashTable::new(),
-            hasher: DefaultHashBuilder::default(),
-            entries: Slab::new(),
+            index,
+            entries: 0,
             records: Slab::new(),
             recency: Recency::default(),
-            watched: Vec::new(),
-            clock: 0,
+            statistics: 0,
             resident: 0,
             parked: 0,
             unread: 0,
@@ -251,8 +225,8 @@ impl Ledger {
         if record.providers > 0 {
             return;
         }
-        for slot in record.take_unread() {
-            self.demote(slot, key);
+        for (slot, stamp) in record.take_unread() {
+            self.demote(slot, stamp);
         }
         if !self.keys[key as usize].is_named() {
             self.remove_entries_of(key);
@@ -274,114 +248,57 @@ impl Ledger {
                 self.images_by_name.remove(record.lineage.image());
             }
             self.unread_keys.remove(&key);
+            self.index.forget_key(key);
         }
     }
 
-    /// The tile of a cell for a band selection, and the bands that it has: the very ones, or more.
-    pub fn find(
-        &mut self,
-        key: KeyId,
-        at: Block,
-        bands: &Bands,
-        used: bool,
-    ) -> Option<(Tile, Bands)> {
-        let entry = self.find_entry(key, at, bands)?;
-        let (tile, slot, found) = {
-            let entry = &self.entries[entry as usize];
-            let record = &self.records[entry.slot as usize];
-            let form = self.keys[key as usize].form(entry.form);
-            let pixels = form.pixels(record.buffer.clone(), entry.offset);
-            (Tile::hold(pixels), entry.slot, form.bands.clone())
-        };
-        self.watch(slot);
-        if used {
-            self.touch(slot);
-        }
-        Some((tile, found))
-    }
-
-    /// Whether a cell has these very bands or more of them.
-    pub fn contains(&self, key: KeyId, at: Block, bands: &Bands) -> bool {
-        self.find_entry(key, at, bands).is_some()
-    }
-
-    fn find_entry(&self, key: KeyId, at: Block, bands: &Bands) -> Option<EntryId> {
-        let record = &self.keys[key as usize];
-        let cell = Cell::new(key, at);
-        let mut superset = None;
-        for id in self.entries_of(&cell) {
-            let found = &record.form(self.entries[id as usize].form).bands;
-            if found == bands {
-                return Some(id);
-            }
-            if superset.is_none() && record.serves(found, bands) {
-                superset = Some(id);
-            }
-        }
-        superset
-    }
-
-    fn first_entry_of(&self, cell: &Cell) -> Option<EntryId> {
-        let hash = self.hasher.hash_one(cell);
-        self.index
-            .find(hash, |id| self.entries[*id as usize].cell == *cell)
-            .copied()
-    }
-
-    fn entries_of(&self, cell: &Cell) -> impl Iterator<Item = EntryId> + '_ {
-        let mut next = self.first_entry_of(cell).unwrap_or(NONE);
-        std::iter::from_fn(move || {
-            let id = next;
-            (id != NONE).then(|| {
-                next = self.entries[id as usize].next_in_cell;
-                id
-            })
-        })
-    }
-
-    /// Makes now the last use of a buffer.
-    fn touch(&mut self, slot: Slot) {
-        self.clock += 1;
-        let stamp = self.clock;
-        let record = &mut self.records[slot as usize];
-        if let Standing::Resident(place) = record.standing {
-            if place == Place::Listed {
-                self.recency.refresh(slot);
-            } else {
-                self.recency.remove(slot, record.stamp, place);
-                self.recency.add(slot, stamp, Place::Listed);
-                record.standing = Standing::Resident(Place::Listed);
-                if place == Place::Unread {
-                    self.unread -= record.charge;
-                }
-                if place == Place::Parked {
-                    self.parked -= record.charge;
-                    record.buffer.stop_listening();
-                }
-            }
-        }
-        record.stamp = stamp;
-    }
-
-    fn watch(&mut self, slot: Slot) {
-        let record = &mut self.records[slot as usize];
-        if record.watch == NONE {
-            record.watch = self.watched.len() as u32;
-            if self.watched.len() == self.watched.capacity() {
-                self.watched.reserve_exact((self.watched.len() / 8).max(16));
-            }
-            self.watched.push(slot);
+    /// Takes note if a look-up was the first use of what was made ahead of it.
+    pub fn note_first_use(&mut self, found: &Found) {
+        if let Some(slot) = found.first_use {
+            self.first_use(slot, found.tile.buffer());
         }
     }
 
-    fn unwatch(&mut self, slot: Slot) {
-        let at = std::mem::replace(&mut self.records[slot as usize].watch, NONE);
-        if at == NONE {
+    /// A buffer made ahead was used for the first time: it is ordinary from now on.
+    pub fn first_use(&mut self, slot: Slot, buffer: &Arc<Buffer>) {
+        let Some(record) = self.records.get(slot as usize) else {
             return;
+        };
+        // It may have been evicted since, and its number may be another's.
+        if Arc::ptr_eq(&record.buffer, buffer)
+            && record.standing == Standing::Resident(Place::Unread)
+        {
+            self.move_to(slot, Place::Used, buffer.last_use());
         }
-        self.watched.swap_remove(at as usize);
-        if let Some(moved) = self.watched.get(at as usize) {
-            self.records[*moved as usize].watch = at;
+    }
+
+    /// Moves a resident buffer to another place.
+    fn move_to(&mut self, slot: Slot, place: Place, stamp: Stamp) {
+        let record = &mut self.records[slot as usize];
+        let Standing::Resident(old) = record.standing else {
+            return;
+        };
+        record.standing = Standing::Resident(place);
+        let charge = record.charge;
+        self.recency.remove(old, slot);
+        self.recency.add(place, slot, stamp);
+        self.leave_place(old, charge);
+        self.enter_place(place, charge);
+    }
+
+    fn enter_place(&mut self, place: Place, bytes: u64) {
+        match place {
+            Place::Used => (),
+            Place::Unread => self.unread += bytes,
+            Place::Parked => self.parked += bytes,
+        }
+    }
+
+    fn leave_place(&mut self, place: Place, bytes: u64) {
+        match place {
+            Place::Used => (),
+            Place::Unread => self.unread -= bytes,
+            Place::Parked => self.parked -= bytes,
         }
     }
 
@@ -391,20 +308,29 @@ impl Ledger {
         change(&mut self.keys[key as usize].counters);
     }
 
+    /// What happened under a key.
+    pub fn key_counters(&self, key: KeyId) -> Counters {
+        Counters {
+            hits: self.index.hits(key),
+            ..self.keys[key as usize].counters
+        }
+    }
+
+    /// How often a key was asked for a tile.
+    fn requests(&self, key: KeyId) -> u64 {
+        self.index.hits(key) + self.keys[key as usize].counters.misses
+    }
+
     pub fn statistics(&mut self) -> Statistics {
         let mut held = 0;
-        let mut at = 0;
-        while let Some(slot) = self.watched.get(at).copied() {
-            let record = &self.records[slot as usize];
-            if record.buffer.is_pinned() {
-                if matches!(record.standing, Standing::Resident(_)) {
-                    held += record.charge;
-                }
-                at += 1;
-            } else {
-                self.unwatch(slot);
+        self.statistics = self.statistics.wrapping_add(1);
+        self.index.for_each_held(|entry| {
+            let record = &mut self.records[entry.slot as usize];
+            let seen = std::mem::replace(&mut record.seen_held, self.statistics);
+            if seen != self.statistics && matches!(record.standing, Standing::Resident(_)) {
+                held += record.charge;
             }
-        }
+        });
         Statistics {
             budget: self.budget,
             idle: self.resident + self.bookkeeping - held,
@@ -414,20 +340,12 @@ impl Ledger {
             detached: self.detached,
             in_flight: self.in_flight,
             peak: self.peak,
-            entries: self.entries.len() as u64,
-            counters: self.counters,
+            entries: self.entries,
+            counters: Counters {
+                hits: self.index.all_hits(),
+                ..self.counters
+            },
             ..Statistics::default()
-        }
-    }
-}
-
-impl Cell {
-    fn new(key: KeyId, at: Block) -> Self {
-        Self {
-            row: at.row,
-            col: at.col,
-            key,
-            level: at.level,
         }
     }
 }

@@ -1,35 +1,60 @@
 //! Room in the budget: who goes when it is short, and memory on its way from one tile to the next.
 
 use super::{
-    Class, DEMOTIONS_PER_CALL, ENTRY_BYTES, Ledger, REUSABLE_DIVISOR, Record, RecycledMemory, Room,
-    Standing,
+    CORRECTIONS_PER_CALL, Class, DEMOTIONS_PER_CALL, ENTRY_BYTES, Ledger, REUSABLE_DIVISOR,
+    RecycledMemory, Room, Standing,
 };
 use crate::cache::key::KeyId;
 use crate::cache::recency::{Place, Slot};
+use crate::cache::stamp::Stamp;
 use crate::memory::{Buffer, Memory};
 use std::sync::Arc;
+
+/// So many stamps were out of date that the books had better be given to somebody else before the
+/// search for a victim goes on from where it is.
+#[derive(Debug)]
+pub struct Interrupted;
+
+/// How many stamps a search for victims may correct.
+pub(super) struct Patience(usize);
+
+impl Patience {
+    fn endless() -> Self {
+        Patience(usize::MAX)
+    }
+
+    fn spend(&mut self) -> Result<(), Interrupted> {
+        self.0 = self.0.checked_sub(1).ok_or(Interrupted)?;
+        Ok(())
+    }
+}
 
 impl Ledger {
     /// Keeps room for a tile of `bytes` before it is made, and a victim's memory if one was of just
     /// that size. `None`, with nothing evicted, if what is held or guaranteed leaves no room.
-    pub fn reserve(&mut self, bytes: usize, class: Class) -> Option<Room> {
-        self.demote_outdated();
+    pub fn reserve(&mut self, bytes: usize, class: Class) -> Result<Option<Room>, Interrupted> {
         let charge = bytes as u64 + ENTRY_BYTES;
+        if self.taken() + charge > self.budget || class == Class::Unread {
+            self.demote_outdated();
+        }
         if class == Class::Unread
             && self.unread + self.reserved_unread + charge > self.unread_share()
         {
-            return None;
+            return Ok(None);
         }
-        let recycled = self.make_room(charge, class, bytes)?;
+        let mut patience = Patience(CORRECTIONS_PER_CALL);
+        let Some(recycled) = self.try_make_room(charge, class, bytes, &mut patience)? else {
+            return Ok(None);
+        };
         self.reserved += charge;
         if class == Class::Unread {
             self.reserved_unread += charge;
         }
-        Some(Room {
+        Ok(Some(Room {
             bytes: charge,
             class,
             recycled: recycled.map(RecycledMemory),
-        })
+        }))
     }
 
     /// Gives unused room back.
@@ -52,18 +77,32 @@ impl Ledger {
         self.resident + self.bookkeeping + self.reserved + self.reusable
     }
 
-    /// Brings what is inside the budget down until `bytes` more fit. Takes the used buffers that
-    /// are idle in the order of their last use and, for tiles that were asked for, unread ones when
-    /// no other is left. The outer `None`: no room, and nothing evicted.
+    /// [`Ledger::try_make_room`], however long it takes: for what is small or has just been tried.
     pub(super) fn make_room(
         &mut self,
         bytes: u64,
         class: Class,
         wanted: usize,
     ) -> Option<Option<Memory>> {
+        let patience = &mut Patience::endless();
+        self.try_make_room(bytes, class, wanted, patience)
+            .ok()
+            .flatten()
+    }
+
+    /// Brings what is inside the budget down until `bytes` more fit. Takes the used buffers that
+    /// are idle in the order of their last use and, for tiles that were asked for, unread ones when
+    /// no other is left. The outer `None`: no room, and nothing evicted.
+    fn try_make_room(
+        &mut self,
+        bytes: u64,
+        class: Class,
+        wanted: usize,
+        patience: &mut Patience,
+    ) -> Result<Option<Option<Memory>>, Interrupted> {
         let mut recycled = self.take_from_pool(wanted);
         if self.taken() + bytes <= self.budget {
-            return Some(recycled);
+            return Ok(Some(recycled));
         }
         self.trim_pool(0);
         let missing = (self.taken() + bytes).saturating_sub(self.budget);
@@ -73,33 +112,43 @@ impl Ledger {
         };
         if missing > self.resident - self.parked - spared {
             self.give_back(recycled);
-            return None;
+            return Ok(None);
         }
-        let mut victims = Vec::new();
         let mut freed = 0;
         while freed < missing {
-            let Some(slot) = self.next_victim(class) else {
-                victims.iter().for_each(|slot| self.unchoose(*slot));
-                self.give_back(recycled);
-                return None;
-            };
-            freed += self.records[slot as usize].charge;
-            victims.push(slot);
-        }
-        for slot in victims {
-            let buffer = self.evict(slot);
-            match Buffer::into_memory(buffer) {
-                Ok(memory) if recycled.is_none() && memory.size() == wanted => {
-                    recycled = Some(memory);
+            let mut victims = Vec::new();
+            let mut chosen = 0;
+            while freed + chosen < missing {
+                let next = self.next_victim(class, patience);
+                let Ok(Some((slot, place, stamp))) = next else {
+                    for (slot, place, stamp) in victims {
+                        self.recency.add(place, slot, stamp);
+                    }
+                    self.give_back(recycled);
+                    return next.map(|_| None);
+                };
+                chosen += self.records[slot as usize].charge;
+                victims.push((slot, place, stamp));
+            }
+            for (slot, place, stamp) in victims {
+                let charge = self.records[slot as usize].charge;
+                let Some(buffer) = self.evict(slot, place, stamp) else {
+                    continue;
+                };
+                freed += charge;
+                match Buffer::into_memory(buffer) {
+                    Ok(memory) if recycled.is_none() && memory.size() == wanted => {
+                        recycled = Some(memory);
+                    }
+                    Ok(memory) => self.keep_for_reuse(memory),
+                    Err(shared) => self.garbage.buffers.push(shared),
                 }
-                Ok(memory) => self.keep_for_reuse(memory),
-                Err(shared) => self.garbage.buffers.push(shared),
             }
         }
         // What was kept for reuse on the way goes before it may cost room.
         let others = self.taken() - self.reusable;
         self.trim_pool(self.budget.saturating_sub(others + bytes));
-        Some(recycled)
+        Ok(Some(recycled))
     }
 
     pub(super) fn give_back(&mut self, memory: Option<Memory>) {
@@ -108,71 +157,75 @@ impl Ledger {
         }
     }
 
-    /// The idle buffer that goes next, taken out of the order; held ones on the way are parked.
-    pub(super) fn next_victim(&mut self, class: Class) -> Option<Slot> {
+    /// The idle buffer that goes next, taken out of the order, with its place and its stamp there; held
+    /// ones on the way are parked.
+    pub(super) fn next_victim(
+        &mut self,
+        class: Class,
+        patience: &mut Patience,
+    ) -> Result<Option<(Slot, Place, Stamp)>, Interrupted> {
         loop {
-            let (slot, place) = match (self.recency.oldest_used(), class) {
-                (Some(used), _) => used,
-                (None, Class::Asked) => (self.recency.oldest_unread()?, Place::Unread),
-                (None, Class::Unread) => return None,
+            let used = self.recency.first(Place::Used);
+            let (stamp, slot, place) = match (used, class) {
+                (Some((stamp, slot)), _) => (stamp, slot, Place::Used),
+                (None, Class::Asked) => match self.recency.first(Place::Unread) {
+                    Some((stamp, slot)) => (stamp, slot, Place::Unread),
+                    None => return Ok(None),
+                },
+                (None, Class::Unread) => return Ok(None),
             };
-            let record = &mut self.records[slot as usize];
-            self.recency.remove(slot, record.stamp, place);
-            if record.buffer.listen() {
-                record.standing = Standing::Resident(Place::Parked);
-                self.recency.add(slot, record.stamp, Place::Parked);
-                self.parked += record.charge;
-                if place == Place::Unread {
-                    self.unread -= record.charge;
+            let latest = self.records[slot as usize].buffer.last_use();
+            if latest > stamp {
+                patience.spend()?;
+                match place {
+                    Place::Used => self.recency.postpone(Place::Used, latest),
+                    // Its first use is about to be reported.
+                    _ => self.move_to(slot, Place::Used, latest),
                 }
-            } else {
-                record.buffer.stop_listening();
-                return Some(slot);
+                continue;
+            }
+            if !self.park_if_held(slot, place, stamp) {
+                self.recency.remove(place, slot);
+                return Ok(Some((slot, place, stamp)));
             }
         }
     }
 
-    /// Puts back a victim that need not go after all: it is still older than everything listed.
-    pub(super) fn unchoose(&mut self, slot: Slot) {
-        let record = &mut self.records[slot as usize];
-        let place = match record.standing {
-            Standing::Resident(Place::Unread) => Place::Unread,
-            _ => Place::Returned,
+    /// Sets a buffer in an order aside if it is held, until its last handle is gone.
+    fn park_if_held(&mut self, slot: Slot, place: Place, stamp: Stamp) -> bool {
+        let buffer = &self.records[slot as usize].buffer;
+        debug_assert!(place != Place::Parked);
+        if !buffer.is_pinned() {
+            return false;
+        }
+        if buffer.listen() {
+            self.move_to(slot, Place::Parked, stamp);
+            return true;
+        }
+        buffer.stop_listening();
+        false
+    }
+
+    /// Removes a buffer that was taken out of its order, with all entries over it. If somebody has
+    /// got it meanwhile, it goes back and `None` is returned.
+    pub(super) fn evict(&mut self, slot: Slot, place: Place, stamp: Stamp) -> Option<Arc<Buffer>> {
+        let Some(record) = self.take_record(slot) else {
+            self.recency.add(place, slot, stamp);
+            self.park_if_held(slot, place, stamp);
+            return None;
         };
-        record.standing = Standing::Resident(place);
-        self.recency.add(slot, record.stamp, place);
-    }
-
-    /// Removes a buffer that is in no order any more, with all entries over it.
-    pub(super) fn evict(&mut self, slot: Slot) -> Arc<Buffer> {
         self.counters.evictions += 1;
-        let key = self.records[slot as usize].key;
-        self.keys[key as usize].counters.evictions += 1;
-        self.leave_budget(slot);
-        self.drop_entries(slot);
-        self.unwatch(slot);
-        let record = self.remove_record(slot);
-        record.buffer.move_out(&self.home);
-        record.buffer
-    }
-
-    pub(super) fn remove_record(&mut self, slot: Slot) -> Record {
-        let record = self.records.remove(slot as usize);
-        self.keys[record.key as usize].buffers -= 1;
+        self.keys[record.key as usize].counters.evictions += 1;
+        self.leave_budget(record.key, place, record.charge);
         self.forget_unused_key(record.key);
-        record
+        Some(record.buffer)
     }
 
     /// Takes a buffer's bytes in, at the place where it stands.
-    pub(super) fn enter_budget(&mut self, slot: Slot) {
-        let record = &self.records[slot as usize];
-        self.resident += record.charge;
-        match record.standing {
-            Standing::Resident(Place::Unread) => self.unread += record.charge,
-            Standing::Resident(Place::Parked) => self.parked += record.charge,
-            _ => (),
-        }
-        let key = &mut self.keys[record.key as usize];
+    pub(super) fn enter_budget(&mut self, key: KeyId, place: Place, charge: u64) {
+        self.resident += charge;
+        self.enter_place(place, charge);
+        let key = &mut self.keys[key as usize];
         key.resident += 1;
         if key.resident == 1 {
             self.bookkeeping += key.bytes();
@@ -180,15 +233,10 @@ impl Ledger {
     }
 
     /// Undoes [`Ledger::enter_budget`].
-    pub(super) fn leave_budget(&mut self, slot: Slot) {
-        let record = &self.records[slot as usize];
-        self.resident -= record.charge;
-        match record.standing {
-            Standing::Resident(Place::Unread) => self.unread -= record.charge,
-            Standing::Resident(Place::Parked) => self.parked -= record.charge,
-            _ => (),
-        }
-        let key = &mut self.keys[record.key as usize];
+    pub(super) fn leave_budget(&mut self, key: KeyId, place: Place, charge: u64) {
+        self.resident -= charge;
+        self.leave_place(place, charge);
+        let key = &mut self.keys[key as usize];
         key.resident -= 1;
         if key.resident == 0 {
             self.bookkeeping -= key.bytes();
@@ -252,7 +300,7 @@ impl Ledger {
 
     /// The last handle of a buffer that was parked or outside the budget is gone.
     pub fn released(&mut self, slot: Slot) {
-        let Some(record) = self.records.get_mut(slot as usize) else {
+        let Some(record) = self.records.get(slot as usize) else {
             return;
         };
         if record.buffer.is_pinned() {
@@ -261,26 +309,23 @@ impl Ledger {
         match record.standing {
             Standing::Resident(Place::Parked) => {
                 record.buffer.stop_listening();
-                record.standing = Standing::Resident(Place::Returned);
-                self.parked -= record.charge;
-                self.recency.remove(slot, record.stamp, Place::Parked);
-                self.recency.add(slot, record.stamp, Place::Returned);
+                let stamp = record.buffer.last_use();
+                self.move_to(slot, Place::Used, stamp);
             }
             Standing::Resident(_) => (),
-            Standing::Overhang | Standing::Detached => self.free(slot),
+            Standing::Overhang | Standing::Detached => drop(self.free(slot)),
         }
     }
 
-    /// An unread buffer becomes ordinary; never used, it is the first to go.
-    pub(super) fn demote(&mut self, slot: Slot, key: KeyId) {
-        let Some(record) = self.records.get_mut(slot as usize) else {
-            return;
-        };
-        if record.key == key && record.standing == Standing::Resident(Place::Unread) {
-            record.standing = Standing::Resident(Place::Returned);
-            self.unread -= record.charge;
-            self.recency.remove(slot, record.stamp, Place::Unread);
-            self.recency.add(slot, record.stamp, Place::Returned);
+    /// An unread buffer becomes ordinary; never used, it is older than everything used.
+    pub(super) fn demote(&mut self, slot: Slot, stamp: Stamp) {
+        let is_unread = self
+            .records
+            .get(slot as usize)
+            .is_some_and(|record| record.standing == Standing::Resident(Place::Unread));
+        // The number may be another's by now.
+        if is_unread && self.recency.stamp(Place::Unread, slot) == stamp {
+            self.move_to(slot, Place::Used, stamp);
         }
     }
 
@@ -292,20 +337,15 @@ impl Ledger {
         }
         let mut outdated = Vec::new();
         for id in &self.unread_keys {
+            let requests = self.requests(*id);
             let key = &mut self.keys[*id as usize];
             let others = self.admitted - self.images[key.image as usize].admitted;
             let left = DEMOTIONS_PER_CALL - outdated.len();
-            let found = key.take_outdated(others, left);
+            let found = key.take_outdated(requests, others, left);
             outdated.extend(found.into_iter().map(|(slot, stamp)| (slot, stamp, *id)));
         }
         for (slot, stamp, key) in outdated {
-            if self
-                .records
-                .get(slot as usize)
-                .is_some_and(|record| record.stamp == stamp)
-            {
-                self.demote(slot, key);
-            }
+            self.demote(slot, stamp);
             if !self.keys[key as usize].has_unread() {
                 self.unread_keys.remove(&key);
             }
@@ -313,36 +353,56 @@ impl Ledger {
     }
 
     /// Changes the budget. Shrinking evicts at once; held buffers beyond the new budget go outside.
-    pub fn set_budget(&mut self, budget: u64) {
-        self.budget = budget;
+    /// Interrupted, the budget is on its way there: at every instant it holds.
+    pub fn set_budget(&mut self, budget: u64) -> Result<(), Interrupted> {
         self.trim_pool(0);
-        self.enforce_budget();
+        let done = self.shrink_to(budget, &mut Patience(CORRECTIONS_PER_CALL));
+        self.budget = match done {
+            Ok(()) => budget,
+            Err(Interrupted) => self.taken(),
+        };
+        done
     }
 
+    /// Brings what is inside the budget down to it.
     pub(super) fn enforce_budget(&mut self) {
-        while self.taken() > self.budget {
+        // Endless patience is not interrupted.
+        let _ = self.shrink_to(self.budget, &mut Patience::endless());
+    }
+
+    fn shrink_to(&mut self, budget: u64, patience: &mut Patience) -> Result<(), Interrupted> {
+        while self.taken() > budget {
             if self.reusable > 0 {
                 self.trim_pool(0);
-            } else if let Some(slot) = self.next_victim(Class::Asked) {
-                let buffer = self.evict(slot);
-                self.garbage.buffers.push(buffer);
-            } else if let Some(slot) = self.recency.oldest_parked() {
-                self.push_out(slot);
+                continue;
+            }
+            patience.spend()?;
+            if let Some((slot, place, stamp)) = self.next_victim(Class::Asked, patience)? {
+                let buffer = self.evict(slot, place, stamp);
+                self.garbage.buffers.extend(buffer);
+            } else if let Some((stamp, slot)) = self.recency.first(Place::Parked) {
+                let latest = self.records[slot as usize].buffer.last_use();
+                if latest > stamp {
+                    self.recency.postpone(Place::Parked, latest);
+                } else {
+                    self.push_out(slot);
+                }
             } else {
                 break;
             }
         }
+        Ok(())
     }
 
     /// A held buffer goes outside the budget, findable until its last handle is gone.
-    pub(super) fn push_out(&mut self, slot: Slot) {
-        self.leave_budget(slot);
+    fn push_out(&mut self, slot: Slot) {
         let record = &mut self.records[slot as usize];
-        self.recency.remove(slot, record.stamp, Place::Parked);
         record.standing = Standing::Overhang;
-        self.overhang += record.charge;
-        if !record.buffer.is_pinned() {
-            self.free(slot);
-        }
+        let (key, charge) = (record.key, record.charge);
+        self.leave_budget(key, Place::Parked, charge);
+        self.recency.remove(Place::Parked, slot);
+        self.overhang += charge;
+        // Released meanwhile, nobody else will free it.
+        self.free(slot);
     }
 }

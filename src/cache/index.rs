@@ -1,0 +1,422 @@
+//! Where tiles are looked up, apart from the books: a table in shards, each with a lock that a hit
+//! holds for a few instructions.
+//!
+//! Only who holds the ledger's lock adds and removes entries, so under it the index stands still. A
+//! hit takes its handle under the lock of the shard, and a buffer leaves the index only while nobody
+//! has a handle: so eviction and hits cannot pass each other by.
+
+use super::key::{Form, KeyId};
+use super::recency::{Slot, reserve_gently};
+use super::stamp;
+use crate::image::{Bands, Block};
+use crate::memory::Buffer;
+use crate::sync::{Mutex, MutexGuard};
+use crate::tile::Tile;
+use hashbrown::{DefaultHashBuilder, HashTable};
+use slab::Slab;
+use smallvec::SmallVec;
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+/// A power of two, and as many as there are bits in the set of [`Index::hide_unheld`].
+const SHARDS: usize = 64;
+const SHARD_BITS: u32 = SHARDS.trailing_zeros();
+
+/// The number of an entry: its shard in the low bits.
+pub type EntryId = u32;
+
+pub const NONE: u32 = u32::MAX;
+
+/// A place in the cache: a block of the image known by a key.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Cell {
+    row: u64,
+    col: u64,
+    pub key: KeyId,
+    pub level: u32,
+}
+
+impl Cell {
+    pub fn new(key: KeyId, at: Block) -> Self {
+        Self {
+            row: at.row,
+            col: at.col,
+            key,
+            level: at.level,
+        }
+    }
+
+    pub fn block(&self) -> Block {
+        Block::new(self.level, self.row, self.col)
+    }
+}
+
+/// What a cell holds for one band selection: a view of a buffer.
+pub struct Entry {
+    pub cell: Cell,
+    pub buffer: Arc<Buffer>,
+    /// The shape and the bands.
+    pub form: Arc<Form>,
+    pub offset: usize,
+    /// The number of the buffer in the books.
+    pub slot: Slot,
+    pub next_in_buffer: EntryId,
+    pub next_in_key: EntryId,
+    pub previous_in_key: EntryId,
+    /// The next of the same cell, which is of the same shard.
+    next_in_cell: u32,
+    /// Made ahead of its first use.
+    pub is_unread: bool,
+}
+
+impl Entry {
+    /// An entry that is not linked to others yet.
+    pub fn new(
+        cell: Cell,
+        buffer: Arc<Buffer>,
+        form: Arc<Form>,
+        offset: usize,
+        slot: Slot,
+    ) -> Self {
+        Self {
+            cell,
+            buffer,
+            form,
+            offset,
+            slot,
+            next_in_buffer: NONE,
+            next_in_key: NONE,
+            previous_in_key: NONE,
+            next_in_cell: NONE,
+            is_unread: false,
+        }
+    }
+}
+
+/// What a look-up is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// A use that counts as a hit.
+    Get,
+    /// A hit that is no use.
+    Read,
+    /// A use that is not counted.
+    Touch,
+    /// Neither.
+    Peek,
+}
+
+/// What a look-up finds.
+pub struct Found {
+    pub tile: Tile,
+    /// The bands that the tile has, where they are more than those asked for.
+    pub has: Option<Bands>,
+    /// The buffer in the books, if this was the first use of what was made ahead of it.
+    pub first_use: Option<Slot>,
+}
+
+/// The entries of some cells.
+#[derive(Default)]
+struct Table {
+    /// The first entry of every cell; the cell itself stands in the entry.
+    first: HashTable<u32>,
+    entries: Slab<Entry>,
+    /// One bit for each entry: handed out since it was last seen free. The held ones are among them.
+    handed: Vec<u64>,
+    /// Hits of every key, without the multiples of 2^32.
+    hits: Vec<u32>,
+    /// A key for each time that its hits have reached 2^32.
+    laps: Vec<KeyId>,
+    all_hits: u64,
+}
+
+/// Shards lie apart, so that the lock of one does not slow down its neighbours.
+#[repr(align(128))]
+#[derive(Default)]
+struct Shard(Mutex<Table>);
+
+/// All entries of a cache.
+pub struct Index {
+    shards: Box<[Shard]>,
+    hasher: DefaultHashBuilder,
+}
+
+impl Default for Index {
+    fn default() -> Self {
+        Self {
+            shards: (0..SHARDS).map(|_| Shard::default()).collect(),
+            hasher: DefaultHashBuilder::default(),
+        }
+    }
+}
+
+impl Index {
+    /// What the index itself takes for each key.
+    pub const KEY_BYTES: usize = SHARDS * size_of::<u32>();
+
+    /// The tile of a cell with these bands, of an image with `all` bands, or with more of them.
+    pub fn find(&self, cell: &Cell, bands: &Bands, all: Option<u32>, look: Look) -> Option<Found> {
+        let hash = self.hasher.hash_one(cell);
+        let stamp = match look {
+            Look::Get | Look::Touch => Some(stamp::used()),
+            Look::Read | Look::Peek => None,
+        };
+        let mut table = self.shard(hash).lock();
+        let (id, is_exact) = table.find(hash, cell, bands, all)?;
+        table.hand_out(id);
+        if matches!(look, Look::Get | Look::Read) {
+            table.count_hit(cell.key);
+        }
+        let entry = &mut table.entries[id as usize];
+        let mut first_use = None;
+        if let Some(stamp) = stamp {
+            if entry.buffer.last_use() < stamp {
+                entry.buffer.set_last_use(stamp);
+            }
+            first_use = std::mem::take(&mut entry.is_unread).then_some(entry.slot);
+        }
+        Some(Found {
+            tile: Tile::hold(entry.form.pixels(entry.buffer.clone(), entry.offset)),
+            has: (!is_exact).then(|| entry.form.bands.clone()),
+            first_use,
+        })
+    }
+
+    /// Whether a cell has these very bands or more of them.
+    pub fn contains(&self, cell: &Cell, bands: &Bands, all: Option<u32>) -> bool {
+        let hash = self.hasher.hash_one(cell);
+        let table = self.shard(hash).lock();
+        table.find(hash, cell, bands, all).is_some()
+    }
+
+    /// The entry of a cell for just these bands.
+    pub fn exact(&self, cell: &Cell, bands: &Bands) -> Option<EntryId> {
+        let hash = self.hasher.hash_one(cell);
+        let table = self.shard(hash).lock();
+        let (id, is_exact) = table.find(hash, cell, bands, None)?;
+        is_exact.then_some(id << SHARD_BITS | shard_of(hash) as u32)
+    }
+
+    /// What some entry of a cell looks like.
+    pub fn form(&self, cell: &Cell) -> Option<Arc<Form>> {
+        let hash = self.hasher.hash_one(cell);
+        let table = self.shard(hash).lock();
+        let first = table.first_of(hash, cell)?;
+        Some(table.entries[first as usize].form.clone())
+    }
+
+    /// Works on one entry. `work` takes no lock.
+    pub fn edit<R>(&self, id: EntryId, work: impl FnOnce(&mut Entry) -> R) -> R {
+        let mut table = self.shards[id as usize % SHARDS].0.lock();
+        work(&mut table.entries[(id >> SHARD_BITS) as usize])
+    }
+
+    /// Adds an entry whose buffer somebody holds.
+    pub fn insert(&self, entry: Entry) -> EntryId {
+        let hash = self.hasher.hash_one(entry.cell);
+        let id = self.shard(hash).lock().insert(&self.hasher, hash, entry);
+        id << SHARD_BITS | shard_of(hash) as u32
+    }
+
+    /// Lets nobody find an entry any more.
+    pub fn hide(&self, id: EntryId) {
+        let mut table = self.shards[id as usize % SHARDS].0.lock();
+        table.hide(&self.hasher, id >> SHARD_BITS);
+    }
+
+    /// Lets nobody find the entries of a buffer any more, the first of which is `first`, and returns
+    /// them all; none if somebody holds the buffer.
+    pub fn hide_unheld(&self, first: EntryId, buffer: &Buffer) -> Option<SmallVec<[EntryId; 1]>> {
+        let mut ids = SmallVec::<[EntryId; 1]>::new();
+        let mut shards = 0u64;
+        let mut next = first;
+        while next != NONE {
+            ids.push(next);
+            shards |= 1 << (next as usize % SHARDS);
+            next = self.edit(next, |entry| entry.next_in_buffer);
+        }
+        let mut tables: SmallVec<[(usize, MutexGuard<'_, Table>); 1]> = (0..SHARDS)
+            .filter(|shard| shards >> shard & 1 == 1)
+            .map(|shard| (shard, self.shards[shard].0.lock()))
+            .collect();
+        if buffer.is_pinned() {
+            return None;
+        }
+        for id in &ids {
+            let shard = *id as usize % SHARDS;
+            if let Some((_, table)) = tables.iter_mut().find(|(other, _)| *other == shard) {
+                table.hide(&self.hasher, id >> SHARD_BITS);
+            }
+        }
+        Some(ids)
+    }
+
+    /// Takes out an entry that nobody can find any more.
+    pub fn remove(&self, id: EntryId) -> Entry {
+        let mut table = self.shards[id as usize % SHARDS].0.lock();
+        table.entries.remove((id >> SHARD_BITS) as usize)
+    }
+
+    /// An entry was or is handed out by other ways than [`Index::find`].
+    pub fn hand_out(&self, id: EntryId) {
+        let mut table = self.shards[id as usize % SHARDS].0.lock();
+        table.hand_out(id >> SHARD_BITS);
+    }
+
+    /// Looks at all entries that may be held, until they are seen free.
+    pub fn for_each_held(&self, mut work: impl FnMut(&Entry)) {
+        for shard in &self.shards {
+            let table = &mut *shard.0.lock();
+            for (at, word) in table.handed.iter_mut().enumerate() {
+                let mut left = *word;
+                while left != 0 {
+                    let bit = left.trailing_zeros();
+                    left &= left - 1;
+                    let held = table.entries.get(at * 64 + bit as usize);
+                    match held.filter(|entry| entry.buffer.is_pinned()) {
+                        Some(entry) => work(entry),
+                        None => *word &= !(1 << bit),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Hits under a key.
+    pub fn hits(&self, key: KeyId) -> u64 {
+        self.shards
+            .iter()
+            .map(|shard| shard.0.lock().hits_of(key))
+            .sum()
+    }
+
+    /// Hits under all keys that ever were.
+    pub fn all_hits(&self) -> u64 {
+        self.shards
+            .iter()
+            .map(|shard| shard.0.lock().all_hits)
+            .sum()
+    }
+
+    /// Forgets the hits of a key whose number may be used again.
+    pub fn forget_key(&self, key: KeyId) {
+        for shard in &self.shards {
+            let table = &mut *shard.0.lock();
+            if let Some(hits) = table.hits.get_mut(key as usize) {
+                *hits = 0;
+            }
+            table.laps.retain(|other| *other != key);
+        }
+    }
+
+    fn shard(&self, hash: u64) -> &Mutex<Table> {
+        &self.shards[shard_of(hash)].0
+    }
+}
+
+/// Bits of the hash that choose neither the bucket nor its tag.
+fn shard_of(hash: u64) -> usize {
+    (hash >> 40) as usize % SHARDS
+}
+
+impl Table {
+    fn first_of(&self, hash: u64, cell: &Cell) -> Option<u32> {
+        self.first
+            .find(hash, |id| self.entries[*id as usize].cell == *cell)
+            .copied()
+    }
+
+    /// The entry for these bands, or else one with more; says which.
+    fn find(&self, hash: u64, cell: &Cell, bands: &Bands, all: Option<u32>) -> Option<(u32, bool)> {
+        let mut next = self.first_of(hash, cell)?;
+        let mut superset = None;
+        while next != NONE {
+            let entry = &self.entries[next as usize];
+            if entry.form.bands == *bands {
+                return Some((next, true));
+            }
+            if superset.is_none() && entry.form.bands.serve(bands, all) {
+                superset = Some((next, false));
+            }
+            next = entry.next_in_cell;
+        }
+        superset
+    }
+
+    fn hand_out(&mut self, id: u32) {
+        let (word, bit) = (id as usize / 64, 1 << (id % 64));
+        // Most tiles of a warm cache were handed out before, and then nothing is written.
+        if self.handed[word] & bit == 0 {
+            self.handed[word] |= bit;
+        }
+    }
+
+    fn count_hit(&mut self, key: KeyId) {
+        self.all_hits += 1;
+        if let Some(hits) = self.hits.get_mut(key as usize) {
+            *hits = hits.wrapping_add(1);
+            if *hits == 0 {
+                self.laps.push(key);
+            }
+            return;
+        }
+        reserve_gently(&mut self.hits, key as usize + 1);
+        self.hits.resize(key as usize + 1, 0);
+        self.hits[key as usize] = 1;
+    }
+
+    fn hits_of(&self, key: KeyId) -> u64 {
+        let hits = self.hits.get(key as usize).copied().unwrap_or(0);
+        let laps = self.laps.iter().filter(|other| **other == key).count();
+        (laps as u64) << u32::BITS | u64::from(hits)
+    }
+
+    fn insert(&mut self, hasher: &DefaultHashBuilder, hash: u64, entry: Entry) -> u32 {
+        if self.entries.len() == self.entries.capacity() {
+            // Not by doubling: what an entry costs is bounded.
+            let more = (self.entries.len() / 8).max(1);
+            self.entries.reserve_exact(more);
+        }
+        let cell = entry.cell;
+        let id = self.entries.insert(entry) as u32;
+        if self.handed.len() <= id as usize / 64 {
+            self.handed.reserve_exact(1);
+            self.handed.push(0);
+        }
+        self.hand_out(id);
+        let entries = &mut self.entries;
+        match self
+            .first
+            .find_mut(hash, |id| entries[*id as usize].cell == cell)
+        {
+            Some(first) => entries[id as usize].next_in_cell = std::mem::replace(first, id),
+            None => {
+                let rehash = |id: &u32| hasher.hash_one(entries[*id as usize].cell);
+                self.first.insert_unique(hash, id, rehash);
+            }
+        }
+        id
+    }
+
+    fn hide(&mut self, hasher: &DefaultHashBuilder, id: u32) {
+        let Entry {
+            cell, next_in_cell, ..
+        } = self.entries[id as usize];
+        let entries = &mut self.entries;
+        let first = self.first.find_entry(hasher.hash_one(cell), |other| {
+            entries[*other as usize].cell == cell
+        });
+        let Ok(mut first) = first else { return };
+        match (*first.get() == id, next_in_cell) {
+            (true, NONE) => drop(first.remove()),
+            (true, next) => *first.get_mut() = next,
+            (false, next) => {
+                let mut at = *first.get() as usize;
+                while entries[at].next_in_cell != id {
+                    at = entries[at].next_in_cell as usize;
+                }
+                entries[at].next_in_cell = next;
+            }
+        }
+    }
+}
