@@ -34,6 +34,9 @@ impl<'a> ByteStream<'a> {
 
     fn fill(&mut self) -> Result<&[u8]> {
         let rest = self.bytes.len().saturating_sub(self.at);
+        if rest == 0 {
+            return Ok(&[]);
+        }
         let within = (self.at.checked_sub(self.buffer_at))
             .is_some_and(|skipped| skipped < self.buffer.len() as u64);
         if !within {
