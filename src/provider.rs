@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
 use crate::layout::Layout;
-use crate::load::{Cancel, Load, cancelled};
+use crate::load::{Cancel, Cancels, Load, Unshared, cancelled};
 use crate::memory::{Canvas, Memory};
 use crate::tile::Tile;
 use std::sync::Arc;
@@ -85,6 +85,11 @@ pub trait Provider: Send + Sync {
         tile_bytes(self.image(), at, bands)
     }
 
+    /// Whether it is a reader that was cancelled, or one that reads through such a reader.
+    fn is_cancelled(&self) -> bool {
+        false
+    }
+
     /// What this provider has done so far.
     fn counters(&self) -> Counters {
         Counters::default()
@@ -112,7 +117,13 @@ pub struct Request<'a> {
     memory: &'a dyn Allocate,
     begun: Moment,
     retention: Retention,
-    cancel: Option<&'a Arc<Cancel>>,
+    readers: Option<&'a Readers<'a>>,
+}
+
+/// The readers that a request came through, the latest first.
+pub struct Readers<'a> {
+    cancel: &'a Arc<Cancel>,
+    before: Option<&'a Readers<'a>>,
 }
 
 /// What becomes of the tiles that a request loads.
@@ -154,7 +165,7 @@ impl<'a> Request<'a> {
             memory: &Uncounted,
             begun: now(),
             retention: Retention::Kept,
-            cancel: None,
+            readers: None,
         }
     }
 
@@ -174,8 +185,20 @@ impl<'a> Request<'a> {
         self.with_memory(&Uncounted)
     }
 
-    /// The same request as a reader makes it, unless another reader around it says otherwise.
-    pub fn by_reader<'b>(&self, retention: Retention, cancel: &'b Arc<Cancel>) -> Request<'b>
+    /// The readers that it came through and, after them, the one that `cancel` cancels.
+    pub fn readers<'b>(&self, cancel: &'b Arc<Cancel>) -> Readers<'b>
+    where
+        'a: 'b,
+    {
+        Readers {
+            cancel,
+            before: self.readers,
+        }
+    }
+
+    /// The same request as the latest of `readers` makes it. Each of them cancels it, and how its
+    /// tiles are kept is said by the first that says anything.
+    pub fn by_reader<'b>(&self, retention: Retention, readers: &'b Readers<'b>) -> Request<'b>
     where
         'a: 'b,
     {
@@ -184,7 +207,7 @@ impl<'a> Request<'a> {
                 Retention::Kept => retention,
                 outer => outer,
             },
-            cancel: self.cancel.or(Some(cancel)),
+            readers: Some(readers),
             ..self.clone()
         }
     }
@@ -194,25 +217,31 @@ impl<'a> Request<'a> {
         self.retention
     }
 
-    /// What cancels it: its reader, or that of the load on whose behalf it is made.
-    pub fn cancel(&self) -> Option<Arc<Cancel>> {
-        match self.cancel {
-            Some(cancel) => Some(cancel.clone()),
-            None => Load::current()?.cancel().cloned(),
+    /// What cancels it, whoever wants the load that it is a part of. A load that was begun by the same
+    /// reader ends when nobody wants it, and not before.
+    pub fn cancels(&self) -> Cancels {
+        if self.readers.is_none() {
+            return Cancels::new();
         }
+        let load = Load::current();
+        let is_known = |cancel: &Arc<Cancel>| load.as_ref().is_some_and(|it| it.is_under(cancel));
+        std::iter::successors(self.readers, |readers| readers.before)
+            .map(|readers| readers.cancel)
+            .filter(|cancel| !is_known(cancel))
+            .cloned()
+            .collect()
     }
 
-    /// An error if it was cancelled, and others do not wait for the load that it is a part of.
+    /// An error if it was cancelled, or if nobody wants the load that it is a part of.
     pub fn check_cancelled(&self) -> Result<()> {
-        match self.cancel() {
-            Some(cancel)
-                if cancel.is_cancelled()
-                    && Load::current().is_none_or(|load| load.is_cancelled()) =>
-            {
-                Err(cancelled())
-            }
-            _ => Ok(()),
-        }
+        let ended = self.cancels().iter().any(|cancel| cancel.is_cancelled())
+            || Load::current().is_some_and(|load| load.is_cancelled());
+        if ended { Err(cancelled()) } else { Ok(()) }
+    }
+
+    /// Does something on the way that only this request wants, and that calls the source.
+    pub fn run<R>(&self, work: impl FnOnce() -> R) -> R {
+        Load::begin(self.cancels(), Unshared).run(work)
     }
 
     /// When the request began: it gets the pixels of then or later ones.
@@ -246,13 +275,23 @@ pub fn get_block(provider: &dyn Provider, at: Block, bands: &Bands) -> Result<Ti
 /// [`Provider::peek_block`] with its arguments checked.
 pub fn peek_block(provider: &dyn Provider, at: Block, bands: &Bands) -> Result<Option<Tile>> {
     provider.image().check_block(at, bands)?;
+    check_cancelled(provider)?;
     Ok(provider.peek_block(at, bands))
 }
 
 /// [`Provider::has_block`]: false outside the grid and for levels that do not exist.
 pub fn has_block(provider: &dyn Provider, at: Block) -> Result<bool> {
+    check_cancelled(provider)?;
     match provider.image().check_block(at, &Bands::ALL) {
         Ok(()) => provider.has_block(at),
         Err(_) => Ok(false),
     }
+}
+
+/// An error if the provider is a reader that was cancelled.
+pub fn check_cancelled(provider: &dyn Provider) -> Result<()> {
+    if provider.is_cancelled() {
+        return Err(cancelled());
+    }
+    Ok(())
 }

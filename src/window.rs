@@ -7,7 +7,7 @@ use crate::image::{Bands, Block, shape};
 use crate::layout::Layout;
 use crate::memory::Target;
 use crate::operator::plane;
-use crate::provider::{Provider, Request};
+use crate::provider::{Provider, Request, check_cancelled};
 use crate::tile::{Pixels, Tile};
 use std::sync::Arc;
 
@@ -122,6 +122,7 @@ pub fn read_window(
     mut into: Target,
 ) -> Result<()> {
     provider.image().check_level(level)?;
+    check_cancelled(&**provider)?;
     let chosen: Vec<u32> = bands.iter().flatten().copied().collect();
     let all = provider.image().band_count();
     let mut needed = chosen.clone();

@@ -1,24 +1,22 @@
 //! Threads of the library's own, for requests that must not keep one of the caller's waiting.
 
 use crate::error::{Error, Kind, Result};
-use crate::load::Cancel;
+use crate::provider::Provider;
 use crate::sync::{Mutex, thread};
 use std::collections::VecDeque;
 use std::sync::{Arc, LazyLock};
 
-/// What a thread is to do, and what makes it pointless.
+/// What a thread is to do.
 pub struct Job {
-    /// The work; it ends at once where it was cancelled.
-    pub work: Box<dyn FnOnce() + Send>,
-    /// What cancels the work.
-    pub cancel: Option<Arc<Cancel>>,
+    /// What the work is done with; kept alive until it is done.
+    pub provider: Arc<dyn Provider>,
+    /// The work; it ends at once where the provider was cancelled.
+    pub work: Box<dyn FnOnce(&dyn Provider) + Send>,
 }
 
 impl Job {
     fn is_cancelled(&self) -> bool {
-        self.cancel
-            .as_ref()
-            .is_some_and(|cancel| cancel.is_cancelled())
+        self.provider.is_cancelled()
     }
 }
 
@@ -55,6 +53,16 @@ impl Workers {
 
     /// Has a job done, after those before it. On failure it will not be done.
     pub fn add(self: &Arc<Self>, job: Job) -> Result<()> {
+        let provider = job.provider.clone();
+        self.enqueue(job)?;
+        if provider.is_cancelled() {
+            // Whoever cancelled it may have looked at the queue before.
+            self.end_cancelled();
+        }
+        Ok(())
+    }
+
+    fn enqueue(self: &Arc<Self>, job: Job) -> Result<()> {
         let mut state = self.state.lock();
         if state.threads < self.max {
             match self.start() {
@@ -68,7 +76,7 @@ impl Workers {
         Ok(())
     }
 
-    /// Has the queued jobs that were cancelled done before all others, by a thread of their own: all
+    /// Has the queued jobs that were cancelled done before all others, by one thread of their own: all
     /// the usual ones may be at work on what takes long.
     pub fn end_cancelled(self: &Arc<Self>) {
         let mut state = self.state.lock();
@@ -78,7 +86,7 @@ impl Workers {
         let any = !cancelled.is_empty();
         state.queue = cancelled;
         state.queue.extend(others);
-        if any && self.start().is_ok() {
+        if any && state.threads <= self.max && self.start().is_ok() {
             state.threads += 1;
         }
     }
@@ -99,7 +107,7 @@ impl Workers {
 
     fn work(&self) {
         while let Some(job) = self.next() {
-            (job.work)();
+            (job.work)(&*job.provider);
         }
     }
 

@@ -1,7 +1,7 @@
 //! Single flight: threads that want the same tile at the same time share one load.
 
 use super::lineage::Moment;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::image::{Bands, Block};
 use crate::load::{Awaited, Ends, Interest, Load, Waiting};
 use crate::provider::Request;
@@ -73,16 +73,18 @@ impl Flight {
 pub struct Joined(Arc<Flight>);
 
 impl Joined {
-    /// Sleeps until the load has ended. The result is the loader's, with the bands of the flight.
+    /// Sleeps until the load has ended. The result is the loader's, with the bands of the flight;
+    /// `None` if it ended because a reader beneath was cancelled, which is not the waiter's.
     ///
     /// An error at once if the request would wait for itself, or as soon as it is cancelled.
-    pub fn wait(self, request: &Request<'_>) -> Result<(Tile, Bands)> {
+    pub fn wait(self, request: &Request<'_>) -> Result<Option<(Tile, Bands)>> {
         let flight = &self.0;
-        let mut waiting = Waiting::begin(flight.clone(), request.cancel())?;
+        let waiting = Waiting::begin(flight.clone(), request.cancels())?;
         let mut state = flight.state.lock();
         loop {
             match &state.outcome {
-                Some(Ok(tile)) => return Ok((tile.clone(), flight.bands.clone())),
+                Some(Ok(tile)) => return Ok(Some((tile.clone(), flight.bands.clone()))),
+                Some(Err(error)) if error.kind() == Kind::Cancelled => return Ok(None),
                 Some(Err(error)) => return Err(error.clone()),
                 None if waiting.is_disturbed() => {
                     drop(state);
@@ -97,7 +99,13 @@ impl Joined {
 
 impl Drop for Joined {
     fn drop(&mut self) {
-        self.0.state.lock().waiters -= 1;
+        let mut state = self.0.state.lock();
+        state.waiters -= 1;
+        let may_be_unwanted = state.waiters == 0 && state.outcome.is_none();
+        drop(state);
+        if may_be_unwanted {
+            self.0.load.disturb();
+        }
     }
 }
 
@@ -129,7 +137,7 @@ impl Flights {
         request: &Request<'_>,
         oldest: Moment,
     ) -> Ticket<'_> {
-        let cancel = request.cancel();
+        let cancels = request.cancels();
         let mut table = self.0.lock();
         let flights = table.entry(key).or_default();
         if let Some(joined) = join(flights, bands, all, oldest) {
@@ -138,7 +146,7 @@ impl Flights {
         let flight = Arc::new_cyclic(|flight| Flight {
             bands: bands.clone(),
             begun: request.begun(),
-            load: Load::begin(cancel, Passengers(flight.clone())),
+            load: Load::begin(cancels, Passengers(flight.clone())),
             state: Mutex::default(),
             landed: Condvar::new(),
         });

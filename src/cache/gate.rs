@@ -4,7 +4,7 @@
 //! load asks for on its way never waits, so nobody who holds bytes waits for bytes.
 
 use crate::error::Result;
-use crate::load::{Awaited, Cancel, Ends, Waiting};
+use crate::load::{Awaited, Cancels, Ends, Waiting};
 use crate::sync::{Condvar, Mutex};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -21,8 +21,8 @@ pub struct Gate(Mutex<State>);
 #[derive(Default)]
 struct State {
     cap: u64,
-    /// Bytes of the loads that were admitted and have not ended.
-    admitted: u64,
+    /// Bytes of the loads that were admitted and have not ended. A single one may claim any number.
+    admitted: u128,
     queue: VecDeque<Arc<Turn>>,
     /// When a load last ended.
     ended: Option<Instant>,
@@ -86,13 +86,12 @@ impl Gate {
     }
 
     /// Waits until `bytes` more stay within the cap, or nothing else is in flight.
-    pub fn admit(&self, bytes: u64, cancel: Option<Arc<Cancel>>) -> Result<Permit<'_>> {
-        let permit = Permit { gate: self, bytes };
+    pub fn admit(&self, bytes: u64, cancels: Cancels) -> Result<Permit<'_>> {
         let turn = {
             let mut state = self.0.lock();
             if state.queue.is_empty() && state.has_room(bytes) {
-                state.admitted += bytes;
-                return Ok(permit);
+                state.admitted += u128::from(bytes);
+                return Ok(Permit { gate: self, bytes });
             }
             state.counts.queued += 1;
             let turn = Arc::new(Turn {
@@ -103,26 +102,23 @@ impl Gate {
             state.queue.push_back(turn.clone());
             turn
         };
-        match self.wait(&turn, cancel) {
-            Ok(()) => Ok(permit),
-            Err(error) => {
-                let mut state = self.0.lock();
-                let known = state.queue.len();
-                state.queue.retain(|other| !Arc::ptr_eq(other, &turn));
-                let was_called = state.queue.len() == known;
+        let outcome = self.wait(&turn, cancels);
+        if outcome.is_err() {
+            let mut state = self.0.lock();
+            let place = state.queue.iter().position(|it| Arc::ptr_eq(it, &turn));
+            if let Some(place) = place {
+                state.queue.remove(place);
                 state.call_next();
-                drop(state);
-                if !was_called {
-                    // It was never counted.
-                    std::mem::forget(permit);
-                }
-                Err(error)
+                return outcome.map(|()| Permit { gate: self, bytes });
             }
         }
+        // It was called, if only too late to be of use.
+        let permit = Permit { gate: self, bytes };
+        outcome.map(|()| permit)
     }
 
-    fn wait(&self, turn: &Arc<Turn>, cancel: Option<Arc<Cancel>>) -> Result<()> {
-        let mut waiting = Waiting::begin(turn.clone(), cancel)?;
+    fn wait(&self, turn: &Arc<Turn>, cancels: Cancels) -> Result<()> {
+        let waiting = Waiting::begin(turn.clone(), cancels)?;
         let mut patience = PATIENCE;
         let mut called = turn.called.lock();
         while !*called {
@@ -148,7 +144,7 @@ impl Gate {
 
 impl State {
     fn has_room(&self, bytes: u64) -> bool {
-        self.admitted == 0 || self.admitted.saturating_add(bytes) <= self.cap
+        self.admitted == 0 || self.admitted + u128::from(bytes) <= u128::from(self.cap)
     }
 
     fn call_next(&mut self) {
@@ -161,7 +157,7 @@ impl State {
 
     fn call_first(&mut self) {
         if let Some(first) = self.queue.pop_front() {
-            self.admitted += first.bytes;
+            self.admitted += u128::from(first.bytes);
             first.call();
         }
     }
@@ -173,9 +169,12 @@ impl State {
             .queue
             .front()
             .is_some_and(|first| Arc::ptr_eq(first, turn));
+        if !is_first {
+            return PATIENCE;
+        }
         let idle = self.ended.map_or(PATIENCE, |ended| ended.elapsed());
-        if !is_first || idle < PATIENCE {
-            return PATIENCE.saturating_sub(idle).max(Duration::from_millis(1));
+        if idle < PATIENCE {
+            return (PATIENCE - idle).max(Duration::from_millis(1));
         }
         self.counts.overdue += 1;
         self.ended = Some(Instant::now());
@@ -187,7 +186,7 @@ impl State {
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
         let mut state = self.gate.0.lock();
-        state.admitted -= self.bytes;
+        state.admitted -= u128::from(self.bytes);
         state.ended = Some(Instant::now());
         state.call_next();
     }

@@ -207,12 +207,12 @@ impl Shelf {
     pub fn admit(
         &self,
         request: &Request<'_>,
-        bytes: impl FnOnce() -> u64,
+        bytes: impl Fn() -> u64,
     ) -> Result<Option<Permit<'_>>> {
         match &self.place {
             Place::Cached(registration) if !Load::is_nested() => {
                 let gate = &registration.cache.0.gate;
-                gate.admit(bytes(), request.cancel()).map(Some)
+                gate.admit(bytes(), request.cancels()).map(Some)
             }
             _ => Ok(None),
         }
@@ -225,7 +225,7 @@ impl Shelf {
         at: Block,
         bands: &Bands,
         request: &Request<'_>,
-        bytes: impl FnOnce() -> u64,
+        bytes: impl Fn() -> u64,
         load: impl FnOnce(&Bands, &Request<'_>) -> Result<Tile>,
     ) -> Result<Tile> {
         match self.get(at, bands, request)? {
@@ -241,7 +241,7 @@ impl Shelf {
         at: Block,
         bands: &Bands,
         request: &Request<'_>,
-        bytes: impl FnOnce() -> u64,
+        bytes: impl Fn() -> u64,
         load: impl FnOnce(&Bands, &Request<'_>) -> Result<Tile>,
     ) -> Result<Tile> {
         self.count(|counters| counters.misses += 1);
@@ -252,32 +252,36 @@ impl Shelf {
             self.count(|counters| counters.waits += 1);
             joined.wait(request)
         };
-        let (tile, has) = match flights.join(cell, &wanted, self.bands, self.generation()) {
-            Some(joined) => join(joined)?,
-            None => {
-                let permit = self.admit(request, bytes)?;
-                let oldest = self.generation();
-                match flights.join_or_start(cell, &wanted, self.bands, request, oldest) {
-                    Ticket::Join(joined) => {
-                        drop(permit);
-                        join(joined)?
-                    }
-                    Ticket::Load(departure) => {
-                        // Another thread may have ended its load since the look-up.
-                        let outcome = match self.peek(at, &wanted) {
-                            Some(tile) => Ok(tile),
-                            None => departure
-                                .load()
-                                .clone()
-                                .run(|| self.load(at, &wanted, request, load)),
-                        };
-                        departure.land(outcome.clone());
-                        (outcome?, wanted)
+        loop {
+            let joined = match flights.join(cell, &wanted, self.bands, self.generation()) {
+                Some(joined) => join(joined)?,
+                None => {
+                    let permit = self.admit(request, &bytes)?;
+                    let oldest = self.generation();
+                    match flights.join_or_start(cell, &wanted, self.bands, request, oldest) {
+                        Ticket::Join(joined) => {
+                            drop(permit);
+                            join(joined)?
+                        }
+                        Ticket::Load(departure) => {
+                            // Another thread may have ended its load since the look-up.
+                            let outcome = match self.peek(at, &wanted) {
+                                Some(tile) => Ok(tile),
+                                None => departure
+                                    .load()
+                                    .clone()
+                                    .run(|| self.load(at, &wanted, request, load)),
+                            };
+                            departure.land(outcome.clone());
+                            return self.select(at, outcome?, &wanted, bands, request);
+                        }
                     }
                 }
+            };
+            if let Some((tile, has)) = joined {
+                return self.select(at, tile, &has, bands, request);
             }
-        };
-        self.select(at, tile, &has, bands, request)
+        }
     }
 
     fn load(

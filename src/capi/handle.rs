@@ -3,6 +3,7 @@
 use super::cache::tc_cache;
 use super::guard::guard_value;
 use super::provider::tc_provider;
+use super::reader::tc_load;
 use super::tile::tc_tile;
 use crate::error::{Error, Result};
 use std::sync::Arc;
@@ -47,6 +48,7 @@ pub unsafe fn release<T>(handle: *mut T) {
 const _: () = {
     const fn shared<T: Send + Sync>() {}
     shared::<tc_cache>();
+    shared::<tc_load>();
     shared::<tc_provider>();
     shared::<tc_tile>();
 };

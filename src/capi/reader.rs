@@ -9,7 +9,7 @@ use super::tile::tc_tile;
 use crate::error::{Error, Result};
 use crate::load::{Cancel, Load};
 use crate::operator::{ReaderOptions, reader};
-use crate::provider::{Retention, get_block};
+use crate::provider::{Retention, check_cancelled, get_block};
 use crate::tile::Tile;
 use crate::workers::{Job, Workers};
 use std::ffi::c_void;
@@ -194,9 +194,12 @@ pub unsafe extern "C" fn provider_request_block(
             let bands = args::bands(bands, n_bands, provider.image().band_count())?;
             provider.image().check_block(at, &bands)?;
             let receiver = Receiver { done, user };
+            check_cancelled(&*provider)?;
             workers_of(handle).add(Job {
-                cancel: handle.cancel.clone(),
-                work: Box::new(move || receiver.receive(|| get_block(&*provider, at, &bands))),
+                provider,
+                work: Box::new(move |provider| {
+                    receiver.receive(|| get_block(provider, at, &bands));
+                }),
             })
         })
     }

@@ -1,17 +1,21 @@
 //! Cancellation: one flag for all that a reader asks for.
 
-use super::Awaited;
+use super::waits::Sleeper;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use slab::Slab;
+use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// What a reader's requests ask whether they should end. It is never taken back.
 #[derive(Default)]
 pub struct Cancel {
     cancelled: AtomicBool,
-    sleepers: Mutex<Slab<Arc<dyn Awaited>>>,
+    sleepers: Mutex<Slab<Arc<Sleeper>>>,
 }
+
+/// All that may cancel a request or a load: a reader may read through another one.
+pub type Cancels = SmallVec<[Arc<Cancel>; 1]>;
 
 impl Cancel {
     /// From now on requests end as soon as they can; those that sleep are woken.
@@ -21,10 +25,10 @@ impl Cancel {
             let sleepers = self.sleepers.lock();
             sleepers
                 .iter()
-                .map(|(_, awaited)| awaited.clone())
+                .map(|(_, sleeper)| sleeper.clone())
                 .collect()
         };
-        sleepers.iter().for_each(|awaited| awaited.wake());
+        sleepers.iter().for_each(|sleeper| sleeper.disturb());
     }
 
     /// Whether it was cancelled.
@@ -32,14 +36,14 @@ impl Cancel {
         self.cancelled.load(Ordering::SeqCst)
     }
 
-    /// Somebody is about to look whether it was cancelled and then to sleep for this.
-    pub(super) fn enlist(&self, awaited: Arc<dyn Awaited>) -> usize {
-        self.sleepers.lock().insert(awaited)
+    /// Somebody is about to look whether it was cancelled and then to sleep.
+    pub(super) fn enlist(&self, sleeper: Arc<Sleeper>) -> usize {
+        self.sleepers.lock().insert(sleeper)
     }
 
     /// Undoes [`Cancel::enlist`].
-    pub(super) fn dismiss(&self, sleeper: usize) {
-        let awaited = self.sleepers.lock().remove(sleeper);
-        drop(awaited);
+    pub(super) fn dismiss(&self, place: usize) {
+        let sleeper = self.sleepers.lock().remove(place);
+        drop(sleeper);
     }
 }

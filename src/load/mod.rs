@@ -3,12 +3,13 @@
 mod cancel;
 mod waits;
 
-pub use cancel::Cancel;
+pub use cancel::{Cancel, Cancels};
 pub use waits::{Awaited, Ends, Waiting, cancelled};
 
 use crate::sync::Mutex;
 use std::cell::RefCell;
 use std::sync::Arc;
+use waits::Sleeper;
 
 thread_local! {
     /// The innermost load that this thread works for.
@@ -19,10 +20,12 @@ thread_local! {
 /// that it works for, on whatever thread.
 pub struct Load {
     parent: Option<Arc<Load>>,
-    cancel: Option<Arc<Cancel>>,
+    /// What cancels the request that began it, but for what one of its parents was begun under: that
+    /// is the parent's to judge, which others may want.
+    cancels: Cancels,
     interest: Box<dyn Interest>,
-    /// What the load and those inside it wait for. Guarded by the lock of `waits` too.
-    waits: Mutex<Vec<Arc<dyn Awaited>>>,
+    /// What the load and those inside it wait for. Changed under the lock of `waits` too.
+    waits: Mutex<Vec<Arc<Sleeper>>>,
 }
 
 /// Who else wants what a load makes.
@@ -42,12 +45,12 @@ impl Interest for Unshared {
 }
 
 impl Load {
-    /// A load inside the one that the calling thread works for, begun by a request that `cancel`
-    /// cancels.
-    pub fn begin(cancel: Option<Arc<Cancel>>, interest: impl Interest + 'static) -> Arc<Self> {
+    /// A load inside the one that the calling thread works for, begun by a request that `cancels`
+    /// cancel.
+    pub fn begin(cancels: Cancels, interest: impl Interest + 'static) -> Arc<Self> {
         Arc::new(Self {
             parent: Self::current(),
-            cancel,
+            cancels,
             interest: Box::new(interest),
             waits: Mutex::default(),
         })
@@ -68,20 +71,28 @@ impl Load {
 
     /// Does a part of the load's work on the calling thread.
     pub fn run<R>(self: &Arc<Self>, work: impl FnOnce() -> R) -> R {
-        let _entered = Entered(CURRENT.replace(Some(self.clone())));
+        let outer = CURRENT.try_with(|load| load.replace(Some(self.clone())));
+        let _entered = outer.ok().map(Entered);
         work()
     }
 
     /// Whether nobody wants the load any more.
     pub fn is_cancelled(&self) -> bool {
-        let unwanted = self.cancel.as_ref().is_some_and(|own| own.is_cancelled())
+        let unwanted = self.cancels.iter().any(|own| own.is_cancelled())
             || self.parent.as_ref().is_some_and(|load| load.is_cancelled());
         unwanted && !self.interest.is_shared()
     }
 
-    /// What cancels the request that began the load.
-    pub fn cancel(&self) -> Option<&Arc<Cancel>> {
-        self.cancel.as_ref()
+    /// Whether the load, or one that it is inside of, was begun by a request that `cancel` cancels.
+    pub fn is_under(&self, cancel: &Arc<Cancel>) -> bool {
+        let mut known = self.chain().flat_map(|load| &load.cancels);
+        known.any(|known| Arc::ptr_eq(known, cancel))
+    }
+
+    /// Has all that sleep inside the load look again whether anybody wants it.
+    pub fn disturb(&self) {
+        let sleepers = self.waits.lock().clone();
+        sleepers.iter().for_each(|sleeper| sleeper.disturb());
     }
 
     /// The load and all that it is inside of.
@@ -95,6 +106,6 @@ struct Entered(Option<Arc<Load>>);
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        drop(CURRENT.replace(self.0.take()));
+        drop(CURRENT.try_with(|load| load.replace(self.0.take())));
     }
 }

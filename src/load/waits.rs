@@ -4,10 +4,12 @@
 //! that others use. Whoever is about to wait looks whether what it waits for can end without itself;
 //! of requests that wait for each other the last one sees the circle, and only it is refused.
 
-use super::{Cancel, Load};
+use super::{Cancel, Cancels, Load};
 use crate::error::{Error, Kind, Result};
 use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, Ordering};
 use hashbrown::HashMap;
+use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// Taken by whoever changes or follows what loads wait for.
@@ -30,68 +32,88 @@ pub enum Ends {
     WithAny(Vec<Arc<Load>>),
 }
 
+/// What a thread sleeps for, and whether it is to look up.
+pub struct Sleeper {
+    awaited: Arc<dyn Awaited>,
+    disturbed: AtomicBool,
+}
+
+impl Sleeper {
+    /// Wakes the thread, which looks whether it was cancelled.
+    pub fn disturb(&self) {
+        self.disturbed.store(true, Ordering::SeqCst);
+        self.awaited.wake();
+    }
+}
+
 /// A thread that sleeps, or is about to.
 pub struct Waiting {
-    awaited: Arc<dyn Awaited>,
+    sleeper: Arc<Sleeper>,
+    /// The load that the thread works for.
     load: Option<Arc<Load>>,
-    cancel: Option<Arc<Cancel>>,
-    sleeper: usize,
-    heeds_cancel: bool,
+    /// What ends this wait, whoever wants the load.
+    cancels: Cancels,
+    /// All that may have to do with it, and the place there.
+    enlisted: SmallVec<[(Arc<Cancel>, usize); 2]>,
 }
 
 impl Waiting {
-    /// Refused if the calling thread would wait for a load that it works for itself. `cancel` ends the
-    /// wait.
-    pub fn begin(awaited: Arc<dyn Awaited>, cancel: Option<Arc<Cancel>>) -> Result<Self> {
+    /// Refused if the calling thread would wait for a load that it works for itself. `cancels` end the
+    /// wait, and so does the end of all interest in the load that the thread works for.
+    pub fn begin(awaited: Arc<dyn Awaited>, cancels: Cancels) -> Result<Self> {
         let load = Load::current();
+        let sleeper = Arc::new(Sleeper {
+            awaited,
+            disturbed: AtomicBool::new(false),
+        });
         if let Some(load) = &load {
             let _graph = GRAPH.lock();
-            if Search::new(load).is_stuck(&*awaited) {
+            if Search::new(load).finds(&*sleeper.awaited) {
                 return Err(Error::new(
                     Kind::Reentrant,
                     "the request would wait for the load that it is a part of",
                 ));
             }
             for waiting in load.chain() {
-                waiting.waits.lock().push(awaited.clone());
+                waiting.waits.lock().push(sleeper.clone());
             }
         }
-        let sleeper = cancel
-            .as_ref()
-            .map_or(0, |cancel| cancel.enlist(awaited.clone()));
+        let above = load.iter().flat_map(|load| load.chain());
+        let enlisted: SmallVec<_> = cancels
+            .iter()
+            .chain(above.flat_map(|load| &load.cancels))
+            .map(|cancel| (cancel.clone(), cancel.enlist(sleeper.clone())))
+            .collect();
+        if !enlisted.is_empty() {
+            // It may have been cancelled before.
+            sleeper.disturbed.store(true, Ordering::SeqCst);
+        }
         Ok(Self {
-            awaited,
-            load,
-            heeds_cancel: cancel.is_some(),
-            cancel,
             sleeper,
+            load,
+            cancels,
+            enlisted,
         })
     }
 
-    /// Whether it may have been cancelled; to be asked under the lock that sleeping gives up.
+    /// Whether it may have been cancelled since it was last asked; to be asked under the lock that
+    /// sleeping gives up, and to be followed by [`Waiting::check`] without that lock.
     pub fn is_disturbed(&self) -> bool {
-        self.heeds_cancel
-            && self
-                .cancel
-                .as_ref()
-                .is_some_and(|cancel| cancel.is_cancelled())
+        self.sleeper.disturbed.swap(false, Ordering::SeqCst)
     }
 
-    /// An error if the wait is to end; to be asked without any lock where [`Waiting::is_disturbed`].
-    /// Work that others wait for too goes on, and is not disturbed again.
-    pub fn check(&mut self) -> Result<()> {
-        if self.load.as_ref().is_none_or(|load| load.is_cancelled()) {
-            return Err(cancelled());
-        }
-        self.heeds_cancel = false;
-        Ok(())
+    /// An error if the wait is to end. A load that others want too goes on.
+    pub fn check(&self) -> Result<()> {
+        let ended = self.cancels.iter().any(|cancel| cancel.is_cancelled())
+            || self.load.as_ref().is_some_and(|load| load.is_cancelled());
+        if ended { Err(cancelled()) } else { Ok(()) }
     }
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        if let Some(cancel) = &self.cancel {
-            cancel.dismiss(self.sleeper);
+        for (cancel, place) in self.enlisted.drain(..) {
+            cancel.dismiss(place);
         }
         if let Some(load) = &self.load {
             let _graph = GRAPH.lock();
@@ -99,7 +121,7 @@ impl Drop for Waiting {
                 let mut waits = waiting.waits.lock();
                 let ours = waits
                     .iter()
-                    .position(|other| Arc::ptr_eq(other, &self.awaited));
+                    .position(|other| Arc::ptr_eq(other, &self.sleeper));
                 ours.map(|at| waits.swap_remove(at));
             }
         }
@@ -116,6 +138,8 @@ struct Search<'a> {
     chain: &'a Load,
     /// What was found of each load; kept alive, so that no other takes its place meanwhile.
     known: HashMap<*const Load, (Arc<Load>, bool)>,
+    /// How many of them are behind the chain.
+    behind: usize,
 }
 
 impl<'a> Search<'a> {
@@ -123,10 +147,27 @@ impl<'a> Search<'a> {
         Self {
             chain,
             known: HashMap::new(),
+            behind: 0,
         }
     }
 
-    /// Whether a wait cannot end before the chain does.
+    /// Whether a wait cannot end before the chain does, now that nothing changes.
+    fn finds(&mut self, awaited: &dyn Awaited) -> bool {
+        loop {
+            let before = self.behind;
+            if self.is_stuck(awaited) {
+                return true;
+            }
+            // What waits for a load that was being looked at must be looked at again if that load
+            // turned out to be behind the chain.
+            if self.behind == before {
+                return false;
+            }
+            self.known.retain(|_, (_, is_behind)| *is_behind);
+        }
+    }
+
+    /// Whether a wait cannot end before the chain does, as far as is known.
     fn is_stuck(&mut self, awaited: &dyn Awaited) -> bool {
         match awaited.ends() {
             Ends::WithAll(loads) => loads.iter().any(|load| self.is_behind(load)),
@@ -146,7 +187,8 @@ impl<'a> Search<'a> {
         }
         self.known.insert(at, (load.clone(), false));
         let waits = load.waits.lock().clone();
-        let stuck = waits.iter().any(|awaited| self.is_stuck(&**awaited));
+        let stuck = waits.iter().any(|sleeper| self.is_stuck(&*sleeper.awaited));
+        self.behind += usize::from(stuck);
         self.known.insert(at, (load.clone(), stuck));
         stuck
     }

@@ -142,7 +142,7 @@ impl Provider for Mapped {
     }
 
     fn get_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile> {
-        if self.image.sparse && !self.source.has_block(at)? {
+        if self.image.sparse && !request.run(|| self.source.has_block(at))? {
             let count = bands.count(self.image.band_count());
             return self.pads.tile(self.image.block_shape(at, count)?);
         }

@@ -4,8 +4,8 @@ use crate::cache::{Cache, Counters};
 use crate::error::Result;
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
-use crate::load::{Cancel, Load, cancelled};
-use crate::provider::{Provider, Request, Retention};
+use crate::load::{Cancel, Load};
+use crate::provider::{Provider, Request, Retention, check_cancelled};
 use crate::tile::Tile;
 use std::sync::Arc;
 
@@ -48,16 +48,17 @@ impl Reader {
         request: &Request<'_>,
         read: impl FnOnce(&Request<'_>) -> Result<R>,
     ) -> Result<R> {
-        if self.cancel.is_cancelled() {
-            return Err(cancelled());
-        }
-        let request = request.by_reader(self.options.retention, &self.cancel);
-        let outcome = match &self.options.load {
-            Some(load) => load.run(|| read(&request)),
-            None => read(&request),
+        check_cancelled(self)?;
+        let readers = request.readers(&self.cancel);
+        let request = request.by_reader(self.options.retention, &readers);
+        let read = || {
+            // What a callback said when it gave up is of no use to anybody.
+            read(&request).or_else(|error| request.check_cancelled().and(Err(error)))
         };
-        // What a callback said when it gave up is of no use to anybody.
-        outcome.or_else(|error| request.check_cancelled().and(Err(error)))
+        match &self.options.load {
+            Some(load) => load.run(read),
+            None => read(),
+        }
     }
 }
 
@@ -71,7 +72,9 @@ impl Provider for Reader {
     }
 
     fn has_block(&self, at: Block) -> Result<bool> {
-        self.source.has_block(at)
+        self.read(&Request::new(), |request| {
+            request.run(|| self.source.has_block(at))
+        })
     }
 
     fn get_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile> {
@@ -120,6 +123,10 @@ impl Provider for Reader {
 
     fn load_bytes(&self, at: Block, bands: &Bands) -> u64 {
         self.source.load_bytes(at, bands)
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.cancel.is_cancelled() || self.source.is_cancelled()
     }
 
     fn counters(&self) -> Counters {

@@ -3,13 +3,13 @@
 use super::plane;
 use super::siblings::{Served, siblings};
 use super::windows::Windows;
-use super::workshop::{Assembly, Draft, Finished, Piece, Worker, Workshop};
+use super::workshop::{Draft, Finished, Piece, Wanted, Worker, Workshop};
 use crate::cache::{Cache, Class, Counters, Loading, Moment, Scratch, Shelf, now};
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
 use crate::layout::Layout;
-use crate::load::Cancel;
+use crate::load::Cancels;
 use crate::pad::Pads;
 use crate::provider::{Provider, Request, Retention, tile_bytes};
 use crate::tile::Tile;
@@ -186,7 +186,8 @@ impl Retiled {
         let (Some(cache), [block]) = (self.shelf.cache(), &plane.blocks(rect)[..]) else {
             return Ok(None);
         };
-        if !plane.is_cached || self.is_filled_up(at, rect) {
+        let stays = plane.is_cached && request.retention() != Retention::Bypassed;
+        if !stays || self.is_filled_up(at, rect) {
             return Ok(None);
         }
         let block_rect = plane.rect(*block);
@@ -273,7 +274,7 @@ impl Retiled {
     /// A tile that is not resident.
     fn make(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile> {
         let rect = at.rect(&self.image);
-        if self.image.sparse && !self.has_block(at)? {
+        if self.image.sparse && !request.run(|| self.has_block(at))? {
             let shape = self
                 .image
                 .block_shape(at, bands.count(self.image.band_count()))?;
@@ -376,26 +377,23 @@ impl Retiled {
         let tile = self.piece(at, bands, request.begun());
         let all = self.image.band_count();
         let workshop = &self.shared.workshop;
-        if let Some(assembly) = workshop.join(&tile, all) {
+        if let Some(mut wanted) = workshop.join(&tile, all) {
             self.shelf.count(|counters| counters.waits += 1);
-            let made = self.work(&assembly, request)?;
+            let made = self.work(&mut wanted, request)?;
             self.shelf.touch(at, bands);
-            return self
-                .shelf
-                .select(at, made, assembly.bands(), bands, request);
+            return self.shelf.select(at, made, wanted.bands(), bands, request);
         }
-        let draft = self.draft(
-            tile,
-            self.shelf.loading(request),
-            |loading, layout| match loading {
-                Some(loading) => request.with_memory(loading).canvas(layout).map(Some),
-                None => request.canvas(layout).map(Some),
-            },
-        )?;
+        let loading = self.shelf.loading(request);
+        let canvas = |loading: &Option<Loading>, layout| match loading {
+            Some(loading) => request.with_memory(loading).canvas(layout).map(Some),
+            None => request.canvas(layout).map(Some),
+        };
+        // It asks a sparse source for blocks, and has a permit already.
+        let draft = request.run(|| self.draft(tile, loading, canvas))?;
         let draft =
             draft.ok_or_else(|| Error::internal("a tile that was asked for has no memory"))?;
         let is_resident = || self.shelf.contains(at, bands);
-        let Some(begun) = workshop.begin(draft, all, request.cancel(), is_resident) else {
+        let Some(begun) = workshop.begin(draft, all, request.cancels(), is_resident) else {
             // Completed by another thread since the look-up; if it is gone again, once more.
             return match self.shelf.find(at, bands) {
                 Some(tile) => Ok(tile),
@@ -403,21 +401,22 @@ impl Retiled {
             };
         };
         self.shelf.timed(|| {
-            let assembly = workshop.add_siblings(begun, all, |tile| self.siblings(tile, request));
-            let made = self.work(&assembly, request)?;
-            self.shelf
-                .select(at, made, assembly.bands(), bands, request)
+            let siblings = |tile: &Piece| self.siblings(tile, request);
+            let mut wanted = workshop.add_siblings(begun, all, siblings);
+            let made = self.work(&mut wanted, request)?;
+            self.shelf.select(at, made, wanted.bands(), bands, request)
         })
     }
 
-    fn work(&self, assembly: &Arc<Assembly>, request: &Request<'_>) -> Result<Tile> {
+    fn work(&self, wanted: &mut Wanted<'_>, request: &Request<'_>) -> Result<Tile> {
+        let piece = wanted.tile().clone();
         let worker = AtWork {
             view: self,
-            piece: assembly.tile(),
+            piece: &piece,
             scratch: Scratch::new(self.shelf.cache().or(request.cache())),
             request,
         };
-        self.shared.workshop.work(assembly, &worker)
+        self.shared.workshop.work(wanted, &worker)
     }
 
     /// The siblings of a tile that there is room for, ready to be assembled.
@@ -503,8 +502,8 @@ struct AtWork<'a> {
 }
 
 impl Worker for AtWork<'_> {
-    fn cancel(&self) -> Option<Arc<Cancel>> {
-        self.request.cancel()
+    fn cancels(&self) -> Cancels {
+        self.request.cancels()
     }
 
     fn check_cancelled(&self) -> Result<()> {

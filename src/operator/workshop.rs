@@ -6,14 +6,14 @@
 //! lacks is being decoded by others, and is woken when its own tile is complete or has failed.
 
 use crate::cache::{Class, Loading, Moment};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::image::{Bands, Block};
-use crate::load::{Awaited, Cancel, Ends, Interest, Load, Unshared, Waiting};
+use crate::load::{Awaited, Cancels, Ends, Interest, Load, Unshared, Waiting};
 use crate::memory::{Canvas, Part, SplitCanvas};
 use crate::sync::{Condvar, Mutex};
 use crate::tile::Tile;
 use hashbrown::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// A block or a tile with the bands wanted of it, and the generation of its pixels.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -42,6 +42,8 @@ struct Bench {
     jobs: HashMap<Piece, Job>,
     /// Numbers the groups of assemblies that one request began.
     groups: u64,
+    /// Numbers the decodes.
+    starts: u64,
     /// How many jobs were given up by a thread that had started them.
     reopened: u64,
 }
@@ -51,6 +53,8 @@ struct Bench {
 struct Job {
     /// The decode of the block.
     started: Option<Arc<Load>>,
+    /// The number of that decode.
+    start: u64,
     /// Who decodes it was told that nobody wants it.
     abandoned: bool,
     wanted: Vec<Slice>,
@@ -70,6 +74,8 @@ pub struct Assembly {
     tile: Piece,
     blocks: Vec<Block>,
     group: u64,
+    /// Whether the others of the group are its siblings, which need no blocks but its own.
+    leads: bool,
     /// Guarded by the bench's lock together with `progress`.
     changed: Condvar,
     progress: Mutex<Progress>,
@@ -121,9 +127,9 @@ pub enum Finished {
 /// What a thread does for the tiles that it works on.
 pub trait Worker {
     /// What cancels the request that the thread works for.
-    fn cancel(&self) -> Option<Arc<Cancel>>;
+    fn cancels(&self) -> Cancels;
 
-    /// An error if that was cancelled.
+    /// An error if it was cancelled.
     fn check_cancelled(&self) -> Result<()>;
 
     /// Whether another thread is decoding a block elsewhere already.
@@ -148,24 +154,52 @@ enum Next {
     Done(Result<Tile>),
 }
 
-/// A tile that the calling thread has begun or joined.
+/// A tile that the calling thread has begun.
 pub struct Begun<'a> {
-    assembly: Arc<Assembly>,
+    /// Ends first: until then nobody starts a block.
     preparing: Option<Preparing<'a>>,
+    wanted: Wanted<'a>,
+}
+
+/// A tile that the calling thread wants, until this is dropped.
+pub struct Wanted<'a> {
+    workshop: &'a Workshop,
+    assembly: Arc<Assembly>,
+    /// Whether the tile was complete.
+    served: bool,
+}
+
+impl std::ops::Deref for Wanted<'_> {
+    type Target = Assembly;
+
+    fn deref(&self) -> &Assembly {
+        &self.assembly
+    }
+}
+
+impl Drop for Wanted<'_> {
+    fn drop(&mut self) {
+        self.workshop.leave(&self.assembly, self.served);
+    }
 }
 
 /// A block that is being decoded, as its load sees it.
 struct Takers {
-    bench: Arc<Mutex<Bench>>,
+    bench: Weak<Mutex<Bench>>,
     block: Piece,
+    start: u64,
     /// The tile of the thread that decodes.
-    own: Arc<Assembly>,
+    own: Weak<Assembly>,
 }
 
 impl Interest for Takers {
     fn is_shared(&self) -> bool {
-        let mut bench = self.bench.lock();
-        let Some(job) = bench.jobs.get_mut(&self.block) else {
+        let Some(bench) = self.bench.upgrade() else {
+            return false;
+        };
+        let mut bench = bench.lock();
+        let job = bench.jobs.get_mut(&self.block);
+        let Some(job) = job.filter(|job| job.start == self.start) else {
             return false;
         };
         job.abandoned |= !job.is_wanted_beside(&self.own);
@@ -195,11 +229,20 @@ impl Awaited for Rest {
 
 impl Workshop {
     /// Joins the assembly of a tile with at least these bands, out of `all`.
-    pub fn join(&self, tile: &Piece, all: u32) -> Option<Arc<Assembly>> {
+    pub fn join(&self, tile: &Piece, all: u32) -> Option<Wanted<'_>> {
         let bench = self.bench.lock();
         let joined = bench.find(tile, all)?;
-        joined.progress.lock().waiters += 1;
-        Some(joined)
+        Some(self.want(joined))
+    }
+
+    /// To be called under the lock of the bench.
+    fn want(&self, assembly: Arc<Assembly>) -> Wanted<'_> {
+        assembly.progress.lock().waiters += 1;
+        Wanted {
+            workshop: self,
+            assembly,
+            served: false,
+        }
     }
 
     /// Whether a tile is under assembly.
@@ -213,7 +256,7 @@ impl Workshop {
         &self,
         draft: Draft,
         all: u32,
-        cancel: Option<Arc<Cancel>>,
+        cancels: Cancels,
         is_resident: impl FnOnce() -> bool,
     ) -> Option<Begun<'_>> {
         let mut unused = None;
@@ -234,9 +277,9 @@ impl Workshop {
                 let group = bench.groups;
                 // Two threads that prepare the same siblings would take the room from each other.
                 let prepares = !bench.is_prepared_for(&draft);
-                let (assembly, ready) = bench.register(draft, group);
+                let (assembly, ready) = bench.register(draft, group, true);
                 if prepares {
-                    let load = Load::begin(cancel, Unshared);
+                    let load = Load::begin(cancels, Unshared);
                     assembly.progress.lock().preparing = Some(load.clone());
                     preparing = Some(Preparing {
                         workshop: self,
@@ -247,33 +290,27 @@ impl Workshop {
                 (assembly, ready)
             }
         };
-        assembly.progress.lock().waiters += 1;
+        let wanted = self.want(assembly);
         drop(bench);
         drop(unused);
         self.copy_ready(ready);
-        Some(Begun {
-            assembly,
-            preparing,
-        })
+        Some(Begun { preparing, wanted })
     }
 
     /// Adds siblings to a tile that the calling thread has begun, as `drafts` prepares them for it,
     /// where all their blocks are still to come. Adds none to one that it has joined.
-    pub fn add_siblings(
+    pub fn add_siblings<'a>(
         &self,
-        begun: Begun<'_>,
+        begun: Begun<'a>,
         all: u32,
         drafts: impl FnOnce(&Piece) -> Vec<Draft>,
-    ) -> Arc<Assembly> {
-        let Begun {
-            assembly,
-            preparing,
-        } = begun;
+    ) -> Wanted<'a> {
+        let Begun { preparing, wanted } = begun;
         if let Some(preparing) = preparing {
-            let drafts = preparing.load.run(|| drafts(&assembly.tile));
-            self.begin_siblings(&assembly, drafts, all);
+            let drafts = preparing.load.run(|| drafts(&wanted.tile));
+            self.begin_siblings(&wanted, drafts, all);
         }
-        assembly
+        wanted
     }
 
     fn begin_siblings(&self, of: &Assembly, drafts: Vec<Draft>, all: u32) {
@@ -289,23 +326,24 @@ impl Workshop {
                 drop(draft);
                 continue;
             }
-            let (_, ready) = bench.register(draft, of.group);
+            let (_, ready) = bench.register(draft, of.group, false);
             drop(bench);
             self.copy_ready(ready);
         }
     }
 
     /// Works on a tile until it is complete or has failed, or the request is cancelled.
-    pub fn work(&self, assembly: &Arc<Assembly>, worker: &impl Worker) -> Result<Tile> {
-        let outcome = self.work_on(assembly, worker);
-        assembly.progress.lock().waiters -= 1;
-        if outcome.is_err() {
-            self.abandon(assembly.group);
-        }
+    pub fn work(&self, wanted: &mut Wanted<'_>, worker: &impl Worker) -> Result<Tile> {
+        let outcome = self.work_on(&wanted.assembly, worker);
+        wanted.served = outcome.is_ok();
         outcome
     }
 
     fn work_on(&self, assembly: &Arc<Assembly>, worker: &impl Worker) -> Result<Tile> {
+        if Load::is_nested() {
+            // Else it would first decode all other blocks of a tile that cannot be completed.
+            drop(Waiting::begin(self.rest(assembly), worker.cancels())?);
+        }
         let mut search = Search::default();
         loop {
             worker.check_cancelled()?;
@@ -331,9 +369,12 @@ impl Workshop {
                         }
                         Err(error) => {
                             started.end();
-                            if !self.reopen(&piece, assembly) {
-                                self.fail(&piece, &error);
+                            // Where a reader beneath was cancelled, others may get the block.
+                            let is_partial = error.kind() == Kind::Cancelled;
+                            if self.reopen(&piece, assembly, is_partial) {
+                                return Err(error);
                             }
+                            self.fail(&piece, &error);
                         }
                     }
                 }
@@ -350,27 +391,26 @@ impl Workshop {
                 return Next::Done(outcome);
             }
             if let Some(block) = search.next(&mut bench, assembly, worker) {
-                let load = Load::begin(
-                    worker.cancel(),
-                    Takers {
-                        bench: self.bench.clone(),
-                        block: assembly.tile.of(block),
-                        own: assembly.clone(),
-                    },
-                );
-                if let Some(job) = bench.jobs.get_mut(&assembly.tile.of(block)) {
+                bench.starts += 1;
+                let takers = Takers {
+                    bench: Arc::downgrade(&self.bench),
+                    block: assembly.tile.of(block),
+                    start: bench.starts,
+                    own: Arc::downgrade(assembly),
+                };
+                let (start, piece) = (takers.start, takers.block.clone());
+                let load = Load::begin(worker.cancels(), takers);
+                if let Some(job) = bench.jobs.get_mut(&piece) {
                     job.started = Some(load.clone());
+                    job.start = start;
+                    job.abandoned = false;
                 }
                 return Next::Decode(block, load);
             }
             match &mut waiting {
                 None => {
                     drop(bench);
-                    let rest = Rest {
-                        bench: self.bench.clone(),
-                        assembly: assembly.clone(),
-                    };
-                    match Waiting::begin(Arc::new(rest), worker.cancel()) {
+                    match Waiting::begin(self.rest(assembly), worker.cancels()) {
                         Ok(begun) => waiting = Some(begun),
                         Err(error) => return Next::Done(Err(error)),
                     }
@@ -388,16 +428,25 @@ impl Workshop {
         }
     }
 
-    /// Leaves a block that the thread at work on `own` has given up to the others that want it; says
-    /// whether there are any.
-    fn reopen(&self, piece: &Piece, own: &Arc<Assembly>) -> bool {
+    /// What the thread at work on a tile waits for when it has nothing to do.
+    fn rest(&self, assembly: &Arc<Assembly>) -> Arc<Rest> {
+        Arc::new(Rest {
+            bench: self.bench.clone(),
+            assembly: assembly.clone(),
+        })
+    }
+
+    /// Leaves a block that the thread at work on `own` has given up, `willing` or because it was told
+    /// that nobody wants it, to the others that want it; says whether there are any.
+    fn reopen(&self, piece: &Piece, own: &Arc<Assembly>, willing: bool) -> bool {
+        let own = Arc::downgrade(own);
         let mut bench = self.bench.lock();
         let job = bench.jobs.get_mut(piece);
-        let Some(job) = job.filter(|job| job.abandoned && job.is_wanted_beside(own)) else {
+        let may = |job: &&mut Job| (willing || job.abandoned) && job.is_wanted_beside(&own);
+        let Some(job) = job.filter(may) else {
             return false;
         };
         job.started = None;
-        job.abandoned = false;
         for slice in &job.wanted {
             slice.owner.changed.notify_all();
         }
@@ -492,66 +541,81 @@ impl Workshop {
         }
     }
 
-    /// Drops the tiles of a failed request that nobody waits for.
-    fn abandon(&self, group: u64) {
-        let orphans: Vec<_> = {
-            let bench = self.bench.lock();
-            let tiles = bench.tiles.values();
-            tiles
-                .filter(|tile| tile.group == group && tile.progress.lock().waiters == 0)
+    /// A thread no longer wants a tile. Where it goes without it, tiles of the same request that
+    /// nobody wants are dropped, and who decodes for them is told.
+    fn leave(&self, assembly: &Assembly, served: bool) {
+        let mut gone = Vec::new();
+        let mut unwanted = Vec::new();
+        {
+            let mut bench = self.bench.lock();
+            assembly.progress.lock().waiters -= 1;
+            if served {
+                return;
+            }
+            let jobs = assembly.blocks.iter();
+            let jobs = jobs.filter_map(|block| bench.jobs.get(&assembly.tile.of(*block)));
+            unwanted.extend(jobs.filter_map(|job| job.started.clone()));
+            let group: Vec<_> = bench
+                .tiles
+                .values()
+                .filter(|tile| tile.group == assembly.group)
                 .cloned()
-                .collect()
-        };
-        for orphan in orphans {
-            self.withdraw(&orphan, Error::internal("nobody asked for this tile"));
+                .collect();
+            let is_wanted = |tile: &Assembly| tile.progress.lock().waiters > 0;
+            // The blocks of a tile that somebody wants will come, and complete its siblings.
+            if !group.iter().any(|tile| tile.leads && is_wanted(tile)) {
+                for orphan in group.iter().filter(|tile| !is_wanted(tile)) {
+                    let error = Error::internal("nobody asked for this tile");
+                    gone.push(bench.withdraw(orphan, error));
+                }
+            }
         }
+        // Memory goes back to the cache outside the lock.
+        drop(gone);
+        unwanted.iter().for_each(|load| load.disturb());
     }
 
+    /// Ends an assembly with an error.
+    fn withdraw(&self, assembly: &Assembly, error: Error) {
+        let gone = self.bench.lock().withdraw(assembly, error);
+        // Memory goes back to the cache outside the lock.
+        drop(gone);
+    }
+}
+
+/// What an assembly had: its parts, and its memory.
+type Remains = (Vec<Vec<Slice>>, Option<Work>);
+
+impl Bench {
     /// Ends an assembly with an error, and takes its parts out of all jobs.
-    fn withdraw(&self, assembly: &Arc<Assembly>, error: Error) {
+    fn withdraw(&mut self, assembly: &Assembly, error: Error) -> Remains {
         let mut parts = Vec::new();
-        let mut bench = self.bench.lock();
         for block in &assembly.blocks {
             let piece = assembly.tile.of(*block);
-            let Some(job) = bench.jobs.get_mut(&piece) else {
+            let Some(job) = self.jobs.get_mut(&piece) else {
                 continue;
             };
             let (ours, others) = std::mem::take(&mut job.wanted)
                 .into_iter()
-                .partition(|slice| Arc::ptr_eq(&slice.owner, assembly));
+                .partition(|slice| std::ptr::eq(&*slice.owner, assembly));
             job.wanted = others;
             parts.push(ours);
             if job.started.is_none() && job.wanted.is_empty() {
-                bench.jobs.remove(&piece);
+                self.jobs.remove(&piece);
             }
         }
-        bench.tiles.remove(&assembly.tile);
-        let work = {
-            let mut progress = assembly.progress.lock();
-            progress.outcome.get_or_insert(Err(error));
-            progress.work.take()
-        };
-        drop(bench);
-        // Memory goes back to the cache outside the lock.
-        drop::<Vec<Vec<_>>>(parts);
-        drop(work);
+        let ours = |tile: &Arc<Assembly>| std::ptr::eq(&**tile, assembly);
+        if self.tiles.get(&assembly.tile).is_some_and(ours) {
+            self.tiles.remove(&assembly.tile);
+        }
+        let mut progress = assembly.progress.lock();
+        progress.outcome.get_or_insert(Err(error));
+        let work = progress.work.take();
+        drop(progress);
         assembly.changed.notify_all();
-    }
-}
-
-impl Assembly {
-    /// The tile and its bands.
-    pub fn tile(&self) -> &Piece {
-        &self.tile
+        (parts, work)
     }
 
-    /// The bands of the tile.
-    pub fn bands(&self) -> &Bands {
-        &self.tile.bands
-    }
-}
-
-impl Bench {
     /// The job of a block that nobody has started.
     fn unstarted(&mut self, piece: &Piece) -> Option<&mut Job> {
         self.jobs.get_mut(piece).filter(|job| job.started.is_none())
@@ -577,12 +641,18 @@ impl Bench {
 
     /// Puts a tile on the bench. Parts whose block is at hand are returned, to be copied outside the
     /// lock.
-    fn register(&mut self, draft: Draft, group: u64) -> (Arc<Assembly>, Vec<(Slice, Tile)>) {
+    fn register(
+        &mut self,
+        draft: Draft,
+        group: u64,
+        leads: bool,
+    ) -> (Arc<Assembly>, Vec<(Slice, Tile)>) {
         let (canvas, parts) = draft.canvas.split(&draft.columns, &draft.rows);
         let blocks: Vec<Block> = draft.blocks.iter().flatten().copied().collect();
         let assembly = Arc::new(Assembly {
             tile: draft.tile,
             group,
+            leads,
             changed: Condvar::new(),
             progress: Mutex::new(Progress {
                 missing: blocks.len(),
@@ -617,6 +687,18 @@ impl Bench {
     }
 }
 
+impl Assembly {
+    /// The tile and its bands.
+    pub fn tile(&self) -> &Piece {
+        &self.tile
+    }
+
+    /// The bands of the tile.
+    pub fn bands(&self) -> &Bands {
+        &self.tile.bands
+    }
+}
+
 impl Job {
     /// Whether a tile that wants the block may still get siblings.
     fn is_preparing(&self) -> bool {
@@ -632,9 +714,9 @@ impl Job {
     }
 
     /// Whether a thread waits for the block that does not work on the tile `own`, or not alone.
-    fn is_wanted_beside(&self, own: &Arc<Assembly>) -> bool {
+    fn is_wanted_beside(&self, own: &Weak<Assembly>) -> bool {
         self.wanted.iter().any(|slice| {
-            let alone = usize::from(Arc::ptr_eq(&slice.owner, own));
+            let alone = usize::from(std::ptr::eq(Arc::as_ptr(&slice.owner), own.as_ptr()));
             slice.owner.progress.lock().waiters > alone
         })
     }

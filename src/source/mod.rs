@@ -127,7 +127,7 @@ impl Provider for Source {
     }
 
     fn get_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile> {
-        if !self.decoder.has_block(at)? {
+        if !request.run(|| self.decoder.has_block(at))? {
             let count = bands.count(self.image.band_count());
             return self.pads.tile(self.image.block_shape(at, count)?);
         }
@@ -163,7 +163,7 @@ impl Provider for Source {
         self.shelf
             .timed(|| {
                 let mut into = canvas.pixels_mut();
-                self.decoder.read_window(level, rect, &list, &mut into)
+                request.run(|| self.decoder.read_window(level, rect, &list, &mut into))
             })
             .map_err(|error| error.at(self.of_format(&self.key)))?;
         let positions = bands.positions_in(&wanted, all).unwrap_or_default();

@@ -1,7 +1,7 @@
 //! A pool of sessions: things that are costly to open and serve one call at a time.
 
 use crate::error::{Error, Result};
-use crate::load::{Awaited, Ends, Load, Unshared, Waiting};
+use crate::load::{Awaited, Cancels, Ends, Load, Unshared, Waiting};
 use crate::sync::{Condvar, Mutex};
 use std::sync::Arc;
 
@@ -26,7 +26,14 @@ struct Turns {
 
 impl Awaited for Turns {
     fn ends(&self) -> Ends {
-        Ends::WithAny(self.users.lock().clone())
+        let users = self.users.lock();
+        // Where a session is free, whoever waits is about to take it.
+        let ends = if users.len() < self.max {
+            Vec::new()
+        } else {
+            users.clone()
+        };
+        Ends::WithAny(ends)
     }
 
     fn wake(&self) {
@@ -57,7 +64,7 @@ impl<S: Send> Sessions<S> {
         open: impl FnOnce() -> Result<S>,
         call: impl FnOnce(&mut S) -> Result<R>,
     ) -> Result<R> {
-        let load = Load::current().unwrap_or_else(|| Load::begin(None, Unshared));
+        let load = Load::current().unwrap_or_else(|| Load::begin(Cancels::new(), Unshared));
         load.clone().run(|| {
             let turn = Turn::take(&self.turns, load)?;
             let idle = self.idle.lock().pop();
@@ -92,7 +99,7 @@ impl Turn {
             match &mut waiting {
                 None => {
                     drop(users);
-                    waiting = Some(Waiting::begin(turns.clone(), load.cancel().cloned())?);
+                    waiting = Some(Waiting::begin(turns.clone(), Cancels::new())?);
                     users = turns.users.lock();
                 }
                 Some(waiting) if waiting.is_disturbed() => {
