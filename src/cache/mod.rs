@@ -252,8 +252,11 @@ impl Cache {
     /// Changes the budget at once; memory beyond it is given back to the system.
     pub fn set_budget(&self, budget: u64) {
         let shrinks = self.0.with(|ledger| budget < ledger.budget());
-        self.0.until_done(|ledger| ledger.set_budget(budget));
-        self.0.gate.set_cap(self.0.options.in_flight_cap(budget));
+        self.0.until_done(|ledger| {
+            // Under the lock, so that of two changes at once the same one is the last for both.
+            self.0.gate.set_cap(self.0.options.in_flight_cap(budget));
+            ledger.set_budget(budget)
+        });
         if shrinks {
             crate::memory::trim_allocator();
         }

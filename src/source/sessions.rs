@@ -222,6 +222,20 @@ mod tests {
     }
 
     #[test]
+    fn nobody_waits_for_the_users_where_a_session_is_free() {
+        let pool = Sessions::<()>::new(2);
+        let users = |count: usize| {
+            let load = || Load::begin(Cancels::new(), Unshared);
+            *pool.turns.users.lock() = (0..count).map(|_| load()).collect();
+            match pool.turns.ends() {
+                Ends::WithAny(loads) => loads.len(),
+                Ends::WithAll(_) => panic!("any session will do"),
+            }
+        };
+        assert_eq!([0, 1, 2].map(users), [0, 0, 2]);
+    }
+
+    #[test]
     fn waiting_for_oneself_is_an_error() {
         let pool = Sessions::new(1);
         let inner = pool.with(|| Ok(()), |()| pool.with(|| Ok(()), |()| Ok(())));
