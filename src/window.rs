@@ -38,7 +38,10 @@ fn for_blocks(
     for row in rows {
         for col in cols.clone() {
             let block = grid.rect(row, col);
-            each(Block::new(level, row, col), block, block.intersection(rect))?;
+            // At a high level a block between others may have no pixels.
+            if !block.is_empty() {
+                each(Block::new(level, row, col), block, block.intersection(rect))?;
+            }
         }
     }
     Ok(())
