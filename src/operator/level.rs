@@ -2,6 +2,7 @@
 
 use crate::cache::Counters;
 use crate::error::Result;
+use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
 use crate::provider::{Provider, Request, tile_bytes};
 use crate::tile::Tile;
@@ -91,6 +92,21 @@ impl Provider for Level {
                 bands,
             )),
         }
+    }
+
+    fn get_window(
+        &self,
+        level: u32,
+        rect: Rect,
+        bands: &Bands,
+        request: &Request<'_>,
+    ) -> Result<Option<Tile>> {
+        let level = self.level + level;
+        self.source.get_window(level, rect, bands, request)
+    }
+
+    fn get_view(&self, level: u32, rect: Rect, bands: &Bands) -> Option<Tile> {
+        self.source.get_view(self.level + level, rect, bands)
     }
 
     fn mask(&self) -> Option<Arc<dyn Provider>> {
