@@ -70,6 +70,12 @@ pub trait Provider: Send + Sync {
         None
     }
 
+    /// Whether blocks are looked up in `cache` under this key, first of all or where another cache
+    /// does not have them.
+    fn is_kept_in(&self, cache: &Cache) -> bool {
+        self.cache().is_some_and(|own| own.is(cache))
+    }
+
     /// Whether another thread is decoding this very block now, so that asking for it would wait.
     fn is_loading(&self, _at: Block, _bands: &Bands) -> bool {
         false

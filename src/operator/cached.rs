@@ -17,8 +17,13 @@ struct Cached {
     levels: Vec<Option<Arc<dyn Provider>>>,
 }
 
-/// `source` with its blocks in `cache`. Refused if the cache knows the key for another image.
+/// `source` with its blocks in `cache`; itself where they are kept there already, because a load that
+/// looked for its own block under its own key would wait for itself. Refused if the cache knows the
+/// key for another image.
 pub fn cached(source: Arc<dyn Provider>, cache: &Cache) -> Result<Arc<dyn Provider>> {
+    if source.is_kept_in(cache) {
+        return Ok(source);
+    }
     let levels = (0..source.image().levels.len() as u32)
         .map(|level| match (level, source.level_image(level)) {
             (1.., Some(image)) => cached(image, cache).map(Some),
@@ -90,6 +95,10 @@ impl Provider for Cached {
 
     fn cache(&self) -> Option<&Cache> {
         self.shelf.cache()
+    }
+
+    fn is_kept_in(&self, cache: &Cache) -> bool {
+        self.shelf.cache().is_some_and(|own| own.is(cache)) || self.source.is_kept_in(cache)
     }
 
     fn is_loading(&self, at: Block, bands: &Bands) -> bool {
