@@ -138,7 +138,8 @@ impl Ledger {
             let image = self.keys[cell.key as usize].image;
             self.images[image as usize].admitted += charge;
             if class == Class::Unread {
-                let others = self.admitted - self.images[image as usize].admitted + self.budget;
+                let others = self.admitted - self.images[image as usize].admitted;
+                let others = others.saturating_add(self.budget);
                 let requests = self.requests(cell.key);
                 let record = &mut self.keys[cell.key as usize];
                 record.note_unread(slot, stamp, cell.level, requests, others);
