@@ -1,0 +1,94 @@
+"""Makes the seeds of the target "files": small images by GDAL in every kind that the library reads.
+
+Usage: make.py, into the directory beside it. The files are committed, so that fuzzing needs no GDAL.
+"""
+
+import itertools
+import os
+import random
+
+import numpy as np
+from osgeo import gdal
+
+gdal.UseExceptions()
+gdal.SetConfigOption("GDAL_PAM_ENABLED", "NO")
+os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), "files"))
+
+
+def made(driver, name, bands, size, dtype, options, nodata=None, texts=None):
+    if os.path.exists(name):
+        os.remove(name)
+    width, height = size
+    memory = gdal.GetDriverByName("MEM").Create("", width, height, bands, dtype)
+    for band in range(bands):
+        y, x = np.mgrid[:height, :width]
+        memory.GetRasterBand(band + 1).WriteArray((x * 7 + y * 13 + band * 29) % 101)
+        if nodata is not None:
+            memory.GetRasterBand(band + 1).SetNoDataValue(nodata)
+    if texts:
+        memory.SetMetadata(texts)
+    copy = gdal.GetDriverByName(driver).CreateCopy(name, memory, options=options)
+    copy = None
+
+
+def tiff(name, bands=1, size=(20, 17), dtype=gdal.GDT_Byte, options=(), **more):
+    made("GTiff", name + ".tif", bands, size, dtype, list(options), **more)
+
+
+BLOCKS = [["BLOCKYSIZE=5"], ["TILED=YES", "BLOCKXSIZE=16", "BLOCKYSIZE=16"]]
+for compression, blocks in itertools.product(["NONE", "LZW", "DEFLATE", "PACKBITS", "ZSTD"], BLOCKS):
+    tiff(f"{compression}-{len(blocks)}", options=[f"COMPRESS={compression}", *blocks])
+tiff("jpeg", 3, (24, 16), options=["COMPRESS=JPEG", "PHOTOMETRIC=YCBCR", "TILED=YES", "BLOCKXSIZE=16", "BLOCKYSIZE=16"])
+tiff("jpeg-gray", 1, (24, 16), options=["COMPRESS=JPEG", "BLOCKYSIZE=8"])
+tiff("predictor2", 3, dtype=gdal.GDT_UInt16, options=["COMPRESS=LZW", "PREDICTOR=2", "ENDIANNESS=BIG"])
+tiff("predictor3", 2, dtype=gdal.GDT_Float32, options=["COMPRESS=DEFLATE", "PREDICTOR=3", "INTERLEAVE=BAND"])
+tiff("big", 2, dtype=gdal.GDT_Int16, options=["BIGTIFF=YES", "ENDIANNESS=BIG", "INTERLEAVE=BAND"])
+tiff("bits11", 2, dtype=gdal.GDT_UInt16, options=["NBITS=11"])
+tiff("bit", 1, options=["NBITS=1"])
+tiff("half", 1, dtype=gdal.GDT_Float32, options=["NBITS=16", "COMPRESS=ZSTD"])
+tiff("complex", 1, dtype=gdal.GDT_CFloat32)
+tiff("described", 2, nodata=7, texts={"A": "b", "TIFFTAG_SOFTWARE": "some"}, options=["SPARSE_OK=TRUE"])
+tiff("sparse", 1, (64, 64), options=["SPARSE_OK=TRUE", "TILED=YES", "BLOCKXSIZE=16", "BLOCKYSIZE=16"])
+
+# Overviews and a mask inside the file.
+gdal.SetConfigOption("GDAL_TIFF_INTERNAL_MASK", "YES")
+tiff("levels", 1, (70, 50), options=["COMPRESS=DEFLATE"])
+dataset = gdal.Open("levels.tif", gdal.GA_Update)
+dataset.CreateMaskBand(gdal.GMF_PER_DATASET)
+dataset.BuildOverviews("NEAREST", [2, 4])
+dataset = None
+
+JPEG2000 = {
+    "lossless": ["REVERSIBLE=YES", "QUALITY=100"],
+    "lossy": ["QUALITY=20"],
+    "tiles": ["REVERSIBLE=YES", "QUALITY=100", "BLOCKXSIZE=64", "BLOCKYSIZE=64"],
+    "codestream": ["CODEC=J2K", "REVERSIBLE=YES", "QUALITY=100", "RESOLUTIONS=3"],
+    "markers": ["CODEC=J2K", "REVERSIBLE=YES", "QUALITY=100", "SOP=YES", "EPH=YES", "PROGRESSION=RPCL"],
+}
+for (name, options), bands in itertools.product(JPEG2000.items(), [1, 3]):
+    size = (90, 70) if name == "tiles" else (40, 33)
+    made("JP2OpenJPEG", f"{name}-{bands}.jp2", bands, size, gdal.GDT_Byte, options)
+made("JP2OpenJPEG", "deep.jp2", 1, (20, 20), gdal.GDT_UInt16, JPEG2000["lossless"])
+
+for name, bands, dtype, options in [
+    ("plain", 1, gdal.GDT_Byte, []),
+    ("pixels", 3, gdal.GDT_Byte, ["BLOCKXSIZE=16", "BLOCKYSIZE=16"]),
+    ("wide", 2, gdal.GDT_Int16, []),
+    ("float", 1, gdal.GDT_Float32, []),
+    ("jpeg", 1, gdal.GDT_Byte, ["IC=C3"]),
+    ("jpeg2000", 1, gdal.GDT_Byte, ["IC=C8"]),
+]:
+    made("NITF", f"{name}.ntf", bands, (24, 20), dtype, [*options, "TRE=AAAAAA=some text"])
+
+for bands, options in [(1, []), (3, []), (4, []), (1, ["NBITS=1"])]:
+    made("PNG", f"{bands}-{len(options)}.png", bands, (24, 20), gdal.GDT_Byte, options)
+made("PNG", "deep.png", 2, (24, 20), gdal.GDT_UInt16, [])
+for bands, options in [(1, []), (3, ["PROGRESSIVE=YES"]), (3, [])]:
+    made("JPEG", f"{bands}-{len(options)}.jpg", bands, (24, 20), gdal.GDT_Byte, options)
+
+# Choices of the other targets: what the bytes mean is up to them.
+random.seed(1)
+for target, length, count in [("calls", 400, 24), ("keys", 60, 8)]:
+    for number in range(count):
+        with open(f"../{target}/random-{number}", "wb") as seed:
+            seed.write(random.randbytes(random.randint(length // 4, length)))
