@@ -1,5 +1,5 @@
 //! The documents do not rot: the examples of README.md work as they are printed there, and what
-//! CONTRIBUTING.md names is there.
+//! CONTRIBUTING.md and docs/guarantees.md name is there.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -127,10 +127,10 @@ fn named(text: &str) -> impl Iterator<Item = &str> {
     prose.flat_map(|part| part.split('`').skip(1).step_by(2))
 }
 
-/// All of `src/` in one text.
+/// All of a directory in one text.
 fn code(directory: &Path, into: &mut String) {
-    for entry in fs::read_dir(directory).expect("src/") {
-        let path = entry.expect("an entry of src/").path();
+    for entry in fs::read_dir(directory).expect("a directory") {
+        let path = entry.expect("an entry").path();
         if path.is_dir() {
             code(&path, into);
         } else {
@@ -146,6 +146,7 @@ fn files_that_the_documents_name_are_there() {
     let documents = [
         include_str!("../README.md"),
         include_str!("../CONTRIBUTING.md"),
+        GUARANTEES,
     ];
     let ends = [".rs", ".h", ".c", ".toml", ".md", ".symbols", "/"];
     for name in documents.iter().flat_map(|text| named(text)) {
@@ -153,6 +154,38 @@ fn files_that_the_documents_name_are_there() {
         if path && !name.contains(' ') && !name.starts_with("target/") {
             let found = places.iter().any(|place| place.join(name).exists());
             assert!(found, "{name} is named but not there");
+        }
+    }
+}
+
+/// What is promised and which tests show it.
+const GUARANTEES: &str = include_str!("../docs/guarantees.md");
+
+#[test]
+fn tests_that_the_guarantees_name_are_there() {
+    let mut all = String::new();
+    for place in ["src", "tests", "c_tests"] {
+        code(&Path::new(env!("CARGO_MANIFEST_DIR")).join(place), &mut all);
+    }
+    for name in named(GUARANTEES) {
+        let part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        if let Some(test) = name.strip_prefix("cargo test --test ") {
+            let mut words = test.split(' ');
+            let file = words.next().expect("a test");
+            let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+            assert!(root.join(file).with_extension("rs").exists(), "{name}");
+            // Part of a test's name, or a file of C tests.
+            let known = words.all(|word| {
+                all.contains(&format!("fn {word}"))
+                    || all.contains(&format!(" {word}_"))
+                    || root.join(format!("../c_tests/{word}.c")).exists()
+            });
+            assert!(known, "{name} runs nothing");
+        } else if name.contains('_') && name.chars().all(part) {
+            assert!(
+                all.contains(&format!("{name}(")) || all.contains(&format!("{name}:")),
+                "{name} is named but not there"
+            );
         }
     }
 }
