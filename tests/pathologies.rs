@@ -6,7 +6,6 @@ mod suite;
 
 use std::path::Path;
 use std::time::Duration;
-use suite::report::Report;
 use suite::rows::ROWS;
 use suite::soak::Soak;
 use suite::{Run, child};
@@ -20,8 +19,7 @@ fn check(number: u32, scale: f64) {
         timed: false,
         child: &["child", "--exact", "--nocapture"],
     };
-    let mut report = Report::default();
-    (row.run)(&run, &mut report);
+    let report = row.report(&run);
     println!("{}\n{report}", row.name);
     assert!(report.holds(), "{}\n{report}", row.name);
 }
@@ -40,8 +38,7 @@ fn everything_at_once_for_a_few_seconds() {
         seed: 1,
         picture: &Path::new(env!("CARGO_TARGET_TMPDIR")).join("pathologies/soak.svg"),
     };
-    let mut report = Report::default();
-    soak.run(&mut report);
+    let report = soak.run();
     println!("{report}");
     assert!(report.holds(), "{report}");
     let picture = std::fs::read_to_string(soak.picture).expect("the picture");

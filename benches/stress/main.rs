@@ -13,7 +13,6 @@ mod suite;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
-use suite::report::Report;
 use suite::rows::ROWS;
 use suite::soak::Soak;
 use suite::{Row, Run};
@@ -88,7 +87,6 @@ fn parse(words: &[String]) -> Option<Task> {
 
 fn soak(seconds: u64, seed: u64) -> ExitCode {
     let picture = Path::new(env!("CARGO_TARGET_TMPDIR")).join("stress/soak.svg");
-    let mut report = Report::default();
     println!("Everything at once, for {seconds} s (seed {seed})");
     let soak = Soak {
         time: Duration::from_secs(seconds),
@@ -96,7 +94,7 @@ fn soak(seconds: u64, seed: u64) -> ExitCode {
         seed,
         picture: &picture,
     };
-    soak.run(&mut report);
+    let report = soak.run();
     println!("{report}  picture: {}\n", picture.display());
     verdict(report.holds(), "Something does not hold.")
 }
@@ -122,8 +120,7 @@ fn run_all(rows: &[&Row], run: &Run) -> ExitCode {
             row.number, row.name
         );
         let begin = Instant::now();
-        let mut report = Report::default();
-        (row.run)(run, &mut report);
+        let report = row.report(run);
         println!("{report}  {:.1} s\n", begin.elapsed().as_secs_f64());
         if !report.holds() {
             broken.push(row.number.to_string());

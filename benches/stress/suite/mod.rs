@@ -34,6 +34,16 @@ pub struct Row {
     pub run: fn(&Run, &mut Report),
 }
 
+impl Row {
+    /// What is found when the row is run.
+    pub fn report(&self, run: &Run) -> Report {
+        let mut report = Report::default();
+        (self.run)(run, &mut report);
+        report.end();
+        report
+    }
+}
+
 impl Run {
     /// So many of something, at this scale.
     pub fn count(&self, full: u64) -> u64 {

@@ -10,6 +10,8 @@ use std::time::Duration;
 #[derive(Default)]
 pub struct Report {
     lines: Vec<Line>,
+    /// Tiles looked at, and those of them with a wrong byte.
+    pixels: (u64, u64),
 }
 
 struct Line {
@@ -57,10 +59,19 @@ impl Report {
         self.exactly(what, samples.violations, 0);
     }
 
-    /// Says that all pixels looked at were right.
+    /// Adds what was found of the pixels of a source, of which none may be wrong.
     pub fn pixels(&mut self, source: &Synthetic) {
         let (checked, wrong) = source.verdicts();
-        self.exactly(format!("tiles with a wrong byte, of {checked}"), wrong, 0);
+        self.pixels.0 += checked;
+        self.pixels.1 += wrong;
+    }
+
+    /// Ends the report: says what was found of all pixels.
+    pub fn end(&mut self) {
+        let (checked, wrong) = std::mem::take(&mut self.pixels);
+        if checked > 0 {
+            self.exactly(format!("tiles with a wrong byte, of {checked}"), wrong, 0);
+        }
     }
 
     /// A time, or a quotient of times, that must not be more, where times are judged.

@@ -24,7 +24,8 @@ pub struct Soak<'a> {
 
 impl Soak<'_> {
     /// Does everything at once, and says what was found.
-    pub fn run(&self, report: &mut Report) {
+    pub fn run(&self) -> Report {
+        let mut report = Report::default();
         let world = World::new(self);
         let directory = self.picture.parent().expect("a directory for the picture");
         std::fs::create_dir_all(directory).expect("the directory of the picture");
@@ -32,9 +33,11 @@ impl Soak<'_> {
         for (actor, rounds) in &rounds {
             report.at_least(format!("rounds of {actor}"), *rounds, 1);
         }
-        self.judge(&world, &record, report);
+        self.judge(&world, &record, &mut report);
         let summary = Summary::of(&world, &record);
         std::fs::write(self.picture, picture::draw(&record, &summary)).expect("the picture");
+        report.end();
+        report
     }
 
     fn judge(&self, world: &World, record: &Record, report: &mut Report) {
