@@ -1,13 +1,15 @@
 //! A synthetic source behind callbacks, and its tiles, through the functions that C calls.
 
 use super::source::Synthetic;
-use std::ffi::c_void;
+use std::ffi::{CStr, c_void};
 use std::ptr::{null, null_mut};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tilecache::capi::{
     provider_cached, provider_from_source, provider_get_block, provider_release, tc_cache,
-    tc_create, tc_dtype_code, tc_error, tc_image_info, tc_pixels, tc_provider, tc_release,
-    tc_source, tc_status, tc_target, tc_threading, tc_tile, tc_tile_pixels, tc_tile_release,
+    tc_create, tc_dtype_code, tc_error, tc_get, tc_image_info, tc_pixels, tc_pixels_flags,
+    tc_provider, tc_put, tc_release, tc_run_releases, tc_source, tc_status, tc_target,
+    tc_threading, tc_tile, tc_tile_pixels, tc_tile_release,
 };
 use tilecache::image::Block;
 
@@ -129,6 +131,89 @@ impl Drop for Tile {
         // SAFETY: our own reference.
         unsafe { tc_tile_release(self.0) };
     }
+}
+
+/// Memory that is lent to a cache, and where its return is counted.
+struct Lent {
+    bytes: Vec<u8>,
+    returned: Arc<AtomicU64>,
+}
+
+/// Lends the rows of a tile to the cache; whether its return is put off until [`run_releases`].
+pub fn lend(
+    cache: &Cache,
+    source: &Synthetic,
+    row: u64,
+    is_deferred: bool,
+    returned: &Arc<AtomicU64>,
+) {
+    let at = Block::new(0, row, 0);
+    let rect = at.rect(source.image());
+    let mut bytes = Vec::new();
+    let append = |_: u64, row: &[u8]| bytes.extend_from_slice(row);
+    source.decode_rows(at, append).expect("pixels");
+    let lent = Box::new(Lent {
+        bytes,
+        returned: returned.clone(),
+    });
+    let pixels = tc_pixels {
+        data: lent.bytes.as_ptr().cast(),
+        width: rect.width as i64,
+        height: rect.height as i64,
+        row_stride: rect.width as i64,
+        band_stride: (rect.width * rect.height) as i64,
+        valid_width: rect.width as i64,
+        valid_height: rect.height as i64,
+        bands: 1,
+        dtype: tc_dtype_code::TC_U8 as i32,
+        flags: match is_deferred {
+            true => tc_pixels_flags::TC_PIXELS_DEFER_RELEASE as u32,
+            false => 0,
+        },
+        reserved: 0,
+    };
+    let user = Box::into_raw(lent).cast();
+    let (row, key) = (row as i64, LENT.as_ptr());
+    // SAFETY: the pixels stay until `give_back` is called.
+    let status = unsafe {
+        tc_put(
+            cache.0,
+            key,
+            row,
+            0,
+            0,
+            null(),
+            0,
+            &pixels,
+            Some(give_back),
+            user,
+            null_mut(),
+        )
+    };
+    assert_eq!(status, OK);
+}
+
+/// The key of what was lent.
+const LENT: &CStr = c"lent";
+
+/// The tile that was lent, if the cache still has it.
+pub fn find_lent(cache: &Cache, row: u64) -> Option<Tile> {
+    let mut tile = null_mut();
+    let (row, key) = (row as i64, LENT.as_ptr());
+    // SAFETY: a valid key and output, and what may be NULL is.
+    let status = unsafe { tc_get(cache.0, key, row, 0, 0, null(), 0, &mut tile, null_mut()) };
+    (status == OK).then_some(Tile(tile))
+}
+
+/// Runs the release functions that were put off.
+pub fn run_releases() -> u64 {
+    tc_run_releases() as u64
+}
+
+unsafe extern "C" fn give_back(user: *mut c_void) {
+    // SAFETY: the box that `lend` gave away.
+    let lent = unsafe { Box::from_raw(user.cast::<Lent>()) };
+    lent.returned.fetch_add(1, Ordering::SeqCst);
 }
 
 /// A code of the source's own, with which its callback fails.

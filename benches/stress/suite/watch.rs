@@ -26,7 +26,7 @@ impl Samples {
 }
 
 /// Ends the sampling also when the work panics, which would otherwise never be seen.
-struct Ended<'a>(&'a AtomicBool);
+pub struct Ended<'a>(pub &'a AtomicBool);
 
 impl Drop for Ended<'_> {
     fn drop(&mut self) {

@@ -3,7 +3,7 @@
 //! Goroutines move between threads, and Julia's finalizers run on whatever thread collects.
 
 use crate::suite::Run;
-use crate::suite::c_face::{Cache, Provider, Tile};
+use crate::suite::c_face::{Cache, Provider, Tile, find_lent, lend, run_releases};
 use crate::suite::report::Report;
 use crate::suite::setup::{KEYS, MIB, column, cost, in_threads};
 use crate::suite::source::Synthetic;
@@ -20,6 +20,7 @@ const AT_ONCE: u64 = 100;
 pub fn run(run: &Run, report: &mut Report) {
     released_elsewhere(run, report);
     released_during_a_decode(run, report);
+    lent_memory(run, report);
 }
 
 /// Every handle is got on a thread that ends before another one releases it.
@@ -102,4 +103,52 @@ fn released_during_a_decode(run: &Run, report: &mut Report) {
             true,
         );
     });
+}
+
+/// Memory of the caller's comes back once for each tile, where that is asked for not before it may.
+fn lent_memory(run: &Run, report: &mut Report) {
+    let source = Synthetic::new(column(TILES, (SIDE, SIDE)), run.seed);
+    for is_deferred in [false, true] {
+        let cache = Cache::new(MIB);
+        let returned = Arc::default();
+        (0..TILES).for_each(|row| lend(&cache, &source, row, is_deferred, &returned));
+        let tiles: Vec<_> = in_threads(AT_ONCE, |thread| {
+            let rows = (thread..TILES).step_by(AT_ONCE as usize);
+            rows.map(|row| (row, find_lent(&cache, row)))
+                .collect::<Vec<_>>()
+        });
+        drop(cache);
+        let right = tiles
+            .iter()
+            .flatten()
+            .filter(|(row, tile)| tile.as_ref().is_some_and(|tile| tile.shows(&source, *row)));
+        let way = if is_deferred { "put off" } else { "at once" };
+        report.exactly(
+            format!("{way}: lent tiles that are found"),
+            right.count() as u64,
+            TILES,
+        );
+        let early = returned.load(SeqCst);
+        report.exactly(format!("{way}: taken back while in hand"), early, 0);
+        let tiles = Mutex::new(tiles);
+        in_threads(AT_ONCE, |_| drop(tiles.lock().expect("the tiles").pop()));
+        let at_release = if is_deferred { 0 } else { TILES };
+        let now = returned.load(SeqCst);
+        report.exactly(
+            format!("{way}: taken back by the last release"),
+            now,
+            at_release,
+        );
+        let later = run_releases();
+        report.exactly(
+            format!("{way}: taken back later"),
+            later,
+            TILES - at_release,
+        );
+        report.exactly(
+            format!("{way}: taken back in all"),
+            returned.load(SeqCst),
+            TILES,
+        );
+    }
 }

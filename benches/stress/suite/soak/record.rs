@@ -2,7 +2,7 @@
 
 use super::super::child::resident;
 use super::super::setup::usage;
-use super::super::watch::Samples;
+use super::super::watch::{Ended, Samples};
 use super::world::World;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -62,8 +62,10 @@ pub fn during<R>(world: &World, time: Duration, act: impl FnOnce() -> R) -> (R, 
     let ended = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let watcher = scope.spawn(|| watch(world, time, &ended));
-        let result = act();
-        ended.store(true, Ordering::SeqCst);
+        let result = {
+            let _ended = Ended(&ended);
+            act()
+        };
         (result, watcher.join().expect("the watcher"))
     })
 }
