@@ -62,6 +62,9 @@ fn every_file_reads_as_others_read_it() {
     let mut wrong = Vec::new();
     let mut compared = 0;
     for line in manifest() {
+        if line.len() == 3 {
+            continue;
+        }
         let [
             file,
             level,
@@ -116,5 +119,18 @@ fn every_file_reads_as_others_read_it() {
         wrong.len(),
         wrong.join("\n")
     );
-    assert!(compared > 150, "{compared} levels compared");
+    assert!(compared > 400, "{compared} levels compared");
+}
+
+#[test]
+fn texts_are_those_of_the_boxes() {
+    let lines = manifest();
+    let texts: Vec<_> = lines.iter().filter(|line| line.len() == 3).collect();
+    assert!(texts.len() >= 5, "{texts:?}");
+    for line in texts {
+        let decoder = open(&made().join(&line[0])).unwrap_or_else(|error| panic!("{error}"));
+        let metadata = &decoder.image().metadata;
+        let found = metadata.get(&(None, line[1].clone()));
+        assert_eq!(found, Some(&line[2]), "{line:?} of {metadata:?}");
+    }
 }

@@ -2,7 +2,8 @@
 decoders make of them: make.py <directory>.
 
 Each line of the manifest: file, level, width, height, bands, sample type, colours, tolerance, file of
-the expected samples (band by band, in the machine's byte order).
+the expected samples (band by band, in the machine's byte order). Lines of three: file, name and text of
+its metadata.
 """
 
 import os
@@ -60,7 +61,15 @@ def component(name, index, level, bits, signed, sides):
     """One component as opj_decompress gives it."""
     run("opj_decompress", "-quiet", "-i", name, "-o", "one.rawl", "-r", str(level), "-c", str(index))
     kind = np.dtype(f"{'i' if signed else 'u'}{1 if bits <= 8 else 2}")
-    return np.fromfile("one.rawl", kind).reshape(sides)
+    return with_sign(np.fromfile("one.rawl", kind), bits, signed).reshape(sides)
+
+
+def with_sign(samples, bits, signed):
+    """Samples with the sign that the program cuts off."""
+    if signed and bits % 8:
+        half = 1 << (bits - 1)
+        samples = ((samples.astype(np.int64) & (2 * half - 1)) ^ half) - half
+    return samples
 
 
 def opj(name, size, bands, bits, signed=False, options="", steps=None, levels=None, offset=(0, 0), tolerance=0, mct=None):
@@ -74,6 +83,8 @@ def opj(name, size, bands, bits, signed=False, options="", steps=None, levels=No
             band[:ceil(height, dy), :ceil(width, dx)].astype(kind).tofile(raw)
     said = ":".join(f"{dx}x{dy}" for dx, dy in steps)
     form = f"{width},{height},{bands},{bits},{'s' if signed else 'u'}@{said}"
+    # OpenJPEG 2.5 refuses numbers that have a bit in common.
+    assert not width & height & bands & bits, form
     command = ["opj_compress", "-i", "in.rawl", "-o", name, "-F", form, *options.split()]
     if bands >= 3:
         command += ["-mct", str(mct or 0)]
@@ -103,12 +114,8 @@ def opj(name, size, bands, bits, signed=False, options="", steps=None, levels=No
         if all(step == (1, 1) for step in steps):
             run("opj_decompress", "-quiet", "-i", name, "-o", "all.rawl", "-r", str(level))
             wide = np.dtype(f"{'i' if signed else 'u'}{1 if bits <= 8 else 2}")
-            out = np.fromfile("all.rawl", wide).reshape(bands, len(rows), len(columns))
-            if signed and bits % 8:
-                # The program cuts the sign off.
-                half = 1 << (bits - 1)
-                out = ((out.astype(np.int64) & (2 * half - 1)) ^ half) - half
-            out = list(out)
+            all_bands = with_sign(np.fromfile("all.rawl", wide), bits, signed)
+            out = list(all_bands.reshape(bands, len(rows), len(columns)))
         for index, ((dx, dy), (xs, ys)) in enumerate(zip(steps, parts)):
             if len(out) == bands:
                 break
@@ -140,6 +147,19 @@ for bands, bits, signed in (
             opj(name, (211, 173), bands, bits, signed, f"-t 100,90 -n 4 {lossy}", mct=mct)
 opj("lossy-whole.j2k", (409, 307), 3, 8, options="-I -r 10", mct=1)
 
+# Every usual depth in every layout, and every number of bands.
+for bits in (8, 11, 12, 16):
+    for signed in (False, True):
+        for tiles in ("", "-t 128,128", "-t 300,300"):
+            for lossy in ("", "-I -r 5"):
+                name = f"depth-{bits}{'s' if signed else 'u'}-{tiles[3:6]}-{'lossy' if lossy else 'exact'}.j2k"
+                opj(name, (338, 311), 1, bits, signed, f"{tiles} {lossy}")
+for bands in range(1, 13):
+    opj(f"bands-{bands}.j2k", (61, 83), bands, 12, options="-t 37,53 -n 3", mct=1 if bands == 3 else 0)
+for bits in range(1, 8):
+    for signed in (False, True)[:2 if bits > 1 else 1]:
+        opj(f"few-{bits}{'s' if signed else 'u'}.j2k", (101, 67), 2, bits, signed, "-t 64,64 -n 2")
+
 # Images and tiles that do not begin at the origin.
 opj("offset-whole.j2k", (301, 207), 1, 8, offset=(17, 5))
 opj("offset-aligned.j2k", (301, 207), 3, 8, options="-T 17,5 -t 90,70", offset=(17, 5), mct=1)
@@ -149,6 +169,9 @@ opj("offset-lossy.j2k", (301, 207), 1, 8, options="-I -r 5 -T 3,2 -t 90,70", off
 # Components with fewer samples.
 opj("steps-420.j2k", (301, 207), 3, 8, steps=[(1, 1), (2, 2), (2, 2)])
 opj("steps-tiles.j2k", (302, 208), 3, 8, steps=[(1, 1), (2, 1), (2, 2)], options="-t 37,53 -n 3")
+opj("steps-signed.j2k", (301, 207), 3, 12, True, steps=[(1, 1), (2, 1), (2, 2)], options="-t 100,90 -n 3")
+opj("steps-offset.j2k", (301, 207), 2, 8, steps=[(1, 1), (2, 2)], options="-n 2", offset=(17, 5))
+opj("steps-all.j2k", (300, 206), 2, 8, steps=[(2, 2), (2, 2)], options="-n 2")
 opj("steps-lossy.j2k", (302, 208), 3, 8, steps=[(1, 1), (2, 2), (2, 2)], options="-t 100,100 -n 3 -I -r 4")
 
 # The ways in which a codestream may be laid out and coded.
@@ -193,7 +216,7 @@ pack("separate-parts.j2k", "packed-parts.j2k", "-t 100,90 -TP R -p RLCP")
 
 
 # Files by GDAL, compared with GDAL.
-def gdal_file(name, samples, options, colours="", levels=(0,), nbits=None, tolerance=0):
+def gdal_file(name, samples, options, colours="", levels=(0,), tolerance=0, texts=None):
     bands, height, width = samples.shape
     codes = {"uint8": gdal.GDT_Byte, "uint16": gdal.GDT_UInt16, "int16": gdal.GDT_Int16,
              "uint32": gdal.GDT_UInt32, "int32": gdal.GDT_Int32}
@@ -203,6 +226,9 @@ def gdal_file(name, samples, options, colours="", levels=(0,), nbits=None, toler
         if colours:
             source.GetRasterBand(i + 1).SetColorInterpretation(
                 getattr(gdal, {"Gray": "GCI_GrayIndex"}.get(colours.split(",")[i], f"GCI_{colours.split(',')[i]}Band")))
+    source.SetMetadata(texts or {})
+    source.SetMetadata(["<xmp/>"], "xml:XMP")
+    source.SetMetadata(["<boxed/>"], "xml:BOX_0")
     source.SetProjection('LOCAL_CS["here"]')
     source.SetGeoTransform((500000, 2, 0, 4000000, 0, -2))
     gdal.GetDriverByName("JP2OpenJPEG").CreateCopy(name, source, options=options)
@@ -221,6 +247,12 @@ gdal_file("gdal-alpha.jp2", picture(200, 150, 4, 8, False).astype("uint8"),
           exact + ["ALPHA=YES"], "Red,Green,Blue,Alpha")
 gdal_file("gdal-i16.jp2", picture(500, 400, 2, 16, True).astype("int16"), exact)
 gdal_file("gdal-u20.jp2", picture(200, 150, 1, 20, False).astype("uint32"), exact + ["NBITS=20"], "Gray")
+# OpenJPEG encodes no more than 25 bits rightly.
+for bits, signed in ((17, False), (20, True), (22, False), (24, False), (24, True), (25, True)):
+    name = f"gdal-{'i' if signed else 'u'}{bits}.jp2"
+    samples = picture(160, 120, 1, bits, signed).astype("int32" if signed else "uint32")
+    gdal_file(name, samples, ["REVERSIBLE=YES", "QUALITY=100", "RESOLUTIONS=3", f"NBITS={bits}"], levels=(0,))
+    assert (gdal.Open(name).ReadAsArray() == samples[0]).all(), name
 gdal_file("gdal-lossy.jp2", picture(900, 701, 3, 8, False).astype("uint8"),
           ["QUALITY=20", "RESOLUTIONS=5", "BLOCKXSIZE=300", "BLOCKYSIZE=300"], "Red,Green,Blue", (0, 1, 2))
 
@@ -245,4 +277,38 @@ text = box(b"xml ", b"<about>a palette</about>")
 open("palette.jp2", "wb").write(data[:at] + header + text + data[at + length:])
 expanded = np.stack([table[:, i][np.minimum(indices[0], 15)] for i in range(3)]).astype("uint16")
 say("palette.jp2", 0, expanded, "Blue,Green,Red")
+# A palette for one component beside another that is what it is. OpenJPEG expects as many mappings as
+# columns, and cannot be asked.
+pair = np.stack([indices[0] % 7, random.integers(0, 256, (91, 117))]).astype("uint8")
+pair.tofile("in.rawl")
+run("opj_compress", "-i", "in.rawl", "-o", "pair.jp2", "-F", "117,91,2,8,u", "-n", "1")
+data = open("pair.jp2", "rb").read()
+at = data.index(b"jp2h") - 4
+length = int.from_bytes(data[at:at + 4], "big")
+table = random.integers(0, 256, (7, 3))
+colours = b"\x00\x07\x03" + bytes([7] * 3) + bytes(int(v) for v in table.flat)
+channels = b"".join(b"\x00\x00\x01" + bytes([i]) for i in (2, 0, 1)) + b"\x00\x01\x00\x00"
+order = b"\x00\x04" + b"".join(b"\x00" + bytes([c]) + b"\x00" + bytes([kind]) + b"\x00" + bytes([a])
+                               for c, kind, a in ((0, 0, 3), (1, 0, 1), (2, 0, 2), (3, 1, 0)))
+content = data[at + 8:at + length]
+space = content.index(b"colr") + 7
+content = content[:space] + b"\0\0\0\x10" + content[space + 4:]
+header = box(b"jp2h", content + box(b"pclr", colours) + box(b"cmap", channels) + box(b"cdef", order))
+open("palette-alpha.jp2", "wb").write(data[:at] + header + data[at + length:])
+mapped = np.stack([table[:, i][pair[0]] for i in (2, 0, 1)] + [pair[1]]).astype("uint8")
+say("palette-alpha.jp2", 0, mapped, "Blue,Red,Green,Alpha")
+
+
+# Texts: of XML boxes, of labelled ones, and those that a GeoJP2 box holds.
+def meta(name, key, text):
+    print(name, key, text, sep="\t", file=manifest)
+
+
+gdal_file("gdal-texts.jp2", picture(64, 50, 1, 8, False).astype("uint8"), exact + ["WRITE_METADATA=YES", "GMLJP2=NO"],
+          "Gray", texts={"AREA_OR_POINT": "Area", "SOMEBODY": "was here"})
+meta("gdal-texts.jp2", "xml:BOX_0", "<boxed/>")
+meta("gdal-texts.jp2", "xml:XMP", "<xmp/>")
+meta("gdal-texts.jp2", "ModelPixelScale", "2,2,0")
+meta("gdal-texts.jp2", "ModelTiepoint", "0,0,0,500000,4000000,0")
+meta("palette.jp2", "xml:BOX_0", "<about>a palette</about>")
 manifest.close()
