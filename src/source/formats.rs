@@ -134,10 +134,10 @@ pub const FORMATS: &[Format] = &[
             | can::SPARSE
             | can::GEOREFERENCE
             | can::BYTES,
-        reads: c"Several images; uncompressed (IMODE B, P, R and S, 1 to 64 bits), JPEG (C3, M3, I1 of \
-            full size) and JPEG 2000 (C8, M8); masks and pad pixels; header fields and TREs as \
-            metadata; R-sets beside the file as levels.",
-        lacks: c"NITF 2.0; C1, C4 and other compressions; JPEG of 12 bits.",
+        reads: c"Several images; uncompressed (IMODE B, P, R and S, 1 to 64 bits), bi-level (C1 of one \
+            block, M1), JPEG (C3, M3, I1 of full size) and JPEG 2000 (C8, M8, CD, MD); masks and pad \
+            pixels; header fields and TREs as metadata; R-sets beside the file as levels.",
+        lacks: c"NITF 2.0; vector quantization (C4) and other compressions; JPEG of 12 bits.",
         recognises: NitfFile::is_nitf,
         open: |bytes| Ok(Box::new(NitfFile::open(bytes)?)),
         beside: rsets::beside,

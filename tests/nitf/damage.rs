@@ -70,6 +70,8 @@ fn damaged_files_give_errors_and_nothing_worse() {
         "jpeg-S-3-M3.ntf",
         "gdal-C3-progressive.ntf",
         "gdal-fields.ntf",
+        "bilevel-rings-2DS-1.ntf",
+        "bilevel-M1.ntf",
         "M8-11.ntf",
     ];
     let (mut good, mut bad) = (0, 0);

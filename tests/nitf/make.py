@@ -13,6 +13,7 @@ files rightly; a difference is an error of the test.
 
 import os
 import struct
+import subprocess
 import sys
 
 sys.dont_write_bytecode = True
@@ -20,7 +21,7 @@ import numpy as np
 from osgeo import gdal
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from writer import image, nitf, overflow_segment, segment, tre
+from writer import image, mask_table, nitf, overflow_segment, segment, tre
 
 gdal.UseExceptions()
 gdal.PushErrorHandler("CPLQuietErrorHandler")
@@ -82,10 +83,17 @@ def every_kind():
              (1, 2, 3, 4, 5, 7, 8, 9, 11, 12, 14, 16, 17, 24, 31, 32, 33, 48, 57, 58, 63, 64)]
     kinds += [("SI", bits) for bits in (5, 8, 12, 16, 27, 32, 64)]
     kinds += [("R", 32), ("R", 64), ("C", 64), ("B", 1)]
+    # The remaining widths, each in one order.
+    all_orders = len(kinds)
+    kinds += [(pvtype, bits) for pvtype in ("INT", "SI") for bits in range(1 + (pvtype == "SI"), 65)
+              if (pvtype, bits) not in kinds]
     width, height, block = 61, 43, (23, 18)
     for number, (pvtype, bits) in enumerate(kinds):
         for imode in "BPRS":
             for masked in (False, True):
+                only = "BPRS"[number // 2 % 4], number % 2 == 0
+                if number >= all_orders and (imode, masked) != only:
+                    continue
                 bands = (1, 2, 3, 5)[(number + masked + "BPRS".index(imode)) % 4]
                 if (pvtype, bits) in (("INT", 8), ("INT", 11)):
                     bands = 3 + 9 * (bits == 11)
@@ -345,6 +353,59 @@ def jpegs():
     expect("jpeg-I1.ntf", 0, one, 12)
 
 
+def facsimile(cell, *kind):
+    """A block as libtiff's encoder writes it: the only strip of a TIFF file."""
+    (plane,) = cell
+    memory = gdal.GetDriverByName("MEM").Create("", plane.shape[1], plane.shape[0], 1)
+    memory.GetRasterBand(1).WriteArray(plane)
+    gdal.GetDriverByName("GTiff").CreateCopy("plain.tif", memory, options=["NBITS=1", "PHOTOMETRIC=MINISWHITE"])
+    subprocess.run(["tiffcp", "-c", ":".join(["g3", *kind]), "-r", str(plane.shape[0]), "plain.tif", "fax.tif"],
+                   check=True)
+    with open("fax.tif", "rb") as file:
+        data = file.read()
+    at, count = struct.unpack("<I", data[4:8])[0], 0
+    tags = {}
+    for entry in range(struct.unpack("<H", data[at:at + 2])[0]):
+        tag, width, _, value = struct.unpack("<HHII", data[at + 2 + entry * 12:at + 14 + entry * 12])
+        tags[tag] = value & 0xffff if width == 3 else value
+    assert tags[259] == 3 and tags[277] == 1
+    return data[tags[273]:tags[273] + tags[279]]
+
+
+def bilevels():
+    """Facsimiles of texts, of noise, and of nothing, which GDAL reads where they are one block."""
+    # GDAL reads rows of whole bytes only.
+    y, x = np.mgrid[0:90, 0:304]
+    rings = ((x - 150) ** 2 + (y - 40) ** 2) // 300 % 2
+    noise = random.integers(0, 2, (90, 304))
+    lines = (x > 280) | (y % 9 == 0) & (x % 50 > 3)
+    for label, plane in (("rings", rings), ("noise", noise), ("lines", lines), ("white", x * 0), ("black", x * 0 + 1)):
+        pixels = plane[None].astype(np.uint8)
+        for comrat, kind in (("1D", ()), ("1D", ("fill",)), ("2DS", ("2d",)), ("2DH", ("2d", "fill"))):
+            name = f"bilevel-{label}-{comrat}-{len(kind)}.ntf"
+            piece = facsimile(pixels, *kind)
+            nitf(name, [segment(piece, (304, 90), 1, "B", 1, (304, 90), (1, 1), ic="C1", irep="MONO", comrat=comrat)])
+            expect(name, 0, pixels)
+            read = gdal_pixels(name)
+            assert np.array_equal(read, pixels), name
+    rings = rings[:, :301]
+    wide = (random.random((1, 5, 9000)) < 0.001).astype(np.uint8)
+    nitf("bilevel-wide.ntf", [segment(facsimile(wide), (9000, 5), 1, "B", 1, (9000, 5), (1, 1), ic="C1", comrat="1D")])
+    expect("bilevel-wide.ntf", 0, wide)
+    # Several blocks are found by their table alone.
+    pixels, pieces = rings[None].astype(np.uint8), {}
+    for index in range(6):
+        row, col = divmod(index, 3)
+        cell = np.zeros((1, 50, 128), np.uint8)
+        part = pixels[:, row * 50:row * 50 + 50, col * 128:col * 128 + 128]
+        cell[:, :part.shape[1], :part.shape[2]] = part
+        pieces[index] = facsimile(cell, "2d")
+    pixels[:, 50:, 128:256] = 0
+    nitf("bilevel-M1.ntf", [segment(mask_table(pieces, {4}), (301, 90), 1, "B", 1, (128, 50), (3, 2), ic="M1", comrat="2DS")])
+    expect("bilevel-M1.ntf", 0, pixels)
+    say("bilevel-M1.ntf", "absent", 0, 1, 1)
+
+
 def codestream(name, pixels, block):
     """A lossless codestream beside the NITF files, and where its tile-parts are."""
     bands, height, width = pixels.shape
@@ -375,9 +436,10 @@ def codestreams():
         whole = main + b"".join(part for _, part in parts) + end
         more = dict(abpp=bits, irep="MULTI")
         nbpp = 8 if bits == 8 else 16
-        name = f"C8-{bits}.ntf"
-        nitf(name, [segment(whole, (250, 230), 2, "INT", nbpp, block, grid, ic="C8", **more)])
-        expect(name, 0, pixels)
+        for ic in ("C8", "CD"):
+            name = f"{ic}-{bits}.ntf"
+            nitf(name, [segment(whole, (250, 230), 2, "INT", nbpp, block, grid, ic=ic, **more)])
+            expect(name, 0, pixels)
         say(name, "describe", 0, bits, 0, "none", "Undefined,Undefined", *block)
         absent = {4, 2}
         stored, starts = main, [0xFFFFFFFF] * (grid[0] * grid[1])
@@ -441,6 +503,18 @@ def hostile():
     one("mode", "Corrupt", "IMODE", {"IMODE": b"X"})
     one("compression", "Corrupt", "field IC", {"IC": b"ZZ", "COMRAT": b"1234"})
     one("vectors", "Unsupported", "C4", {"IC": b"C4", "COMRAT": b"1234"})
+    fax = dict(PVTYPE=b"B  ", NBPP=b"01")
+    one("fax-rate", "Corrupt", "COMRAT", {"IC": b"C1", "COMRAT": b"3D  "})
+    one("fax-bands", "Corrupt", "NBANDS", {"IC": b"C1", "COMRAT": b"1D  ", **fax})
+    plane = segment(b"\0" * 40, (64, 64), 1, "B", 1, (64, 64), (1, 1), ic="C1", comrat="1D")
+    nitf("hostile-fax.ntf", [plane])
+    say("hostile-fax.ntf", "hostile", "Corrupt", "block (0, 0): band 0: row 0: ends too early")
+    plane = segment(b"\0" * 40, (9000, 9000), 1, "B", 1, (9000, 9000), (1, 1), ic="C1", comrat="1D")
+    nitf("hostile-fax-bomb.ntf", [plane])
+    say("hostile-fax-bomb.ntf", "hostile", "Corrupt", "cannot hold")
+    plane = segment(b"\0" * 40, (64, 64), 1, "B", 1, (32, 32), (2, 2), ic="C1", comrat="1D")
+    nitf("hostile-fax-blocks.ntf", [plane])
+    say("hostile-fax-blocks.ntf", "hostile", "Unsupported", "mask table")
     one("image-encrypted", "Unsupported", "ENCRYP", {"ENCRYP": b"1"})
     one("extensions", "Corrupt", "IXSHD", {"IXSHDL": b"99999000"})
     one("extensions-2", "Corrupt", "IXSHDL", {"IXSHDL": b"00002000"})
@@ -451,7 +525,7 @@ def hostile():
          "NBANDS": b"0", "XBANDS": b"65536", "band0": (b" " * 12 + b"0") * 65535})
     one("bomb", "Corrupt", "cannot hold", {"NROWS": b"00009000", "NCOLS": b"00009000",
         "NPPBH": b"9000", "NPPBV": b"9000", "NBPR": b"0001", "NBPC": b"0001"}, jpeg=jpeg_stream)
-    one("jpeg-limit", "Limit", "JPEG", {"NROWS": b"99999999", "NCOLS": b"99999999",
+    one("jpeg-limit", "Limit", "compressed blocks", {"NROWS": b"99999999", "NCOLS": b"99999999",
         "NPPBH": b"0000", "NPPBV": b"0000", "NBPR": b"0001", "NBPC": b"0001"}, jpeg=jpeg_stream)
     one("jpeg-bits", "Unsupported", "12 bits", {"NBPP": b"12"}, jpeg=jpeg_stream)
     one("jpeg-size", "Corrupt", "JPEG", {"NPPBH": b"0017"}, jpeg=jpeg_stream)
@@ -480,6 +554,7 @@ shapes()
 described()
 by_gdal()
 jpegs()
+bilevels()
 codestreams()
 rsets()
 hostile()

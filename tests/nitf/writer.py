@@ -102,7 +102,7 @@ def mask_table(pieces, absent, pad=None, pad_mask=False, offsets=True, gap=0, le
 
 def segment(data, size, bands, pvtype, nbpp, block, grid, imode="B", ic="NC", abpp=None,
             irep="MULTI", irepband=None, luts=None, pjust="R", icat="VIS", tres=b"", overflow=0,
-            comments=(), icords=" ", iid1="seg", changed=None):
+            comments=(), icords=" ", iid1="seg", comrat="75.0", changed=None):
     """The subheader of an image, and its data. `changed` replaces fields by hostile ones."""
     fields = [
         ("IM", b"IM"), ("IID1", text(iid1, 10)), ("IDATIM", text("20200102030405", 14)),
@@ -114,7 +114,7 @@ def segment(data, size, bands, pvtype, nbpp, block, grid, imode="B", ic="NC", ab
         ("IGEOLO", text("x" * 60, 60) if icords != " " else b""),
         ("NICOM", number(len(comments), 1)),
         ("ICOM", b"".join(text(comment, 80) for comment in comments)),
-        ("IC", text(ic, 2)), ("COMRAT", b"" if ic in ("NC", "NM") else text("75.0", 4)),
+        ("IC", text(ic, 2)), ("COMRAT", b"" if ic in ("NC", "NM") else text(comrat, 4)),
         ("NBANDS", number(bands if bands < 10 else 0, 1)),
         ("XBANDS", number(bands, 5) if bands > 9 else b""),
     ]

@@ -1,5 +1,6 @@
 //! Decoding the blocks of one image segment.
 
+use super::bilevel;
 use super::codestream::Codestream;
 use super::data::Data;
 use super::jpeg::{self, Streams};
@@ -40,7 +41,7 @@ impl NitfDecoder {
             segment,
             data,
             streams: match plan.compression {
-                Compression::Jpeg => Streams::new(&mask),
+                Compression::Jpeg | Compression::Bilevel { .. } => Streams::new(&mask),
                 _ => Streams::default(),
             },
             plan,
@@ -145,8 +146,19 @@ impl NitfDecoder {
                 return raw::read(data, plan, start + within, &part, picks, input, into);
             }
             let entry = self.entry(at, band);
-            let stream = self.streams.get(data, plan, &self.mask, entry, band)?;
-            jpeg::decode(data, plan, stream, input, output)?;
+            match plan.compression {
+                Compression::Bilevel { both } => {
+                    let stream = match plan.masked {
+                        true => self.streams.get(data, plan, &self.mask, entry, 0)?,
+                        false => 0..data.size(),
+                    };
+                    bilevel::read(data, plan.block, both, stream, input, output)?;
+                }
+                _ => {
+                    let stream = self.streams.get(data, plan, &self.mask, entry, band)?;
+                    jpeg::decode(data, plan, stream, input, output)?;
+                }
+            }
             let channels = plan.channels() as usize;
             let rows = output.chunks_exact(plan.block.0 as usize * channels);
             for (y, row) in rows

@@ -3,6 +3,7 @@
 //! A file is a header and segments; each image segment is an image with one level. Here they are
 //! found; everything about pixels is the matter of [`NitfDecoder`].
 
+mod bilevel;
 mod codestream;
 mod data;
 mod decoder;

@@ -16,6 +16,11 @@ pub enum Compression {
     None,
     /// A JPEG stream for each block, or for each band of it.
     Jpeg,
+    /// A facsimile for each block, whose rows may be told by the row above.
+    Bilevel {
+        /// They may.
+        both: bool,
+    },
     /// One JPEG 2000 codestream for all blocks.
     Codestream,
 }
@@ -65,7 +70,7 @@ pub struct Plan {
 impl Plan {
     /// Checks the fields.
     pub fn new(header: &ImageHeader) -> Result<Self> {
-        let (compression, masked) = compression(&header.ic)?;
+        let (compression, masked) = compression(&header.ic, &header.comrat)?;
         let mode = match &header.imode[..] {
             "B" => Mode::Block,
             "P" => Mode::Pixel,
@@ -118,6 +123,14 @@ impl Plan {
         if self.compression == Compression::None {
             return Ok(());
         }
+        if width * height * self.channels() > MAX_DECODED {
+            return Err(Error::limit(format!(
+                "compressed blocks of {width} x {height} pixels"
+            )));
+        }
+        if let Compression::Bilevel { .. } = self.compression {
+            return self.check_bilevel();
+        }
         if self.dtype != DType::U8 || self.bits != 8 {
             return Err(Error::unsupported(format!(
                 "JPEG compression of {} samples of {} bits (fields PVTYPE and NBPP)",
@@ -130,10 +143,20 @@ impl Plan {
                 "JPEG compression of interleaved rows (field IMODE is R)",
             ));
         }
-        if width * height * self.channels() > MAX_DECODED {
-            return Err(Error::limit(format!(
-                "JPEG blocks of {width} x {height} pixels"
+        Ok(())
+    }
+
+    fn check_bilevel(&self) -> Result<()> {
+        if self.bits != 1 || self.bands != 1 {
+            return Err(Error::corrupt(format!(
+                "bi-level compression of {} bands of {} bits (fields NBANDS and NBPP)",
+                self.bands, self.bits
             )));
+        }
+        if self.block_count() > 1 && !self.masked {
+            return Err(Error::unsupported(
+                "bi-level compression of several blocks without a mask table (field IC is C1)",
+            ));
         }
         Ok(())
     }
@@ -222,15 +245,22 @@ fn side(image: u64, blocks: u64, pixels: u64, names: [&str; 2]) -> Result<u64> {
     Ok(side)
 }
 
-fn compression(ic: &str) -> Result<(Compression, bool)> {
+fn compression(ic: &str, comrat: &str) -> Result<(Compression, bool)> {
     let name = match ic {
+        "C1" | "M1" => {
+            let both = match comrat {
+                "1D" => false,
+                "2DS" | "2DH" => true,
+                other => return Err(Error::corrupt(format!("field COMRAT is {other:?}"))),
+            };
+            return Ok((Compression::Bilevel { both }, ic == "M1"));
+        }
         "NC" => return Ok((Compression::None, false)),
         "NM" => return Ok((Compression::None, true)),
         "C3" | "I1" => return Ok((Compression::Jpeg, false)),
         "M3" => return Ok((Compression::Jpeg, true)),
         "C8" | "CD" => return Ok((Compression::Codestream, false)),
         "M8" | "MD" => return Ok((Compression::Codestream, true)),
-        "C1" | "M1" => "bi-level",
         "C4" | "M4" => "vector quantization",
         "C5" | "M5" => "lossless JPEG",
         "C6" | "C7" | "M6" | "M7" => "reserved",

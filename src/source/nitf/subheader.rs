@@ -32,6 +32,8 @@ pub struct ImageHeader {
     pub pjust: String,
     /// The compression.
     pub ic: String,
+    /// How far, or of which kind.
+    pub comrat: String,
     /// The bands.
     pub bands: Vec<BandHeader>,
     /// How bands and blocks follow each other.
@@ -83,9 +85,10 @@ impl ImageHeader {
         }
         comments(&mut fields)?;
         let ic = fields.text("IC", 2)?;
-        if !matches!(&ic[..], "NC" | "NM") {
-            fields.text("COMRAT", 4)?;
-        }
+        let comrat = match &ic[..] {
+            "NC" | "NM" => String::new(),
+            _ => fields.text("COMRAT", 4)?,
+        };
         let bands = bands(&mut fields)?;
         fields.text("ISYNC", 1)?;
         let imode = fields.text("IMODE", 1)?;
@@ -114,6 +117,7 @@ impl ImageHeader {
             abpp,
             pjust,
             ic,
+            comrat,
             bands,
             imode,
             nbpr,
