@@ -94,8 +94,11 @@ fn with_tables(tables: &[u8], stream: &[u8]) -> Result<Vec<u8>> {
 }
 
 fn failed(error: DecodeErrors) -> Error {
+    // The decoder puts some of its texts in quotes and ends others with a new line.
+    let text = format!("{error:?}");
+    let text = text.trim().trim_matches('"');
     match error {
-        DecodeErrors::Unsupported(_) => Error::unsupported(format!("JPEG stream: {error:?}")),
-        _ => Error::corrupt(format!("the JPEG stream is damaged: {error:?}")),
+        DecodeErrors::Unsupported(_) => Error::unsupported(format!("JPEG stream: {text}")),
+        _ => Error::corrupt(format!("the JPEG stream is damaged: {text}")),
     }
 }

@@ -267,7 +267,7 @@ def hostile_pngs():
         ("deflate", "Corrupt", "row 0", whole[:33] + chunk(b"IDAT", b"\x78\x9cnonsense") + chunk(b"IEND", b"")),
         ("no-pixels", "Corrupt", "before byte", whole[:33] + chunk(b"IEND", b"")),
         ("cut", "Corrupt", "ends too early", whole[:-30]),
-        ("sum", "Corrupt", "CRC", whole[:-13] + bytes([whole[-13] ^ 1]) + whole[-12:]),
+        ("sum", "Corrupt", "while decoding IDAT chunk", whole[:-13] + bytes([whole[-13] ^ 1]) + whole[-12:]),
     ):
         open(f"hostile-{name}.png", "wb").write(content)
         say(f"hostile-{name}.png", "hostile", kind, says)

@@ -132,11 +132,23 @@ impl PngDecoder {
 fn failed(error: DecodingError) -> Error {
     match error {
         DecodingError::IoError(error) => stream::failure(error),
-        DecodingError::Format(error) => Error::corrupt(error),
+        DecodingError::Format(error) => Error::corrupt(plain(&error.to_string())),
         DecodingError::LimitsExceeded => Error::limit(format!(
             "a row or the chunks before the pixels take more than {} bytes",
             LIMITS.bytes
         )),
         DecodingError::Parameter(error) => Error::internal(error),
     }
+}
+
+/// A text of the codec, in which chunks are known by their names alone.
+fn plain(text: &str) -> String {
+    let chunk = text.split_once("ChunkType { type: ");
+    let named = chunk.and_then(|(before, rest)| {
+        let (name, rest) = rest.split_once(',')?;
+        let (_, behind) = rest.split_once('}')?;
+        Some(format!("{before}{name}{behind}"))
+    });
+    let text = named.unwrap_or_else(|| text.to_owned());
+    text.trim_end_matches('.').to_owned()
 }
