@@ -253,6 +253,11 @@ for bits, signed in ((17, False), (20, True), (22, False), (24, False), (24, Tru
     samples = picture(160, 120, 1, bits, signed).astype("int32" if signed else "uint32")
     gdal_file(name, samples, ["REVERSIBLE=YES", "QUALITY=100", "RESOLUTIONS=3", f"NBITS={bits}"], levels=(0,))
     assert (gdal.Open(name).ReadAsArray() == samples[0]).all(), name
+# Of more bits it spoils the samples; but what it then decodes is what this library does.
+for bits, signed in ((26, False), (28, True), (31, False), (31, True)):
+    samples = picture(60, 50, 1, bits, signed).astype("int32" if signed else "uint32")
+    gdal_file(f"gdal-{'i' if signed else 'u'}{bits}.jp2", samples,
+              ["REVERSIBLE=YES", "QUALITY=100", "RESOLUTIONS=3", f"NBITS={bits}"])
 gdal_file("gdal-lossy.jp2", picture(900, 701, 3, 8, False).astype("uint8"),
           ["QUALITY=20", "RESOLUTIONS=5", "BLOCKXSIZE=300", "BLOCKYSIZE=300"], "Red,Green,Blue", (0, 1, 2))
 
