@@ -9,7 +9,7 @@ use tilecache::error::{Error, Kind, Result};
 use tilecache::geometry::Rect;
 use tilecache::image::{Bands, Block, MAX_BANDS};
 use tilecache::provider::{self, Provider, Request};
-use tilecache::source::file;
+use tilecache::source::file::{self, Choice};
 use tilecache::tile::Tile;
 
 /// What a short file may make the library take when it is opened: bands and levels are described
@@ -40,7 +40,7 @@ pub fn run(data: &[u8]) {
         return;
     }
     for index in picked(u64::from(count)) {
-        let open = || file::open_bytes(bytes.clone(), index as u32, Some("fuzzed"));
+        let open = || file::open_bytes(bytes.clone(), &Choice::new(index as u32, Some("fuzzed")));
         let (image, peak) = peak_of(open);
         assert!(peak <= allowed, "{peak} bytes taken to open image {index}");
         let Some(image) = judged(image) else {
@@ -56,7 +56,7 @@ pub fn run(data: &[u8]) {
             }
         }
     }
-    let beyond = file::open_bytes(bytes, count, None);
+    let beyond = file::open_bytes(bytes, &Choice::new(count, None));
     assert!(beyond.is_err(), "image {count} of {count}");
 }
 
