@@ -76,6 +76,10 @@ pub trait Provider: Send + Sync {
         self.cache().is_some_and(|own| own.is(cache))
     }
 
+    /// Hears of blocks that are about to be asked for, so that what lies together in a file may be read
+    /// at once.
+    fn announce(&self, _blocks: &mut dyn Iterator<Item = Block>, _bands: &Bands) {}
+
     /// Whether another thread is decoding this very block now, so that asking for it would wait.
     fn is_loading(&self, _at: Block, _bands: &Bands) -> bool {
         false

@@ -31,10 +31,16 @@ fn for_blocks(
     provider: &dyn Provider,
     level: u32,
     rect: &Rect,
+    bands: &Bands,
     mut each: impl FnMut(Block, Rect, Rect) -> Result<()>,
 ) -> Result<()> {
     let grid = provider.image().grid(level);
     let (rows, cols) = grid.blocks_over(rect);
+    let places = rows
+        .clone()
+        .flat_map(|row| cols.clone().map(move |col| (row, col)));
+    let mut blocks = places.map(|(row, col)| Block::new(level, row, col));
+    provider.announce(&mut blocks, bands);
     for row in rows {
         for col in cols.clone() {
             let block = grid.rect(row, col);
@@ -83,7 +89,7 @@ pub(crate) fn read_tile(
     let shape = shape(rect.width, rect.height, bands.count(image.band_count()))?;
     let mut canvas = request.canvas(Layout::packed(shape, image.dtype)?)?;
     let mut pixels = canvas.pixels_mut();
-    for_blocks(&*provider, level, &rect, |at, block, part| {
+    for_blocks(&*provider, level, &rect, bands, |at, block, part| {
         let tile = provider.get_block(at, bands, &request.inner())?;
         let mut into = pixels.window_mut(
             (part.x - rect.x) as usize,
@@ -178,7 +184,7 @@ pub fn read_window(
         );
         return Ok(());
     }
-    for_blocks(&*provider, level, &rect, |at, block, part| {
+    for_blocks(&*provider, level, &rect, &needed, |at, block, part| {
         let tile = provider.get_block(at, &needed, &request)?;
         let (x, y) = origin(&part);
         let target = into.window(x, y, part.width as usize, part.height as usize);

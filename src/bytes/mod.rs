@@ -1,13 +1,16 @@
 //! Where a file's bytes come from: a path, memory, or a caller's own reader.
 
 mod file;
+mod gathered;
 mod memory;
 pub mod stream;
 
 pub use file::FileBytes;
+pub use gathered::Gathered;
 pub use memory::MemoryBytes;
 
 use crate::error::Result;
+use std::ops::Range;
 
 /// Random access to the bytes of one file, from many threads at once.
 ///
@@ -33,4 +36,16 @@ pub trait Bytes: Send + Sync {
     fn check_unchanged(&self) -> Result<()> {
         Ok(())
     }
+
+    /// So many bytes cost as much as one more read: to read them in vain is better than to skip them.
+    fn read_cost(&self) -> u64 {
+        8 << 10
+    }
+
+    /// Hears of ranges that will be read soon, so that what lies together may be read at once. Where
+    /// every read costs little, nobody asks the iterator anything.
+    fn expect(&self, _ranges: &mut dyn Iterator<Item = Range<u64>>) {}
+
+    /// Drops what was read ahead: the caller says that the bytes are others now.
+    fn forget(&self) {}
 }

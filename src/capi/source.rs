@@ -36,6 +36,11 @@ pub struct tc_open_options {
 }
 
 /// Bytes from anywhere, such as an object store, an archive or a buffer. Size-led; copied by the call.
+///
+/// Reads are few, because each may be a journey: headers come in pieces of 64 KiB, a block in one read,
+/// and blocks of one tile that lie together in one read of about 1 MiB, of which up to 8 MiB are kept for
+/// each provider until they are decoded. A read of more than is needed at once that fails is repeated
+/// for what is needed.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct tc_io {

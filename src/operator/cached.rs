@@ -101,6 +101,11 @@ impl Provider for Cached {
         self.shelf.cache().is_some_and(|own| own.is(cache)) || self.source.is_kept_in(cache)
     }
 
+    fn announce(&self, blocks: &mut dyn Iterator<Item = Block>, bands: &Bands) {
+        let mut absent = blocks.filter(|at| !self.shelf.contains(*at, bands));
+        self.source.announce(&mut absent, bands);
+    }
+
     fn is_loading(&self, at: Block, bands: &Bands) -> bool {
         self.shelf.is_loading(at, bands)
     }

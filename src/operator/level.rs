@@ -113,6 +113,11 @@ impl Provider for Level {
         level(self.source.mask()?, self.level).ok()
     }
 
+    fn announce(&self, blocks: &mut dyn Iterator<Item = Block>, bands: &Bands) {
+        let mut own = blocks.filter_map(|at| self.source_block(at));
+        self.source.announce(&mut own, bands);
+    }
+
     fn is_loading(&self, at: Block, bands: &Bands) -> bool {
         self.source_block(at)
             .is_some_and(|block| self.source.is_loading(block, bands))

@@ -185,6 +185,11 @@ impl Provider for Mapped {
         below.saturating_add(tile_bytes(&self.image, at, &Bands::ALL))
     }
 
+    fn announce(&self, blocks: &mut dyn Iterator<Item = Block>, _bands: &Bands) {
+        let mut absent = blocks.filter(|at| !self.shelf.contains(*at, &Bands::ALL));
+        self.source.announce(&mut absent, &self.source_bands);
+    }
+
     fn is_loading(&self, at: Block, _bands: &Bands) -> bool {
         self.shelf.is_loading(at, &Bands::ALL)
     }

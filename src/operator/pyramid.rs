@@ -117,6 +117,10 @@ impl Provider for Pyramid {
         self.mask.clone()
     }
 
+    fn announce(&self, blocks: &mut dyn Iterator<Item = Block>, bands: &Bands) {
+        self.images[0].announce(&mut blocks.filter(|at| at.level == 0), bands);
+    }
+
     fn is_loading(&self, at: Block, bands: &Bands) -> bool {
         at.level == 0 && self.images[0].is_loading(at, bands)
     }

@@ -405,6 +405,7 @@ impl Retiled {
         self.shelf.timed(|| {
             let siblings = |tile: &Piece| self.siblings(tile, request);
             let mut wanted = workshop.add_siblings(begun, all, siblings);
+            self.announce(&mut std::iter::once(at), wanted.bands());
             let made = self.work(&mut wanted, request)?;
             self.shelf.select(at, made, wanted.bands(), bands, request)
         })
@@ -612,6 +613,23 @@ impl Provider for Retiled {
             .first()
             .map_or(0, |block| plane.provider.load_bytes(*block, bands));
         own.saturating_add(below)
+    }
+
+    fn announce(&self, blocks: &mut dyn Iterator<Item = Block>, bands: &Bands) {
+        let mut tiles = blocks
+            .filter(|at| !self.shelf.contains(*at, bands))
+            .peekable();
+        let Some(plane) = tiles.peek().map(|at| self.plane(*at)) else {
+            return;
+        };
+        let is_kept = |block: &Block| {
+            let leftovers = plane.leftovers.as_ref();
+            leftovers.is_some_and(|shelf| shelf.contains(*block, bands))
+        };
+        let mut wanted = tiles
+            .flat_map(|at| plane.blocks(&at.rect(&self.image)))
+            .filter(|block| !is_kept(block));
+        plane.provider.announce(&mut wanted, bands);
     }
 
     fn is_loading(&self, at: Block, bands: &Bands) -> bool {

@@ -2,7 +2,7 @@
 
 use super::Source;
 use super::formats::{FORMATS, Format, Part, Parts};
-use crate::bytes::{Bytes, FileBytes};
+use crate::bytes::{Bytes, FileBytes, Gathered};
 use crate::cache::name_or_number;
 use crate::error::{Error, Result};
 use crate::image::is_level;
@@ -50,7 +50,10 @@ pub fn open_choice(path: &Path, choice: &Choice<'_>) -> Result<Arc<dyn Provider>
 
 /// Opens an image of a file given as bytes.
 pub fn open_bytes(bytes: Arc<dyn Bytes>, choice: &Choice<'_>) -> Result<Arc<dyn Provider>> {
-    open_image(bytes, choice, None)
+    let bytes = Arc::new(Gathered::new(bytes));
+    let opened = open_image(bytes.clone(), choice, None);
+    bytes.settle();
+    opened
 }
 
 /// Opens an image, with the reduced resolutions that lie beside `path`.
@@ -137,6 +140,7 @@ pub fn image_count(path: &Path) -> Result<u32> {
 
 /// How many images the file given as bytes has.
 pub fn image_count_of_bytes(bytes: Arc<dyn Bytes>) -> Result<u32> {
+    let bytes: Arc<dyn Bytes> = Arc::new(Gathered::new(bytes));
     let format = recognise(&bytes, None)?;
     let file = (format.open)(bytes).map_err(|error| error.at(format.text()))?;
     Ok(file.count() as u32)

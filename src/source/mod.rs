@@ -23,6 +23,7 @@ use crate::layout::Layout;
 use crate::memory::PixelsMut;
 use crate::pad::Pads;
 use crate::provider::{Provider, Request};
+use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::tile::Tile;
 use decoded::Decoded;
 use std::sync::Arc;
@@ -50,6 +51,12 @@ pub trait Decoder: Send + Sync {
     ) -> Result<()> {
         Err(Error::unsupported("this source has no windows"))
     }
+
+    /// Hears of blocks that are about to be read; see [`Bytes::expect`](crate::bytes::Bytes::expect).
+    fn announce(&self, _blocks: &mut dyn Iterator<Item = Block>, _bands: &[u32]) {}
+
+    /// Hears that the pixels are others now, whatever was read before.
+    fn forget(&self) {}
 }
 
 /// A decoder as a provider: threads that want the same block share one decode, absent blocks read
@@ -61,6 +68,8 @@ pub struct Source {
     shelf: Shelf,
     pads: Pads,
     decoded: Decoded,
+    /// The generation of the pixels that the decoder knows of.
+    generation: AtomicU64,
 }
 
 impl Source {
@@ -85,10 +94,20 @@ impl Source {
             shelf: Shelf::new(None, &key, &image)?,
             pads: Pads::new(&image),
             decoded: Decoded::new(&image),
+            generation: AtomicU64::new(0),
             key,
             image,
             decoder,
         }))
+    }
+
+    /// Tells the decoder of an invalidation, before the first read that may not see older bytes.
+    fn renew(&self) {
+        let generation = self.shelf.generation();
+        if self.generation.load(Ordering::Acquire) != generation {
+            self.decoder.forget();
+            self.generation.store(generation, Ordering::Release);
+        }
     }
 
     fn place(&self, at: Block) -> String {
@@ -138,6 +157,8 @@ impl Provider for Source {
                 let shape = self.image.block_shape(at, list.len())?;
                 let mut canvas = request.canvas(Layout::packed(shape, self.image.dtype)?)?;
                 self.decoded.note(at);
+                self.renew();
+                self.decoder.announce(&mut std::iter::once(at), &list);
                 self.decoder
                     .read_block(at, &list, &mut canvas.pixels_mut())
                     .map_err(|error| error.at(self.place(at)))?;
@@ -160,6 +181,7 @@ impl Provider for Source {
         let list = wanted.to_vec(all);
         let shape = shape(rect.width, rect.height, list.len())?;
         let mut canvas = request.canvas(Layout::packed(shape, self.image.dtype)?)?;
+        self.renew();
         self.shelf
             .timed(|| {
                 let mut into = canvas.pixels_mut();
@@ -170,6 +192,13 @@ impl Provider for Source {
         Tile::from_canvas(canvas)
             .select(&positions, |layout| request.canvas(layout))
             .map(Some)
+    }
+
+    fn announce(&self, blocks: &mut dyn Iterator<Item = Block>, bands: &Bands) {
+        self.renew();
+        let wanted = self.shelf.bands_to_load(bands);
+        let list = wanted.to_vec(self.image.band_count());
+        self.decoder.announce(blocks, &list);
     }
 
     fn is_loading(&self, at: Block, bands: &Bands) -> bool {

@@ -7,6 +7,7 @@ use super::header::Header;
 use super::index::Index;
 use super::openjpeg::{self, Job, Plane};
 use super::samples;
+use super::size::Axis;
 use super::stream::TileStream;
 use crate::bytes::Bytes;
 use crate::error::{Error, Kind, Result};
@@ -109,6 +110,34 @@ impl Jp2Decoder {
             Err(error) if error.kind() == Kind::Corrupt && index.listed => from(&*self.search()?),
             result => result,
         }
+    }
+
+    /// Hears of rectangles of levels that are about to be read.
+    pub fn expect(&self, rects: &mut dyn Iterator<Item = (u32, Rect)>) {
+        let size = &self.header.size;
+        let mut index = None;
+        let tiles = rects.flat_map(|(level, rect)| {
+            let place = |axis: &Axis, unit: u64, start: u64, len: u64| {
+                let first = area::pixels(axis, unit, level).start + start;
+                let at = |pixel: u64| ((pixel * unit) << level).clamp(axis.start, axis.end - 1);
+                axis.tile_at(at(first))..axis.tile_at(at(first + len.max(1) - 1)) + 1
+            };
+            let unit = self.description.unit;
+            let cols = place(&size.x, unit.0, rect.x, rect.width);
+            let rows = place(&size.y, unit.1, rect.y, rect.height);
+            rows.flat_map(move |row| cols.clone().map(move |col| row * size.x.tiles() + col))
+        });
+        let mut last = None;
+        let mut parts = tiles
+            .filter(|tile| last.replace(*tile) != Some(*tile))
+            .flat_map(|tile| {
+                // What fails here fails again, and is told, when the tile is read.
+                let index = index.get_or_insert_with(|| self.index().ok()).as_ref();
+                let parts = index.and_then(|index| index.parts(tile).ok());
+                parts.unwrap_or_default().to_vec()
+            })
+            .map(|part| part.offset..part.offset + part.len);
+        self.bytes.expect(&mut parts);
     }
 
     /// Delivers a rectangle of a level, tile by tile.
@@ -371,6 +400,14 @@ fn area_of(here: &[&Wanted], x: &Range<u64>, y: &Range<u64>) -> u64 {
 }
 
 impl Decoder for Jp2Decoder {
+    fn announce(&self, blocks: &mut dyn Iterator<Item = Block>, _bands: &[u32]) {
+        self.expect(&mut blocks.map(|at| (at.level, at.rect(self.image()))));
+    }
+
+    fn forget(&self) {
+        self.bytes.forget();
+    }
+
     fn read_block(&self, at: Block, bands: &[u32], into: &mut PixelsMut<'_>) -> Result<()> {
         let rect = at.rect(self.image());
         self.unless_changed(self.read(at.level, rect, bands, into))

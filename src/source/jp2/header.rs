@@ -130,15 +130,13 @@ impl Header {
         Ok(())
     }
 
-    /// Reads the header of a tile-part from behind SOT on, up to `end`; what it says of the coding
-    /// goes into `coding`, which begins as that of the main header.
+    /// Reads the header of a tile-part from behind SOT on; what it says of the coding goes into
+    /// `coding`, which begins as that of the main header.
     pub fn read_part(
         &self,
-        bytes: &dyn Bytes,
-        range: Range<u64>,
+        reader: &mut Reader<'_>,
         coding: &mut Option<Coding>,
     ) -> Result<PartHeader> {
-        let mut reader = Reader::new(bytes, range.start, range.end);
         let mut segments = Vec::new();
         loop {
             let at = reader.position();
@@ -151,7 +149,7 @@ impl Header {
                 if !has_segment(marker)? {
                     return Ok(());
                 }
-                let segment = segment(&mut reader)?;
+                let segment = segment(reader)?;
                 if matches!(marker, coding::COD | coding::COC) {
                     let coding = coding.get_or_insert_with(|| self.coding.clone());
                     match marker {

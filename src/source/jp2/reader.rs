@@ -3,7 +3,7 @@
 use crate::bytes::Bytes;
 use crate::error::{Error, Result};
 
-/// Bytes that are read ahead of what is asked for.
+/// Reads go on to a multiple of so many bytes, beyond what is asked for.
 const AHEAD: u64 = 64 << 10;
 
 /// A position in a part of a file.
@@ -13,6 +13,8 @@ pub struct Reader<'a> {
     end: u64,
     buffer: Vec<u8>,
     buffer_at: u64,
+    /// What comes next is too far away to be read ahead.
+    far: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -24,6 +26,7 @@ impl<'a> Reader<'a> {
             end: end.min(bytes.len()),
             buffer: Vec::new(),
             buffer_at: 0,
+            far: false,
         }
     }
 
@@ -44,6 +47,7 @@ impl<'a> Reader<'a> {
 
     /// Goes on at `at`.
     pub fn seek(&mut self, at: u64) {
+        self.far = at.saturating_sub(self.at) > self.bytes.read_cost();
         self.at = at;
     }
 
@@ -57,7 +61,12 @@ impl<'a> Reader<'a> {
         }
         let buffered = self.buffer_at..self.buffer_at + self.buffer.len() as u64;
         if !buffered.contains(&self.at) || self.at + len as u64 > buffered.end {
-            let wanted = (len as u64).max(AHEAD).min(self.left());
+            let ahead = match self.at % AHEAD {
+                _ if self.far => 0,
+                before if before > AHEAD / 2 => 2 * AHEAD - before,
+                before => AHEAD - before,
+            };
+            let wanted = (len as u64).max(ahead).min(self.left());
             self.buffer.clear();
             self.buffer.resize(wanted as usize, 0);
             self.buffer_at = self.at;

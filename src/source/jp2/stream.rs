@@ -8,6 +8,7 @@ use super::coding::Coding;
 use super::header::{EOC, Header, PartHeader, SOT};
 use super::index::{Part, SOT_BYTES, parse_sot};
 use super::openjpeg::Input;
+use super::reader::Reader;
 use crate::bytes::{Bytes, MemoryBytes};
 use crate::error::{Error, Kind, Result};
 use std::ops::Range;
@@ -135,8 +136,8 @@ impl<'a> TileStream<'a> {
         of: usize,
     ) -> Result<Range<u64>> {
         let start = part.offset - base;
-        let mut sot = [0; SOT_BYTES as usize];
-        source.read_at(start, &mut sot)?;
+        let mut reader = Reader::new(source, start, start + part.len);
+        let sot: [u8; SOT_BYTES as usize] = reader.array()?;
         let (tile, len) = parse_sot(&sot)?;
         if tile != part.tile || (len != 0 && u64::from(len) != part.len && !part.cut_short) {
             return Err(Error::new(
@@ -153,9 +154,7 @@ impl<'a> TileStream<'a> {
                 part.len
             )));
         }
-        let range = start + SOT_BYTES..start + part.len;
-        let PartHeader { mut segments, data } =
-            header.read_part(source, range, &mut self.coding)?;
+        let PartHeader { mut segments, data } = header.read_part(&mut reader, &mut self.coding)?;
         header
             .packed
             .append(part.number, &mut self.packed, &mut segments)?;

@@ -56,6 +56,11 @@ impl Codestream {
         entries.any(|entry| mask.start(entry, 0).is_some())
     }
 
+    /// Hears of rectangles of levels that are about to be read.
+    pub fn announce(&self, rects: &mut dyn Iterator<Item = (u32, Rect)>) {
+        self.decoder.expect(rects);
+    }
+
     /// Writes a rectangle of a level, and pad where blocks are not stored.
     pub fn read(
         &self,

@@ -2,6 +2,7 @@
 
 use crate::bytes::Bytes;
 use crate::error::{Error, Result};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// A range of the file, beyond which nothing is read.
@@ -73,5 +74,19 @@ impl Bytes for Data {
 
     fn check_unchanged(&self) -> Result<()> {
         self.bytes.check_unchanged()
+    }
+
+    fn read_cost(&self) -> u64 {
+        self.bytes.read_cost()
+    }
+
+    fn expect(&self, ranges: &mut dyn Iterator<Item = Range<u64>>) {
+        let inside = ranges.filter(|range| range.start <= range.end && range.end <= self.len);
+        let mut shifted = inside.map(|range| self.start + range.start..self.start + range.end);
+        self.bytes.expect(&mut shifted);
+    }
+
+    fn forget(&self) {
+        self.bytes.forget();
     }
 }

@@ -7,6 +7,7 @@ use super::jpeg::{self, Streams};
 use super::mask::Mask;
 use super::plan::{Compression, Mode, Plan};
 use super::raw;
+use crate::bytes::Bytes;
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::{Block, Image};
@@ -14,6 +15,7 @@ use crate::memory::PixelsMut;
 use crate::source::Decoder;
 use crate::source::samples::split;
 use crate::source::scratch::{Scratch, with_scratch};
+use std::ops::Range;
 
 /// The image of one segment on the grid of its blocks.
 pub struct NitfDecoder {
@@ -173,6 +175,36 @@ impl NitfDecoder {
         })
     }
 
+    /// The bytes of a block that hold some bands, as far as they can be told.
+    fn stored(&self, at: Block, bands: &[u32]) -> Vec<Range<u64>> {
+        let Self { plan, data, .. } = self;
+        let own_blocks = plan.mode == Mode::Sequential;
+        let of_band = |band: u64| {
+            let entry = self.entry(at, band);
+            if plan.compression == Compression::Jpeg {
+                // What fails here fails again, and is told, when the block is read.
+                return self.streams.of_entry(data, plan, &self.mask, entry).ok();
+            }
+            let start = self.start(at, band)?;
+            Some(match plan.mode {
+                Mode::Block => {
+                    let start = start + band * plan.plane_bytes();
+                    start..start + plan.plane_bytes()
+                }
+                _ => start..start + plan.block_bytes(),
+            })
+        };
+        let jpeg = plan.compression == Compression::Jpeg;
+        let apart = own_blocks || plan.mode == Mode::Block && !jpeg;
+        match apart {
+            true => bands
+                .iter()
+                .filter_map(|band| of_band(u64::from(*band)))
+                .collect(),
+            false => of_band(0).into_iter().collect(),
+        }
+    }
+
     fn read_codestream(
         &self,
         level: u32,
@@ -209,6 +241,22 @@ impl Decoder for NitfDecoder {
             _ => 1,
         };
         Ok((0..bands).any(|band| self.start(at, band).is_some()))
+    }
+
+    fn announce(&self, blocks: &mut dyn Iterator<Item = Block>, bands: &[u32]) {
+        match &self.codestream {
+            Some(codestream) => {
+                codestream.announce(&mut blocks.map(|at| (at.level, at.rect(&self.image))));
+            }
+            None => {
+                let mut ranges = blocks.flat_map(|at| self.stored(at, bands));
+                self.data.expect(&mut ranges);
+            }
+        }
+    }
+
+    fn forget(&self) {
+        self.data.forget();
     }
 
     fn read_block(&self, at: Block, bands: &[u32], into: &mut PixelsMut<'_>) -> Result<()> {

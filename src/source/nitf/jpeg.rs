@@ -30,6 +30,45 @@ impl Streams {
         }
     }
 
+    /// Where all streams of an entry are.
+    pub fn of_entry(
+        &self,
+        data: &Data,
+        plan: &Plan,
+        mask: &Mask,
+        entry: u64,
+    ) -> Result<Range<u64>> {
+        if let Some(starts) = &self.starts {
+            let Some(start) = mask.start(entry, 0) else {
+                return Err(Error::internal("a stream of an absent block"));
+            };
+            let next = starts.partition_point(|other| *other <= start);
+            let end = starts.get(next).copied().unwrap_or(data.size());
+            return Ok(start..end.max(start));
+        }
+        let per_entry = streams_of_entry(plan);
+        let first = (entry * per_entry) as usize;
+        let found = self.all(data, plan, mask)?;
+        match found.get(first..first + per_entry as usize) {
+            Some([first, .., last]) => Ok(first.start..last.end),
+            Some([only]) => Ok(only.clone()),
+            _ => Err(Error::corrupt("streams are missing")),
+        }
+    }
+
+    /// All streams, which are looked for at the first need.
+    fn all(&self, data: &Data, plan: &Plan, mask: &Mask) -> Result<&[Range<u64>]> {
+        if let Some(found) = self.found.get() {
+            return Ok(found);
+        }
+        let all = match plan.mask_count() * streams_of_entry(plan) {
+            // A single stream is where the data are.
+            1 => std::iter::once(mask.data_at..data.size()).collect(),
+            most => scan(data, mask.data_at, most)?,
+        };
+        Ok(self.found.get_or_init(|| all))
+    }
+
     /// The stream of band `band` of a block whose entry is `entry`: where it is in the data.
     pub fn get(
         &self,
@@ -39,21 +78,15 @@ impl Streams {
         entry: u64,
         band: u64,
     ) -> Result<Range<u64>> {
-        let (per_entry, nth) = match plan.mode {
-            Mode::Block => (plan.bands, band),
-            _ => (1, 0),
-        };
-        if let Some(starts) = &self.starts {
-            let Some(start) = mask.start(entry, 0) else {
-                return Err(Error::internal("a stream of an absent block"));
-            };
-            let next = starts.partition_point(|other| *other <= start);
-            let end = starts.get(next).copied().unwrap_or(data.size());
+        let per_entry = streams_of_entry(plan);
+        let nth = if per_entry == 1 { 0 } else { band };
+        if self.starts.is_some() {
+            let range = self.of_entry(data, plan, mask, entry)?;
             if per_entry == 1 {
-                return Ok(start..end.max(start));
+                return Ok(range);
             }
             // The bands of a block have no offsets of their own.
-            let mut scanner = Scanner::new(data, start..end.max(start));
+            let mut scanner = Scanner::new(data, range);
             for _ in 0..nth {
                 scanner.next_stream()?;
             }
@@ -61,13 +94,7 @@ impl Streams {
                 .next_stream()?
                 .ok_or_else(|| Error::corrupt("the JPEG stream is missing"));
         }
-        let found = match self.found.get() {
-            Some(found) => found,
-            None => {
-                let all = scan(data, mask.data_at, plan.mask_count() * per_entry)?;
-                self.found.get_or_init(|| all)
-            }
-        };
+        let found = self.all(data, plan, mask)?;
         let stream = found.get((entry * per_entry + nth) as usize);
         stream.cloned().ok_or_else(|| {
             Error::corrupt(format!(
@@ -75,6 +102,14 @@ impl Streams {
                 found.len()
             ))
         })
+    }
+}
+
+/// Streams of a block, or of one band of it where bands have their own blocks.
+fn streams_of_entry(plan: &Plan) -> u64 {
+    match plan.mode {
+        Mode::Block => plan.bands,
+        _ => 1,
     }
 }
 
@@ -100,6 +135,9 @@ pub fn decode(
     data.check(stream.start, len)?;
     let input = sized(input, len)?;
     data.read(stream.start, input)?;
+    // Writers may leave space before a stream.
+    let start = input.windows(2).position(|pair| pair == [0xff, 0xd8]);
+    let input = &input[start.unwrap_or_default()..];
     let Some(frame) = frame(input) else {
         return Err(Error::corrupt("the block is no JPEG stream"));
     };

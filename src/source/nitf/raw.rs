@@ -2,17 +2,16 @@
 
 use super::data::Data;
 use super::plan::{Mode, Plan};
+use crate::bytes::Bytes;
 use crate::error::Result;
 use crate::geometry::Rect;
 use crate::memory::PixelsMut;
 use crate::source::samples::{bit_field, extend, split, turn, widen};
 use crate::source::scratch::sized;
 
-/// Bytes that are read at once and are still in the cache when they are converted.
-const CHUNK: u64 = 256 << 10;
-
-/// Skipping more than this in every row pays for a read of its own.
-const SKIP: u64 = 8 << 10;
+/// Rows are read at once up to so many times what a read costs: of a file, what is still in the
+/// processor's cache when it is converted.
+const CHUNK: u64 = 32;
 
 /// Where the samples of a block lie: all distances are in bits, and rows follow each other without
 /// regard to bytes.
@@ -63,7 +62,8 @@ pub fn read(
         return Ok(());
     };
     let rows = Rows::new(plan);
-    let apart = plan.mode == Mode::Row && rows.band / 8 > SKIP && picks.len() * 2 < high - low + 1;
+    let cost = data.read_cost();
+    let apart = plan.mode == Mode::Row && rows.band / 8 > cost && picks.len() * 2 < high - low + 1;
     if apart {
         // A few bands of many: what lies between them is more than they are.
         for (i, pick) in picks.iter().enumerate() {
@@ -83,10 +83,10 @@ pub fn read(
     let first = *low as u64 * rows.band + part.x * rows.pixel;
     let behind = *high as u64 * rows.band + (part.right() - 1) * rows.pixel + bits;
     let wanted = behind - first;
-    let singly = (rows.row - wanted) / 8 > SKIP;
+    let singly = (rows.row - wanted) / 8 > cost;
     let at_once = match singly {
         true => 1,
-        false => (CHUNK * 8 / rows.row).clamp(1, part.height),
+        false => (CHUNK * cost * 8 / rows.row).clamp(1, part.height),
     };
     // Whether samples are those of the memory, but for the order of their bytes.
     let whole = bits as usize == plan.dtype.size() * 8;

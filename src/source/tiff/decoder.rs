@@ -228,6 +228,22 @@ impl Decoder for TiffDecoder {
         Ok(false)
     }
 
+    fn announce(&self, blocks: &mut dyn Iterator<Item = Block>, bands: &[u32]) {
+        let all = [0];
+        let planes = if self.plan.planar { bands } else { &all };
+        let stored = |at: Block, plane: u32| {
+            let stored = self.table.get(self.index(at, plane as usize)).ok()??;
+            Some(stored.offset..stored.offset + stored.len)
+        };
+        let mut ranges =
+            blocks.flat_map(|at| planes.iter().filter_map(move |plane| stored(at, *plane)));
+        self.reader.bytes.expect(&mut ranges);
+    }
+
+    fn forget(&self) {
+        self.reader.bytes.forget();
+    }
+
     fn read_block(&self, at: Block, bands: &[u32], into: &mut PixelsMut<'_>) -> Result<()> {
         let rect = self.plan.grid().rect(at.row, at.col);
         let whole = Rect::new(0, 0, rect.width, rect.height);

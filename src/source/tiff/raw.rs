@@ -5,11 +5,9 @@ use crate::error::{Error, Result};
 use crate::memory::PixelsMut;
 use crate::source::scratch::{Scratch, sized};
 
-/// Bytes that are read at once and are still in the cache when they are converted.
-const CHUNK: u64 = 256 << 10;
-
-/// Skipping more than this in every row pays for a read of its own.
-const SKIP: u64 = 8 << 10;
+/// Rows are read at once up to so many times what a read costs: of a file, what is still in the
+/// processor's cache when it is converted.
+const CHUNK: u64 = 32;
 
 /// Delivers part of an uncompressed block and reads no more of it than it must.
 pub(super) fn read(
@@ -30,17 +28,19 @@ pub(super) fn read(
         )));
     }
     let start = wanted.stored.offset + row_bytes * part.y;
+    let cost = decoder.reader.bytes.read_cost();
+    let chunk_bytes = CHUNK * cost;
     // Where pixels are whole bytes, a row can be read in part.
     let cut = decoder
         .plan
         .pixel_bytes(plane)
         .map(|pixel| (part.x * pixel, part.width * pixel))
-        .filter(|(_, len)| row_bytes - len > SKIP);
+        .filter(|(_, len)| row_bytes - len > cost);
     let (skipped, len) = cut.unwrap_or((0, row_bytes));
     let first = if cut.is_some() { 0 } else { part.x as usize };
     let at_once = match cut {
         Some(_) => 1,
-        None => (CHUNK / row_bytes).clamp(1, part.height),
+        None => (chunk_bytes / row_bytes).clamp(1, part.height),
     };
     let Scratch {
         input, row: spare, ..
@@ -58,7 +58,7 @@ pub(super) fn read(
             }
             return Ok(());
         }
-        if cut.is_some() || row_bytes >= CHUNK {
+        if cut.is_some() || row_bytes >= chunk_bytes {
             for y in 0..part.height {
                 let row = into.row_mut(0, y as usize);
                 let at = start + y * row_bytes + skipped;
