@@ -445,7 +445,10 @@ Provider openSource(const Options &options, GDALDataset *twin)
   tc_provider *provider = nullptr;
   tc_error err;
   if (options.reader != Reader::gdal) {
-    const bool opened = provider_open(options.path.c_str(), nullptr, &provider, &err) == TC_OK;
+    const char *path = options.path.c_str();
+    // Files of GDAL's own file systems are not the system's.
+    const bool opened = (STARTS_WITH(path, "/vsi") ? tc_gdal_open_vsi(path, nullptr, &provider, &err)
+                                                   : provider_open(path, nullptr, &provider, &err)) == TC_OK;
     if (opened && (options.reader == Reader::tilecache || agrees(provider, twin)))
       return Provider(provider);
     provider_release(provider);
@@ -544,12 +547,14 @@ extern "C" {
 
 CPL_DLL void GDALRegister_TILECACHE();
 
-// tc_gdal_open and tc_gdal_from_dataset of tilecache_gdal.h, as symbols.
+// tc_gdal_open, tc_gdal_from_dataset and tc_gdal_open_vsi of tilecache_gdal.h, as symbols.
 CPL_DLL tc_status tilecache_gdal_open(const char *path, const tc_gdal_options *options, tc_provider **provider,
                                       tc_error *err);
 CPL_DLL tc_status tilecache_gdal_from_dataset(GDALDatasetH dataset, const tc_gdal_options *options,
                                               tc_release_fn release, void *user, tc_provider **provider,
                                               tc_error *err);
+CPL_DLL tc_status tilecache_gdal_open_vsi(const char *path, const tc_open_options *options, tc_provider **provider,
+                                          tc_error *err);
 
 void GDALRegister_TILECACHE()
 {
@@ -585,6 +590,12 @@ tc_status tilecache_gdal_from_dataset(GDALDatasetH dataset, const tc_gdal_option
                                       void *user, tc_provider **provider, tc_error *err)
 {
   return tc_gdal_from_dataset(dataset, options, release, user, provider, err);
+}
+
+tc_status tilecache_gdal_open_vsi(const char *path, const tc_open_options *options, tc_provider **provider,
+                                  tc_error *err)
+{
+  return tc_gdal_open_vsi(path, options, provider, err);
 }
 
 } // extern "C"

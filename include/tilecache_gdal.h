@@ -3,7 +3,8 @@
  *
  * All of it is in this file: it needs GDAL's C API and tilecache.h, and nothing to link but GDAL and
  * tilecache. C99 and C++. Languages that cannot use a header call the same functions in the plugin
- * gdal_TILECACHE.so; see the end of this file.
+ * gdal_TILECACHE.so, by the names tilecache_gdal_open, tilecache_gdal_from_dataset and
+ * tilecache_gdal_open_vsi, with the arguments that are told here.
  *
  *   #include <tilecache_gdal.h>
  *   ...
@@ -23,8 +24,10 @@
  *   them. Pad: nodata, if all bands have the same; else 0. Nodata, colours: band by band. Mask: a
  *   mask that belongs to the dataset, but not alpha. Metadata (see provider_metadata): items of the
  *   default domain by their name, those of others as DOMAIN:NAME, domains that are one document
- *   (xml:XMP) by their own name; besides, GDAL:DRIVER, GDAL:GEOTRANSFORM and GDAL:SRS, and per band
- *   GDAL:DESCRIPTION, GDAL:UNIT, GDAL:SCALE, GDAL:OFFSET. Text that is not UTF-8 is taken for Latin-1.
+ *   (xml:XMP) by their own name; besides, GDAL:DRIVER, GDAL:GEOTRANSFORM, GDAL:SRS, GDAL:GCPS (a line for
+ *   each ground control point: column, row, x, y, z) and GDAL:GCP_SRS, and per band GDAL:DESCRIPTION,
+ *   GDAL:UNIT, GDAL:SCALE, GDAL:OFFSET and GDAL:COLOR_TABLE (a line for each entry: red, green, blue,
+ *   alpha). Text that is not UTF-8 is taken for Latin-1.
  *
  * BLOCKS
  *   Those of GDAL. Flat ones, such as single rows, are put together up to 256 rows or 1 MiB. In formats
@@ -68,6 +71,7 @@
 #include <cpl_multiproc.h>
 #include <cpl_string.h>
 #include <cpl_vsi.h>
+#include <cpl_vsi_error.h>
 #include <gdal.h>
 #include <ogr_srs_api.h>
 
@@ -143,6 +147,24 @@ static inline tc_status tc_gdal_open(const char *path, const tc_gdal_options *op
 static inline tc_status tc_gdal_from_dataset(GDALDatasetH dataset, const tc_gdal_options *options,
                                              tc_release_fn release, void *user, tc_provider **provider,
                                              tc_error *err);
+
+/*
+ * An image file in any of GDAL's file systems, /vsizip/, /vsimem/, /vsicurl/, /vsis3/, read by tilecache's
+ * own readers and not by GDAL's: TIFF, JPEG 2000 and NITF. What provider_open is for files of the system.
+ *
+ * - path: required; what VSIFOpenL takes. The file must not change until the provider is released, or
+ *   provider_invalidate is called when it has.
+ * - options: those of provider_open; NULL is all defaults. Without a key of its own the image has one
+ *   that is never used again.
+ * - provider: receives a reference that you own; NULL on failure.
+ * - err: may be NULL.
+ *
+ * The file is opened as often as it is read at the same time, and stays open until the provider goes.
+ *
+ * Errors: TC_E_SOURCE for what GDAL says of the file, and those of provider_open_io. Thread-safe.
+ */
+static inline tc_status tc_gdal_open_vsi(const char *path, const tc_open_options *options, tc_provider **provider,
+                                         tc_error *err);
 
 /* ======== What follows is not for use. ======== */
 
@@ -747,10 +769,51 @@ static inline void tcgdal_add_number(tcgdal_texts *texts, int band, const char *
     tcgdal_add_text(texts, band, "GDAL", name, text);
 }
 
+static inline void tcgdal_add_srs(tcgdal_texts *texts, const char *name, OGRSpatialReferenceH srs)
+{
+  static const char *const options[] = {"FORMAT=WKT2_2019", NULL};
+  char *wkt = NULL;
+  if (srs != NULL && OSRExportToWktEx(srs, &wkt, options) == OGRERR_NONE)
+    tcgdal_add_text(texts, -1, "GDAL", name, wkt);
+  CPLFree(wkt);
+}
+
+/* Ground control points as text; what many of them take is bounded by the file that they come from. */
+static inline void tcgdal_add_gcps(tcgdal_texts *texts, GDALDatasetH dataset)
+{
+  const GDAL_GCP *gcps = GDALGetGCPs(dataset);
+  int i, n = gcps != NULL ? GDALGetGCPCount(dataset) : 0;
+  size_t room = (size_t)n * 130 + 1, at = 0;
+  char *text = n > 0 ? (char *)VSIMalloc(room) : NULL;
+  if (text == NULL)
+    return;
+  for (i = 0; i < n; i++)
+    at += (size_t)CPLsnprintf(text + at, room - at, "%.17g %.17g %.17g %.17g %.17g\n", gcps[i].dfGCPPixel,
+                              gcps[i].dfGCPLine, gcps[i].dfGCPX, gcps[i].dfGCPY, gcps[i].dfGCPZ);
+  tcgdal_add_text(texts, -1, "GDAL", "GCPS", text);
+  tcgdal_add_srs(texts, "GCP_SRS", GDALGetGCPSpatialRef(dataset));
+  VSIFree(text);
+}
+
+static inline void tcgdal_add_colours(tcgdal_texts *texts, int band, GDALRasterBandH h)
+{
+  GDALColorTableH table = GDALGetRasterColorTable(h);
+  int i, n = table != NULL ? GDALGetColorEntryCount(table) : 0;
+  size_t room = (size_t)n * 28 + 1, at = 0;
+  char *text = n > 0 ? (char *)VSIMalloc(room) : NULL;
+  if (text == NULL)
+    return;
+  for (i = 0; i < n; i++) {
+    const GDALColorEntry *entry = GDALGetColorEntry(table, i);
+    at += (size_t)CPLsnprintf(text + at, room - at, "%d %d %d %d\n", entry->c1, entry->c2, entry->c3, entry->c4);
+  }
+  tcgdal_add_text(texts, band, "GDAL", "COLOR_TABLE", text);
+  VSIFree(text);
+}
+
 static inline void tcgdal_add_texts(tcgdal_texts *texts, GDALDatasetH dataset)
 {
   double g[6];
-  OGRSpatialReferenceH srs = GDALGetSpatialRef(dataset);
   int band, n = GDALGetRasterCount(dataset), has = 0;
   tcgdal_add_text(texts, -1, "GDAL", "DRIVER", GDALGetDriverShortName(GDALGetDatasetDriver(dataset)));
   if (GDALGetGeoTransform(dataset, g) == CE_None) {
@@ -758,13 +821,8 @@ static inline void tcgdal_add_texts(tcgdal_texts *texts, GDALDatasetH dataset)
     CPLsnprintf(text, sizeof text, "%.17g %.17g %.17g %.17g %.17g %.17g", g[0], g[1], g[2], g[3], g[4], g[5]);
     tcgdal_add_text(texts, -1, "GDAL", "GEOTRANSFORM", text);
   }
-  if (srs != NULL) {
-    static const char *const options[] = {"FORMAT=WKT2_2019", NULL};
-    char *wkt = NULL;
-    if (OSRExportToWktEx(srs, &wkt, options) == OGRERR_NONE)
-      tcgdal_add_text(texts, -1, "GDAL", "SRS", wkt);
-    CPLFree(wkt);
-  }
+  tcgdal_add_srs(texts, "SRS", GDALGetSpatialRef(dataset));
+  tcgdal_add_gcps(texts, dataset);
   tcgdal_add_metadata(texts, -1, dataset);
   for (band = 0; band < n; band++) {
     GDALRasterBandH h = GDALGetRasterBand(dataset, band + 1);
@@ -777,6 +835,7 @@ static inline void tcgdal_add_texts(tcgdal_texts *texts, GDALDatasetH dataset)
     tcgdal_add_number(texts, band, "SCALE", value, has);
     value = GDALGetRasterOffset(h, &has);
     tcgdal_add_number(texts, band, "OFFSET", value, has);
+    tcgdal_add_colours(texts, band, h);
     tcgdal_add_metadata(texts, band, h);
   }
 }
@@ -1095,8 +1154,7 @@ static inline tc_status tcgdal_finish(tcgdal_image *image, const tc_gdal_options
   return status;
 }
 
-static inline tc_status tcgdal_begin_call(tc_provider **provider, const tc_gdal_options *given,
-                                          tc_gdal_options *options, tc_error *err)
+static inline tc_status tcgdal_begin_call(tc_provider **provider, tc_error *err)
 {
   if (err != NULL) {
     err->code = TC_OK;
@@ -1106,9 +1164,7 @@ static inline tc_status tcgdal_begin_call(tc_provider **provider, const tc_gdal_
   if (provider == NULL)
     return tcgdal_fail(err, TC_E_ARGUMENT, 0, "provider is NULL");
   *provider = NULL;
-  if (GDALGetDriverCount() == 0)
-    GDALAllRegister();
-  return tcgdal_options(given, options, err);
+  return TC_OK;
 }
 
 static inline tc_status tc_gdal_open(const char *path, const tc_gdal_options *options, tc_provider **provider,
@@ -1116,9 +1172,13 @@ static inline tc_status tc_gdal_open(const char *path, const tc_gdal_options *op
 {
   tc_gdal_options all;
   tcgdal_image *image;
-  tc_status status = tcgdal_begin_call(provider, options, &all, err);
+  tc_status status = tcgdal_begin_call(provider, err);
+  if (status == TC_OK)
+    status = tcgdal_options(options, &all, err);
   if (status != TC_OK)
     return status;
+  if (GDALGetDriverCount() == 0)
+    GDALAllRegister();
   if (path == NULL || path[0] == '\0')
     return tcgdal_fail(err, TC_E_ARGUMENT, 0, "path is %s", path == NULL ? "NULL" : "empty");
   image = tcgdal_new(path, &all, err);
@@ -1136,9 +1196,13 @@ static inline tc_status tc_gdal_from_dataset(GDALDatasetH dataset, const tc_gdal
 {
   tc_gdal_options all;
   tcgdal_image *image;
-  tc_status status = tcgdal_begin_call(provider, options, &all, err);
+  tc_status status = tcgdal_begin_call(provider, err);
+  if (status == TC_OK)
+    status = tcgdal_options(options, &all, err);
   if (status != TC_OK)
     return status;
+  if (GDALGetDriverCount() == 0)
+    GDALAllRegister();
   if (dataset == NULL)
     return tcgdal_fail(err, TC_E_ARGUMENT, 0, "dataset is NULL");
   image = tcgdal_new(GDALGetDescription(dataset), &all, err);
@@ -1173,6 +1237,125 @@ static inline tc_status tc_gdal_from_dataset(GDALDatasetH dataset, const tc_gdal
     image->user = user;
   }
   tcgdal_release(image);
+  return status;
+}
+
+/* ---- files of GDAL's file systems ---- */
+
+typedef struct tcgdal_file {
+  char *path;
+  CPLMutex *lock;       /* of the handles */
+  VSILFILE **idle;      /* open and not in use */
+  int n_idle, room;
+} tcgdal_file;
+
+static inline void tcgdal_close_file(void *user)
+{
+  tcgdal_file *file = (tcgdal_file *)user;
+  while (file->n_idle > 0)
+    (void)VSIFCloseL(file->idle[--file->n_idle]);
+  if (file->lock != NULL)
+    CPLDestroyMutex(file->lock);
+  CPLFree(file->path);
+  free(file->idle);
+  free(file);
+}
+
+/* A handle that nobody uses; NULL, and GDAL has said why, if the file cannot be opened. */
+static inline VSILFILE *tcgdal_take_handle(tcgdal_file *file)
+{
+  VSILFILE *handle = NULL;
+  CPLAcquireMutex(file->lock, 1e9);
+  if (file->n_idle > 0)
+    handle = file->idle[--file->n_idle];
+  CPLReleaseMutex(file->lock);
+  if (handle != NULL)
+    return handle;
+  VSIErrorReset();
+  handle = VSIFOpenExL(file->path, "rb", TRUE);
+  if (handle == NULL)
+    CPLError(CE_Failure, CPLE_OpenFailed, "%s: %s", file->path,
+             VSIGetLastErrorMsg()[0] != '\0' ? VSIGetLastErrorMsg() : "cannot be opened");
+  return handle;
+}
+
+static inline void tcgdal_keep_handle(tcgdal_file *file, VSILFILE *handle)
+{
+  CPLAcquireMutex(file->lock, 1e9);
+  if (file->n_idle == file->room) {
+    int room = file->room * 2 + 4;
+    VSILFILE **idle = (VSILFILE **)realloc((void *)file->idle, sizeof *idle * (size_t)room);
+    if (idle != NULL) {
+      file->idle = idle;
+      file->room = room;
+    }
+  }
+  if (file->n_idle < file->room) {
+    file->idle[file->n_idle++] = handle;
+    handle = NULL;
+  }
+  CPLReleaseMutex(file->lock);
+  if (handle != NULL)
+    (void)VSIFCloseL(handle);
+}
+
+static inline tc_status tcgdal_read_at(void *user, int64_t offset, void *into, size_t bytes, tc_error *err)
+{
+  tcgdal_file *file = (tcgdal_file *)user;
+  tcgdal_said said;
+  VSILFILE *handle;
+  int good;
+  tcgdal_begin(&said);
+  handle = tcgdal_take_handle(file);
+  good = handle != NULL && VSIFSeekL(handle, (vsi_l_offset)offset, SEEK_SET) == 0 &&
+         VSIFReadL(into, 1, bytes, handle) == bytes;
+  if (!good && handle != NULL) {
+    CPLError(CE_Failure, CPLE_FileIO, "%s: %llu bytes at offset %lld cannot be read", file->path,
+             (unsigned long long)bytes, (long long)offset);
+    (void)VSIFCloseL(handle); /* whose state nobody knows now */
+  } else if (good) {
+    tcgdal_keep_handle(file, handle);
+  }
+  return tcgdal_end(&said, !good, "reading", err);
+}
+
+static inline tc_status tc_gdal_open_vsi(const char *path, const tc_open_options *options, tc_provider **provider,
+                                         tc_error *err)
+{
+  tcgdal_said said;
+  tcgdal_file *file;
+  VSILFILE *handle;
+  tc_io io;
+  tc_status status = tcgdal_begin_call(provider, err);
+  if (status != TC_OK)
+    return status;
+  if (path == NULL || path[0] == '\0')
+    return tcgdal_fail(err, TC_E_ARGUMENT, 0, "path is %s", path == NULL ? "NULL" : "empty");
+  file = (tcgdal_file *)calloc(1, sizeof *file);
+  if (file != NULL)
+    file->lock = CPLCreateMutex();
+  if (file == NULL || file->lock == NULL) {
+    free(file);
+    return tcgdal_fail(err, TC_E_NO_MEMORY, 0, "no memory for a file");
+  }
+  CPLReleaseMutex(file->lock);
+  file->path = CPLStrdup(path);
+  memset(&io, 0, sizeof io);
+  io.struct_size = sizeof io;
+  io.user = file;
+  io.read_at = tcgdal_read_at;
+  io.release = tcgdal_close_file;
+  tcgdal_begin(&said);
+  handle = tcgdal_take_handle(file);
+  if (handle != NULL && VSIFSeekL(handle, 0, SEEK_END) == 0)
+    io.size = (int64_t)VSIFTellL(handle);
+  status = tcgdal_end(&said, handle == NULL, "VSIFOpenL", err);
+  if (status == TC_OK) {
+    tcgdal_keep_handle(file, handle);
+    status = provider_open_io(&io, options, provider, err);
+  }
+  if (status != TC_OK)
+    tcgdal_close_file(file);
   return status;
 }
 

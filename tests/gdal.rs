@@ -86,6 +86,7 @@ fn the_driver_is_there() {
         "GDALRegister_TILECACHE",
         "tilecache_gdal_from_dataset",
         "tilecache_gdal_open",
+        "tilecache_gdal_open_vsi",
     ];
     assert_eq!(ours, expected);
 }
@@ -112,6 +113,18 @@ fn gdalinfo_says_the_same_of_every_raster() {
             let view = format!("TILECACHE:{raster}?source={source}");
             assert_eq!(checksums(&view), direct, "{view}");
         }
+    }
+    // Out of an archive, by each reader.
+    run(Command::new("/usr/bin/python3")
+        .args([
+            "-c",
+            "import zipfile; zipfile.ZipFile('all.zip', 'w', 8).write('tiles.tif')",
+        ])
+        .current_dir(rasters()));
+    let direct = checksums("/vsizip/all.zip/tiles.tif");
+    for source in ["tilecache", "gdal"] {
+        let view = format!("TILECACHE:/vsizip/all.zip/tiles.tif?source={source}");
+        assert_eq!(checksums(&view), direct, "{view}");
     }
     // JPEG 2000 has "arbitrary" overviews, which is a promise of its driver about its own reads.
     let direct = checksums("copy.jp2").replace("  Overviews: arbitrary\n", "");

@@ -325,6 +325,41 @@ static void what_is_known_comes_through(void **state)
   provider_release(p);
 }
 
+static void control_points_and_colours_come_through(void **state)
+{
+  (void)state;
+  source s = picture(WIDTH, HEIGHT, 1, TC_U8);
+  GDALDatasetH dataset = filled(&s, "GTiff", "points.tif", "");
+  GDAL_GCP points[4];
+  GDALInitGCPs(4, points);
+  for (int i = 0; i < 4; i++) {
+    points[i].dfGCPPixel = i % 2 * WIDTH;
+    points[i].dfGCPLine = i / 2 * HEIGHT + 0.5;
+    points[i].dfGCPX = 7.25 + i;
+    points[i].dfGCPY = -45.125;
+  }
+  OGRSpatialReferenceH srs = OSRNewSpatialReference(NULL);
+  assert_int_equal(OSRImportFromEPSG(srs, 4326), OGRERR_NONE);
+  assert_int_equal(GDALSetGCPs2(dataset, 4, points, srs), CE_None);
+  OSRDestroySpatialReference(srs);
+  GDALDeinitGCPs(4, points);
+  GDALColorTableH table = GDALCreateColorTable(GPI_RGB);
+  for (short i = 0; i < 256; i++)
+    GDALSetColorEntry(table, i, &(GDALColorEntry){i, (short)(255 - i), 7, 255});
+  assert_int_equal(GDALSetRasterColorTable(GDALGetRasterBand(dataset, 1), table), CE_None);
+  GDALDestroyColorTable(table);
+  GDALClose(dataset);
+  tc_provider *p = opened("points.tif", NULL);
+  assert_string_equal(provider_metadata(p, -1, "GDAL:GCPS"), "0 0.5 7.25 -45.125 0\n300 0.5 8.25 -45.125 0\n"
+                                                             "0 201.5 9.25 -45.125 0\n300 201.5 10.25 -45.125 0\n");
+  assert_non_null(strstr(provider_metadata(p, -1, "GDAL:GCP_SRS"), "4326"));
+  assert_null(provider_metadata(p, -1, "GDAL:SRS"));
+  const char *colours = provider_metadata(p, 0, "GDAL:COLOR_TABLE");
+  assert_memory_equal(colours, "0 255 7 255\n1 254 7 255\n", 24);
+  assert_non_null(strstr(colours, "\n255 0 7 255\n"));
+  provider_release(p);
+}
+
 static void nodata_that_the_type_lacks_is_none(void **state)
 {
   (void)state;
@@ -597,6 +632,79 @@ static void eight_threads(void **state)
   assert_int_equal(open, 0);
 }
 
+/* ---- files of GDAL's file systems ---- */
+
+static void our_readers_read_gdals_files(void **state)
+{
+  (void)state;
+  static const struct { const char *driver, *name, *creation; } formats[] = {
+    {"GTiff", "scene.tif", "TILED=YES BLOCKXSIZE=64 BLOCKYSIZE=64 COMPRESS=DEFLATE"},
+    {"JP2OpenJPEG", "scene.jp2", "REVERSIBLE=YES QUALITY=100 BLOCKXSIZE=128 BLOCKYSIZE=128"},
+    {"NITF", "scene.ntf", "BLOCKXSIZE=64 BLOCKYSIZE=64"}};
+  static const char *const systems[] = {"/vsizip/scenes.zip", "/vsimem/scenes"};
+  source s = picture(WIDTH, HEIGHT, 3, TC_U8);
+  write_tiff(&s, "scene.tif", "TILED=YES");
+  remove("scenes.zip");
+  for (size_t i = 0; i < COUNT(formats); i++) {
+    copy_to(formats[i].driver, "scene.tif", "from", formats[i].creation);
+    for (size_t j = 0; j < COUNT(systems); j++) {
+      char path[64];
+      snprintf(path, sizeof path, "%s/%s", systems[j], formats[i].name);
+      assert_int_equal(CPLCopyFile(path, "from"), 0);
+      tc_provider *p = NULL;
+      ok(tc_gdal_open_vsi(path, NULL, &p, &err));
+      assert_null(provider_metadata(p, -1, "GDAL:DRIVER"));
+      assert_all_blocks(&s, p);
+      tc_provider *tiles = retiled(p, 100, 77, 0, NULL);
+      provider_release(p);
+      reading r = {&s, tiles, 0};
+      in_threads(4, read_shuffled, &r);
+      assert_int_equal(r.wrong, 0);
+      provider_release(tiles);
+    }
+  }
+}
+
+static void a_file_that_fails_says_why(void **state)
+{
+  (void)state;
+  tc_provider *p = NULL;
+  refuses(TC_E_ARGUMENT, "path", tc_gdal_open_vsi(NULL, NULL, &p, e));
+  refuses(TC_E_ARGUMENT, "path", tc_gdal_open_vsi("", NULL, &p, e));
+  refuses(TC_E_ARGUMENT, "provider", tc_gdal_open_vsi("/vsimem/a", NULL, NULL, e));
+  int said = 0;
+  CPLPushErrorHandlerEx(count_said, &said);
+  fails(TC_E_SOURCE, "/vsimem/nowhere", tc_gdal_open_vsi("/vsimem/nowhere", NULL, &p, &err));
+  assert_int_equal(err.source_code, CPLE_OpenFailed);
+  assert_null(p);
+  source s = picture(WIDTH, HEIGHT, 1, TC_U8);
+  write_tiff(&s, "/vsimem/cut.tif", "TILED=YES BLOCKXSIZE=64 BLOCKYSIZE=64");
+  ok(tc_gdal_open_vsi("/vsimem/cut.tif", NULL, &p, &err));
+  vsi_l_offset size = 0;
+  GByte *bytes = VSIGetMemFileBuffer("/vsimem/cut.tif", &size, FALSE);
+  GByte *all = malloc((size_t)size);
+  memcpy(all, bytes, (size_t)size);
+  VSILFILE *file = VSIFOpenL("/vsimem/cut.tif", "rb+");
+  assert_int_equal(VSIFTruncateL(file, size / 2), 0);
+  tc_tile *tile = NULL;
+  fails(TC_E_SOURCE, "/vsimem/cut.tif", provider_get_block(p, 3, 4, 0, NULL, 0, &tile, &err));
+  assert_non_null(strstr(err.message, "cannot be read"));
+  assert_int_equal(err.source_code, CPLE_FileIO);
+  touch(p, 0, 0, 0);
+  assert_int_equal(VSIFSeekL(file, 0, SEEK_SET), 0);
+  assert_int_equal(VSIFWriteL(all, 1, (size_t)size, file), size);
+  VSIFCloseL(file);
+  assert_all_blocks(&s, p); /* nothing was remembered */
+  provider_release(p);
+  file = VSIFOpenL("/vsimem/text", "wb");
+  assert_int_equal(VSIFWriteL("no image at all", 1, 15, file), 15);
+  VSIFCloseL(file);
+  fails(TC_E_UNSUPPORTED, "neither of TIFF", tc_gdal_open_vsi("/vsimem/text", NULL, &p, &err));
+  CPLPopErrorHandler();
+  assert_int_equal(said, 0);
+  free(all);
+}
+
 /* ---- the second copy ---- */
 
 static GIntBig left_by(const char *path, uint32_t flags, uint64_t *kept)
@@ -623,7 +731,7 @@ static GIntBig left_by(const char *path, uint32_t flags, uint64_t *kept)
 static void no_second_copy_stays(void **state)
 {
   (void)state;
-  source s = picture(side(1500), side(1300), 4, TC_U16);
+  source s = picture(side(900), side(780), 4, TC_U16);
   write_tiff(&s, "pixel.tif", "TILED=YES INTERLEAVE=PIXEL COMPRESS=DEFLATE ZLEVEL=1");
   build_overviews("pixel.tif");
   write_tiff(&s, "band.tif", "TILED=YES INTERLEAVE=BAND COMPRESS=DEFLATE ZLEVEL=1");
@@ -650,6 +758,7 @@ int main(void)
     cmocka_unit_test(one_huge_block),
     cmocka_unit_test(other_formats),
     cmocka_unit_test(what_is_known_comes_through),
+    cmocka_unit_test(control_points_and_colours_come_through),
     cmocka_unit_test(nodata_that_the_type_lacks_is_none),
     cmocka_unit_test(a_mask_comes_through),
     cmocka_unit_test(bands_of_several_types_become_one),
@@ -658,6 +767,8 @@ int main(void)
     cmocka_unit_test(errors_carry_what_gdal_said),
     cmocka_unit_test(bad_arguments_are_refused),
     cmocka_unit_test(a_dataset_becomes_a_provider),
+    cmocka_unit_test(our_readers_read_gdals_files),
+    cmocka_unit_test(a_file_that_fails_says_why),
     cmocka_unit_test(eight_threads),
     cmocka_unit_test(no_second_copy_stays),
   };

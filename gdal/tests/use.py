@@ -92,3 +92,6 @@ assert library.provider_key(provider).startswith(b"gdal-JP2OpenJPEG-"), library.
 library.provider_release(provider)
 assert plugin.tilecache_gdal_open(b"nowhere", None, ctypes.byref(provider), ctypes.byref(error)) == 13
 assert b"nowhere" in error.message and error.source_code == 4
+gdal.FileFromMemBuffer("/vsimem/own.tif", open("tiles.tif", "rb").read())
+assert plugin.tilecache_gdal_open_vsi(b"/vsimem/own.tif", None, ctypes.byref(provider), ctypes.byref(error)) == 0, error.message
+library.provider_release(provider)
