@@ -283,7 +283,7 @@ static tc_status read_nested(void *user, void *session, int64_t row, int64_t col
   tc_status status = provider_get_block(n->from, row, col, level, NULL, 0, &tile, error);
   if (status == TC_OK)
     status = tc_tile_copy(tile, 0, 0, NULL, 0, into, error);
-  n->status = status;
+  __atomic_store_n(&n->status, status, __ATOMIC_RELAXED); /* by several threads */
   tc_tile_release(tile);
   return status;
 }

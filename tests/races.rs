@@ -1,0 +1,162 @@
+//! Threads under ThreadSanitizer: eight of them over one GDAL dataset and over our own readers, and the
+//! threads of `c_tests/`.
+//!
+//! The library is built once more with the sanitizer, which the stable compiler has behind a switch.
+//! Where its runtime is not installed, as with some distributions' Rust, the tests say so and pass.
+
+#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+#[test]
+fn eight_threads_over_one_gdal_dataset_do_not_race() {
+    let includes = run(Command::new("gdal-config").arg("--cflags"));
+    let includes = includes
+        .split_whitespace()
+        .filter_map(|flag| flag.strip_prefix("-I"));
+    let mut flags = vec![format!("{ROOT}/gdal/tests/threads.c"), "-lgdal".to_owned()];
+    flags.extend(includes.flat_map(|path| ["-isystem".to_owned(), path.to_owned()]));
+    println!("{}", check("gdal", &flags, &["512"]));
+}
+
+#[test]
+fn threads_of_c_programs_do_not_race() {
+    let sources = ["test_threads.c", "support.c"].map(|name| format!("{ROOT}/c_tests/{name}"));
+    let mut flags = sources.to_vec();
+    flags.push("-lcmocka".to_owned());
+    println!("{}", check("threads", &flags, &[]));
+}
+
+/// Builds a program with the sanitizer, and runs it; what it said.
+fn check(name: &str, flags: &[String], arguments: &[&str]) -> String {
+    let Some(Sanitized { library, runtime }) = sanitized() else {
+        return "skipped: this Rust comes without the runtime of ThreadSanitizer".to_owned();
+    };
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("races")
+        .join(name);
+    let _absent = fs::remove_dir_all(&directory);
+    fs::create_dir_all(&directory).expect("a directory for the test");
+    let program = directory.join("program");
+    // The objects are gcc's and the runtime is Rust's, which knows all that both compilers ask for.
+    let objects: Vec<PathBuf> = flags
+        .iter()
+        .filter(|flag| flag.ends_with(".c"))
+        .map(|source| {
+            let object = directory
+                .join(Path::new(source).file_name().expect("a name"))
+                .with_extension("o");
+            run(Command::new("cc")
+                .args([
+                    "-fsanitize=thread",
+                    "-std=gnu99",
+                    "-g",
+                    "-O1",
+                    "-c",
+                    source,
+                    "-o",
+                ])
+                .arg(&object)
+                .args([format!("-I{ROOT}/include"), format!("-I{ROOT}/c_tests")])
+                .args(
+                    flags
+                        .iter()
+                        .filter(|flag| !flag.ends_with(".c") && !flag.starts_with("-l")),
+                ));
+            object
+        })
+        .collect();
+    run(Command::new("cc")
+        .args(objects)
+        .arg("-Wl,--whole-archive")
+        .arg(runtime)
+        .args(["-Wl,--no-whole-archive", "-Wl,--export-dynamic"])
+        .arg(library.join("libtilecache.so"))
+        .arg(format!("-Wl,-rpath,{}", library.display()))
+        .args(flags.iter().filter(|flag| flag.starts_with("-l")))
+        .args(["-lpthread", "-lm", "-ldl", "-lrt", "-o"])
+        .arg(&program));
+    let options =
+        format!("suppressions={ROOT}/gdal/tests/races.supp exitcode=66 second_deadlock_stack=1");
+    run(Command::new(program)
+        .args(arguments)
+        .current_dir(directory)
+        // Cargo points to the library without the sanitizer.
+        .env_remove("LD_LIBRARY_PATH")
+        .env("TILECACHE_TEST_SCALE", "10")
+        .env("TSAN_OPTIONS", options))
+}
+
+/// The library with the sanitizer in it, and what it needs of it.
+#[derive(Clone)]
+struct Sanitized {
+    /// The directory of the library.
+    library: PathBuf,
+    runtime: PathBuf,
+}
+
+fn sanitized() -> Option<Sanitized> {
+    static BUILT: OnceLock<Option<Sanitized>> = OnceLock::new();
+    BUILT.get_or_init(build).clone()
+}
+
+fn build() -> Option<Sanitized> {
+    let about = run(Command::new("rustc").arg("-vV"));
+    let host = about
+        .lines()
+        .find_map(|line| line.strip_prefix("host: "))
+        .expect("a host");
+    let root = run(Command::new("rustc").args(["--print", "sysroot"]));
+    let libraries = Path::new(root.trim())
+        .join("lib/rustlib")
+        .join(host)
+        .join("lib");
+    let runtime = fs::read_dir(libraries)
+        .ok()?
+        .flatten()
+        .map(|entry| entry.path())
+        .find(|path| path.to_string_lossy().ends_with("_rt.tsan.a"))?;
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("races/target");
+    run(Command::new(env!("CARGO"))
+        .args([
+            "build",
+            "--quiet",
+            "--locked",
+            "--lib",
+            "--target",
+            host,
+            "--target-dir",
+        ])
+        .arg(&target)
+        .current_dir(ROOT)
+        .env("RUSTC_BOOTSTRAP", "1")
+        .env(
+            "RUSTFLAGS",
+            "-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer",
+        )
+        .env("CFLAGS", "-fsanitize=thread")
+        .env_remove("CARGO_ENCODED_RUSTFLAGS"));
+    Some(Sanitized {
+        library: target.join(host).join("debug"),
+        runtime,
+    })
+}
+
+fn run(command: &mut Command) -> String {
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{text}\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    text
+}
