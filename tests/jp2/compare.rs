@@ -1,10 +1,13 @@
 //! Pixels and descriptions as OpenJPEG's and GDAL's own programs give them.
 
 use super::support::*;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use tilecache::convert::convert_row;
 use tilecache::dtype::DType;
 use tilecache::error::Result;
 use tilecache::geometry::Rect;
+use tilecache::image::Image;
 use tilecache::source::jp2::Jp2Decoder;
 
 fn worst_difference(dtype: DType, a: &[u8], b: &[u8]) -> f64 {
@@ -132,5 +135,52 @@ fn texts_are_those_of_the_boxes() {
         let metadata = &decoder.image().metadata;
         let found = metadata.get(&(None, line[1].clone()));
         assert_eq!(found, Some(&line[2]), "{line:?} of {metadata:?}");
+    }
+}
+
+/// All samples of a level as OpenJPEG's program gives them, in the type that `image` says.
+fn decompressed(path: &Path, image: &Image, level: u32) -> Vec<u8> {
+    let raw = Path::new(env!("CARGO_TARGET_TMPDIR")).join("real.rawl");
+    let level = level.to_string();
+    let mut program = Command::new("opj_decompress");
+    let of_file = program.arg("-quiet").arg("-i").arg(path);
+    let done = of_file.args(["-r", &level, "-o"]).arg(&raw).output();
+    let done = done.expect("this test needs the Debian package libopenjp2-tools");
+    assert!(done.status.success(), "{}: {done:?}", path.display());
+    let mut samples = std::fs::read(&raw).expect("the expected samples");
+    if image.dtype == DType::I16 {
+        // The program cuts the sign off.
+        let spare = 16 - image.bits;
+        for sample in samples.as_chunks_mut::<2>().0 {
+            *sample = (i16::from_le_bytes(*sample) << spare >> spare).to_ne_bytes();
+        }
+    }
+    samples
+}
+
+/// Files that others wrote, where they lie beside the checkout.
+#[test]
+fn real_files_read_as_openjpeg_reads_them() {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
+    let Ok(entries) = std::fs::read_dir(&data) else {
+        println!("skipped: there is no {}", data.display());
+        return;
+    };
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    let ours = |path: &PathBuf| {
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        extension.is_some_and(|extension| matches!(extension, "jp2" | "j2k"))
+    };
+    for path in paths.filter(ours) {
+        let decoder = open(&path).unwrap_or_else(|error| panic!("{error}"));
+        let image = decoder.image();
+        let all: Vec<u32> = (0..image.band_count()).collect();
+        for level in [0, 1, image.levels.len() as u32 - 1] {
+            let expected = decompressed(&path, image, level);
+            let got = read_level(&decoder, level, &all).unwrap_or_else(|error| panic!("{error}"));
+            assert!(got == expected, "{} level {level}", path.display());
+            let blocks = read_blocks(&decoder, level, &all).expect("pixels");
+            assert!(blocks == expected, "{} level {level}", path.display());
+        }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A file is one image in one block. Colours are delivered as red, green and blue, by the rules that
 //! libjpeg and GDAL follow. The segments before the pixels are read here; the streams themselves are
-//! the matter of [`super::jpeg`].
+//! the matter of `jpeg.rs`.
 //!
 //! A decode takes the bytes of the file and of the samples beside the pixels that it delivers, and of
 //! a progressive one three times those of the samples; what would take more than 4 GiB is refused with
