@@ -8,13 +8,15 @@ mod damaged;
 mod gdal;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
+use tilecache::bytes::{Bytes, MemoryBytes};
 use tilecache::cache::{Cache, Options};
-use tilecache::error::{Kind, Result};
+use tilecache::error::{Error, Kind, Result};
 use tilecache::image::{Bands, Block};
 use tilecache::operator::{RetileOptions, retiled};
 use tilecache::provider::{Provider, get_block};
-use tilecache::source::file;
+use tilecache::source::file::{self, Choice};
 
 /// The files, made once by the script beside this test.
 fn made() -> &'static Path {
@@ -195,5 +197,51 @@ fn many_threads_read_one_picture() {
                 scope.spawn(|| assert!(pixels(&*image, &Bands::ALL).expect("pixels") == expected));
             }
         });
+    }
+}
+
+/// A file of a caller's, of which a read fails when the count has come to 0.
+struct Failing(MemoryBytes, AtomicI64);
+
+impl Bytes for Failing {
+    fn len(&self) -> u64 {
+        self.0.len()
+    }
+
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<()> {
+        match self.1.fetch_sub(1, Ordering::Relaxed) {
+            0 => Err(Error::from_source(7, "the line is cut")),
+            _ => self.0.read_at(offset, into),
+        }
+    }
+
+    fn identity(&self) -> Option<String> {
+        None
+    }
+}
+
+#[test]
+fn reads_are_few_and_their_failures_come_through() {
+    for name in [
+        "png-6-8-301-1.png",
+        "gdal-u16-4.png",
+        "jpeg-3-301-QUALITY95.jpg",
+    ] {
+        let whole = std::fs::read(made().join(name)).expect(name);
+        let read = |reads| {
+            let bytes = MemoryBytes::new(whole.clone());
+            let bytes = Arc::new(Failing(bytes, AtomicI64::new(reads)));
+            let image = file::open_bytes(bytes.clone(), &Choice::default())?;
+            pixels(&*image, &Bands::ALL)?;
+            Ok(reads - bytes.1.load(Ordering::Relaxed))
+        };
+        // What the file is, what stands before the pixels, and all the rest.
+        let taken = read(1000).unwrap_or_else(|error: Error| panic!("{error}"));
+        assert!(taken <= 3, "{name} takes {taken} reads");
+        for reads in 0..taken {
+            let error = read(reads).expect_err(name);
+            assert_eq!((error.kind(), error.source_code()), (Kind::Source, 7));
+            assert!(error.message().ends_with("the line is cut"), "{error}");
+        }
     }
 }
