@@ -415,6 +415,17 @@ fn what_is_no_circle_is_never_refused() {
     }
 }
 
+#[test]
+fn what_is_cached_twice_does_not_wait_for_itself() {
+    for over in OVER {
+        let cache = cache(0);
+        let once = over(source(|_| Ok(())), &cache);
+        let twice = cached(cached(once, &cache).unwrap(), &cache).unwrap();
+        get(&twice, at(0, 0)).unwrap();
+        assert_quiet(&cache);
+    }
+}
+
 // ---- cancellation ----
 
 /// A source that stops in its first decode until it may go on or is cancelled.
