@@ -86,6 +86,7 @@ programs! {
     test_header_neighbours
     test_lifetime
     test_null_args
+    test_readers
     test_threads
     test_values_cache
     test_values_operators
@@ -231,6 +232,8 @@ fn check(program: &str, way: Way) {
     } else {
         Command::new(&binary)
     };
+    // cargo names a directory before it where an older library may lie.
+    command.env("LD_LIBRARY_PATH", libraries());
     let log = directory.join("log");
     let output = File::create(&log).expect("a log");
     command.current_dir(&directory).stdin(Stdio::null());
