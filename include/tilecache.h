@@ -531,14 +531,15 @@ typedef struct tc_cache_options {
   /**
    * The most bytes that loads may have in flight together, each with all that it needs on its way
    * to its tile; other loads wait for their turn, first come, first served. One load is always
-   * admitted, and so is the first in the queue when no load has ended for a second. Tiles made
-   * along with others do not count: there is room for them in the budget. 0 is the larger of a
-   * quarter of the budget and 64 MiB.
+   * admitted, and so is the first in the queue when no load has ended for a second. What a load
+   * needs on its way never waits, also where the load is that of a provider without a cache, or
+   * with another one, over providers of this. Tiles made along with others do not count: there is
+   * room for them in the budget. 0 is the larger of a quarter of the budget and 64 MiB.
    */
   uint64_t max_in_flight;
   /**
    * The most threads of the library's own that serve provider_request_block at once for the
-   * providers of this cache. 0 is one for each processor.
+   * providers of this cache; one more may tell cancelled requests so. 0 is one for each processor.
    */
   uint32_t threads;
   /**
@@ -1243,8 +1244,10 @@ typedef struct tc_reader_options {
   uint32_t flags;
   /**
    * The load on whose behalf the reader reads, from tc_load_current; kept alive. Give it to a reader
-   * that is used on other threads by a callback: a request that would wait for the load that it is a
-   * part of then fails with TC_E_REENTRANT instead of waiting for ever. NULL: none.
+   * that is used on other threads by a callback, as long as that callback runs: a request that would
+   * wait for the load that it is a part of then fails with TC_E_REENTRANT instead of waiting for
+   * ever, none waits for the in-flight cap while the load owns a part of it, and all end when nobody
+   * wants the load any more. NULL: none.
    */
   const struct tc_load *load;
 } tc_reader_options;
@@ -1258,7 +1261,7 @@ typedef struct tc_reader_options {
  * - err: the details, never NULL; valid during the call.
  *
  * It may call the library, also for further requests; it should be short, for the next request waits
- * for its thread. It must not throw, unwind or longjmp.
+ * for its thread, and it must not wait for another request. It must not throw, unwind or longjmp.
  */
 typedef void (*tc_done_fn)(void *user,
                            tc_status status,
@@ -1605,7 +1608,8 @@ tc_status tc_format_info(size_t index,
 /**
  * ======== OPERATORS ========
  *
- * The same image, its blocks kept in a cache: same key, same description, same pixels.
+ * The same image, its blocks kept in a cache: same key, same description, same pixels. The source
+ * itself, retained, if its blocks are looked up in that cache already.
  *
  * - source, cache: required; each kept alive by the result.
  * - provider: receives a reference that you own; NULL on failure.
@@ -1806,7 +1810,8 @@ const char *provider_metadata_name(const struct tc_provider *provider, int32_t b
  * - has: receives 1 or 0; 0 on failure.
  * - err: may be NULL.
  *
- * Errors: TC_E_RANGE for negative numbers, TC_E_ARGUMENT, and what the source reports. Not a use.
+ * Errors: TC_E_RANGE for negative numbers, TC_E_ARGUMENT, TC_E_CANCELLED, and what the source reports.
+ * Not a use.
  * Thread-safe.
  */
 tc_status provider_has_block(struct tc_provider *provider,
@@ -1848,7 +1853,7 @@ tc_status provider_get_block(struct tc_provider *provider,
  * Arguments as for provider_get_block.
  *
  * Errors: TC_E_NOT_RESIDENT if it would have to be decoded, mapped or put together from other blocks;
- * TC_E_RANGE if there is no such block, level or band; TC_E_ARGUMENT. Thread-safe.
+ * TC_E_RANGE if there is no such block, level or band; TC_E_ARGUMENT; TC_E_CANCELLED. Thread-safe.
  */
 tc_status provider_peek_block(struct tc_provider *provider,
                               int64_t row,
@@ -1924,7 +1929,8 @@ tc_status provider_invalidate(struct tc_provider *provider, struct tc_error *err
  * The same image, read in a way of its own: a provider with the key and the tiles of `source`. Any
  * number of readers may read one provider; each can be cancelled by itself.
  *
- * - source: required; kept alive.
+ * - source: required; kept alive. If it is a reader itself, the new one ends with it too, and reads in
+ *   its way unless its own flags say otherwise.
  * - options: NULL is all defaults: a reader that only differs by being cancelled apart.
  * - reader: receives a reference that you own; NULL on failure.
  * - err: may be NULL.
@@ -1938,20 +1944,22 @@ tc_status provider_reader(struct tc_provider *source,
 
 /**
  * Cancels a reader for good. Calls that wait through it end with TC_E_CANCELLED at once, so do its
- * queued requests and all later calls. A call that is decoding ends when it can: between two blocks,
- * or when its callback asks tc_load_is_cancelled. Loads that others wait for too go on.
+ * queued requests and all later calls that ask for pixels or blocks; what the image is can still be
+ * asked. A call that is decoding ends when it can: between two blocks, or when its callback asks
+ * tc_load_is_cancelled. A load that others wait for too goes on to its end, and may still give the
+ * reader its tile. Nobody else sees any of this.
  *
  * - reader: required; from provider_reader.
  * - err: may be NULL.
  *
  * Errors: TC_E_ARGUMENT for a provider that is no reader. Does not wait. Thread-safe.
  */
-tc_status provider_cancel(struct tc_provider *reader,
-                          struct tc_error *err);
+tc_status provider_cancel(struct tc_provider *reader, struct tc_error *err);
 
 /**
  * provider_get_block on a thread of the library: returns at once, and `done` is called when the tile
- * is there or has failed. Requests of one cache begin in the order in which they were made.
+ * is there or has failed, which may be before this returns. Requests of one cache begin in the order
+ * in which they were made, and so do all for providers without a cache.
  *
  * - provider: required; kept alive until `done` has returned.
  * - row, col, level, bands, n_bands: as for provider_get_block; the bands are copied.
@@ -1959,11 +1967,13 @@ tc_status provider_cancel(struct tc_provider *reader,
  * - user: passed to `done`.
  * - err: may be NULL.
  *
- * The threads, at most as many as tc_cache_options says, exist only while there are requests, and
- * sources are then called on them. To cancel requests make them through a reader.
+ * The threads, at most as many as tc_cache_options says and one for each processor without a cache,
+ * exist only while there are requests, and sources are then called on them. To cancel requests make
+ * them through a reader: one more thread then calls `done` for those that are queued. A callback must
+ * not wait for a request: it may keep the thread that the request needs.
  *
- * Errors: TC_E_RANGE if there is no such block, level or band; TC_E_ARGUMENT; TC_E_NO_MEMORY if no
- * thread can be started. Thread-safe.
+ * Errors: TC_E_RANGE if there is no such block, level or band; TC_E_ARGUMENT; TC_E_CANCELLED if the
+ * reader was cancelled before; TC_E_NO_MEMORY if no thread can be started. Thread-safe.
  */
 tc_status provider_request_block(struct tc_provider *provider,
                                  int64_t row,
@@ -1977,17 +1987,18 @@ tc_status provider_request_block(struct tc_provider *provider,
 
 /**
  * The load that the calling thread works for: inside a callback of a source, of bytes or of a map, the
- * block or tile that the callback is called for. To be passed to other threads, see
+ * block, tile or window that the callback is called for. To be passed to other threads, see
  * tc_reader_options, or asked whether it is still wanted.
  *
- * Returns a reference that you own and release with tc_load_release; NULL where the thread works for
- * none. Cannot fail. Thread-safe.
+ * Returns a reference that you own and release with tc_load_release, which keeps no pixels; NULL where
+ * the thread works for none, as while a file is opened. Cannot fail. Thread-safe.
  */
 struct tc_load *tc_load_current(void);
 
 /**
  * Whether nobody wants the load any more: 1 if all who wait for it were cancelled, else 0, also for
- * NULL. A callback that learns this may return any error; nobody will see it.
+ * NULL. A callback that learns this may return any error; nobody will see it, for whoever wants the
+ * pixels from then on has them loaded anew. It may as well finish: what it returns is kept.
  *
  * Cannot fail. Thread-safe.
  */

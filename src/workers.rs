@@ -6,12 +6,15 @@ use crate::sync::{Mutex, thread};
 use std::collections::VecDeque;
 use std::sync::{Arc, LazyLock};
 
+/// Something to do with a provider.
+pub type Work = dyn FnOnce(&dyn Provider) + Send;
+
 /// What a thread is to do.
 pub struct Job {
     /// What the work is done with; kept alive until it is done.
     pub provider: Arc<dyn Provider>,
     /// The work; it ends at once where the provider was cancelled.
-    pub work: Box<dyn FnOnce(&dyn Provider) + Send>,
+    pub work: Box<Work>,
 }
 
 impl Job {

@@ -96,7 +96,8 @@ unsafe impl SizeLed for tc_map_options {
 
 /// ======== OPERATORS ========
 ///
-/// The same image, its blocks kept in a cache: same key, same description, same pixels.
+/// The same image, its blocks kept in a cache: same key, same description, same pixels. The source
+/// itself, retained, if its blocks are looked up in that cache already.
 ///
 /// - source, cache: required; each kept alive by the result.
 /// - provider: receives a reference that you own; NULL on failure.

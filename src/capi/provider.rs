@@ -275,7 +275,8 @@ pub unsafe extern "C" fn provider_metadata_name(
 /// - has: receives 1 or 0; 0 on failure.
 /// - err: may be NULL.
 ///
-/// Errors: TC_E_RANGE for negative numbers, TC_E_ARGUMENT, and what the source reports. Not a use.
+/// Errors: TC_E_RANGE for negative numbers, TC_E_ARGUMENT, TC_E_CANCELLED, and what the source reports.
+/// Not a use.
 /// Thread-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn provider_has_block(
@@ -346,7 +347,7 @@ pub unsafe extern "C" fn provider_get_block(
 /// Arguments as for provider_get_block.
 ///
 /// Errors: TC_E_NOT_RESIDENT if it would have to be decoded, mapped or put together from other blocks;
-/// TC_E_RANGE if there is no such block, level or band; TC_E_ARGUMENT. Thread-safe.
+/// TC_E_RANGE if there is no such block, level or band; TC_E_ARGUMENT; TC_E_CANCELLED. Thread-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn provider_peek_block(
     provider: *mut tc_provider,

@@ -43,8 +43,10 @@ pub struct tc_reader_options {
     /// Bits of tc_reader_flags, of which only one may be set.
     pub flags: u32,
     /// The load on whose behalf the reader reads, from tc_load_current; kept alive. Give it to a reader
-    /// that is used on other threads by a callback: a request that would wait for the load that it is a
-    /// part of then fails with TC_E_REENTRANT instead of waiting for ever. NULL: none.
+    /// that is used on other threads by a callback, as long as that callback runs: a request that would
+    /// wait for the load that it is a part of then fails with TC_E_REENTRANT instead of waiting for
+    /// ever, none waits for the in-flight cap while the load owns a part of it, and all end when nobody
+    /// wants the load any more. NULL: none.
     pub load: *const tc_load,
 }
 
@@ -64,7 +66,7 @@ unsafe impl SizeLed for tc_reader_options {
 /// - err: the details, never NULL; valid during the call.
 ///
 /// It may call the library, also for further requests; it should be short, for the next request waits
-/// for its thread. It must not throw, unwind or longjmp.
+/// for its thread, and it must not wait for another request. It must not throw, unwind or longjmp.
 pub type tc_done_fn = Option<
     unsafe extern "C" fn(
         user: *mut c_void,
@@ -79,7 +81,8 @@ pub type tc_done_fn = Option<
 /// The same image, read in a way of its own: a provider with the key and the tiles of `source`. Any
 /// number of readers may read one provider; each can be cancelled by itself.
 ///
-/// - source: required; kept alive.
+/// - source: required; kept alive. If it is a reader itself, the new one ends with it too, and reads in
+///   its way unless its own flags say otherwise.
 /// - options: NULL is all defaults: a reader that only differs by being cancelled apart.
 /// - reader: receives a reference that you own; NULL on failure.
 /// - err: may be NULL.
@@ -124,8 +127,10 @@ fn retention(flags: u32) -> Result<Retention> {
 }
 
 /// Cancels a reader for good. Calls that wait through it end with TC_E_CANCELLED at once, so do its
-/// queued requests and all later calls. A call that is decoding ends when it can: between two blocks,
-/// or when its callback asks tc_load_is_cancelled. Loads that others wait for too go on.
+/// queued requests and all later calls that ask for pixels or blocks; what the image is can still be
+/// asked. A call that is decoding ends when it can: between two blocks, or when its callback asks
+/// tc_load_is_cancelled. A load that others wait for too goes on to its end, and may still give the
+/// reader its tile. Nobody else sees any of this.
 ///
 /// - reader: required; from provider_reader.
 /// - err: may be NULL.
@@ -159,7 +164,8 @@ fn workers_of(provider: &tc_provider) -> &Arc<Workers> {
 }
 
 /// provider_get_block on a thread of the library: returns at once, and `done` is called when the tile
-/// is there or has failed. Requests of one cache begin in the order in which they were made.
+/// is there or has failed, which may be before this returns. Requests of one cache begin in the order
+/// in which they were made, and so do all for providers without a cache.
 ///
 /// - provider: required; kept alive until `done` has returned.
 /// - row, col, level, bands, n_bands: as for provider_get_block; the bands are copied.
@@ -167,11 +173,13 @@ fn workers_of(provider: &tc_provider) -> &Arc<Workers> {
 /// - user: passed to `done`.
 /// - err: may be NULL.
 ///
-/// The threads, at most as many as tc_cache_options says, exist only while there are requests, and
-/// sources are then called on them. To cancel requests make them through a reader.
+/// The threads, at most as many as tc_cache_options says and one for each processor without a cache,
+/// exist only while there are requests, and sources are then called on them. To cancel requests make
+/// them through a reader: one more thread then calls `done` for those that are queued. A callback must
+/// not wait for a request: it may keep the thread that the request needs.
 ///
-/// Errors: TC_E_RANGE if there is no such block, level or band; TC_E_ARGUMENT; TC_E_NO_MEMORY if no
-/// thread can be started. Thread-safe.
+/// Errors: TC_E_RANGE if there is no such block, level or band; TC_E_ARGUMENT; TC_E_CANCELLED if the
+/// reader was cancelled before; TC_E_NO_MEMORY if no thread can be started. Thread-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn provider_request_block(
     provider: *mut tc_provider,
@@ -231,11 +239,11 @@ impl Receiver {
 }
 
 /// The load that the calling thread works for: inside a callback of a source, of bytes or of a map, the
-/// block or tile that the callback is called for. To be passed to other threads, see
+/// block, tile or window that the callback is called for. To be passed to other threads, see
 /// tc_reader_options, or asked whether it is still wanted.
 ///
-/// Returns a reference that you own and release with tc_load_release; NULL where the thread works for
-/// none. Cannot fail. Thread-safe.
+/// Returns a reference that you own and release with tc_load_release, which keeps no pixels; NULL where
+/// the thread works for none, as while a file is opened. Cannot fail. Thread-safe.
 #[unsafe(no_mangle)]
 pub extern "C" fn tc_load_current() -> *mut tc_load {
     guard_value(null_mut(), || {
@@ -244,7 +252,8 @@ pub extern "C" fn tc_load_current() -> *mut tc_load {
 }
 
 /// Whether nobody wants the load any more: 1 if all who wait for it were cancelled, else 0, also for
-/// NULL. A callback that learns this may return any error; nobody will see it.
+/// NULL. A callback that learns this may return any error; nobody will see it, for whoever wants the
+/// pixels from then on has them loaded anew. It may as well finish: what it returns is kept.
 ///
 /// Cannot fail. Thread-safe.
 #[unsafe(no_mangle)]
