@@ -6,7 +6,7 @@ mod waits;
 pub use cancel::{Cancel, Cancels};
 pub use waits::{Awaited, Ends, Waiting, cancelled};
 
-use crate::sync::Mutex;
+use crate::sync::{Mutex, thread_local};
 use std::cell::RefCell;
 use std::sync::Arc;
 use waits::Sleeper;
