@@ -1,8 +1,9 @@
 /* A raster through the bridge to GDAL, with the size of GDAL's own cache given:
  *
+ *     double_caching PATH SIDE
  *     double_caching PATH SIDE TILE BUDGET GDAL_CACHE
  *
- * Makes PATH, of SIDE x SIDE bytes in strips of 16 rows, if it is not there. Reads it as tiles in row order
+ * The first makes PATH, of SIDE x SIDE bytes in strips of 16 rows. The second reads it as tiles in row order
  * and looks at every byte. Says its numbers in lines that begin with "@", and goes on when it gets an empty
  * line: decodes of a block in millionths, wrong bytes, bytes in GDAL's cache. */
 #include <stdio.h>
@@ -63,12 +64,15 @@ static uint64_t read_all(tc_provider *tiles, int64_t side, int64_t tile_side)
 
 int main(int argc, char **argv)
 {
-  check(argc == 6, "five arguments");
+  check(argc == 3 || argc == 6, "two arguments or five");
   const char *path = argv[1];
-  int side = atoi(argv[2]), tile_side = atoi(argv[3]);
+  int side = atoi(argv[2]);
   GDALAllRegister();
-  if (GDALIdentifyDriver(path, NULL) == NULL)
+  if (argc == 3) {
     make(path, side);
+    return 0;
+  }
+  int tile_side = atoi(argv[3]);
   GDALSetCacheMax64(strtoll(argv[5], NULL, 10));
   tc_cache *cache = NULL;
   tc_provider *file = NULL, *tiles = NULL;
