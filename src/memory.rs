@@ -198,14 +198,16 @@ fn handles(pins: u64) -> u32 {
     (pins % LISTENER) as u32
 }
 
-/// Immutable pixel bytes, alive until the last reference is gone.
+/// Immutable pixel bytes, alive until the last reference is gone. What a hit writes comes first, to
+/// lie in one line of the processor's caches.
+#[repr(C)]
 pub struct Buffer {
-    storage: Option<Storage>,
     /// Below [`LISTENER`] the handles that callers hold, references of caches not among them; above
     /// it the homes that must hear of the last release.
     pins: AtomicU64,
     /// The stamp of the last use.
     used: AtomicU64,
+    storage: Option<Storage>,
     homes: Mutex<Homes>,
 }
 

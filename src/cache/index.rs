@@ -115,19 +115,27 @@ pub struct Found {
     pub first_use: Option<Slot>,
 }
 
-/// The entries of some cells.
+/// How many keys have their hits counted beside the lock.
+const NEAR_KEYS: usize = 8;
+
+/// The entries of some cells. What a hit writes lies beside the lock: a line of the processor's caches
+/// that is on its way from one core to another anyway.
+#[repr(C)]
 #[derive(Default)]
 struct Table {
+    /// Hits of all keys that ever were.
+    all_hits: u64,
+    /// Hits of the first keys, without the multiples of 2^32.
+    near_hits: [u32; NEAR_KEYS],
+    /// Those of the others.
+    far_hits: Vec<u32>,
     /// The first entry of every cell; the cell itself stands in the entry.
     first: HashTable<u32>,
     entries: Slab<Entry>,
     /// One bit for each entry: handed out since it was last seen free. The held ones are among them.
     handed: Vec<u64>,
-    /// Hits of every key, without the multiples of 2^32.
-    hits: Vec<u32>,
     /// A key for each time that its hits have reached 2^32.
     laps: Vec<KeyId>,
-    all_hits: u64,
 }
 
 /// Shards lie apart, so that the lock of one does not slow down its neighbours.
@@ -173,7 +181,10 @@ impl Index {
             if entry.buffer.last_use() < stamp {
                 entry.buffer.set_last_use(stamp);
             }
-            first_use = std::mem::take(&mut entry.is_unread).then_some(entry.slot);
+            if entry.is_unread {
+                entry.is_unread = false;
+                first_use = Some(entry.slot);
+            }
         }
         Some(Found {
             tile: Tile::hold(entry.form.pixels(entry.buffer.clone(), entry.offset)),
@@ -302,7 +313,7 @@ impl Index {
     pub fn forget_key(&self, key: KeyId) {
         for shard in &self.shards {
             let table = &mut *shard.0.lock();
-            if let Some(hits) = table.hits.get_mut(key as usize) {
+            if let Some(hits) = table.counter(key) {
                 *hits = 0;
             }
             table.laps.retain(|other| *other != key);
@@ -351,23 +362,34 @@ impl Table {
         }
     }
 
-    fn count_hit(&mut self, key: KeyId) {
-        self.all_hits += 1;
-        if let Some(hits) = self.hits.get_mut(key as usize) {
-            *hits = hits.wrapping_add(1);
-            if *hits == 0 {
-                self.laps.push(key);
-            }
-            return;
+    /// The counter of a key, if it has one.
+    fn counter(&mut self, key: KeyId) -> Option<&mut u32> {
+        let key = key as usize;
+        match key < NEAR_KEYS {
+            true => self.near_hits.get_mut(key),
+            false => self.far_hits.get_mut(key - NEAR_KEYS),
         }
-        reserve_gently(&mut self.hits, key as usize + 1);
-        self.hits.resize(key as usize + 1, 0);
-        self.hits[key as usize] = 1;
     }
 
-    fn hits_of(&self, key: KeyId) -> u64 {
-        let hits = self.hits.get(key as usize).copied().unwrap_or(0);
+    fn count_hit(&mut self, key: KeyId) {
+        self.all_hits += 1;
+        if self.counter(key).is_none() {
+            let counters = key as usize - NEAR_KEYS + 1;
+            reserve_gently(&mut self.far_hits, counters);
+            self.far_hits.resize(counters, 0);
+        }
+        let is_lap = self.counter(key).is_some_and(|hits| {
+            *hits = hits.wrapping_add(1);
+            *hits == 0
+        });
+        if is_lap {
+            self.laps.push(key);
+        }
+    }
+
+    fn hits_of(&mut self, key: KeyId) -> u64 {
         let laps = self.laps.iter().filter(|other| **other == key).count();
+        let hits = self.counter(key).copied().unwrap_or(0);
         (laps as u64) << u32::BITS | u64::from(hits)
     }
 
