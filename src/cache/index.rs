@@ -111,8 +111,8 @@ pub struct Found {
     pub tile: Tile,
     /// The bands that the tile has, where they are more than those asked for.
     pub has: Option<Bands>,
-    /// The buffer in the books, if this was the first use of what was made ahead of it.
-    pub first_use: Option<Slot>,
+    /// The buffer in the books, if this was the first get of what was made ahead of it.
+    pub first_get: Option<Slot>,
 }
 
 /// How many keys have their hits counted beside the lock.
@@ -176,20 +176,21 @@ impl Index {
             table.count_hit(cell.key);
         }
         let entry = &mut table.entries[id as usize];
-        let mut first_use = None;
+        let mut first_get = None;
         if let Some(stamp) = stamp {
             if entry.buffer.last_use() < stamp {
                 entry.buffer.set_last_use(stamp);
             }
-            if entry.is_unread {
-                entry.is_unread = false;
-                first_use = Some(entry.slot);
-            }
+        }
+        // Read in passing, it is no longer unread, but is not used either.
+        if entry.is_unread && look != Look::Peek {
+            entry.is_unread = false;
+            first_get = Some(entry.slot);
         }
         Some(Found {
             tile: Tile::hold(entry.form.pixels(entry.buffer.clone(), entry.offset)),
             has: (!is_exact).then(|| entry.form.bands.clone()),
-            first_use,
+            first_get,
         })
     }
 

@@ -53,10 +53,24 @@ impl Loading {
     /// Keeps room in the unread share for a tile of `size` bytes whose memory exists already; says
     /// whether there was any.
     pub fn reserve_unread(&self, size: usize) -> bool {
+        self.reserve(size, Class::Unread)
+    }
+
+    /// What a tile is to the order in which tiles go.
+    fn class(&self, class: Class) -> Class {
+        match (self.retention, class) {
+            (Retention::Streamed, Class::Asked) => Class::Passing,
+            (Retention::Streamed, Class::Unread) => Class::PassingUnread,
+            (_, class) => class,
+        }
+    }
+
+    /// Keeps room for a tile of `size` bytes; says whether there was any.
+    fn reserve(&self, size: usize, class: Class) -> bool {
         if self.retention == Retention::Bypassed {
             return false;
         }
-        let room = self.cache().0.reserve(size, Class::Unread);
+        let room = self.cache().0.reserve(size, self.class(class));
         let reserved = room.is_some();
         self.state.lock().room = room;
         reserved
@@ -86,7 +100,7 @@ impl Loading {
     pub fn enter(self, at: Block, bands: &Bands, tile: &Tile, class: Class) {
         // Taken out first: what the ledger drops may run a caller's release callback.
         let State { room, in_flight } = std::mem::take(&mut *self.state.lock());
-        let key = self.registration.key;
+        let (key, class) = (self.registration.key, self.class(class));
         self.cache().0.with(|ledger| {
             ledger.end_flight(in_flight);
             let record = ledger.key_record(key);
@@ -103,10 +117,8 @@ impl Loading {
 impl Allocate for Loading {
     fn canvas(&self, layout: Layout) -> Result<Canvas> {
         let size = Memory::allocated_size(layout.span());
-        let keeps = self.retention != Retention::Bypassed;
-        if keeps && self.state.lock().room.is_none() {
-            let room = self.cache().0.reserve(size, Class::Asked);
-            self.state.lock().room = room;
+        if self.state.lock().room.is_none() {
+            self.reserve(size, Class::Asked);
         }
         self.take(layout)
     }

@@ -297,7 +297,7 @@ impl Cache {
             let (bands, count) = (record.normal(bands), record.band_count());
             let found = self.0.index.find(&Cell::new(id, at), &bands, count, look);
             match &found {
-                Some(found) => ledger.note_first_use(found),
+                Some(found) => ledger.note_first_get(found),
                 None if look == Look::Get => ledger.count(id, |counters| counters.misses += 1),
                 None => (),
             }
@@ -414,8 +414,8 @@ impl Registration {
     fn find(&self, at: Block, bands: &Bands, all: u32, look: Look) -> Option<Found> {
         let index = &self.cache.0.index;
         let found = index.find(&Cell::new(self.key, at), bands, Some(all), look)?;
-        if found.first_use.is_some() {
-            self.cache.0.with(|ledger| ledger.note_first_use(&found));
+        if found.first_get.is_some() {
+            self.cache.0.with(|ledger| ledger.note_first_get(&found));
         }
         Some(found)
     }

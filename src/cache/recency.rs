@@ -17,6 +17,8 @@ pub enum Place {
     Used,
     /// Made ahead of its first use.
     Unread,
+    /// Made ahead for a reader that passes by.
+    Passing,
     /// Found held when its turn to go came; looked at again only when the last handle is gone.
     Parked,
 }
@@ -24,7 +26,7 @@ pub enum Place {
 /// The orders of buffers that compete with each other, one for each place.
 #[derive(Default)]
 struct Group {
-    orders: [Order; 3],
+    orders: [Order; 4],
 }
 
 /// All orders of a cache; a buffer stands in at most one.

@@ -17,6 +17,11 @@ thread_local! {
     static LATEST: Cell<u64> = const { Cell::new(0) };
 }
 
+/// Whether it is the stamp of a use.
+pub fn is_use(stamp: Stamp) -> bool {
+    stamp & USE != 0
+}
+
 /// The stamp of something that is made now and not used yet.
 pub fn unused() -> Stamp {
     let now = START.elapsed().as_nanos() as u64;

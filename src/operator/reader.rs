@@ -113,6 +113,14 @@ impl Provider for Reader {
         self.source.cache()
     }
 
+    fn is_kept_in(&self, cache: &Cache) -> bool {
+        self.source.is_kept_in(cache)
+    }
+
+    fn announce(&self, blocks: &mut dyn Iterator<Item = Block>, bands: &Bands) {
+        self.source.announce(blocks, bands);
+    }
+
     fn is_loading(&self, at: Block, bands: &Bands) -> bool {
         self.source.is_loading(at, bands)
     }

@@ -55,7 +55,7 @@ impl Ledger {
         let buffer = pixels.buffer();
         if class == Class::Asked {
             buffer.set_last_use(stamp::used());
-            self.first_use(slot, buffer);
+            self.first_get(slot, buffer);
         }
         match self.records[slot as usize].standing {
             Standing::Detached => return,
@@ -97,7 +97,7 @@ impl Ledger {
         if !room {
             self.counters.rejected += 1;
             self.keys[cell.key as usize].counters.rejected += 1;
-            if class == Class::Unread {
+            if class.is_unread() {
                 return;
             }
         }
@@ -107,12 +107,16 @@ impl Ledger {
                 buffer.set_last_use(stamp::used());
                 Place::Used
             }
-            Class::Unread => {
+            _ => {
                 // Another cache may count it as used.
                 if buffer.last_use() == 0 {
                     buffer.set_last_use(stamp::unused());
                 }
-                Place::Unread
+                match class {
+                    Class::Unread => Place::Unread,
+                    Class::PassingUnread => Place::Passing,
+                    _ => Place::Used,
+                }
             }
         };
         let stamp = buffer.last_use();
@@ -137,7 +141,7 @@ impl Ledger {
             self.admitted += charge;
             let image = self.keys[cell.key as usize].image;
             self.images[image as usize].admitted += charge;
-            if class == Class::Unread {
+            if class.is_unread() {
                 let others = self.admitted - self.images[image as usize].admitted;
                 let others = others.saturating_add(self.budget);
                 let requests = self.requests(cell.key);
@@ -164,7 +168,7 @@ impl Ledger {
         let mut entry = Entry::new(cell, record.buffer.clone(), form, pixels.offset(), slot);
         entry.next_in_buffer = record.first_entry;
         entry.next_in_key = second;
-        entry.is_unread = record.standing == Standing::Resident(Place::Unread);
+        entry.is_unread = record.is_unread();
         let id = self.index.insert(entry);
         self.records[slot as usize].first_entry = id;
         self.keys[cell.key as usize].first_entry = id;

@@ -62,13 +62,34 @@ struct Record {
     seen_held: u32,
 }
 
-/// Whether a tile was asked for, or was made because its block was at hand.
+impl Record {
+    /// Whether it was made ahead and nobody has got it.
+    fn is_unread(&self) -> bool {
+        matches!(
+            self.standing,
+            Standing::Resident(Place::Unread | Place::Passing)
+        )
+    }
+}
+
+/// Whether a tile was asked for, or was made because its block was at hand, and by whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
     /// Asked for: the newest use.
     Asked,
     /// A sibling: takes from the unread share only.
     Unread,
+    /// Asked for by a reader that passes by: no use, and the next to go, the oldest first.
+    Passing,
+    /// A sibling of such a tile: takes from the unread share, and only what is free or was left behind
+    /// by readers that passed by. What was asked for takes its room before that of used tiles.
+    PassingUnread,
+}
+
+impl Class {
+    fn is_unread(self) -> bool {
+        matches!(self, Class::Unread | Class::PassingUnread)
+    }
 }
 
 /// Room in the budget kept for a tile that is being made.
@@ -252,22 +273,20 @@ impl Ledger {
         }
     }
 
-    /// Takes note if a look-up was the first use of what was made ahead of it.
-    pub fn note_first_use(&mut self, found: &Found) {
-        if let Some(slot) = found.first_use {
-            self.first_use(slot, found.tile.buffer());
+    /// Takes note if a look-up was the first get of what was made ahead of it.
+    pub fn note_first_get(&mut self, found: &Found) {
+        if let Some(slot) = found.first_get {
+            self.first_get(slot, found.tile.buffer());
         }
     }
 
-    /// A buffer made ahead was used for the first time: it is ordinary from now on.
-    pub fn first_use(&mut self, slot: Slot, buffer: &Arc<Buffer>) {
+    /// A buffer made ahead was got for the first time: it is ordinary from now on.
+    pub fn first_get(&mut self, slot: Slot, buffer: &Arc<Buffer>) {
         let Some(record) = self.records.get(slot as usize) else {
             return;
         };
         // It may have been evicted since, and its number may be another's.
-        if Arc::ptr_eq(&record.buffer, buffer)
-            && record.standing == Standing::Resident(Place::Unread)
-        {
+        if Arc::ptr_eq(&record.buffer, buffer) && record.is_unread() {
             self.move_to(slot, Place::Used, buffer.last_use());
         }
     }
@@ -289,7 +308,7 @@ impl Ledger {
     fn enter_place(&mut self, place: Place, bytes: u64) {
         match place {
             Place::Used => (),
-            Place::Unread => self.unread += bytes,
+            Place::Unread | Place::Passing => self.unread += bytes,
             Place::Parked => self.parked += bytes,
         }
     }
@@ -297,7 +316,7 @@ impl Ledger {
     fn leave_place(&mut self, place: Place, bytes: u64) {
         match place {
             Place::Used => (),
-            Place::Unread => self.unread -= bytes,
+            Place::Unread | Place::Passing => self.unread -= bytes,
             Place::Parked => self.parked -= bytes,
         }
     }

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::cache::key::KeyId;
 use crate::cache::recency::{Place, Slot};
-use crate::cache::stamp::Stamp;
+use crate::cache::stamp::{self, Stamp};
 use crate::memory::{Buffer, Memory};
 use std::sync::Arc;
 
@@ -34,12 +34,10 @@ impl Ledger {
     /// that size. `None`, with nothing evicted, if what is held or guaranteed leaves no room.
     pub fn reserve(&mut self, bytes: usize, class: Class) -> Result<Option<Room>, Interrupted> {
         let charge = bytes as u64 + ENTRY_BYTES;
-        if self.taken() + charge > self.budget || class == Class::Unread {
+        if self.taken() + charge > self.budget || class.is_unread() {
             self.demote_outdated();
         }
-        if class == Class::Unread
-            && self.unread + self.reserved_unread + charge > self.unread_share()
-        {
+        if class.is_unread() && self.unread + self.reserved_unread + charge > self.unread_share() {
             return Ok(None);
         }
         let mut patience = Patience(CORRECTIONS_PER_CALL);
@@ -47,7 +45,7 @@ impl Ledger {
             return Ok(None);
         };
         self.reserved += charge;
-        if class == Class::Unread {
+        if class.is_unread() {
             self.reserved_unread += charge;
         }
         Ok(Some(Room {
@@ -60,7 +58,7 @@ impl Ledger {
     /// Gives unused room back.
     pub fn cancel(&mut self, room: Room) {
         self.reserved -= room.bytes;
-        if room.class == Class::Unread {
+        if room.class.is_unread() {
             self.reserved_unread -= room.bytes;
         }
         if let Some(RecycledMemory(memory)) = room.recycled {
@@ -92,7 +90,7 @@ impl Ledger {
 
     /// Brings what is inside the budget down until `bytes` more fit. Takes the used buffers that
     /// are idle in the order of their last use and, for tiles that were asked for, unread ones when
-    /// no other is left. The outer `None`: no room, and nothing evicted.
+    /// no other is left ([`Ledger::candidate`]). The outer `None`: no room, and nothing evicted.
     fn try_make_room(
         &mut self,
         bytes: u64,
@@ -106,9 +104,9 @@ impl Ledger {
         }
         self.trim_pool(0);
         let missing = (self.taken() + bytes).saturating_sub(self.budget);
-        let spared = match class {
-            Class::Asked => 0,
-            Class::Unread => self.unread,
+        let spared = match class.is_unread() {
+            false => 0,
+            true => self.unread,
         };
         if missing > self.resident - self.parked - spared {
             self.give_back(recycled);
@@ -165,14 +163,8 @@ impl Ledger {
         patience: &mut Patience,
     ) -> Result<Option<(Slot, Place, Stamp)>, Interrupted> {
         loop {
-            let used = self.recency.first(Place::Used);
-            let (stamp, slot, place) = match (used, class) {
-                (Some((stamp, slot)), _) => (stamp, slot, Place::Used),
-                (None, Class::Asked) => match self.recency.first(Place::Unread) {
-                    Some((stamp, slot)) => (stamp, slot, Place::Unread),
-                    None => return Ok(None),
-                },
-                (None, Class::Unread) => return Ok(None),
+            let Some((stamp, slot, place)) = self.candidate(class) else {
+                return Ok(None);
             };
             let latest = self.records[slot as usize].buffer.last_use();
             if latest > stamp {
@@ -188,6 +180,25 @@ impl Ledger {
                 self.recency.remove(place, slot);
                 return Ok(Some((slot, place, stamp)));
             }
+        }
+    }
+
+    /// Who goes next as far as the orders know, with the recorded stamp: first what was never used,
+    /// then what was made for a reader that passes by, then what was used, then what is unread.
+    fn candidate(&self, class: Class) -> Option<(Stamp, Slot, Place)> {
+        let first = |place| {
+            let (stamp, slot) = self.recency.first(place)?;
+            Some((stamp, slot, place))
+        };
+        let used = first(Place::Used);
+        let is_cold = used.is_some_and(|(stamp, ..)| !stamp::is_use(stamp));
+        match class {
+            _ if is_cold => used,
+            Class::PassingUnread => None,
+            Class::Unread => used,
+            Class::Asked | Class::Passing => first(Place::Passing)
+                .or(used)
+                .or_else(|| first(Place::Unread)),
         }
     }
 
@@ -319,12 +330,14 @@ impl Ledger {
 
     /// An unread buffer becomes ordinary; never used, it is older than everything used.
     pub(super) fn demote(&mut self, slot: Slot, stamp: Stamp) {
-        let is_unread = self
-            .records
-            .get(slot as usize)
-            .is_some_and(|record| record.standing == Standing::Resident(Place::Unread));
+        let Some(record) = self.records.get(slot as usize) else {
+            return;
+        };
         // The number may be another's by now.
-        if is_unread && self.recency.stamp(Place::Unread, slot) == stamp {
+        if let Standing::Resident(place) = record.standing
+            && record.is_unread()
+            && self.recency.stamp(place, slot) == stamp
+        {
             self.move_to(slot, Place::Used, stamp);
         }
     }

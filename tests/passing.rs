@@ -1,0 +1,224 @@
+//! What readers that pass by leave behind, against a model: the cold end of the order of eviction.
+
+use proptest::prelude::*;
+use std::sync::Arc;
+use tilecache::cache::{Cache, Class, Options, Shelf};
+use tilecache::dtype::DType;
+use tilecache::image::{Bands, Block, Image};
+use tilecache::layout::{Layout, Shape};
+use tilecache::load::Cancel;
+use tilecache::provider::{Request, Retention};
+use tilecache::tile::Tile;
+
+const SIDE: u64 = 64;
+const BYTES: u64 = SIDE * SIDE;
+const CHARGE: u64 = BYTES + 256;
+/// Tiles that the budget holds, and those of them that may be unread.
+const ROOM: usize = 8;
+const UNREAD: usize = 4;
+const CELLS: u64 = 24;
+
+#[derive(Clone, Debug)]
+enum Op {
+    Load { cell: u64, class: u8, hold: bool },
+    Get { cell: u64, pass: bool },
+    Release { which: usize },
+}
+
+fn ops() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        6 => (0..CELLS, 0..4u8, prop::bool::weighted(0.2))
+            .prop_map(|(cell, class, hold)| Op::Load { cell, class, hold }),
+        5 => (0..CELLS, any::<bool>()).prop_map(|(cell, pass)| Op::Get { cell, pass }),
+        3 => any::<usize>().prop_map(|which| Op::Release { which }),
+    ]
+}
+
+/// In the order in which they go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    Cold,
+    Passing,
+    Used,
+    Unread,
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    cell: u64,
+    rank: Rank,
+    /// When it was used, or else made.
+    moment: u64,
+    held: bool,
+}
+
+#[derive(Default)]
+struct Model {
+    entries: Vec<Entry>,
+    clock: u64,
+}
+
+impl Model {
+    fn at(&mut self, cell: u64) -> Option<&mut Entry> {
+        self.entries.iter_mut().find(|entry| entry.cell == cell)
+    }
+
+    /// Makes room for one more; says whether there is.
+    fn admit(&mut self, class: Class) -> bool {
+        let is_unread = matches!(class, Class::Unread | Class::PassingUnread);
+        let unread = |entry: &&Entry| matches!(entry.rank, Rank::Passing | Rank::Unread);
+        // Held when its turn to go came, a tile is unread no longer; here none is held that is.
+        if is_unread && self.entries.iter().filter(unread).count() >= UNREAD {
+            return false;
+        }
+        if self.entries.len() < ROOM {
+            return true;
+        }
+        let may_go = |rank: Rank| match class {
+            Class::Asked | Class::Passing => true,
+            Class::Unread => matches!(rank, Rank::Cold | Rank::Used),
+            Class::PassingUnread => rank == Rank::Cold,
+        };
+        let victim = (0..self.entries.len())
+            .filter(|at| !self.entries[*at].held && may_go(self.entries[*at].rank))
+            .min_by_key(|at| (self.entries[*at].rank, self.entries[*at].moment));
+        victim.map(|at| self.entries.remove(at)).is_some()
+    }
+}
+
+/// Works with a request from outside, or one of a reader that passes by.
+fn with_request<R>(passes: bool, work: impl FnOnce(&Request<'_>) -> R) -> R {
+    let outside = Request::new();
+    if !passes {
+        return work(&outside);
+    }
+    let cancel = Arc::<Cancel>::default();
+    let readers = outside.readers(&cancel);
+    work(&outside.by_reader(Retention::Streamed, &readers))
+}
+
+/// Loads a tile as an operator does; `None` if it is one made ahead that has no room.
+fn load(shelf: &Shelf, at: Block, class: Class) -> Option<Tile> {
+    let passes = matches!(class, Class::Passing | Class::PassingUnread);
+    with_request(passes, |request| load_for(request, shelf, at, class))
+}
+
+fn load_for(request: &Request<'_>, shelf: &Shelf, at: Block, class: Class) -> Option<Tile> {
+    let loading = shelf.loading(request).unwrap();
+    let ahead = matches!(class, Class::Unread | Class::PassingUnread);
+    if ahead && !loading.reserve_unread(BYTES as usize) {
+        return None;
+    }
+    let shape = Shape {
+        width: SIDE as usize,
+        height: SIDE as usize,
+        bands: 1,
+    };
+    let layout = Layout::packed(shape, DType::U8).unwrap();
+    let canvas = request.with_memory(&loading).canvas(layout).unwrap();
+    let tile = Tile::from_canvas(canvas);
+    let class = if ahead { Class::Unread } else { Class::Asked };
+    loading.enter(at, &Bands::ALL, &tile, class);
+    Some(tile)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn the_cache_does_what_the_model_does(script in prop::collection::vec(ops(), 1..150)) {
+        let options = Options { unread_percent: 55, ..Options::default() };
+        let cache = Cache::new(ROOM as u64 * CHARGE + 2048, options).unwrap();
+        // So large that no tile becomes ordinary for having been passed over.
+        let mut image = Image::new(SIDE * 1000, SIDE * 1000, 1, DType::U8);
+        image.block = (SIDE, SIDE);
+        let shelf = Shelf::new(Some(&cache), "k", &image).unwrap();
+        let mut model = Model::default();
+        let mut held: Vec<(u64, Tile)> = Vec::new();
+        let block = |cell| Block::new(0, cell, 0);
+        for op in script {
+            model.clock += 1;
+            let moment = model.clock;
+            match op {
+                Op::Load { cell, class, hold } => {
+                    if model.at(cell).is_some() || held.iter().any(|(other, _)| *other == cell) {
+                        continue;
+                    }
+                    let (class, rank) = [
+                        (Class::Asked, Rank::Used),
+                        (Class::Unread, Rank::Unread),
+                        (Class::Passing, Rank::Cold),
+                        (Class::PassingUnread, Rank::Passing),
+                    ][class as usize];
+                    let hold = hold && matches!(rank, Rank::Used | Rank::Cold);
+                    let tile = load(&shelf, block(cell), class);
+                    let admitted = model.admit(class);
+                    if admitted {
+                        model.entries.push(Entry { cell, rank, moment, held: hold });
+                    }
+                    let stays = cache.peek("k", block(cell), &Bands::ALL).unwrap();
+                    prop_assert_eq!(stays.is_some() && cache.statistics().overhang == 0, admitted);
+                    match tile {
+                        Some(tile) if hold && admitted => held.push((cell, tile)),
+                        _ => (),
+                    }
+                }
+                Op::Get { cell, pass } => {
+                    let got = with_request(pass, |request| {
+                        shelf.get(block(cell), &Bands::ALL, request)
+                    });
+                    let entry = model.at(cell);
+                    prop_assert_eq!(got.unwrap().is_some(), entry.is_some());
+                    if let Some(entry) = entry {
+                        match (pass, entry.rank) {
+                            (false, _) => (entry.rank, entry.moment) = (Rank::Used, moment),
+                            (true, Rank::Passing | Rank::Unread) => entry.rank = Rank::Cold,
+                            (true, _) => (),
+                        }
+                    }
+                }
+                Op::Release { which } => {
+                    if !held.is_empty() {
+                        let (cell, tile) = held.swap_remove(which % held.len());
+                        drop(tile);
+                        model.at(cell).unwrap().held = false;
+                    }
+                }
+            }
+            for cell in 0..CELLS {
+                let found = cache.peek("k", block(cell), &Bands::ALL).unwrap();
+                prop_assert_eq!(found.is_some(), model.at(cell).is_some(), "cell {}", cell);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_pass_over_a_large_image_leaves_the_tiles_in_use_alone() {
+    let cache = Cache::new(ROOM as u64 * CHARGE + 4096, Options::default()).unwrap();
+    let mut image = Image::new(SIDE * 1000, SIDE, 1, DType::U8);
+    image.block = (SIDE, SIDE);
+    let hot = Shelf::new(Some(&cache), "hot", &image).unwrap();
+    let scan = Shelf::new(Some(&cache), "scan", &image).unwrap();
+    (0..5).for_each(|col| drop(load(&hot, Block::new(0, 0, col), Class::Asked)));
+    for col in 0..500 {
+        drop(load(&scan, Block::new(0, 0, 2 * col), Class::Passing));
+        drop(load(
+            &scan,
+            Block::new(0, 0, 2 * col + 1),
+            Class::PassingUnread,
+        ));
+        let next = Block::new(0, 0, 2 * col + 1);
+        let got = with_request(true, |request| scan.get(next, &Bands::ALL, request));
+        assert!(
+            got.unwrap().is_some(),
+            "a sibling is there when its turn comes"
+        );
+    }
+    for col in 0..5 {
+        assert!(
+            hot.contains(Block::new(0, 0, col), &Bands::ALL),
+            "tile {col}"
+        );
+    }
+}
