@@ -64,6 +64,7 @@ static void using_a_cache(void **state)
   memset(&stats, 0, sizeof stats);
   stats.struct_size = sizeof stats;
   refuses(TC_E_ARGUMENT, "cache", tc_set_budget(NULL, 1, e));
+  refuses(TC_E_ARGUMENT, "cache", tc_set_share(NULL, "k", 1, 1, e));
   refuses(TC_E_ARGUMENT, "cache", tc_clear(NULL, e));
   refuses(TC_E_ARGUMENT, "cache", tc_statistics(NULL, &stats, e));
   refuses(TC_E_ARGUMENT, "stats", tc_statistics(cache, NULL, e));

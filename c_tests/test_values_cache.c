@@ -192,6 +192,26 @@ static void shrinking_evicts_at_once_and_spares_what_is_held(void **state)
   rig_done(&r);
 }
 
+static void a_share_keeps_a_key_in_and_others_out(void **state)
+{
+  (void)state;
+  rig r;
+  rig_init(&r, 8, room(4, TILE));
+  ok(tc_set_share(r.cache, provider_key(r.p), room(2, TILE), 0, &err));
+  for (int col = 0; col < 8; col++)
+    touch(r.p, 0, col, 0);
+  assert_int_equal(stats_of(r.cache).entries, 2);
+  assert_true(resident(r.p, 6) && resident(r.p, 7));
+  ok(tc_set_share(r.cache, provider_key(r.p), 0, 0, &err));
+  for (int col = 0; col < 8; col++)
+    touch(r.p, 0, col, 0);
+  assert_int_equal(stats_of(r.cache).entries, 4);
+  fails(TC_E_ARGUMENT, "18446744073709551615", tc_set_share(r.cache, "k", 0, UINT64_MAX, &err));
+  fails(TC_E_ARGUMENT, "maximum of 5", tc_set_share(r.cache, "k", 5, 6, &err));
+  fails(TC_E_ARGUMENT, "key", tc_set_share(r.cache, NULL, 5, 5, &err));
+  rig_done(&r);
+}
+
 static void clear_and_remove_detach_what_is_held(void **state)
 {
   (void)state;
@@ -478,6 +498,7 @@ int main(void)
     cmocka_unit_test(a_held_tile_is_never_forked),
     cmocka_unit_test(held_tiles_leave_newcomers_outside),
     cmocka_unit_test(shrinking_evicts_at_once_and_spares_what_is_held),
+    cmocka_unit_test(a_share_keeps_a_key_in_and_others_out),
     cmocka_unit_test(clear_and_remove_detach_what_is_held),
     cmocka_unit_test(entries_are_found_by_text),
     cmocka_unit_test(get_refreshes_and_peek_does_not),

@@ -177,10 +177,8 @@ impl Index {
         }
         let entry = &mut table.entries[id as usize];
         let mut first_get = None;
-        if let Some(stamp) = stamp {
-            if entry.buffer.last_use() < stamp {
-                entry.buffer.set_last_use(stamp);
-            }
+        if let Some(stamp) = stamp.filter(|stamp| entry.buffer.last_use() < *stamp) {
+            entry.buffer.set_last_use(stamp);
         }
         // Read in passing, it is no longer unread, but is not used either.
         if entry.is_unread && look != Look::Peek {

@@ -3,7 +3,7 @@
 use super::Counters;
 use super::index::Index;
 use super::lineage::{Lineage, Moment};
-use super::recency::Slot;
+use super::recency::{Group, Slot};
 use super::stamp::Stamp;
 use crate::dtype::{DType, Sample};
 use crate::error::{Error, Result};
@@ -107,6 +107,8 @@ pub struct KeyRecord {
     /// The number of its image within the cache.
     pub image: u32,
     pub lineage: Arc<Lineage>,
+    /// Where its buffers stand in line.
+    pub group: Group,
     /// The first of its entries.
     pub first_entry: u32,
     /// When a caller last put a tile under it: what began to load before is older.
@@ -121,7 +123,7 @@ pub struct KeyRecord {
 }
 
 impl KeyRecord {
-    pub fn new(text: Arc<str>, image: u32, lineage: Arc<Lineage>) -> Self {
+    pub fn new(text: Arc<str>, image: u32, lineage: Arc<Lineage>, group: Group) -> Self {
         Self {
             text,
             identity: None,
@@ -131,6 +133,7 @@ impl KeyRecord {
             resident: 0,
             image,
             lineage,
+            group,
             first_entry: u32::MAX,
             last_put: 0,
             counters: Counters::default(),

@@ -70,7 +70,10 @@ impl Loading {
         if self.retention == Retention::Bypassed {
             return false;
         }
-        let room = self.cache().0.reserve(size, self.class(class));
+        let room = self
+            .cache()
+            .0
+            .reserve(self.registration.key, size, self.class(class));
         let reserved = room.is_some();
         self.state.lock().room = room;
         reserved

@@ -217,9 +217,9 @@ impl Shared {
         }
     }
 
-    /// Keeps room for a tile of `size` bytes, if there is any.
-    fn reserve(&self, size: usize, class: Class) -> Option<Room> {
-        self.until_done(|ledger| ledger.reserve(size, class))
+    /// Keeps room for a tile of a key of `size` bytes, if there is any.
+    fn reserve(&self, key: KeyId, size: usize, class: Class) -> Option<Room> {
+        self.until_done(|ledger| ledger.reserve(key, size, class))
     }
 }
 
@@ -260,6 +260,16 @@ impl Cache {
         if shrinks {
             crate::memory::trim_allocator();
         }
+    }
+
+    /// Gives a key a maximum, at which it evicts its own oldest tiles, and a guarantee, below which
+    /// others do not evict its tiles; in bytes, 0 for none. The key need not be known yet.
+    pub fn set_share(&self, key: &str, maximum: u64, guarantee: u64) -> Result<()> {
+        let group = self
+            .0
+            .with(|ledger| ledger.set_share(key, maximum, guarantee))?;
+        self.0.until_done(|ledger| ledger.shrink_share(group));
+        Ok(())
     }
 
     /// Forgets all tiles. Held ones stay valid; loads in progress are not affected.
@@ -333,7 +343,7 @@ impl Cache {
         // Room is made apart, which may take several turns. What the cache counts already needs none.
         let room = match self.counts(&tile) {
             true => None,
-            false => self.0.reserve(tile.buffer().size(), Class::Asked),
+            false => self.0.reserve(id, tile.buffer().size(), Class::Asked),
         };
         self.0
             .with(|ledger| ledger.end_put(id, at, &bands, &tile, room));

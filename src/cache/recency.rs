@@ -6,6 +6,7 @@
 //! first whose stamp is true is the least recently used of all.
 
 use super::stamp::Stamp;
+use std::collections::BTreeMap;
 
 /// The number under which the ledger knows a buffer.
 pub type Slot = u32;
@@ -23,51 +24,85 @@ pub enum Place {
     Parked,
 }
 
-/// The orders of buffers that compete with each other, one for each place.
-#[derive(Default)]
-struct Group {
-    orders: [Order; 4],
-}
+/// The number of a group of buffers that stand in line together: those of a share, or all others.
+pub type Group = u32;
+
+/// The group of the buffers that are of no share.
+pub const COMMON: Group = 0;
+
+/// One order for each place.
+type Orders = [Order; 4];
 
 /// All orders of a cache; a buffer stands in at most one.
 #[derive(Default)]
 pub struct Recency {
     /// Where a slot stands in its order.
     positions: Vec<u32>,
-    group: Group,
+    common: Orders,
+    others: BTreeMap<Group, Orders>,
 }
 
 impl Recency {
     /// Puts a buffer in a place, with the stamp that it has or had.
-    pub fn add(&mut self, place: Place, slot: Slot, stamp: Stamp) {
+    pub fn add(&mut self, group: Group, place: Place, slot: Slot, stamp: Stamp) {
         let at = slot as usize;
         if self.positions.len() <= at {
             reserve_gently(&mut self.positions, at + 1);
             self.positions.resize(at + 1, 0);
         }
-        self.group.orders[place as usize].push(stamp, slot, &mut self.positions);
+        let (order, positions) = self.order(group, place);
+        order.push(stamp, slot, positions);
     }
 
-    /// Takes a buffer out of the place where it is.
-    pub fn remove(&mut self, place: Place, slot: Slot) {
+    /// Takes a buffer out of the place where it is, and returns its recorded stamp.
+    pub fn remove(&mut self, group: Group, place: Place, slot: Slot) -> Stamp {
         let at = self.positions[slot as usize] as usize;
-        self.group.orders[place as usize].remove(at, &mut self.positions);
+        let (order, positions) = self.order(group, place);
+        let stamp = order.stamps[at];
+        order.remove(at, positions);
+        stamp
     }
 
     /// The stamp recorded for a buffer.
-    pub fn stamp(&self, place: Place, slot: Slot) -> Stamp {
+    pub fn stamp(&self, group: Group, place: Place, slot: Slot) -> Option<Stamp> {
         let at = self.positions[slot as usize] as usize;
-        self.group.orders[place as usize].stamps[at]
+        self.orders(group)?[place as usize].stamps.get(at).copied()
     }
 
     /// The buffer of a place whose recorded stamp is oldest.
-    pub fn first(&self, place: Place) -> Option<(Stamp, Slot)> {
-        self.group.orders[place as usize].first()
+    pub fn first(&self, group: Group, place: Place) -> Option<(Stamp, Slot)> {
+        self.orders(group)?[place as usize].first()
     }
 
     /// Records a later stamp for the first buffer of a place.
-    pub fn postpone(&mut self, place: Place, stamp: Stamp) {
-        self.group.orders[place as usize].replace_first(stamp, &mut self.positions);
+    pub fn postpone(&mut self, group: Group, place: Place, stamp: Stamp) {
+        let (order, positions) = self.order(group, place);
+        order.replace_first(stamp, positions);
+    }
+
+    /// All groups that there are or were since they were last forgotten.
+    pub fn groups(&self) -> impl Iterator<Item = Group> {
+        std::iter::once(COMMON).chain(self.others.keys().copied())
+    }
+
+    /// Forgets a group in which nothing stands any more.
+    pub fn forget(&mut self, group: Group) {
+        self.others.remove(&group);
+    }
+
+    fn orders(&self, group: Group) -> Option<&Orders> {
+        match group {
+            COMMON => Some(&self.common),
+            other => self.others.get(&other),
+        }
+    }
+
+    fn order(&mut self, group: Group, place: Place) -> (&mut Order, &mut [u32]) {
+        let orders = match group {
+            COMMON => &mut self.common,
+            other => self.others.entry(other).or_default(),
+        };
+        (&mut orders[place as usize], &mut self.positions)
     }
 }
 
@@ -181,26 +216,26 @@ mod tests {
                 let known = model.iter().find(|(_, other)| *other == slot).copied();
                 match (op, known) {
                     (0 | 1, None) => {
-                        recency.add(place, slot, stamp);
+                        recency.add(COMMON, place, slot, stamp);
                         model.insert((stamp, slot));
                     }
                     (2, Some(known)) => {
-                        prop_assert_eq!(recency.stamp(place, slot), known.0);
-                        recency.remove(place, slot);
+                        prop_assert_eq!(recency.stamp(COMMON, place, slot), Some(known.0));
+                        recency.remove(COMMON, place, slot);
                         model.remove(&known);
                     }
                     (3, _) if !model.is_empty() => {
                         let (old, slot) = model.pop_first().unwrap();
-                        recency.postpone(place, old + stamp);
+                        recency.postpone(COMMON, place, old + stamp);
                         model.insert((old + stamp, slot));
                     }
                     _ => (),
                 }
-                prop_assert_eq!(recency.first(place), model.first().copied());
+                prop_assert_eq!(recency.first(COMMON, place), model.first().copied());
             }
-            while let Some((_, slot)) = recency.first(place) {
-                prop_assert_eq!(recency.first(place), model.pop_first());
-                recency.remove(place, slot);
+            while let Some((_, slot)) = recency.first(COMMON, place) {
+                prop_assert_eq!(recency.first(COMMON, place), model.pop_first());
+                recency.remove(COMMON, place, slot);
             }
             prop_assert!(model.is_empty());
         }

@@ -255,6 +255,46 @@ pub unsafe extern "C" fn tc_set_budget(
     }
 }
 
+/// Gives the tiles of one key a share of the cache of their own.
+///
+/// - cache: required.
+/// - key: required, what provider_key says, or a key of tc_put; the cache need not know it yet.
+/// - maximum: bytes; where its tiles would take more, the oldest of them go first, even if the cache has
+///   room. Tiles that callers hold do not go; if they leave no room below the maximum, a new tile lives
+///   outside the budget. 0 for none.
+/// - guarantee: bytes; tiles of other keys take no room from this key's as long as less than that would
+///   stay. Not kept free: others may use it until this key needs it. 0 for none.
+/// - err: may be NULL.
+///
+/// Counted are the tiles that were entered under this key, 256 bytes of bookkeeping each, and room for
+/// those being loaded. Providers made from it, such as a retiled one, have keys and shares of their own.
+/// Otherwise the order is that of the whole cache: the tile whose last use is oldest goes, of all those
+/// that may go.
+///
+/// A share lasts as long as the cache, whatever becomes of providers, or until both numbers are set to
+/// 0. If the budget is shrunk below the sum of the guarantees, each counts in proportion, until the
+/// budget grows again. Setting a share takes time in proportion to the tiles in the cache, and looking
+/// for the tile that goes takes time in proportion to the number of shares.
+///
+/// Errors: TC_E_ARGUMENT also if the guarantee is above the maximum, or all guarantees together are
+/// above the budget. Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tc_set_share(
+    cache: *mut tc_cache,
+    key: *const c_char,
+    maximum: u64,
+    guarantee: u64,
+    err: *mut tc_error,
+) -> tc_status {
+    // SAFETY: the caller keeps what the header says of every pointer.
+    unsafe {
+        guard(err, || {
+            let cache = &handle::borrow(cache, "cache")?.cache;
+            cache.set_share(args::text(key, "key")?, maximum, guarantee)
+        })
+    }
+}
+
 /// Forgets all tiles and gives their memory back. Loads in progress are unaffected, and tiles that
 /// callers hold stay valid. Counters are not reset.
 ///

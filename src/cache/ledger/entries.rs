@@ -61,13 +61,14 @@ impl Ledger {
             Standing::Detached => return,
             Standing::Overhang => self.overhang += ENTRY_BYTES,
             Standing::Resident(_) => {
-                if self.make_room(ENTRY_BYTES, Class::Asked, 0).is_none() {
+                let group = self.group(slot);
+                if self.make_room(group, ENTRY_BYTES, Class::Asked).is_none() {
                     return;
                 }
                 self.resident += ENTRY_BYTES;
                 // Making room may have parked this very buffer, which the caller holds.
                 if let Standing::Resident(place) = self.records[slot as usize].standing {
-                    self.enter_place(place, ENTRY_BYTES);
+                    self.enter_place(group, place, ENTRY_BYTES);
                 }
             }
         }
@@ -84,6 +85,7 @@ impl Ledger {
         class: Class,
     ) {
         let charge = pixels.buffer().size() as u64 + ENTRY_BYTES;
+        let group = self.keys[cell.key as usize].group;
         let room = match room {
             Some(room) if room.bytes == charge => {
                 self.cancel(room);
@@ -91,7 +93,7 @@ impl Ledger {
             }
             other => {
                 other.into_iter().for_each(|room| self.cancel(room));
-                self.make_room(charge, class, 0).is_some()
+                self.make_room(group, charge, class).is_some()
             }
         };
         if !room {
@@ -136,7 +138,7 @@ impl Ledger {
         self.keys[cell.key as usize].buffers += 1;
         buffer.move_in(slot, self.home.clone());
         if room {
-            self.recency.add(place, slot, stamp);
+            self.recency.add(group, place, slot, stamp);
             self.enter_budget(cell.key, place, charge);
             self.admitted += charge;
             let image = self.keys[cell.key as usize].image;
@@ -300,11 +302,12 @@ impl Ledger {
         self.unlink_from_buffer(slot, id);
         self.index.hide(id);
         self.forget_entry(id);
+        let group = self.group(slot);
         let record = &mut self.records[slot as usize];
         record.charge -= ENTRY_BYTES;
         if let Standing::Resident(place) = record.standing {
             self.resident -= ENTRY_BYTES;
-            self.leave_place(place, ENTRY_BYTES);
+            self.leave_place(group, place, ENTRY_BYTES);
         } else {
             self.overhang -= ENTRY_BYTES;
         }
@@ -321,7 +324,8 @@ impl Ledger {
             Standing::Resident(place) => {
                 let record = &self.records[slot as usize];
                 self.leave_budget(record.key, place, record.charge);
-                self.recency.remove(place, slot);
+                let group = self.group(slot);
+                self.recency.remove(group, place, slot);
                 place == Place::Parked
             }
             Standing::Overhang | Standing::Detached => {

@@ -5,17 +5,19 @@
 
 mod entries;
 mod room;
+mod shares;
 
 pub use room::Interrupted;
 
 use super::index::{EntryId, Found, Index};
 use super::key::{KeyId, KeyRecord};
 use super::lineage::Lineage;
-use super::recency::{Place, Recency, Slot};
+use super::recency::{Group, Place, Recency, Slot};
 use super::stamp::Stamp;
 use super::{Counters, Options, Statistics};
 use crate::memory::{Buffer, Home, Memory};
 use hashbrown::HashMap;
+use shares::Shares;
 use slab::Slab;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
@@ -97,6 +99,7 @@ impl Class {
 pub struct Room {
     bytes: u64,
     class: Class,
+    group: Group,
     /// A victim's memory of just the size asked for.
     pub recycled: Option<RecycledMemory>,
 }
@@ -121,6 +124,7 @@ pub struct Ledger {
     entries: u64,
     records: Slab<Record>,
     recency: Recency,
+    shares: Shares,
     /// Statistics taken so far.
     statistics: u32,
     resident: u64,
@@ -166,6 +170,7 @@ impl Ledger {
             entries: 0,
             records: Slab::new(),
             recency: Recency::default(),
+            shares: Shares::new(budget),
             statistics: 0,
             resident: 0,
             parked: 0,
@@ -207,9 +212,9 @@ impl Ledger {
         let lineage = Lineage::of(&text);
         lineage.settle(&self.home);
         let image = self.image(lineage.image());
-        let id = self
-            .keys
-            .insert(KeyRecord::new(text.clone(), image, lineage)) as KeyId;
+        let group = self.shares.group(&text);
+        let record = KeyRecord::new(text.clone(), image, lineage, group);
+        let id = self.keys.insert(record) as KeyId;
         self.images[image as usize].keys.push(id);
         self.keys_by_text.insert(text, id);
         id
@@ -293,19 +298,27 @@ impl Ledger {
 
     /// Moves a resident buffer to another place.
     fn move_to(&mut self, slot: Slot, place: Place, stamp: Stamp) {
+        let group = self.group(slot);
         let record = &mut self.records[slot as usize];
         let Standing::Resident(old) = record.standing else {
             return;
         };
         record.standing = Standing::Resident(place);
         let charge = record.charge;
-        self.recency.remove(old, slot);
-        self.recency.add(place, slot, stamp);
-        self.leave_place(old, charge);
-        self.enter_place(place, charge);
+        self.recency.remove(group, old, slot);
+        self.recency.add(group, place, slot, stamp);
+        self.leave_place(group, old, charge);
+        self.enter_place(group, place, charge);
     }
 
-    fn enter_place(&mut self, place: Place, bytes: u64) {
+    /// Where a buffer stands in line.
+    fn group(&self, slot: Slot) -> Group {
+        let key = self.records[slot as usize].key;
+        self.keys[key as usize].group
+    }
+
+    fn enter_place(&mut self, group: Group, place: Place, bytes: u64) {
+        self.shares.enter(group, bytes);
         match place {
             Place::Used => (),
             Place::Unread | Place::Passing => self.unread += bytes,
@@ -313,7 +326,8 @@ impl Ledger {
         }
     }
 
-    fn leave_place(&mut self, place: Place, bytes: u64) {
+    fn leave_place(&mut self, group: Group, place: Place, bytes: u64) {
+        self.shares.leave(group, bytes);
         match place {
             Place::Used => (),
             Place::Unread | Place::Passing => self.unread -= bytes,

@@ -5,7 +5,7 @@ use super::{
     RecycledMemory, Room, Standing,
 };
 use crate::cache::key::KeyId;
-use crate::cache::recency::{Place, Slot};
+use crate::cache::recency::{COMMON, Group, Place, Slot};
 use crate::cache::stamp::{self, Stamp};
 use crate::memory::{Buffer, Memory};
 use std::sync::Arc;
@@ -15,15 +15,36 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Interrupted;
 
+/// Whose buffers may go.
+#[derive(Clone, Copy)]
+pub(super) enum Whose {
+    /// Those of a group.
+    Own(Group),
+    /// Those of a group, and what others have beyond their guarantees.
+    Any(Group),
+    /// All, even guaranteed ones.
+    Even,
+}
+
+/// A buffer that may go, or was taken out of its order to go.
+pub(super) struct Victim {
+    slot: Slot,
+    group: Group,
+    place: Place,
+    stamp: Stamp,
+    /// Lower goes first, whatever the stamps.
+    rank: u8,
+}
+
 /// How many stamps a search for victims may correct.
-pub(super) struct Patience(usize);
+pub(super) struct Patience(pub(super) usize);
 
 impl Patience {
     fn endless() -> Self {
         Patience(usize::MAX)
     }
 
-    fn spend(&mut self) -> Result<(), Interrupted> {
+    pub(super) fn spend(&mut self) -> Result<(), Interrupted> {
         self.0 = self.0.checked_sub(1).ok_or(Interrupted)?;
         Ok(())
     }
@@ -32,7 +53,13 @@ impl Patience {
 impl Ledger {
     /// Keeps room for a tile of `bytes` before it is made, and a victim's memory if one was of just
     /// that size. `None`, with nothing evicted, if what is held or guaranteed leaves no room.
-    pub fn reserve(&mut self, bytes: usize, class: Class) -> Result<Option<Room>, Interrupted> {
+    pub fn reserve(
+        &mut self,
+        key: KeyId,
+        bytes: usize,
+        class: Class,
+    ) -> Result<Option<Room>, Interrupted> {
+        let group = self.keys[key as usize].group;
         let charge = bytes as u64 + ENTRY_BYTES;
         if self.taken() + charge > self.budget || class.is_unread() {
             self.demote_outdated();
@@ -41,16 +68,19 @@ impl Ledger {
             return Ok(None);
         }
         let mut patience = Patience(CORRECTIONS_PER_CALL);
-        let Some(recycled) = self.try_make_room(charge, class, bytes, &mut patience)? else {
+        let room = self.try_make_room(group, charge, class, bytes, &mut patience)?;
+        let Some(recycled) = room else {
             return Ok(None);
         };
         self.reserved += charge;
+        self.shares.reserve(group, charge);
         if class.is_unread() {
             self.reserved_unread += charge;
         }
         Ok(Some(Room {
             bytes: charge,
             class,
+            group,
             recycled: recycled.map(RecycledMemory),
         }))
     }
@@ -58,6 +88,7 @@ impl Ledger {
     /// Gives unused room back.
     pub fn cancel(&mut self, room: Room) {
         self.reserved -= room.bytes;
+        self.shares.cancel(room.group, room.bytes);
         if room.class.is_unread() {
             self.reserved_unread -= room.bytes;
         }
@@ -76,64 +107,59 @@ impl Ledger {
     }
 
     /// [`Ledger::try_make_room`], however long it takes: for what is small or has just been tried.
-    pub(super) fn make_room(
-        &mut self,
-        bytes: u64,
-        class: Class,
-        wanted: usize,
-    ) -> Option<Option<Memory>> {
+    pub(super) fn make_room(&mut self, group: Group, bytes: u64, class: Class) -> Option<()> {
         let patience = &mut Patience::endless();
-        self.try_make_room(bytes, class, wanted, patience)
-            .ok()
-            .flatten()
+        let room = self.try_make_room(group, bytes, class, 0, patience);
+        room.ok().flatten().map(|recycled| self.give_back(recycled))
     }
 
-    /// Brings what is inside the budget down until `bytes` more fit. Takes the used buffers that
-    /// are idle in the order of their last use and, for tiles that were asked for, unread ones when
-    /// no other is left ([`Ledger::candidate`]). The outer `None`: no room, and nothing evicted.
+    /// Brings what is inside the budget down until `bytes` more of a group fit, and the group within
+    /// its maximum. Evicts idle buffers as [`Ledger::candidate`] has them, and returns the memory of
+    /// one if it has the size wanted. The outer `None`: no room, and nothing evicted.
     fn try_make_room(
         &mut self,
+        group: Group,
         bytes: u64,
         class: Class,
         wanted: usize,
         patience: &mut Patience,
     ) -> Result<Option<Option<Memory>>, Interrupted> {
+        let of_share = self.shares.excess(group, bytes);
         let mut recycled = self.take_from_pool(wanted);
-        if self.taken() + bytes <= self.budget {
+        if self.taken() + bytes <= self.budget && of_share == 0 {
             return Ok(Some(recycled));
         }
-        self.trim_pool(0);
-        let missing = (self.taken() + bytes).saturating_sub(self.budget);
+        let mut missing = 0;
+        if self.taken() + bytes > self.budget {
+            self.trim_pool(0);
+            missing = (self.taken() + bytes).saturating_sub(self.budget);
+        }
         let spared = match class.is_unread() {
             false => 0,
             true => self.unread,
         };
-        if missing > self.resident - self.parked - spared {
+        if missing.max(of_share) > self.resident - self.parked - spared {
             self.give_back(recycled);
             return Ok(None);
         }
-        let mut freed = 0;
-        while freed < missing {
-            let mut victims = Vec::new();
-            let mut chosen = 0;
-            while freed + chosen < missing {
-                let next = self.next_victim(class, patience);
-                let Ok(Some((slot, place, stamp))) = next else {
-                    for (slot, place, stamp) in victims {
-                        self.recency.add(place, slot, stamp);
-                    }
+        let (mut own, mut freed) = (0, 0);
+        while own < of_share || freed < missing {
+            let (own_left, left) = (of_share.saturating_sub(own), missing.saturating_sub(freed));
+            let victims = match self.choose(group, own_left, left, class, patience) {
+                Ok(Some(victims)) => victims,
+                other => {
                     self.give_back(recycled);
-                    return next.map(|_| None);
-                };
-                chosen += self.records[slot as usize].charge;
-                victims.push((slot, place, stamp));
-            }
-            for (slot, place, stamp) in victims {
-                let charge = self.records[slot as usize].charge;
-                let Some(buffer) = self.evict(slot, place, stamp) else {
+                    return other.map(|_| None);
+                }
+            };
+            for victim in victims {
+                let charge = self.records[victim.slot as usize].charge;
+                let is_own = victim.group == group;
+                let Some(buffer) = self.evict(victim) else {
                     continue;
                 };
                 freed += charge;
+                own += if is_own { charge } else { 0 };
                 match Buffer::into_memory(buffer) {
                     Ok(memory) if recycled.is_none() && memory.size() == wanted => {
                         recycled = Some(memory);
@@ -149,63 +175,136 @@ impl Ledger {
         Ok(Some(recycled))
     }
 
+    /// Chooses victims of so many bytes together, so many of them from a group itself, and takes them
+    /// out of their orders; none if there are not enough.
+    fn choose(
+        &mut self,
+        group: Group,
+        own_bytes: u64,
+        bytes: u64,
+        class: Class,
+        patience: &mut Patience,
+    ) -> Result<Option<Vec<Victim>>, Interrupted> {
+        let mut victims = Vec::new();
+        let (mut own, mut chosen) = (0, 0);
+        while own < own_bytes || chosen < bytes {
+            let whose = match own < own_bytes {
+                true => Whose::Own(group),
+                false => Whose::Any(group),
+            };
+            match self.next_victim(class, whose, patience) {
+                Ok(Some(victim)) => {
+                    let charge = self.records[victim.slot as usize].charge;
+                    chosen += charge;
+                    own += if victim.group == group { charge } else { 0 };
+                    victims.push(victim);
+                }
+                other => {
+                    victims.into_iter().for_each(|victim| self.put_back(victim));
+                    return other.map(|_| None);
+                }
+            }
+        }
+        Ok(Some(victims))
+    }
+
     pub(super) fn give_back(&mut self, memory: Option<Memory>) {
         if let Some(memory) = memory {
             self.keep_for_reuse(memory);
         }
     }
 
-    /// The idle buffer that goes next, taken out of the order, with its place and its stamp there; held
-    /// ones on the way are parked.
+    /// The idle buffer that goes next, taken out of the order; held ones on the way are parked.
     pub(super) fn next_victim(
         &mut self,
         class: Class,
+        whose: Whose,
         patience: &mut Patience,
-    ) -> Result<Option<(Slot, Place, Stamp)>, Interrupted> {
+    ) -> Result<Option<Victim>, Interrupted> {
         loop {
-            let Some((stamp, slot, place)) = self.candidate(class) else {
+            let Some(victim) = self.candidate(class, whose) else {
                 return Ok(None);
             };
-            let latest = self.records[slot as usize].buffer.last_use();
+            let Victim {
+                group,
+                place,
+                stamp,
+                slot,
+                ..
+            } = victim;
+            let record = &self.records[slot as usize];
+            let latest = record.buffer.last_use();
             if latest > stamp {
                 patience.spend()?;
                 match place {
-                    Place::Used => self.recency.postpone(Place::Used, latest),
+                    Place::Used => self.recency.postpone(group, Place::Used, latest),
                     // Its first use is about to be reported.
                     _ => self.move_to(slot, Place::Used, latest),
                 }
-                continue;
-            }
-            if !self.park_if_held(slot, place, stamp) {
-                self.recency.remove(place, slot);
-                return Ok(Some((slot, place, stamp)));
+            } else if !self.park_if_held(slot, stamp) {
+                let charge = self.records[slot as usize].charge;
+                self.shares.choose(group, charge);
+                self.recency.remove(group, place, slot);
+                return Ok(Some(victim));
             }
         }
     }
 
-    /// Who goes next as far as the orders know, with the recorded stamp: first what was never used,
-    /// then what was made for a reader that passes by, then what was used, then what is unread.
-    fn candidate(&self, class: Class) -> Option<(Stamp, Slot, Place)> {
-        let first = |place| {
-            let (stamp, slot) = self.recency.first(place)?;
-            Some((stamp, slot, place))
+    /// Undoes the choice of a victim.
+    fn put_back(&mut self, victim: Victim) {
+        let charge = self.records[victim.slot as usize].charge;
+        self.shares.put_back(victim.group, charge);
+        self.recency
+            .add(victim.group, victim.place, victim.slot, victim.stamp);
+    }
+
+    /// Who goes next as far as the orders know: the first over the groups that may give.
+    fn candidate(&self, class: Class, whose: Whose) -> Option<Victim> {
+        let may_give = |victim: &Victim| {
+            let charge = self.records[victim.slot as usize].charge;
+            match whose {
+                Whose::Own(group) => group == victim.group,
+                Whose::Any(group) if group != victim.group => {
+                    self.shares.can_spare(victim.group, charge)
+                }
+                Whose::Any(_) | Whose::Even => true,
+            }
         };
-        let used = first(Place::Used);
-        let is_cold = used.is_some_and(|(stamp, ..)| !stamp::is_use(stamp));
+        let firsts = self.recency.groups().filter_map(|group| {
+            // A share that gives nothing is not asked for its first.
+            self.first_of(group, class).filter(may_give)
+        });
+        firsts.min_by_key(|victim| (victim.rank, victim.stamp))
+    }
+
+    /// Who goes first in a group, with the recorded stamp: what was never used, then what was made for
+    /// a reader that passes by, then what was used, then what is unread.
+    fn first_of(&self, group: Group, class: Class) -> Option<Victim> {
+        let first = |place, rank| {
+            let (stamp, slot) = self.recency.first(group, place)?;
+            Some(Victim {
+                group,
+                place,
+                rank,
+                stamp,
+                slot,
+            })
+        };
+        let used = first(Place::Used, 2);
+        let cold = first(Place::Used, 0).filter(|victim| !stamp::is_use(victim.stamp));
         match class {
-            _ if is_cold => used,
+            _ if cold.is_some() => cold,
             Class::PassingUnread => None,
             Class::Unread => used,
-            Class::Asked | Class::Passing => first(Place::Passing)
+            Class::Asked | Class::Passing => first(Place::Passing, 1)
                 .or(used)
-                .or_else(|| first(Place::Unread)),
+                .or_else(|| first(Place::Unread, 3)),
         }
     }
 
     /// Sets a buffer in an order aside if it is held, until its last handle is gone.
-    fn park_if_held(&mut self, slot: Slot, place: Place, stamp: Stamp) -> bool {
+    fn park_if_held(&mut self, slot: Slot, stamp: Stamp) -> bool {
         let buffer = &self.records[slot as usize].buffer;
-        debug_assert!(place != Place::Parked);
         if !buffer.is_pinned() {
             return false;
         }
@@ -217,17 +316,19 @@ impl Ledger {
         false
     }
 
-    /// Removes a buffer that was taken out of its order, with all entries over it. If somebody has
-    /// got it meanwhile, it goes back and `None` is returned.
-    pub(super) fn evict(&mut self, slot: Slot, place: Place, stamp: Stamp) -> Option<Arc<Buffer>> {
-        let Some(record) = self.take_record(slot) else {
-            self.recency.add(place, slot, stamp);
-            self.park_if_held(slot, place, stamp);
+    /// Removes a victim, with all entries over it. If somebody has got it meanwhile, it goes back and
+    /// `None` is returned.
+    pub(super) fn evict(&mut self, victim: Victim) -> Option<Arc<Buffer>> {
+        let Some(record) = self.take_record(victim.slot) else {
+            let (slot, stamp) = (victim.slot, victim.stamp);
+            self.put_back(victim);
+            self.park_if_held(slot, stamp);
             return None;
         };
+        self.shares.put_back(victim.group, record.charge);
         self.counters.evictions += 1;
         self.keys[record.key as usize].counters.evictions += 1;
-        self.leave_budget(record.key, place, record.charge);
+        self.leave_budget(record.key, victim.place, record.charge);
         self.forget_unused_key(record.key);
         Some(record.buffer)
     }
@@ -235,7 +336,7 @@ impl Ledger {
     /// Takes a buffer's bytes in, at the place where it stands.
     pub(super) fn enter_budget(&mut self, key: KeyId, place: Place, charge: u64) {
         self.resident += charge;
-        self.enter_place(place, charge);
+        self.enter_place(self.keys[key as usize].group, place, charge);
         let key = &mut self.keys[key as usize];
         key.resident += 1;
         if key.resident == 1 {
@@ -246,7 +347,7 @@ impl Ledger {
     /// Undoes [`Ledger::enter_budget`].
     pub(super) fn leave_budget(&mut self, key: KeyId, place: Place, charge: u64) {
         self.resident -= charge;
-        self.leave_place(place, charge);
+        self.leave_place(self.keys[key as usize].group, place, charge);
         let key = &mut self.keys[key as usize];
         key.resident -= 1;
         if key.resident == 0 {
@@ -336,7 +437,7 @@ impl Ledger {
         // The number may be another's by now.
         if let Standing::Resident(place) = record.standing
             && record.is_unread()
-            && self.recency.stamp(place, slot) == stamp
+            && self.recency.stamp(self.group(slot), place, slot) == Some(stamp)
         {
             self.move_to(slot, Place::Used, stamp);
         }
@@ -369,6 +470,7 @@ impl Ledger {
     /// Interrupted, the budget is on its way there: at every instant it holds.
     pub fn set_budget(&mut self, budget: u64) -> Result<(), Interrupted> {
         self.trim_pool(0);
+        self.shares.budget = budget;
         let done = self.shrink_to(budget, &mut Patience(CORRECTIONS_PER_CALL));
         self.budget = match done {
             Ok(()) => budget,
@@ -390,18 +492,31 @@ impl Ledger {
                 continue;
             }
             patience.spend()?;
-            if let Some((slot, place, stamp)) = self.next_victim(Class::Asked, patience)? {
-                let buffer = self.evict(slot, place, stamp);
+            let mut victim = None;
+            // Guarantees shrink with the budget; what rounding leaves of them does not count.
+            for whose in [Whose::Any(COMMON), Whose::Even] {
+                victim = match victim {
+                    None => self.next_victim(Class::Asked, whose, patience)?,
+                    found => found,
+                };
+            }
+            if let Some(victim) = victim {
+                let buffer = self.evict(victim);
                 self.garbage.buffers.extend(buffer);
-            } else if let Some((stamp, slot)) = self.recency.first(Place::Parked) {
-                let latest = self.records[slot as usize].buffer.last_use();
-                if latest > stamp {
-                    self.recency.postpone(Place::Parked, latest);
-                } else {
-                    self.push_out(slot);
-                }
-            } else {
+                continue;
+            }
+            let parked = |group| {
+                let (stamp, slot) = self.recency.first(group, Place::Parked)?;
+                Some((stamp, slot, group))
+            };
+            let Some((stamp, slot, group)) = self.recency.groups().filter_map(parked).min() else {
                 break;
+            };
+            let latest = self.records[slot as usize].buffer.last_use();
+            if latest > stamp {
+                self.recency.postpone(group, Place::Parked, latest);
+            } else {
+                self.push_out(slot);
             }
         }
         Ok(())
@@ -413,7 +528,7 @@ impl Ledger {
         record.standing = Standing::Overhang;
         let (key, charge) = (record.key, record.charge);
         self.leave_budget(key, Place::Parked, charge);
-        self.recency.remove(Place::Parked, slot);
+        self.recency.remove(self.group(slot), Place::Parked, slot);
         self.overhang += charge;
         // Released meanwhile, nobody else will free it.
         self.free(slot);
