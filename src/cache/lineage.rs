@@ -27,10 +27,15 @@ static KNOWN: Mutex<BTreeMap<Box<str>, Weak<Lineage>>> = Mutex::new(BTreeMap::ne
 /// What all keys of one image share: those of its source, and of everything built on it.
 pub struct Lineage {
     image: Box<str>,
-    /// The first moment of the present pixels.
+    /// The first moment of the present pixels; [`NEVER`] while the old ones are being forgotten.
     changed: AtomicU64,
+    /// How many are forgetting old pixels now.
+    forgetting: Mutex<usize>,
     homes: Mutex<Vec<Weak<dyn Home>>>,
 }
+
+/// A moment that does not come.
+const NEVER: Moment = Moment::MAX;
 
 impl Lineage {
     /// The lineage of the image behind a key.
@@ -43,6 +48,7 @@ impl Lineage {
         let lineage = Arc::new(Self {
             image: image.into(),
             changed: AtomicU64::new(0),
+            forgetting: Mutex::new(0),
             homes: Mutex::default(),
         });
         known.insert(image.into(), Arc::downgrade(&lineage));
@@ -71,11 +77,21 @@ impl Lineage {
         begun >= self.generation()
     }
 
-    /// The pixels have changed: forgets them in every cache. What began before is not kept.
+    /// The pixels have changed: forgets them in every cache. What began before is not kept, nor what
+    /// begins meanwhile, which may still have found old pixels to build on.
     pub fn invalidate(&self) {
-        self.changed.fetch_max(tick(), Ordering::SeqCst);
+        {
+            let mut forgetting = self.forgetting.lock();
+            *forgetting += 1;
+            self.changed.store(NEVER, Ordering::SeqCst);
+        }
         let homes: Vec<_> = self.homes.lock().iter().filter_map(Weak::upgrade).collect();
         homes.iter().for_each(|home| home.invalidated(&self.image));
+        let mut forgetting = self.forgetting.lock();
+        *forgetting -= 1;
+        if *forgetting == 0 {
+            self.changed.store(tick(), Ordering::SeqCst);
+        }
     }
 }
 
@@ -89,5 +105,41 @@ impl Drop for Lineage {
         {
             known.remove(&self.image);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Begins something while it is told to forget old pixels, and notes whether that would be kept.
+    struct Beginning {
+        lineage: Mutex<Option<Arc<Lineage>>>,
+        kept: Mutex<Vec<bool>>,
+    }
+
+    impl Home for Beginning {
+        fn released(&self, _: u32) {}
+
+        fn invalidated(&self, _: &str) {
+            let lineage = self.lineage.lock().clone().expect("the lineage");
+            self.kept.lock().push(lineage.is_current(now()));
+        }
+    }
+
+    #[test]
+    fn what_begins_while_old_pixels_are_forgotten_is_not_kept() {
+        let lineage = Lineage::of("forgotten:image:0");
+        let home = Arc::new(Beginning {
+            lineage: Mutex::new(Some(lineage.clone())),
+            kept: Mutex::default(),
+        });
+        lineage.settle(&(Arc::downgrade(&home) as Weak<dyn Home>));
+        let before = now();
+        assert!(lineage.is_current(before));
+        lineage.invalidate();
+        assert_eq!(*home.kept.lock(), [false]);
+        assert!(!lineage.is_current(before));
+        assert!(lineage.is_current(now()));
     }
 }
