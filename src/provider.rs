@@ -293,6 +293,7 @@ pub fn peek_block(provider: &dyn Provider, at: Block, bands: &Bands) -> Result<O
 pub fn has_block(provider: &dyn Provider, at: Block) -> Result<bool> {
     check_cancelled(provider)?;
     match provider.image().check_block(at, &Bands::ALL) {
+        Ok(()) if provider.image().sparse => Request::new().run(|| provider.has_block(at)),
         Ok(()) => provider.has_block(at),
         Err(_) => Ok(false),
     }

@@ -11,13 +11,14 @@ use std::time::{Duration, Instant};
 use support::value;
 use tilecache::cache::{Cache, Options};
 use tilecache::error::{Error, Kind, Result};
+use tilecache::geometry::Rect;
 use tilecache::image::{Bands, Block, Image};
 use tilecache::load::{Cancel, Load};
 use tilecache::memory::PixelsMut;
 use tilecache::operator::{
     Map, MapOptions, ReaderOptions, RetileOptions, cached, mapped, reader, retiled,
 };
-use tilecache::provider::{Provider, Retention, get_block, has_block, peek_block};
+use tilecache::provider::{Provider, Request, Retention, get_block, has_block, peek_block};
 use tilecache::source::sessions::Sessions;
 use tilecache::source::{Decoder, Source};
 use tilecache::tile::{Pixels, Tile};
@@ -84,6 +85,16 @@ impl Decoder for Scripted {
             self.in_turn(at)?;
         }
         Ok(true)
+    }
+
+    fn read_window(
+        &self,
+        level: u32,
+        _rect: Rect,
+        _bands: &[u32],
+        _into: &mut PixelsMut<'_>,
+    ) -> Result<()> {
+        self.in_turn(Block::new(level, 0, 0))
     }
 
     fn read_block(&self, at: Block, bands: &[u32], into: &mut PixelsMut<'_>) -> Result<()> {
@@ -769,6 +780,26 @@ fn siblings_survive_the_reader_for_whom_they_were_made() {
     get(&top, at(0, 1)).unwrap();
     assert_eq!(stop.decodes.load(Ordering::SeqCst), 2);
     assert_quiet(&cache);
+}
+
+#[test]
+fn every_call_into_a_source_works_for_a_load() {
+    let mut image = image();
+    (image.sparse, image.windowed) = (true, true);
+    let calls = Arc::new(AtomicUsize::new(0));
+    let count = calls.clone();
+    let source = source_of(image, None, move |_| {
+        count.fetch_add(1, Ordering::SeqCst);
+        assert!(Load::current().is_some());
+        Ok(())
+    });
+    has_block(&*source, at(0, 0)).unwrap();
+    get(&source, at(0, 0)).unwrap();
+    let rect = Rect::new(1, 1, 8, 8);
+    let window = source.get_window(0, rect, &Bands::ALL, &Request::new());
+    assert!(window.unwrap().is_some());
+    assert_eq!(calls.load(Ordering::SeqCst), 4);
+    assert!(Load::current().is_none());
 }
 
 #[test]
