@@ -766,19 +766,30 @@ fn a_cancelled_reader_answers_nothing_any_more() {
 #[test]
 fn siblings_survive_the_reader_for_whom_they_were_made() {
     let cache = cache(AMPLE);
-    let stop = stopping_of(support::image((128, 64), (128, 32), 1), None);
-    let top = tiles(stop.source.clone(), Some(&cache));
+    let inside = [Event::default(), Event::default()];
+    let go = [Event::default(), Event::default()];
+    let decodes = Arc::new(AtomicUsize::new(0));
+    let (entered, may_go, count) = (inside.clone(), go.clone(), decodes.clone());
+    let wide = support::image((128, 64), (128, 32), 1);
+    let source = source_of(wide, None, move |block| {
+        count.fetch_add(1, Ordering::SeqCst);
+        entered[block.row as usize].happen();
+        may_go[block.row as usize].wait();
+        Ok(())
+    });
+    let top = tiles(source, Some(&cache));
     let (mine, cancel) = reader_of(&top);
     let first = getting(&mine, at(0, 0));
-    stop.inside.wait();
+    inside[0].wait();
     let second = getting(&top, at(0, 0));
-    until(|| top.counters().waits == 1);
+    inside[1].wait();
     cancel.cancel();
-    stop.go.happen();
+    go[0].happen();
+    assert_eq!(kind(ended(first)), Some(Kind::Cancelled));
+    go[1].happen();
     ended(second).unwrap();
-    let _either = ended(first);
     get(&top, at(0, 1)).unwrap();
-    assert_eq!(stop.decodes.load(Ordering::SeqCst), 2);
+    assert_eq!(decodes.load(Ordering::SeqCst), 2);
     assert_quiet(&cache);
 }
 
