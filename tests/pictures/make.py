@@ -168,7 +168,7 @@ def smooth(bands, height, width):
 
 
 # Decoders round their transforms each in its own way, more so where colours are subsampled.
-TOLERANCE = 10
+TOLERANCE = 4
 
 
 def jpegs():
