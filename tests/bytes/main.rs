@@ -159,6 +159,28 @@ fn an_overview_is_read_by_its_own_blocks() {
 }
 
 #[test]
+fn a_level_of_one_long_tile_is_read_in_part_where_packets_are_told() {
+    for (name, level, most) in [
+        ("huge.j2k", 1, 0.3),
+        ("huge.j2k", 3, 0.03),
+        ("layers.j2k", 2, 0.2),
+        // No lengths of packets there.
+        ("whole.jp2", 2, 1.04),
+    ] {
+        let (source, image) = noting(name);
+        taken(&source);
+        image.read_level(level).expect(name);
+        let (reads, bytes) = taken(&source);
+        let share = bytes as f64 / source.size() as f64;
+        println!("{name}, level {level}: {reads} reads of {share:.4} of the file");
+        assert!(
+            reads <= 4 && share <= most,
+            "{name}, level {level}: {reads} reads of {share}"
+        );
+    }
+}
+
+#[test]
 fn bytes_that_were_read_ahead_are_dropped_when_the_pixels_change() {
     let (source, image) = noting("tiles.tif");
     taken(&source);

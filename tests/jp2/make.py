@@ -179,10 +179,13 @@ for label, options in (
     ("rlcp", "-p RLCP -c [64,64],[32,32]"), ("rpcl", "-p RPCL -c [128,128] -TP R"),
     ("pcrl", "-p PCRL -c [64,64] -SOP -EPH"), ("cprl", "-p CPRL -TP C -t 128,128"),
     ("tlm", "-TLM -t 100,100"), ("tlm-parts", "-TLM -TP R -t 100,100"), ("layers", "-r 40,20,10,1"),
-    ("modes", "-M 63"), ("blocks", "-b 4,64"), ("blocks-wide", "-b 32,8 -t 100,70"),
+    ("modes", "-M 63"), ("plt-lrcp", "-PLT -p LRCP -c [64,64] -r 20,10,1"), ("plt-rlcp", "-PLT -p RLCP -SOP -EPH"),
+    ("plt-rpcl", "-PLT -p RPCL -c [32,32],[64,64]"), ("plt-parts", "-PLT -p RLCP -TP R -r 20,1"), ("blocks", "-b 4,64"), ("blocks-wide", "-b 32,8 -t 100,70"),
     ("layers-tiles", "-r 20,5 -I -t 128,128"),
 ):
-    opj(f"layout-{label}.j2k", (301, 207), 3 if label == "cprl" else 1, 8, options=options)
+    # Of long tiles a level reads the packets alone that it needs, where their lengths are told.
+    size = (1201, 907) if label.startswith("plt") else (301, 207)
+    opj(f"layout-{label}.j2k", size, 3 if label in ("cprl", "plt-lrcp") else 1, 8, options=options)
 
 
 def pack(name, made, options):

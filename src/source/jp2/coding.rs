@@ -36,6 +36,8 @@ struct Style {
 pub struct Coding {
     layers: u16,
     transformed: bool,
+    progression: u8,
+    ends_headers: bool,
     styles: Vec<Style>,
 }
 
@@ -60,6 +62,8 @@ impl Coding {
         Self {
             layers: 0,
             transformed: false,
+            progression: 0,
+            ends_headers: false,
             styles: vec![style; components],
         }
     }
@@ -72,6 +76,40 @@ impl Coding {
     /// Whether the first three components are stored as mixtures of each other.
     pub fn is_transformed(&self) -> bool {
         self.transformed
+    }
+
+    /// Quality layers.
+    pub fn layers(&self) -> u16 {
+        self.layers
+    }
+
+    /// The order of packets, by its number in the standard.
+    pub fn progression(&self) -> u8 {
+        self.progression
+    }
+
+    /// Whether a marker follows every packet header.
+    pub fn ends_headers(&self) -> bool {
+        self.ends_headers
+    }
+
+    /// Wavelet decompositions, where all components have the same.
+    pub fn same_levels(&self) -> Option<u8> {
+        let first = self.styles.first()?.levels;
+        let same = self.styles.iter().all(|style| style.levels == first);
+        same.then_some(first)
+    }
+
+    /// Precincts of a resolution over all components of a tile.
+    pub fn precincts(&self, size: &Size, x: &Range<u64>, y: &Range<u64>, resolution: u8) -> u64 {
+        let styles = self.styles.iter().zip(&size.components);
+        let precincts = styles.map(|(style, component)| {
+            let (px, py) = style.precincts[usize::from(resolution)];
+            let across = style.scaled(x, component.step.0, resolution);
+            let down = style.scaled(y, component.step.1, resolution);
+            cells(&across, px).saturating_mul(cells(&down, py))
+        });
+        precincts.fold(0, u64::saturating_add)
     }
 
     /// Wavelet decompositions that every component has.
@@ -87,7 +125,7 @@ impl Coding {
     pub fn cod(&mut self, segment: &[u8], in_tile: bool) -> Result<()> {
         let mut fields = Fields(segment);
         let flags = fields.u8()?;
-        let _progression = fields.u8()?;
+        let progression = fields.u8()?;
         let layers = fields.u16()?;
         let transformed = fields.u8()?;
         if layers == 0 || transformed > 1 {
@@ -104,6 +142,7 @@ impl Coding {
         let rank = 1 + 2 * u8::from(in_tile);
         let style = Style::parse(&mut fields, flags & 1 != 0, rank)?;
         (self.layers, self.transformed) = (layers, transformed == 1);
+        (self.progression, self.ends_headers) = (progression, flags & 4 != 0);
         for each in self.styles.iter_mut().filter(|each| each.rank <= rank) {
             *each = style;
         }
@@ -133,9 +172,7 @@ impl Coding {
         for (style, component) in self.styles.iter().zip(&size.components) {
             for resolution in 0..=style.levels {
                 let along = |range: &Range<u64>, step: u64, precinct: u8, block: u8| {
-                    let scaled =
-                        |n: u64| n.div_ceil(step).div_ceil(1 << (style.levels - resolution));
-                    let range = scaled(range.start)..scaled(range.end);
+                    let range = style.scaled(range, step, resolution);
                     // The bands of the lowest resolution are as large as it; others half.
                     let half = u8::from(resolution > 0);
                     let block = block.min(precinct.saturating_sub(half));
@@ -183,6 +220,12 @@ fn cells(range: &Range<u64>, exponent: u8) -> u64 {
 }
 
 impl Style {
+    /// A range of the reference grid in samples of a resolution.
+    fn scaled(&self, range: &Range<u64>, step: u64, resolution: u8) -> Range<u64> {
+        let scaled = |n: u64| n.div_ceil(step).div_ceil(1 << (self.levels - resolution));
+        scaled(range.start)..scaled(range.end)
+    }
+
     fn parse(fields: &mut Fields<'_>, has_precincts: bool, rank: u8) -> Result<Self> {
         let levels = fields.u8()?;
         let block = (fields.u8()? & 15, fields.u8()? & 15);

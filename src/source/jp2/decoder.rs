@@ -4,11 +4,11 @@ use super::area::{self, Samples, shared};
 use super::coding::Coding;
 use super::describe::{Channel, Description};
 use super::header::Header;
-use super::index::Index;
+use super::index::{Index, Part};
 use super::openjpeg::{self, Job, Plane};
 use super::samples;
 use super::size::Axis;
-use super::stream::TileStream;
+use super::stream::{TileStream, is_selected};
 use crate::bytes::Bytes;
 use crate::error::{Error, Kind, Result};
 use crate::geometry::Rect;
@@ -98,11 +98,11 @@ impl Jp2Decoder {
         index
     }
 
-    fn stream(&self, col: u64, row: u64) -> Result<TileStream<'_>> {
+    fn stream(&self, col: u64, row: u64, level: u32) -> Result<TileStream<'_>> {
         let tile = row * self.header.size.x.tiles() + col;
         let from = |index: &Index| {
             let parts = index.parts(tile)?;
-            TileStream::new(&*self.bytes, &self.header, (col, row), parts)
+            TileStream::new(&*self.bytes, &self.header, (col, row), parts, level)
         };
         let index = self.index()?;
         match from(&index) {
@@ -125,16 +125,22 @@ impl Jp2Decoder {
             let unit = self.description.unit;
             let cols = place(&size.x, unit.0, rect.x, rect.width);
             let rows = place(&size.y, unit.1, rect.y, rect.height);
-            rows.flat_map(move |row| cols.clone().map(move |col| row * size.x.tiles() + col))
+            let tiles =
+                rows.flat_map(move |row| cols.clone().map(move |col| row * size.x.tiles() + col));
+            tiles.map(move |tile| (tile, level))
         });
         let mut last = None;
         let mut parts = tiles
             .filter(|tile| last.replace(*tile) != Some(*tile))
-            .flat_map(|tile| {
+            .flat_map(|(tile, level)| {
                 // What fails here fails again, and is told, when the tile is read.
                 let index = index.get_or_insert_with(|| self.index().ok()).as_ref();
                 let parts = index.and_then(|index| index.parts(tile).ok());
-                parts.unwrap_or_default().to_vec()
+                let selected = |parts: &&[Part]| level > 0 && is_selected(parts);
+                parts
+                    .filter(|parts| !selected(parts))
+                    .unwrap_or_default()
+                    .to_vec()
             })
             .map(|part| part.offset..part.offset + part.len);
         self.bytes.expect(&mut parts);
@@ -241,7 +247,7 @@ impl Jp2Decoder {
         if here.is_empty() {
             return Ok(());
         }
-        let mut stream = self.stream(col, row)?;
+        let mut stream = self.stream(col, row, window.level)?;
         let own = stream.coding.take();
         let coding = own.as_ref().unwrap_or(&self.header.coding);
         let (x, y) = (reach[0]..reach[2], reach[1]..reach[3]);
@@ -270,8 +276,8 @@ impl Jp2Decoder {
             (&tile_x, &tile_y),
             bytes.saturating_mul(decoded as u64),
         )?;
-        let mut streams =
-            std::iter::once(Ok(stream)).chain(std::iter::repeat_with(|| self.stream(col, row)));
+        let again = || self.stream(col, row, window.level);
+        let mut streams = std::iter::once(Ok(stream)).chain(std::iter::repeat_with(again));
         for set in here.chunks(per_set) {
             let list: Vec<u32> = set.iter().map(|each| each.component).collect();
             let all = mixed || list.len() == size.components.len();

@@ -2,6 +2,7 @@
 
 use super::coding::{self, Coding};
 use super::packed::Packed;
+use super::packets::Lengths;
 use super::reader::{Fields, Reader};
 use super::size::Size;
 use crate::bytes::Bytes;
@@ -22,6 +23,7 @@ const QCD: u16 = 0xff5c;
 const QCC: u16 = 0xff5d;
 const RGN: u16 = 0xff5e;
 const POC: u16 = 0xff5f;
+const PLT: u16 = 0xff58;
 const PPM: u16 = 0xff60;
 const PPT: u16 = 0xff61;
 const SOD: u16 = 0xff93;
@@ -51,6 +53,8 @@ pub struct Header {
     pub listed: Vec<(u8, Vec<Listed>)>,
     /// Packet headers, where they do not lie with their packets.
     pub packed: Packed,
+    /// Packets do not come in the order that the coding tells.
+    pub reordered: bool,
 }
 
 /// The header of a tile-part.
@@ -59,6 +63,10 @@ pub struct PartHeader {
     pub segments: Vec<u8>,
     /// Where the data begin, behind SOD.
     pub data: u64,
+    /// The lengths of the packets.
+    pub lengths: Lengths,
+    /// Packets do not come with their headers, or in another order than the coding tells.
+    pub reordered: bool,
 }
 
 impl Header {
@@ -77,6 +85,7 @@ impl Header {
             end: reader.end(),
             listed: Vec::new(),
             packed: Packed::default(),
+            reordered: false,
         };
         loop {
             let at = reader.position();
@@ -126,6 +135,7 @@ impl Header {
             }
             _ => return Ok(()),
         }
+        self.reordered |= marker == POC;
         keep(&mut self.segments, marker, segment);
         Ok(())
     }
@@ -137,13 +147,18 @@ impl Header {
         reader: &mut Reader<'_>,
         coding: &mut Option<Coding>,
     ) -> Result<PartHeader> {
-        let mut segments = Vec::new();
+        let (mut segments, mut lengths) = (Vec::new(), Lengths::default());
+        let mut reordered = self.reordered || !self.packed.is_empty();
         loop {
             let at = reader.position();
             let marker = reader.u16()?;
             if marker == SOD {
-                let data = reader.position();
-                return Ok(PartHeader { segments, data });
+                return Ok(PartHeader {
+                    data: reader.position(),
+                    segments,
+                    lengths,
+                    reordered,
+                });
             }
             let mut take = || -> Result<()> {
                 if !has_segment(marker)? {
@@ -159,8 +174,13 @@ impl Header {
                 }
                 match marker {
                     coding::COD | coding::COC | QCD | QCC | RGN | POC | PPT => (),
+                    PLT => {
+                        lengths.add(segment);
+                        return Ok(());
+                    }
                     _ => return Ok(()),
                 }
+                reordered |= matches!(marker, POC | PPT);
                 keep(&mut segments, marker, segment);
                 Ok(())
             };

@@ -16,6 +16,7 @@ mod header;
 mod index;
 mod openjpeg;
 mod packed;
+mod packets;
 mod reader;
 mod samples;
 mod size;

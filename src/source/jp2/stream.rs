@@ -8,6 +8,7 @@ use super::coding::Coding;
 use super::header::{EOC, Header, PartHeader, SOT};
 use super::index::{Part, SOT_BYTES, parse_sot};
 use super::openjpeg::Input;
+use super::packets::Packets;
 use super::reader::Reader;
 use crate::bytes::{Bytes, MemoryBytes};
 use crate::error::{Error, Kind, Result};
@@ -17,6 +18,9 @@ use std::sync::Arc;
 /// Tile-parts that lie one behind the other are read at once up to this many bytes; longer ones go
 /// straight to the codec.
 const AT_ONCE: u64 = 8 << 20;
+
+/// Tiles that are longer are read packet by packet where a level needs a part of them.
+pub const SELECTED: u64 = 256 << 10;
 
 /// Bytes, in memory or still in the file.
 enum Piece {
@@ -53,25 +57,24 @@ impl Piece {
 }
 
 impl<'a> TileStream<'a> {
-    /// The tile in this column and row, which lies in `parts`.
+    /// The tile in this column and row, which lies in `parts`, as far as a level needs it.
     pub fn new(
         bytes: &'a dyn Bytes,
         header: &Header,
-        (col, row): (u64, u64),
+        at: (u64, u64),
         parts: &[Part],
+        level: u32,
     ) -> Result<Self> {
-        let mut start = vec![0xff, 0x4f];
-        start.extend(header.size.alone(col, row));
-        start.extend(&header.segments);
-        let mut stream = Self {
-            bytes,
-            pieces: vec![Piece::made(start)],
-            coding: None,
-            data: 0,
-            packed: 0,
-            piece: 0,
-            at: 0,
-        };
+        if level > 0 && is_selected(parts) {
+            match Self::selected(bytes, header, at, parts, level) {
+                Ok(None) => (),
+                // What is wrong with it is told by who reads all of it.
+                Err(error) if error.kind() == Kind::Corrupt => (),
+                Ok(Some(stream)) => return Ok(stream),
+                Err(error) => return Err(error),
+            }
+        }
+        let mut stream = Self::begin(bytes, header, at);
         let mut done = 0;
         while done < parts.len() {
             let run = run_length(&parts[done..]);
@@ -80,6 +83,92 @@ impl<'a> TileStream<'a> {
         }
         stream.pieces.push(Piece::made(EOC.to_be_bytes().into()));
         Ok(stream)
+    }
+
+    /// The beginning of a codestream of one tile.
+    fn begin(bytes: &'a dyn Bytes, header: &Header, (col, row): (u64, u64)) -> Self {
+        let mut start = vec![0xff, 0x4f];
+        start.extend(header.size.alone(col, row));
+        start.extend(&header.segments);
+        Self {
+            bytes,
+            pieces: vec![Piece::made(start)],
+            coding: None,
+            data: 0,
+            packed: 0,
+            piece: 0,
+            at: 0,
+        }
+    }
+
+    /// The tile with the packets alone that a level needs; `None` where the codestream does not say
+    /// which these are.
+    fn selected(
+        bytes: &'a dyn Bytes,
+        header: &Header,
+        (col, row): (u64, u64),
+        parts: &[Part],
+        level: u32,
+    ) -> Result<Option<Self>> {
+        let mut stream = Self::begin(bytes, header, (col, row));
+        let (x, y) = (header.size.x.tile_range(col), header.size.y.tile_range(row));
+        let mut packets: Option<Packets> = None;
+        // The headers of tile-parts and what is left of their packets.
+        let mut kept: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+        for part in parts {
+            if packets.as_ref().is_some_and(Packets::are_enough) {
+                break;
+            }
+            let end = part.offset + part.len;
+            let mut reader = Reader::new(bytes, part.offset, end);
+            let sot: [u8; SOT_BYTES as usize] = reader.array()?;
+            let (tile, len) = parse_sot(&sot)?;
+            if part.cut_short || tile != part.tile || (len != 0 && u64::from(len) != part.len) {
+                return Ok(None);
+            }
+            let said = header.read_part(&mut reader, &mut stream.coding)?;
+            let Some(lengths) = said.lengths.read(end - said.data) else {
+                return Ok(None);
+            };
+            let coding = stream.coding.as_ref().unwrap_or(&header.coding);
+            if packets.is_none() {
+                packets = Packets::new(coding, &header.size, (&x, &y), level);
+            }
+            let Some(packets) = packets.as_mut().filter(|_| !said.reordered) else {
+                return Ok(None);
+            };
+            let (mut data, mut at, mut from) = (Vec::new(), said.data, said.data);
+            for len in lengths {
+                let Some(needed) = packets.next() else {
+                    return Ok(None);
+                };
+                at += len;
+                if !needed {
+                    read_on(&mut reader, from..at - len, &mut data)?;
+                    data.extend(packets.empty());
+                    from = at;
+                }
+            }
+            read_on(&mut reader, from..at, &mut data)?;
+            kept.push((said.segments, data));
+        }
+        let (Some(mut packets), Some((_, last))) = (packets, kept.last_mut()) else {
+            return Ok(None);
+        };
+        while packets.next().is_some() {
+            last.extend(packets.empty());
+        }
+        let of = kept.len();
+        for (number, (segments, data)) in kept.into_iter().enumerate() {
+            let len = data.len() as u64;
+            let first = part_header(&segments, len, number, of)?;
+            stream.data += len;
+            stream
+                .pieces
+                .extend([Piece::made(first), Piece::made(data)]);
+        }
+        stream.pieces.push(Piece::made(EOC.to_be_bytes().into()));
+        Ok(Some(stream))
     }
 
     /// Bytes of headers, packed packet headers among them.
@@ -154,25 +243,48 @@ impl<'a> TileStream<'a> {
                 part.len
             )));
         }
-        let PartHeader { mut segments, data } = header.read_part(&mut reader, &mut self.coding)?;
+        let PartHeader {
+            mut segments, data, ..
+        } = header.read_part(&mut reader, &mut self.coding)?;
         header
             .packed
             .append(part.number, &mut self.packed, &mut segments)?;
         let data = data + base..part.offset + part.len;
-        let len = SOT_BYTES + segments.len() as u64 + 2 + (data.end - data.start);
-        let Ok(len) = u32::try_from(len) else {
-            return Err(Error::limit(format!("{len} bytes")));
-        };
-        let mut made = Vec::with_capacity(segments.len() + 14);
-        made.extend(SOT.to_be_bytes());
-        made.extend([0, 10, 0, 0]);
-        made.extend(len.to_be_bytes());
-        made.extend([number as u8, of as u8]);
-        made.extend(segments);
-        made.extend([0xff, 0x93]);
+        let made = part_header(&segments, data.end - data.start, number, of)?;
         self.pieces.push(Piece::made(made));
         Ok(data)
     }
+}
+
+/// Whether it pays to select packets of a tile.
+pub fn is_selected(parts: &[Part]) -> bool {
+    parts.iter().map(|part| part.len).sum::<u64>() > SELECTED
+}
+
+/// The header of a tile-part of the only tile, before so many bytes of packets.
+fn part_header(segments: &[u8], data: u64, number: usize, of: usize) -> Result<Vec<u8>> {
+    let len = SOT_BYTES + segments.len() as u64 + 2 + data;
+    let Ok(len) = u32::try_from(len) else {
+        return Err(Error::limit(format!("{len} bytes")));
+    };
+    let mut made = Vec::with_capacity(segments.len() + 14);
+    made.extend(SOT.to_be_bytes());
+    made.extend([0, 10, 0, 0]);
+    made.extend(len.to_be_bytes());
+    made.extend([number as u8, of as u8]);
+    made.extend(segments);
+    made.extend([0xff, 0x93]);
+    Ok(made)
+}
+
+/// Appends a range of the file.
+fn read_on(reader: &mut Reader<'_>, range: Range<u64>, to: &mut Vec<u8>) -> Result<()> {
+    if range.is_empty() {
+        return Ok(());
+    }
+    reader.seek(range.start);
+    to.extend_from_slice(reader.take((range.end - range.start) as usize)?);
+    Ok(())
 }
 
 /// How many of the parts lie one behind the other and are short enough to be read at once.
