@@ -6,12 +6,17 @@ use std::sync::Arc;
 
 /// A file that is a piece of memory.
 #[derive(Clone, Debug)]
-pub struct MemoryBytes(Arc<[u8]>);
+pub struct MemoryBytes(Arc<Vec<u8>>);
 
 impl MemoryBytes {
     /// The given bytes as a file.
-    pub fn new(bytes: impl Into<Arc<[u8]>>) -> Self {
-        Self(bytes.into())
+    pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
+        Self(Arc::new(bytes.into()))
+    }
+
+    /// The given bytes as a file, without a copy.
+    pub fn shared(bytes: Arc<Vec<u8>>) -> Self {
+        Self(bytes)
     }
 }
 

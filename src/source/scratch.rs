@@ -45,13 +45,35 @@ pub fn with_scratch<R>(work: impl FnOnce(&mut Scratch) -> R) -> R {
 
 /// The first `len` bytes of a buffer, grown if need be; what they hold is left over from before.
 pub fn sized(buffer: &mut Vec<u8>, len: u64) -> Result<&mut [u8]> {
-    let refused = || Error::new(Kind::NoMemory, format!("cannot allocate {len} bytes"));
-    let len = usize::try_from(len).map_err(|_| refused())?;
+    let len = in_memory(len)?;
     if buffer.len() < len {
-        buffer
-            .try_reserve_exact(len - buffer.len())
-            .map_err(|_| refused())?;
+        reserve(buffer, len - buffer.len())?;
         buffer.resize(len, 0);
     }
     Ok(&mut buffer[..len])
+}
+
+/// So many zeros, as a file says that there are bytes.
+pub fn zeroed(len: u64) -> Result<Vec<u8>> {
+    let len = in_memory(len)?;
+    let mut buffer = Vec::new();
+    reserve(&mut buffer, len)?;
+    buffer.resize(len, 0);
+    Ok(buffer)
+}
+
+/// Makes room for more; an error where there is no memory, which Rust's own growing would end the
+/// process for.
+pub fn reserve<T>(buffer: &mut Vec<T>, more: usize) -> Result<()> {
+    buffer
+        .try_reserve_exact(more)
+        .map_err(|_| refused(more.saturating_mul(size_of::<T>()) as u64))
+}
+
+fn in_memory(len: u64) -> Result<usize> {
+    usize::try_from(len).map_err(|_| refused(len))
+}
+
+fn refused(len: u64) -> Error {
+    Error::new(Kind::NoMemory, format!("cannot allocate {len} bytes"))
 }

@@ -4,6 +4,7 @@ use super::reader::{Fields, Reader};
 use crate::bytes::{Bytes, MemoryBytes};
 use crate::error::{Error, Result};
 use crate::image::Metadata;
+use crate::source::scratch::zeroed;
 use crate::source::tiff::TiffFile;
 use std::ops::Range;
 use std::sync::Arc;
@@ -160,7 +161,7 @@ impl Boxes {
             if len > most {
                 return Err(Error::limit(format!("{len} bytes, more than {most}")));
             }
-            let mut buffer = vec![0; len as usize];
+            let mut buffer = zeroed(len)?;
             bytes.read_at(content.start, &mut buffer)?;
             Ok(buffer)
         };

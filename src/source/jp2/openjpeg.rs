@@ -101,10 +101,22 @@ pub fn decode<R>(
     match (decoded, state.failure) {
         (Some(result), _) => result,
         (None, Some(failure)) => Err(failure),
-        (None, None) => Err(Error::corrupt(match state.text.trim_end_matches("; ") {
-            "" => "the codec gave up",
-            text => text,
-        })),
+        (None, None) => Err(gave_up(state.text.trim_end_matches("; "))),
+    }
+}
+
+/// The error of a codec that said this. It says where memory was missing, but not by a code.
+fn gave_up(text: &str) -> Error {
+    let lower = text.to_ascii_lowercase();
+    match text {
+        "" => Error::corrupt("the codec gave up"),
+        _ if ["memory", "alloc", "system limits"]
+            .iter()
+            .any(|word| lower.contains(word)) =>
+        {
+            Error::new(Kind::NoMemory, text)
+        }
+        _ => Error::corrupt(text),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::bytes::Bytes;
 use crate::error::{Error, Result};
+use crate::source::scratch::sized;
 
 /// Reads go on to a multiple of so many bytes, beyond what is asked for.
 const AHEAD: u64 = 64 << 10;
@@ -68,7 +69,7 @@ impl<'a> Reader<'a> {
             };
             let wanted = (len as u64).max(ahead).min(self.left());
             self.buffer.clear();
-            self.buffer.resize(wanted as usize, 0);
+            sized(&mut self.buffer, wanted)?;
             self.buffer_at = self.at;
             if let Err(error) = self.bytes.read_at(self.at, &mut self.buffer) {
                 self.buffer.clear();

@@ -12,6 +12,7 @@ use super::packets::Packets;
 use super::reader::Reader;
 use crate::bytes::{Bytes, MemoryBytes};
 use crate::error::{Error, Kind, Result};
+use crate::source::scratch::zeroed;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -24,7 +25,7 @@ pub const SELECTED: u64 = 256 << 10;
 
 /// Bytes, in memory or still in the file.
 enum Piece {
-    Memory(Arc<[u8]>, Range<usize>),
+    Memory(Arc<Vec<u8>>, Range<usize>),
     File(Range<u64>),
 }
 
@@ -182,16 +183,16 @@ impl<'a> TileStream<'a> {
         let len = last.offset + last.len - first.offset;
         let memory = match len <= AT_ONCE {
             true => {
-                let mut buffer = vec![0; len as usize];
+                let mut buffer = zeroed(len)?;
                 self.bytes.read_at(first.offset, &mut buffer)?;
-                Some(Arc::<[u8]>::from(buffer))
+                Some(Arc::new(buffer))
             }
             false => None,
         };
         for (i, part) in parts.iter().enumerate() {
             let added = match &memory {
                 Some(memory) => {
-                    let source = MemoryBytes::new(memory.clone());
+                    let source = MemoryBytes::shared(memory.clone());
                     self.add_part(header, part, &source, first.offset, number + i, of)
                 }
                 None => self.add_part(header, part, self.bytes, 0, number + i, of),

@@ -3,6 +3,7 @@
 use super::fields::{Fields, extensions, security, text};
 use crate::bytes::Bytes;
 use crate::error::{Error, Result};
+use crate::source::scratch::zeroed;
 use std::sync::Arc;
 
 /// The header up to the field with its own length.
@@ -198,7 +199,7 @@ pub fn piece(bytes: &Arc<dyn Bytes>, at: u64, len: u64) -> Result<Vec<u8>> {
             bytes.len()
         )));
     }
-    let mut piece = vec![0; len as usize];
+    let mut piece = zeroed(len)?;
     bytes.read_at(at, &mut piece)?;
     Ok(piece)
 }

@@ -3,6 +3,7 @@
 use super::data::Data;
 use super::plan::Plan;
 use crate::error::{Error, Result};
+use crate::source::scratch::zeroed;
 
 /// The entry of a block that is not stored.
 const ABSENT: u32 = u32::MAX;
@@ -99,7 +100,7 @@ impl Mask {
 }
 
 fn table(data: &Data, at: u64, count: u64) -> Result<Vec<u32>> {
-    let mut bytes = vec![0; count as usize * 4];
+    let mut bytes = zeroed(count * 4)?;
     data.read(at, &mut bytes)?;
     let words = bytes.as_chunks::<4>().0;
     Ok(words.iter().map(|word| u32::from_be_bytes(*word)).collect())

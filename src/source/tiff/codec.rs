@@ -2,7 +2,7 @@
 
 use super::packbits;
 use super::plan::Compression;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::source::scratch::sized;
 use libdeflater::{DecompressionError, Decompressor as Inflater};
 use weezl::decode::{Configuration, Decoder as LzwDecoder};
@@ -77,7 +77,10 @@ impl Codecs {
     }
 
     fn unzstd(&mut self, input: &[u8], out: &mut [u8]) -> Result<Option<usize>> {
-        let context = self.unzstd.get_or_insert_with(DCtx::create);
+        let context = match &mut self.unzstd {
+            Some(context) => context,
+            none => none.insert(DCtx::try_create().ok_or_else(no_codec)?),
+        };
         match context.decompress(out, input) {
             Ok(written) => Ok(Some(written)),
             Err(ZSTD_TOO_SMALL) => Ok(None),
@@ -120,6 +123,10 @@ impl Codecs {
         }
         Ok(written)
     }
+}
+
+fn no_codec() -> Error {
+    Error::new(Kind::NoMemory, "no memory for a codec")
 }
 
 /// Decodes into `out`, or into more memory where the data are longer and may be.

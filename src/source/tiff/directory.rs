@@ -5,6 +5,7 @@
 
 use crate::bytes::Bytes;
 use crate::error::{Error, Result};
+use crate::source::scratch::{reserve, zeroed};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
@@ -104,9 +105,7 @@ impl Reader {
                 self.bytes.len()
             )));
         }
-        let len = usize::try_from(len)
-            .map_err(|_| Error::limit(format!("{len} bytes exceed the address space")))?;
-        let mut bytes = vec![0; len];
+        let mut bytes = zeroed(len)?;
         self.bytes.read_at(at, &mut bytes)?;
         Ok(bytes)
     }
@@ -271,9 +270,10 @@ impl Directory {
             )));
         }
         let values = bytes.chunks_exact(size as usize);
-        Ok(Some(
-            values.map(|value| self.reader.number(value)).collect(),
-        ))
+        let mut numbers = Vec::new();
+        reserve(&mut numbers, values.len())?;
+        numbers.extend(values.map(|value| self.reader.number(value)));
+        Ok(Some(numbers))
     }
 
     /// The first value of a tag as an unsigned number.
