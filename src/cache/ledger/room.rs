@@ -10,7 +10,7 @@ use crate::cache::stamp::{self, Stamp};
 use crate::memory::{Buffer, Memory};
 use std::sync::Arc;
 
-/// So many stamps were out of date that the books had better be given to somebody else before the
+/// So many stamps were out of date, or buffers held, that the books had better be given to somebody else before the
 /// search for a victim goes on from where it is.
 #[derive(Debug)]
 pub struct Interrupted;
@@ -36,7 +36,7 @@ pub(super) struct Victim {
     rank: u8,
 }
 
-/// How many stamps a search for victims may correct.
+/// How many stamps a search for victims may correct, and how many held buffers it may set aside.
 pub(super) struct Patience(pub(super) usize);
 
 impl Patience {
@@ -241,7 +241,9 @@ impl Ledger {
                     // Its first use is about to be reported.
                     _ => self.move_to(slot, Place::Used, latest),
                 }
-            } else if !self.park_if_held(slot, stamp) {
+            } else if self.park_if_held(slot, stamp) {
+                patience.spend()?;
+            } else {
                 let charge = self.records[slot as usize].charge;
                 self.shares.choose(group, charge);
                 self.recency.remove(group, place, slot);
