@@ -66,6 +66,7 @@ pub fn run(run: &Run, report: &mut Report) {
         );
         of_sizes.push(after.peak - before);
     }
+    let _removed = std::fs::remove_file(&raster);
     report.at_most(
         "memory that the larger cache of GDAL takes more",
         Bytes(of_sizes[0].saturating_sub(of_sizes[1])),
