@@ -71,7 +71,7 @@ rows! {
     row_12_big_tiles_have_the_whole_budget: 12 at 1.0 / 64.0;
     row_13_a_tile_larger_than_the_budget: 13 at 1.0 / 64.0;
     row_14_a_row_of_blocks_is_decoded_once_where_it_fits: 14 at 1.0 / 64.0;
-    row_15_a_streaming_scan_spares_the_hot_set: 15 at 1.0 / 16.0;
+    row_15_a_scan_spares_the_hot_set: 15 at 1.0 / 16.0;
     row_16_one_pass_decodes_once_within_the_budget: 16 at 1.0 / 64.0;
     row_17_memory_goes_back_to_the_system: 17 at 1.0 / 16.0;
     row_18_no_get_sees_old_pixels: 18 at 0.01;

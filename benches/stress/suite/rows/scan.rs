@@ -3,7 +3,7 @@
 use crate::suite::Run;
 use crate::suite::orders::Random;
 use crate::suite::report::{Ratio, Report};
-use crate::suite::setup::{KIB, MIB, cache, column, in_threads};
+use crate::suite::setup::{KEYS, KIB, MIB, cache, column, cost, in_threads};
 use crate::suite::source::Synthetic;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
@@ -21,28 +21,50 @@ const THREADS: u64 = 4;
 /// Gets of the hot set for each hundred tiles of the scan.
 const SPEEDS: [u64; 4] = [1, 10, 100, 1000];
 
+/// What protects the hot set.
+#[derive(PartialEq)]
+enum Protection {
+    None,
+    /// The scan says that it only passes by.
+    Streaming,
+    /// The image of the hot set has a guarantee.
+    Guarantee,
+}
+
 pub fn run(run: &Run, report: &mut Report) {
     for speed in SPEEDS {
         let case = format!("{speed} hot gets for 100 tiles of the scan");
-        let (rate, wrong) = pass(run, Retention::Streamed, speed);
+        let (rate, wrong) = pass(run, Protection::Streaming, speed);
         report.at_least(format!("{case}, streaming: hits"), rate, Ratio(0.9));
         report.exactly("  tiles with a wrong byte", wrong, 0);
-        let (rate, wrong) = pass(run, Retention::Kept, speed);
+        let (rate, wrong) = pass(run, Protection::Guarantee, speed);
+        report.at_least(format!("{case}, guaranteed: hits"), rate, Ratio(0.9));
+        report.exactly("  tiles with a wrong byte", wrong, 0);
+        let (rate, wrong) = pass(run, Protection::None, speed);
         report.note(format!("{case}, unmarked: hits"), rate);
         report.exactly("  tiles with a wrong byte", wrong, 0);
     }
 }
 
 /// The part of the gets of the hot set that hit while the scan goes on.
-fn pass(run: &Run, retention: Retention, speed: u64) -> (Ratio, u64) {
+fn pass(run: &Run, protection: Protection, speed: u64) -> (Ratio, u64) {
     let (hot_tiles, scanned) = (run.count(HOT), run.count(SCAN));
     let hot = Synthetic::new(column(hot_tiles, (SIDE, SIDE)), run.seed);
     let scan = Synthetic::new(column(scanned, (SIDE, SIDE)), run.seed + 1);
     let cache = cache(run.count(BUDGET));
     let of_hot = cached(hot.provider(None), &cache).expect("a cached layer");
     let of_scan = cached(scan.provider(None), &cache).expect("a cached layer");
+    if protection == Protection::Guarantee {
+        let bytes = hot_tiles * cost(TILE) + KEYS;
+        cache
+            .set_share(of_hot.key(), 0, bytes)
+            .expect("a guarantee");
+    }
     let options = ReaderOptions {
-        retention,
+        retention: match protection {
+            Protection::Streaming => Retention::Streamed,
+            Protection::None | Protection::Guarantee => Retention::Kept,
+        },
         ..ReaderOptions::default()
     };
     let of_scan: Arc<dyn Provider> = reader(of_scan, options, Arc::<Cancel>::default());
