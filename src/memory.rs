@@ -19,7 +19,14 @@ pub const ALIGNMENT: usize = 64;
 
 /// From this size on memory is mapped from the system page-wise, so that freeing it gives it back
 /// at once, whatever the allocator does.
-const MAP_FROM: usize = 256 << 10;
+const MAP_FROM: usize = 64 << 10;
+
+/// Up to this size the allocator steps in where the system has no more mappings: it allows some
+/// ten thousands, which large tiles never reach.
+const MAY_ALLOCATE: usize = 256 << 10;
+
+/// A size is a multiple of [`ALIGNMENT`]; this bit beside it says that the memory is mapped.
+const MAPPED: usize = 1;
 
 /// The largest single allocation; larger layouts are refused before any memory is taken.
 pub const MAX_ALLOCATION: usize = isize::MAX as usize / 4;
@@ -27,7 +34,8 @@ pub const MAX_ALLOCATION: usize = isize::MAX as usize / 4;
 /// An exclusively owned, initialised, aligned block of bytes.
 pub struct Memory {
     start: NonNull<u8>,
-    len: usize,
+    /// The size, with [`MAPPED`] beside it.
+    size: usize,
 }
 
 // SAFETY: the block is owned by this value alone, like a boxed slice.
@@ -54,40 +62,46 @@ impl Memory {
             return Err(refused());
         }
         let size = Self::allocated_size(len);
-        let start = if size >= MAP_FROM {
-            map_pages(size)
-        } else {
-            let layout =
-                std::alloc::Layout::from_size_align(size, ALIGNMENT).map_err(|_| refused())?;
-            // SAFETY: the size is not zero.
-            NonNull::new(unsafe { std::alloc::alloc_zeroed(layout) })
-        };
+        if size >= MAP_FROM
+            && let Some(start) = map_pages(size)
+        {
+            return Ok(Self {
+                start,
+                size: size | MAPPED,
+            });
+        }
+        if size >= MAY_ALLOCATE {
+            return Err(refused());
+        }
+        let layout = std::alloc::Layout::from_size_align(size, ALIGNMENT).map_err(|_| refused())?;
+        // SAFETY: the size is not zero.
+        let start = NonNull::new(unsafe { std::alloc::alloc_zeroed(layout) });
         Ok(Self {
             start: start.ok_or_else(refused)?,
-            len: size,
+            size,
         })
     }
 
     /// The bytes really taken.
     pub fn size(&self) -> usize {
-        self.len
+        self.size & !MAPPED
     }
 
     fn bytes(&self) -> &[u8] {
         // SAFETY: the block is initialised and nobody writes while it is borrowed.
-        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.len) }
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.size()) }
     }
 }
 
 impl Drop for Memory {
     fn drop(&mut self) {
-        if self.len >= MAP_FROM {
-            // SAFETY: `start` and `len` are those of the mapping made in `zeroed`.
-            unsafe { unmap_pages(self.start, self.len) };
+        if self.size & MAPPED != 0 {
+            // SAFETY: start and size are those of the mapping made in `zeroed`.
+            unsafe { unmap_pages(self.start, self.size()) };
         } else {
             // SAFETY: allocated in `zeroed` with this very layout.
             unsafe {
-                let layout = std::alloc::Layout::from_size_align_unchecked(self.len, ALIGNMENT);
+                let layout = std::alloc::Layout::from_size_align_unchecked(self.size, ALIGNMENT);
                 std::alloc::dealloc(self.start.as_ptr(), layout);
             }
         }

@@ -699,7 +699,7 @@ static void a_file_that_fails_says_why(void **state)
   file = VSIFOpenL("/vsimem/text", "wb");
   assert_int_equal(VSIFWriteL("no image at all", 1, 15, file), 15);
   VSIFCloseL(file);
-  fails(TC_E_UNSUPPORTED, "neither of TIFF", tc_gdal_open_vsi("/vsimem/text", NULL, &p, &err));
+  fails(TC_E_UNSUPPORTED, "is not TIFF", tc_gdal_open_vsi("/vsimem/text", NULL, &p, &err));
   CPLPopErrorHandler();
   assert_int_equal(said, 0);
   free(all);
