@@ -210,7 +210,7 @@ impl Bytes for Failing {
 
     fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<()> {
         match self.1.fetch_sub(1, Ordering::Relaxed) {
-            0 => Err(Error::from_source(7, "the line is cut")),
+            ..=0 => Err(Error::from_source(7, "the line is cut")),
             _ => self.0.read_at(offset, into),
         }
     }

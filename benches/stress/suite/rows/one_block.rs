@@ -6,6 +6,7 @@ use crate::suite::report::{Bytes, Report};
 use crate::suite::setup::{MIB, cache, cost, image, tiles};
 use crate::suite::source::Synthetic;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use tilecache::cache::{Cache, Options};
 use tilecache::dtype::DType;
 use tilecache::image::{Block, Image};
 
@@ -31,7 +32,12 @@ fn huge(run: &Run) -> Image {
 fn pass(run: &Run, report: &mut Report, mib: u64, threads: u64, random: bool) {
     let source = Synthetic::new(huge(run), run.seed);
     let budget = run.budget(mib * MIB, TILE, 2);
-    let cache = cache(budget);
+    // The cap that such a cache has by itself, scaled like the budget.
+    let options = Options {
+        max_in_flight: (budget / 4).max(budget * 64 / mib),
+        ..Options::default()
+    };
+    let cache = Cache::new(budget, options).expect("a cache");
     let view = tiles(source.provider(None), run.side(TILE), &cache);
     let grid = view.image().grid(0);
     let order = match random {
