@@ -77,7 +77,8 @@ fn pass(run: &Run, protection: Protection, speed: u64) -> (Ratio, u64) {
             for row in 0..scanned {
                 scan.read(&*of_scan, Block::new(0, row, 0));
                 position.store(row + 1, SeqCst);
-                while gets.load(SeqCst) + 100 < (row + 1) * speed / 100 {
+                // After the last tile nobody is left to wait for.
+                while row + 1 < scanned && gets.load(SeqCst) + 100 < (row + 1) * speed / 100 {
                     std::thread::yield_now();
                 }
             }
