@@ -156,6 +156,9 @@ pub trait Home: Send + Sync {
 
     /// The pixels of an image, named by its part of a key, have changed.
     fn invalidated(&self, image: &str);
+
+    /// Gives up the handles that the home itself has: it now shares a buffer with another one.
+    fn recall(&self);
 }
 
 /// A home and the slot under which it counts a buffer. Nearly all buffers have just one.
@@ -344,6 +347,11 @@ impl Buffer {
         self.used.store(stamp, Ordering::Relaxed);
     }
 
+    /// Makes this the last use, unless there was a later one.
+    pub fn raise_last_use(&self, stamp: u64) {
+        self.used.fetch_max(stamp, Ordering::Relaxed);
+    }
+
     /// Records that `home` counts this buffer as `slot`.
     pub fn move_in(&self, slot: u32, home: Weak<dyn Home>) {
         let mut homes = self.homes.lock();
@@ -354,6 +362,23 @@ impl Buffer {
     /// Undoes [`Buffer::move_in`].
     pub fn move_out(&self, home: &Weak<dyn Home>) {
         self.homes.lock().retain(|other| !Weak::ptr_eq(other, home));
+    }
+
+    /// Whether several homes count this buffer.
+    pub fn is_shared(&self) -> bool {
+        let homes = self.homes.lock();
+        let alive = homes.iter().filter(|at| at.home.strong_count() > 0);
+        alive.count() > 1
+    }
+
+    /// Has all other homes than `home` give up the handles that they themselves have.
+    pub fn recall_from_others(&self, home: &Weak<dyn Home>) {
+        let others: SmallVec<[_; 1]> = {
+            let homes = self.homes.lock();
+            let others = homes.iter().filter(|at| !Weak::ptr_eq(&at.home, home));
+            others.filter_map(|at| at.home.upgrade()).collect()
+        };
+        others.iter().for_each(|home| home.recall());
     }
 
     /// The slot under which `home` counts this buffer.

@@ -255,13 +255,22 @@ impl Pixels {
 
 /// A handle to immutable pixels. They stay valid and unchanged until the last handle is dropped,
 /// whatever becomes of caches and providers.
-pub struct Tile(Pixels);
+#[derive(Clone)]
+pub struct Tile(Arc<Held>);
+
+/// What the clones of a handle share: its pixels, and one pin of their buffer.
+pub struct Held(Pixels);
 
 impl Tile {
     /// A handle to these pixels.
     pub fn hold(pixels: Pixels) -> Self {
         pixels.buffer.pin();
-        Tile(pixels)
+        Tile(Arc::new(Held(pixels)))
+    }
+
+    /// What keeps the pixels held, by its own count.
+    pub fn into_held(self) -> Arc<Held> {
+        self.0
     }
 
     /// A tile of freshly written pixels.
@@ -272,12 +281,12 @@ impl Tile {
 
     /// The pixels, without a handle.
     pub fn pixels(&self) -> &Pixels {
-        &self.0
+        &self.0.0
     }
 
     /// The same handle to other pixels, made from its own by `change`.
     pub fn map(&self, change: impl FnOnce(&Pixels) -> Pixels) -> Tile {
-        Tile::hold(change(&self.0))
+        Tile::hold(change(self))
     }
 
     /// Some bands of the tile in any order: a view where that is possible, else a copy in memory
@@ -310,7 +319,9 @@ impl Tile {
             ..pixels
         }))
     }
+}
 
+impl Pixels {
     /// Checks a rectangle and a band list, then copies; see [`Pixels::copy_to_target`].
     pub fn copy(&self, x: u64, y: u64, bands: &[Option<u32>], into: Target) -> Result<()> {
         let shape = self.shape();
@@ -347,19 +358,21 @@ impl Tile {
     }
 }
 
-impl Clone for Tile {
-    fn clone(&self) -> Self {
-        Tile::hold(self.0.clone())
-    }
-}
-
-impl Drop for Tile {
+impl Drop for Held {
     fn drop(&mut self) {
         self.0.buffer.unpin();
     }
 }
 
 impl Deref for Tile {
+    type Target = Pixels;
+
+    fn deref(&self) -> &Pixels {
+        self.pixels()
+    }
+}
+
+impl Deref for Held {
     type Target = Pixels;
 
     fn deref(&self) -> &Pixels {

@@ -3,13 +3,18 @@
 mod support;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use support::{Behaviour, image, source, value};
 use tilecache::cache::{Cache, Options, invalidate};
+use tilecache::dtype::DType;
+use tilecache::error::Result;
 use tilecache::image::{Bands, Block};
+use tilecache::layout::{Layout, Shape};
+use tilecache::memory::{Canvas, Memory, PixelsMut};
 use tilecache::operator::{RetileOptions, cached, retiled};
 use tilecache::provider::{Provider, get_block};
+use tilecache::source::{Decoder, Source};
 use tilecache::tile::Tile;
 
 const SIDE: u64 = 640;
@@ -170,4 +175,180 @@ fn the_order_is_that_of_the_hits_however_late_it_is_looked_at() {
         get(new);
         assert!(!is_there(gone), "tile {gone} should go for tile {new}");
     }
+}
+
+/// A tile all of whose samples are `version`.
+fn of_version(version: u32) -> Tile {
+    let shape = Shape {
+        width: TILE as usize,
+        height: TILE as usize,
+        bands: 1,
+    };
+    let layout = Layout::packed(shape, DType::U8).unwrap();
+    let mut canvas = Canvas::new(Memory::zeroed(layout.span()).unwrap(), layout);
+    for y in 0..TILE as usize {
+        canvas.pixels_mut().row_mut(0, y).fill(version as u8);
+    }
+    Tile::from_canvas(canvas)
+}
+
+/// Every block of it is of the version that is told when it is decoded.
+struct Versions(Arc<AtomicU32>);
+
+impl Decoder for Versions {
+    fn read_block(&self, _: Block, _: &[u32], into: &mut PixelsMut<'_>) -> Result<()> {
+        let version = self.0.load(Ordering::SeqCst) as u8;
+        (0..TILE as usize).for_each(|y| into.row_mut(0, y).fill(version));
+        Ok(())
+    }
+}
+
+#[test]
+fn nobody_gets_what_was_there_before_whatever_took_it_away() {
+    const HOT: u64 = 3;
+    let (told, put) = (Arc::new(AtomicU32::new(1)), Arc::new(AtomicU32::new(1)));
+    let versions = |told: &Arc<AtomicU32>, cache| {
+        let image = image((SIDE, SIDE), (TILE, TILE), 1);
+        let source = Source::provider(None, image, Box::new(Versions(told.clone()))).unwrap();
+        cached(source, cache).unwrap()
+    };
+    let cache = Cache::new(12 * TILE_BYTES, Options::default()).unwrap();
+    // Where tiles are put, nothing goes, lest it be loaded while something else is put.
+    let roomy = Cache::new(1 << 20, Options::default()).unwrap();
+    let (tiles, puts) = (versions(&told, &cache), versions(&put, &roomy));
+    let first = Block::new(0, 0, 0);
+    drop(get_block(&*puts, first, &Bands::ALL).unwrap());
+    // What a get that begins now must at least see.
+    let (least, least_put) = (AtomicU32::new(1), AtomicU32::new(1));
+    let over = AtomicBool::new(false);
+    let (gets, gets_of_put) = (AtomicU64::new(0), AtomicU64::new(1));
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let (tiles, puts, over) = (&tiles, &puts, &over);
+            let (least, least_put) = (&least, &least_put);
+            let (gets, gets_of_put) = (&gets, &gets_of_put);
+            scope.spawn(move || {
+                let mut random = Random(0x51_7cc1 * (thread + 1));
+                let mut held = None;
+                while !over.load(Ordering::Relaxed) {
+                    // Mostly a few tiles; sometimes one of many, which makes others go.
+                    let (provider, least, gets, col) = match random.below(64) {
+                        0 => (tiles, least, gets, HOT + random.below(GRID - HOT)),
+                        n if n < 32 => (puts, least_put, gets_of_put, 0),
+                        n => (tiles, least, gets, n.saturating_sub(60).min(HOT - 1)),
+                    };
+                    let oldest = least.load(Ordering::SeqCst);
+                    let tile = get_block(&**provider, Block::new(0, 0, col), &Bands::ALL).unwrap();
+                    let version = tile.row(0, 0)[0];
+                    assert_eq!(tile.row(0, TILE as usize - 1)[7], version);
+                    assert!(u32::from(version) >= oldest, "{version} after {oldest}");
+                    gets.fetch_add(1, Ordering::Relaxed);
+                    if random.below(16) == 0 {
+                        held = Some(tile);
+                    }
+                }
+                drop(held);
+            });
+        }
+        let mut random = Random(99);
+        for version in (3..=u8::MAX.into()).step_by(2) {
+            told.store(version, Ordering::SeqCst);
+            match random.below(4) {
+                0 => {
+                    (0..HOT).for_each(|col| {
+                        cache.remove(tiles.key(), Block::new(0, 0, col), &Bands::ALL);
+                    });
+                }
+                1 => cache.clear(),
+                2 => cache.set_budget((2 + random.below(12)) * TILE_BYTES),
+                _ => (),
+            }
+            // A load that began before may still end: only this keeps others from joining it.
+            invalidate(tiles.key());
+            least.store(version, Ordering::SeqCst);
+            put.store(version - 1, Ordering::SeqCst);
+            invalidate(puts.key());
+            least_put.store(version - 1, Ordering::SeqCst);
+            std::thread::sleep(Duration::from_millis(1));
+            put.store(version, Ordering::SeqCst);
+            let pixels = of_version(version).pixels().clone();
+            roomy.put(puts.key(), first, &Bands::ALL, pixels).unwrap();
+            least_put.store(version, Ordering::SeqCst);
+            let now = cache.statistics();
+            assert!(now.idle + now.held + now.reusable <= now.budget, "{now:?}");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        over.store(true, Ordering::Relaxed);
+    });
+    for (cache, provider, gets) in [(&cache, &tiles, gets), (&roomy, &puts, gets_of_put)] {
+        let now = cache.statistics();
+        assert_eq!((now.held, now.overhang, now.in_flight), (0, 0, 0));
+        let counted = now.counters.hits + now.counters.misses;
+        assert_eq!(counted, gets.load(Ordering::Relaxed));
+        assert_eq!(provider.counters().hits, now.counters.hits);
+        cache.clear();
+        let now = cache.statistics();
+        assert_eq!((now.entries, now.idle), (0, 0));
+        println!("{now:?}");
+    }
+}
+
+#[test]
+fn a_tile_got_again_and_again_is_held_only_while_somebody_has_it() {
+    let caches = [(); 2].map(|()| Cache::new(2 * TILE_BYTES + 2048, Options::default()).unwrap());
+    let source = source(
+        image((SIDE, SIDE), (TILE, TILE), 1),
+        Arc::new(Behaviour::default()),
+    );
+    let below = cached(source, &caches[0]).unwrap();
+    let get = |col| get_block(&*below, Block::new(0, 0, col), &Bands::ALL).unwrap();
+    (0..5).for_each(|_| drop(get(0)));
+    assert_eq!(caches[0].statistics().held, 0);
+    // The tiles of both caches are the same memory, which the other one has no reason to keep.
+    (0..5).for_each(|_| drop(get(0)));
+    let above = cached(below.clone(), &caches[1]).unwrap();
+    let tile = get_block(&*above, Block::new(0, 0, 0), &Bands::ALL).unwrap();
+    assert_eq!(tile.bytes().as_ptr(), get(0).bytes().as_ptr());
+    (0..5).for_each(|_| drop(get(0)));
+    assert_eq!(caches[1].statistics().held, TILE_BYTES);
+    drop(tile);
+    assert_eq!(caches[1].statistics().held, 0);
+    (0..5).for_each(|_| drop(get(0)));
+    assert_eq!(caches[1].statistics().held, 0);
+    // Nor does it stay for whom it was taken from.
+    for take in [
+        (|cache, key| assert!(cache.remove(key, Block::new(0, 0, 0), &Bands::ALL)))
+            as fn(&Cache, &str),
+        |cache, _| cache.clear(),
+        |_, key| invalidate(key),
+        |cache, _| {
+            cache.set_budget(0);
+            cache.set_budget(2 * TILE_BYTES + 2048);
+        },
+    ] {
+        let misses = below.counters().misses;
+        take(&caches[0], below.key());
+        (0..5).for_each(|_| drop(get(0)));
+        assert_eq!(below.counters().misses, misses + 1);
+    }
+    let at = Block::new(0, 0, 0);
+    let pixels = of_version(3).pixels().clone();
+    caches[0].put(below.key(), at, &Bands::ALL, pixels).unwrap();
+    assert_eq!(get(0).row(0, 0)[0], 3);
+    // Outside the budget, a tile lives as long as its last handle.
+    let tile = get(0);
+    caches[1].clear();
+    caches[0].set_budget(0);
+    (0..5).for_each(|_| drop(get(0)));
+    assert_eq!(caches[0].statistics().overhang, TILE_BYTES);
+    drop(tile);
+    let now = caches[0].statistics();
+    assert_eq!((now.overhang, now.entries), (0, 0));
+    // What nobody holds any more makes room, however often it was got.
+    caches[0].set_budget(2 * TILE_BYTES + 2048);
+    for col in 0..6 {
+        (0..5).for_each(|_| drop(get(col)));
+    }
+    let now = caches[0].statistics();
+    assert_eq!((now.entries, now.counters.rejected), (2, 0));
 }

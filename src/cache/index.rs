@@ -67,6 +67,8 @@ pub struct Entry {
     next_in_cell: u32,
     /// Made ahead of its first use.
     pub is_unread: bool,
+    /// Outside the budget.
+    pub is_outside: bool,
 }
 
 impl Entry {
@@ -89,6 +91,7 @@ impl Entry {
             previous_in_key: NONE,
             next_in_cell: NONE,
             is_unread: false,
+            is_outside: false,
         }
     }
 }
@@ -113,6 +116,27 @@ pub struct Found {
     pub has: Option<Bands>,
     /// The buffer in the books, if this was the first get of what was made ahead of it.
     pub first_get: Option<Slot>,
+    /// Whether it is outside the budget.
+    pub is_outside: bool,
+}
+
+impl Found {
+    /// A tile of just the bands asked for that was found before.
+    pub fn leased(tile: Tile) -> Self {
+        Self {
+            tile,
+            has: None,
+            first_get: None,
+            is_outside: false,
+        }
+    }
+
+    /// Whether it may be held for longer than callers hold it: neither what would live outside the
+    /// budget for it, nor a caller's memory, nor what another cache would count as held.
+    pub fn may_be_leased(&self) -> bool {
+        let buffer = self.tile.buffer();
+        self.has.is_none() && !self.is_outside && !buffer.is_foreign() && !buffer.is_shared()
+    }
 }
 
 /// How many keys have their hits counted beside the lock.
@@ -173,7 +197,7 @@ impl Index {
         let (id, is_exact) = table.find(hash, cell, bands, all)?;
         table.hand_out(id);
         if matches!(look, Look::Get | Look::Read) {
-            table.count_hit(cell.key);
+            table.count_hits(cell.key, 1);
         }
         let entry = &mut table.entries[id as usize];
         let mut first_get = None;
@@ -189,6 +213,7 @@ impl Index {
             tile: Tile::hold(entry.form.pixels(entry.buffer.clone(), entry.offset)),
             has: (!is_exact).then(|| entry.form.bands.clone()),
             first_get,
+            is_outside: entry.is_outside,
         })
     }
 
@@ -292,6 +317,11 @@ impl Index {
         }
     }
 
+    /// Counts hits of tiles that were got elsewhere, in a shard of the caller's choice.
+    pub fn count_hits(&self, shard: usize, key: KeyId, hits: u64) {
+        self.shards[shard % SHARDS].0.lock().count_hits(key, hits);
+    }
+
     /// Hits under a key.
     pub fn hits(&self, key: KeyId) -> u64 {
         self.shards
@@ -370,18 +400,19 @@ impl Table {
         }
     }
 
-    fn count_hit(&mut self, key: KeyId) {
-        self.all_hits += 1;
+    fn count_hits(&mut self, key: KeyId, more: u64) {
+        self.all_hits += more;
         if self.counter(key).is_none() {
             let counters = key as usize - NEAR_KEYS + 1;
             reserve_gently(&mut self.far_hits, counters);
             self.far_hits.resize(counters, 0);
         }
-        let is_lap = self.counter(key).is_some_and(|hits| {
-            *hits = hits.wrapping_add(1);
-            *hits == 0
-        });
-        if is_lap {
+        let Some(hits) = self.counter(key) else {
+            return;
+        };
+        let sum = u64::from(*hits) + more;
+        *hits = sum as u32;
+        for _ in 0..sum >> u32::BITS {
             self.laps.push(key);
         }
     }

@@ -125,6 +125,8 @@ mod tests {
             let lineage = self.lineage.lock().clone().expect("the lineage");
             self.kept.lock().push(lineage.is_current(now()));
         }
+
+        fn recall(&self) {}
     }
 
     #[test]

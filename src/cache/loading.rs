@@ -104,7 +104,7 @@ impl Loading {
         // Taken out first: what the ledger drops may run a caller's release callback.
         let State { room, in_flight } = std::mem::take(&mut *self.state.lock());
         let (key, class) = (self.registration.key, self.class(class));
-        self.cache().0.with(|ledger| {
+        self.cache().0.with_all(|ledger| {
             ledger.end_flight(in_flight);
             let record = ledger.key_record(key);
             let is_true = record.lineage.is_current(self.begun) && record.last_put <= self.begun;
@@ -114,6 +114,7 @@ impl Loading {
                 room.into_iter().for_each(|room| ledger.cancel(room));
             }
         });
+        self.cache().0.share(tile);
     }
 }
 

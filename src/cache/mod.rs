@@ -8,6 +8,7 @@ mod flight;
 mod gate;
 mod index;
 mod key;
+mod lease;
 mod ledger;
 mod lineage;
 mod loading;
@@ -31,6 +32,7 @@ use flight::Flights;
 use gate::Gate;
 use index::{Cell, Found, Index, Look};
 use key::KeyId;
+use lease::{Asked, Leases};
 use ledger::{Interrupted, Ledger, Room};
 use std::sync::{Arc, Weak};
 
@@ -175,6 +177,7 @@ pub struct Cache(Arc<Shared>);
 
 struct Shared {
     index: Arc<Index>,
+    leases: Leases,
     ledger: Mutex<Ledger>,
     flights: Flights,
     gate: Gate,
@@ -188,7 +191,11 @@ impl Home for Shared {
     }
 
     fn invalidated(&self, image: &str) {
-        self.with(|ledger| ledger.invalidate(image));
+        self.with_all(|ledger| ledger.invalidate(image));
+    }
+
+    fn recall(&self) {
+        drop(self.leases.close(&self.index));
     }
 }
 
@@ -204,16 +211,33 @@ impl Shared {
         result
     }
 
-    /// [`Shared::with`], again and again, until the work comes to its end: others get their turn in
+    /// [`Shared::with`], for work that takes tiles away, looks for some that may go, or counts hits or
+    /// what is held: no tile is on lease meanwhile.
+    fn with_all<R>(&self, work: impl FnOnce(&mut Ledger) -> R) -> R {
+        let _closed = self.leases.close(&self.index);
+        self.with(work)
+    }
+
+    /// [`Shared::with_all`], again and again, until the work comes to its end: others get their turn in
     /// between.
     fn until_done<R, F>(&self, mut work: F) -> R
     where
         F: FnMut(&mut Ledger) -> std::result::Result<R, Interrupted>,
     {
+        let _closed = self.leases.close(&self.index);
         loop {
             if let Ok(done) = self.with(&mut work) {
                 return done;
             }
+        }
+    }
+
+    /// A tile was entered that other caches may count too, to whom it is held only as long as a caller
+    /// holds it.
+    fn share(self: &Arc<Self>, tile: &Tile) {
+        if tile.buffer().is_shared() {
+            let home: Weak<dyn Home> = Arc::downgrade(self) as Weak<dyn Home>;
+            tile.buffer().recall_from_others(&home);
         }
     }
 
@@ -241,6 +265,7 @@ impl Cache {
         let index = Arc::new(Index::default());
         Ok(Cache(Arc::new_cyclic(|shared: &Weak<Shared>| Shared {
             index: index.clone(),
+            leases: Leases::default(),
             ledger: Mutex::new(Ledger::new(budget, options, shared.clone(), index)),
             flights: Flights::default(),
             gate: Gate::new(options.in_flight_cap(budget)),
@@ -274,7 +299,7 @@ impl Cache {
 
     /// Forgets all tiles. Held ones stay valid; loads in progress are not affected.
     pub fn clear(&self) {
-        self.0.with(Ledger::clear);
+        self.0.with_all(Ledger::clear);
         crate::memory::trim_allocator();
     }
 
@@ -285,7 +310,7 @@ impl Cache {
             in_flight_cap: cap,
             queued: counts.queued,
             overdue: counts.overdue,
-            ..self.0.with(Ledger::statistics)
+            ..self.0.with_all(Ledger::statistics)
         }
     }
 
@@ -334,7 +359,7 @@ impl Cache {
         }
         // Held until it is entered, so that it counts as held like any tile being entered.
         let tile = Tile::hold(pixels);
-        let (id, bands) = self.0.with(|ledger| {
+        let (id, bands) = self.0.with_all(|ledger| {
             let id = ledger.key(key);
             let bands = ledger.key_record(id).normal(bands);
             ledger.begin_put(id, at, &bands, &tile)?;
@@ -346,13 +371,14 @@ impl Cache {
             false => self.0.reserve(id, tile.buffer().size(), Class::Asked),
         };
         self.0
-            .with(|ledger| ledger.end_put(id, at, &bands, &tile, room));
+            .with_all(|ledger| ledger.end_put(id, at, &bands, &tile, room));
+        self.0.share(&tile);
         Ok(())
     }
 
     /// Forgets the tile of a key's cell for just these bands; says whether there was one.
     pub fn remove(&self, key: &str, at: Block, bands: &Bands) -> bool {
-        self.0.with(|ledger| {
+        self.0.with_all(|ledger| {
             let Some(id) = ledger.find_key(key) else {
                 return false;
             };
@@ -394,7 +420,7 @@ impl Cache {
 
     /// Registers a provider's key; refused if the key stands for another image here.
     fn register(&self, text: &str, image: &Image) -> Result<Registration> {
-        self.0.with(|ledger| {
+        self.0.with_all(|ledger| {
             let key = ledger.key(text);
             let is_first = ledger.key_record(key).band_count().is_none();
             let registered = ledger.key_record_mut(key).register(image);
@@ -422,10 +448,23 @@ impl Registration {
 
     /// The tile of a cell with these bands, of an image with `all` bands, or with more of them.
     fn find(&self, at: Block, bands: &Bands, all: u32, look: Look) -> Option<Found> {
-        let index = &self.cache.0.index;
-        let found = index.find(&Cell::new(self.key, at), bands, Some(all), look)?;
+        let Shared { index, leases, .. } = &*self.cache.0;
+        let cell = Cell::new(self.key, at);
+        let asked = match look {
+            Look::Get => leases.get(&cell, bands, index),
+            _ => Asked::Not,
+        };
+        let offer = match asked {
+            Asked::Leased(tile) => return Some(Found::leased(tile)),
+            Asked::Worth(offer) => Some(offer),
+            Asked::Not => None,
+        };
+        let found = index.find(&cell, bands, Some(all), look)?;
         if found.first_get.is_some() {
             self.cache.0.with(|ledger| ledger.note_first_get(&found));
+        }
+        if let Some(offer) = offer.filter(|_| found.may_be_leased()) {
+            leases.take(offer, &cell, bands, &found.tile);
         }
         Some(found)
     }
@@ -440,6 +479,6 @@ impl Drop for Registration {
     fn drop(&mut self) {
         self.cache
             .0
-            .with(|ledger| ledger.provider_released(self.key));
+            .with_all(|ledger| ledger.provider_released(self.key));
     }
 }

@@ -65,7 +65,8 @@ impl Shelf {
     pub fn counters(&self) -> Counters {
         match &self.place {
             Place::Cached(registration) => {
-                registration.with(|ledger, key| ledger.key_counters(key))
+                let shared = &registration.cache.0;
+                shared.with_all(|ledger| ledger.key_counters(registration.key))
             }
             Place::Alone { counters, .. } => *counters.lock(),
         }

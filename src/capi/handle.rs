@@ -28,7 +28,7 @@ pub unsafe fn borrow<'a, T>(handle: *const T, name: &str) -> Result<&'a T> {
 /// `handle` must be NULL or a live handle.
 pub unsafe fn retain<T>(handle: *mut T) -> *mut T {
     if !handle.is_null() {
-        // SAFETY: the handle came from `new` and is alive.
+        // SAFETY: the handle came from an `Arc` of this type and is alive.
         unsafe { Arc::increment_strong_count(handle) };
     }
     handle
@@ -40,7 +40,7 @@ pub unsafe fn retain<T>(handle: *mut T) -> *mut T {
 /// `handle` must be NULL or a live handle, of which the caller owns a reference.
 pub unsafe fn release<T>(handle: *mut T) {
     if !handle.is_null() {
-        // SAFETY: the handle came from `new`, and the caller gives a reference up.
+        // SAFETY: the handle came from an `Arc` of this type, and the caller gives a reference up.
         guard_value((), || drop(unsafe { Arc::from_raw(handle) }));
     }
 }

@@ -6,8 +6,9 @@ use super::guard::{guard, guard_value};
 use super::handle;
 use super::status::{tc_error, tc_status};
 use super::types::{tc_pixels, tc_pixels_flags, tc_target};
-use crate::tile::{Pixels, Tile};
+use crate::tile::{Held, Pixels, Tile};
 use std::ptr::null;
+use std::sync::Arc;
 
 /// Decoded pixels that never change.
 ///
@@ -17,13 +18,14 @@ use std::ptr::null;
 ///
 /// Reference-counted: tc_tile_retain, tc_tile_release.
 pub struct tc_tile {
-    tile: Tile,
+    _held: Held,
 }
 
 impl tc_tile {
-    /// A new handle to a tile.
+    /// A reference to a tile, owned by the caller. What a tile has anyway serves as the handle, so that
+    /// giving it away allocates nothing.
     pub fn handle(tile: Tile) -> *mut tc_tile {
-        handle::new(tc_tile { tile })
+        Arc::into_raw(tile.into_held()).cast::<tc_tile>().cast_mut()
     }
 }
 
@@ -76,8 +78,8 @@ const NONE: tc_pixels = tc_pixels {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tc_tile_pixels(tile: *const tc_tile, pixels: *mut tc_pixels) {
     // SAFETY: the caller keeps what the header says of every pointer.
-    let tile = unsafe { tile.as_ref() };
-    let seen = guard_value(NONE, || tile.map_or(NONE, |tile| view(&tile.tile)));
+    let tile = unsafe { tile.cast::<Held>().as_ref() };
+    let seen = guard_value(NONE, || tile.map_or(NONE, |tile| view(tile)));
     if !pixels.is_null() {
         // SAFETY: as above.
         unsafe { pixels.write(seen) };
@@ -111,7 +113,7 @@ pub unsafe extern "C" fn tc_tile_copy(
     // SAFETY: the caller keeps what the header says of every pointer.
     unsafe {
         guard(err, || {
-            let tile = &handle::borrow(tile, "tile")?.tile;
+            let tile = handle::borrow(tile.cast::<Held>(), "tile")?;
             let (x, y) = (args::natural(x, "x")?, args::natural(y, "y")?);
             let bands = args::copied_bands(bands, n_bands, tile.shape().bands as u32)?;
             let into = Array::of_target(handle::borrow(into, "into")?, "into", tile.dtype())?;
@@ -126,7 +128,7 @@ pub unsafe extern "C" fn tc_tile_copy(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tc_tile_retain(tile: *mut tc_tile) -> *mut tc_tile {
     // SAFETY: the caller keeps what the header says of every pointer.
-    unsafe { handle::retain(tile) }
+    unsafe { handle::retain(tile.cast::<Held>()).cast() }
 }
 
 /// Gives up a reference to a tile. With the last one its pixels may not be touched any more. NULL does
@@ -137,5 +139,5 @@ pub unsafe extern "C" fn tc_tile_retain(tile: *mut tc_tile) -> *mut tc_tile {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tc_tile_release(tile: *mut tc_tile) {
     // SAFETY: the caller keeps what the header says of every pointer.
-    unsafe { handle::release(tile) }
+    unsafe { handle::release(tile.cast::<Held>()) }
 }

@@ -171,6 +171,7 @@ impl Ledger {
         entry.next_in_buffer = record.first_entry;
         entry.next_in_key = second;
         entry.is_unread = record.is_unread();
+        entry.is_outside = !matches!(record.standing, Standing::Resident(_));
         let id = self.index.insert(entry);
         self.records[slot as usize].first_entry = id;
         self.keys[cell.key as usize].first_entry = id;

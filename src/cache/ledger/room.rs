@@ -4,6 +4,7 @@ use super::{
     CORRECTIONS_PER_CALL, Class, DEMOTIONS_PER_CALL, ENTRY_BYTES, Ledger, REUSABLE_DIVISOR,
     RecycledMemory, Room, Standing,
 };
+use crate::cache::index::NONE;
 use crate::cache::key::KeyId;
 use crate::cache::recency::{COMMON, Group, Place, Slot};
 use crate::cache::stamp::{self, Stamp};
@@ -529,6 +530,13 @@ impl Ledger {
         let record = &mut self.records[slot as usize];
         record.standing = Standing::Overhang;
         let (key, charge) = (record.key, record.charge);
+        let mut next = record.first_entry;
+        while next != NONE {
+            next = self.index.edit(next, |entry| {
+                entry.is_outside = true;
+                entry.next_in_buffer
+            });
+        }
         self.leave_budget(key, Place::Parked, charge);
         self.recency.remove(self.group(slot), Place::Parked, slot);
         self.overhang += charge;

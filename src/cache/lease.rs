@@ -1,0 +1,227 @@
+//! Leases: tiles that a thread gets again and again are kept at its elbow, so that a hit of one thread
+//! writes nothing that others touch.
+//!
+//! A lease is a handle: while there is one, its tile counts as held and is not evicted. So whoever works
+//! on the books in a way that a lease could stand in the way of, or be seen by, recalls all of them
+//! first and lets no new ones be made until it is done; see [`Leases::close`].
+
+use super::index::{Cell, Index};
+use super::key::KeyId;
+use super::stamp::{self, Stamp};
+use crate::image::Bands;
+use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use crate::sync::{Mutex, thread_local};
+use crate::tile::Tile;
+
+/// Threads with the same number modulo this share a stripe. As many as there are bits in
+/// [`Leases::used`].
+const STRIPES: usize = 64;
+
+/// What a stripe remembers at most; a power of two.
+const SLOTS: usize = 32;
+
+/// How many other cells a cell's slot withstands at most before it is given up to one of them.
+const STEADFAST: u8 = 16;
+
+/// What one operation counts in [`Leases::closed`] while it lasts.
+const CLOSED: u64 = 1;
+
+/// What one operation leaves there.
+const BEGUN: u64 = 1 << 16;
+
+static THREADS: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    static STRIPE: usize = THREADS.fetch_add(1, Ordering::Relaxed) % STRIPES;
+}
+
+/// All leases of a cache.
+pub struct Leases {
+    /// The operations during which there are no leases: in the low bits how many there are now, above
+    /// how many there were.
+    closed: AtomicU64,
+    /// The stripes that may have leases. Cleared under the lock of the stripe.
+    used: AtomicU64,
+    stripes: Box<[Stripe]>,
+}
+
+/// Stripes lie apart, so that one thread does not slow down another.
+#[repr(align(128))]
+#[derive(Default)]
+struct Stripe(Mutex<Vec<Slot>>);
+
+/// The cell that a thread asked for more than for others whose place is here.
+#[derive(Default)]
+struct Slot {
+    wanted: Option<(Cell, Bands)>,
+    /// How many others the cell withstands.
+    steadfast: u8,
+    lease: Option<Lease>,
+}
+
+struct Lease {
+    key: KeyId,
+    tile: Tile,
+    /// Hits that the index does not know of.
+    hits: u64,
+    /// The last of them.
+    used: Stamp,
+}
+
+/// What a look for a lease comes to.
+pub enum Asked {
+    /// The tile.
+    Leased(Tile),
+    /// There is none, but the thread asks for it often.
+    Worth(Offer),
+    /// There is none.
+    Not,
+}
+
+/// The offer to lease what the index has now.
+pub struct Offer {
+    /// What [`Leases::closed`] was before.
+    moment: u64,
+    stripe: usize,
+    slot: usize,
+}
+
+/// While this lives, there are no leases.
+pub struct Closed<'a>(&'a Leases);
+
+impl Default for Leases {
+    fn default() -> Self {
+        Self {
+            closed: AtomicU64::new(0),
+            used: AtomicU64::new(0),
+            stripes: (0..STRIPES).map(|_| Stripe::default()).collect(),
+        }
+    }
+}
+
+impl Leases {
+    /// The tile of a cell for just these bands if the calling thread has it on lease, as a use and a
+    /// hit.
+    pub fn get(&self, cell: &Cell, bands: &Bands, index: &Index) -> Asked {
+        let moment = self.closed.load(Ordering::SeqCst);
+        let at = STRIPE.with(|stripe| *stripe);
+        let place = place_of(cell);
+        let mut slots = self.stripes[at].0.lock();
+        if slots.is_empty() {
+            // Without memory there are no leases.
+            if slots.try_reserve_exact(SLOTS).is_err() {
+                return Asked::Not;
+            }
+            slots.resize_with(SLOTS, Slot::default);
+        }
+        let slot = &mut slots[place];
+        if slot.is_for(cell, bands) {
+            slot.steadfast = (slot.steadfast + 1).min(STEADFAST);
+            return match &mut slot.lease {
+                Some(lease) => {
+                    lease.hits += 1;
+                    lease.used = stamp::used();
+                    Asked::Leased(lease.tile.clone())
+                }
+                None if moment % BEGUN == 0 => Asked::Worth(Offer {
+                    moment,
+                    stripe: at,
+                    slot: place,
+                }),
+                None => Asked::Not,
+            };
+        }
+        let mut gone = None;
+        match slot.steadfast.checked_sub(1) {
+            Some(left) => slot.steadfast = left,
+            None => {
+                slot.wanted = Some((*cell, bands.clone()));
+                gone = slot.lease.take().map(|lease| lease.end(at, index));
+            }
+        }
+        drop(slots);
+        drop(gone);
+        Asked::Not
+    }
+
+    /// Leases a tile that was found in the index after the offer was made, unless it may be gone from
+    /// there by now.
+    pub fn take(&self, offer: Offer, cell: &Cell, bands: &Bands, tile: &Tile) {
+        let mut slots = self.stripes[offer.stripe].0.lock();
+        let slot = &mut slots[offer.slot];
+        if !slot.is_for(cell, bands) || slot.lease.is_some() {
+            return;
+        }
+        // Who closes looks at the two in the other order, so that one of both sees the other.
+        let bit = 1 << offer.stripe;
+        if self.used.load(Ordering::SeqCst) & bit == 0 {
+            self.used.fetch_or(bit, Ordering::SeqCst);
+        }
+        if self.closed.load(Ordering::SeqCst) == offer.moment {
+            slot.lease = Some(Lease {
+                key: cell.key,
+                tile: tile.clone(),
+                hits: 0,
+                used: 0,
+            });
+        }
+    }
+
+    /// Recalls all leases: their hits and uses are known from now on, and until what this returns is
+    /// dropped there are no new ones. Not to be called under a lock: the last handle of a tile may
+    /// go with its lease.
+    pub fn close(&self, index: &Index) -> Closed<'_> {
+        self.closed.fetch_add(BEGUN + CLOSED, Ordering::SeqCst);
+        let closed = Closed(self);
+        let mut left = self.used.load(Ordering::SeqCst);
+        while left != 0 {
+            let at = left.trailing_zeros() as usize;
+            left &= left - 1;
+            let mut slots = self.stripes[at].0.lock();
+            let ended = |slot: &mut Slot| Some(slot.lease.take()?.end(at, index));
+            let gone: Vec<Tile> = slots.iter_mut().filter_map(ended).collect();
+            // Only now, so that who closes meanwhile waits until the hits are counted.
+            self.used.fetch_and(!(1 << at), Ordering::SeqCst);
+            drop(slots);
+            drop(gone);
+        }
+        closed
+    }
+}
+
+impl Drop for Closed<'_> {
+    fn drop(&mut self) {
+        self.0.closed.fetch_sub(CLOSED, Ordering::SeqCst);
+    }
+}
+
+impl Slot {
+    fn is_for(&self, cell: &Cell, bands: &Bands) -> bool {
+        matches!(&self.wanted, Some((own, list)) if own == cell && list == bands)
+    }
+}
+
+impl Lease {
+    /// Tells the index and the buffer what they do not know yet. The tile is to be dropped outside of
+    /// all locks.
+    fn end(self, stripe: usize, index: &Index) -> Tile {
+        if self.hits > 0 {
+            index.count_hits(stripe, self.key, self.hits);
+            self.tile.buffer().raise_last_use(self.used);
+        }
+        self.tile
+    }
+}
+
+/// The slot of a cell.
+fn place_of(cell: &Cell) -> usize {
+    let at = cell.block();
+    let mixed = [at.row, at.col, u64::from(at.level), u64::from(cell.key)]
+        .into_iter()
+        .fold(0u64, |mixed, part| {
+            (mixed ^ part)
+                .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+                .rotate_left(29)
+        });
+    mixed as usize % SLOTS
+}
