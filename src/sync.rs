@@ -5,8 +5,19 @@
 mod model;
 
 #[cfg(feature = "model")]
-pub use model::{Condvar, Mutex, MutexGuard, atomic, thread, thread_local};
+pub use model::{Condvar, Mutex, MutexGuard, atomic, thread, thread_local, thread_number};
 #[cfg(not(feature = "model"))]
 pub use parking_lot::{Condvar, Mutex, MutexGuard};
 #[cfg(not(feature = "model"))]
 pub use std::{sync::atomic, thread, thread_local};
+
+/// A number of the calling thread, from 0 on in the order in which threads first ask for theirs.
+#[cfg(not(feature = "model"))]
+pub fn thread_number() -> usize {
+    use atomic::{AtomicUsize, Ordering};
+    static THREADS: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static NUMBER: usize = THREADS.fetch_add(1, Ordering::Relaxed);
+    }
+    NUMBER.with(|number| *number)
+}

@@ -298,6 +298,43 @@ fn nobody_who_asks_after_an_invalidation_gets_what_was_before() {
 }
 
 #[test]
+fn tiles_that_threads_have_on_lease_are_given_back() {
+    check(|crew| {
+        let cache = cache(LARGE);
+        let (story, provider) = blocks(&cache);
+        let announced = Arc::new(AtomicU32::new(0));
+        drop(get(&provider, 0, 0).expect("a block"));
+        let reader = || -> Work {
+            let (provider, announced) = (provider.clone(), announced.clone());
+            Box::new(move || {
+                for _ in 0..4 {
+                    let oldest = announced.load(Ordering::SeqCst);
+                    let tile = get(&provider, 0, 0).expect("a block");
+                    assert!(version_of(&tile) >= oldest, "old pixels");
+                }
+            })
+        };
+        let writer = {
+            let (story, provider) = (story.clone(), provider.clone());
+            let (cache, announced) = (cache.clone(), announced.clone());
+            move || {
+                story.version.store(1, Ordering::SeqCst);
+                cache.remove(provider.key(), Block::new(0, 0, 0), &Bands::ALL);
+                invalidate(provider.key());
+                announced.store(1, Ordering::SeqCst);
+                check_budget(&cache);
+            }
+        };
+        crew.work(vec![reader(), reader(), Box::new(writer)]);
+        let now = check_quiet(&cache);
+        assert_eq!(now.counters.hits + now.counters.misses, 9);
+        assert_eq!(provider.counters().hits, now.counters.hits);
+        drop(provider);
+        check_quiet(&cache);
+    });
+}
+
+#[test]
 fn a_budget_that_changes_among_loads_is_kept() {
     check(|crew| {
         let cache = cache(LARGE);

@@ -9,8 +9,8 @@ use super::index::{Cell, Index};
 use super::key::KeyId;
 use super::stamp::{self, Stamp};
 use crate::image::Bands;
-use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use crate::sync::{Mutex, thread_local};
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{Mutex, thread_number};
 use crate::tile::Tile;
 
 /// Threads with the same number modulo this share a stripe. As many as there are bits in
@@ -28,12 +28,6 @@ const CLOSED: u64 = 1;
 
 /// What one operation leaves there.
 const BEGUN: u64 = 1 << 16;
-
-static THREADS: AtomicUsize = AtomicUsize::new(0);
-
-thread_local! {
-    static STRIPE: usize = THREADS.fetch_add(1, Ordering::Relaxed) % STRIPES;
-}
 
 /// All leases of a cache.
 pub struct Leases {
@@ -104,7 +98,7 @@ impl Leases {
     /// hit.
     pub fn get(&self, cell: &Cell, bands: &Bands, index: &Index) -> Asked {
         let moment = self.closed.load(Ordering::SeqCst);
-        let at = STRIPE.with(|stripe| *stripe);
+        let at = thread_number() % STRIPES;
         let place = place_of(cell);
         let mut slots = self.stripes[at].0.lock();
         if slots.is_empty() {
@@ -123,7 +117,7 @@ impl Leases {
                     lease.used = stamp::used();
                     Asked::Leased(lease.tile.clone())
                 }
-                None if moment % BEGUN == 0 => Asked::Worth(Offer {
+                None if moment.is_multiple_of(BEGUN) => Asked::Worth(Offer {
                     moment,
                     stripe: at,
                     slot: place,

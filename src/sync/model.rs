@@ -9,6 +9,11 @@ use std::time::Duration;
 pub use shuttle::sync::atomic;
 pub use shuttle::{thread, thread_local};
 
+/// A number of the calling thread, the same in all executions that run alike.
+pub fn thread_number() -> usize {
+    shuttle::current::me().into()
+}
+
 /// A lock that is not poisoned.
 #[derive(Default)]
 pub struct Mutex<T>(shuttle::sync::Mutex<T>);
