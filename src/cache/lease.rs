@@ -6,7 +6,6 @@
 //! first and lets no new ones be made until it is done; see [`Leases::close`].
 
 use super::index::{Cell, Index};
-use super::key::KeyId;
 use super::stamp::{self, Stamp};
 use crate::image::Bands;
 use crate::sync::atomic::{AtomicU64, Ordering};
@@ -42,19 +41,23 @@ pub struct Leases {
 /// Stripes lie apart, so that one thread does not slow down another.
 #[repr(align(128))]
 #[derive(Default)]
-struct Stripe(Mutex<Vec<Slot>>);
+struct Stripe(Mutex<Slots>);
 
-/// The cell that a thread asked for more than for others whose place is here.
+/// For each slot the cell that a thread asked for more than for others whose place is there. What a look
+/// in vain touches lies together.
 #[derive(Default)]
-struct Slot {
-    wanted: Option<(Cell, Bands)>,
-    /// How many others the cell withstands.
-    steadfast: u8,
-    lease: Option<Lease>,
+struct Slots {
+    /// What is left of the cells' hashes.
+    tags: [u32; SLOTS],
+    /// How many others the cells withstand.
+    steadfast: [u8; SLOTS],
+    /// Empty before the first lease.
+    leases: Vec<Option<Lease>>,
 }
 
 struct Lease {
-    key: KeyId,
+    cell: Cell,
+    bands: Bands,
     tile: Tile,
     /// Hits that the index does not know of.
     hits: u64,
@@ -77,7 +80,8 @@ pub struct Offer {
     /// What [`Leases::closed`] was before.
     moment: u64,
     stripe: usize,
-    slot: usize,
+    place: usize,
+    tag: u32,
 }
 
 /// While this lives, there are no leases.
@@ -99,19 +103,17 @@ impl Leases {
     pub fn get(&self, cell: &Cell, bands: &Bands, index: &Index) -> Asked {
         let moment = self.closed.load(Ordering::SeqCst);
         let at = thread_number() % STRIPES;
-        let place = place_of(cell);
+        let (place, tag) = place_of(cell);
         let mut slots = self.stripes[at].0.lock();
-        if slots.is_empty() {
-            // Without memory there are no leases.
-            if slots.try_reserve_exact(SLOTS).is_err() {
-                return Asked::Not;
-            }
-            slots.resize_with(SLOTS, Slot::default);
-        }
-        let slot = &mut slots[place];
-        if slot.is_for(cell, bands) {
-            slot.steadfast = (slot.steadfast + 1).min(STEADFAST);
-            return match &mut slot.lease {
+        let Slots {
+            tags,
+            steadfast,
+            leases,
+        } = &mut *slots;
+        let lease = leases.get_mut(place).and_then(Option::as_mut);
+        if tags[place] == tag && lease.as_ref().is_none_or(|lease| lease.is_for(cell, bands)) {
+            steadfast[place] = (steadfast[place] + 1).min(STEADFAST);
+            return match lease {
                 Some(lease) => {
                     lease.hits += 1;
                     lease.used = stamp::used();
@@ -120,17 +122,19 @@ impl Leases {
                 None if moment.is_multiple_of(BEGUN) => Asked::Worth(Offer {
                     moment,
                     stripe: at,
-                    slot: place,
+                    place,
+                    tag,
                 }),
                 None => Asked::Not,
             };
         }
         let mut gone = None;
-        match slot.steadfast.checked_sub(1) {
-            Some(left) => slot.steadfast = left,
+        match steadfast[place].checked_sub(1) {
+            Some(left) => steadfast[place] = left,
             None => {
-                slot.wanted = Some((*cell, bands.clone()));
-                gone = slot.lease.take().map(|lease| lease.end(at, index));
+                tags[place] = tag;
+                let lease = leases.get_mut(place).and_then(Option::take);
+                gone = lease.map(|lease| lease.end(at, index));
             }
         }
         drop(slots);
@@ -142,8 +146,15 @@ impl Leases {
     /// there by now.
     pub fn take(&self, offer: Offer, cell: &Cell, bands: &Bands, tile: &Tile) {
         let mut slots = self.stripes[offer.stripe].0.lock();
-        let slot = &mut slots[offer.slot];
-        if !slot.is_for(cell, bands) || slot.lease.is_some() {
+        let Slots { tags, leases, .. } = &mut *slots;
+        if leases.is_empty() {
+            // Without memory there are no leases.
+            if leases.try_reserve_exact(SLOTS).is_err() {
+                return;
+            }
+            leases.resize_with(SLOTS, || None);
+        }
+        if tags[offer.place] != offer.tag || leases[offer.place].is_some() {
             return;
         }
         // Who closes looks at the two in the other order, so that one of both sees the other.
@@ -152,8 +163,9 @@ impl Leases {
             self.used.fetch_or(bit, Ordering::SeqCst);
         }
         if self.closed.load(Ordering::SeqCst) == offer.moment {
-            slot.lease = Some(Lease {
-                key: cell.key,
+            leases[offer.place] = Some(Lease {
+                cell: *cell,
+                bands: bands.clone(),
                 tile: tile.clone(),
                 hits: 0,
                 used: 0,
@@ -172,8 +184,8 @@ impl Leases {
             let at = left.trailing_zeros() as usize;
             left &= left - 1;
             let mut slots = self.stripes[at].0.lock();
-            let ended = |slot: &mut Slot| Some(slot.lease.take()?.end(at, index));
-            let gone: Vec<Tile> = slots.iter_mut().filter_map(ended).collect();
+            let ended = |lease: &mut Option<Lease>| Some(lease.take()?.end(at, index));
+            let gone: Vec<Tile> = slots.leases.iter_mut().filter_map(ended).collect();
             // Only now, so that who closes meanwhile waits until the hits are counted.
             self.used.fetch_and(!(1 << at), Ordering::SeqCst);
             drop(slots);
@@ -189,26 +201,24 @@ impl Drop for Closed<'_> {
     }
 }
 
-impl Slot {
-    fn is_for(&self, cell: &Cell, bands: &Bands) -> bool {
-        matches!(&self.wanted, Some((own, list)) if own == cell && list == bands)
-    }
-}
-
 impl Lease {
+    fn is_for(&self, cell: &Cell, bands: &Bands) -> bool {
+        self.cell == *cell && self.bands == *bands
+    }
+
     /// Tells the index and the buffer what they do not know yet. The tile is to be dropped outside of
     /// all locks.
     fn end(self, stripe: usize, index: &Index) -> Tile {
         if self.hits > 0 {
-            index.count_hits(stripe, self.key, self.hits);
+            index.count_hits(stripe, self.cell.key, self.hits);
             self.tile.buffer().raise_last_use(self.used);
         }
         self.tile
     }
 }
 
-/// The slot of a cell.
-fn place_of(cell: &Cell) -> usize {
+/// The place of a cell, and its tag there.
+fn place_of(cell: &Cell) -> (usize, u32) {
     let at = cell.block();
     let mixed = [at.row, at.col, u64::from(at.level), u64::from(cell.key)]
         .into_iter()
@@ -217,5 +227,5 @@ fn place_of(cell: &Cell) -> usize {
                 .wrapping_mul(0x9e37_79b9_7f4a_7c15)
                 .rotate_left(29)
         });
-    mixed as usize % SLOTS
+    (mixed as usize % SLOTS, (mixed >> 32) as u32)
 }
