@@ -137,7 +137,7 @@ fn build() -> Option<Sanitized> {
         .env("RUSTC_BOOTSTRAP", "1")
         .env(
             "RUSTFLAGS",
-            "-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer",
+            "-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer --cfg race_detector",
         )
         .env("CFLAGS", "-fsanitize=thread")
         .env_remove("CARGO_ENCODED_RUSTFLAGS"));

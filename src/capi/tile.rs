@@ -138,6 +138,9 @@ pub unsafe extern "C" fn tc_tile_retain(tile: *mut tc_tile) -> *mut tc_tile {
 /// release function. Thread-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tc_tile_release(tile: *mut tc_tile) {
-    // SAFETY: the caller keeps what the header says of every pointer.
-    unsafe { handle::release(tile.cast::<Held>()) }
+    if !tile.is_null() {
+        // SAFETY: `tc_tile::handle` gave the pointer away, and the caller gives its reference up.
+        let held = unsafe { Arc::from_raw(tile.cast::<Held>()) };
+        guard_value((), || drop(Tile::from_held(held)));
+    }
 }
