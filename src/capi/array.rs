@@ -465,7 +465,7 @@ mod tests {
         let data: Vec<u16> = (0..24).collect();
         // Four columns, three rows, two bands; interleaved by pixel, bottom-up.
         let flipped = Array {
-            start: data[16..].as_ptr().cast_mut().cast(),
+            start: data.as_ptr().wrapping_add(16).cast_mut().cast(),
             ..array(&data, [4, -16, 2], 4, 3, 2).unwrap()
         };
         // SAFETY: all 24 samples are inside `data`.
