@@ -9,6 +9,7 @@ pub mod jp2;
 mod jpeg;
 pub mod memory;
 pub mod nitf;
+mod parts;
 pub mod png;
 mod samples;
 mod scratch;

@@ -13,6 +13,7 @@ use crate::geometry::Rect;
 use crate::image::{Block, Image};
 use crate::memory::PixelsMut;
 use crate::source::Decoder;
+use crate::source::parts::for_each_part;
 use crate::source::samples::split;
 use crate::source::scratch::{Scratch, with_scratch};
 use std::ops::Range;
@@ -284,22 +285,8 @@ impl Decoder for NitfDecoder {
                 result.map_err(|error| error.at(format!("image segment {segment}"))),
             );
         }
-        let grid = self.plan.grid();
-        let (block_rows, block_cols) = grid.blocks_over(&rect);
-        let blocks = block_rows.flat_map(|row| block_cols.clone().map(move |col| (row, col)));
-        let result = blocks.into_iter().try_for_each(|(row, col)| {
-            let block = grid.rect(row, col);
-            let shared = rect.intersection(&block);
-            let Rect { width, height, .. } = shared;
-            let part = Rect::new(shared.x - block.x, shared.y - block.y, width, height);
-            let mut into = into.window_mut(
-                (shared.x - rect.x) as usize,
-                (shared.y - rect.y) as usize,
-                width as usize,
-                height as usize,
-            );
-            let at = Block::new(0, row, col);
-            self.read_part(at, part, bands, &mut into)
+        let result = for_each_part(&self.plan.grid(), &rect, into, |at, part, into| {
+            self.read_part(at, part, bands, into)
                 .map_err(|error| error.at(self.place(at)))
         });
         self.unless_changed(result)

@@ -12,6 +12,7 @@ use crate::image::{Block, Image};
 use crate::memory::PixelsMut;
 use crate::source::Decoder;
 use crate::source::jpeg;
+use crate::source::parts::for_each_part;
 use crate::source::scratch::{Scratch, sized, with_scratch};
 
 /// The image of one directory: one level on the grid of its strips or tiles.
@@ -258,22 +259,8 @@ impl Decoder for TiffDecoder {
         bands: &[u32],
         into: &mut PixelsMut<'_>,
     ) -> Result<()> {
-        let grid = self.plan.grid();
-        let (block_rows, block_cols) = grid.blocks_over(&rect);
-        let blocks = block_rows.flat_map(|row| block_cols.clone().map(move |col| (row, col)));
-        let result = blocks.into_iter().try_for_each(|(row, col)| {
-            let block = grid.rect(row, col);
-            let shared = rect.intersection(&block);
-            let Rect { width, height, .. } = shared;
-            let part = Rect::new(shared.x - block.x, shared.y - block.y, width, height);
-            let mut into = into.window_mut(
-                (shared.x - rect.x) as usize,
-                (shared.y - rect.y) as usize,
-                width as usize,
-                height as usize,
-            );
-            let at = Block::new(0, row, col);
-            self.read_part(at, part, bands, &mut into)
+        let result = for_each_part(&self.plan.grid(), &rect, into, |at, part, into| {
+            self.read_part(at, part, bands, into)
                 .map_err(|error| error.at(self.place(at)))
         });
         self.unless_changed(result)
