@@ -3,6 +3,10 @@
 
 #![cfg(target_os = "linux")]
 
+#[path = "support/programs.rs"]
+mod programs;
+
+use programs::{run, scratch};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -28,7 +32,7 @@ const RASTERS: [&str; 8] = [
 #[test]
 fn the_header_is_c99_and_cxx17_by_itself() {
     tools();
-    let directory = scratch("header");
+    let directory = scratch("gdal", "header");
     for (compiler, standard, file) in [("cc", "c99", "alone.c"), ("c++", "c++17", "alone.cpp")] {
         let source = directory.join(file);
         fs::write(
@@ -133,7 +137,7 @@ fn gdalinfo_says_the_same_of_every_raster() {
 
 #[test]
 fn gdal_translate_and_gdalwarp_give_the_same() {
-    let out = scratch("out");
+    let out = scratch("gdal", "out");
     let commands: [(&str, &[&str]); 4] = [
         (
             "gdal_translate",
@@ -219,7 +223,7 @@ fn rasters() -> &'static Path {
     static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
     DIRECTORY.get_or_init(|| {
         tools();
-        let directory = scratch("rasters");
+        let directory = scratch("gdal", "rasters");
         run(python()
             .arg(format!("{ROOT}/gdal/tests/make.py"))
             .arg(&directory));
@@ -236,7 +240,10 @@ fn installed() -> &'static Path {
     static PREFIX: OnceLock<PathBuf> = OnceLock::new();
     PREFIX.get_or_init(|| {
         tools();
-        let (work, moved) = (scratch("install"), scratch("moved").join("prefix"));
+        let (work, moved) = (
+            scratch("gdal", "install"),
+            scratch("gdal", "moved").join("prefix"),
+        );
         let prefix = work.join("prefix");
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
         // What is built there already need not be built again.
@@ -274,7 +281,7 @@ fn cmake(source: &str, build: &Path, prefix: &Path, definitions: &[String]) {
 /// The program that tests the header, and a directory of its own.
 fn bridge(name: &str) -> (PathBuf, PathBuf) {
     tools();
-    let directory = scratch(name);
+    let directory = scratch("gdal", name);
     let program = directory.join("test_bridge");
     let own = std::env::current_exe().expect("the path of this test");
     let libraries = own.parent().expect("target/<profile>/deps");
@@ -326,27 +333,4 @@ fn tools() {
         modules.is_ok_and(|output| output.status.success()),
         "Python's GDAL is missing: apt-get install python3-gdal python3-numpy"
     );
-}
-
-fn scratch(name: &str) -> PathBuf {
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .join("gdal")
-        .join(name);
-    let _ = fs::remove_dir_all(&directory);
-    fs::create_dir_all(&directory).unwrap();
-    directory
-}
-
-fn run(command: &mut Command) -> String {
-    let output = command
-        .output()
-        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(
-        output.status.success(),
-        "{command:?}: {}\n{text}\n{}",
-        output.status,
-        String::from_utf8_lossy(&output.stderr)
-    );
-    text
 }

@@ -1,6 +1,10 @@
 //! The installation, used as its users do: by CMake and pkg-config, shared and static, also after
 //! the prefix was moved.
 
+#[path = "support/programs.rs"]
+mod programs;
+
+use programs::{run, scratch};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -43,14 +47,14 @@ fn the_tree_is_what_packagers_expect() {
 
 #[test]
 fn programs_are_built_and_run_against_it() {
-    four_ways(installed(), &scratch("here"));
+    four_ways(installed(), &scratch("install", "here"));
 }
 
 #[test]
 fn programs_are_built_and_run_after_it_moved() {
-    let moved = scratch("moved elsewhere");
+    let moved = scratch("install", "moved elsewhere");
     run(Command::new("cp").arg("-a").arg(installed()).arg(&moved));
-    four_ways(&moved.join("prefix"), &scratch("there"));
+    four_ways(&moved.join("prefix"), &scratch("install", "there"));
 }
 
 /// Shared and static, by find_package and by pkg-config.
@@ -114,7 +118,7 @@ fn installed() -> &'static Path {
     static PREFIX: OnceLock<PathBuf> = OnceLock::new();
     PREFIX.get_or_init(|| {
         tools();
-        let work = scratch("install");
+        let work = scratch("install", "install");
         let (build, prefix) = (work.join("build"), work.join("prefix"));
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
         run(Command::new("cmake")
@@ -144,29 +148,6 @@ fn tools() {
             "{tool} is missing: apt-get install {package}, or run scripts/test, which does"
         );
     }
-}
-
-fn scratch(name: &str) -> PathBuf {
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .join("install")
-        .join(name);
-    let _ = fs::remove_dir_all(&directory);
-    fs::create_dir_all(&directory).unwrap();
-    directory
-}
-
-fn run(command: &mut Command) -> String {
-    let output = command
-        .output()
-        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(
-        output.status.success(),
-        "{command:?}: {}\n{text}\n{}",
-        output.status,
-        String::from_utf8_lossy(&output.stderr)
-    );
-    text
 }
 
 /// All files below a directory, and where links point.

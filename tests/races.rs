@@ -6,6 +6,10 @@
 
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
+#[path = "support/programs.rs"]
+mod programs;
+
+use programs::{run, scratch};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -37,11 +41,7 @@ fn check(name: &str, flags: &[String], arguments: &[&str]) -> String {
     let Some(Sanitized { library, runtime }) = sanitized() else {
         return "skipped: this Rust comes without the runtime of ThreadSanitizer".to_owned();
     };
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .join("races")
-        .join(name);
-    let _absent = fs::remove_dir_all(&directory);
-    fs::create_dir_all(&directory).expect("a directory for the test");
+    let directory = scratch("races", name);
     let program = directory.join("program");
     // The objects are gcc's and the runtime is Rust's, which knows all that both compilers ask for.
     let objects: Vec<PathBuf> = flags
@@ -145,18 +145,4 @@ fn build() -> Option<Sanitized> {
         library: target.join(host).join("debug"),
         runtime,
     })
-}
-
-fn run(command: &mut Command) -> String {
-    let output = command
-        .output()
-        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(
-        output.status.success(),
-        "{command:?}: {}\n{text}\n{}",
-        output.status,
-        String::from_utf8_lossy(&output.stderr)
-    );
-    text
 }

@@ -1,26 +1,14 @@
 //! Pixels and descriptions as OpenJPEG's and GDAL's own programs give them.
 
+use super::gdal::worst_difference;
 use super::support::*;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use tilecache::convert::convert_row;
 use tilecache::dtype::DType;
 use tilecache::error::Result;
 use tilecache::geometry::Rect;
 use tilecache::image::Image;
 use tilecache::source::jp2::Jp2Decoder;
-
-fn worst_difference(dtype: DType, a: &[u8], b: &[u8]) -> f64 {
-    assert_eq!(a.len(), b.len());
-    let wide = |samples: &[u8]| {
-        let mut out = vec![0; samples.len() / dtype.size() * 8];
-        convert_row(dtype, samples, DType::F64, &mut out);
-        let numbers = out.as_chunks::<8>().0.iter();
-        numbers.map(|v| f64::from_ne_bytes(*v)).collect::<Vec<_>>()
-    };
-    let pairs = wide(a).into_iter().zip(wide(b));
-    pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
-}
 
 /// Complains of what differs from `expected`, or of windows and bands that differ from the whole.
 fn complaint(decoder: &Jp2Decoder, level: u32, expected: &[u8], tolerance: f64) -> Result<String> {

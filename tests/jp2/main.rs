@@ -5,6 +5,8 @@ mod compare;
 mod damage;
 #[path = "../support/damage.rs"]
 mod damaged;
+#[path = "../support/gdal.rs"]
+mod gdal;
 mod policy;
 mod support;
 

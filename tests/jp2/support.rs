@@ -1,7 +1,7 @@
 //! The files that the tests read, and the ways to read them.
 
+use super::gdal;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::{Arc, OnceLock};
 use tilecache::bytes::FileBytes;
 use tilecache::dtype::DType;
@@ -16,30 +16,11 @@ use tilecache::source::jp2::{Jp2Decoder, Jp2File};
 /// The files, made once by the script beside this test; removed by the next run.
 pub fn made() -> &'static Path {
     static DIR: OnceLock<PathBuf> = OnceLock::new();
-    DIR.get_or_init(|| {
-        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("jp2");
-        let _absent = std::fs::remove_dir_all(&dir);
-        std::fs::create_dir_all(&dir).expect("a directory for the test's files");
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/jp2/make.py");
-        let output = Command::new("/usr/bin/python3")
-            .arg(script)
-            .arg(&dir)
-            .output();
-        let needed = "this test needs the Debian packages libopenjp2-tools, gdal-bin, python3-gdal \
-                      and python3-numpy";
-        match output {
-            Ok(output) if output.status.success() => (),
-            Ok(output) => panic!("{needed}: {}", String::from_utf8_lossy(&output.stderr)),
-            Err(error) => panic!("{needed}: {error}"),
-        }
-        dir
-    })
+    DIR.get_or_init(|| gdal::make("tests/jp2/make.py"))
 }
 
 pub fn manifest() -> Vec<Vec<String>> {
-    let text = std::fs::read_to_string(made().join("manifest")).expect("the manifest");
-    let fields = |line: &str| line.split('\t').map(str::to_owned).collect();
-    text.lines().map(fields).collect()
+    gdal::manifest(made())
 }
 
 pub fn open(path: &Path) -> Result<Jp2Decoder> {

@@ -7,6 +7,8 @@ mod compare;
 mod damage;
 #[path = "../support/damage.rs"]
 mod damaged;
+#[path = "../support/gdal.rs"]
+mod gdal;
 mod support;
 
 use parking_lot::Mutex;
