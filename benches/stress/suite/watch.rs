@@ -1,7 +1,7 @@
 //! Looks at a cache each millisecond while something else goes on.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tilecache::cache::{Cache, Statistics};
 
 /// What was seen.
@@ -34,16 +34,38 @@ impl Drop for Ended<'_> {
     }
 }
 
+const MILLISECOND: Duration = Duration::from_millis(1);
+
+/// How many looks that came too late are made up for at most.
+const BACKLOG: u32 = 10;
+
+/// Looks on each millisecond until told to stop. A look that comes too late is followed at once by the
+/// next, so that there are as many as milliseconds.
+pub fn each_millisecond(mut goes_on: impl FnMut() -> bool) {
+    let mut due = Instant::now();
+    while goes_on() {
+        due = (due + MILLISECOND).max(Instant::now() - MILLISECOND * BACKLOG);
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+    }
+}
+
+/// Lets threads that only look on go before the calling thread, and before those that it starts: with
+/// more threads than processors they would else see little.
+pub fn give_way() {
+    // SAFETY: takes three numbers; 0 is the calling thread.
+    unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, 10) };
+}
+
 /// Does some work while a thread of its own takes samples.
 pub fn watched<R>(cache: &Cache, work: impl FnOnce() -> R) -> (R, Samples) {
     let ended = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let watcher = scope.spawn(|| {
             let mut samples = Samples::default();
-            while !ended.load(Ordering::SeqCst) {
+            each_millisecond(|| {
                 samples.add(&cache.statistics());
-                std::thread::sleep(Duration::from_millis(1));
-            }
+                !ended.load(Ordering::SeqCst)
+            });
             samples
         });
         let result = {

@@ -3,7 +3,7 @@
 use crate::suite::Run;
 use crate::suite::report::{Bytes, Report};
 use crate::suite::setup::{MIB, cache, cost, in_threads, usage};
-use crate::suite::watch::watched;
+use crate::suite::watch::{give_way, watched};
 use tilecache::cache::Cache;
 use tilecache::dtype::DType;
 use tilecache::image::{Bands, Block};
@@ -22,6 +22,7 @@ pub fn run(run: &Run, report: &mut Report) {
         let count = run.count(count) / THREADS;
         let ((), samples) = watched(&cache, || {
             in_threads(THREADS, |thread| {
+                give_way();
                 (0..count).for_each(|row| put(&cache, key, Block::new(0, row, thread), bytes));
             });
         });

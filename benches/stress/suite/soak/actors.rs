@@ -2,6 +2,7 @@
 
 use super::super::orders::{Random, hilbert, row_major};
 use super::super::setup::window;
+use super::super::watch::give_way;
 use super::world::{Scene, TILE, World};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -44,6 +45,7 @@ pub fn act(world: &World) -> Vec<(&'static str, u64)> {
                         number += 1;
                         let mut random = Random::new(world.seed ^ number << 32);
                         scope.spawn(move || {
+                            give_way();
                             let mut rounds = 0u64;
                             while world.goes_on() {
                                 actor(world, &mut random);

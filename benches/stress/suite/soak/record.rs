@@ -2,7 +2,7 @@
 
 use super::super::child::resident;
 use super::super::setup::usage;
-use super::super::watch::{Ended, Samples};
+use super::super::watch::{Ended, Samples, each_millisecond};
 use super::world::World;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -77,7 +77,9 @@ fn watch(world: &World, time: Duration, ended: &AtomicBool) -> Record {
     let mut point = Point::default();
     let mut before = world.cache.statistics();
     let mut last = begin;
-    while !ended.load(Ordering::SeqCst) {
+    each_millisecond(|| {
+        record.longest_gap = record.longest_gap.max(last.elapsed().as_secs_f64() * 1e3);
+        last = Instant::now();
         let now = world.cache.statistics();
         record.main.add(&now);
         let other = world.other.statistics();
@@ -100,9 +102,7 @@ fn watch(world: &World, time: Duration, ended: &AtomicBool) -> Record {
             eprintln!("The actors do not end: something hangs.");
             std::process::exit(2);
         }
-        std::thread::sleep(Duration::from_millis(1));
-        record.longest_gap = record.longest_gap.max(last.elapsed().as_secs_f64() * 1e3);
-        last = Instant::now();
-    }
+        !ended.load(Ordering::SeqCst)
+    });
     record
 }
