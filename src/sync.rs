@@ -1,13 +1,17 @@
-//! Locks, atomics and threads: all that the concurrent core takes from outside comes through here,
+//! Locks, atomics, threads and chance: all that the concurrent core takes from outside comes through here,
 //! so that a model checker can take its place: see `tests/model.rs`.
 
 #[cfg(feature = "model")]
 mod model;
 
-#[cfg(feature = "model")]
-pub use model::{Condvar, Mutex, MutexGuard, atomic, thread, thread_local, thread_number};
 #[cfg(not(feature = "model"))]
-pub use parking_lot::{Condvar, Mutex, MutexGuard};
+pub use hashbrown::DefaultHashBuilder as Hashing;
+#[cfg(feature = "model")]
+pub use model::{
+    Condvar, Hashing, Mutex, RwLock, RwLockWriteGuard, atomic, thread, thread_local, thread_number,
+};
+#[cfg(not(feature = "model"))]
+pub use parking_lot::{Condvar, Mutex, RwLock, RwLockWriteGuard};
 #[cfg(not(feature = "model"))]
 pub use std::{sync::atomic, thread, thread_local};
 

@@ -1,18 +1,21 @@
-//! Where tiles are looked up, apart from the books: a table in shards, each with a lock that a hit
-//! holds for a few instructions.
+//! Where tiles are looked up, apart from the books: a table in shards, each with a lock that hits share
+//! and hold for a few instructions.
 //!
 //! Only who holds the ledger's lock adds and removes entries, so under it the index stands still. A
 //! hit takes its handle under the lock of the shard, and a buffer leaves the index only while nobody
-//! has a handle: so eviction and hits cannot pass each other by.
+//! has a handle: so eviction and hits cannot pass each other by. Hits do not shut each other out: where
+//! there are more threads than processors, one that has to leave its processor in the middle of a hit
+//! would else stop all others.
 
 use super::key::{Form, KeyId};
 use super::recency::{Slot, reserve_gently};
 use super::stamp;
 use crate::image::{Bands, Block};
 use crate::memory::Buffer;
-use crate::sync::{Mutex, MutexGuard};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{Hashing, RwLock, RwLockWriteGuard};
 use crate::tile::Tile;
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::HashTable;
 use slab::Slab;
 use smallvec::SmallVec;
 use std::hash::BuildHasher;
@@ -66,7 +69,7 @@ pub struct Entry {
     /// The next of the same cell, which is of the same shard.
     next_in_cell: u32,
     /// Made ahead of its first use.
-    pub is_unread: bool,
+    pub is_unread: AtomicBool,
     /// Outside the budget.
     pub is_outside: bool,
 }
@@ -90,7 +93,7 @@ impl Entry {
             next_in_key: NONE,
             previous_in_key: NONE,
             next_in_cell: NONE,
-            is_unread: false,
+            is_unread: AtomicBool::new(false),
             is_outside: false,
         }
     }
@@ -139,52 +142,50 @@ impl Found {
     }
 }
 
-/// How many keys have their hits counted beside the lock.
-const NEAR_KEYS: usize = 8;
+/// How many keys have their hits counted beside the lock, in the same line of the processor's caches.
+const NEAR_KEYS: usize = 7;
 
 /// The entries of some cells. What a hit writes lies beside the lock: a line of the processor's caches
 /// that is on its way from one core to another anyway.
 #[repr(C)]
 #[derive(Default)]
 struct Table {
-    /// Hits of all keys that ever were.
-    all_hits: u64,
-    /// Hits of the first keys, without the multiples of 2^32.
-    near_hits: [u32; NEAR_KEYS],
-    /// Those of the others.
-    far_hits: Vec<u32>,
+    /// Hits of the first keys.
+    near_hits: [AtomicU64; NEAR_KEYS],
+    /// Those of the others; there is one for each key that has an entry here.
+    far_hits: Vec<AtomicU64>,
+    /// Those of keys that are no more.
+    past_hits: u64,
     /// The first entry of every cell; the cell itself stands in the entry.
     first: HashTable<u32>,
     entries: Slab<Entry>,
     /// One bit for each entry: handed out since it was last seen free. The held ones are among them.
-    handed: Vec<u64>,
-    /// A key for each time that its hits have reached 2^32.
-    laps: Vec<KeyId>,
+    handed: Vec<AtomicU64>,
 }
 
 /// Shards lie apart, so that the lock of one does not slow down its neighbours.
 #[repr(align(128))]
 #[derive(Default)]
-struct Shard(Mutex<Table>);
+struct Shard(RwLock<Table>);
 
 /// All entries of a cache.
 pub struct Index {
     shards: Box<[Shard]>,
-    hasher: DefaultHashBuilder,
+    hasher: Hashing,
 }
 
 impl Default for Index {
     fn default() -> Self {
         Self {
             shards: (0..SHARDS).map(|_| Shard::default()).collect(),
-            hasher: DefaultHashBuilder::default(),
+            hasher: Hashing::default(),
         }
     }
 }
 
 impl Index {
     /// What the index itself takes for each key.
-    pub const KEY_BYTES: usize = SHARDS * size_of::<u32>();
+    pub const KEY_BYTES: usize = SHARDS * size_of::<u64>();
 
     /// The tile of a cell with these bands, of an image with `all` bands, or with more of them.
     pub fn find(&self, cell: &Cell, bands: &Bands, all: Option<u32>, look: Look) -> Option<Found> {
@@ -193,26 +194,24 @@ impl Index {
             Look::Get | Look::Touch => Some(stamp::used()),
             Look::Read | Look::Peek => None,
         };
-        let mut table = self.shard(hash).lock();
+        let table = self.shard(hash).read();
         let (id, is_exact) = table.find(hash, cell, bands, all)?;
         table.hand_out(id);
         if matches!(look, Look::Get | Look::Read) {
             table.count_hits(cell.key, 1);
         }
-        let entry = &mut table.entries[id as usize];
-        let mut first_get = None;
+        let entry = &table.entries[id as usize];
         if let Some(stamp) = stamp.filter(|stamp| entry.buffer.last_use() < *stamp) {
-            entry.buffer.set_last_use(stamp);
+            entry.buffer.raise_last_use(stamp);
         }
         // Read in passing, it is no longer unread, but is not used either.
-        if entry.is_unread && look != Look::Peek {
-            entry.is_unread = false;
-            first_get = Some(entry.slot);
-        }
+        let is_first = look != Look::Peek
+            && entry.is_unread.load(Ordering::Relaxed)
+            && entry.is_unread.swap(false, Ordering::Relaxed);
         Some(Found {
             tile: Tile::hold(entry.form.pixels(entry.buffer.clone(), entry.offset)),
             has: (!is_exact).then(|| entry.form.bands.clone()),
-            first_get,
+            first_get: is_first.then_some(entry.slot),
             is_outside: entry.is_outside,
         })
     }
@@ -220,14 +219,14 @@ impl Index {
     /// Whether a cell has these very bands or more of them.
     pub fn contains(&self, cell: &Cell, bands: &Bands, all: Option<u32>) -> bool {
         let hash = self.hasher.hash_one(cell);
-        let table = self.shard(hash).lock();
+        let table = self.shard(hash).read();
         table.find(hash, cell, bands, all).is_some()
     }
 
     /// The entry of a cell for just these bands.
     pub fn exact(&self, cell: &Cell, bands: &Bands) -> Option<EntryId> {
         let hash = self.hasher.hash_one(cell);
-        let table = self.shard(hash).lock();
+        let table = self.shard(hash).read();
         let (id, is_exact) = table.find(hash, cell, bands, None)?;
         is_exact.then_some(id << SHARD_BITS | shard_of(hash) as u32)
     }
@@ -235,27 +234,27 @@ impl Index {
     /// What some entry of a cell looks like.
     pub fn form(&self, cell: &Cell) -> Option<Arc<Form>> {
         let hash = self.hasher.hash_one(cell);
-        let table = self.shard(hash).lock();
+        let table = self.shard(hash).read();
         let first = table.first_of(hash, cell)?;
         Some(table.entries[first as usize].form.clone())
     }
 
     /// Works on one entry. `work` takes no lock.
     pub fn edit<R>(&self, id: EntryId, work: impl FnOnce(&mut Entry) -> R) -> R {
-        let mut table = self.shards[id as usize % SHARDS].0.lock();
+        let mut table = self.shards[id as usize % SHARDS].0.write();
         work(&mut table.entries[(id >> SHARD_BITS) as usize])
     }
 
     /// Adds an entry whose buffer somebody holds.
     pub fn insert(&self, entry: Entry) -> EntryId {
         let hash = self.hasher.hash_one(entry.cell);
-        let id = self.shard(hash).lock().insert(&self.hasher, hash, entry);
+        let id = self.shard(hash).write().insert(&self.hasher, hash, entry);
         id << SHARD_BITS | shard_of(hash) as u32
     }
 
     /// Lets nobody find an entry any more.
     pub fn hide(&self, id: EntryId) {
-        let mut table = self.shards[id as usize % SHARDS].0.lock();
+        let mut table = self.shards[id as usize % SHARDS].0.write();
         table.hide(&self.hasher, id >> SHARD_BITS);
     }
 
@@ -270,9 +269,9 @@ impl Index {
             shards |= 1 << (next as usize % SHARDS);
             next = self.edit(next, |entry| entry.next_in_buffer);
         }
-        let mut tables: SmallVec<[(usize, MutexGuard<'_, Table>); 1]> = (0..SHARDS)
+        let mut tables: SmallVec<[(usize, RwLockWriteGuard<'_, Table>); 1]> = (0..SHARDS)
             .filter(|shard| shards >> shard & 1 == 1)
-            .map(|shard| (shard, self.shards[shard].0.lock()))
+            .map(|shard| (shard, self.shards[shard].0.write()))
             .collect();
         if buffer.is_pinned() {
             return None;
@@ -288,21 +287,22 @@ impl Index {
 
     /// Takes out an entry that nobody can find any more.
     pub fn remove(&self, id: EntryId) -> Entry {
-        let mut table = self.shards[id as usize % SHARDS].0.lock();
+        let mut table = self.shards[id as usize % SHARDS].0.write();
         table.entries.remove((id >> SHARD_BITS) as usize)
     }
 
     /// An entry was or is handed out by other ways than [`Index::find`].
     pub fn hand_out(&self, id: EntryId) {
-        let mut table = self.shards[id as usize % SHARDS].0.lock();
+        let table = self.shards[id as usize % SHARDS].0.read();
         table.hand_out(id >> SHARD_BITS);
     }
 
     /// Looks at all entries that may be held, until they are seen free.
     pub fn for_each_held(&self, mut work: impl FnMut(&Entry)) {
         for shard in &self.shards {
-            let table = &mut *shard.0.lock();
+            let table = &mut *shard.0.write();
             for (at, word) in table.handed.iter_mut().enumerate() {
+                let word = word.get_mut();
                 let mut left = *word;
                 while left != 0 {
                     let bit = left.trailing_zeros();
@@ -319,14 +319,18 @@ impl Index {
 
     /// Counts hits of tiles that were got elsewhere, in a shard of the caller's choice.
     pub fn count_hits(&self, shard: usize, key: KeyId, hits: u64) {
-        self.shards[shard % SHARDS].0.lock().count_hits(key, hits);
+        let shard = &self.shards[shard % SHARDS].0;
+        if shard.read().counter(key).is_none() {
+            shard.write().make_counter(key);
+        }
+        shard.read().count_hits(key, hits);
     }
 
     /// Hits under a key.
     pub fn hits(&self, key: KeyId) -> u64 {
         self.shards
             .iter()
-            .map(|shard| shard.0.lock().hits_of(key))
+            .map(|shard| shard.0.read().hits_of(key))
             .sum()
     }
 
@@ -334,22 +338,21 @@ impl Index {
     pub fn all_hits(&self) -> u64 {
         self.shards
             .iter()
-            .map(|shard| shard.0.lock().all_hits)
+            .map(|shard| shard.0.read().all_hits())
             .sum()
     }
 
     /// Forgets the hits of a key whose number may be used again.
     pub fn forget_key(&self, key: KeyId) {
         for shard in &self.shards {
-            let table = &mut *shard.0.lock();
+            let table = &mut *shard.0.write();
             if let Some(hits) = table.counter(key) {
-                *hits = 0;
+                table.past_hits += hits.swap(0, Ordering::Relaxed);
             }
-            table.laps.retain(|other| *other != key);
         }
     }
 
-    fn shard(&self, hash: u64) -> &Mutex<Table> {
+    fn shard(&self, hash: u64) -> &RwLock<Table> {
         &self.shards[shard_of(hash)].0
     }
 }
@@ -383,47 +386,51 @@ impl Table {
         superset
     }
 
-    fn hand_out(&mut self, id: u32) {
-        let (word, bit) = (id as usize / 64, 1 << (id % 64));
+    fn hand_out(&self, id: u32) {
+        let (word, bit) = (&self.handed[id as usize / 64], 1 << (id % 64));
         // Most tiles of a warm cache were handed out before, and then nothing is written.
-        if self.handed[word] & bit == 0 {
-            self.handed[word] |= bit;
+        if word.load(Ordering::Relaxed) & bit == 0 {
+            word.fetch_or(bit, Ordering::Relaxed);
         }
     }
 
     /// The counter of a key, if it has one.
-    fn counter(&mut self, key: KeyId) -> Option<&mut u32> {
+    fn counter(&self, key: KeyId) -> Option<&AtomicU64> {
         let key = key as usize;
         match key < NEAR_KEYS {
-            true => self.near_hits.get_mut(key),
-            false => self.far_hits.get_mut(key - NEAR_KEYS),
+            true => self.near_hits.get(key),
+            false => self.far_hits.get(key - NEAR_KEYS),
         }
     }
 
-    fn count_hits(&mut self, key: KeyId, more: u64) {
-        self.all_hits += more;
-        if self.counter(key).is_none() {
-            let counters = key as usize - NEAR_KEYS + 1;
+    fn make_counter(&mut self, key: KeyId) {
+        let counters = (key as usize + 1).saturating_sub(NEAR_KEYS);
+        if self.far_hits.len() < counters {
             reserve_gently(&mut self.far_hits, counters);
-            self.far_hits.resize(counters, 0);
-        }
-        let Some(hits) = self.counter(key) else {
-            return;
-        };
-        let sum = u64::from(*hits) + more;
-        *hits = sum as u32;
-        for _ in 0..sum >> u32::BITS {
-            self.laps.push(key);
+            self.far_hits.resize_with(counters, AtomicU64::default);
         }
     }
 
-    fn hits_of(&mut self, key: KeyId) -> u64 {
-        let laps = self.laps.iter().filter(|other| **other == key).count();
-        let hits = self.counter(key).copied().unwrap_or(0);
-        (laps as u64) << u32::BITS | u64::from(hits)
+    fn count_hits(&self, key: KeyId, more: u64) {
+        if let Some(hits) = self.counter(key) {
+            hits.fetch_add(more, Ordering::Relaxed);
+        }
     }
 
-    fn insert(&mut self, hasher: &DefaultHashBuilder, hash: u64, entry: Entry) -> u32 {
+    fn hits_of(&self, key: KeyId) -> u64 {
+        self.counter(key)
+            .map_or(0, |hits| hits.load(Ordering::Relaxed))
+    }
+
+    /// Hits of all keys that ever were.
+    fn all_hits(&self) -> u64 {
+        let counters = self.near_hits.iter().chain(&self.far_hits);
+        let hits = counters.map(|hits| hits.load(Ordering::Relaxed));
+        self.past_hits + hits.sum::<u64>()
+    }
+
+    fn insert(&mut self, hasher: &Hashing, hash: u64, entry: Entry) -> u32 {
+        self.make_counter(entry.cell.key);
         if self.entries.len() == self.entries.capacity() {
             // Not by doubling: what an entry costs is bounded.
             let more = (self.entries.len() / 8).max(1);
@@ -433,7 +440,7 @@ impl Table {
         let id = self.entries.insert(entry) as u32;
         if self.handed.len() <= id as usize / 64 {
             self.handed.reserve_exact(1);
-            self.handed.push(0);
+            self.handed.push(AtomicU64::new(0));
         }
         self.hand_out(id);
         let entries = &mut self.entries;
@@ -450,7 +457,7 @@ impl Table {
         id
     }
 
-    fn hide(&mut self, hasher: &DefaultHashBuilder, id: u32) {
+    fn hide(&mut self, hasher: &Hashing, id: u32) {
         let Entry {
             cell, next_in_cell, ..
         } = self.entries[id as usize];

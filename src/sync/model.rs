@@ -2,12 +2,17 @@
 //! signatures that the core uses.
 
 use std::fmt;
+use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::ops::{Deref, DerefMut};
 use std::sync::PoisonError;
 use std::time::Duration;
 
-pub use shuttle::sync::atomic;
+use shuttle::sync::RwLockReadGuard;
+pub use shuttle::sync::{RwLockWriteGuard, atomic};
 pub use shuttle::{thread, thread_local};
+
+/// Hashes that are the same in all executions, as their schedules are.
+pub type Hashing = BuildHasherDefault<DefaultHasher>;
 
 /// A number of the calling thread, the same in all executions that run alike.
 pub fn thread_number() -> usize {
@@ -53,6 +58,20 @@ impl<T> Deref for MutexGuard<'_, T> {
 impl<T> DerefMut for MutexGuard<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
         self.0.as_mut().expect("a held lock")
+    }
+}
+
+/// A lock that many may share to read, and that is not poisoned.
+#[derive(Default)]
+pub struct RwLock<T>(shuttle::sync::RwLock<T>);
+
+impl<T> RwLock<T> {
+    pub fn read(&self) -> RwLockReadGuard<'_, T> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn write(&self) -> RwLockWriteGuard<'_, T> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -170,7 +170,7 @@ impl Ledger {
         let mut entry = Entry::new(cell, record.buffer.clone(), form, pixels.offset(), slot);
         entry.next_in_buffer = record.first_entry;
         entry.next_in_key = second;
-        entry.is_unread = record.is_unread();
+        *entry.is_unread.get_mut() = record.is_unread();
         entry.is_outside = !matches!(record.standing, Standing::Resident(_));
         let id = self.index.insert(entry);
         self.records[slot as usize].first_entry = id;
