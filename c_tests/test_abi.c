@@ -44,7 +44,7 @@ AT(tc_cache_options, unread_percent, 4);
 AT(tc_cache_options, view_limit, 8);
 AT(tc_cache_options, max_in_flight, 16);
 AT(tc_cache_options, threads, 24);
-AT(tc_cache_options, reserved, 28);
+AT(tc_cache_options, flags, 28);
 
 SIZE(tc_cache_stats, 184);
 AT(tc_cache_stats, struct_size, 0);

@@ -460,12 +460,26 @@ typedef enum tc_reader_flags {
 } tc_reader_flags;
 
 /**
+ * The bits of tc_cache_options.flags.
+ */
+typedef enum tc_cache_flags {
+  /**
+   * Tiles that are cheap to make again go before all others that were used, each kind in the order
+   * of its uses: those which provider_retile stitched from blocks that are all in this cache when
+   * their turn to go comes. For caches that keep both, where a decode costs much more than a copy.
+   * Without it the tile whose last use is oldest goes, whatever it costs.
+   */
+  TC_CACHE_CHEAP_FIRST = 1,
+} tc_cache_flags;
+
+/**
  * A store of tiles under one budget of bytes, for any number of providers, files and threads.
  *
  * What it counts is the memory of pixel buffers, each once at its allocated size, however many tiles
  * are views of it, 256 bytes of bookkeeping for each tile, and for each key that has tiles its text
  * and some hundred bytes. At every instant idle, held and
- * reusable bytes together are within the budget. The idle tile whose last use is oldest goes first.
+ * reusable bytes together are within the budget. The idle tile whose last use is oldest goes first,
+ * unless tc_cache_flags say otherwise.
  * Tiles in the hands of callers are never evicted.
  *
  * Uses are: a get that returns a tile, a put, a window read and the gets of operators. Not uses are:
@@ -543,9 +557,9 @@ typedef struct tc_cache_options {
    */
   uint32_t threads;
   /**
-   * 0.
+   * Bits of tc_cache_flags.
    */
-  uint32_t reserved;
+  uint32_t flags;
 } tc_cache_options;
 
 /**

@@ -1,6 +1,7 @@
 //! Keys: readable text that tells images apart, and what a cache knows of the image behind each.
 
 use super::Counters;
+use super::foundation::Foundation;
 use super::index::Index;
 use super::lineage::{Lineage, Moment};
 use super::recency::{Group, Slot};
@@ -109,6 +110,8 @@ pub struct KeyRecord {
     pub lineage: Arc<Lineage>,
     /// Where its buffers stand in line.
     pub group: Group,
+    /// What its tiles are stitched from, level by level, where the order in which they go depends on it.
+    pub foundations: Vec<Option<Foundation>>,
     /// The first of its entries.
     pub first_entry: u32,
     /// When a caller last put a tile under it: what began to load before is older.
@@ -134,6 +137,7 @@ impl KeyRecord {
             image,
             lineage,
             group,
+            foundations: Vec::new(),
             first_entry: u32::MAX,
             last_put: 0,
             counters: Counters::default(),

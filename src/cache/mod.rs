@@ -5,6 +5,7 @@
 //! a provider.
 
 mod flight;
+mod foundation;
 mod gate;
 mod index;
 mod key;
@@ -16,6 +17,7 @@ mod recency;
 mod shelf;
 mod stamp;
 
+pub use foundation::Foundation;
 pub use key::name_or_number;
 pub use ledger::Class;
 pub use lineage::{Moment, now};
@@ -50,6 +52,8 @@ pub struct Options {
     pub max_in_flight: u64,
     /// The most threads that serve requests; 0 is one for each processor.
     pub threads: usize,
+    /// Used tiles that were stitched from resident blocks go before all others that were used.
+    pub cheap_first: bool,
 }
 
 impl Options {

@@ -16,6 +16,8 @@ pub type Slot = u32;
 pub enum Place {
     /// In line to be evicted.
     Used,
+    /// In line before those, for it was stitched from what the cache kept.
+    Cheap,
     /// Made ahead of its first use.
     Unread,
     /// Made ahead for a reader that passes by.
@@ -31,7 +33,7 @@ pub type Group = u32;
 pub const COMMON: Group = 0;
 
 /// One order for each place.
-type Orders = [Order; 4];
+type Orders = [Order; 5];
 
 /// All orders of a cache; a buffer stands in at most one.
 #[derive(Default)]

@@ -4,7 +4,7 @@ use super::flight::{Flights, Joined, Ticket};
 use super::gate::Permit;
 use super::index::{Found, Look};
 use super::lineage::{Lineage, Moment};
-use super::{Cache, Class, Counters, Loading, Registration};
+use super::{Cache, Class, Counters, Foundation, Loading, Registration};
 use crate::error::Result;
 use crate::image::{Bands, Block, Image};
 use crate::load::Load;
@@ -53,6 +53,16 @@ impl Shelf {
         match &self.place {
             Place::Cached(registration) => Some(&registration.cache),
             Place::Alone { .. } => None,
+        }
+    }
+
+    /// Tells the cache what the tiles are stitched from, level by level, if that matters to it.
+    pub fn stitched_from(&self, foundations: impl FnOnce() -> Vec<Option<Foundation>>) {
+        if let Place::Cached(registration) = &self.place
+            && registration.cache.0.options.cheap_first
+        {
+            let foundations = foundations();
+            registration.with(|ledger, key| ledger.lay(key, foundations));
         }
     }
 

@@ -19,7 +19,8 @@ use std::ptr::null_mut;
 /// What it counts is the memory of pixel buffers, each once at its allocated size, however many tiles
 /// are views of it, 256 bytes of bookkeeping for each tile, and for each key that has tiles its text
 /// and some hundred bytes. At every instant idle, held and
-/// reusable bytes together are within the budget. The idle tile whose last use is oldest goes first.
+/// reusable bytes together are within the budget. The idle tile whose last use is oldest goes first,
+/// unless tc_cache_flags say otherwise.
 /// Tiles in the hands of callers are never evicted.
 ///
 /// Uses are: a get that returns a tile, a put, a window read and the gets of operators. Not uses are:
@@ -30,6 +31,16 @@ use std::ptr::null_mut;
 pub struct tc_cache {
     /// The cache itself.
     pub cache: Cache,
+}
+
+/// The bits of tc_cache_options.flags.
+#[repr(C)]
+pub enum tc_cache_flags {
+    /// Tiles that are cheap to make again go before all others that were used, each kind in the order
+    /// of its uses: those which provider_retile stitched from blocks that are all in this cache when
+    /// their turn to go comes. For caches that keep both, where a decode costs much more than a copy.
+    /// Without it the tile whose last use is oldest goes, whatever it costs.
+    TC_CACHE_CHEAP_FIRST = 1,
 }
 
 /// Options of tc_create. Size-led; 0 is the default everywhere.
@@ -54,8 +65,8 @@ pub struct tc_cache_options {
     /// The most threads of the library's own that serve provider_request_block at once for the
     /// providers of this cache; one more may tell cancelled requests so. 0 is one for each processor.
     pub threads: u32,
-    /// 0.
-    pub reserved: u32,
+    /// Bits of tc_cache_flags.
+    pub flags: u32,
 }
 
 /// The state of a cache, or what one provider has done. Size-led. Sizes in bytes.
@@ -200,10 +211,11 @@ fn core_options(options: &tc_cache_options) -> Result<Options> {
             "unread_percent is {share}; at most 100"
         )));
     }
-    if options.reserved != 0 {
-        let reserved = options.reserved;
+    const CHEAP_FIRST: u32 = tc_cache_flags::TC_CACHE_CHEAP_FIRST as u32;
+    if options.flags & !CHEAP_FIRST != 0 {
+        let flags = options.flags;
         return Err(Error::argument(format!(
-            "reserved of options is {reserved}; it must be 0"
+            "flags of options is {flags:#x}; only {CHEAP_FIRST:#x} is known"
         )));
     }
     Ok(Options {
@@ -211,6 +223,7 @@ fn core_options(options: &tc_cache_options) -> Result<Options> {
         view_limit: options.view_limit,
         max_in_flight: options.max_in_flight,
         threads: options.threads as usize,
+        cheap_first: options.flags & CHEAP_FIRST != 0,
     })
 }
 

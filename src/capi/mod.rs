@@ -28,8 +28,8 @@ mod tile;
 mod types;
 
 pub use cache::{
-    tc_cache, tc_cache_options, tc_cache_stats, tc_clear, tc_create, tc_get, tc_peek, tc_put,
-    tc_release, tc_remove, tc_retain, tc_set_budget, tc_set_share, tc_statistics,
+    tc_cache, tc_cache_flags, tc_cache_options, tc_cache_stats, tc_clear, tc_create, tc_get,
+    tc_peek, tc_put, tc_release, tc_remove, tc_retain, tc_set_budget, tc_set_share, tc_statistics,
 };
 pub use format::{tc_format, tc_format_count, tc_format_flags, tc_format_info};
 pub use library::{

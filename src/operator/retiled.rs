@@ -4,9 +4,9 @@ use super::plane;
 use super::siblings::{Served, siblings};
 use super::windows::Windows;
 use super::workshop::{Draft, Finished, Piece, Wanted, Worker, Workshop};
-use crate::cache::{Cache, Class, Counters, Loading, Moment, Scratch, Shelf, now};
+use crate::cache::{Cache, Class, Counters, Foundation, Loading, Moment, Scratch, Shelf, now};
 use crate::error::{Error, Result};
-use crate::geometry::Rect;
+use crate::geometry::{Grid, Rect};
 use crate::image::{Bands, Block, Image};
 use crate::layout::Layout;
 use crate::load::Cancels;
@@ -81,7 +81,12 @@ pub fn retiled(
     let shelf = Shelf::new(cache, &key, &image)?;
     let planes = (0..image.levels.len() as u32)
         .map(|level| Plane::new(&source, level, cache))
-        .collect::<Result<_>>()?;
+        .collect::<Result<Vec<_>>>()?;
+    shelf.stitched_from(|| {
+        let tiles = (0..).map(|level| image.grid(level));
+        let foundation = |(plane, tiles): (&Plane, _)| plane.foundation(tiles);
+        planes.iter().zip(tiles).map(foundation).collect()
+    });
     Ok(Arc::new(Retiled {
         shared: shelf.companion(),
         pads: Pads::new(&image),
@@ -112,6 +117,16 @@ impl Plane {
             level,
             is_cached,
             leftovers,
+        })
+    }
+
+    /// What tiles of a grid are stitched from, where the cache that keeps them has the blocks too.
+    fn foundation(&self, tiles: Grid) -> Option<Foundation> {
+        self.is_cached.then(|| Foundation {
+            key: self.provider.key().into(),
+            level: self.level,
+            blocks: self.provider.image().grid(self.level),
+            tiles,
         })
     }
 

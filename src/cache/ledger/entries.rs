@@ -107,7 +107,7 @@ impl Ledger {
         let place = match class {
             Class::Asked => {
                 buffer.set_last_use(stamp::used());
-                Place::Used
+                self.place_in_use(cell.key, cell.level)
             }
             _ => {
                 // Another cache may count it as used.

@@ -4,6 +4,7 @@
 //! nobody needs any more are handed out through [`Ledger::take_garbage`], to be dropped outside.
 
 mod entries;
+mod rebuild;
 mod room;
 mod shares;
 
@@ -292,7 +293,7 @@ impl Ledger {
         };
         // It may have been evicted since, and its number may be another's.
         if Arc::ptr_eq(&record.buffer, buffer) && record.is_unread() {
-            self.move_to(slot, Place::Used, buffer.last_use());
+            self.move_to(slot, self.place_of_used(slot), buffer.last_use());
         }
     }
 
@@ -320,7 +321,7 @@ impl Ledger {
     fn enter_place(&mut self, group: Group, place: Place, bytes: u64) {
         self.shares.enter(group, bytes);
         match place {
-            Place::Used => (),
+            Place::Used | Place::Cheap => (),
             Place::Unread | Place::Passing => self.unread += bytes,
             Place::Parked => self.parked += bytes,
         }
@@ -329,7 +330,7 @@ impl Ledger {
     fn leave_place(&mut self, group: Group, place: Place, bytes: u64) {
         self.shares.leave(group, bytes);
         match place {
-            Place::Used => (),
+            Place::Used | Place::Cheap => (),
             Place::Unread | Place::Passing => self.unread -= bytes,
             Place::Parked => self.parked -= bytes,
         }

@@ -238,12 +238,15 @@ impl Ledger {
             if latest > stamp {
                 patience.spend()?;
                 match place {
-                    Place::Used => self.recency.postpone(group, Place::Used, latest),
+                    Place::Used | Place::Cheap => self.recency.postpone(group, place, latest),
                     // Its first use is about to be reported.
-                    _ => self.move_to(slot, Place::Used, latest),
+                    _ => self.move_to(slot, self.place_of_used(slot), latest),
                 }
             } else if self.park_if_held(slot, stamp) {
                 patience.spend()?;
+            } else if place == Place::Cheap && !self.is_cheap(slot) {
+                patience.spend()?;
+                self.move_to(slot, Place::Used, stamp);
             } else {
                 let charge = self.records[slot as usize].charge;
                 self.shares.choose(group, charge);
@@ -281,7 +284,8 @@ impl Ledger {
     }
 
     /// Who goes first in a group, with the recorded stamp: what was never used, then what was made for
-    /// a reader that passes by, then what was used, then what is unread.
+    /// a reader that passes by, then what is cheap to make again, then what was used, then what is
+    /// unread.
     fn first_of(&self, group: Group, class: Class) -> Option<Victim> {
         let first = |place, rank| {
             let (stamp, slot) = self.recency.first(group, place)?;
@@ -293,7 +297,7 @@ impl Ledger {
                 slot,
             })
         };
-        let used = first(Place::Used, 2);
+        let used = first(Place::Cheap, 2).or_else(|| first(Place::Used, 3));
         let cold = first(Place::Used, 0).filter(|victim| !stamp::is_use(victim.stamp));
         match class {
             _ if cold.is_some() => cold,
@@ -301,7 +305,7 @@ impl Ledger {
             Class::Unread => used,
             Class::Asked | Class::Passing => first(Place::Passing, 1)
                 .or(used)
-                .or_else(|| first(Place::Unread, 3)),
+                .or_else(|| first(Place::Unread, 4)),
         }
     }
 
@@ -425,7 +429,7 @@ impl Ledger {
             Standing::Resident(Place::Parked) => {
                 record.buffer.stop_listening();
                 let stamp = record.buffer.last_use();
-                self.move_to(slot, Place::Used, stamp);
+                self.move_to(slot, self.place_of_used(slot), stamp);
             }
             Standing::Resident(_) => (),
             Standing::Overhang | Standing::Detached => drop(self.free(slot)),

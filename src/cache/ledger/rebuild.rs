@@ -1,0 +1,57 @@
+//! By option: what is cheap to make again goes before what is costly.
+
+use super::Ledger;
+use crate::cache::foundation::Foundation;
+use crate::cache::index::{Cell, EntryId};
+use crate::cache::key::KeyId;
+use crate::cache::recency::{Place, Slot};
+use crate::image::{Bands, Block};
+
+impl Ledger {
+    /// From now on the books know what the tiles of a key are stitched from, level by level; `None`
+    /// where they are not, or where nothing in this cache keeps the blocks.
+    pub fn lay(&mut self, key: KeyId, foundations: Vec<Option<Foundation>>) {
+        self.keys[key as usize].foundations = foundations;
+    }
+
+    /// Where a tile of a key stands in line once it is used.
+    pub(super) fn place_in_use(&self, key: KeyId, level: u32) -> Place {
+        match self.foundation(key, level) {
+            Some(_) => Place::Cheap,
+            None => Place::Used,
+        }
+    }
+
+    /// Where a buffer stands in line once it is used.
+    pub(super) fn place_of_used(&self, slot: Slot) -> Place {
+        let (cell, _) = self.cell_of(self.records[slot as usize].first_entry);
+        self.place_in_use(cell.key, cell.level)
+    }
+
+    /// Whether all blocks from which a buffer's tile would be stitched again are resident now.
+    pub(super) fn is_cheap(&self, slot: Slot) -> bool {
+        let (cell, bands) = self.cell_of(self.records[slot as usize].first_entry);
+        let Some(foundation) = self.foundation(cell.key, cell.level) else {
+            return false;
+        };
+        let Some(source) = self.find_key(&foundation.key) else {
+            return false;
+        };
+        let all = self.keys[source as usize].band_count();
+        let is_resident = |block: Block| {
+            let block = Cell::new(source, block);
+            self.index.contains(&block, &bands, all)
+        };
+        foundation.under(cell.block()).all(is_resident)
+    }
+
+    fn foundation(&self, key: KeyId, level: u32) -> Option<&Foundation> {
+        let foundations = &self.keys[key as usize].foundations;
+        foundations.get(level as usize)?.as_ref()
+    }
+
+    fn cell_of(&self, entry: EntryId) -> (Cell, Bands) {
+        self.index
+            .edit(entry, |entry| (entry.cell, entry.form.bands.clone()))
+    }
+}
