@@ -120,7 +120,8 @@ fn cheap_tiles_go_in_the_order_of_their_uses() {
 
 #[test]
 fn a_tile_whose_block_is_gone_is_as_costly_as_a_block() {
-    let it = setup(BLOCKS * BLOCKS, 3, true);
+    // Three blocks of the tile, and those of the others.
+    let it = setup(3 + 7 * 5, 3, true);
     it.get(0, 0);
     assert!(
         it.cache
