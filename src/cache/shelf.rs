@@ -113,8 +113,7 @@ impl Shelf {
 
     /// The resident tile with just these bands or more, as a use that is not counted.
     pub fn find(&self, at: Block, bands: &Bands) -> Option<Tile> {
-        self.touch(at, bands);
-        self.peek(at, bands)
+        self.look(at, bands, Look::Touch)
     }
 
     /// Counts a tile that was just made by another thread as used, if it is resident.
@@ -136,10 +135,14 @@ impl Shelf {
 
     /// The resident tile; not a use, not counted.
     pub fn peek(&self, at: Block, bands: &Bands) -> Option<Tile> {
+        self.look(at, bands, Look::Peek)
+    }
+
+    fn look(&self, at: Block, bands: &Bands, look: Look) -> Option<Tile> {
         let Place::Cached(registration) = &self.place else {
             return None;
         };
-        let Found { tile, has, .. } = registration.find(at, bands, self.bands, Look::Peek)?;
+        let Found { tile, has, .. } = registration.find(at, bands, self.bands, look)?;
         let Some(has) = has else {
             return Some(tile);
         };
