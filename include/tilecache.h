@@ -545,9 +545,10 @@ typedef struct tc_cache_options {
   /**
    * The most bytes that loads may have in flight together, each with all that it needs on its way
    * to its tile; other loads wait for their turn, first come, first served. One load is always
-   * admitted, and so is the first in the queue when no load has ended for a second. What a load
-   * needs on its way never waits, also where the load is that of a provider without a cache, or
-   * with another one, over providers of this. Tiles made along with others do not count: there is
+   * admitted, and so is the first in the queue when no load has ended for a second. The load of a
+   * provider without a cache, or with another one, over providers of this waits before it begins,
+   * too, for what it needs from this cache. What a load needs on its way never waits; what callbacks
+   * ask for is not foreseen and comes on top. Tiles made along with others do not count: there is
    * room for them in the budget. 0 is the larger of a quarter of the budget and 64 MiB.
    */
   uint64_t max_in_flight;

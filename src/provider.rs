@@ -1,6 +1,6 @@
 //! The one model that every source and every operator implements.
 
-use crate::cache::{Cache, Counters, Moment, now};
+use crate::cache::{Cache, Claims, Counters, Moment, now};
 use crate::error::Result;
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
@@ -90,9 +90,10 @@ pub trait Provider: Send + Sync {
         false
     }
 
-    /// The most bytes in flight at once while a block is loaded, those of all loads beneath included.
-    fn load_bytes(&self, at: Block, bands: &Bands) -> u64 {
-        tile_bytes(self.image(), at, bands)
+    /// Claims the most bytes in flight at once while a block is loaded, those of all loads beneath
+    /// included.
+    fn claim(&self, at: Block, bands: &Bands, claims: &mut Claims) {
+        claims.add(tile_bytes(self.image(), at, bands));
     }
 
     /// Whether it is a reader that was cancelled, or one that reads through such a reader.

@@ -1,5 +1,6 @@
 //! Windows: any rectangle of a level, put together from blocks.
 
+use crate::cache::{Claims, Scratch};
 use crate::convert::convert_row;
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
@@ -89,8 +90,9 @@ pub(crate) fn read_tile(
     let shape = shape(rect.width, rect.height, bands.count(image.band_count()))?;
     let mut canvas = request.canvas(Layout::packed(shape, image.dtype)?)?;
     let mut pixels = canvas.pixels_mut();
+    let scratch = Scratch::new(request.cache());
     for_blocks(&*provider, level, &rect, bands, |at, block, part| {
-        let tile = provider.get_block(at, bands, &request.inner())?;
+        let tile = provider.get_block(at, bands, &request.with_memory(&scratch))?;
         let mut into = pixels.window_mut(
             (part.x - rect.x) as usize,
             (part.y - rect.y) as usize,
@@ -98,25 +100,28 @@ pub(crate) fn read_tile(
             part.height as usize,
         );
         cut(&tile, &block, &part).copy_to(&mut into);
+        scratch.reclaim(tile);
         Ok(())
     })?;
     Ok(Tile::from_canvas(canvas))
 }
 
-/// The bytes in flight while [`read_tile`] has one of the blocks over a rectangle loaded; the first
-/// stands for all.
-pub(crate) fn rect_load_bytes(
+/// Claims what [`read_tile`] has in flight beside the tile itself while it has one of the blocks over a
+/// rectangle loaded; the first stands for all.
+pub(crate) fn claim_rect(
     provider: &Arc<dyn Provider>,
     level: u32,
     rect: Rect,
     bands: &Bands,
-) -> u64 {
+    claims: &mut Claims,
+) {
     let (provider, level) = plane(provider, level);
     if prefers_window(&*provider, level, &rect) {
-        return 0;
+        return;
     }
     let (rows, cols) = provider.image().grid(level).blocks_over(&rect);
-    provider.load_bytes(Block::new(level, rows.start, cols.start), bands)
+    let block = Block::new(level, rows.start, cols.start);
+    claims.of_sample(|claims| provider.claim(block, bands, claims));
 }
 
 /// Copies a rectangle at a level into a caller's memory: `into.shape` pixels from column `x` and row

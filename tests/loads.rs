@@ -18,7 +18,9 @@ use tilecache::memory::PixelsMut;
 use tilecache::operator::{
     Map, MapOptions, ReaderOptions, RetileOptions, cached, mapped, reader, retiled,
 };
-use tilecache::provider::{Provider, Request, Retention, get_block, has_block, peek_block};
+use tilecache::provider::{
+    Provider, Request, Retention, get_block, has_block, peek_block, tile_bytes,
+};
 use tilecache::source::sessions::Sessions;
 use tilecache::source::{Decoder, Source};
 use tilecache::tile::{Pixels, Tile};
@@ -837,8 +839,7 @@ fn a_load_that_is_kept_keeps_no_tile() {
 // ---- the in-flight cap ----
 
 fn capped(loads: u64) -> (Cache, u64) {
-    let like = cached(source(|_| Ok(())), &cache(0)).unwrap();
-    let bytes = like.load_bytes(at(0, 0), &Bands::ALL);
+    let bytes = tile_bytes(&image(), at(0, 0), &Bands::ALL);
     let options = Options {
         max_in_flight: loads * bytes,
         ..Options::default()
@@ -902,6 +903,160 @@ fn bytes_in_flight_stay_within_the_cap() {
         "{after:?}"
     );
     assert!(overhang <= most_overhang);
+    assert_quiet(&cache);
+}
+
+/// Gets each of the first 16 blocks of all providers, each on a thread of its own and again and again,
+/// while the caches are looked at.
+fn crowd(providers: &[Arc<dyn Provider>], caches: &[&Cache]) {
+    let begin = Event::default();
+    let threads: Vec<_> = (0..16)
+        .flat_map(|place| providers.iter().map(move |provider| (place, provider)))
+        .map(|(place, provider)| {
+            let (provider, begin) = (provider.clone(), begin.clone());
+            thread::spawn(move || {
+                begin.wait();
+                let side = provider.image().grid(0).cols();
+                for step in 0..8 {
+                    let place = (place + 5 * step) % (side * side);
+                    get(&provider, at(place / side, place % side)).unwrap();
+                }
+            })
+        })
+        .collect();
+    begin.happen();
+    while threads.iter().any(|thread| !thread.is_finished()) {
+        for cache in caches {
+            let now = cache.statistics();
+            assert!(now.in_flight <= now.in_flight_cap, "{now:?}");
+            assert!(now.idle + now.held + now.reusable <= now.budget, "{now:?}");
+        }
+    }
+    threads.into_iter().for_each(ended);
+    for cache in caches {
+        assert_eq!(cache.statistics().overdue, 0);
+        assert_quiet(cache);
+    }
+}
+
+fn slow(_: Block) -> Result<()> {
+    thread::sleep(Duration::from_millis(1));
+    Ok(())
+}
+
+/// The load from outside is that of the upper provider, which is in no cache or in another one.
+#[test]
+fn a_provider_over_a_cache_keeps_within_its_cap() {
+    let above: [Over; 5] = [
+        |below, _| tiles(below, None),
+        |below, _| same(below, None),
+        |below, _| same(tiles(reader_of(&below).0, None), None),
+        |below, other| tiles(below, Some(other)),
+        |below, other| same(tiles(below, None), Some(other)),
+    ];
+    for above in above {
+        let (lower, _) = capped(2);
+        let (upper, _) = capped(64);
+        let below = cached(source(slow), &lower).unwrap();
+        crowd(&[above(below, &upper)], &[&lower, &upper]);
+        assert!(lower.statistics().queued > 0);
+    }
+}
+
+/// Each cache is above the other one, and each admits one load at a time.
+#[test]
+fn loads_through_two_caches_do_not_hold_each_other_up() {
+    let tight = || {
+        let options = Options {
+            max_in_flight: 1,
+            ..Options::default()
+        };
+        Cache::new(1 << 14, options).unwrap()
+    };
+    for _ in 0..4 {
+        let (one, two) = (tight(), tight());
+        let through = |below, above| tiles(cached(source(slow), below).unwrap(), Some(above));
+        let providers = [through(&one, &two), through(&two, &one)];
+        let begin = Event::default();
+        let threads: Vec<_> = (0..16)
+            .map(|index| {
+                let (provider, begin) = (providers[index % 2].clone(), begin.clone());
+                thread::spawn(move || {
+                    begin.wait();
+                    for step in 0..8 {
+                        let place = (index as u64 + step) % 4;
+                        get(&provider, at(place / 2, place % 2)).unwrap();
+                    }
+                })
+            })
+            .collect();
+        begin.happen();
+        threads.into_iter().for_each(ended);
+        for cache in [&one, &two] {
+            assert_eq!(cache.statistics().overdue, 0);
+            assert_quiet(cache);
+        }
+    }
+}
+
+/// Loads of the cache need tiles of the provider above it, whose own loads wait for the cache.
+#[test]
+fn what_waits_for_the_cap_is_waited_for_by_nobody() {
+    let (cache, _) = capped(1);
+    let top = tiles(cached(source(slow), &cache).unwrap(), None);
+    let from = top.clone();
+    let derived = source(move |block| {
+        get_block(&*from, at(block.row / 2, block.col / 2), &Bands::ALL)?;
+        Ok(())
+    });
+    let providers = [top, cached(derived, &cache).unwrap()];
+    let threads: Vec<_> = (0..32)
+        .map(|place| {
+            let provider = &providers[(place % 2) as usize];
+            let side = provider.image().grid(0).cols();
+            getting(provider, at(place / 2 % side, place / 8 % side))
+        })
+        .collect();
+    for thread in threads {
+        ended(thread).unwrap();
+    }
+    assert_eq!(cache.statistics().overdue, 0);
+    assert_quiet(&cache);
+}
+
+#[test]
+fn who_finds_all_that_it_needs_does_not_wait() {
+    let (cache, _) = capped(1);
+    let (inside, go) = (Event::default(), Event::default());
+    let (entered, may_go) = (inside.clone(), go.clone());
+    let below = cached(
+        source(move |block| {
+            if block == at(3, 3) {
+                entered.happen();
+                may_go.wait();
+            }
+            Ok(())
+        }),
+        &cache,
+    )
+    .unwrap();
+    let alike = RetileOptions {
+        tile: (32, 32),
+        pad_edges: false,
+    };
+    let above = [
+        same(below.clone(), None),
+        retiled(below.clone(), &alike, None).unwrap(),
+    ];
+    get(&below, at(0, 0)).unwrap();
+    let stuck = getting(&below, at(3, 3));
+    inside.wait();
+    for provider in above {
+        get(&provider, at(0, 0)).unwrap();
+    }
+    assert_eq!(cache.statistics().queued, 0);
+    go.happen();
+    ended(stuck).unwrap();
     assert_quiet(&cache);
 }
 
@@ -1142,8 +1297,7 @@ fn a_bypass_decodes_a_block_once_for_a_tile() {
 
 #[test]
 fn what_a_stream_finds_is_not_used() {
-    let like = cached(source(|_| Ok(())), &cache(0)).unwrap();
-    let bytes = like.load_bytes(at(0, 0), &Bands::ALL) + 256;
+    let bytes = tile_bytes(&image(), at(0, 0), &Bands::ALL) + 256;
     let cache = cache(2 * bytes + 1024);
     let top = cached(source(|_| Ok(())), &cache).unwrap();
     let options = ReaderOptions {

@@ -65,8 +65,8 @@ impl Awaited for Turn {
 }
 
 /// The right to have bytes in flight, given back when dropped.
-pub struct Permit<'a> {
-    gate: &'a Gate,
+pub struct Permit {
+    gate: Arc<Gate>,
     bytes: u64,
 }
 
@@ -86,11 +86,12 @@ impl Gate {
     }
 
     /// Waits until `bytes` more stay within the cap, or nothing else is in flight.
-    pub fn admit(&self, bytes: u64, cancels: Cancels) -> Result<Permit<'_>> {
+    pub fn admit(self: Arc<Self>, bytes: u64, cancels: Cancels) -> Result<Permit> {
         let turn = {
             let mut state = self.0.lock();
             if state.queue.is_empty() && state.has_room(bytes) {
                 state.admitted += u128::from(bytes);
+                drop(state);
                 return Ok(Permit { gate: self, bytes });
             }
             state.counts.queued += 1;
@@ -109,6 +110,7 @@ impl Gate {
             if let Some(place) = place {
                 state.queue.remove(place);
                 state.call_next();
+                drop(state);
                 return outcome.map(|()| Permit { gate: self, bytes });
             }
         }
@@ -183,7 +185,7 @@ impl State {
     }
 }
 
-impl Drop for Permit<'_> {
+impl Drop for Permit {
     fn drop(&mut self) {
         let mut state = self.gate.0.lock();
         state.admitted -= u128::from(self.bytes);

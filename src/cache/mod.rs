@@ -1,9 +1,10 @@
 //! One byte budget for decoded tiles, shared by every operator and every thread.
 //!
 //! `index` is where tiles are looked up, `ledger` keeps the books, `recency` the order in which tiles
-//! go, `flight` makes threads that want the same tile share one load, [`Shelf`] puts them together for
-//! a provider.
+//! go, `flight` makes threads that want the same tile share one load, `gate` and `claims` bound what
+//! loads have in flight, [`Shelf`] puts them together for a provider.
 
+mod claims;
 mod flight;
 mod foundation;
 mod gate;
@@ -17,6 +18,7 @@ mod recency;
 mod shelf;
 mod stamp;
 
+pub use claims::{Claims, Permits};
 pub use foundation::Foundation;
 pub use key::name_or_number;
 pub use ledger::Class;
@@ -184,7 +186,7 @@ struct Shared {
     leases: Leases,
     ledger: Mutex<Ledger>,
     flights: Flights,
-    gate: Gate,
+    gate: Arc<Gate>,
     workers: Arc<Workers>,
     options: Options,
 }
@@ -272,7 +274,7 @@ impl Cache {
             leases: Leases::default(),
             ledger: Mutex::new(Ledger::new(budget, options, shared.clone(), index)),
             flights: Flights::default(),
-            gate: Gate::new(options.in_flight_cap(budget)),
+            gate: Arc::new(Gate::new(options.in_flight_cap(budget))),
             workers: Workers::new(options.threads),
             options,
         })))

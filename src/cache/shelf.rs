@@ -1,7 +1,7 @@
 //! Where a provider's tiles are looked up, waited for and kept.
 
+use super::claims::{Claims, Permits};
 use super::flight::{Flights, Joined, Ticket};
-use super::gate::Permit;
 use super::index::{Found, Look};
 use super::lineage::{Lineage, Moment};
 use super::{Cache, Class, Counters, Foundation, Loading, Registration};
@@ -217,45 +217,62 @@ impl Shelf {
         }
     }
 
-    /// Waits until the cache lets a load of `bytes` begin, if it is one from outside.
-    pub fn admit(
+    /// Claims what the load of a tile will have in flight, as `load` tells, unless the tile is resident.
+    pub fn claim(
         &self,
-        request: &Request<'_>,
-        bytes: impl Fn() -> u64,
-    ) -> Result<Option<Permit<'_>>> {
-        match &self.place {
-            Place::Cached(registration) if !Load::is_nested() => {
-                let gate = &registration.cache.0.gate;
-                gate.admit(bytes(), request.cancels()).map(Some)
-            }
-            _ => Ok(None),
+        at: Block,
+        bands: &Bands,
+        claims: &mut Claims,
+        load: impl FnOnce(&mut Claims),
+    ) {
+        if !claims.finds(|| self.peek_whole(at, bands)) {
+            claims.counted_by(self.cache(), load);
         }
     }
 
+    /// The resident tile if it has just these bands; not a use.
+    fn peek_whole(&self, at: Block, bands: &Bands) -> Option<Tile> {
+        let Place::Cached(registration) = &self.place else {
+            return None;
+        };
+        let found = registration.find(at, bands, self.bands, Look::Peek)?;
+        found.has.is_none().then_some(found.tile)
+    }
+
+    /// Waits until all caches beneath let a load begin that has in flight what `load` claims, if it is
+    /// one from outside.
+    pub fn admit(&self, request: &Request<'_>, load: impl FnOnce(&mut Claims)) -> Result<Permits> {
+        let mut claims = Claims::default();
+        if !Load::is_nested() {
+            claims.counted_by(self.cache(), load);
+        }
+        claims.admit(&request.cancels())
+    }
+
     /// The tile of a block: resident, or loaded by another thread right now, or loaded by `load`,
-    /// which gets the bands to load and has up to `bytes` in flight.
+    /// which gets the bands to load and has in flight what `claim` claims.
     pub fn get_or_load(
         &self,
         at: Block,
         bands: &Bands,
         request: &Request<'_>,
-        bytes: impl Fn() -> u64,
+        claim: impl Fn(&mut Claims),
         load: impl FnOnce(&Bands, &Request<'_>) -> Result<Tile>,
     ) -> Result<Tile> {
         match self.get(at, bands, request)? {
             Some(tile) => Ok(tile),
-            None => self.load_shared(at, bands, request, bytes, load),
+            None => self.load_shared(at, bands, request, claim, load),
         }
     }
 
     /// The tile of a block that is not resident: loaded by another thread right now, or by `load`,
-    /// which gets the bands to load and has up to `bytes` in flight.
+    /// which gets the bands to load and has in flight what `claim` claims.
     pub fn load_shared(
         &self,
         at: Block,
         bands: &Bands,
         request: &Request<'_>,
-        bytes: impl Fn() -> u64,
+        claim: impl Fn(&mut Claims),
         load: impl FnOnce(&Bands, &Request<'_>) -> Result<Tile>,
     ) -> Result<Tile> {
         self.count(|counters| counters.misses += 1);
@@ -270,7 +287,7 @@ impl Shelf {
             let joined = match flights.join(cell, &wanted, self.bands, self.generation()) {
                 Some(joined) => join(joined)?,
                 None => {
-                    let permit = self.admit(request, &bytes)?;
+                    let permit = self.admit(request, &claim)?;
                     let oldest = self.generation();
                     match flights.join_or_start(cell, &wanted, self.bands, request, oldest) {
                         Ticket::Join(joined) => {

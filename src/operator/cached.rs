@@ -1,12 +1,12 @@
 //! Cached: the same image, with its blocks kept in a cache.
 
-use crate::cache::{Cache, Counters, Shelf};
+use crate::cache::{Cache, Claims, Counters, Shelf};
 use crate::error::Result;
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
-use crate::provider::{Provider, Request};
+use crate::provider::{Provider, Request, tile_bytes};
 use crate::tile::Tile;
-use crate::window::read_tile;
+use crate::window::{claim_rect, read_tile};
 use std::sync::Arc;
 
 /// A transparent provider: key and properties are the source's.
@@ -58,13 +58,19 @@ impl Provider for Cached {
             at,
             bands,
             request,
-            || self.source.load_bytes(at, bands),
+            |claims| self.source.claim(at, bands, claims),
             |bands, request| self.source.get_block(at, bands, request),
         )
     }
 
-    fn load_bytes(&self, at: Block, bands: &Bands) -> u64 {
-        self.source.load_bytes(at, bands)
+    fn claim(&self, at: Block, bands: &Bands, claims: &mut Claims) {
+        if let Some(level) = &self.levels[at.level as usize] {
+            claims.add(tile_bytes(self.image(), at, bands));
+            return claim_rect(level, 0, at.rect(self.image()), bands, claims);
+        }
+        self.shelf.claim(at, bands, claims, |claims| {
+            self.source.claim(at, bands, claims);
+        });
     }
 
     fn peek_block(&self, at: Block, bands: &Bands) -> Option<Tile> {

@@ -1,12 +1,12 @@
 //! Level as image: one resolution level, with the levels above it, as an image of its own.
 
-use crate::cache::Counters;
+use crate::cache::{Claims, Counters};
 use crate::error::Result;
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
 use crate::provider::{Provider, Request, tile_bytes};
 use crate::tile::Tile;
-use crate::window::{read_tile, rect_load_bytes};
+use crate::window::{claim_rect, read_tile};
 use std::sync::Arc;
 
 /// A level whose blocks are those of level 0, halved, on a uniform grid.
@@ -82,15 +82,14 @@ impl Provider for Level {
         }
     }
 
-    fn load_bytes(&self, at: Block, bands: &Bands) -> u64 {
+    fn claim(&self, at: Block, bands: &Bands, claims: &mut Claims) {
         match self.source_block(at) {
-            Some(block) => self.source.load_bytes(block, bands),
-            None => tile_bytes(&self.image, at, bands).saturating_add(rect_load_bytes(
-                &self.source,
-                self.level + at.level,
-                at.rect(&self.image),
-                bands,
-            )),
+            Some(block) => self.source.claim(block, bands, claims),
+            None => {
+                claims.add(tile_bytes(&self.image, at, bands));
+                let rect = at.rect(&self.image);
+                claim_rect(&self.source, self.level + at.level, rect, bands, claims);
+            }
         }
     }
 

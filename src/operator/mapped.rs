@@ -1,6 +1,6 @@
 //! Mapped: every block passed through a function.
 
-use crate::cache::{Cache, Counters, Shelf, name_or_number};
+use crate::cache::{Cache, Claims, Counters, Scratch, Shelf, name_or_number};
 use crate::dtype::{DType, Sample};
 use crate::error::Result;
 use crate::image::{Band, Bands, Block, Image};
@@ -128,6 +128,13 @@ pub(super) fn build(
     }))
 }
 
+impl Mapped {
+    fn claim_load(&self, at: Block, claims: &mut Claims) {
+        claims.add(tile_bytes(&self.image, at, &Bands::ALL));
+        self.source.claim(at, &self.source_bands, claims);
+    }
+}
+
 impl Provider for Mapped {
     fn key(&self) -> &str {
         &self.key
@@ -147,11 +154,12 @@ impl Provider for Mapped {
             return self.pads.tile(self.image.block_shape(at, count)?);
         }
         // The function writes all bands of its output, whatever is asked for.
-        let bytes = || self.load_bytes(at, bands);
+        let claim = |claims: &mut Claims| self.claim_load(at, claims);
         let whole = self
             .shelf
-            .get_or_load(at, &Bands::ALL, request, bytes, |_, request| {
-                let inner = request.inner();
+            .get_or_load(at, &Bands::ALL, request, claim, |_, request| {
+                let scratch = Scratch::new(request.cache());
+                let inner = request.with_memory(&scratch);
                 let input = self.source.get_block(at, &self.source_bands, &inner)?;
                 let shape = Shape {
                     bands: self.image.bands.len(),
@@ -162,6 +170,7 @@ impl Provider for Mapped {
                     .map(at, &input, &mut canvas.pixels_mut())
                     .map_err(|error| error.at(&self.key))?;
                 let (width, height) = input.valid();
+                scratch.reclaim(input);
                 let tile = Tile::from_canvas(canvas);
                 Ok(tile.map(|pixels| pixels.clone().with_valid(width, height)))
             })?;
@@ -180,9 +189,10 @@ impl Provider for Mapped {
         self.shelf.cache()
     }
 
-    fn load_bytes(&self, at: Block, _bands: &Bands) -> u64 {
-        let below = self.source.load_bytes(at, &self.source_bands);
-        below.saturating_add(tile_bytes(&self.image, at, &Bands::ALL))
+    fn claim(&self, at: Block, _bands: &Bands, claims: &mut Claims) {
+        self.shelf.claim(at, &Bands::ALL, claims, |claims| {
+            self.claim_load(at, claims);
+        });
     }
 
     fn announce(&self, blocks: &mut dyn Iterator<Item = Block>, _bands: &Bands) {

@@ -1,12 +1,12 @@
 //! Pyramid: an image and its overviews, each with a grid of its own, as one image with levels.
 
-use crate::cache::Counters;
+use crate::cache::{Claims, Counters};
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
 use crate::provider::{Provider, Request, tile_bytes};
 use crate::tile::Tile;
-use crate::window::{read_tile, rect_load_bytes};
+use crate::window::{claim_rect, read_tile};
 use std::sync::Arc;
 
 struct Pyramid {
@@ -82,15 +82,14 @@ impl Provider for Pyramid {
         }
     }
 
-    fn load_bytes(&self, at: Block, bands: &Bands) -> u64 {
+    fn claim(&self, at: Block, bands: &Bands, claims: &mut Claims) {
         match at.level {
-            0 => self.images[0].load_bytes(at, bands),
-            level => tile_bytes(&self.image, at, bands).saturating_add(rect_load_bytes(
-                &self.images[level as usize],
-                0,
-                at.rect(&self.image),
-                bands,
-            )),
+            0 => self.images[0].claim(at, bands, claims),
+            level => {
+                claims.add(tile_bytes(&self.image, at, bands));
+                let image = &self.images[level as usize];
+                claim_rect(image, 0, at.rect(&self.image), bands, claims);
+            }
         }
     }
 

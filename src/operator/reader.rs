@@ -1,6 +1,6 @@
 //! Reader: the same image, read in a way of one's own.
 
-use crate::cache::{Cache, Counters};
+use crate::cache::{Cache, Claims, Counters};
 use crate::error::Result;
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
@@ -129,8 +129,8 @@ impl Provider for Reader {
         self.source.was_decoded(at)
     }
 
-    fn load_bytes(&self, at: Block, bands: &Bands) -> u64 {
-        self.source.load_bytes(at, bands)
+    fn claim(&self, at: Block, bands: &Bands, claims: &mut Claims) {
+        self.source.claim(at, bands, claims);
     }
 
     fn is_cancelled(&self) -> bool {

@@ -4,7 +4,9 @@ use super::plane;
 use super::siblings::{Served, siblings};
 use super::windows::Windows;
 use super::workshop::{Draft, Finished, Piece, Wanted, Worker, Workshop};
-use crate::cache::{Cache, Class, Counters, Foundation, Loading, Moment, Scratch, Shelf, now};
+use crate::cache::{
+    Cache, Claims, Class, Counters, Foundation, Loading, Moment, Scratch, Shelf, now,
+};
 use crate::error::{Error, Result};
 use crate::geometry::{Grid, Rect};
 use crate::image::{Bands, Block, Image};
@@ -288,6 +290,31 @@ impl Retiled {
         enough && bytes <= cache.unread_share()
     }
 
+    /// Claims what [`Retiled::make`] has in flight.
+    fn claim_load(&self, at: Block, rect: &Rect, bands: &Bands, claims: &mut Claims) {
+        let plane = self.plane(at);
+        if let Some(block) = self.same_block(at, rect) {
+            return plane.provider.claim(block, bands, claims);
+        }
+        claims.add(tile_bytes(&self.image, at, bands));
+        if self.is_direct(at, rect, bands) {
+            return;
+        }
+        match &plane.blocks(rect)[..] {
+            [block] => plane.provider.claim(*block, bands, claims),
+            blocks => {
+                // One is decoded after the other, in the same memory.
+                let area = |block: &&Block| {
+                    let rect = plane.rect(**block);
+                    u128::from(rect.width) * u128::from(rect.height)
+                };
+                if let Some(largest) = blocks.iter().max_by_key(area) {
+                    claims.of_sample(|claims| plane.provider.claim(*largest, bands, claims));
+                }
+            }
+        }
+    }
+
     /// A tile that is not resident.
     fn make(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile> {
         let rect = at.rect(&self.image);
@@ -299,11 +326,11 @@ impl Retiled {
             let (width, height) = (rect.width as usize, rect.height as usize);
             return Ok(pad.map(|pixels| pixels.clone().with_valid(width, height)));
         }
-        let bytes = || self.load_bytes(at, bands);
+        let claim = |claims: &mut Claims| self.claim_load(at, &rect, bands, claims);
         if self.is_direct(at, &rect, bands) {
             return self
                 .shelf
-                .load_shared(at, bands, request, bytes, |bands, request| {
+                .load_shared(at, bands, request, claim, |bands, request| {
                     let tile = self.direct(at, &rect, bands, request)?;
                     tile.ok_or_else(|| Error::internal("a source withdrew its window"))
                 });
@@ -318,7 +345,7 @@ impl Retiled {
                 view
             }
             None => {
-                let _permit = self.shelf.admit(request, bytes)?;
+                let _permit = self.shelf.admit(request, claim)?;
                 self.assemble(at, &wanted, request)?
             }
         };
@@ -612,22 +639,11 @@ impl Provider for Retiled {
         self.shelf.cache()
     }
 
-    fn load_bytes(&self, at: Block, bands: &Bands) -> u64 {
+    fn claim(&self, at: Block, bands: &Bands, claims: &mut Claims) {
         let rect = at.rect(&self.image);
-        let plane = self.plane(at);
-        if let Some(block) = self.same_block(at, &rect) {
-            return plane.provider.load_bytes(block, bands);
-        }
-        let own = tile_bytes(&self.image, at, bands);
-        if self.is_direct(at, &rect, bands) {
-            return own;
-        }
-        let blocks = plane.blocks(&rect);
-        // The others are decoded after the first, in the same memory.
-        let below = blocks
-            .first()
-            .map_or(0, |block| plane.provider.load_bytes(*block, bands));
-        own.saturating_add(below)
+        self.shelf.claim(at, bands, claims, |claims| {
+            self.claim_load(at, &rect, bands, claims);
+        });
     }
 
     fn announce(&self, blocks: &mut dyn Iterator<Item = Block>, bands: &Bands) {

@@ -16,7 +16,7 @@ mod scratch;
 pub mod sessions;
 pub mod tiff;
 
-use crate::cache::{Counters, Shelf, name_or_number};
+use crate::cache::{Claims, Counters, Shelf, name_or_number};
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image, shape};
@@ -151,9 +151,9 @@ impl Provider for Source {
             let count = bands.count(self.image.band_count());
             return self.pads.tile(self.image.block_shape(at, count)?);
         }
-        let bytes = || self.load_bytes(at, bands);
+        let claim = |claims: &mut Claims| self.claim(at, bands, claims);
         self.shelf
-            .get_or_load(at, bands, request, bytes, |bands, request| {
+            .get_or_load(at, bands, request, claim, |bands, request| {
                 let list = bands.to_vec(self.image.band_count());
                 let shape = self.image.block_shape(at, list.len())?;
                 let mut canvas = request.canvas(Layout::packed(shape, self.image.dtype)?)?;
