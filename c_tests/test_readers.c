@@ -578,6 +578,73 @@ static void cancelled_requests_call_back_while_all_threads_are_busy(void **state
   stop_done(&s);
 }
 
+static event tell_on;
+
+/* Stays with its thread until it is let on. */
+static void receive_slowly(void *user, tc_status status, tc_tile *tile, const tc_error *error)
+{
+  receive(user, status, tile, error);
+  await(&tell_on, 1);
+}
+
+static int wait_all(stop *s, int64_t row, int64_t col)
+{
+  (void)row, (void)col;
+  happen(&s->inside);
+  await(&s->go, 1);
+  return FINE;
+}
+
+/* Readers are cancelled one after the other while a thread still tells a request of the first so. */
+static void one_thread_more_tells_cancelled_requests(void **state)
+{
+  (void)state;
+  enum { THREADS = 2, READERS = 12, QUEUED = 8 };
+  int before = threads_of_process();
+  stop s = {.step = wait_all};
+  receipt busy[THREADS], mine[READERS], others[QUEUED];
+  tc_provider *readers[READERS];
+  event called, of_others;
+  event_init(&called);
+  event_init(&of_others);
+  event_init(&tell_on);
+  tc_cache *cache = cache_with_threads(1 << 20, THREADS);
+  tc_provider *from = open_stop(&s, TC_CONCURRENT), *p = cached(from, cache);
+  for (int i = 0; i < THREADS; i++)
+    request(p, i, &busy[i], &of_others);
+  await(&s.inside, THREADS);
+  for (int i = 0; i < READERS; i++) {
+    readers[i] = reader_with(p, 0, NULL);
+    mine[i] = (receipt){.called = &called};
+    ok(provider_request_block(readers[i], 1, i % 8, 0, NULL, 0, receive_slowly, &mine[i], &err));
+  }
+  for (int i = 0; i < QUEUED; i++)
+    request(p, 16 + i, &others[i], &of_others);
+  for (int i = 0; i < READERS; i++) {
+    ok(provider_cancel(readers[i], &err));
+    provider_release(readers[i]);
+  }
+  await(&called, 1);
+  assert_true(threads_of_process() <= before + THREADS + 1);
+  assert_int_equal(times(&called), 1);
+  happen(&tell_on);
+  await(&called, READERS);
+  assert_int_equal(times(&s.inside), THREADS);
+  happen(&s.go);
+  await(&of_others, THREADS + QUEUED);
+  assert_true(s.most <= THREADS);
+  for (int i = 0; i < READERS; i++)
+    assert_true(mine[i].calls == 1 && mine[i].status == TC_E_CANCELLED && mine[i].right);
+  provider_release(from);
+  provider_release(p);
+  tc_release(cache);
+  assert_threads_end(before);
+  event_done(&called);
+  event_done(&of_others);
+  event_done(&tell_on);
+  stop_done(&s);
+}
+
 /* The request that runs is cancelled too, and its callback told. */
 static void a_running_request_is_cancelled(void **state)
 {
@@ -684,6 +751,7 @@ int main(void)
     cmocka_unit_test(cancelled_readers_never_spoil_it_for_others),
     cmocka_unit_test(every_request_calls_back_once_within_the_threads),
     cmocka_unit_test(cancelled_requests_call_back_while_all_threads_are_busy),
+    cmocka_unit_test(one_thread_more_tells_cancelled_requests),
     cmocka_unit_test(a_running_request_is_cancelled),
     cmocka_unit_test(a_callback_may_make_the_next_request),
     cmocka_unit_test(deferred_releases_run_when_asked_for),

@@ -797,6 +797,81 @@ fn siblings_survive_the_reader_for_whom_they_were_made() {
     assert_quiet(&cache);
 }
 
+/// Two rows of two tiles, each row over two strips; each strip stops in its decode.
+struct Strips {
+    top: Arc<dyn Provider>,
+    cache: Cache,
+    inside: [Event; 4],
+    go: [Event; 4],
+    decodes: Arc<AtomicUsize>,
+}
+
+fn strips() -> Strips {
+    let cache = cache(AMPLE);
+    let (inside, go): ([Event; 4], [Event; 4]) = Default::default();
+    let decodes = Arc::new(AtomicUsize::new(0));
+    let (entered, may_go, count) = (inside.clone(), go.clone(), decodes.clone());
+    let wide = support::image((128, 128), (128, 32), 1);
+    let source = source_of(wide, None, move |block| {
+        count.fetch_add(1, Ordering::SeqCst);
+        entered[block.row as usize].happen();
+        may_go[block.row as usize].wait();
+        Ok(())
+    });
+    Strips {
+        top: tiles(source, Some(&cache)),
+        cache,
+        inside,
+        go,
+        decodes,
+    }
+}
+
+/// Whoever decodes the second strip wants the sibling, which the first reader's request began.
+#[test]
+fn a_sibling_that_another_wants_survives_the_reader_for_whom_it_was_made() {
+    let it = strips();
+    let (mine, cancel) = reader_of(&it.top);
+    let first = getting(&mine, at(0, 0));
+    it.inside[0].wait();
+    let second = getting(&it.top, at(0, 1));
+    it.inside[1].wait();
+    cancel.cancel();
+    it.go[0].happen();
+    assert_eq!(kind(ended(first)), Some(Kind::Cancelled));
+    it.go[1].happen();
+    ended(second).unwrap();
+    assert_eq!(it.decodes.load(Ordering::SeqCst), 2);
+    assert_quiet(&it.cache);
+}
+
+/// A reader joins a sibling and leaves it; whoever made it goes on, and so do those elsewhere.
+#[test]
+fn a_reader_that_leaves_takes_no_sibling_of_others_away() {
+    let it = strips();
+    let makers = [0, 1].map(|row| {
+        let maker = getting(&it.top, at(row, 0));
+        it.inside[2 * row as usize].wait();
+        maker
+    });
+    let (mine, cancel) = reader_of(&it.top);
+    let joined = getting(&mine, at(0, 1));
+    it.inside[1].wait();
+    cancel.cancel();
+    it.go[1].happen();
+    assert_eq!(kind(ended(joined)), Some(Kind::Cancelled));
+    it.go.iter().for_each(Event::happen);
+    for maker in makers {
+        ended(maker).unwrap();
+    }
+    assert_eq!(it.cache.statistics().counters.siblings, 2);
+    for row in [0, 1] {
+        get(&it.top, at(row, 1)).unwrap();
+    }
+    assert_eq!(it.decodes.load(Ordering::SeqCst), 4);
+    assert_quiet(&it.cache);
+}
+
 #[test]
 fn every_call_into_a_source_works_for_a_load() {
     let mut image = image();
