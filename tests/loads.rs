@@ -1135,6 +1135,52 @@ fn who_finds_all_that_it_needs_does_not_wait() {
     assert_quiet(&cache);
 }
 
+/// Two bands in another order are a copy of a tile that has three, whoever has decoded that.
+#[test]
+fn copies_of_bands_wait_for_the_cap_but_not_for_their_own_load() {
+    for over in OVER.into_iter().skip(1) {
+        let options = Options {
+            max_in_flight: 1,
+            ..Options::default()
+        };
+        let cache = Cache::new(AMPLE, options).unwrap();
+        let (inside, go) = (Event::default(), Event::default());
+        let (entered, may_go) = (inside.clone(), go.clone());
+        let mut image = support::image((128, 128), (32, 32), 3);
+        image.bands_together = true;
+        let source = source_of(image, None, move |block| {
+            if block == at(3, 3) {
+                entered.happen();
+                may_go.wait();
+            }
+            slow(block)
+        });
+        let top = over(source, &cache);
+        let last = top.image().grid(0).rows() - 1;
+        let swapped = |list: [u32; 2]| {
+            let top = top.clone();
+            thread::spawn(move || {
+                let tile = get_block(&*top, at(0, 0), &Bands::of(&list, 3)).unwrap();
+                for (place, band) in list.into_iter().enumerate() {
+                    assert_eq!(f64::from(tile.row(place, 1)[2]), value(0, 2, 1, band));
+                }
+            })
+        };
+        let together = [[2, 0], [1, 0], [2, 1]].map(swapped);
+        together.into_iter().for_each(ended);
+        assert_eq!(cache.statistics().overdue, 0);
+        let stuck = getting(&top, at(last, last));
+        inside.wait();
+        let before = cache.statistics().queued;
+        let copy = swapped([1, 1]);
+        until(|| cache.statistics().queued == before + 1);
+        go.happen();
+        ended(copy);
+        ended(stuck).unwrap();
+        assert_quiet(&cache);
+    }
+}
+
 #[test]
 fn loads_are_admitted_in_the_order_in_which_they_came() {
     let (cache, _) = capped(1);

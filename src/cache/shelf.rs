@@ -8,6 +8,7 @@ use super::{Cache, Class, Counters, Foundation, Loading, Registration};
 use crate::error::Result;
 use crate::image::{Bands, Block, Image};
 use crate::load::Load;
+use crate::memory::Memory;
 use crate::provider::{Request, Retention};
 use crate::sync::Mutex;
 use crate::tile::Tile;
@@ -190,7 +191,8 @@ impl Shelf {
         }
     }
 
-    /// Cuts the wanted bands out of a tile that has more. A copy is kept like any other tile.
+    /// Cuts the wanted bands out of a tile that has more. A copy is kept like any other tile, and waits
+    /// for the in-flight cap: nobody may own a permit who asks for it from outside.
     pub fn select(
         &self,
         at: Block,
@@ -208,8 +210,12 @@ impl Shelf {
         }
         match self.loading(request) {
             Some(loading) => {
-                let request = request.with_memory(&loading);
-                let copy = tile.select(&positions, |layout| request.canvas(layout))?;
+                let mut permits = None;
+                let copy = tile.select(&positions, |layout| {
+                    let bytes = Memory::allocated_size(layout.span()) as u64;
+                    permits = Some(self.admit(request, |claims| claims.add(bytes))?);
+                    request.with_memory(&loading).canvas(layout)
+                })?;
                 loading.enter(at, wanted, &copy, Class::Asked);
                 Ok(copy)
             }
@@ -287,11 +293,11 @@ impl Shelf {
             let joined = match flights.join(cell, &wanted, self.bands, self.generation()) {
                 Some(joined) => join(joined)?,
                 None => {
-                    let permit = self.admit(request, &claim)?;
+                    let permits = self.admit(request, &claim)?;
                     let oldest = self.generation();
                     match flights.join_or_start(cell, &wanted, self.bands, request, oldest) {
                         Ticket::Join(joined) => {
-                            drop(permit);
+                            drop(permits);
                             join(joined)?
                         }
                         Ticket::Load(departure) => {
@@ -304,6 +310,7 @@ impl Shelf {
                                     .run(|| self.load(at, &wanted, request, load)),
                             };
                             departure.land(outcome.clone());
+                            drop(permits);
                             return self.select(at, outcome?, &wanted, bands, request);
                         }
                     }

@@ -337,19 +337,19 @@ impl Retiled {
         }
         self.shelf.count(|counters| counters.misses += 1);
         let wanted = self.shelf.bands_to_load(bands);
-        let made = match self.view_of_block(at, &rect, &wanted, request)? {
+        let (made, has) = match self.view_of_block(at, &rect, &wanted, request)? {
             Some(view) => {
                 if let Some(loading) = self.shelf.loading(request) {
                     loading.enter(at, &wanted, &view, Class::Asked);
                 }
-                view
+                (view, wanted)
             }
             None => {
-                let _permit = self.shelf.admit(request, claim)?;
-                self.assemble(at, &wanted, request)?
+                let _permits = self.shelf.admit(request, claim)?;
+                self.assemble(at, wanted, request)?
             }
         };
-        self.shelf.select(at, made, &wanted, bands, request)
+        self.shelf.select(at, made, &has, bands, request)
     }
 
     /// Prepares the assembly of a tile in the memory that `canvas` gives.
@@ -416,16 +416,17 @@ impl Retiled {
         }))
     }
 
-    /// Puts the tile together from the blocks over it.
-    fn assemble(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile> {
-        let tile = self.piece(at, bands, request.begun());
+    /// Puts the tile together from the blocks over it, with these bands or, where another thread is
+    /// about it, with more.
+    fn assemble(&self, at: Block, bands: Bands, request: &Request<'_>) -> Result<(Tile, Bands)> {
+        let tile = self.piece(at, &bands, request.begun());
         let all = self.image.band_count();
         let workshop = &self.shared.workshop;
         if let Some(mut wanted) = workshop.join(&tile, all) {
             self.shelf.count(|counters| counters.waits += 1);
             let made = self.work(&mut wanted, request)?;
-            self.shelf.touch(at, bands);
-            return self.shelf.select(at, made, wanted.bands(), bands, request);
+            self.shelf.touch(at, &bands);
+            return Ok((made, wanted.bands().clone()));
         }
         let loading = self.shelf.loading(request);
         let canvas = |loading: &Option<Loading>, layout| match loading {
@@ -436,11 +437,11 @@ impl Retiled {
         let draft = request.run(|| self.draft(tile, loading, canvas))?;
         let draft =
             draft.ok_or_else(|| Error::internal("a tile that was asked for has no memory"))?;
-        let is_resident = || self.shelf.contains(at, bands);
+        let is_resident = || self.shelf.contains(at, &bands);
         let Some(begun) = workshop.begin(draft, all, request.cancels(), is_resident) else {
             // Completed by another thread since the look-up; if it is gone again, once more.
-            return match self.shelf.find(at, bands) {
-                Some(tile) => Ok(tile),
+            return match self.shelf.find(at, &bands) {
+                Some(tile) => Ok((tile, bands)),
                 None => self.assemble(at, bands, request),
             };
         };
@@ -449,7 +450,7 @@ impl Retiled {
             let mut wanted = workshop.add_siblings(begun, all, siblings);
             self.announce(&mut std::iter::once(at), wanted.bands());
             let made = self.work(&mut wanted, request)?;
-            self.shelf.select(at, made, wanted.bands(), bands, request)
+            Ok((made, wanted.bands().clone()))
         })
     }
 
