@@ -150,3 +150,28 @@ fn a_later_put_wins_over_a_load_begun_before() {
         assert_eq!(kept.map(|tile| tile.row(0, 0)[0]), (!gone).then_some(9));
     }
 }
+
+#[test]
+fn a_put_elsewhere_does_not_keep_a_load_from_being_kept() {
+    let gate = Arc::new(Gate::default());
+    let source = gated(&Arc::new(AtomicU64::new(1)), Some(gate.clone()));
+    let cache = Cache::new(1 << 20, Options::default()).unwrap();
+    let below = cached(source, &cache).unwrap();
+    let (at, elsewhere) = (Block::new(0, 3, 0), Block::new(0, 4, 0));
+    let nine = changing(&Arc::new(AtomicU64::new(9)));
+    let nine = get_block(&*nine, elsewhere, &Bands::ALL).unwrap();
+    std::thread::scope(|scope| {
+        let load = scope.spawn(|| get_block(&*below, at, &Bands::ALL).unwrap());
+        wait_for(&gate.begun);
+        let pixels = nine.pixels().clone();
+        cache
+            .put(below.key(), elsewhere, &Bands::ALL, pixels)
+            .unwrap();
+        gate.open.store(true, Ordering::SeqCst);
+        load.join().unwrap();
+    });
+    for (at, version) in [(at, 1), (elsewhere, 9)] {
+        let kept = cache.peek(below.key(), at, &Bands::ALL).unwrap();
+        assert_eq!(kept.map(|tile| tile.row(0, 0)[0]), Some(version));
+    }
+}

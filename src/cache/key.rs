@@ -3,7 +3,8 @@
 use super::Counters;
 use super::foundation::Foundation;
 use super::index::Index;
-use super::lineage::{Lineage, Moment};
+use super::lineage::Lineage;
+use super::puts::Puts;
 use super::recency::{Group, Slot};
 use super::stamp::Stamp;
 use crate::dtype::{DType, Sample};
@@ -114,8 +115,8 @@ pub struct KeyRecord {
     pub foundations: Vec<Option<Foundation>>,
     /// The first of its entries.
     pub first_entry: u32,
-    /// When a caller last put a tile under it: what began to load before is older.
-    pub last_put: Moment,
+    /// What callers put under it lately.
+    pub puts: Puts,
     /// All but the hits, which the index counts.
     pub counters: Counters,
     forms: Vec<Arc<Form>>,
@@ -139,7 +140,7 @@ impl KeyRecord {
             group,
             foundations: Vec::new(),
             first_entry: u32::MAX,
-            last_put: 0,
+            puts: Puts::default(),
             counters: Counters::default(),
             forms: Vec::new(),
             unread: BTreeMap::new(),

@@ -107,7 +107,8 @@ impl Loading {
         self.cache().0.with_all(|ledger| {
             ledger.end_flight(in_flight);
             let record = ledger.key_record(key);
-            let is_true = record.lineage.is_current(self.begun) && record.last_put <= self.begun;
+            let is_true =
+                record.lineage.is_current(self.begun) && !record.puts.are_later(at, self.begun);
             if is_true && self.retention != Retention::Bypassed {
                 ledger.insert(key, at, bands, tile, room, class);
             } else {

@@ -14,6 +14,7 @@ mod lease;
 mod ledger;
 mod lineage;
 mod loading;
+mod puts;
 mod recency;
 mod shelf;
 mod stamp;

@@ -193,7 +193,7 @@ impl Ledger {
         if fits.is_ok() {
             // The key must outlive its old entry, and stay until the new one is there.
             self.keys[key as usize].providers += 1;
-            self.keys[key as usize].last_put = tick();
+            self.keys[key as usize].puts.note(at, tick());
             self.remove(key, at, bands);
         }
         self.forget_unused_key(key);

@@ -1,0 +1,57 @@
+//! Which cells of a key a caller has put tiles into lately: what began to load before is older.
+
+use super::lineage::Moment;
+use crate::image::Block;
+use std::collections::VecDeque;
+
+/// So many cells are told apart; what was put before them counts for all cells.
+const CELLS: usize = 16;
+
+/// The latest puts under a key.
+#[derive(Default)]
+pub struct Puts {
+    /// The latest last.
+    latest: VecDeque<(Moment, Block)>,
+    /// The last put that is not among them.
+    before: Moment,
+}
+
+impl Puts {
+    /// A tile was put into a cell; moments only grow.
+    pub fn note(&mut self, at: Block, moment: Moment) {
+        self.latest.retain(|(_, other)| *other != at);
+        if self.latest.len() == CELLS
+            && let Some((oldest, _)) = self.latest.pop_front()
+        {
+            self.before = oldest;
+        }
+        self.latest.push_back((moment, at));
+    }
+
+    /// Whether a tile may have been put into a cell since a load of it began.
+    pub fn are_later(&self, at: Block, begun: Moment) -> bool {
+        let mut since = self.latest.iter().filter(|(moment, _)| *moment > begun);
+        self.before > begun || since.any(|(_, other)| *other == at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_put_since_is_later_and_what_is_forgotten_counts_for_all() {
+        let at = |col: u64| Block::new(0, 0, col);
+        let mut puts = Puts::default();
+        assert!(!puts.are_later(at(0), 0));
+        for col in 0..CELLS as u64 {
+            puts.note(at(col), 10 + col);
+        }
+        assert!(puts.are_later(at(3), 12) && !puts.are_later(at(3), 13));
+        assert!(!puts.are_later(at(99), 0));
+        puts.note(at(3), 40);
+        assert!(puts.are_later(at(3), 39) && !puts.are_later(at(99), 0));
+        puts.note(at(99), 41);
+        assert!(puts.are_later(at(50), 9) && !puts.are_later(at(50), 10));
+    }
+}
