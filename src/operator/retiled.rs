@@ -3,7 +3,7 @@
 use super::plane;
 use super::siblings::{Served, siblings};
 use super::windows::Windows;
-use super::workshop::{Draft, Finished, Piece, Wanted, Worker, Workshop};
+use super::workshop::{Draft, Finished, Piece, Start, Wanted, Worker, Workshop};
 use crate::cache::{
     Cache, Claims, Class, Counters, Foundation, Loading, Moment, Scratch, Shelf, now,
 };
@@ -422,11 +422,8 @@ impl Retiled {
         let tile = self.piece(at, &bands, request.begun());
         let all = self.image.band_count();
         let workshop = &self.shared.workshop;
-        if let Some(mut wanted) = workshop.join(&tile, all) {
-            self.shelf.count(|counters| counters.waits += 1);
-            let made = self.work(&mut wanted, request)?;
-            self.shelf.touch(at, &bands);
-            return Ok((made, wanted.bands().clone()));
+        if let Some(wanted) = workshop.join(&tile, all, request.cancels()) {
+            return self.join(wanted, at, &bands, request);
         }
         let loading = self.shelf.loading(request);
         let canvas = |loading: &Option<Loading>, layout| match loading {
@@ -438,12 +435,16 @@ impl Retiled {
         let draft =
             draft.ok_or_else(|| Error::internal("a tile that was asked for has no memory"))?;
         let is_resident = || self.shelf.contains(at, &bands);
-        let Some(begun) = workshop.begin(draft, all, request.cancels(), is_resident) else {
+        let begun = match workshop.begin(draft, all, request.cancels(), is_resident) {
+            Some(Start::Begun(begun)) => begun,
+            Some(Start::Joined(wanted)) => return self.join(wanted, at, &bands, request),
             // Completed by another thread since the look-up; if it is gone again, once more.
-            return match self.shelf.find(at, &bands) {
-                Some(tile) => Ok((tile, bands)),
-                None => self.assemble(at, bands, request),
-            };
+            None => {
+                return match self.shelf.find(at, &bands) {
+                    Some(tile) => Ok((tile, bands)),
+                    None => self.assemble(at, bands, request),
+                };
+            }
         };
         self.shelf.timed(|| {
             let siblings = |tile: &Piece| self.siblings(tile, request);
@@ -452,6 +453,20 @@ impl Retiled {
             let made = self.work(&mut wanted, request)?;
             Ok((made, wanted.bands().clone()))
         })
+    }
+
+    /// A tile that another thread has begun, and its bands.
+    fn join(
+        &self,
+        mut wanted: Wanted<'_>,
+        at: Block,
+        bands: &Bands,
+        request: &Request<'_>,
+    ) -> Result<(Tile, Bands)> {
+        self.shelf.count(|counters| counters.waits += 1);
+        let made = self.work(&mut wanted, request)?;
+        self.shelf.touch(at, bands);
+        Ok((made, wanted.bands().clone()))
     }
 
     fn work(&self, wanted: &mut Wanted<'_>, request: &Request<'_>) -> Result<Tile> {

@@ -87,9 +87,21 @@ struct Progress {
     /// sibling misses one.
     preparing: Option<Arc<Load>>,
     /// Threads that want the tile; none for a sibling until it is joined.
-    waiters: usize,
+    waiters: Vec<Arc<Waiter>>,
     work: Option<Work>,
     outcome: Option<Result<Tile>>,
+}
+
+/// A thread that wants a tile, known by its address.
+struct Waiter {
+    /// What cancels its request. It may be in a callback then, and cannot leave at once.
+    cancels: Cancels,
+}
+
+impl Waiter {
+    fn is_cancelled(&self) -> bool {
+        self.cancels.iter().any(|cancel| cancel.is_cancelled())
+    }
 }
 
 /// The memory of an assembly until it is complete.
@@ -154,6 +166,14 @@ enum Next {
     Done(Result<Tile>),
 }
 
+/// How the calling thread came to a tile that it wants.
+pub enum Start<'a> {
+    /// It has begun the tile.
+    Begun(Begun<'a>),
+    /// Another thread began it meanwhile.
+    Joined(Wanted<'a>),
+}
+
 /// A tile that the calling thread has begun.
 pub struct Begun<'a> {
     /// Ends first: until then nobody starts a block.
@@ -165,6 +185,7 @@ pub struct Begun<'a> {
 pub struct Wanted<'a> {
     workshop: &'a Workshop,
     assembly: Arc<Assembly>,
+    waiter: Arc<Waiter>,
     /// Whether the tile was complete.
     served: bool,
 }
@@ -179,7 +200,7 @@ impl std::ops::Deref for Wanted<'_> {
 
 impl Drop for Wanted<'_> {
     fn drop(&mut self) {
-        self.workshop.leave(&self.assembly, self.served);
+        self.workshop.leave(self);
     }
 }
 
@@ -188,8 +209,8 @@ struct Takers {
     bench: Weak<Mutex<Bench>>,
     block: Piece,
     start: u64,
-    /// The tile of the thread that decodes.
-    own: Weak<Assembly>,
+    /// The thread that decodes.
+    own: Arc<Waiter>,
 }
 
 impl Interest for Takers {
@@ -229,18 +250,20 @@ impl Awaited for Rest {
 
 impl Workshop {
     /// Joins the assembly of a tile with at least these bands, out of `all`.
-    pub fn join(&self, tile: &Piece, all: u32) -> Option<Wanted<'_>> {
+    pub fn join(&self, tile: &Piece, all: u32, cancels: Cancels) -> Option<Wanted<'_>> {
         let bench = self.bench.lock();
         let joined = bench.find(tile, all)?;
-        Some(self.want(joined))
+        Some(self.want(joined, cancels))
     }
 
     /// To be called under the lock of the bench.
-    fn want(&self, assembly: Arc<Assembly>) -> Wanted<'_> {
-        assembly.progress.lock().waiters += 1;
+    fn want(&self, assembly: Arc<Assembly>, cancels: Cancels) -> Wanted<'_> {
+        let waiter = Arc::new(Waiter { cancels });
+        assembly.progress.lock().waiters.push(waiter.clone());
         Wanted {
             workshop: self,
             assembly,
+            waiter,
             served: false,
         }
     }
@@ -258,14 +281,15 @@ impl Workshop {
         all: u32,
         cancels: Cancels,
         is_resident: impl FnOnce() -> bool,
-    ) -> Option<Begun<'_>> {
-        let mut unused = None;
+    ) -> Option<Start<'_>> {
         let mut preparing = None;
         let mut bench = self.bench.lock();
         let (assembly, ready) = match bench.find(&draft.tile, all) {
             Some(known) => {
-                unused = Some(draft);
-                (known, Vec::new())
+                let wanted = self.want(known, cancels);
+                drop(bench);
+                drop(draft);
+                return Some(Start::Joined(wanted));
             }
             // A tile leaves the bench only after it has entered the cache.
             None if is_resident() => {
@@ -279,7 +303,7 @@ impl Workshop {
                 let prepares = !bench.is_prepared_for(&draft);
                 let (assembly, ready) = bench.register(draft, group, true);
                 if prepares {
-                    let load = Load::begin(cancels, Unshared);
+                    let load = Load::begin(cancels.clone(), Unshared);
                     assembly.progress.lock().preparing = Some(load.clone());
                     preparing = Some(Preparing {
                         workshop: self,
@@ -290,15 +314,14 @@ impl Workshop {
                 (assembly, ready)
             }
         };
-        let wanted = self.want(assembly);
+        let wanted = self.want(assembly, cancels);
         drop(bench);
-        drop(unused);
         self.copy_ready(ready);
-        Some(Begun { preparing, wanted })
+        Some(Start::Begun(Begun { preparing, wanted }))
     }
 
     /// Adds siblings to a tile that the calling thread has begun, as `drafts` prepares them for it,
-    /// where all their blocks are still to come. Adds none to one that it has joined.
+    /// where all their blocks are still to come.
     pub fn add_siblings<'a>(
         &self,
         begun: Begun<'a>,
@@ -334,12 +357,15 @@ impl Workshop {
 
     /// Works on a tile until it is complete or has failed, or the request is cancelled.
     pub fn work(&self, wanted: &mut Wanted<'_>, worker: &impl Worker) -> Result<Tile> {
-        let outcome = self.work_on(&wanted.assembly, worker);
+        let outcome = self.work_on(wanted, worker);
         wanted.served = outcome.is_ok();
         outcome
     }
 
-    fn work_on(&self, assembly: &Arc<Assembly>, worker: &impl Worker) -> Result<Tile> {
+    fn work_on(&self, wanted: &Wanted<'_>, worker: &impl Worker) -> Result<Tile> {
+        let Wanted {
+            assembly, waiter, ..
+        } = wanted;
         if Load::is_nested() {
             // Else it would first decode all other blocks of a tile that cannot be completed.
             drop(Waiting::begin(self.rest(assembly), worker.cancels())?);
@@ -347,7 +373,7 @@ impl Workshop {
         let mut search = Search::default();
         loop {
             worker.check_cancelled()?;
-            match self.next(assembly, &mut search, worker) {
+            match self.next(wanted, &mut search, worker) {
                 Next::Done(outcome) => return outcome,
                 Next::Decode(block, load) => {
                     let piece = assembly.tile.of(block);
@@ -371,7 +397,7 @@ impl Workshop {
                             started.end();
                             // Where a reader beneath was cancelled, others may get the block.
                             let is_partial = error.kind() == Kind::Cancelled;
-                            if self.reopen(&piece, assembly, is_partial) {
+                            if self.reopen(&piece, waiter, is_partial) {
                                 return Err(error);
                             }
                             self.fail(&piece, &error);
@@ -382,7 +408,8 @@ impl Workshop {
         }
     }
 
-    fn next(&self, assembly: &Arc<Assembly>, search: &mut Search, worker: &impl Worker) -> Next {
+    fn next(&self, wanted: &Wanted<'_>, search: &mut Search, worker: &impl Worker) -> Next {
+        let assembly = &wanted.assembly;
         // Ends after the lock: whoever follows what waits for what takes them in the other order.
         let mut waiting: Option<Waiting> = None;
         let mut bench = self.bench.lock();
@@ -396,7 +423,7 @@ impl Workshop {
                     bench: Arc::downgrade(&self.bench),
                     block: assembly.tile.of(block),
                     start: bench.starts,
-                    own: Arc::downgrade(assembly),
+                    own: wanted.waiter.clone(),
                 };
                 let (start, piece) = (takers.start, takers.block.clone());
                 let load = Load::begin(worker.cancels(), takers);
@@ -436,13 +463,12 @@ impl Workshop {
         })
     }
 
-    /// Leaves a block that the thread at work on `own` has given up, `willing` or because it was told
+    /// Leaves a block that the thread `own` has given up, `willing` or because it was told
     /// that nobody wants it, to the others that want it; says whether there are any.
-    fn reopen(&self, piece: &Piece, own: &Arc<Assembly>, willing: bool) -> bool {
-        let own = Arc::downgrade(own);
+    fn reopen(&self, piece: &Piece, own: &Arc<Waiter>, willing: bool) -> bool {
         let mut bench = self.bench.lock();
         let job = bench.jobs.get_mut(piece);
-        let may = |job: &&mut Job| (willing || job.abandoned) && job.is_wanted_beside(&own);
+        let may = |job: &&mut Job| (willing || job.abandoned) && job.is_wanted_beside(own);
         let Some(job) = job.filter(may) else {
             return false;
         };
@@ -504,7 +530,7 @@ impl Workshop {
 
     /// Enters a complete tile into the cache, then tells those who wait for it.
     fn complete(&self, assembly: &Arc<Assembly>, work: Work) -> Finished {
-        let asked = assembly.progress.lock().waiters > 0;
+        let asked = !assembly.progress.lock().waiters.is_empty();
         let outcome = match work.canvas.join() {
             Some(canvas) => {
                 let tile = Tile::from_canvas(canvas);
@@ -543,13 +569,21 @@ impl Workshop {
 
     /// A thread no longer wants a tile. Where it goes without it, tiles of the same request that
     /// nobody wants are dropped, and who decodes for them is told.
-    fn leave(&self, assembly: &Assembly, served: bool) {
+    fn leave(&self, wanted: &Wanted<'_>) {
+        let Wanted {
+            assembly,
+            waiter,
+            served,
+            ..
+        } = wanted;
         let mut gone = Vec::new();
         let mut unwanted = Vec::new();
         {
             let mut bench = self.bench.lock();
-            assembly.progress.lock().waiters -= 1;
-            if served {
+            let mut progress = assembly.progress.lock();
+            progress.waiters.retain(|it| !Arc::ptr_eq(it, waiter));
+            drop(progress);
+            if *served {
                 return;
             }
             let jobs = assembly.blocks.iter();
@@ -561,7 +595,7 @@ impl Workshop {
                 .filter(|tile| tile.group == assembly.group)
                 .cloned()
                 .collect();
-            let is_wanted = |tile: &Assembly| tile.progress.lock().waiters > 0;
+            let is_wanted = |tile: &Assembly| !tile.progress.lock().waiters.is_empty();
             // The blocks of a tile that somebody wants will come, and complete its siblings.
             if !group.iter().any(|tile| tile.leads && is_wanted(tile)) {
                 for orphan in group.iter().filter(|tile| !is_wanted(tile)) {
@@ -657,7 +691,7 @@ impl Bench {
             progress: Mutex::new(Progress {
                 missing: blocks.len(),
                 preparing: None,
-                waiters: 0,
+                waiters: Vec::new(),
                 work: Some(Work {
                     canvas,
                     loading: draft.loading,
@@ -713,11 +747,12 @@ impl Job {
         self.started.iter().cloned().chain(preparing).collect()
     }
 
-    /// Whether a thread waits for the block that does not work on the tile `own`, or not alone.
-    fn is_wanted_beside(&self, own: &Weak<Assembly>) -> bool {
+    /// Whether a thread other than `own` waits for the block, and was not cancelled.
+    fn is_wanted_beside(&self, own: &Arc<Waiter>) -> bool {
         self.wanted.iter().any(|slice| {
-            let alone = usize::from(std::ptr::eq(Arc::as_ptr(&slice.owner), own.as_ptr()));
-            slice.owner.progress.lock().waiters > alone
+            let progress = slice.owner.progress.lock();
+            let mut others = progress.waiters.iter().filter(|it| !Arc::ptr_eq(it, own));
+            others.any(|other| !other.is_cancelled())
         })
     }
 }
