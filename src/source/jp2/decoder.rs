@@ -411,6 +411,8 @@ impl Decoder for Jp2Decoder {
     }
 
     fn forget(&self) {
+        let index = self.index.lock().take();
+        drop(index);
         self.bytes.forget();
     }
 

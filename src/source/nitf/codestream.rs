@@ -61,6 +61,11 @@ impl Codestream {
         self.decoder.expect(rects);
     }
 
+    /// Drops what is known of other bytes.
+    pub fn forget(&self) {
+        self.decoder.forget();
+    }
+
     /// Writes a rectangle of a level, and pad where blocks are not stored.
     pub fn read(
         &self,

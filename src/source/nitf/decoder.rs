@@ -257,6 +257,9 @@ impl Decoder for NitfDecoder {
     }
 
     fn forget(&self) {
+        if let Some(codestream) = &self.codestream {
+            codestream.forget();
+        }
         self.data.forget();
     }
 
