@@ -41,7 +41,7 @@ fn for_blocks(
         .clone()
         .flat_map(|row| cols.clone().map(move |col| (row, col)));
     let mut blocks = places.map(|(row, col)| Block::new(level, row, col));
-    provider.announce(&mut blocks, bands);
+    Request::new().run(|| provider.announce(&mut blocks, bands));
     for row in rows {
         for col in cols.clone() {
             let block = grid.rect(row, col);

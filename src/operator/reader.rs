@@ -118,7 +118,12 @@ impl Provider for Reader {
     }
 
     fn announce(&self, blocks: &mut dyn Iterator<Item = Block>, bands: &Bands) {
-        self.source.announce(blocks, bands);
+        let announced = self.read(&Request::new(), |request| {
+            request.run(|| self.source.announce(blocks, bands));
+            Ok(())
+        });
+        // Nobody asks a reader that was cancelled for the blocks.
+        drop(announced);
     }
 
     fn is_loading(&self, at: Block, bands: &Bands) -> bool {

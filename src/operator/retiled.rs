@@ -449,7 +449,7 @@ impl Retiled {
         self.shelf.timed(|| {
             let siblings = |tile: &Piece| self.siblings(tile, request);
             let mut wanted = workshop.add_siblings(begun, all, siblings);
-            self.announce(&mut std::iter::once(at), wanted.bands());
+            request.run(|| self.announce(&mut std::iter::once(at), wanted.bands()));
             let made = self.work(&mut wanted, request)?;
             Ok((made, wanted.bands().clone()))
         })
