@@ -77,7 +77,7 @@ pub enum Verdict {
 
 /// A pixel of the tile that the tests want, and of one far from it.
 pub const TARGET: (i64, i64) = (200, 200);
-pub const FAR: (i64, i64) = (10, 400);
+pub const FAR: (i64, i64) = (10, 300);
 
 thread_local! {
     /// Inside a call that a faulty callback makes: what serves it has no fault.

@@ -32,7 +32,7 @@ use std::thread;
 use tilecache::capi::{tc_status, tc_status_code};
 
 /// Columns and rows of all images.
-const SIDE: i64 = 448;
+const SIDE: i64 = 320;
 
 /// Room for all that a cell reads.
 const BUDGET: u64 = 16 << 20;

@@ -4,7 +4,7 @@ They are noise, so that they are too long to be read as a whole while they are o
 
 from rasters import expect_gdal, gdal, np, random
 
-SIDE = 448
+SIDE = 320
 
 FORMATS = {
     "tif": ("GTiff", ["TILED=YES", "BLOCKXSIZE=64", "BLOCKYSIZE=64", "COMPRESS=DEFLATE"]),
