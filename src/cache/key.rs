@@ -75,12 +75,18 @@ pub struct Form {
     pub layout: Layout,
     pub bands: Bands,
     valid: (usize, usize),
+    absent: bool,
 }
 
 impl Form {
     /// The pixels of this form from `offset` on.
     pub fn pixels(&self, buffer: Arc<Buffer>, offset: usize) -> Pixels {
-        Pixels::part_of(buffer, offset, self.layout).with_valid(self.valid.0, self.valid.1)
+        let (width, height) = self.valid;
+        let pixels = Pixels::part_of(buffer, offset, self.layout).with_valid(width, height);
+        match self.absent {
+            true => pixels.as_absent(),
+            false => pixels,
+        }
     }
 }
 
@@ -242,6 +248,7 @@ impl KeyRecord {
             layout: pixels.layout(),
             bands: bands.clone(),
             valid: pixels.valid(),
+            absent: pixels.is_absent(),
         };
         let known = self.forms.iter().rev().find(|known| ***known == form);
         known.cloned().unwrap_or_else(|| {
