@@ -1,0 +1,200 @@
+//! The books of a cache, step by step: what is counted where, at the moment when it can be seen.
+
+mod support;
+
+use std::sync::{Arc, Mutex};
+use support::{Behaviour, image, source};
+use tilecache::cache::{Cache, Options};
+use tilecache::dtype::DType;
+use tilecache::error::Result;
+use tilecache::image::{Bands, Block, Image};
+use tilecache::layout::{Layout, Shape};
+use tilecache::memory::{Canvas, Memory, PixelsMut};
+use tilecache::operator::{RetileOptions, cached, retiled};
+use tilecache::provider::{Provider, get_block};
+use tilecache::source::{Decoder, Source};
+use tilecache::tile::Tile;
+
+const SIDE: u64 = 64;
+const BYTES: u64 = SIDE * SIDE;
+const CHARGE: u64 = BYTES + 256;
+
+fn cache(budget: u64) -> Cache {
+    Cache::new(budget, Options::default()).unwrap()
+}
+
+fn at(col: u64) -> Block {
+    Block::new(0, 0, col)
+}
+
+fn get(provider: &Arc<dyn Provider>, col: u64) -> Tile {
+    get_block(&**provider, at(col), &Bands::ALL).unwrap()
+}
+
+fn put(cache: &Cache, col: u64) {
+    let shape = Shape {
+        width: SIDE as usize,
+        height: SIDE as usize,
+        bands: 1,
+    };
+    let layout = Layout::packed(shape, DType::U8).unwrap();
+    let tile = Tile::from_canvas(Canvas::new(Memory::zeroed(layout.span()).unwrap(), layout));
+    cache
+        .put("k", at(col), &Bands::ALL, tile.pixels().clone())
+        .unwrap();
+}
+
+/// A row of blocks of this width.
+fn row(width: u64, blocks: u64) -> Image {
+    image((width * blocks, SIDE), (width, SIDE), 1)
+}
+
+/// A decoder that looks at the books of a cache in the middle of each block.
+struct Looking {
+    cache: Cache,
+    seen: Arc<Mutex<Vec<u64>>>,
+}
+
+impl Decoder for Looking {
+    fn read_block(&self, _: Block, _: &[u32], _: &mut PixelsMut<'_>) -> Result<()> {
+        self.seen
+            .lock()
+            .unwrap()
+            .push(self.cache.statistics().in_flight);
+        Ok(())
+    }
+}
+
+fn looking(cache: &Cache, image: Image) -> (Arc<dyn Provider>, Arc<Mutex<Vec<u64>>>) {
+    let seen = Arc::default();
+    let decoder = Looking {
+        cache: cache.clone(),
+        seen: Arc::clone(&seen),
+    };
+    let source = Source::provider(None, image, Box::new(decoder)).unwrap();
+    (source, seen)
+}
+
+fn tiles(source: Arc<dyn Provider>, tile: (u64, u64), cache: &Cache) -> Arc<dyn Provider> {
+    let options = RetileOptions {
+        tile,
+        pad_edges: false,
+    };
+    retiled(source, &options, Some(cache)).unwrap()
+}
+
+/// Both had counted it outside their budgets, for which the last release is the end.
+#[test]
+fn every_cache_hears_of_the_last_release() {
+    let caches = [cache(0), cache(0), cache(0)];
+    let mut top = source(row(SIDE, 1), Arc::default());
+    for cache in &caches {
+        top = cached(top, cache).unwrap();
+    }
+    let tile = get(&top, 0);
+    assert!(
+        caches
+            .iter()
+            .all(|cache| cache.statistics().overhang == CHARGE)
+    );
+    drop(tile);
+    assert!(caches.iter().all(|cache| cache.statistics().overhang == 0));
+    assert!(caches.iter().all(|cache| cache.statistics().entries == 0));
+}
+
+#[test]
+fn what_a_cache_has_forgotten_comes_back_from_another_one_as_new() {
+    let (lower, upper) = (cache(1 << 20), cache(1 << 20));
+    let behaviour = Arc::new(Behaviour::default());
+    let below = cached(source(row(SIDE, 1), behaviour.clone()), &lower).unwrap();
+    let above = cached(below, &upper).unwrap();
+    drop(get(&above, 0));
+    let before = upper.statistics();
+    for _ in 0..3 {
+        upper.clear();
+        assert_eq!(upper.statistics().idle, 0);
+        drop(get(&above, 0));
+        let now = upper.statistics();
+        assert_eq!((now.entries, now.idle), (1, before.idle));
+    }
+    assert_eq!(behaviour.total(), 1);
+}
+
+#[test]
+fn freed_memory_is_kept_up_to_a_sixteenth_of_the_budget_and_until_all_is_forgotten() {
+    let cache = cache(1 << 20);
+    (0..200).for_each(|col| put(&cache, col));
+    for col in 0..150 {
+        assert!(cache.remove("k", at(col), &Bands::ALL));
+    }
+    let kept = cache.statistics().reusable;
+    assert!(kept > 0 && kept <= (1 << 20) / 16, "{kept}");
+    cache.clear();
+    assert_eq!(cache.statistics().reusable, 0);
+}
+
+#[test]
+fn a_tile_put_anew_takes_the_room_of_the_one_before() {
+    let cache = cache(2 * CHARGE + 2048);
+    [0, 1, 1].into_iter().for_each(|col| put(&cache, col));
+    let now = cache.statistics();
+    assert_eq!((now.entries, now.counters.evictions), (2, 0));
+}
+
+/// Tiles of two sizes: the memory of victims may not stay beside the tile that they went for.
+#[test]
+fn the_peak_of_one_thread_stays_within_the_budget_and_counts_what_is_in_flight() {
+    let cache = cache(64 * CHARGE);
+    let small = cached(source(row(SIDE, 40), Arc::default()), &cache).unwrap();
+    let large = cached(source(row(40 * SIDE, 4), Arc::default()), &cache).unwrap();
+    for col in 0..4 {
+        (0..40).for_each(|small_col| drop(get(&small, small_col)));
+        drop(get(&large, col));
+        let now = cache.statistics();
+        assert!(now.peak <= now.budget, "{now:?}");
+    }
+    // A load that fails was in flight all the same.
+    let cache = self::cache(1 << 20);
+    let behaviour = Arc::new(Behaviour::default());
+    behaviour
+        .fails
+        .store(true, std::sync::atomic::Ordering::SeqCst);
+    let failing = cached(source(row(SIDE, 1), behaviour), &cache).unwrap();
+    assert!(get_block(&*failing, at(0), &Bands::ALL).is_err());
+    assert_eq!(
+        (cache.statistics().peak, cache.statistics().in_flight),
+        (BYTES, 0)
+    );
+}
+
+/// A tile over three blocks of which the last is also the next tile's: each block serves the memory of the
+/// one before, but for those that the cache keeps.
+#[test]
+fn while_a_tile_is_put_together_it_and_one_block_are_in_flight() {
+    let cache = cache(1 << 20);
+    let (source, seen) = looking(&cache, row(SIDE, 6));
+    let wide = tiles(source, (3 * SIDE, SIDE), &cache);
+    drop(get(&wide, 0));
+    let tile = Memory::allocated_size(3 * BYTES as usize) as u64;
+    assert_eq!(*seen.lock().unwrap(), [tile + BYTES; 3]);
+    let cache = self::cache(1 << 20);
+    let (source, seen) = looking(&cache, row(SIDE, 6));
+    let apart = tiles(source, (3 * SIDE / 2, SIDE), &cache);
+    drop(get(&apart, 1));
+    // Two blocks, of which the first is kept for the tile before.
+    let tile = Memory::allocated_size(3 * BYTES as usize / 2) as u64;
+    assert_eq!(*seen.lock().unwrap(), [tile + BYTES; 2]);
+}
+
+#[test]
+fn a_tile_of_a_block_that_is_too_large_for_a_part_of_it_is_a_copy() {
+    let budget = 1 << 20;
+    for (block, is_view) in [(4 * SIDE, true), (8 * SIDE, false)] {
+        let cache = cache(budget);
+        let blocks = image((block, block), (block, block), 1);
+        let below = cached(source(blocks, Arc::default()), &cache).unwrap();
+        let tile = get(&tiles(below, (SIDE, SIDE), &cache), 0);
+        assert_eq!(tile.buffer().size() as u64 == block * block, is_view);
+        assert_eq!(tile.buffer().size() as u64 == BYTES, !is_view);
+    }
+}
