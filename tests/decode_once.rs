@@ -86,7 +86,11 @@ impl Setup {
         } else {
             (0..grid.rows()).for_each(|row| (0..grid.cols()).for_each(|col| self.read(row, col)));
         }
-        let blocks = self.behaviour.decodes.lock().unwrap().len() as f64;
+        let blocks = self.behaviour.decodes.lock().unwrap().len();
+        let counters = self.view.counters();
+        assert_eq!(counters.decodes, self.behaviour.total());
+        assert_eq!(counters.distinct_decodes, blocks as u64);
+        let blocks = blocks as f64;
         (self.behaviour.total() - before) as f64 / blocks
     }
 }
@@ -165,6 +169,21 @@ fn blocks_that_straddle_tiles_are_decoded_once_where_they_fit() {
             );
         }
     }
+}
+
+#[test]
+fn a_tile_that_was_served_is_not_made_again_before_the_others() {
+    let setup = strips(budget(1024), false);
+    let is_there = |col| {
+        let tile = Block::new(0, 0, col);
+        setup.view.peek_block(tile, &Bands::ALL).is_some()
+    };
+    setup.read(0, 0);
+    assert!(is_there(0) && is_there(1) && is_there(5));
+    assert_eq!(setup.view.counters().siblings, SIDE / TILE - 1);
+    setup.cache.clear();
+    setup.read(0, 3);
+    assert!(!is_there(0) && is_there(1) && is_there(5));
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! What readers that pass by leave behind, against a model: the cold end of the order of eviction.
+//! What readers that pass by leave behind, and what is made ahead of its first use: the ends of the order
+//! of eviction, against a model and step by step.
 
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -221,4 +222,109 @@ fn a_pass_over_a_large_image_leaves_the_tiles_in_use_alone() {
             "tile {col}"
         );
     }
+}
+
+const LAST: u64 = 2 * ROOM as u64;
+
+fn wide() -> Image {
+    let mut image = Image::new(SIDE * 1000, SIDE, 1, DType::U8);
+    image.block = (SIDE, SIDE);
+    image
+}
+
+/// Tiles of the first ones of a row that are in the cache under a key.
+fn there(cache: &Cache, key: &str) -> Vec<u64> {
+    let at = |col| Block::new(0, 0, col);
+    let is_there = |col: &u64| cache.peek(key, at(*col), &Bands::ALL).unwrap().is_some();
+    (0..=LAST).filter(is_there).collect()
+}
+
+/// Loads tiles of a row one after the other; says which of them there was room for.
+fn load_row(shelf: &Shelf, cols: impl IntoIterator<Item = u64>, class: Class) -> Vec<bool> {
+    let has_room = |col| load(shelf, Block::new(0, 0, col), class).is_some();
+    cols.into_iter().map(has_room).collect()
+}
+
+fn setup() -> (Cache, Shelf, Shelf) {
+    let cache = Cache::new(ROOM as u64 * CHARGE + 4096, Options::default()).unwrap();
+    let [one, other] = ["one", "other"].map(|key| Shelf::new(Some(&cache), key, &wide()).unwrap());
+    (cache, one, other)
+}
+
+#[test]
+fn a_tile_made_ahead_does_not_take_the_room_of_another() {
+    let (cache, one, other) = setup();
+    load_row(&one, 0..2, Class::Unread);
+    // Held, and nobody has noticed yet.
+    let hold = |col| load(&other, Block::new(0, 0, col), Class::Asked);
+    let held: Vec<_> = (0..6).map(hold).collect();
+    assert_eq!(load_row(&one, [2], Class::Unread), [false]);
+    assert_eq!(there(&cache, "one"), [0, 1]);
+    drop(held);
+    assert_eq!(load_row(&one, [2], Class::Unread), [true]);
+    assert_eq!(there(&cache, "one"), [0, 1, 2]);
+    assert_eq!(there(&cache, "other"), [1, 2, 3, 4, 5]);
+}
+
+#[test]
+fn tiles_made_ahead_keep_to_the_maximum_of_their_key_and_to_the_guarantees_of_others() {
+    let (cache, one, other) = setup();
+    cache.set_share("one", 3 * CHARGE, 0).unwrap();
+    cache.set_share("other", 0, 4 * CHARGE).unwrap();
+    load_row(&one, 0..2, Class::Asked);
+    load_row(&one, 2..6, Class::Unread);
+    assert_eq!(there(&cache, "one").len(), 3);
+    cache.set_share("one", 0, 0).unwrap();
+    load_row(&other, 0..4, Class::Asked);
+    load_row(&one, 6..9, Class::Asked);
+    load_row(&one, 9..LAST, Class::Unread);
+    assert_eq!(there(&cache, "other"), [0, 1, 2, 3]);
+}
+
+#[test]
+fn room_for_tiles_on_their_way_counts_towards_the_maximum() {
+    let (cache, one, _) = setup();
+    cache.set_share("one", 2 * CHARGE, 0).unwrap();
+    let request = Request::new();
+    let layout = wide().block_shape(Block::new(0, 0, 0), 1).unwrap();
+    let layout = Layout::packed(layout, DType::U8).unwrap();
+    let loadings: Vec<_> = (0..4).map(|_| one.loading(&request).unwrap()).collect();
+    let tiles: Vec<_> = loadings
+        .iter()
+        .map(|loading| request.with_memory(loading).canvas(layout).unwrap())
+        .map(Tile::from_canvas)
+        .collect();
+    for (col, (loading, tile)) in (0..).zip(loadings.into_iter().zip(&tiles)) {
+        loading.enter(Block::new(0, 0, col), &Bands::ALL, tile, Class::Asked);
+    }
+    assert_eq!(cache.statistics().counters.rejected, 2);
+    assert_eq!(cache.statistics().held, 2 * CHARGE);
+}
+
+#[test]
+fn what_is_used_goes_before_what_is_unread_in_whatever_share() {
+    let (cache, one, other) = setup();
+    cache.set_share("one", ROOM as u64 * CHARGE, 0).unwrap();
+    load_row(&one, 0..2, Class::Unread);
+    load_row(&other, 0..9, Class::Asked);
+    assert_eq!(there(&cache, "one"), [0, 1]);
+}
+
+#[test]
+fn tiles_made_ahead_are_ordinary_when_others_have_filled_the_budget_since() {
+    let (cache, one, other) = setup();
+    load_row(&one, 0..2, Class::Unread);
+    load_row(&other, 0..7, Class::Asked);
+    assert_eq!(there(&cache, "one"), [0, 1], "no whole budget yet");
+    load_row(&other, 7..12, Class::Asked);
+    assert_eq!(there(&cache, "one"), []);
+}
+
+#[test]
+fn tiles_made_ahead_are_ordinary_after_their_provider() {
+    let (cache, one, other) = setup();
+    load_row(&one, 0..2, Class::Unread);
+    drop(one);
+    load_row(&other, 0..7, Class::Asked);
+    assert_eq!(there(&cache, "one"), [1]);
 }

@@ -244,3 +244,26 @@ fn guarantees_shrink_with_the_budget_and_outlive_what_was_there() {
     (0..50).for_each(|cell| drop(put(&cache, 2, cell)));
     assert_eq!(count(0), 4);
 }
+
+#[test]
+fn in_a_smaller_budget_every_guarantee_keeps_its_part() {
+    let cache = Cache::new(100 * CHARGE, Options::default()).unwrap();
+    cache.set_share("a", 0, 40 * CHARGE).unwrap();
+    cache.set_share("b", 0, 40 * CHARGE).unwrap();
+    (0..40).for_each(|cell| drop(put(&cache, 0, cell)));
+    (0..40).for_each(|cell| drop(put(&cache, 1, cell)));
+    cache.set_budget(40 * CHARGE);
+    let count = |key: usize| {
+        let at = |cell| Block::new(0, cell, 0);
+        let is_there = |cell: &u64| {
+            cache
+                .peek(KEYS[key], at(*cell), &Bands::ALL)
+                .unwrap()
+                .is_some()
+        };
+        (0..40).filter(is_there).count()
+    };
+    // What the keys and the rounding take is at the cost of the older ones.
+    assert!((17..=20).contains(&count(0)), "{}", count(0));
+    assert!((20..=21).contains(&count(1)), "{}", count(1));
+}

@@ -113,3 +113,34 @@ impl Served {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dtype::DType;
+
+    #[test]
+    fn siblings_need_no_other_blocks_and_those_to_come_are_first() {
+        let (mut tiles, mut blocks) = (
+            Image::new(384, 128, 1, DType::U8),
+            Image::new(384, 128, 1, DType::U8),
+        );
+        (tiles.block, blocks.block) = ((64, 64), (96, 128));
+        let of = |row, col| {
+            let (forward, backward) = siblings(&tiles, &blocks, 0, Block::new(0, row, col));
+            let places = |at: Block| (at.row, at.col);
+            let forward: Vec<_> = forward.map(places).collect();
+            (forward, backward.map(places).collect::<Vec<_>>())
+        };
+        // A block and a half below the other: the tile in the middle needs two of them.
+        assert_eq!(of(0, 0), (vec![(1, 0)], vec![]));
+        assert_eq!(
+            of(0, 1),
+            (vec![(0, 2), (1, 0), (1, 1), (1, 2)], vec![(0, 0)])
+        );
+        assert_eq!(
+            of(1, 1),
+            (vec![(1, 2)], vec![(1, 0), (0, 2), (0, 1), (0, 0)])
+        );
+    }
+}
