@@ -177,6 +177,44 @@ fn the_order_is_that_of_the_hits_however_late_it_is_looked_at() {
     }
 }
 
+/// The last gets of some tiles are seen by nobody but the thread that has them at its elbow.
+#[test]
+fn gets_of_one_thread_again_and_again_are_uses() {
+    let cache = Cache::new(3 * TILE_BYTES + 2048, Options::default()).unwrap();
+    let source = source(
+        image((SIDE, SIDE), (TILE, TILE), 1),
+        Arc::new(Behaviour::default()),
+    );
+    let tiles = cached(source, &cache).unwrap();
+    let get = |col| drop(get_block(&*tiles, Block::new(0, 0, col), &Bands::ALL).unwrap());
+    let is_there = |col| {
+        tiles
+            .peek_block(Block::new(0, 0, col), &Bands::ALL)
+            .is_some()
+    };
+    (0..3).for_each(get);
+    for col in [0, 1, 2, 0] {
+        (0..5).for_each(|_| get(col));
+    }
+    get(3);
+    assert_eq!([0, 1, 2].map(is_there), [true, false, true]);
+}
+
+#[test]
+fn outside_the_budget_nothing_outlives_its_last_handle_however_often_it_was_got() {
+    let cache = Cache::new(0, Options::default()).unwrap();
+    let behaviour = Arc::new(Behaviour::default());
+    let source = source(image((SIDE, SIDE), (TILE, TILE), 1), behaviour.clone());
+    let tiles = cached(source, &cache).unwrap();
+    let get = || get_block(&*tiles, Block::new(0, 0, 0), &Bands::ALL).unwrap();
+    let tile = get();
+    (0..9).for_each(|_| drop(get()));
+    assert_eq!(behaviour.total(), 1);
+    drop(tile);
+    drop(get());
+    assert_eq!(behaviour.total(), 2);
+}
+
 /// A tile all of whose samples are `version`.
 fn of_version(version: u32) -> Tile {
     let shape = Shape {

@@ -229,3 +229,94 @@ fn place_of(cell: &Cell) -> (usize, u32) {
         });
     (mixed as usize % SLOTS, (mixed >> 32) as u32)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dtype::DType;
+    use crate::image::Block;
+    use crate::layout::{Layout, Shape};
+    use crate::memory::{Canvas, Memory};
+
+    fn tile() -> Tile {
+        let shape = Shape {
+            width: 8,
+            height: 8,
+            bands: 1,
+        };
+        let layout = Layout::packed(shape, DType::U8).unwrap();
+        Tile::from_canvas(Canvas::new(Memory::zeroed(64).unwrap(), layout))
+    }
+
+    fn cell(row: u64) -> Cell {
+        Cell::new(0, Block::new(0, row, 0))
+    }
+
+    /// The offer that a thread gets when it asks again.
+    fn offer(leases: &Leases, cell: &Cell, index: &Index) -> Option<Offer> {
+        (0..3).find_map(|_| match leases.get(cell, &Bands::ALL, index) {
+            Asked::Worth(offer) => Some(offer),
+            _ => None,
+        })
+    }
+
+    fn is_leased(leases: &Leases, cell: &Cell, index: &Index) -> bool {
+        matches!(leases.get(cell, &Bands::ALL, index), Asked::Leased(_))
+    }
+
+    #[test]
+    fn what_a_thread_gets_again_is_on_lease_until_it_is_recalled() {
+        let (leases, index, tile) = (Leases::default(), Index::default(), tile());
+        let offered = offer(&leases, &cell(1), &index).expect("an offer");
+        leases.take(offered, &cell(1), &Bands::ALL, &tile);
+        assert!((0..7).all(|_| is_leased(&leases, &cell(1), &index)));
+        assert_eq!(index.hits(0), 0);
+        drop(leases.close(&index));
+        assert_eq!(index.hits(0), 7);
+        assert!(!is_leased(&leases, &cell(1), &index));
+    }
+
+    #[test]
+    fn nothing_is_leased_while_tiles_go_nor_what_was_found_before() {
+        let (leases, index, tile) = (Leases::default(), Index::default(), tile());
+        let before = offer(&leases, &cell(1), &index).expect("an offer");
+        let closed = leases.close(&index);
+        assert!(offer(&leases, &cell(1), &index).is_none());
+        drop(closed);
+        leases.take(before, &cell(1), &Bands::ALL, &tile);
+        assert!(!is_leased(&leases, &cell(1), &index));
+    }
+
+    #[test]
+    fn a_place_goes_to_another_cell_that_is_asked_for_more() {
+        let (leases, index, tile) = (Leases::default(), Index::default(), tile());
+        let place = place_of(&cell(1)).0;
+        let other = (2..).map(cell).find(|cell| place_of(cell).0 == place);
+        let other = other.expect("another cell of the place");
+        let offered = offer(&leases, &cell(1), &index).expect("an offer");
+        leases.take(offered, &cell(1), &Bands::ALL, &tile);
+        assert!((0..20).all(|_| is_leased(&leases, &cell(1), &index)));
+        for _ in 0..=STEADFAST {
+            let asked = leases.get(&other, &Bands::ALL, &index);
+            assert!(matches!(asked, Asked::Not));
+        }
+        assert_eq!(index.hits(0), 20);
+        let offered = offer(&leases, &other, &index).expect("an offer");
+        leases.take(offered, &other, &Bands::ALL, &tile);
+        assert!(is_leased(&leases, &other, &index));
+    }
+
+    #[test]
+    fn cells_that_look_alike_are_told_apart() {
+        let (one, other) = (
+            cell(1),
+            Cell::new(0, Block::new(0, 1, 0x0ff2_38ee_eafb_b29f)),
+        );
+        assert_eq!(place_of(&one), place_of(&other), "the mixing has changed");
+        let (leases, index, tile) = (Leases::default(), Index::default(), tile());
+        let offered = offer(&leases, &one, &index).expect("an offer");
+        leases.take(offered, &one, &Bands::ALL, &tile);
+        assert!(is_leased(&leases, &one, &index));
+        assert!(!is_leased(&leases, &other, &index));
+    }
+}

@@ -112,7 +112,8 @@ impl Drop for Lineage {
 mod tests {
     use super::*;
 
-    /// Begins something while it is told to forget old pixels, and notes whether that would be kept.
+    /// Begins something while it is told to forget old pixels, and notes whether that would be kept; the
+    /// first time also after another invalidation has come and gone.
     struct Beginning {
         lineage: Mutex<Option<Arc<Lineage>>>,
         kept: Mutex<Vec<bool>>,
@@ -124,6 +125,10 @@ mod tests {
         fn invalidated(&self, _: &str) {
             let lineage = self.lineage.lock().clone().expect("the lineage");
             self.kept.lock().push(lineage.is_current(now()));
+            if self.kept.lock().len() == 1 {
+                lineage.invalidate();
+                self.kept.lock().push(lineage.is_current(now()));
+            }
         }
 
         fn recall(&self) {}
@@ -140,7 +145,7 @@ mod tests {
         let before = now();
         assert!(lineage.is_current(before));
         lineage.invalidate();
-        assert_eq!(*home.kept.lock(), [false]);
+        assert_eq!(*home.kept.lock(), [false; 3]);
         assert!(!lineage.is_current(before));
         assert!(lineage.is_current(now()));
     }
