@@ -439,6 +439,122 @@ fn what_is_cached_twice_does_not_wait_for_itself() {
     }
 }
 
+// ---- one load beside another ----
+
+#[test]
+fn who_wants_another_band_does_not_wait_for_the_wrong_one() {
+    let cache = cache(AMPLE);
+    let (inside, go) = (Event::default(), Event::default());
+    let decodes = Arc::new(AtomicUsize::new(0));
+    let (entered, may_go, count) = (inside.clone(), go.clone(), decodes.clone());
+    let of_two = support::image((32, 32), (32, 32), 2);
+    let source = source_of(of_two, None, move |_| {
+        count.fetch_add(1, Ordering::SeqCst);
+        entered.happen();
+        may_go.wait();
+        Ok(())
+    });
+    let top = cached(source, &cache).unwrap();
+    let band = |band: u32| {
+        let top = top.clone();
+        thread::spawn(move || get_block(&*top, at(0, 0), &Bands::of(&[band], 2)))
+    };
+    let first = band(0);
+    inside.wait();
+    let second = band(1);
+    until(|| decodes.load(Ordering::SeqCst) == 2 || top.counters().waits == 1);
+    go.happen();
+    for (tile, band) in [(first, 0), (second, 1)] {
+        let tile = ended(tile).unwrap();
+        assert_eq!(f64::from(tile.row(0, 3)[5]), value(0, 5, 3, band));
+    }
+    assert_eq!(decodes.load(Ordering::SeqCst), 2);
+}
+
+#[test]
+fn a_block_that_fails_does_not_fail_tiles_that_do_not_need_it() {
+    let cache = cache(AMPLE);
+    let (inside, go) = (Event::default(), Event::default());
+    let (entered, may_go) = (inside.clone(), go.clone());
+    let source = source(move |block| match (block.row, block.col) {
+        (0, 0) => {
+            entered.wait();
+            Err(Error::from_source(5, "on purpose"))
+        }
+        (0, 2) => {
+            entered.happen();
+            may_go.wait();
+            Ok(())
+        }
+        _ => Ok(()),
+    });
+    let top = tiles(source, Some(&cache));
+    let (first, second) = (getting(&top, at(0, 0)), getting(&top, at(0, 1)));
+    inside.wait();
+    assert!(ended(first).is_err());
+    go.happen();
+    ended(second).unwrap();
+    assert_quiet(&cache);
+}
+
+/// Stops where it reads its first block, and where it is asked for the second one by who prepares siblings.
+#[derive(Clone, Default)]
+struct Sparse {
+    inside: Event,
+    go: Event,
+    prepares: Event,
+    prepared: Event,
+    asked: Arc<AtomicUsize>,
+}
+
+impl Decoder for Sparse {
+    fn has_block(&self, at: Block) -> Result<bool> {
+        // First for the tile itself.
+        if at.col == 1 && self.asked.fetch_add(1, Ordering::SeqCst) == 2 {
+            self.prepares.happen();
+            self.prepared.wait();
+        }
+        Ok(true)
+    }
+
+    fn read_block(&self, at: Block, _: &[u32], _: &mut PixelsMut<'_>) -> Result<()> {
+        if at.col == 0 {
+            self.inside.happen();
+            self.go.wait();
+        }
+        Ok(())
+    }
+}
+
+/// The block of a tile that is about to be prepared as a sibling comes and goes meanwhile.
+#[test]
+fn a_sibling_whose_block_is_gone_is_not_made() {
+    let (cache, sparse) = (cache(AMPLE), Sparse::default());
+    let mut image = support::image((192, 128), (96, 128), 1);
+    image.sparse = true;
+    let source = Source::provider(None, image, Box::new(sparse.clone())).unwrap();
+    let top = tiles(source, Some(&cache));
+    let options = ReaderOptions {
+        retention: Retention::Bypassed,
+        ..ReaderOptions::default()
+    };
+    // Without siblings of its own.
+    let (alone, _) = reading(&top, options);
+    let first = thread::spawn(move || get_block(&*alone, at(0, 0), &Bands::ALL));
+    sparse.inside.wait();
+    let over_both = top.clone();
+    let second = thread::spawn(move || get_block(&*over_both, at(0, 1), &Bands::ALL));
+    sparse.prepares.wait();
+    sparse.go.happen();
+    ended(first).unwrap();
+    sparse.prepared.happen();
+    ended(second).unwrap();
+    assert_quiet(&cache);
+    let is_there = |tile| top.peek_block(tile, &Bands::ALL).is_some();
+    assert!(is_there(at(0, 2)) && is_there(at(1, 2)));
+    assert!(!is_there(at(1, 0)) && !is_there(at(1, 1)));
+}
+
 // ---- cancellation ----
 
 /// A source that stops in its first decode until it may go on or is cancelled.
@@ -598,13 +714,21 @@ fn the_last_to_leave_cancels_the_load() {
 /// The load waits, deep inside, for what another thread loads, when the last who wants it leaves.
 #[test]
 fn who_waits_inside_a_load_leaves_with_the_last_who_wants_it() {
+    let over: [Over; 2] = [
+        |source, cache| cached(source, cache).unwrap(),
+        |source, cache| tiles(source, Some(cache)),
+    ];
+    over.into_iter().for_each(who_waits_leaves_with_the_last);
+}
+
+fn who_waits_leaves_with_the_last(over: Over) {
     let (stop, cache) = (stopping(), cache(AMPLE));
     let below = stop.source.clone();
     let derived = source(move |block| {
         get_block(&*below, block, &Bands::ALL)?;
         Ok(())
     });
-    let top = cached(derived, &cache).unwrap();
+    let top = over(derived, &cache);
     let holder = getting(&stop.source, at(0, 0));
     stop.inside.wait();
     let (mine, cancel_mine) = reader_of(&top);

@@ -193,3 +193,101 @@ impl Drop for Permit {
         state.call_next();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::Cancel;
+    use std::thread;
+
+    /// Waits until so many loads have had to wait.
+    fn until_queued(gate: &Gate, queued: u64) {
+        let begun = Instant::now();
+        while gate.state().1.queued < queued {
+            assert!(
+                begun.elapsed() < Duration::from_secs(60),
+                "it does not wait"
+            );
+            thread::yield_now();
+        }
+    }
+
+    /// Says whether the one at the end of a queue is called, and not only let go on late. Where the machine
+    /// stood still for so long that all was late, it is tried again.
+    fn is_called(case: impl Fn(&Arc<Gate>)) -> bool {
+        (0..5).any(|_| {
+            let gate = Arc::new(Gate::new(2));
+            case(&gate);
+            gate.state().1.overdue == 0
+        })
+    }
+
+    #[test]
+    fn who_comes_waits_behind_those_who_wait_for_more() {
+        let gate = Arc::new(Gate::new(2));
+        let first = gate.clone().admit(1, Cancels::new()).unwrap();
+        thread::scope(|scope| {
+            scope.spawn(|| gate.clone().admit(2, Cancels::new()).map(drop));
+            until_queued(&gate, 1);
+            let second = scope.spawn(|| gate.clone().admit(1, Cancels::new()).map(drop));
+            while gate.state().1.queued < 2 {
+                assert!(!second.is_finished(), "it went past the queue");
+                thread::yield_now();
+            }
+            drop(first);
+        });
+    }
+
+    #[test]
+    fn who_leaves_the_queue_calls_the_next() {
+        assert!(is_called(|gate| {
+            let cancel = Arc::<Cancel>::default();
+            let _first = gate.clone().admit(1, Cancels::new()).unwrap();
+            thread::scope(|scope| {
+                let more = scope.spawn(|| {
+                    gate.clone()
+                        .admit(2, [cancel.clone()].into_iter().collect())
+                });
+                until_queued(gate, 1);
+                let next = scope.spawn(|| gate.clone().admit(1, Cancels::new()));
+                until_queued(gate, 2);
+                cancel.cancel();
+                assert!(more.join().unwrap().is_err());
+                assert!(next.join().unwrap().is_ok());
+            });
+        }));
+    }
+
+    #[test]
+    fn a_larger_cap_calls_the_next() {
+        assert!(is_called(|gate| {
+            let _first = gate.clone().admit(2, Cancels::new()).unwrap();
+            thread::scope(|scope| {
+                let next = scope.spawn(|| gate.clone().admit(2, Cancels::new()));
+                until_queued(gate, 1);
+                gate.set_cap(4);
+                assert!(next.join().unwrap().is_ok());
+            });
+        }));
+    }
+
+    #[test]
+    fn nobody_goes_on_late_while_loads_end() {
+        let turn = Arc::new(Turn {
+            bytes: 1,
+            called: Mutex::new(false),
+            changed: Condvar::new(),
+        });
+        let mut state = State {
+            admitted: 1,
+            queue: [turn.clone()].into(),
+            ended: Some(Instant::now()),
+            ..State::default()
+        };
+        assert!(state.run_late(&turn) <= PATIENCE);
+        assert_eq!((state.counts.overdue, state.queue.len()), (0, 1));
+        state.ended = None;
+        state.run_late(&turn);
+        assert_eq!((state.counts.overdue, state.queue.len()), (1, 0));
+    }
+}

@@ -193,3 +193,35 @@ impl<'a> Search<'a> {
         stuck
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Something that never comes.
+    struct Never;
+
+    impl Awaited for Never {
+        fn ends(&self) -> Ends {
+            Ends::WithAny(Vec::new())
+        }
+
+        fn wake(&self) {}
+    }
+
+    #[test]
+    fn who_begins_to_wait_looks_whether_it_was_cancelled_before() {
+        let cancel = Arc::<Cancel>::default();
+        let waits = |cancel: &Arc<Cancel>| {
+            let cancels = [cancel.clone()].into_iter().collect();
+            Waiting::begin(Arc::new(Never), cancels).unwrap()
+        };
+        let before = waits(&cancel);
+        assert!(before.is_disturbed() && before.check().is_ok());
+        assert!(!before.is_disturbed());
+        cancel.cancel();
+        for waiting in [before, waits(&cancel)] {
+            assert!(waiting.is_disturbed() && waiting.check().is_err());
+        }
+    }
+}
