@@ -18,12 +18,20 @@ use std::sync::{Arc, Weak};
 pub const ALIGNMENT: usize = 64;
 
 /// From this size on memory is mapped from the system page-wise, so that freeing it gives it back
-/// at once, whatever the allocator does.
-const MAP_FROM: usize = 64 << 10;
+/// at once, whatever the allocator does. A memory checker sees only what the allocator gives out.
+const MAP_FROM: usize = if cfg!(memory_checker) {
+    usize::MAX
+} else {
+    64 << 10
+};
 
 /// Up to this size the allocator steps in where the system has no more mappings: it allows some
 /// ten thousands, which large tiles never reach.
-const MAY_ALLOCATE: usize = 256 << 10;
+const MAY_ALLOCATE: usize = if cfg!(memory_checker) {
+    usize::MAX
+} else {
+    256 << 10
+};
 
 /// A size is a multiple of [`ALIGNMENT`]; this bit beside it says that the memory is mapped.
 const MAPPED: usize = 1;
@@ -142,7 +150,7 @@ unsafe fn unmap_pages(start: NonNull<u8>, size: usize) {
 
 /// Asks the allocator to give freed memory back to the system.
 pub fn trim_allocator() {
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    #[cfg(all(target_os = "linux", target_env = "gnu", not(miri)))]
     // SAFETY: `malloc_trim` may be called at any time from any thread.
     unsafe {
         libc::malloc_trim(0);

@@ -1,8 +1,15 @@
 //! Compiles the programs of `c_tests/` against the header and runs them: linked to the shared
-//! library, linked to the static one, and once more under valgrind.
+//! library, linked to the static one, under valgrind, and all built with AddressSanitizer.
 //!
 //! `cargo test --test c_tests memory_checks` runs a group, `... test_lifetime` one program in all.
 
+#[path = "support/programs.rs"]
+mod programs;
+#[path = "support/sanitized.rs"]
+mod sanitized;
+
+use programs::scratch;
+use sanitized::Sanitized;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -34,14 +41,22 @@ const VALGRIND: [&str; 7] = [
     "--num-callers=30",
 ];
 
-/// By how much the programs shorten their loops under valgrind.
-const VALGRIND_SCALE: &str = "10";
+/// By how much the programs shorten their loops where each step is slow.
+const SCALE: &str = "10";
 
-#[derive(Clone, Copy, PartialEq)]
+/// The programs themselves may not rely on undefined behaviour either.
+const SANITIZERS: [&str; 3] = [
+    "-fsanitize=address,undefined",
+    "-fno-sanitize-recover=undefined",
+    "-fno-omit-frame-pointer",
+];
+
+#[derive(Clone, Copy)]
 enum Way {
     Shared,
     Static,
     Valgrind,
+    Sanitized(&'static Sanitized),
 }
 
 impl Way {
@@ -50,12 +65,13 @@ impl Way {
             Way::Shared => "shared",
             Way::Static => "static",
             Way::Valgrind => "valgrind",
+            Way::Sanitized(_) => "sanitized",
         }
     }
 
     /// Far more than a program needs: what runs longer has hung.
     fn patience(self) -> Duration {
-        Duration::from_secs(if self == Way::Valgrind { 400 } else { 120 })
+        Duration::from_secs(if let Way::Valgrind = self { 400 } else { 120 })
     }
 }
 
@@ -65,6 +81,15 @@ macro_rules! programs {
         programs!(@way linked_shared Shared $($name)*);
         programs!(@way linked_static Static $($name)*);
         programs!(@way memory_checks Valgrind $($name)*);
+        mod sanitizers {
+            $(#[test]
+            fn $name() {
+                match super::library_with_sanitizer() {
+                    Some(library) => super::check(stringify!($name), super::Way::Sanitized(library)),
+                    None => println!("skipped: this Rust comes without the runtime of AddressSanitizer"),
+                }
+            })*
+        }
     };
     (@way $module:ident $way:ident $($name:ident)*) => {
         mod $module {
@@ -147,7 +172,7 @@ fn compiler(cpp: bool, standard: &str) -> Command {
 fn require_cmocka() {
     static PRESENT: OnceLock<bool> = OnceLock::new();
     let present = PRESENT.get_or_init(|| {
-        let directory = scratch("probe");
+        let directory = scratch("c_tests", "probe");
         let source = directory.join("probe.c");
         let includes =
             "#include <stdarg.h>\n#include <stddef.h>\n#include <setjmp.h>\n#include <cmocka.h>\n";
@@ -166,14 +191,10 @@ fn require_cmocka() {
     );
 }
 
-/// An empty directory of its own.
-fn scratch(name: &str) -> PathBuf {
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .join("c_tests")
-        .join(name);
-    let _ = fs::remove_dir_all(&directory);
-    fs::create_dir_all(&directory).expect("a directory for the test");
-    directory
+/// The library with AddressSanitizer, where there is one.
+fn library_with_sanitizer() -> Option<&'static Sanitized> {
+    static BUILT: OnceLock<Option<Sanitized>> = OnceLock::new();
+    BUILT.get_or_init(|| Sanitized::build("address")).as_ref()
 }
 
 fn build(program: &str, way: Way, directory: &Path) -> PathBuf {
@@ -184,56 +205,77 @@ fn build(program: &str, way: Way, directory: &Path) -> PathBuf {
         _ => "c99",
     };
     let alone = program.starts_with("test_header");
+    let mut files = vec![sources().join(program)];
+    files[0].set_extension(if cpp { "cpp" } else { "c" });
+    if !alone {
+        require_cmocka();
+        files.push(sources().join("support.c"));
+    }
+    if let Way::Sanitized(_) = way {
+        // Compiled alone: linking too, gcc would add a runtime of its own.
+        let mut compile = compiler(cpp, standard);
+        compile.args(WARNINGS).arg("-I").arg(root().join("include"));
+        compile.args(SANITIZERS).arg("-c").args(&files);
+        succeed(compile.current_dir(directory), program, way);
+        for file in &mut files {
+            let object = Path::new(file.file_name().unwrap()).with_extension("o");
+            *file = directory.join(object);
+        }
+    }
     let binary = directory.join(program);
     let mut command = compiler(cpp, standard);
     command.args(WARNINGS).arg("-I").arg(root().join("include"));
-    command.arg(
-        sources()
-            .join(program)
-            .with_extension(if cpp { "cpp" } else { "c" }),
-    );
-    if !alone {
-        require_cmocka();
-        command.arg(sources().join("support.c"));
-    }
-    command.arg("-o").arg(&binary);
-    if way == Way::Static {
-        command.arg(libraries().join("libtilecache.a"));
-    } else {
-        command.arg(libraries().join("libtilecache.so"));
-        command.arg(format!("-Wl,-rpath,{}", libraries().display()));
+    command.args(files).arg("-o").arg(&binary);
+    match way {
+        Way::Static => _ = command.arg(libraries().join("libtilecache.a")),
+        Way::Sanitized(sanitized) => sanitized.link(&mut command),
+        _ => {
+            command.arg(libraries().join("libtilecache.so"));
+            command.arg(format!("-Wl,-rpath,{}", libraries().display()));
+        }
     }
     if !alone {
         command.arg("-lcmocka");
     }
-    command.args(NATIVE_LIBRARIES);
-    let output = command.output().expect("the compiler runs");
+    succeed(command.args(NATIVE_LIBRARIES), program, way);
+    binary
+}
+
+fn succeed(compile: &mut Command, program: &str, way: Way) {
+    let output = compile.output().expect("the compiler runs");
     assert!(
         output.status.success(),
         "{program} does not compile ({}):\n{}",
         way.name(),
         String::from_utf8_lossy(&output.stderr)
     );
-    binary
 }
 
 /// Builds a program and runs it in a directory of its own.
 fn check(program: &str, way: Way) {
-    let directory = scratch(&format!("{}/{program}", way.name()));
+    let directory = scratch("c_tests", &format!("{}/{program}", way.name()));
     let binary = build(program, way, &directory);
-    let mut command = if way == Way::Valgrind {
+    let mut command = if let Way::Valgrind = way {
         let mut command = Command::new("valgrind");
         let excused = sources().join("valgrind.supp");
         command.args(VALGRIND);
         command.arg(format!("--suppressions={}", excused.display()));
         command.arg(&binary);
-        command.env("TILECACHE_TEST_SCALE", VALGRIND_SCALE);
         command
     } else {
         Command::new(&binary)
     };
+    if let Way::Valgrind | Way::Sanitized(_) = way {
+        command.env("TILECACHE_TEST_SCALE", SCALE);
+    }
     // cargo names a directory before it where an older library may lie.
-    command.env("LD_LIBRARY_PATH", libraries());
+    let library = match way {
+        Way::Sanitized(sanitized) => &sanitized.directory,
+        _ => &libraries(),
+    };
+    command.env("LD_LIBRARY_PATH", library);
+    // Senseless sizes that the allocator is asked for are refused and no defect.
+    command.env("ASAN_OPTIONS", "allocator_may_return_null=1:detect_leaks=1");
     let log = directory.join("log");
     let output = File::create(&log).expect("a log");
     command.current_dir(&directory).stdin(Stdio::null());

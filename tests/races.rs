@@ -1,16 +1,18 @@
 //! Threads under ThreadSanitizer: eight of them over one GDAL dataset and over our own readers, and the
 //! threads of `c_tests/`.
 //!
-//! The library is built once more with the sanitizer, which the stable compiler has behind a switch.
-//! Where its runtime is not installed, as with some distributions' Rust, the tests say so and pass.
+//! Where the sanitizer's runtime is not installed, as with some distributions' Rust, the tests say so
+//! and pass.
 
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
 #[path = "support/programs.rs"]
 mod programs;
+#[path = "support/sanitized.rs"]
+mod sanitized;
 
 use programs::{run, scratch};
-use std::fs;
+use sanitized::Sanitized;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -38,12 +40,12 @@ fn threads_of_c_programs_do_not_race() {
 
 /// Builds a program with the sanitizer, and runs it; what it said.
 fn check(name: &str, flags: &[String], arguments: &[&str]) -> String {
-    let Some(Sanitized { library, runtime }) = sanitized() else {
+    static BUILT: OnceLock<Option<Sanitized>> = OnceLock::new();
+    let Some(sanitized) = BUILT.get_or_init(|| Sanitized::build("thread")) else {
         return "skipped: this Rust comes without the runtime of ThreadSanitizer".to_owned();
     };
     let directory = scratch("races", name);
     let program = directory.join("program");
-    // The objects are gcc's and the runtime is Rust's, which knows all that both compilers ask for.
     let objects: Vec<PathBuf> = flags
         .iter()
         .filter(|flag| flag.ends_with(".c"))
@@ -71,13 +73,10 @@ fn check(name: &str, flags: &[String], arguments: &[&str]) -> String {
             object
         })
         .collect();
-    run(Command::new("cc")
-        .args(objects)
-        .arg("-Wl,--whole-archive")
-        .arg(runtime)
-        .args(["-Wl,--no-whole-archive", "-Wl,--export-dynamic"])
-        .arg(library.join("libtilecache.so"))
-        .arg(format!("-Wl,-rpath,{}", library.display()))
+    let mut link = Command::new("cc");
+    link.args(objects);
+    sanitized.link(&mut link);
+    run(link
         .args(flags.iter().filter(|flag| flag.starts_with("-l")))
         .args(["-lpthread", "-lm", "-ldl", "-lrt", "-o"])
         .arg(&program));
@@ -90,59 +89,4 @@ fn check(name: &str, flags: &[String], arguments: &[&str]) -> String {
         .env_remove("LD_LIBRARY_PATH")
         .env("TILECACHE_TEST_SCALE", "10")
         .env("TSAN_OPTIONS", options))
-}
-
-/// The library with the sanitizer in it, and what it needs of it.
-#[derive(Clone)]
-struct Sanitized {
-    /// The directory of the library.
-    library: PathBuf,
-    runtime: PathBuf,
-}
-
-fn sanitized() -> Option<Sanitized> {
-    static BUILT: OnceLock<Option<Sanitized>> = OnceLock::new();
-    BUILT.get_or_init(build).clone()
-}
-
-fn build() -> Option<Sanitized> {
-    let about = run(Command::new("rustc").arg("-vV"));
-    let host = about
-        .lines()
-        .find_map(|line| line.strip_prefix("host: "))
-        .expect("a host");
-    let root = run(Command::new("rustc").args(["--print", "sysroot"]));
-    let libraries = Path::new(root.trim())
-        .join("lib/rustlib")
-        .join(host)
-        .join("lib");
-    let runtime = fs::read_dir(libraries)
-        .ok()?
-        .flatten()
-        .map(|entry| entry.path())
-        .find(|path| path.to_string_lossy().ends_with("_rt.tsan.a"))?;
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("races/target");
-    run(Command::new(env!("CARGO"))
-        .args([
-            "build",
-            "--quiet",
-            "--locked",
-            "--lib",
-            "--target",
-            host,
-            "--target-dir",
-        ])
-        .arg(&target)
-        .current_dir(ROOT)
-        .env("RUSTC_BOOTSTRAP", "1")
-        .env(
-            "RUSTFLAGS",
-            "-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer --cfg race_detector",
-        )
-        .env("CFLAGS", "-fsanitize=thread")
-        .env_remove("CARGO_ENCODED_RUSTFLAGS"));
-    Some(Sanitized {
-        library: target.join(host).join("debug"),
-        runtime,
-    })
 }
