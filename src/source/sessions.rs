@@ -152,6 +152,7 @@ impl<S: Send> Drop for Lent<'_, S> {
 mod tests {
     use super::*;
     use crate::error::Kind;
+    use std::sync::Barrier;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::thread;
     use std::time::Duration;
@@ -172,7 +173,7 @@ mod tests {
         thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| {
-                    for _ in 0..50 {
+                    for _ in 0..if cfg!(miri) { 5 } else { 50 } {
                         let open = || {
                             opened.fetch_add(1, Ordering::SeqCst);
                             Ok(Counted(&closed))
@@ -208,15 +209,17 @@ mod tests {
     #[test]
     fn a_waiter_gets_the_place_of_a_failed_opening() {
         let pool = Sessions::new(1);
+        let opening = Barrier::new(2);
         thread::scope(|scope| {
             scope.spawn(|| {
                 let slow = || {
+                    opening.wait();
                     thread::sleep(Duration::from_millis(20));
                     Err(Error::internal("never opened"))
                 };
                 pool.with(slow, |()| Ok(())).unwrap_err();
             });
-            thread::sleep(Duration::from_millis(5));
+            opening.wait();
             pool.with(|| Ok(()), |()| Ok(())).unwrap();
         });
     }
