@@ -1,6 +1,10 @@
 //! The cache against a small model of exact LRU with held tiles, under random operations.
 
+#[path = "support/scale.rs"]
+mod scale;
+
 use proptest::prelude::*;
+use scale::scaled;
 use tilecache::cache::{Cache, Options};
 use tilecache::dtype::DType;
 use tilecache::image::{Bands, Block};
@@ -157,7 +161,7 @@ fn cost_of_key() -> u64 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig { cases: scaled(1000), failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn the_cache_does_what_the_model_does(

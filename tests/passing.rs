@@ -1,7 +1,11 @@
 //! What readers that pass by leave behind, and what is made ahead of its first use: the ends of the order
 //! of eviction, against a model and step by step.
 
+#[path = "support/scale.rs"]
+mod scale;
+
 use proptest::prelude::*;
+use scale::scaled;
 use std::sync::Arc;
 use tilecache::cache::{Cache, Class, Options, Shelf};
 use tilecache::dtype::DType;
@@ -124,7 +128,7 @@ fn load_for(request: &Request<'_>, shelf: &Shelf, at: Block, class: Class) -> Op
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig { cases: scaled(1500), failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn the_cache_does_what_the_model_does(script in prop::collection::vec(ops(), 1..150)) {

@@ -1,8 +1,11 @@
 //! Retiling against a naive reading pixel by pixel, over random images and grids.
 
+#[path = "support/scale.rs"]
+mod scale;
 mod support;
 
 use proptest::prelude::*;
+use scale::scaled;
 use std::sync::Arc;
 use support::{Behaviour, sample, source};
 use tilecache::cache::{Cache, Options};
@@ -130,7 +133,7 @@ fn check(case: &Case, image: &Image, view: &Image, at: Block, bands: &[u32], til
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig { cases: scaled(300), failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn every_tile_has_the_pixels_of_the_source(case in cases()) {

@@ -1,6 +1,10 @@
 //! Shares of keys against a model: maximum, guarantee, and the order over all keys.
 
+#[path = "support/scale.rs"]
+mod scale;
+
 use proptest::prelude::*;
+use scale::scaled;
 use tilecache::cache::{Cache, Options};
 use tilecache::dtype::DType;
 use tilecache::image::{Bands, Block};
@@ -126,7 +130,7 @@ fn put(cache: &Cache, key: usize, cell: u64) -> Tile {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig { cases: scaled(1500), failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn the_cache_does_what_the_model_does(script in prop::collection::vec(ops(), 1..150)) {

@@ -1728,7 +1728,9 @@ impl Into {
     fn target(&mut self) -> tc_target {
         // SAFETY: plain numbers.
         let mut target: tc_target = unsafe { std::mem::zeroed() };
-        target.data = self.memory[self.start as usize..].as_mut_ptr().cast();
+        // Not of a part: rows may lie before the first.
+        let memory = self.memory.as_mut_ptr();
+        target.data = memory.wrapping_add(self.start as usize).cast();
         [target.pixel_stride, target.row_stride, target.band_stride] = self.strides;
         (target.width, target.height, target.bands) = self.size;
         target.dtype = if self.double { F64 } else { 0 };

@@ -164,6 +164,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "Miri does not open files with such flags")]
     fn a_file_renamed_over_keeps_being_read() {
         let (path, other) = (scratch("kept"), scratch("other"));
         std::fs::write(&path, b"old pixels").expect("write");
@@ -177,6 +178,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "Miri does not open files with such flags")]
     fn a_rewrite_and_a_truncation_are_seen() {
         let path = scratch("changing");
         std::fs::write(&path, b"0123456789").expect("write");
@@ -191,6 +193,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "Miri does not open files with such flags")]
     fn opening_twice_is_one_identity_and_a_missing_file_is_named() {
         let path = scratch("same");
         std::fs::write(&path, b"x").expect("write");
