@@ -16,7 +16,7 @@ use tilecache::image::{Bands, Block, Image};
 use tilecache::load::{Cancel, Load};
 use tilecache::memory::PixelsMut;
 use tilecache::operator::{
-    Map, MapOptions, ReaderOptions, RetileOptions, cached, mapped, reader, retiled,
+    Map, MapOptions, ReaderOptions, RetileOptions, cached, level, mapped, reader, retiled,
 };
 use tilecache::provider::{
     Provider, Request, Retention, get_block, has_block, peek_block, tile_bytes,
@@ -1301,6 +1301,38 @@ fn copies_of_bands_wait_for_the_cap_but_not_for_their_own_load() {
         go.happen();
         ended(copy);
         ended(stuck).unwrap();
+        assert_quiet(&cache);
+    }
+}
+
+/// What a map or a level is made from is in flight with it.
+#[test]
+fn blocks_on_the_way_are_counted() {
+    let cache = cache(AMPLE);
+    let most = Arc::new(AtomicUsize::new(0));
+    let (seen, counted) = (most.clone(), cache.clone());
+    let mut halved = support::image((132, 132), (33, 33), 1);
+    halved.levels.push((66, 66));
+    let source = source_of(halved, None, move |_| {
+        let now = counted.statistics();
+        seen.fetch_max(now.in_flight as usize, Ordering::SeqCst);
+        Ok(())
+    });
+    let bytes = |at| tile_bytes(source.image(), at, &Bands::ALL) as usize;
+    // A map is given its memory after the block; a level is put together in its own, from blocks of
+    // up to 17 x 17.
+    let cases = [
+        (same(source.clone(), None), bytes(at(1, 1))),
+        (
+            level(source.clone(), 1).unwrap(),
+            2 * bytes(Block::new(1, 0, 0)),
+        ),
+    ];
+    for (provider, expected) in cases {
+        most.store(0, Ordering::SeqCst);
+        let top = cached(provider, &cache).unwrap();
+        get_block(&*top, at(1, 1), &Bands::ALL).unwrap();
+        assert_eq!(most.load(Ordering::SeqCst), expected, "{}", top.key());
         assert_quiet(&cache);
     }
 }
