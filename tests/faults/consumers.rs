@@ -33,6 +33,11 @@ impl Stack {
         !matches!(self, Stack::Nothing | Stack::Retiled)
     }
 
+    /// Whether it is a grid of tiles.
+    pub fn is_tiled(self) -> bool {
+        !matches!(self, Stack::Nothing | Stack::Cached)
+    }
+
     pub fn over(self, source: &Provider, cache: &Cache) -> Provider {
         match self {
             Stack::Nothing => source.clone(),

@@ -65,6 +65,13 @@ fn told(call: impl FnOnce(*mut tc_error) -> tc_status) -> Outcome<()> {
     }
 }
 
+/// The handle that a call gives.
+fn made<T>(make: impl FnOnce(*mut *mut T, *mut tc_error) -> tc_status) -> Outcome<*mut T> {
+    let mut handle = null_mut();
+    told(|err| make(&mut handle, err))?;
+    Ok(handle)
+}
+
 macro_rules! handles {
     ($($(#[$doc:meta])* $name:ident, $of:ty, $retain:ident, $release:ident;)*) => {$(
         $(#[$doc])*
@@ -86,15 +93,6 @@ macro_rules! handles {
             fn drop(&mut self) {
                 // SAFETY: the one reference that this owns.
                 unsafe { $release(self.0) };
-            }
-        }
-
-        impl $name {
-            #[allow(dead_code)]
-            fn made(make: impl FnOnce(*mut *mut $of, *mut tc_error) -> tc_status) -> Outcome<Self> {
-                let mut handle = null_mut();
-                told(|err| make(&mut handle, err))?;
-                Ok(Self(handle))
             }
         }
     )*};
@@ -125,7 +123,9 @@ impl LoadHandle {
 impl Cache {
     pub fn new(budget: u64) -> Self {
         // SAFETY: all pointers are valid during the call.
-        Self::made(|cache, err| unsafe { tc_create(budget, null(), cache, err) }).expect("a cache")
+        made(|cache, err| unsafe { tc_create(budget, null(), cache, err) })
+            .map(Self)
+            .expect("a cache")
     }
 
     pub fn clear(&self) {
@@ -161,35 +161,36 @@ impl Provider {
     pub fn open(path: &Path) -> Outcome<Self> {
         let path = CString::new(path.to_str().expect("UTF-8")).expect("a path");
         // SAFETY: all pointers are valid during the call.
-        Self::made(|provider, err| unsafe { provider_open(path.as_ptr(), null(), provider, err) })
+        made(|provider, err| unsafe { provider_open(path.as_ptr(), null(), provider, err) })
+            .map(Self)
     }
 
     /// # Safety
     /// The callbacks must do what the header says of them.
     pub unsafe fn from_source(source: &tc_source) -> Outcome<Self> {
         // SAFETY: all pointers are valid during the call, and the rest is promised by the caller.
-        Self::made(|provider, err| unsafe { provider_from_source(source, provider, err) })
+        made(|provider, err| unsafe { provider_from_source(source, provider, err) }).map(Self)
     }
 
     /// # Safety
     /// The callbacks must do what the header says of them.
     pub unsafe fn open_io(io: &tc_io) -> Outcome<Self> {
         // SAFETY: all pointers are valid during the call, and the rest is promised by the caller.
-        Self::made(|provider, err| unsafe { provider_open_io(io, null(), provider, err) })
+        made(|provider, err| unsafe { provider_open_io(io, null(), provider, err) }).map(Self)
     }
 
     /// # Safety
     /// The callbacks must do what the header says of them.
     pub unsafe fn mapped(&self, options: &tc_map_options) -> Outcome<Self> {
         // SAFETY: all pointers are valid during the call, and the rest is promised by the caller.
-        Self::made(|provider, err| unsafe {
-            provider_map(self.0, options, null_mut(), provider, err)
-        })
+        made(|provider, err| unsafe { provider_map(self.0, options, null_mut(), provider, err) })
+            .map(Self)
     }
 
     pub fn cached(&self, cache: &Cache) -> Self {
         // SAFETY: all pointers are valid during the call.
-        Self::made(|provider, err| unsafe { provider_cached(self.0, cache.0, provider, err) })
+        made(|provider, err| unsafe { provider_cached(self.0, cache.0, provider, err) })
+            .map(Self)
             .expect("a cached provider")
     }
 
@@ -201,15 +202,17 @@ impl Provider {
             tile_height: side,
         };
         // SAFETY: all pointers are valid during the call.
-        Self::made(|provider, err| unsafe {
+        made(|provider, err| unsafe {
             provider_retile(self.0, &options, handle_or_null(cache), provider, err)
         })
+        .map(Self)
         .expect("tiles")
     }
 
     pub fn reader(&self) -> Self {
         // SAFETY: all pointers are valid during the call.
-        Self::made(|provider, err| unsafe { provider_reader(self.0, null(), provider, err) })
+        made(|provider, err| unsafe { provider_reader(self.0, null(), provider, err) })
+            .map(Self)
             .expect("a reader")
     }
 

@@ -130,14 +130,7 @@ fn expected(kind: Kind, fault: Fault, stack: Stack, way: Way) -> Option<Expected
             // The tile-parts of JPEG 2000 are looked for before the blocks of a tile are loaded.
             Kind::Io(Format::Jp2) => PixelsOr(TC_E_SOURCE, itself, CIRCLE),
             // A window is no part of the block that is asked for.
-            _ if way == Way::Window
-                && !matches!(
-                    stack,
-                    Stack::Retiled | Stack::RetiledCached | Stack::RetiledOverCached
-                ) =>
-            {
-                PixelsOr(TC_E_SOURCE, itself, CIRCLE)
-            }
+            _ if way == Way::Window && !stack.is_tiled() => PixelsOr(TC_E_SOURCE, itself, CIRCLE),
             _ => Failure(TC_E_SOURCE, itself, CIRCLE),
         },
         Fault::Stuck => Failure(TC_E_CANCELLED, 0, "cancelled"),
