@@ -7,15 +7,21 @@
 //!
 //! `cargo test --test faults -- --nocapture` prints the tables, with the number of ways that were tried.
 
+#[path = "faults/bytes.rs"]
 mod bytes;
+#[path = "faults/callbacks.rs"]
 mod callbacks;
+#[path = "faults/consumers.rs"]
 mod consumers;
+#[path = "faults/face.rs"]
 mod face;
+#[path = "faults/fault.rs"]
 mod fault;
+#[path = "faults/files.rs"]
 mod files;
-#[path = "../support/gdal.rs"]
+#[path = "support/gdal.rs"]
 mod gdal;
-#[path = "../support/mod.rs"]
+#[path = "support/mod.rs"]
 mod support;
 
 use callbacks::Callback;
