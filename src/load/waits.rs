@@ -196,17 +196,65 @@ impl<'a> Search<'a> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Unshared;
     use super::*;
 
-    /// Something that never comes.
-    struct Never;
+    /// Something that comes with all of some loads, or with any of them.
+    struct After {
+        loads: Vec<Arc<Load>>,
+        any: bool,
+    }
 
-    impl Awaited for Never {
+    impl Awaited for After {
         fn ends(&self) -> Ends {
-            Ends::WithAny(Vec::new())
+            match self.any {
+                true => Ends::WithAny(self.loads.clone()),
+                false => Ends::WithAll(self.loads.clone()),
+            }
         }
 
         fn wake(&self) {}
+    }
+
+    fn after<const N: usize>(loads: [&Arc<Load>; N], any: bool) -> Arc<After> {
+        let loads = loads.into_iter().cloned().collect();
+        Arc::new(After { loads, any })
+    }
+
+    fn load() -> Arc<Load> {
+        Load::begin(Cancels::new(), Unshared)
+    }
+
+    /// Says whether a thread that works for a load may wait.
+    fn may_wait(load: &Arc<Load>, awaited: Arc<After>) -> bool {
+        load.run(|| Waiting::begin(awaited, Cancels::new()).is_ok())
+    }
+
+    #[test]
+    fn who_waits_for_any_of_several_waits_for_itself_only_where_all_do() {
+        let (own, other) = (load(), load());
+        assert!(may_wait(&own, after([&own, &other], true)));
+        assert!(!may_wait(&own, after([&own, &other], false)));
+        assert!(!may_wait(&own, after([&own], true)));
+        assert!(may_wait(&own, after([&other], false)));
+    }
+
+    #[test]
+    fn what_waits_for_a_load_found_behind_later_is_behind_too() {
+        let (own, one, two) = (load(), load(), load());
+        let sleep = |load: &Arc<Load>, awaited| {
+            let disturbed = AtomicBool::new(false);
+            let sleeper = Sleeper { awaited, disturbed };
+            load.waits.lock().push(Arc::new(sleeper));
+        };
+        // The other is looked at first, while nothing is known of the one yet.
+        sleep(&one, after([&two], false));
+        sleep(&one, after([&own], false));
+        sleep(&two, after([&one], false));
+        assert!(!may_wait(&own, after([&one, &two], true)));
+        one.waits.lock().clear();
+        assert!(may_wait(&own, after([&one, &two], true)));
+        two.waits.lock().clear();
     }
 
     #[test]
@@ -214,7 +262,7 @@ mod tests {
         let cancel = Arc::<Cancel>::default();
         let waits = |cancel: &Arc<Cancel>| {
             let cancels = [cancel.clone()].into_iter().collect();
-            Waiting::begin(Arc::new(Never), cancels).unwrap()
+            Waiting::begin(after([], true), cancels).unwrap()
         };
         let before = waits(&cancel);
         assert!(before.is_disturbed() && before.check().is_ok());
