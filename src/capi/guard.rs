@@ -85,15 +85,18 @@ pub fn guard_value<T>(otherwise: T, call: impl FnOnce() -> T) -> T {
 
 /// What a panic said, as an error.
 fn describe(panic: Box<dyn Any + Send>) -> Error {
-    let text = panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("of an unknown kind");
-    let error = Error::internal(format!("a defect of the library: {text}"));
-    // A payload may panic again when it is dropped; it is a few bytes in a case that never happens.
-    std::mem::forget(panic);
-    error
+    let text = match panic.downcast::<&str>() {
+        Ok(text) => (*text).to_owned(),
+        Err(panic) => match panic.downcast::<String>() {
+            Ok(text) => *text,
+            Err(panic) => {
+                // It may panic again when it is dropped.
+                std::mem::forget(panic);
+                "of an unknown kind".to_owned()
+            }
+        },
+    };
+    Error::internal(format!("a defect of the library: {text}"))
 }
 
 #[cfg(test)]
