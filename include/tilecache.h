@@ -1936,8 +1936,13 @@ tc_status provider_read_window(struct tc_provider *provider,
                                struct tc_error *err);
 
 /**
- * What this provider has done; of the members of `stats` only the counters, the rest is 0. Providers
- * with one key in one cache count together.
+ * What this provider has done, and what it has in the cache that keeps its tiles. Providers with one
+ * key in one cache count together.
+ *
+ * Of the members of `stats`, budget, reusable, max_in_flight, queued and overdue belong to a cache as a
+ * whole and are 0. A buffer counts with the provider that brought it, also where tiles of others are
+ * views of it; in_flight is that of tiles of its own, not of blocks that pass through on the way to
+ * them, and peak leaves out what the key is charged. Without a cache of its own, all sizes are 0.
  *
  * - provider: required.
  * - stats: required, with struct_size set; the other members are 0 on failure.

@@ -1,6 +1,6 @@
 //! The one model that every source and every operator implements.
 
-use crate::cache::{Cache, Claims, Counters, Moment, now};
+use crate::cache::{Cache, Claims, Counters, Moment, Usage, now};
 use crate::error::Result;
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
@@ -104,6 +104,11 @@ pub trait Provider: Send + Sync {
     /// What this provider has done so far.
     fn counters(&self) -> Counters {
         Counters::default()
+    }
+
+    /// What it has in the cache that keeps its own tiles.
+    fn usage(&self) -> Usage {
+        Usage::default()
     }
 }
 

@@ -4,7 +4,7 @@ mod support;
 
 use std::sync::{Arc, Mutex};
 use support::{Behaviour, image, source};
-use tilecache::cache::{Cache, Options};
+use tilecache::cache::{Cache, Options, Statistics};
 use tilecache::dtype::DType;
 use tilecache::error::Result;
 use tilecache::image::{Bands, Block, Image};
@@ -197,4 +197,61 @@ fn a_tile_of_a_block_that_is_too_large_for_a_part_of_it_is_a_copy() {
         assert_eq!(tile.buffer().size() as u64 == block * block, is_view);
         assert_eq!(tile.buffer().size() as u64 == BYTES, !is_view);
     }
+}
+
+/// Idle, held, overhang, detached bytes and entries.
+fn sizes(now: &Statistics) -> [u64; 5] {
+    [now.idle, now.held, now.overhang, now.detached, now.entries]
+}
+
+#[test]
+fn what_providers_have_adds_up_to_what_the_cache_has() {
+    let cache = cache(6 * CHARGE + 3000);
+    let blocks = cached(source(row(SIDE, 12), Arc::default()), &cache).unwrap();
+    let tiles = tiles(blocks.clone(), (SIDE * 3 / 2, SIDE), &cache);
+    let check = || {
+        let of = |provider: &Arc<dyn Provider>| provider.usage();
+        let sum = of(&blocks).plus(of(&tiles));
+        let now = cache.statistics();
+        let all = [sum.idle, sum.held, sum.overhang, sum.detached, sum.entries];
+        assert_eq!(all, sizes(&now));
+        assert_eq!((sum.in_flight, now.reusable), (0, now.reusable));
+        now
+    };
+    let mut hands = Vec::new();
+    for col in 0..8 {
+        hands.push(get(&tiles, col));
+        hands.push(get(&blocks, col));
+        check();
+    }
+    assert!(check().overhang > 0, "not all has room");
+    assert!(cache.remove(tiles.key(), at(7), &Bands::ALL));
+    assert!(cache.remove(blocks.key(), at(0), &Bands::ALL));
+    assert!(check().detached > 0);
+    while hands.pop().is_some() {
+        check();
+    }
+    assert_eq!(check().held, 0);
+    cache.set_budget(2 * CHARGE + 3000);
+    check();
+    let most = [tiles.usage().peak, blocks.usage().peak];
+    assert!(most.iter().all(|peak| *peak >= 2 * CHARGE), "{most:?}");
+    cache.clear();
+    assert_eq!(sizes(&check()), [0; 5]);
+}
+
+#[test]
+fn a_provider_counts_the_tiles_that_it_makes_and_not_those_on_the_way() {
+    let cache = cache(1 << 20);
+    let (source, seen) = looking(&cache, row(SIDE, 4));
+    let blocks = cached(source, &cache).unwrap();
+    get(&blocks, 0);
+    assert_eq!(seen.lock().unwrap()[..], [BYTES]);
+    assert_eq!(blocks.usage().peak, CHARGE);
+    let tiles = tiles(blocks.clone(), (SIDE * 2, SIDE), &cache);
+    get(&tiles, 1);
+    assert_eq!(seen.lock().unwrap()[1..], [3 * BYTES; 2]);
+    assert_eq!(tiles.usage().peak, 2 * BYTES + 256);
+    assert_eq!(blocks.usage().peak, 3 * CHARGE);
+    assert_eq!(tiles.usage().in_flight + blocks.usage().in_flight, 0);
 }

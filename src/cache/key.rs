@@ -3,6 +3,7 @@
 use super::Counters;
 use super::foundation::Foundation;
 use super::index::Index;
+use super::ledger::Weights;
 use super::lineage::Lineage;
 use super::puts::Puts;
 use super::recency::{Group, Slot};
@@ -112,6 +113,10 @@ pub struct KeyRecord {
     pub buffers: usize,
     /// Buffers inside the budget that were entered under it.
     pub resident: usize,
+    /// The bytes of buffers that were entered under it, or are on their way.
+    pub weights: Weights,
+    /// The most that these ever were together.
+    pub peak: u64,
     /// The number of its image within the cache.
     pub image: u32,
     pub lineage: Arc<Lineage>,
@@ -141,6 +146,8 @@ impl KeyRecord {
             entries: 0,
             buffers: 0,
             resident: 0,
+            weights: Weights::default(),
+            peak: 0,
             image,
             lineage,
             group,

@@ -81,16 +81,19 @@ impl Loading {
 
     /// Memory for `layout`: a victim's, or kept for reuse, or fresh.
     fn take(&self, layout: Layout) -> Result<Canvas> {
-        let size = Memory::allocated_size(layout.span());
+        let (key, size) = (
+            Some(self.registration.key),
+            Memory::allocated_size(layout.span()),
+        );
         let mut state = self.state.lock();
         let recycled = state.room.as_mut().and_then(|room| room.recycled.take());
         state.in_flight += size;
         let memory = match recycled {
             Some(RecycledMemory(memory)) => {
-                self.cache().0.with(|ledger| ledger.begin_flight(size));
+                self.cache().0.with(|ledger| ledger.begin_flight(key, size));
                 Some(memory)
             }
-            None => self.cache().0.with(|ledger| ledger.start_flight(size)),
+            None => self.cache().0.with(|ledger| ledger.start_flight(key, size)),
         };
         let memory = match memory {
             Some(memory) => memory,
@@ -105,7 +108,7 @@ impl Loading {
         let State { room, in_flight } = std::mem::take(&mut *self.state.lock());
         let (key, class) = (self.registration.key, self.class(class));
         self.cache().0.with_all(|ledger| {
-            ledger.end_flight(in_flight);
+            ledger.end_flight(Some(key), in_flight);
             let record = ledger.key_record(key);
             let is_true =
                 record.lineage.is_current(self.begun) && !record.puts.are_later(at, self.begun);
@@ -137,8 +140,9 @@ impl Drop for Loading {
     fn drop(&mut self) {
         let State { room, in_flight } = std::mem::take(self.state.get_mut());
         if room.is_some() || in_flight > 0 {
+            let key = Some(self.registration.key);
             self.cache().0.with(|ledger| {
-                ledger.end_flight(in_flight);
+                ledger.end_flight(key, in_flight);
                 room.into_iter().for_each(|room| ledger.cancel(room));
             });
         }
@@ -182,7 +186,7 @@ impl<'a> Scratch<'a> {
         let counted = size.min(*in_flight);
         *in_flight -= counted;
         if let Some(cache) = self.cache {
-            cache.0.with(|ledger| ledger.end_flight(counted));
+            cache.0.with(|ledger| ledger.end_flight(None, counted));
         }
     }
 }
@@ -198,7 +202,7 @@ impl Allocate for Scratch<'_> {
             *self.in_flight.lock() -= memory.size();
             if let Some(cache) = self.cache {
                 cache.0.with(|ledger| {
-                    ledger.end_flight(memory.size());
+                    ledger.end_flight(None, memory.size());
                     ledger.recycle(memory);
                 });
             }
@@ -206,7 +210,7 @@ impl Allocate for Scratch<'_> {
         *self.in_flight.lock() += size;
         let kept = self
             .cache
-            .and_then(|cache| cache.0.with(|ledger| ledger.start_flight(size)));
+            .and_then(|cache| cache.0.with(|ledger| ledger.start_flight(None, size)));
         let memory = match kept {
             Some(memory) => memory,
             None => Memory::zeroed(layout.span())?,
@@ -225,7 +229,7 @@ impl Drop for Scratch<'_> {
         let in_flight = *self.in_flight.get_mut();
         if let Some(cache) = self.cache {
             cache.0.with(|ledger| {
-                ledger.end_flight(in_flight);
+                ledger.end_flight(None, in_flight);
                 spare.into_iter().for_each(|memory| ledger.recycle(memory));
             });
         }

@@ -165,6 +165,41 @@ pub struct Statistics {
     pub counters: Counters,
 }
 
+/// What the providers with one key have in a cache at one instant, in bytes. A buffer counts with the
+/// key that brought it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Resident and held by nobody, with what the key itself is charged.
+    pub idle: u64,
+    /// Resident and held by a caller.
+    pub held: u64,
+    /// Held by a caller but outside the budget.
+    pub overhang: u64,
+    /// The part of `overhang` that cannot be found any more.
+    pub detached: u64,
+    /// Of tiles of its own that are being made.
+    pub in_flight: u64,
+    /// The most that these ever were together, without what the key is charged.
+    pub peak: u64,
+    /// Entries that can be found.
+    pub entries: u64,
+}
+
+impl Usage {
+    /// The sum of both; of the peaks too, which may have been at different times.
+    pub fn plus(self, other: Usage) -> Usage {
+        Usage {
+            idle: self.idle + other.idle,
+            held: self.held + other.held,
+            overhang: self.overhang + other.overhang,
+            detached: self.detached + other.detached,
+            in_flight: self.in_flight + other.in_flight,
+            peak: self.peak + other.peak,
+            entries: self.entries + other.entries,
+        }
+    }
+}
+
 /// The pixels behind a key have changed: forgets them, and everything built on them, in every cache.
 ///
 /// A request that begins after this never gets the old pixels, and a load that began before it is not

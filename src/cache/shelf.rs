@@ -4,7 +4,7 @@ use super::claims::{Claims, Permits};
 use super::flight::{Flights, Joined, Ticket};
 use super::index::{Found, Look};
 use super::lineage::{Lineage, Moment};
-use super::{Cache, Class, Counters, Foundation, Loading, Registration};
+use super::{Cache, Class, Counters, Foundation, Loading, Registration, Usage};
 use crate::error::Result;
 use crate::image::{Bands, Block, Image};
 use crate::load::Load;
@@ -80,6 +80,17 @@ impl Shelf {
                 shared.with_all(|ledger| ledger.key_counters(registration.key))
             }
             Place::Alone { counters, .. } => *counters.lock(),
+        }
+    }
+
+    /// What is here now; nothing without a cache.
+    pub fn usage(&self) -> Usage {
+        match &self.place {
+            Place::Cached(registration) => {
+                let shared = &registration.cache.0;
+                shared.with_all(|ledger| ledger.usage(registration.key))
+            }
+            Place::Alone { .. } => Usage::default(),
         }
     }
 

@@ -412,8 +412,13 @@ pub unsafe extern "C" fn provider_read_window(
     }
 }
 
-/// What this provider has done; of the members of `stats` only the counters, the rest is 0. Providers
-/// with one key in one cache count together.
+/// What this provider has done, and what it has in the cache that keeps its tiles. Providers with one
+/// key in one cache count together.
+///
+/// Of the members of `stats`, budget, reusable, max_in_flight, queued and overdue belong to a cache as a
+/// whole and are 0. A buffer counts with the provider that brought it, also where tiles of others are
+/// views of it; in_flight is that of tiles of its own, not of blocks that pass through on the way to
+/// them, and peak leaves out what the key is charged. Without a cache of its own, all sizes are 0.
 ///
 /// - provider: required.
 /// - stats: required, with struct_size set; the other members are 0 on failure.
@@ -435,8 +440,19 @@ pub unsafe extern "C" fn provider_counters(
         guard(err, || {
             let ratio = args::output(amplification, 0.0, "amplification").ok();
             let stats = args::output_sized(stats, "stats")?;
-            let counters = handle::borrow(provider, "provider")?.provider.counters();
-            stats.set(tc_cache_stats::of(&counters));
+            let provider = &handle::borrow(provider, "provider")?.provider;
+            let (counters, usage) = (provider.counters(), provider.usage());
+            stats.set(tc_cache_stats {
+                resident: usage.idle + usage.held,
+                idle: usage.idle,
+                held: usage.held,
+                overhang: usage.overhang,
+                detached: usage.detached,
+                in_flight: usage.in_flight,
+                peak: usage.peak,
+                entries: usage.entries,
+                ..tc_cache_stats::of(&counters)
+            });
             if let Some(ratio) = ratio {
                 ratio.set(counters.amplification());
             }

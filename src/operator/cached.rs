@@ -1,6 +1,6 @@
 //! Cached: the same image, with its blocks kept in a cache.
 
-use crate::cache::{Cache, Claims, Counters, Shelf};
+use crate::cache::{Cache, Claims, Counters, Shelf, Usage};
 use crate::error::Result;
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
@@ -122,5 +122,9 @@ impl Provider for Cached {
 
     fn counters(&self) -> Counters {
         self.source.counters().under(self.shelf.counters())
+    }
+
+    fn usage(&self) -> Usage {
+        self.shelf.usage()
     }
 }

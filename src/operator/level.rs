@@ -1,6 +1,6 @@
 //! Level as image: one resolution level, with the levels above it, as an image of its own.
 
-use crate::cache::{Claims, Counters};
+use crate::cache::{Claims, Counters, Usage};
 use crate::error::Result;
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
@@ -124,5 +124,9 @@ impl Provider for Level {
 
     fn counters(&self) -> Counters {
         self.source.counters()
+    }
+
+    fn usage(&self) -> Usage {
+        self.source.usage()
     }
 }

@@ -1,6 +1,6 @@
 //! Mapped: every block passed through a function.
 
-use crate::cache::{Cache, Claims, Counters, Scratch, Shelf, name_or_number};
+use crate::cache::{Cache, Claims, Counters, Scratch, Shelf, Usage, name_or_number};
 use crate::dtype::{DType, Sample};
 use crate::error::Result;
 use crate::image::{Band, Bands, Block, Image};
@@ -206,5 +206,9 @@ impl Provider for Mapped {
 
     fn counters(&self) -> Counters {
         self.source.counters().under(self.shelf.counters())
+    }
+
+    fn usage(&self) -> Usage {
+        self.shelf.usage()
     }
 }

@@ -1,6 +1,6 @@
 //! Pyramid: an image and its overviews, each with a grid of its own, as one image with levels.
 
-use crate::cache::{Claims, Counters};
+use crate::cache::{Claims, Counters, Usage};
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
@@ -134,5 +134,10 @@ impl Provider for Pyramid {
             .map(|image| image.counters())
             .reduce(Counters::plus)
             .unwrap_or_default()
+    }
+
+    fn usage(&self) -> Usage {
+        let images = self.images.iter().map(|image| image.usage());
+        images.reduce(Usage::plus).unwrap_or_default()
     }
 }

@@ -1,6 +1,6 @@
 //! Reader: the same image, read in a way of one's own.
 
-use crate::cache::{Cache, Claims, Counters};
+use crate::cache::{Cache, Claims, Counters, Usage};
 use crate::error::Result;
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
@@ -144,5 +144,9 @@ impl Provider for Reader {
 
     fn counters(&self) -> Counters {
         self.source.counters()
+    }
+
+    fn usage(&self) -> Usage {
+        self.source.usage()
     }
 }

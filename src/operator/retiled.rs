@@ -5,7 +5,7 @@ use super::siblings::{Served, siblings};
 use super::windows::Windows;
 use super::workshop::{Draft, Finished, Piece, Start, Wanted, Worker, Workshop};
 use crate::cache::{
-    Cache, Claims, Class, Counters, Foundation, Loading, Moment, Scratch, Shelf, now,
+    Cache, Claims, Class, Counters, Foundation, Loading, Moment, Scratch, Shelf, Usage, now,
 };
 use crate::error::{Error, Result};
 use crate::geometry::{Grid, Rect};
@@ -689,5 +689,9 @@ impl Provider for Retiled {
 
     fn counters(&self) -> Counters {
         self.source.counters().under(self.shelf.counters())
+    }
+
+    fn usage(&self) -> Usage {
+        self.shelf.usage()
     }
 }

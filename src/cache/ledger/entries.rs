@@ -57,15 +57,16 @@ impl Ledger {
             buffer.set_last_use(stamp::used());
             self.first_get(slot, buffer);
         }
+        let owner = self.records[slot as usize].key;
         match self.records[slot as usize].standing {
             Standing::Detached => return,
-            Standing::Overhang => self.overhang += ENTRY_BYTES,
+            Standing::Overhang => self.weigh(owner, |bytes| bytes.overhang += ENTRY_BYTES),
             Standing::Resident(_) => {
                 let group = self.group(slot);
                 if self.make_room(group, ENTRY_BYTES, Class::Asked).is_none() {
                     return;
                 }
-                self.resident += ENTRY_BYTES;
+                self.weigh(owner, |bytes| bytes.resident += ENTRY_BYTES);
                 // Making room may have parked this very buffer, which the caller holds.
                 if let Standing::Resident(place) = self.records[slot as usize].standing {
                     self.enter_place(group, place, ENTRY_BYTES);
@@ -152,7 +153,7 @@ impl Ledger {
                 self.unread_keys.insert(cell.key);
             }
         } else {
-            self.overhang += charge;
+            self.weigh(cell.key, |bytes| bytes.overhang += charge);
             buffer.listen();
         }
         self.link(slot, cell, bands, pixels);
@@ -306,11 +307,12 @@ impl Ledger {
         let group = self.group(slot);
         let record = &mut self.records[slot as usize];
         record.charge -= ENTRY_BYTES;
+        let key = record.key;
         if let Standing::Resident(place) = record.standing {
-            self.resident -= ENTRY_BYTES;
+            self.weigh(key, |bytes| bytes.resident -= ENTRY_BYTES);
             self.leave_place(group, place, ENTRY_BYTES);
         } else {
-            self.overhang -= ENTRY_BYTES;
+            self.weigh(key, |bytes| bytes.overhang -= ENTRY_BYTES);
         }
         match self.records[slot as usize].first_entry {
             NONE => self.detach(slot),
@@ -321,16 +323,21 @@ impl Ledger {
 
     /// A buffer without entries: freed if idle, else kept on the books until it is released.
     pub(super) fn detach(&mut self, slot: Slot) {
-        let listens = match self.records[slot as usize].standing {
+        let Record {
+            key,
+            charge,
+            standing,
+            ..
+        } = self.records[slot as usize];
+        let listens = match standing {
             Standing::Resident(place) => {
-                let record = &self.records[slot as usize];
-                self.leave_budget(record.key, place, record.charge);
+                self.leave_budget(key, place, charge);
                 let group = self.group(slot);
                 self.recency.remove(group, place, slot);
                 place == Place::Parked
             }
             Standing::Overhang | Standing::Detached => {
-                self.overhang -= self.records[slot as usize].charge;
+                self.weigh(key, |bytes| bytes.overhang -= charge);
                 true
             }
         };
@@ -339,9 +346,12 @@ impl Ledger {
         if !listens {
             record.buffer.listen();
         }
-        self.overhang += record.charge;
-        self.detached += record.charge;
-        if !record.buffer.is_pinned() {
+        let is_pinned = record.buffer.is_pinned();
+        self.weigh(key, |bytes| {
+            bytes.overhang += charge;
+            bytes.detached += charge;
+        });
+        if !is_pinned {
             self.free(slot);
         }
     }
@@ -352,10 +362,12 @@ impl Ledger {
         let Some(record) = self.take_record(slot) else {
             return false;
         };
-        self.overhang -= record.charge;
-        if record.standing == Standing::Detached {
-            self.detached -= record.charge;
-        }
+        self.weigh(record.key, |bytes| {
+            bytes.overhang -= record.charge;
+            if record.standing == Standing::Detached {
+                bytes.detached -= record.charge;
+            }
+        });
         record.buffer.stop_listening();
         self.forget_unused_key(record.key);
         match Buffer::into_memory(record.buffer) {

@@ -15,7 +15,7 @@ use super::key::{KeyId, KeyRecord};
 use super::lineage::Lineage;
 use super::recency::{Group, Place, Recency, Slot};
 use super::stamp::Stamp;
-use super::{Counters, Options, Statistics};
+use super::{Counters, Options, Statistics, Usage};
 use crate::memory::{Buffer, Home, Memory};
 use hashbrown::HashMap;
 use shares::Shares;
@@ -41,6 +41,25 @@ struct ImageRecord {
     /// Bytes that were ever admitted under them.
     admitted: u64,
     keys: Vec<KeyId>,
+}
+
+/// Bytes of buffers by their states, with what their entries are charged.
+#[derive(Clone, Copy, Default)]
+pub struct Weights {
+    /// Inside the budget.
+    resident: u64,
+    /// Held outside it.
+    overhang: u64,
+    /// The part of `overhang` that is not findable.
+    detached: u64,
+    /// Being made.
+    in_flight: u64,
+}
+
+impl Weights {
+    fn sum(&self) -> u64 {
+        self.resident + self.overhang + self.in_flight
+    }
 }
 
 /// How a buffer counts.
@@ -128,14 +147,11 @@ pub struct Ledger {
     shares: Shares,
     /// Statistics taken so far.
     statistics: u32,
-    resident: u64,
+    weights: Weights,
     parked: u64,
     unread: u64,
     reserved: u64,
     reserved_unread: u64,
-    overhang: u64,
-    detached: u64,
-    in_flight: u64,
     reusable: u64,
     /// What the keys with resident buffers are charged.
     bookkeeping: u64,
@@ -173,14 +189,11 @@ impl Ledger {
             recency: Recency::default(),
             shares: Shares::new(budget),
             statistics: 0,
-            resident: 0,
+            weights: Weights::default(),
             parked: 0,
             unread: 0,
             reserved: 0,
             reserved_unread: 0,
-            overhang: 0,
-            detached: 0,
-            in_flight: 0,
             reusable: 0,
             bookkeeping: 0,
             pool: Vec::new(),
@@ -356,23 +369,21 @@ impl Ledger {
     }
 
     pub fn statistics(&mut self) -> Statistics {
-        let mut held = 0;
-        self.statistics = self.statistics.wrapping_add(1);
-        self.index.for_each_held(|entry| {
-            let record = &mut self.records[entry.slot as usize];
-            let seen = std::mem::replace(&mut record.seen_held, self.statistics);
-            if seen != self.statistics && matches!(record.standing, Standing::Resident(_)) {
-                held += record.charge;
-            }
-        });
+        let held = self.held(|_| true);
+        let Weights {
+            resident,
+            overhang,
+            detached,
+            in_flight,
+        } = self.weights;
         Statistics {
             budget: self.budget,
-            idle: self.resident + self.bookkeeping - held,
+            idle: resident + self.bookkeeping - held,
             held,
             reusable: self.reusable,
-            overhang: self.overhang,
-            detached: self.detached,
-            in_flight: self.in_flight,
+            overhang,
+            detached,
+            in_flight,
             peak: self.peak,
             entries: self.entries,
             counters: Counters {
@@ -381,5 +392,53 @@ impl Ledger {
             },
             ..Statistics::default()
         }
+    }
+
+    /// What a key has here: buffers count with the key that brought them.
+    pub fn usage(&mut self, key: KeyId) -> Usage {
+        let held = self.held(|record| record.key == key);
+        let record = &self.keys[key as usize];
+        let own = match record.resident {
+            0 => 0,
+            _ => record.bytes(),
+        };
+        let Weights {
+            resident,
+            overhang,
+            detached,
+            in_flight,
+        } = record.weights;
+        Usage {
+            idle: resident + own - held,
+            held,
+            overhang,
+            detached,
+            in_flight,
+            peak: record.peak,
+            entries: record.entries as u64,
+        }
+    }
+
+    /// The bytes of resident buffers that callers hold now, of those that are looked for.
+    fn held(&mut self, is_one: impl Fn(&Record) -> bool) -> u64 {
+        let mut held = 0;
+        self.statistics = self.statistics.wrapping_add(1);
+        self.index.for_each_held(|entry| {
+            let record = &mut self.records[entry.slot as usize];
+            let seen = std::mem::replace(&mut record.seen_held, self.statistics);
+            let is_resident = matches!(record.standing, Standing::Resident(_));
+            if seen != self.statistics && is_resident && is_one(record) {
+                held += record.charge;
+            }
+        });
+        held
+    }
+
+    /// Changes what is counted of a key, and so of all.
+    fn weigh(&mut self, key: KeyId, change: impl Fn(&mut Weights)) {
+        change(&mut self.weights);
+        let record = &mut self.keys[key as usize];
+        change(&mut record.weights);
+        record.peak = record.peak.max(record.weights.sum());
     }
 }

@@ -104,7 +104,7 @@ impl Ledger {
     }
 
     pub(super) fn taken(&self) -> u64 {
-        self.resident + self.bookkeeping + self.reserved + self.reusable
+        self.weights.resident + self.bookkeeping + self.reserved + self.reusable
     }
 
     /// [`Ledger::try_make_room`], however long it takes: for what is small or has just been tried.
@@ -139,7 +139,7 @@ impl Ledger {
             false => 0,
             true => self.unread,
         };
-        if missing.max(of_share) > self.resident - self.parked - spared {
+        if missing.max(of_share) > self.weights.resident - self.parked - spared {
             self.give_back(recycled);
             return Ok(None);
         }
@@ -342,7 +342,7 @@ impl Ledger {
 
     /// Takes a buffer's bytes in, at the place where it stands.
     pub(super) fn enter_budget(&mut self, key: KeyId, place: Place, charge: u64) {
-        self.resident += charge;
+        self.weigh(key, |bytes| bytes.resident += charge);
         self.enter_place(self.keys[key as usize].group, place, charge);
         let key = &mut self.keys[key as usize];
         key.resident += 1;
@@ -353,7 +353,7 @@ impl Ledger {
 
     /// Undoes [`Ledger::enter_budget`].
     pub(super) fn leave_budget(&mut self, key: KeyId, place: Place, charge: u64) {
-        self.resident -= charge;
+        self.weigh(key, |bytes| bytes.resident -= charge);
         self.leave_place(self.keys[key as usize].group, place, charge);
         let key = &mut self.keys[key as usize];
         key.resident -= 1;
@@ -389,21 +389,28 @@ impl Ledger {
     }
 
     /// Memory of just `size` bytes that was kept for reuse, counted as in flight from now on.
-    pub fn start_flight(&mut self, size: usize) -> Option<Memory> {
+    pub fn start_flight(&mut self, key: Option<KeyId>, size: usize) -> Option<Memory> {
         let memory = self.take_from_pool(size);
-        self.begin_flight(size);
+        self.begin_flight(key, size);
         memory
     }
 
-    /// `size` bytes are in flight from now on.
-    pub fn begin_flight(&mut self, size: usize) {
-        self.in_flight += size as u64;
+    /// `size` bytes are in flight from now on, for a tile of a key or on the way to one.
+    pub fn begin_flight(&mut self, key: Option<KeyId>, size: usize) {
+        self.fly(key, |in_flight| *in_flight += size as u64);
         self.note_peak();
     }
 
-    /// `size` bytes are no longer in flight.
-    pub fn end_flight(&mut self, size: usize) {
-        self.in_flight -= size as u64;
+    /// Undoes [`Ledger::begin_flight`].
+    pub fn end_flight(&mut self, key: Option<KeyId>, size: usize) {
+        self.fly(key, |in_flight| *in_flight -= size as u64);
+    }
+
+    fn fly(&mut self, key: Option<KeyId>, change: impl Fn(&mut u64)) {
+        match key {
+            Some(key) => self.weigh(key, |bytes| change(&mut bytes.in_flight)),
+            None => change(&mut self.weights.in_flight),
+        }
     }
 
     /// Takes back memory that served a flight.
@@ -414,7 +421,7 @@ impl Ledger {
     pub(super) fn note_peak(&mut self) {
         self.peak = self
             .peak
-            .max(self.taken() - self.reserved + self.overhang + self.in_flight);
+            .max(self.taken() - self.reserved + self.weights.overhang + self.weights.in_flight);
     }
 
     /// The last handle of a buffer that was parked or outside the budget is gone.
@@ -543,7 +550,7 @@ impl Ledger {
         }
         self.leave_budget(key, Place::Parked, charge);
         self.recency.remove(self.group(slot), Place::Parked, slot);
-        self.overhang += charge;
+        self.weigh(key, |bytes| bytes.overhang += charge);
         // Released meanwhile, nobody else will free it.
         self.free(slot);
     }
