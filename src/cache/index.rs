@@ -12,8 +12,8 @@ use super::recency::{Slot, reserve_gently};
 use super::stamp;
 use crate::image::{Bands, Block};
 use crate::memory::Buffer;
-use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use crate::sync::{Hashing, RwLock, RwLockWriteGuard};
+use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use crate::sync::{Hashing, Mutex, RwLock, RwLockWriteGuard};
 use crate::tile::Tile;
 use hashbrown::HashTable;
 use slab::Slab;
@@ -152,8 +152,12 @@ const NEAR_KEYS: usize = 7;
 struct Table {
     /// Hits of the first keys.
     near_hits: [AtomicU64; NEAR_KEYS],
-    /// Those of the others; there is one for each key that has an entry here.
-    far_hits: Vec<AtomicU64>,
+    /// Those of the others, without the multiples of 2^32; there is one for each key that has an entry
+    /// here.
+    far_hits: Vec<AtomicU32>,
+    /// A key for each time that its hits among those have reached 2^32. Behind the lock for whoever wants
+    /// the sum, so that none is on its way.
+    laps: Mutex<Vec<KeyId>>,
     /// Those of keys that are no more.
     past_hits: u64,
     /// The first entry of every cell; the cell itself stands in the entry.
@@ -185,7 +189,7 @@ impl Default for Index {
 
 impl Index {
     /// What the index itself takes for each key.
-    pub const KEY_BYTES: usize = SHARDS * size_of::<u64>();
+    pub const KEY_BYTES: usize = SHARDS * size_of::<u32>();
 
     /// The tile of a cell with these bands, of an image with `all` bands, or with more of them.
     pub fn find(&self, cell: &Cell, bands: &Bands, all: Option<u32>, look: Look) -> Option<Found> {
@@ -320,7 +324,7 @@ impl Index {
     /// Counts hits of tiles that were got elsewhere, in a shard of the caller's choice.
     pub fn count_hits(&self, shard: usize, key: KeyId, hits: u64) {
         let shard = &self.shards[shard % SHARDS].0;
-        if shard.read().counter(key).is_none() {
+        if !shard.read().has_counter(key) {
             shard.write().make_counter(key);
         }
         shard.read().count_hits(key, hits);
@@ -330,7 +334,7 @@ impl Index {
     pub fn hits(&self, key: KeyId) -> u64 {
         self.shards
             .iter()
-            .map(|shard| shard.0.read().hits_of(key))
+            .map(|shard| shard.0.write().hits_of(key))
             .sum()
     }
 
@@ -338,17 +342,14 @@ impl Index {
     pub fn all_hits(&self) -> u64 {
         self.shards
             .iter()
-            .map(|shard| shard.0.read().all_hits())
+            .map(|shard| shard.0.write().all_hits())
             .sum()
     }
 
     /// Forgets the hits of a key whose number may be used again.
     pub fn forget_key(&self, key: KeyId) {
         for shard in &self.shards {
-            let table = &mut *shard.0.write();
-            if let Some(hits) = table.counter(key) {
-                table.past_hits += hits.swap(0, Ordering::Relaxed);
-            }
+            shard.0.write().forget_hits(key);
         }
     }
 
@@ -394,39 +395,63 @@ impl Table {
         }
     }
 
-    /// The counter of a key, if it has one.
-    fn counter(&self, key: KeyId) -> Option<&AtomicU64> {
-        let key = key as usize;
-        match key < NEAR_KEYS {
-            true => self.near_hits.get(key),
-            false => self.far_hits.get(key - NEAR_KEYS),
-        }
+    fn has_counter(&self, key: KeyId) -> bool {
+        (key as usize) < NEAR_KEYS + self.far_hits.len()
     }
 
     fn make_counter(&mut self, key: KeyId) {
         let counters = (key as usize + 1).saturating_sub(NEAR_KEYS);
         if self.far_hits.len() < counters {
             reserve_gently(&mut self.far_hits, counters);
-            self.far_hits.resize_with(counters, AtomicU64::default);
+            self.far_hits.resize_with(counters, AtomicU32::default);
         }
     }
 
     fn count_hits(&self, key: KeyId, more: u64) {
-        if let Some(hits) = self.counter(key) {
+        let at = key as usize;
+        if let Some(hits) = self.near_hits.get(at) {
             hits.fetch_add(more, Ordering::Relaxed);
+        } else if let Some(hits) = self.far_hits.get(at - NEAR_KEYS) {
+            let before = hits.fetch_add(more as u32, Ordering::Relaxed);
+            for _ in 0..(u64::from(before) + more) >> u32::BITS {
+                self.laps.lock().push(key);
+            }
         }
     }
 
-    fn hits_of(&self, key: KeyId) -> u64 {
-        self.counter(key)
-            .map_or(0, |hits| hits.load(Ordering::Relaxed))
+    fn hits_of(&mut self, key: KeyId) -> u64 {
+        let at = key as usize;
+        if let Some(hits) = self.near_hits.get_mut(at) {
+            return *hits.get_mut();
+        }
+        let laps = self
+            .laps
+            .get_mut()
+            .iter()
+            .filter(|lap| **lap == key)
+            .count();
+        let hits = self.far_hits.get_mut(at - NEAR_KEYS);
+        ((laps as u64) << u32::BITS) + hits.map_or(0, |hits| u64::from(*hits.get_mut()))
     }
 
     /// Hits of all keys that ever were.
-    fn all_hits(&self) -> u64 {
-        let counters = self.near_hits.iter().chain(&self.far_hits);
-        let hits = counters.map(|hits| hits.load(Ordering::Relaxed));
-        self.past_hits + hits.sum::<u64>()
+    fn all_hits(&mut self) -> u64 {
+        let near = self.near_hits.iter_mut().map(|hits| *hits.get_mut());
+        let far = self.far_hits.iter_mut();
+        let far = far.map(|hits| u64::from(*hits.get_mut()));
+        let laps = self.laps.get_mut().len() as u64;
+        self.past_hits + near.chain(far).sum::<u64>() + (laps << u32::BITS)
+    }
+
+    fn forget_hits(&mut self, key: KeyId) {
+        self.past_hits += self.hits_of(key);
+        let at = key as usize;
+        if let Some(hits) = self.near_hits.get_mut(at) {
+            *hits.get_mut() = 0;
+        } else if let Some(hits) = self.far_hits.get_mut(at - NEAR_KEYS) {
+            *hits.get_mut() = 0;
+            self.laps.get_mut().retain(|lap| *lap != key);
+        }
     }
 
     fn insert(&mut self, hasher: &Hashing, hash: u64, entry: Entry) -> u32 {
@@ -477,5 +502,30 @@ impl Table {
                 entries[at].next_in_cell = next;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hits_of_many_keys_are_counted_beyond_what_a_counter_holds() {
+        let index = Index::default();
+        let (near, far) = (0, NEAR_KEYS as KeyId + 3);
+        for key in [near, far] {
+            for hits in [1, u64::from(u32::MAX), 5, 3 << 32] {
+                index.count_hits(7, key, hits);
+                index.count_hits(9, key, 1);
+            }
+        }
+        let each = (4 << 32) + 5 + 4;
+        assert_eq!([near, far].map(|key| index.hits(key)), [each; 2]);
+        assert_eq!(index.hits(far - 1), 0);
+        assert_eq!(index.all_hits(), 2 * each);
+        index.forget_key(far);
+        index.forget_key(near);
+        assert_eq!([near, far].map(|key| index.hits(key)), [0; 2]);
+        assert_eq!(index.all_hits(), 2 * each);
     }
 }
