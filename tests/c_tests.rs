@@ -41,9 +41,6 @@ const VALGRIND: [&str; 7] = [
     "--num-callers=30",
 ];
 
-/// By how much the programs shorten their loops where each step is slow.
-const SCALE: &str = "10";
-
 /// The programs themselves may not rely on undefined behaviour either.
 const SANITIZERS: [&str; 3] = [
     "-fsanitize=address,undefined",
@@ -66,6 +63,15 @@ impl Way {
             Way::Static => "static",
             Way::Valgrind => "valgrind",
             Way::Sanitized(_) => "sanitized",
+        }
+    }
+
+    /// By how much a program shortens its loops where each step is slow.
+    fn scale(self) -> u32 {
+        match self {
+            Way::Shared | Way::Static => 1,
+            Way::Valgrind => 40,
+            Way::Sanitized(_) => 10,
         }
     }
 
@@ -265,9 +271,7 @@ fn check(program: &str, way: Way) {
     } else {
         Command::new(&binary)
     };
-    if let Way::Valgrind | Way::Sanitized(_) = way {
-        command.env("TILECACHE_TEST_SCALE", SCALE);
-    }
+    command.env("TILECACHE_TEST_SCALE", way.scale().to_string());
     // cargo names a directory before it where an older library may lie.
     let library = match way {
         Way::Sanitized(sanitized) => &sanitized.directory,
