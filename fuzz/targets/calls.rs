@@ -457,6 +457,9 @@ impl World {
         let mut options: tc_cache_options = sized();
         options.unread_percent = input.pick(&[0, 1, 50, 100, 101, u32::MAX]);
         options.view_limit = input.pick(&[0, 1, 4096, u64::MAX]);
+        // Along with these, so that inputs from before go on to mean the same.
+        options.max_in_flight = u64::from(options.view_limit == 1);
+        options.flags = u32::from(options.view_limit == 4096);
         let mut expected = if options.unread_percent > 100 {
             RANGE
         } else {
@@ -1403,6 +1406,8 @@ impl World {
                 call(|err| provider_counters(*handle, &mut stats, &mut amplification, err));
             assert_eq!(status, OK);
             assert!(amplification == 0.0 || amplification >= 1.0);
+            assert_eq!(stats.resident, stats.idle + stats.held);
+            assert!(stats.detached <= stats.overhang && stats.in_flight == 0);
             let (row, col) = (
                 Self::place(input, picture.info.grid_rows),
                 Self::place(input, picture.info.grid_cols),
