@@ -173,6 +173,14 @@ impl Grid {
             self.x.blocks_over(rect.x..rect.right()),
         )
     }
+
+    /// The rows and columns of those blocks one by one, row by row, but for those that have no pixels at
+    /// a high level.
+    pub fn cells_over(self, rect: &Rect) -> impl Iterator<Item = (u64, u64)> + use<> {
+        let (rows, cols) = self.blocks_over(rect);
+        rows.flat_map(move |row| cols.clone().map(move |col| (row, col)))
+            .filter(move |(row, col)| !self.rect(*row, *col).is_empty())
+    }
 }
 
 #[cfg(test)]

@@ -122,20 +122,27 @@ fn hits_beside_all_that_moves_tiles_yield_the_right_pixels_within_the_budget() {
     println!("{} samples, {now:?}", samples.load(Ordering::Relaxed));
 }
 
-#[test]
-fn a_hit_on_another_thread_is_a_use() {
-    let cache = Cache::new(4 * TILE_BYTES + 2048, Options::default()).unwrap();
+/// Blocks in a cache with room for so many of them.
+fn row_of(tiles: u64) -> (Cache, Arc<dyn Provider>) {
+    let cache = Cache::new(tiles * TILE_BYTES + 2048, Options::default()).unwrap();
     let source = source(
         image((SIDE, SIDE), (TILE, TILE), 1),
         Arc::new(Behaviour::default()),
     );
     let tiles = cached(source, &cache).unwrap();
+    (cache, tiles)
+}
+
+fn is_resident(tiles: &Arc<dyn Provider>, col: u64) -> bool {
+    let at = Block::new(0, 0, col);
+    tiles.peek_block(at, &Bands::ALL).is_some()
+}
+
+#[test]
+fn a_hit_on_another_thread_is_a_use() {
+    let (cache, tiles) = row_of(4);
     let get = |col| drop(get_block(&*tiles, Block::new(0, 0, col), &Bands::ALL).unwrap());
-    let is_there = |col| {
-        tiles
-            .peek_block(Block::new(0, 0, col), &Bands::ALL)
-            .is_some()
-    };
+    let is_there = |col| is_resident(&tiles, col);
     (0..4).for_each(get);
     std::thread::scope(|scope| {
         scope.spawn(|| get(0));
@@ -157,18 +164,9 @@ fn a_hit_on_another_thread_is_a_use() {
 
 #[test]
 fn the_order_is_that_of_the_hits_however_late_it_is_looked_at() {
-    let cache = Cache::new(3 * TILE_BYTES + 2048, Options::default()).unwrap();
-    let source = source(
-        image((SIDE, SIDE), (TILE, TILE), 1),
-        Arc::new(Behaviour::default()),
-    );
-    let tiles = cached(source, &cache).unwrap();
+    let (_cache, tiles) = row_of(3);
     let get = |col| drop(get_block(&*tiles, Block::new(0, 0, col), &Bands::ALL).unwrap());
-    let is_there = |col| {
-        tiles
-            .peek_block(Block::new(0, 0, col), &Bands::ALL)
-            .is_some()
-    };
+    let is_there = |col| is_resident(&tiles, col);
     (0..3).for_each(get);
     [2, 1, 0, 1].into_iter().for_each(get);
     for (new, gone) in [(3, 2), (4, 0), (5, 1), (6, 3)] {
@@ -180,18 +178,9 @@ fn the_order_is_that_of_the_hits_however_late_it_is_looked_at() {
 /// The last gets of some tiles are seen by nobody but the thread that has them at its elbow.
 #[test]
 fn gets_of_one_thread_again_and_again_are_uses() {
-    let cache = Cache::new(3 * TILE_BYTES + 2048, Options::default()).unwrap();
-    let source = source(
-        image((SIDE, SIDE), (TILE, TILE), 1),
-        Arc::new(Behaviour::default()),
-    );
-    let tiles = cached(source, &cache).unwrap();
+    let (_cache, tiles) = row_of(3);
     let get = |col| drop(get_block(&*tiles, Block::new(0, 0, col), &Bands::ALL).unwrap());
-    let is_there = |col| {
-        tiles
-            .peek_block(Block::new(0, 0, col), &Bands::ALL)
-            .is_some()
-    };
+    let is_there = |col| is_resident(&tiles, col);
     (0..3).for_each(get);
     for col in [0, 1, 2, 0] {
         (0..5).for_each(|_| get(col));

@@ -20,10 +20,8 @@ pub struct Foundation {
 impl Foundation {
     /// The blocks under a tile.
     pub fn under(&self, tile: Block) -> impl Iterator<Item = Block> {
-        let (blocks, level) = (self.blocks, self.level);
-        let (rows, cols) = blocks.blocks_over(&self.tiles.rect(tile.row, tile.col));
-        rows.flat_map(move |row| cols.clone().map(move |col| (row, col)))
-            .filter(move |(row, col)| !blocks.rect(*row, *col).is_empty())
-            .map(move |(row, col)| Block::new(level, row, col))
+        let level = self.level;
+        let cells = self.blocks.cells_over(&self.tiles.rect(tile.row, tile.col));
+        cells.map(move |(row, col)| Block::new(level, row, col))
     }
 }

@@ -136,16 +136,12 @@ impl Plane {
         block.rect(self.provider.image())
     }
 
-    /// The blocks over a rectangle, row by row: all those of some rows and columns of the grid, but for
-    /// rows and columns that have no pixels at a high level.
+    /// The blocks over a rectangle that have pixels, row by row.
     fn blocks(&self, rect: &Rect) -> Vec<Block> {
-        let (rows, cols) = self.provider.image().grid(self.level).blocks_over(rect);
-        rows.flat_map(|row| {
-            cols.clone()
-                .map(move |col| Block::new(self.level, row, col))
-        })
-        .filter(|block| !self.rect(*block).is_empty())
-        .collect()
+        let cells = self.provider.image().grid(self.level).cells_over(rect);
+        cells
+            .map(|(row, col)| Block::new(self.level, row, col))
+            .collect()
     }
 
     fn has_any(&self, rect: &Rect) -> Result<bool> {
