@@ -1,6 +1,8 @@
 /* Many threads: nothing decoded twice, nothing wrong, nothing waiting for itself. */
 #include "support.h"
 
+#include <stdatomic.h>
+
 /* What the threads of a test share; each notes what it found for the main thread to assert. */
 typedef struct {
   source *s;
@@ -350,6 +352,77 @@ static void a_block_that_needs_itself_is_an_error(void **state)
   tc_release(cache);
 }
 
+/* ---- levels with grids of their own ---- */
+
+/* An image whose samples are the number of their level, and whose levels have grids of their own, as the
+ * overviews of a file have. A block of level 1 waits until level 2 was asked for as well. */
+typedef struct {
+  tc_provider *tiles;
+  atomic_int in_level_1, level_2_asked;
+  bool wrong[3];
+} two_levels;
+
+/* Waits until `flag` is set, or for two seconds. */
+static void await(atomic_int *flag)
+{
+  for (int i = 0; i < 2000 && !atomic_load(flag); i++)
+    sleep_ms(1);
+}
+
+static tc_status fill_with_level(void *user, void *session, int64_t row, int64_t col, int32_t level,
+                                 const int32_t *bands, const tc_target *into, tc_error *error)
+{
+  (void)session, (void)row, (void)col, (void)bands, (void)error;
+  two_levels *w = user;
+  if (level == 1 && !atomic_exchange(&w->in_level_1, 1)) {
+    await(&w->level_2_asked);
+    sleep_ms(50); /* for the other thread to join, if it can */
+  }
+  for (int64_t y = 0; y < into->height; y++)
+    memset((char *)into->data + y * into->row_stride, level, (size_t)into->width);
+  return TC_OK;
+}
+
+static void read_a_level(void *user, int index)
+{
+  two_levels *w = user;
+  int level = index + 1;
+  tc_tile *tile = NULL;
+  tc_pixels pixels = {0};
+  if (level == 2) {
+    await(&w->in_level_1);
+    atomic_store(&w->level_2_asked, 1);
+  }
+  w->wrong[level] = provider_get_block(w->tiles, 0, 0, level, NULL, 0, &tile, NULL) != TC_OK;
+  if (!w->wrong[level])
+    tc_tile_pixels(tile, &pixels);
+  for (int64_t y = 0; y < pixels.height; y++)
+    for (int64_t x = 0; x < pixels.width; x++)
+      w->wrong[level] |= ((const uint8_t *)pixels.data)[y * pixels.row_stride + x] != level;
+  tc_tile_release(tile);
+}
+
+static void levels_keep_to_their_own_blocks(void **state)
+{
+  (void)state;
+  two_levels w = {0};
+  tc_level levels[] = {{1024, 1024, 64, 64}, {512, 512, 64, 64}, {256, 256, 64, 64}};
+  tc_image_info image = {.struct_size = sizeof image, .dtype = TC_U8, .width = 1024, .height = 1024,
+                         .block_width = 64, .block_height = 64, .bands = 1, .levels = COUNT(levels)};
+  tc_source callbacks = {.struct_size = sizeof callbacks, .threading = TC_CONCURRENT, .user = &w, .image = &image,
+                         .levels = levels, .read_block = fill_with_level};
+  tc_provider *from = NULL;
+  tc_cache *cache = new_cache(4 << 20);
+  ok(provider_from_source(&callbacks, &from, &err));
+  w.tiles = retiled(from, 512, 512, 0, cache);
+  in_threads(2, read_a_level, &w);
+  assert_false(w.wrong[1]);
+  assert_false(w.wrong[2]);
+  provider_release(w.tiles);
+  provider_release(from);
+  tc_release(cache);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -361,6 +434,7 @@ int main(void)
     cmocka_unit_test(operators_come_and_go_on_all_threads),
     cmocka_unit_test(sources_may_read_through_the_same_cache),
     cmocka_unit_test(a_block_that_needs_itself_is_an_error),
+    cmocka_unit_test(levels_keep_to_their_own_blocks),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

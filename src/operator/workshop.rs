@@ -15,7 +15,7 @@ use crate::tile::Tile;
 use hashbrown::HashMap;
 use std::sync::{Arc, Weak};
 
-/// A block or a tile with the bands wanted of it, and the generation of its pixels.
+/// A tile with the bands wanted of it, and the generation of its pixels.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Piece {
     pub at: Block,
@@ -24,10 +24,27 @@ pub struct Piece {
 }
 
 impl Piece {
-    /// Another block with the same bands and generation.
+    /// Another tile with the same bands and generation.
     pub fn of(&self, at: Block) -> Piece {
         Piece { at, ..self.clone() }
     }
+
+    /// A block under the tile.
+    fn over(&self, block: Block) -> JobKey {
+        JobKey {
+            tiles: self.at.level,
+            piece: self.of(block),
+        }
+    }
+}
+
+/// A block under tiles. Each level of tiles may stand on an image of its own, whose blocks are
+/// numbered like those of any other: the block alone does not tell which pixels are meant.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct JobKey {
+    /// The level of the tiles.
+    tiles: u32,
+    piece: Piece,
 }
 
 /// The assemblies in progress of all providers that share a key in a cache.
@@ -39,7 +56,7 @@ pub struct Workshop {
 #[derive(Default)]
 struct Bench {
     tiles: HashMap<Piece, Arc<Assembly>>,
-    jobs: HashMap<Piece, Job>,
+    jobs: HashMap<JobKey, Job>,
     /// Numbers the groups of assemblies that one request began.
     groups: u64,
     /// Numbers the decodes.
@@ -207,7 +224,7 @@ impl Drop for Wanted<'_> {
 /// A block that is being decoded, as its load sees it.
 struct Takers {
     bench: Weak<Mutex<Bench>>,
-    block: Piece,
+    block: JobKey,
     start: u64,
     /// The thread that decodes.
     own: Arc<Waiter>,
@@ -238,7 +255,7 @@ impl Awaited for Rest {
     fn ends(&self) -> Ends {
         let bench = self.bench.lock();
         let jobs = self.assembly.blocks.iter();
-        let jobs = jobs.filter_map(|block| bench.jobs.get(&self.assembly.tile.of(*block)));
+        let jobs = jobs.filter_map(|block| bench.jobs.get(&self.assembly.tile.over(*block)));
         Ends::WithAll(jobs.flat_map(Job::loads).collect())
     }
 
@@ -343,7 +360,7 @@ impl Workshop {
                 .blocks
                 .iter()
                 .flatten()
-                .all(|block| bench.jobs.contains_key(&draft.tile.of(*block)));
+                .all(|block| bench.jobs.contains_key(&draft.tile.over(*block)));
             if !coming || bench.find(&draft.tile, all).is_some() {
                 drop(bench);
                 drop(draft);
@@ -376,7 +393,7 @@ impl Workshop {
             match self.next(wanted, &mut search, worker) {
                 Next::Done(outcome) => return outcome,
                 Next::Decode(block, load) => {
-                    let piece = assembly.tile.of(block);
+                    let piece = assembly.tile.over(block);
                     let started = StartedJob {
                         workshop: self,
                         piece: &piece,
@@ -421,7 +438,7 @@ impl Workshop {
                 bench.starts += 1;
                 let takers = Takers {
                     bench: Arc::downgrade(&self.bench),
-                    block: assembly.tile.of(block),
+                    block: assembly.tile.over(block),
                     start: bench.starts,
                     own: wanted.waiter.clone(),
                 };
@@ -465,7 +482,7 @@ impl Workshop {
 
     /// Leaves a block that the thread `own` has given up, `willing` or because it was told
     /// that nobody wants it, to the others that want it; says whether there are any.
-    fn reopen(&self, piece: &Piece, own: &Arc<Waiter>, willing: bool) -> bool {
+    fn reopen(&self, piece: &JobKey, own: &Arc<Waiter>, willing: bool) -> bool {
         let mut bench = self.bench.lock();
         let job = bench.jobs.get_mut(piece);
         let may = |job: &&mut Job| (willing || job.abandoned) && job.is_wanted_beside(own);
@@ -481,7 +498,7 @@ impl Workshop {
     }
 
     /// Publishes a block's pixels and takes the parts that wait for them.
-    fn ready(&self, piece: &Piece, tile: &Tile) -> Vec<Slice> {
+    fn ready(&self, piece: &JobKey, tile: &Tile) -> Vec<Slice> {
         let mut bench = self.bench.lock();
         match bench.jobs.get_mut(piece) {
             Some(job) => {
@@ -559,7 +576,7 @@ impl Workshop {
     }
 
     /// Fails the tiles that wait for a block, and nothing else.
-    fn fail(&self, piece: &Piece, error: &Error) {
+    fn fail(&self, piece: &JobKey, error: &Error) {
         let job = self.bench.lock().jobs.remove(piece);
         for slice in job.into_iter().flat_map(|job| job.wanted) {
             drop(slice.part);
@@ -587,7 +604,7 @@ impl Workshop {
                 return;
             }
             let jobs = assembly.blocks.iter();
-            let jobs = jobs.filter_map(|block| bench.jobs.get(&assembly.tile.of(*block)));
+            let jobs = jobs.filter_map(|block| bench.jobs.get(&assembly.tile.over(*block)));
             unwanted.extend(jobs.filter_map(|job| job.started.clone()));
             let group: Vec<_> = bench
                 .tiles
@@ -625,7 +642,7 @@ impl Bench {
     fn withdraw(&mut self, assembly: &Assembly, error: Error) -> Remains {
         let mut parts = Vec::new();
         for block in &assembly.blocks {
-            let piece = assembly.tile.of(*block);
+            let piece = assembly.tile.over(*block);
             let Some(job) = self.jobs.get_mut(&piece) else {
                 continue;
             };
@@ -651,14 +668,14 @@ impl Bench {
     }
 
     /// The job of a block that nobody has started.
-    fn unstarted(&mut self, piece: &Piece) -> Option<&mut Job> {
+    fn unstarted(&mut self, piece: &JobKey) -> Option<&mut Job> {
         self.jobs.get_mut(piece).filter(|job| job.started.is_none())
     }
 
     /// Whether another thread is preparing siblings over all blocks of a tile just now.
     fn is_prepared_for(&self, draft: &Draft) -> bool {
         draft.blocks.iter().flatten().all(|block| {
-            let job = self.jobs.get(&draft.tile.of(*block));
+            let job = self.jobs.get(&draft.tile.over(*block));
             job.is_some_and(Job::is_preparing)
         })
     }
@@ -706,7 +723,7 @@ impl Bench {
         let pieces = draft.blocks.into_iter().zip(parts).zip(draft.corners);
         for ((block, part), corner) in pieces {
             let Some(block) = block else { continue };
-            let job = self.jobs.entry(assembly.tile.of(block)).or_default();
+            let job = self.jobs.entry(assembly.tile.over(block)).or_default();
             let slice = Slice {
                 owner: assembly.clone(),
                 part,
@@ -782,7 +799,7 @@ impl Search {
         }
         while let Some(block) = assembly.blocks.get(self.at).copied() {
             self.at += 1;
-            let Some(job) = bench.unstarted(&assembly.tile.of(block)) else {
+            let Some(job) = bench.unstarted(&assembly.tile.over(block)) else {
                 continue;
             };
             if job.is_preparing() || worker.is_loading(block) {
@@ -793,7 +810,7 @@ impl Search {
         }
         let mut next = None;
         self.later.retain(|block| {
-            let Some(job) = bench.unstarted(&assembly.tile.of(*block)) else {
+            let Some(job) = bench.unstarted(&assembly.tile.over(*block)) else {
                 return false;
             };
             if next.is_some() || job.is_preparing() {
@@ -818,7 +835,7 @@ impl Drop for Preparing<'_> {
         let bench = self.workshop.bench.lock();
         self.assembly.progress.lock().preparing = None;
         for block in &self.assembly.blocks {
-            let job = bench.jobs.get(&self.assembly.tile.of(*block));
+            let job = bench.jobs.get(&self.assembly.tile.over(*block));
             for slice in job.into_iter().flat_map(|job| &job.wanted) {
                 slice.owner.changed.notify_all();
             }
@@ -829,7 +846,7 @@ impl Drop for Preparing<'_> {
 /// A job that a thread has begun. Dropped on the way of a panic it fails the tiles that wait for it.
 struct StartedJob<'a> {
     workshop: &'a Workshop,
-    piece: &'a Piece,
+    piece: &'a JobKey,
 }
 
 impl StartedJob<'_> {
