@@ -1468,10 +1468,19 @@ tc_status tc_peek(struct tc_cache *cache,
                   struct tc_error *err);
 
 /**
- * Puts a tile under a key; a use. It replaces one that is there; whoever holds the old tile keeps it.
+ * Puts a tile under a key; a use. It replaces one that is there; handles of the old tile keep their pixels.
+ *
+ * As long as the tile is in the cache, every request that begins after this call shows it: blocks,
+ * windows and selections of bands, and all that is built on the key, as levels, retiled and mapped tiles
+ * are. What was built on the old pixels is forgotten in every cache. If the cell has tiles with some of
+ * these bands and with others too, they become one tile with the new pixels.
+ *
+ * A put made within a read_block, read_window or map callback hands over pixels that its source has
+ * beside those asked for: it forgets nothing that was built.
  *
  * - key: required; a key of your own, or that of a provider made with this cache, whose tile
- *   (row, col) at `level` must have the size, type and bands of `pixels`. Under a key that no provider
+ *   (row, col) at `level` must have the size, type and bands of `pixels`. A level with a grid of its own
+ *   has a key of its own: that of the provider which provider_level gives. Under a key that no provider
  *   has, a tile need only have the size and type of the one that it replaces.
  * - bands, n_bands: which bands of the image the pixels are; NULL and 0 for all.
  * - pixels: required. Strides of both 0 are packed, valid_width and valid_height of 0 are all.
@@ -1921,7 +1930,10 @@ tc_status provider_peek_block(struct tc_provider *provider,
  * - into: required; conversion as in tc_tile_copy.
  * - err: may be NULL.
  *
- * Every block that the rectangle touches is used, in row order.
+ * Every block that the rectangle touches is used, in row order, and counted. Through a provider that is
+ * cached, what is resident is copied. Where a source can read parts of blocks (TC_IMAGE_WINDOWED), a
+ * small part of a block that is not resident is read by itself and not kept, until so much of the block
+ * was read in this way that it is decoded as a whole, if the cache has room to keep it.
  *
  * Errors: as provider_get_block; after a failure the memory of `into` may be partly written.
  * Thread-safe, as long as nobody else uses the memory of `into`.
@@ -1948,7 +1960,7 @@ tc_status provider_read_window(struct tc_provider *provider,
  * - stats: required, with struct_size set; the other members are 0 on failure.
  * - amplification: receives the blocks that the source under this provider has decoded, for all who
  *   asked it, divided by the distinct ones among them: 1 if none was decoded twice, 0 if none was
- *   decoded, an estimate where an image has more than 8388608 blocks; may be NULL.
+ *   decoded; a part of a block counts as its share of the block's pixels; an estimate where an image has more than 8388608 blocks; may be NULL.
  * - err: may be NULL.
  *
  * Errors: TC_E_ARGUMENT. Thread-safe.

@@ -36,6 +36,11 @@ impl Rect {
         self.y + self.height
     }
 
+    /// The pixels inside.
+    pub const fn area(&self) -> u64 {
+        self.width.saturating_mul(self.height)
+    }
+
     /// Whether no pixel is inside.
     pub const fn is_empty(&self) -> bool {
         self.width == 0 || self.height == 0
@@ -99,6 +104,14 @@ impl Axis {
         }
         self.block_at(pixels.start)..self.block_at(pixels.end - 1) + 1
     }
+}
+
+/// An area of an image: a rectangle of a level.
+pub struct Area {
+    /// Columns and rows of the level, by which it is known in whatever is built on the image.
+    pub level: (u64, u64),
+    /// Pixels of that level.
+    pub rect: Rect,
 }
 
 /// The blocks of an image at one resolution level.

@@ -347,6 +347,14 @@ impl Bands {
         }
     }
 
+    /// Whether both have a band in common.
+    pub fn meet(&self, other: &Bands) -> bool {
+        match (self.list(), other.list()) {
+            (Some(list), Some(other)) => list.iter().any(|band| other.contains(band)),
+            _ => true,
+        }
+    }
+
     /// Where each band of `self` stands in `superset`, of an image with `all` bands; `None` if one is
     /// missing there.
     pub fn positions_in(&self, superset: &Bands, all: u32) -> Option<SmallVec<[u32; 4]>> {

@@ -6,6 +6,7 @@
 
 use crate::dtype::{DType, Sample};
 use crate::error::{Error, Kind, Result};
+use crate::geometry::Area;
 use crate::layout::{Layout, Shape};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, Ordering};
@@ -164,6 +165,9 @@ pub trait Home: Send + Sync {
 
     /// The pixels of an image, named by its part of a key, have changed.
     fn invalidated(&self, image: &str);
+
+    /// Other pixels were put into an area of the image that a key names.
+    fn outdated(&self, key: &str, area: &Area);
 
     /// Gives up the handles that the home itself has: it now shares a buffer with another one.
     fn recall(&self);

@@ -65,6 +65,24 @@ pub(crate) fn cut(pixels: &Pixels, block: &Rect, part: &Rect) -> Pixels {
     )
 }
 
+/// The part of one block: read by itself where that is better, else cut out of the block.
+fn read_part(
+    provider: &dyn Provider,
+    at: Block,
+    block: &Rect,
+    part: &Rect,
+    bands: &Bands,
+    request: &Request<'_>,
+) -> Result<Tile> {
+    if prefers_window(provider, at.level, part)
+        && let Some(tile) = provider.get_window(at.level, *part, bands, request)?
+    {
+        return Ok(tile);
+    }
+    let tile = provider.get_block(at, bands, request)?;
+    Ok(tile.map(|pixels| cut(pixels, block, part)))
+}
+
 /// The pixels of a rectangle inside the image as a tile: a block itself where it is just that, else
 /// a copy.
 pub(crate) fn read_tile(
@@ -92,14 +110,15 @@ pub(crate) fn read_tile(
     let mut pixels = canvas.pixels_mut();
     let scratch = Scratch::new(request.cache());
     for_blocks(&*provider, level, &rect, bands, |at, block, part| {
-        let tile = provider.get_block(at, bands, &request.with_memory(&scratch))?;
+        let request = request.with_memory(&scratch);
+        let tile = read_part(&*provider, at, &block, &part, bands, &request)?;
         let mut into = pixels.window_mut(
             (part.x - rect.x) as usize,
             (part.y - rect.y) as usize,
             part.width as usize,
             part.height as usize,
         );
-        cut(&tile, &block, &part).copy_to(&mut into);
+        tile.copy_to(&mut into);
         scratch.reclaim(tile);
         Ok(())
     })?;
@@ -190,11 +209,10 @@ pub fn read_window(
         return Ok(());
     }
     for_blocks(&*provider, level, &rect, &needed, |at, block, part| {
-        let tile = provider.get_block(at, &needed, &request)?;
+        let tile = read_part(&*provider, at, &block, &part, &needed, &request)?;
         let (x, y) = origin(&part);
         let target = into.window(x, y, part.width as usize, part.height as usize);
-        let (left, top) = ((part.x - block.x) as usize, (part.y - block.y) as usize);
-        tile.copy_to_target(left, top, &places, target);
+        tile.copy_to_target(0, 0, &places, target);
         Ok(())
     })
 }

@@ -72,6 +72,8 @@ pub struct Entry {
     pub is_unread: AtomicBool,
     /// Outside the budget.
     pub is_outside: bool,
+    /// Put by a caller, not loaded.
+    pub is_put: bool,
 }
 
 impl Entry {
@@ -95,8 +97,17 @@ impl Entry {
             next_in_cell: NONE,
             is_unread: AtomicBool::new(false),
             is_outside: false,
+            is_put: false,
         }
     }
+}
+
+/// An entry of a cell beside others, as a tile with its bands.
+pub struct Neighbour {
+    pub id: EntryId,
+    pub tile: Tile,
+    pub bands: Bands,
+    pub is_put: bool,
 }
 
 /// What a look-up is.
@@ -233,6 +244,39 @@ impl Index {
         let table = self.shard(hash).read();
         let (id, is_exact) = table.find(hash, cell, bands, None)?;
         is_exact.then_some(id << SHARD_BITS | shard_of(hash) as u32)
+    }
+
+    /// The entries of a cell that have some of these bands; not a use.
+    pub fn meeting(&self, cell: &Cell, bands: &Bands) -> SmallVec<[Neighbour; 1]> {
+        let hash = self.hasher.hash_one(cell);
+        let table = self.shard(hash).read();
+        let mut met = SmallVec::new();
+        let mut next = table.first_of(hash, cell).unwrap_or(NONE);
+        while next != NONE {
+            let entry = &table.entries[next as usize];
+            if entry.form.bands.meet(bands) {
+                table.hand_out(next);
+                met.push(Neighbour {
+                    id: next << SHARD_BITS | shard_of(hash) as u32,
+                    tile: Tile::hold(entry.form.pixels(entry.buffer.clone(), entry.offset)),
+                    bands: entry.form.bands.clone(),
+                    is_put: entry.is_put,
+                });
+            }
+            next = entry.next_in_cell;
+        }
+        met
+    }
+
+    /// The entries of a cell.
+    pub fn entries_of(&self, cell: &Cell) -> SmallVec<[EntryId; 1]> {
+        let hash = self.hasher.hash_one(cell);
+        let table = self.shard(hash).read();
+        let first = table.first_of(hash, cell);
+        let after = |id: &u32| table.entries[*id as usize].next_in_cell;
+        std::iter::successors(first, |id| Some(after(id)).filter(|next| *next != NONE))
+            .map(|id| id << SHARD_BITS | shard_of(hash) as u32)
+            .collect()
     }
 
     /// What some entry of a cell looks like.

@@ -10,6 +10,7 @@ use super::recency::{Group, Slot};
 use super::stamp::Stamp;
 use crate::dtype::{DType, Sample};
 use crate::error::{Error, Result};
+use crate::geometry::{Area, Grid};
 use crate::image::{Bands, Block, Image};
 use crate::layout::Layout;
 use crate::memory::Buffer;
@@ -59,6 +60,26 @@ pub fn image_of(key: &str) -> &str {
     &key[..end]
 }
 
+/// Whether what a key names may be built on the pixels under another key: it continues that key, or that
+/// of the image whose overview the other is. Overviews themselves are read, not built.
+pub fn is_built_on(key: &str, other: &str) -> bool {
+    let base = without_overview(other);
+    let continues = key
+        .strip_prefix(base)
+        .is_some_and(|rest| rest.starts_with(':'));
+    continues && without_overview(key) != base
+}
+
+/// A key of an overview of an image without the part that says which; any other key as it is.
+fn without_overview(key: &str) -> &str {
+    let number = key.rsplit(':').next().unwrap_or_default();
+    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    key[..key.len() - number.len()]
+        .strip_suffix(":overview:")
+        .filter(|_| is_number)
+        .unwrap_or(key)
+}
+
 /// What all providers with one key agree on.
 #[derive(Clone, Debug, PartialEq)]
 struct Identity {
@@ -68,6 +89,24 @@ struct Identity {
     bands: u32,
     pad: Sample,
     padded: bool,
+}
+
+impl Identity {
+    /// The grid at a level, if there is such a level.
+    fn grid(&self, level: u32) -> Option<Grid> {
+        let size = self.levels.get(level as usize)?;
+        Some(Grid::new(self.levels[0], self.block, level, *size))
+    }
+}
+
+/// What a key has over an area of an image beneath.
+pub enum Over {
+    /// Nothing.
+    Nothing,
+    /// The cells of this level and grid that meet the area.
+    Cells(u32, Grid),
+    /// Several levels are of the size of the area's, so it may be anything.
+    Anything,
 }
 
 /// What entries of a key look like: all of a tile but its buffer and its place in it.
@@ -128,6 +167,8 @@ pub struct KeyRecord {
     pub first_entry: u32,
     /// What callers put under it lately.
     pub puts: Puts,
+    /// Entries that callers put.
+    put_entries: Arc<AtomicU64>,
     /// All but the hits, which the index counts.
     pub counters: Counters,
     forms: Vec<Arc<Form>>,
@@ -154,6 +195,7 @@ impl KeyRecord {
             foundations: Vec::new(),
             first_entry: u32::MAX,
             puts: Puts::default(),
+            put_entries: Arc::default(),
             counters: Counters::default(),
             forms: Vec::new(),
             unread: BTreeMap::new(),
@@ -212,6 +254,15 @@ impl KeyRecord {
         image.levels.clone_from(&identity.levels);
         image.block = identity.block;
         image.padded = identity.padded;
+        if at.level as usize >= image.levels.len() {
+            return Err(Error::range(format!(
+                "level {} under key {}, which has {} levels; a level with a grid of its own has a key \
+                 of its own",
+                at.level,
+                self.text,
+                image.levels.len()
+            )));
+        }
         image.check_block(at, bands)?;
         let expected = image.block_shape(at, bands.count(identity.bands))?;
         if expected == layout.shape && identity.dtype == layout.dtype {
@@ -234,6 +285,46 @@ impl KeyRecord {
             expected.bands,
             identity.dtype.name()
         )))
+    }
+
+    /// The cell as an area of its image; `None` where no provider has said what the image is.
+    pub fn area(&self, at: Block) -> Option<Area> {
+        let identity = self.identity.as_ref()?;
+        Some(Area {
+            level: *identity.levels.get(at.level as usize)?,
+            rect: identity.grid(at.level)?.rect(at.row, at.col),
+        })
+    }
+
+    /// What is there over an area of an image that this one is built on, pixel for pixel.
+    pub fn over(&self, area: &Area) -> Over {
+        let Some(identity) = &self.identity else {
+            return Over::Nothing;
+        };
+        let levels = (0..).zip(&identity.levels);
+        let mut same = levels.filter(|(_, size)| **size == area.level);
+        match (same.next(), same.next()) {
+            (None, _) => Over::Nothing,
+            (Some((level, _)), None) => identity
+                .grid(level)
+                .map_or(Over::Nothing, |grid| Over::Cells(level, grid)),
+            (Some(_), Some(_)) => Over::Anything,
+        }
+    }
+
+    /// One more entry of what callers put.
+    pub fn count_put_entry(&mut self) {
+        self.put_entries.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One entry less of what callers put.
+    pub fn forget_put_entry(&mut self) {
+        self.put_entries.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// How many entries there are of what callers put.
+    pub fn put_entries(&self) -> &Arc<AtomicU64> {
+        &self.put_entries
     }
 
     /// The same selection in the form that entries have, where all bands in order are no list.

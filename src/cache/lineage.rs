@@ -1,10 +1,11 @@
 //! Generations: since when the pixels of an image are what they are, for every cache of the process.
 
-use super::key::image_of;
+use super::key::{image_of, is_built_on};
+use crate::geometry::Area;
 use crate::memory::Home;
 use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicU64, Ordering};
-use std::collections::BTreeMap;
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Weak};
 
 /// A moment: it passes with every change of any image.
@@ -32,6 +33,40 @@ pub struct Lineage {
     /// How many are forgetting old pixels now.
     forgetting: Mutex<usize>,
     homes: Mutex<Vec<Weak<dyn Home>>>,
+    /// Under which keys callers put other pixels, and when.
+    puts: Mutex<Puts>,
+    /// Whether they ever did.
+    has_puts: AtomicBool,
+}
+
+/// The keys under which callers put other pixels, the latest last.
+#[derive(Default)]
+struct Puts {
+    latest: VecDeque<(Moment, Box<str>)>,
+    /// The last put under a key that is not among them.
+    before: Moment,
+}
+
+/// So many keys with puts are told apart.
+const KEYS: usize = 16;
+
+impl Puts {
+    fn note(&mut self, key: &str, moment: Moment) {
+        self.latest.retain(|(_, other)| **other != *key);
+        if self.latest.len() == KEYS
+            && let Some((oldest, _)) = self.latest.pop_front()
+        {
+            self.before = oldest;
+        }
+        self.latest.push_back((moment, key.into()));
+    }
+
+    /// The last put under a key that `key` is built on.
+    fn beneath(&self, key: &str) -> Moment {
+        let beneath = |(_, other): &&(Moment, Box<str>)| is_built_on(key, other);
+        let latest = self.latest.iter().rev().find(beneath);
+        latest.map_or(self.before, |(moment, _)| *moment)
+    }
 }
 
 /// A moment that does not come.
@@ -50,6 +85,8 @@ impl Lineage {
             changed: AtomicU64::new(0),
             forgetting: Mutex::new(0),
             homes: Mutex::default(),
+            puts: Mutex::default(),
+            has_puts: AtomicBool::new(false),
         });
         known.insert(image.into(), Arc::downgrade(&lineage));
         lineage
@@ -72,6 +109,30 @@ impl Lineage {
         self.changed.load(Ordering::SeqCst)
     }
 
+    /// Since when the pixels behind a key are what they are, puts under keys beneath it included.
+    pub fn generation_of(&self, key: &str) -> Moment {
+        let changed = self.generation();
+        if !self.has_puts.load(Ordering::SeqCst) {
+            return changed;
+        }
+        changed.max(self.puts.lock().beneath(key))
+    }
+
+    /// Other pixels were put into an area of the image that `key` names: what was built on the old ones is
+    /// forgotten in every cache, and no request that begins from now on joins what is being built on
+    /// them.
+    pub fn put(&self, key: &str, area: &Area) {
+        self.puts.lock().note(key, tick());
+        self.has_puts.store(true, Ordering::SeqCst);
+        for home in self.homes() {
+            home.outdated(key, area);
+        }
+    }
+
+    fn homes(&self) -> Vec<Arc<dyn Home>> {
+        self.homes.lock().iter().filter_map(Weak::upgrade).collect()
+    }
+
     /// Whether a request that began at that moment can only have seen the present pixels.
     pub fn is_current(&self, begun: Moment) -> bool {
         begun >= self.generation()
@@ -85,8 +146,9 @@ impl Lineage {
             *forgetting += 1;
             self.changed.store(NEVER, Ordering::SeqCst);
         }
-        let homes: Vec<_> = self.homes.lock().iter().filter_map(Weak::upgrade).collect();
-        homes.iter().for_each(|home| home.invalidated(&self.image));
+        for home in self.homes() {
+            home.invalidated(&self.image);
+        }
         let mut forgetting = self.forgetting.lock();
         *forgetting -= 1;
         if *forgetting == 0 {
@@ -130,6 +192,8 @@ mod tests {
                 self.kept.lock().push(lineage.is_current(now()));
             }
         }
+
+        fn outdated(&self, _: &str, _: &Area) {}
 
         fn recall(&self) {}
     }

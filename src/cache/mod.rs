@@ -8,6 +8,7 @@ mod claims;
 mod flight;
 mod foundation;
 mod gate;
+mod gather;
 mod index;
 mod key;
 mod lease;
@@ -28,14 +29,19 @@ pub use loading::{Loading, Scratch};
 pub use shelf::Shelf;
 
 use crate::error::{Error, Result};
+use crate::geometry::Area;
 use crate::image::{Bands, Block, Image};
-use crate::memory::Home;
+use crate::layout::Layout;
+use crate::load::Load;
+use crate::memory::{Canvas, Home, Memory};
 use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::tile::{Pixels, Tile};
 use crate::workers::Workers;
 use flight::Flights;
 use gate::Gate;
-use index::{Cell, Found, Index, Look};
+use gather::{gather, union};
+use index::{Cell, Found, Index, Look, Neighbour};
 use key::KeyId;
 use lease::{Asked, Leases};
 use ledger::{Interrupted, Ledger, Room};
@@ -94,7 +100,9 @@ pub struct Counters {
     pub load_nanoseconds: u64,
     /// Blocks decoded by the source.
     pub decodes: u64,
-    /// Distinct blocks among those; an estimate for images of very many blocks.
+    /// What the source decoded in parts of blocks, in millionths of a block.
+    pub decoded_millionths: u64,
+    /// Distinct blocks among all those; an estimate for images of very many blocks.
     pub distinct_decodes: u64,
 }
 
@@ -103,6 +111,7 @@ impl Counters {
     pub fn under(self, operator: Counters) -> Counters {
         Counters {
             decodes: self.decodes,
+            decoded_millionths: self.decoded_millionths,
             distinct_decodes: self.distinct_decodes,
             ..operator
         }
@@ -121,16 +130,18 @@ impl Counters {
             siblings: self.siblings + other.siblings,
             load_nanoseconds: self.load_nanoseconds + other.load_nanoseconds,
             decodes: self.decodes + other.decodes,
+            decoded_millionths: self.decoded_millionths + other.decoded_millionths,
             distinct_decodes: self.distinct_decodes + other.distinct_decodes,
         }
     }
 
-    /// Source blocks decoded for each distinct one; 0 before the first.
+    /// Source blocks decoded for each distinct one, a part as its share of the block; 0 before the first.
     pub fn amplification(&self) -> f64 {
         if self.distinct_decodes == 0 {
             return 0.0;
         }
-        self.decodes as f64 / self.distinct_decodes as f64
+        let decodes = self.decodes as f64 + self.decoded_millionths as f64 / 1e6;
+        decodes / self.distinct_decodes as f64
     }
 }
 
@@ -234,6 +245,10 @@ impl Home for Shared {
 
     fn invalidated(&self, image: &str) {
         self.with_all(|ledger| ledger.invalidate(image));
+    }
+
+    fn outdated(&self, key: &str, area: &Area) {
+        self.with_all(|ledger| ledger.outdate(key, area));
     }
 
     fn recall(&self) {
@@ -394,27 +409,52 @@ impl Cache {
         }
     }
 
-    /// Puts a caller's tile into a key's cell, replacing what is there.
+    /// Puts a caller's tile into a key's cell, replacing what is there. What is there with other bands too
+    /// becomes one tile with it, so that a band has one answer.
+    ///
+    /// What was built on the old pixels is forgotten, unless the put is made by a load, which says what
+    /// its source has and changes nothing.
     pub fn put(&self, key: &str, at: Block, bands: &Bands, pixels: Pixels) -> Result<()> {
         if key.is_empty() {
             return Err(Error::argument("the key is empty"));
         }
         // Held until it is entered, so that it counts as held like any tile being entered.
         let tile = Tile::hold(pixels);
-        let (id, bands) = self.0.with_all(|ledger| {
-            let id = ledger.key(key);
-            let bands = ledger.key_record(id).normal(bands);
-            ledger.begin_put(id, at, &bands, &tile)?;
-            Ok((id, bands))
-        })?;
+        let (id, tile, bands) = loop {
+            let (bands, seen, beside) = self.0.with_all(|ledger| {
+                let id = ledger.key(key);
+                let bands = ledger.key_record(id).normal(bands);
+                let beside = ledger.beside_put(id, at, &bands, &tile);
+                ledger.forget_unused_key(id);
+                beside.map(|(seen, beside)| (bands, seen, beside))
+            })?;
+            let (tile, bands) = merged(&tile, &bands, &beside)?;
+            drop(beside);
+            let begun = self.0.with_all(|ledger| {
+                let id = ledger.key(key);
+                let bands = ledger.key_record(id).normal(&bands);
+                let old = ledger.begin_put(id, at, &bands, seen)?;
+                Some((id, bands, old))
+            });
+            if let Some((id, bands, _)) = begun {
+                break (id, tile, bands);
+            }
+        };
         // Room is made apart, which may take several turns. What the cache counts already needs none.
         let room = match self.counts(&tile) {
             true => None,
             false => self.0.reserve(id, tile.buffer().size(), Class::Asked),
         };
-        self.0
-            .with_all(|ledger| ledger.end_put(id, at, &bands, &tile, room));
+        let (old, outdated) = self.0.with_all(|ledger| {
+            let record = ledger.key_record(id);
+            let outdated = record.area(at).map(|area| (record.lineage.clone(), area));
+            (ledger.end_put(id, at, &bands, &tile, room), outdated)
+        });
+        drop(old);
         self.0.share(&tile);
+        if let Some((lineage, area)) = outdated.filter(|_| !Load::is_nested()) {
+            lineage.put(key, &area);
+        }
         Ok(())
     }
 
@@ -469,18 +509,41 @@ impl Cache {
             if registered.is_ok() && is_first {
                 ledger.remove_misfits(key);
             }
+            let put_entries = ledger.key_record(key).put_entries().clone();
             registered.map(|()| Registration {
                 cache: self.clone(),
                 key,
+                put_entries,
             })
         })
     }
+}
+
+/// A tile that is to be put, with the bands that it lacks of those tiles beside it that share some with it.
+fn merged(tile: &Tile, bands: &Bands, beside: &[Neighbour]) -> Result<(Tile, Bands)> {
+    let lacks = |other: &&Neighbour| bands.list().is_some() && !bands.serve(&other.bands, None);
+    let mut beside: Vec<_> = beside.iter().filter(lacks).collect();
+    if beside.is_empty() {
+        return Ok((tile.clone(), bands.clone()));
+    }
+    beside.sort_by_key(|other| !other.is_put);
+    let all = beside
+        .iter()
+        .fold(bands.clone(), |all, other| union(&all, &other.bands));
+    let own = (tile.clone(), bands.clone());
+    let beside = beside.iter();
+    let beside = beside.map(|other| (other.tile.clone(), other.bands.clone()));
+    let tiles: Vec<_> = std::iter::once(own).chain(beside).collect();
+    let memory = |layout: Layout| Ok(Canvas::new(Memory::zeroed(layout.span())?, layout));
+    Ok((gather(&all, &tiles, memory)?, all))
 }
 
 /// A provider's claim to a key in a cache.
 struct Registration {
     cache: Cache,
     key: KeyId,
+    /// How many entries of the key callers put.
+    put_entries: Arc<AtomicU64>,
 }
 
 impl Registration {
@@ -509,6 +572,21 @@ impl Registration {
             leases.take(offer, &cell, bands, &found.tile);
         }
         Some(found)
+    }
+
+    /// The tiles that callers put into a cell with some of these bands.
+    fn puts(&self, at: Block, bands: &Bands) -> Vec<(Tile, Bands)> {
+        if self.put_entries.load(Ordering::Relaxed) == 0 {
+            return Vec::new();
+        }
+        let met = self.cache.0.index.meeting(&Cell::new(self.key, at), bands);
+        let puts = met.into_iter().filter(|other| other.is_put);
+        puts.map(|other| (other.tile, other.bands)).collect()
+    }
+
+    /// Whether a caller is known to have put a tile into a cell since a moment.
+    fn was_put_since(&self, at: Block, moment: Moment) -> bool {
+        self.with(|ledger, key| ledger.key_record(key).puts.has_later(at, moment))
     }
 
     fn contains(&self, at: Block, bands: &Bands, all: u32) -> bool {

@@ -5,7 +5,7 @@ use crate::image::Block;
 use std::collections::VecDeque;
 
 /// So many cells are told apart; what was put before them counts for all cells.
-const CELLS: usize = 16;
+pub const CELLS: usize = 16;
 
 /// The latest puts under a key.
 #[derive(Default)]
@@ -28,10 +28,27 @@ impl Puts {
         self.latest.push_back((moment, at));
     }
 
+    /// Something was put that may count for any cell.
+    pub fn note_all(&mut self, moment: Moment) {
+        self.latest.clear();
+        self.before = moment;
+    }
+
+    /// When a tile was put into a cell for the last time, or something that counts for it.
+    pub fn moment(&self, at: Block) -> Moment {
+        let own = self.latest.iter().find(|(_, other)| *other == at);
+        own.map_or(self.before, |(moment, _)| *moment)
+    }
+
     /// Whether a tile may have been put into a cell since a load of it began.
     pub fn are_later(&self, at: Block, begun: Moment) -> bool {
+        self.before > begun || self.has_later(at, begun)
+    }
+
+    /// Whether a tile is known to have been put into a cell since a load of it began.
+    pub fn has_later(&self, at: Block, begun: Moment) -> bool {
         let mut since = self.latest.iter().filter(|(moment, _)| *moment > begun);
-        self.before > begun || since.any(|(_, other)| *other == at)
+        since.any(|(_, other)| *other == at)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::claims::{Claims, Permits};
 use super::flight::{Flights, Joined, Ticket};
+use super::gather::gather;
 use super::index::{Found, Look};
 use super::lineage::{Lineage, Moment};
 use super::{Cache, Class, Counters, Foundation, Loading, Registration, Usage};
@@ -19,6 +20,7 @@ use std::time::Instant;
 /// A provider's shelf: in a cache, or without one, where only loads in progress are shared.
 pub struct Shelf {
     place: Place,
+    key: Box<str>,
     lineage: Arc<Lineage>,
     bands: u32,
     bands_together: bool,
@@ -43,6 +45,7 @@ impl Shelf {
                     counters: Mutex::default(),
                 },
             },
+            key: key.into(),
             lineage: Lineage::of(key),
             bands: image.band_count(),
             bands_together: image.bands_together,
@@ -69,7 +72,7 @@ impl Shelf {
 
     /// A number that changes when the pixels of the image do.
     pub fn generation(&self) -> Moment {
-        self.lineage.generation()
+        self.lineage.generation_of(&self.key)
     }
 
     /// What happened here so far.
@@ -170,6 +173,44 @@ impl Shelf {
             Place::Cached(registration) => registration.contains(at, bands, self.bands),
             Place::Alone { .. } => false,
         }
+    }
+
+    /// Whether a caller put pixels of some of these bands into a cell, and they are resident.
+    pub fn has_put(&self, at: Block, bands: &Bands) -> bool {
+        match &self.place {
+            Place::Cached(registration) => !registration.puts(at, bands).is_empty(),
+            Place::Alone { .. } => false,
+        }
+    }
+
+    /// Whether a cell has, or will soon have, pixels that go before those of the source: resident ones,
+    /// those being loaded, or some of these bands that a caller put.
+    pub fn bears_on(&self, at: Block, bands: &Bands) -> bool {
+        self.contains(at, bands) || self.has_put(at, bands) || self.is_loading(at, bands)
+    }
+
+    /// A tile as it was loaded, with what callers had put of its bands when the request began.
+    pub fn with_puts(
+        &self,
+        at: Block,
+        bands: &Bands,
+        tile: Tile,
+        request: &Request<'_>,
+    ) -> Result<Tile> {
+        let Place::Cached(registration) = &self.place else {
+            return Ok(tile);
+        };
+        let mut tiles = registration.puts(at, bands);
+        if tiles.is_empty() || registration.was_put_since(at, request.begun()) {
+            return Ok(tile);
+        }
+        tiles.push((tile, bands.clone()));
+        gather(bands, &tiles, |layout| request.canvas(layout))
+    }
+
+    /// The most that tiles made ahead of their first use may take; nothing without a cache.
+    pub fn unread_share(&self) -> u64 {
+        self.cache().map_or(0, Cache::unread_share)
     }
 
     /// Whether a tile is being loaded by [`Shelf::get_or_load`].
@@ -343,6 +384,7 @@ impl Shelf {
         self.timed(|| match self.loading(request) {
             Some(loading) => {
                 let tile = load(bands, &request.with_memory(&loading))?;
+                let tile = self.with_puts(at, bands, tile, request)?;
                 if !tile.is_absent() {
                     loading.enter(at, bands, &tile, Class::Asked);
                 }

@@ -429,10 +429,19 @@ pub unsafe extern "C" fn tc_peek(
     }
 }
 
-/// Puts a tile under a key; a use. It replaces one that is there; whoever holds the old tile keeps it.
+/// Puts a tile under a key; a use. It replaces one that is there; handles of the old tile keep their pixels.
+///
+/// As long as the tile is in the cache, every request that begins after this call shows it: blocks,
+/// windows and selections of bands, and all that is built on the key, as levels, retiled and mapped tiles
+/// are. What was built on the old pixels is forgotten in every cache. If the cell has tiles with some of
+/// these bands and with others too, they become one tile with the new pixels.
+///
+/// A put made within a read_block, read_window or map callback hands over pixels that its source has
+/// beside those asked for: it forgets nothing that was built.
 ///
 /// - key: required; a key of your own, or that of a provider made with this cache, whose tile
-///   (row, col) at `level` must have the size, type and bands of `pixels`. Under a key that no provider
+///   (row, col) at `level` must have the size, type and bands of `pixels`. A level with a grid of its own
+///   has a key of its own: that of the provider which provider_level gives. Under a key that no provider
 ///   has, a tile need only have the size and type of the one that it replaces.
 /// - bands, n_bands: which bands of the image the pixels are; NULL and 0 for all.
 /// - pixels: required. Strides of both 0 are packed, valid_width and valid_height of 0 are all.

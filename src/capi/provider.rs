@@ -383,7 +383,10 @@ pub unsafe extern "C" fn provider_peek_block(
 /// - into: required; conversion as in tc_tile_copy.
 /// - err: may be NULL.
 ///
-/// Every block that the rectangle touches is used, in row order.
+/// Every block that the rectangle touches is used, in row order, and counted. Through a provider that is
+/// cached, what is resident is copied. Where a source can read parts of blocks (TC_IMAGE_WINDOWED), a
+/// small part of a block that is not resident is read by itself and not kept, until so much of the block
+/// was read in this way that it is decoded as a whole, if the cache has room to keep it.
 ///
 /// Errors: as provider_get_block; after a failure the memory of `into` may be partly written.
 /// Thread-safe, as long as nobody else uses the memory of `into`.
@@ -424,7 +427,7 @@ pub unsafe extern "C" fn provider_read_window(
 /// - stats: required, with struct_size set; the other members are 0 on failure.
 /// - amplification: receives the blocks that the source under this provider has decoded, for all who
 ///   asked it, divided by the distinct ones among them: 1 if none was decoded twice, 0 if none was
-///   decoded, an estimate where an image has more than 8388608 blocks; may be NULL.
+///   decoded; a part of a block counts as its share of the block's pixels; an estimate where an image has more than 8388608 blocks; may be NULL.
 /// - err: may be NULL.
 ///
 /// Errors: TC_E_ARGUMENT. Thread-safe.

@@ -1,18 +1,22 @@
 //! Cached: the same image, with its blocks kept in a cache.
 
+use super::windows::Windows;
 use crate::cache::{Cache, Claims, Counters, Shelf, Usage};
 use crate::error::Result;
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
-use crate::provider::{Provider, Request, tile_bytes};
+use crate::provider::{Provider, Request, Retention, tile_bytes};
 use crate::tile::Tile;
-use crate::window::{claim_rect, read_tile};
+use crate::window::{claim_rect, cut, read_tile};
+use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// A transparent provider: key and properties are the source's.
 struct Cached {
     source: Arc<dyn Provider>,
     shelf: Shelf,
+    /// How much of each block was read in windows, of all providers that share the key in the cache.
+    windows: Arc<Windows>,
     /// Levels with a grid of their own, cached in their own blocks.
     levels: Vec<Option<Arc<dyn Provider>>>,
 }
@@ -30,11 +34,43 @@ pub fn cached(source: Arc<dyn Provider>, cache: &Cache) -> Result<Arc<dyn Provid
             _ => Ok(None),
         })
         .collect::<Result<_>>()?;
+    let shelf = Shelf::new(Some(cache), source.key(), &kept_image(&*source))?;
     Ok(Arc::new(Cached {
-        shelf: Shelf::new(Some(cache), source.key(), source.image())?,
+        windows: shelf.companion(),
+        shelf,
         source,
         levels,
     }))
+}
+
+/// What a cache keeps of an image under its key: all of it but the levels that have a grid of their own,
+/// which are kept under keys of their own.
+pub(super) fn kept_image(source: &dyn Provider) -> Image {
+    let mut image = source.image().clone();
+    let apart = (1..image.levels.len()).find(|level| source.level_image(*level as u32).is_some());
+    image.levels.truncate(apart.unwrap_or(usize::MAX));
+    image
+}
+
+impl Cached {
+    /// The blocks over a rectangle.
+    fn blocks(&self, level: u32, rect: &Rect) -> SmallVec<[Block; 4]> {
+        let cells = self.image().grid(level).cells_over(rect);
+        cells
+            .map(|(row, col)| Block::new(level, row, col))
+            .collect()
+    }
+
+    /// Whether so much of some block was read in windows that it had better be decoded, and the cache
+    /// can keep all of them.
+    fn is_worth_decoding(&self, blocks: &[Block], rect: &Rect, bands: &Bands) -> bool {
+        let image = self.image();
+        let bytes = blocks.iter().map(|at| tile_bytes(image, *at, bands));
+        let is_kept = bytes.sum::<u64>() <= self.shelf.unread_share();
+        let part = |at: &Block| at.rect(image).intersection(rect);
+        let mut blocks = blocks.iter();
+        blocks.any(|at| self.windows.are_enough(image, *at, &part(at))) && is_kept
+    }
 }
 
 impl Provider for Cached {
@@ -47,7 +83,7 @@ impl Provider for Cached {
     }
 
     fn has_block(&self, at: Block) -> Result<bool> {
-        self.source.has_block(at)
+        Ok(self.shelf.has_put(at, &Bands::ALL) || self.source.has_block(at)?)
     }
 
     fn get_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile> {
@@ -59,7 +95,10 @@ impl Provider for Cached {
             bands,
             request,
             |claims| self.source.claim(at, bands, claims),
-            |bands, request| self.source.get_block(at, bands, request),
+            |bands, request| {
+                self.windows.forget(self.image(), at);
+                self.source.get_block(at, bands, request)
+            },
         )
     }
 
@@ -84,11 +123,43 @@ impl Provider for Cached {
         bands: &Bands,
         request: &Request<'_>,
     ) -> Result<Option<Tile>> {
-        self.source.get_window(level, rect, bands, request)
+        if let Some(image) = &self.levels[level as usize] {
+            return image.get_window(0, rect, bands, request);
+        }
+        let image = self.image();
+        if !image.windowed {
+            return Ok(None);
+        }
+        let blocks = self.blocks(level, &rect);
+        if let [at] = blocks[..]
+            && let Some(tile) = self.shelf.get(at, bands, request)?
+        {
+            return Ok(Some(tile.map(|block| cut(block, &at.rect(image), &rect))));
+        }
+        let is_kept = request.retention() == Retention::Kept;
+        if blocks.iter().any(|at| self.shelf.bears_on(*at, bands))
+            || is_kept && self.is_worth_decoding(&blocks, &rect, bands)
+        {
+            return Ok(None);
+        }
+        for at in &blocks {
+            let part = at.rect(image).intersection(&rect);
+            self.windows.note(image, *at, &part);
+        }
+        self.shelf.count(|counters| counters.misses += 1);
+        self.shelf
+            .timed(|| self.source.get_window(level, rect, bands, request))
     }
 
     fn get_view(&self, level: u32, rect: Rect, bands: &Bands) -> Option<Tile> {
-        self.source.get_view(level, rect, bands)
+        if let Some(image) = &self.levels[level as usize] {
+            return image.get_view(0, rect, bands);
+        }
+        let is_put = |at: &Block| self.shelf.has_put(*at, bands);
+        match self.blocks(level, &rect).iter().any(is_put) {
+            true => None,
+            false => self.source.get_view(level, rect, bands),
+        }
     }
 
     fn level_image(&self, level: u32) -> Option<Arc<dyn Provider>> {

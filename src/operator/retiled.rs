@@ -1,5 +1,6 @@
 //! Retiled: the same image on a uniform grid of any size.
 
+use super::cached::kept_image;
 use super::plane;
 use super::siblings::{Served, siblings};
 use super::windows::Windows;
@@ -15,7 +16,7 @@ use crate::load::Cancels;
 use crate::pad::Pads;
 use crate::provider::{Provider, Request, Retention, tile_bytes};
 use crate::tile::Tile;
-use crate::window::{cut, prefers_window};
+use crate::window::{cut, prefers_window, read_tile};
 use std::sync::Arc;
 
 /// The tile size where none is given.
@@ -110,7 +111,8 @@ impl Plane {
         };
         let leftovers = match cache {
             Some(cache) if !is_cached => {
-                Some(Shelf::new(Some(cache), provider.key(), provider.image())?)
+                let image = kept_image(&*provider);
+                Some(Shelf::new(Some(cache), provider.key(), &image)?)
             }
             _ => None,
         };
@@ -144,9 +146,25 @@ impl Plane {
             .collect()
     }
 
+    /// Whether the cache has pixels of a block over a rectangle that go before the source's, where blocks
+    /// are not looked up through it anyway.
+    fn has_kept(&self, rect: &Rect, bands: &Bands) -> bool {
+        self.leftovers.as_ref().is_some_and(|shelf| {
+            let mut blocks = self.blocks(rect).into_iter();
+            blocks.any(|at| shelf.contains(at, bands) || shelf.has_put(at, bands))
+        })
+    }
+
+    /// Whether a block is stored, or a caller put it.
+    fn has_block(&self, at: Block) -> Result<bool> {
+        let leftovers = self.leftovers.as_ref();
+        let is_put = leftovers.is_some_and(|shelf| shelf.has_put(at, &Bands::ALL));
+        Ok(is_put || self.provider.has_block(at)?)
+    }
+
     fn has_any(&self, rect: &Rect) -> Result<bool> {
         for block in self.blocks(rect) {
-            if self.provider.has_block(block)? {
+            if self.has_block(block)? {
                 return Ok(true);
             }
         }
@@ -258,6 +276,9 @@ impl Retiled {
     /// Whether [`Retiled::direct`] will serve the tile, told without reading anything.
     fn is_direct(&self, at: Block, rect: &Rect, bands: &Bands) -> bool {
         let plane = self.plane(at);
+        if plane.has_kept(rect, bands) {
+            return false;
+        }
         if self.same_block(at, rect).is_some() {
             return true;
         }
@@ -327,8 +348,12 @@ impl Retiled {
             return self
                 .shelf
                 .load_shared(at, bands, request, claim, |bands, request| {
-                    let tile = self.direct(at, &rect, bands, request)?;
-                    tile.ok_or_else(|| Error::internal("a source withdrew its window"))
+                    if let Some(tile) = self.direct(at, &rect, bands, request)? {
+                        return Ok(tile);
+                    }
+                    // The cache has had blocks of its own to look at since.
+                    let plane = self.plane(at);
+                    read_tile(&plane.provider, plane.level, rect, bands, request)
                 });
         }
         self.shelf.count(|counters| counters.misses += 1);
@@ -383,7 +408,7 @@ impl Retiled {
             if block.col == blocks[0].col {
                 rows.push(bottom);
             }
-            let stored = !self.image.sparse || plane.provider.has_block(*block)?;
+            let stored = !self.image.sparse || plane.has_block(*block)?;
             if !stored {
                 let mut pixels = canvas.pixels_mut();
                 pixels
@@ -583,7 +608,11 @@ impl Worker for AtWork<'_> {
             Some(kept) => Ok(kept),
             None => {
                 let request = self.request.with_memory(&self.scratch);
-                plane.provider.get_block(block, bands, &request)
+                let tile = plane.provider.get_block(block, bands, &request)?;
+                match &plane.leftovers {
+                    Some(shelf) => shelf.with_puts(block, bands, tile, &request),
+                    None => Ok(tile),
+                }
             }
         }
     }

@@ -10,9 +10,9 @@ use crate::image::{Block, Image};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use std::sync::OnceLock;
 
-/// Windows are read until they exceed this part of their block. Measured on one block of 8192 x 8192,
-/// a window of 1024 x 1024 costs two to three times its share, so all tiles cost at most 1 + 3/20
-/// decodes.
+/// Windows that share work are read until they exceed this part of their block. Measured on one block of
+/// 8192 x 8192, a window of 1024 x 1024 costs two to three times its share, so all tiles cost at most
+/// 1 + 3/20 decodes. Windows that share nothing are read until they have cost what the block costs.
 const PART: u64 = 20;
 
 /// Blocks that are told apart; others share a count, which then decides too early.
@@ -45,6 +45,13 @@ impl Windows {
         counts[index].fetch_add(part.width * part.height, Ordering::Relaxed);
     }
 
+    /// Counts the windows of a block anew.
+    pub fn forget(&self, image: &Image, at: Block) {
+        if let Some(counts) = self.0.get() {
+            counts[Self::index(image, at, counts.len() as u64)].store(0, Ordering::Relaxed);
+        }
+    }
+
     /// Whether one more window makes too many.
     pub fn are_enough(&self, image: &Image, at: Block, part: &Rect) -> bool {
         let block = at.rect(image);
@@ -52,6 +59,7 @@ impl Windows {
             counts[Self::index(image, at, counts.len() as u64)].load(Ordering::Relaxed)
         });
         let asked = u128::from(before) + u128::from(part.width) * u128::from(part.height);
-        asked * u128::from(PART) > u128::from(block.width) * u128::from(block.height)
+        let part = if image.windows_overlap { PART } else { 1 };
+        asked * u128::from(part) > u128::from(block.width) * u128::from(block.height)
     }
 }

@@ -1,5 +1,6 @@
 //! Which blocks a source has decoded, to tell repeated decodes from first ones.
 
+use crate::cache::Counters;
 use crate::image::{Block, Image};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use std::sync::OnceLock;
@@ -8,13 +9,18 @@ use std::sync::OnceLock;
 /// blocks becomes an estimate from below.
 const MAX_BITS: u64 = 1 << 23;
 
-/// Counts decodes and remembers the blocks in a bounded bitmap.
+/// Counts decodes and remembers the blocks in bounded bitmaps.
 pub struct Decoded {
     rows: u64,
     cols: u64,
     levels: u64,
-    bits: OnceLock<Box<[AtomicU64]>>,
+    /// The blocks that were decoded as a whole.
+    whole: OnceLock<Box<[AtomicU64]>>,
+    /// Those of which any part was decoded.
+    touched: OnceLock<Box<[AtomicU64]>>,
     decodes: AtomicU64,
+    /// What was decoded in parts, in millionths of a block.
+    millionths: AtomicU64,
     distinct: AtomicU64,
 }
 
@@ -25,8 +31,10 @@ impl Decoded {
             rows: grid.rows(),
             cols: grid.cols(),
             levels: image.levels.len() as u64,
-            bits: OnceLock::new(),
+            whole: OnceLock::new(),
+            touched: OnceLock::new(),
             decodes: AtomicU64::new(0),
+            millionths: AtomicU64::new(0),
             distinct: AtomicU64::new(0),
         }
     }
@@ -48,31 +56,48 @@ impl Decoded {
         ((bit / 64) as usize, 1 << (bit % 64))
     }
 
-    /// Counts one decode.
-    pub fn note(&self, at: Block) {
-        let bits = self
-            .bits
-            .get_or_init(|| (0..self.words()).map(|_| AtomicU64::new(0)).collect());
+    /// Sets the bit of a block; says whether it was set before.
+    fn set(&self, bits: &OnceLock<Box<[AtomicU64]>>, at: Block) -> bool {
+        let bits = bits.get_or_init(|| (0..self.words()).map(|_| AtomicU64::new(0)).collect());
         let (word, bit) = self.bit(at);
-        self.decodes.fetch_add(1, Ordering::Relaxed);
-        if bits[word].fetch_or(bit, Ordering::Relaxed) & bit == 0 {
+        bits[word].fetch_or(bit, Ordering::Relaxed) & bit != 0
+    }
+
+    fn touch(&self, at: Block) {
+        if !self.set(&self.touched, at) {
             self.distinct.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// Whether the block was decoded before.
+    /// Counts one decode.
+    pub fn note(&self, at: Block) {
+        self.set(&self.whole, at);
+        self.touch(at);
+        self.decodes.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts the decode of `part` of the pixels of a block that has `of` of them.
+    pub fn note_part(&self, at: Block, part: u64, of: u64) {
+        self.touch(at);
+        let share = u128::from(part) * 1_000_000 / u128::from(of.max(1));
+        self.millionths.fetch_add(share as u64, Ordering::Relaxed);
+    }
+
+    /// Whether the block was decoded before, all of it at once.
     pub fn contains(&self, at: Block) -> bool {
         let (word, bit) = self.bit(at);
-        self.bits
+        self.whole
             .get()
             .is_some_and(|bits| bits[word].load(Ordering::Relaxed) & bit != 0)
     }
 
-    /// All decodes, and the distinct blocks among them.
-    pub fn counts(&self) -> (u64, u64) {
-        (
-            self.decodes.load(Ordering::Relaxed),
-            self.distinct.load(Ordering::Relaxed),
-        )
+    /// What was decoded so far.
+    pub fn counters(&self) -> Counters {
+        Counters {
+            decodes: self.decodes.load(Ordering::Relaxed),
+            decoded_millionths: self.millionths.load(Ordering::Relaxed),
+            distinct_decodes: self.distinct.load(Ordering::Relaxed),
+            ..Counters::default()
+        }
     }
 }

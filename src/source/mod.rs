@@ -182,6 +182,13 @@ impl Provider for Source {
         let list = wanted.to_vec(all);
         let shape = shape(rect.width, rect.height, list.len())?;
         let mut canvas = request.canvas(Layout::packed(shape, self.image.dtype)?)?;
+        let grid = self.image.grid(level);
+        for (row, col) in grid.cells_over(&rect) {
+            let block = grid.rect(row, col);
+            let (part, of) = (block.intersection(&rect).area(), block.area());
+            self.decoded
+                .note_part(Block::new(level, row, col), part, of);
+        }
         self.renew();
         self.shelf
             .timed(|| {
@@ -211,11 +218,6 @@ impl Provider for Source {
     }
 
     fn counters(&self) -> Counters {
-        let (decodes, distinct_decodes) = self.decoded.counts();
-        Counters {
-            decodes,
-            distinct_decodes,
-            ..self.shelf.counters()
-        }
+        self.decoded.counters().under(self.shelf.counters())
     }
 }

@@ -1,16 +1,19 @@
 //! Entries: what the cells of a key hold, as views of buffers.
 
 use super::{Class, ENTRY_BYTES, Ledger, Record, Room, Standing};
-use crate::cache::index::{Cell, Entry, EntryId, NONE};
-use crate::cache::key::KeyId;
-use crate::cache::lineage::tick;
+use crate::cache::index::{Cell, Entry, EntryId, NONE, Neighbour};
+use crate::cache::key::{Form, KeyId, KeyRecord, Over, image_of, is_built_on};
+use crate::cache::lineage::{Moment, tick};
+use crate::cache::puts::CELLS;
 use crate::cache::recency::{Place, Slot};
 use crate::cache::stamp;
 use crate::error::{Error, Result};
+use crate::geometry::{Area, Grid, Rect};
 use crate::image::{Bands, Block};
 use crate::memory::Buffer;
 use crate::tile::Pixels;
 use slab::Slab;
+use smallvec::SmallVec;
 
 impl Ledger {
     /// Enters a tile that a caller of this function holds. With `room` it takes the room that was
@@ -181,24 +184,43 @@ impl Ledger {
         }
     }
 
-    /// Begins to put a caller's tile in a cell: removes what is there for these bands. Refused if the
-    /// pixels do not fit the cell.
+    /// What is in a cell beside a tile that is to be put there, with some of its bands; and when a tile
+    /// was put there for the last time. Refused if the pixels do not fit the cell.
+    pub fn beside_put(
+        &self,
+        key: KeyId,
+        at: Block,
+        bands: &Bands,
+        pixels: &Pixels,
+    ) -> Result<(Moment, SmallVec<[Neighbour; 1]>)> {
+        self.check_put(key, at, bands, pixels)?;
+        let met = self.index.meeting(&Cell::new(key, at), bands);
+        Ok((self.keys[key as usize].puts.moment(at), met))
+    }
+
+    /// Begins to put a caller's tile in a cell: removes what is there with some of these bands, and
+    /// returns it, to be dropped outside the lock. `None` if another was put there since `seen`.
     pub fn begin_put(
         &mut self,
         key: KeyId,
         at: Block,
         bands: &Bands,
-        pixels: &Pixels,
-    ) -> Result<()> {
-        let fits = self.check_put(key, at, bands, pixels);
-        if fits.is_ok() {
-            // The key must outlive its old entry, and stay until the new one is there.
-            self.keys[key as usize].providers += 1;
-            self.keys[key as usize].puts.note(at, tick());
-            self.remove(key, at, bands);
+        seen: Moment,
+    ) -> Option<SmallVec<[Neighbour; 1]>> {
+        if self.keys[key as usize].puts.moment(at) != seen {
+            return None;
         }
-        self.forget_unused_key(key);
-        fits
+        // The key must outlive its old entry, and stay until the new one is there.
+        self.keys[key as usize].providers += 1;
+        Some(self.make_way(key, at, bands))
+    }
+
+    /// Removes what a cell has with some of these bands. What was being loaded is not kept any more.
+    fn make_way(&mut self, key: KeyId, at: Block, bands: &Bands) -> SmallVec<[Neighbour; 1]> {
+        self.keys[key as usize].puts.note(at, tick());
+        let met = self.index.meeting(&Cell::new(key, at), bands);
+        met.iter().for_each(|other| self.remove_entry(other.id));
+        met
     }
 
     /// Ends what [`Ledger::begin_put`] began. Of two puts at the same time the later one stays.
@@ -209,11 +231,58 @@ impl Ledger {
         bands: &Bands,
         pixels: &Pixels,
         room: Option<Room>,
-    ) {
-        self.remove(key, at, bands);
+    ) -> SmallVec<[Neighbour; 1]> {
+        let met = self.make_way(key, at, bands);
         self.insert(key, at, bands, pixels, room, Class::Asked);
+        if let Some(id) = self.index.exact(&Cell::new(key, at), bands) {
+            self.index.edit(id, |entry| entry.is_put = true);
+            self.keys[key as usize].count_put_entry();
+        }
         self.keys[key as usize].providers -= 1;
         self.forget_unused_key(key);
+        met
+    }
+
+    /// A caller has put other pixels into an area of the image that `key` names: removes what was built
+    /// on them under keys that begin with it. What is being built on them is not kept.
+    pub fn outdate(&mut self, key: &str, area: &Area) {
+        let Some(image) = self.images_by_name.get(image_of(key)) else {
+            return;
+        };
+        let keys = self.images[*image as usize].keys.clone();
+        for derived in keys {
+            if !is_built_on(self.keys[derived as usize].text(), key) {
+                continue;
+            }
+            match self.keys[derived as usize].over(area) {
+                Over::Nothing => (),
+                Over::Cells(level, grid) => self.outdate_cells(derived, level, grid, &area.rect),
+                Over::Anything => {
+                    self.keys[derived as usize].puts.note_all(tick());
+                    self.remove_entries_of(derived);
+                }
+            }
+        }
+    }
+
+    /// Removes what a key has over a rectangle of a level.
+    fn outdate_cells(&mut self, key: KeyId, level: u32, grid: Grid, rect: &Rect) {
+        let (rows, cols) = grid.blocks_over(rect);
+        let moment = tick();
+        let puts = &mut self.keys[key as usize].puts;
+        let many = (rows.end - rows.start).saturating_mul(cols.end - cols.start) > CELLS as u64;
+        if many {
+            puts.note_all(moment);
+            let meets =
+                |at: Block| at.level == level && rows.contains(&at.row) && cols.contains(&at.col);
+            return self.remove_entries_where(key, |_, entry| meets(entry.cell.block()));
+        }
+        for (row, col) in grid.cells_over(rect) {
+            let at = Block::new(level, row, col);
+            self.keys[key as usize].puts.note(at, moment);
+            let entries = self.index.entries_of(&Cell::new(key, at));
+            entries.into_iter().for_each(|id| self.remove_entry(id));
+        }
     }
 
     pub(super) fn check_put(
@@ -271,28 +340,30 @@ impl Ledger {
 
     /// Removes all entries of a key, in time proportional to their number. The key may go with them.
     pub(super) fn remove_entries_of(&mut self, key: KeyId) {
-        let mut next = self.keys[key as usize].first_entry;
-        while next != NONE {
-            let id = next;
-            next = self.index.edit(id, |entry| entry.next_in_key);
-            self.remove_entry(id);
-        }
+        self.remove_entries_where(key, |_, _| true);
     }
 
     /// A provider has just fixed what the image of a key is: removes what was put there before and
     /// does not fit.
     pub fn remove_misfits(&mut self, key: KeyId) {
+        self.remove_entries_where(key, |record, entry| {
+            let Form { bands, layout, .. } = &*entry.form;
+            let is_normal = record.normal(bands) == *bands;
+            !is_normal || record.check(entry.cell.block(), bands, layout).is_err()
+        });
+    }
+
+    /// Removes the entries of a key that `goes` names. The key may go with them.
+    fn remove_entries_where(&mut self, key: KeyId, goes: impl Fn(&KeyRecord, &Entry) -> bool) {
         let mut next = self.keys[key as usize].first_entry;
         while next != NONE {
             let id = next;
-            let (cell, form);
-            (next, cell, form) = self.index.edit(id, |entry| {
-                (entry.next_in_key, entry.cell, entry.form.clone())
-            });
             let record = &self.keys[key as usize];
-            let at = cell.block();
-            let is_normal = record.normal(&form.bands) == form.bands;
-            if !is_normal || record.check(at, &form.bands, &form.layout).is_err() {
+            let is_going;
+            (next, is_going) = self
+                .index
+                .edit(id, |entry| (entry.next_in_key, goes(record, entry)));
+            if is_going {
                 self.remove_entry(id);
             }
         }
@@ -394,6 +465,9 @@ impl Ledger {
         let (previous, next) = (entry.previous_in_key, entry.next_in_key);
         let key = &mut self.keys[entry.cell.key as usize];
         key.entries -= 1;
+        if entry.is_put {
+            key.forget_put_entry();
+        }
         self.entries -= 1;
         match previous {
             NONE => key.first_entry = next,

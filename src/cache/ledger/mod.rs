@@ -276,7 +276,7 @@ impl Ledger {
     }
 
     /// Forgets a key that nothing uses; it may be gone already with what used it last.
-    fn forget_unused_key(&mut self, key: KeyId) {
+    pub fn forget_unused_key(&mut self, key: KeyId) {
         let unused = |record: &KeyRecord| record.is_unused();
         if self.keys.get(key as usize).is_some_and(unused) {
             let record = self.keys.remove(key as usize);
