@@ -1189,6 +1189,11 @@ typedef struct tc_retile_options {
  * types and bands that tc_map_options names. Both are valid during the call; all samples of `out` must
  * be written. Returns TC_OK, or another number and may then tell more in `err`, which is never NULL;
  * see tc_source. Called from several threads at once, only inside calls of the library.
+ *
+ * row, col and level are those of the block in the image that provider_map was given, whatever call
+ * reads the output: a block, a window, a level as an image, or an operator over it. A level with a block
+ * grid of its own (provider_level shows it) is mapped in the blocks of that grid, and row and col count
+ * those; other levels have the grid that tc_image_info describes.
  */
 typedef tc_status (*tc_map_fn)(void *user,
                                int64_t row,

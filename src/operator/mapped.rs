@@ -3,17 +3,21 @@
 use crate::cache::{Cache, Claims, Counters, Scratch, Shelf, Usage, name_or_number};
 use crate::dtype::{DType, Sample};
 use crate::error::Result;
+use crate::geometry::Rect;
 use crate::image::{Band, Bands, Block, Image};
 use crate::layout::{Layout, Shape};
 use crate::memory::PixelsMut;
 use crate::pad::Pads;
 use crate::provider::{Provider, Request, tile_bytes};
 use crate::tile::{Pixels, Tile};
+use crate::window::{claim_rect, read_tile};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// A function from the pixels of a block to as many pixels, called from any number of threads.
 pub trait Map: Send + Sync {
-    /// Writes the output for `input`, the block `at`.
+    /// Writes the output for `input`, the block `at` of the image that the map was made over; of a level
+    /// with a grid of its own the block of that grid, whatever is asked for.
     fn map(&self, at: Block, input: &Pixels, output: &mut PixelsMut<'_>) -> Result<()>;
 }
 
@@ -32,14 +36,26 @@ pub struct MapOptions {
 
 struct Mapped {
     source: Arc<dyn Provider>,
-    source_bands: Bands,
-    map: Arc<dyn Map>,
+    operation: Arc<Operation>,
+    /// Where level 0 of this image stands among those of the image that the map was made over.
+    level: u32,
     key: String,
     image: Image,
     shelf: Shelf,
     pads: Pads,
-    /// Levels with a grid of their own, mapped in their own blocks.
-    levels: Vec<Option<Arc<dyn Provider>>>,
+    /// The levels above with a grid of their own, mapped in their own blocks; level 1 first.
+    above: Vec<Option<Arc<dyn Provider>>>,
+}
+
+/// A function over the blocks of an image, and what becomes of the image.
+pub(super) struct Operation {
+    /// The bands that the function gets.
+    pub source_bands: Bands,
+    pub map: Arc<dyn Map>,
+    /// What the key of the output has more than that of the source.
+    pub suffix: String,
+    /// Describes the output, but for its levels and its grid, which are the source's.
+    pub image: Image,
 }
 
 /// `source` passed through `map` block by block; the output is kept in `cache`, if there is one.
@@ -75,64 +91,99 @@ pub fn mapped(
         image.pad = Sample::from_f64(dtype, image.pad.to_f64(image.dtype));
         image.dtype = dtype;
     }
-    build(
-        source,
+    let operation = Operation {
         source_bands,
         map,
-        &format!("mapped:{name}"),
+        suffix: format!("mapped:{name}"),
         image,
-        cache,
-    )
+    };
+    build(source, operation, cache)
 }
 
-/// A mapped provider whose output is described by `image`, but for its levels and grid, which are
-/// the source's.
+/// `source` passed through an operation, all levels included.
 pub(super) fn build(
     source: Arc<dyn Provider>,
-    source_bands: Bands,
-    map: Arc<dyn Map>,
-    suffix: &str,
-    image: Image,
+    operation: Operation,
     cache: Option<&Cache>,
 ) -> Result<Arc<dyn Provider>> {
-    let mut image = image;
-    image.levels.clone_from(&source.image().levels);
-    image.block = source.image().block;
-    image.windowed = false;
-    image.bands_together = image.bands.len() > 1;
-    image.check()?;
-    let levels = (0..image.levels.len() as u32)
-        .map(|level| match (level, source.level_image(level)) {
-            (1.., Some(of_level)) => build(
-                of_level,
-                source_bands.clone(),
-                map.clone(),
-                suffix,
-                image.clone(),
-                cache,
-            )
-            .map(Some),
-            _ => Ok(None),
-        })
-        .collect::<Result<_>>()?;
-    let key = format!("{}:{suffix}", source.key());
-    Ok(Arc::new(Mapped {
-        shelf: Shelf::new(cache, &key, &image)?,
-        pads: Pads::new(&image),
-        source,
-        source_bands,
-        map,
-        key,
-        image,
-        levels,
-    }))
+    let operation = Arc::new(operation);
+    // From the top down, so that the image of a level has those of the levels above it.
+    let mut above = VecDeque::new();
+    for level in (1..source.image().levels.len() as u32).rev() {
+        let own = source.level_image(level).map(|of_level| {
+            let above = above.iter().cloned().collect();
+            Mapped::new(of_level, operation.clone(), level, above, cache)
+        });
+        above.push_front(own.transpose()?);
+    }
+    Mapped::new(source, operation, 0, above.into(), cache)
 }
 
 impl Mapped {
+    fn new(
+        source: Arc<dyn Provider>,
+        operation: Arc<Operation>,
+        level: u32,
+        above: Vec<Option<Arc<dyn Provider>>>,
+        cache: Option<&Cache>,
+    ) -> Result<Arc<dyn Provider>> {
+        let mut image = operation.image.clone();
+        image.levels.clone_from(&source.image().levels);
+        image.block = source.image().block;
+        image.windowed = false;
+        image.bands_together = image.bands.len() > 1;
+        image.check()?;
+        // The function may make use of the level that it is told, so a level of the output is another
+        // image than the output of the level.
+        let key = match level {
+            0 => format!("{}:{}", source.key(), operation.suffix),
+            level => format!("{}:{}:of_level:{level}", source.key(), operation.suffix),
+        };
+        Ok(Arc::new(Mapped {
+            shelf: Shelf::new(cache, &key, &image)?,
+            pads: Pads::new(&image),
+            source,
+            operation,
+            level,
+            key,
+            image,
+            above,
+        }))
+    }
+
+    /// The output of a block, all bands of it, which is what the function writes.
+    fn make(&self, at: Block, request: &Request<'_>) -> Result<Tile> {
+        let Operation {
+            source_bands, map, ..
+        } = &*self.operation;
+        let scratch = Scratch::new(request.cache());
+        let inner = request.with_memory(&scratch);
+        let input = self.source.get_block(at, source_bands, &inner)?;
+        let shape = Shape {
+            bands: self.image.bands.len(),
+            ..input.shape()
+        };
+        let mut canvas = request.canvas(Layout::packed(shape, self.image.dtype)?)?;
+        let told = Block::new(self.level + at.level, at.row, at.col);
+        map.map(told, &input, &mut canvas.pixels_mut())
+            .map_err(|error| error.at(&self.key))?;
+        let (width, height) = input.valid();
+        scratch.reclaim(input);
+        let tile = Tile::from_canvas(canvas);
+        Ok(tile.map(|pixels| pixels.clone().with_valid(width, height)))
+    }
+
     fn claim_load(&self, at: Block, claims: &mut Claims) {
         claims.add(tile_bytes(&self.image, at, &Bands::ALL));
-        self.source.claim(at, &self.source_bands, claims);
+        self.source.claim(at, &self.operation.source_bands, claims);
     }
+}
+
+/// The block of level 0 that is just a rectangle.
+fn same_block(provider: &Arc<dyn Provider>, rect: &Rect) -> Option<Block> {
+    let grid = provider.image().grid(0);
+    let (rows, cols) = grid.blocks_over(rect);
+    (grid.rect(rows.start, cols.start) == *rect).then(|| Block::new(0, rows.start, cols.start))
 }
 
 impl Provider for Mapped {
@@ -153,43 +204,41 @@ impl Provider for Mapped {
             let count = bands.count(self.image.band_count());
             return self.pads.tile(self.image.block_shape(at, count)?);
         }
-        // The function writes all bands of its output, whatever is asked for.
+        if let Some(own) = self.level_image(at.level) {
+            return match self.shelf.get(at, bands, request)? {
+                Some(tile) => Ok(tile),
+                None => read_tile(&own, 0, at.rect(&self.image), bands, request),
+            };
+        }
         let claim = |claims: &mut Claims| self.claim_load(at, claims);
+        let load = |_: &Bands, request: &Request<'_>| self.make(at, request);
         let whole = self
             .shelf
-            .get_or_load(at, &Bands::ALL, request, claim, |_, request| {
-                let scratch = Scratch::new(request.cache());
-                let inner = request.with_memory(&scratch);
-                let input = self.source.get_block(at, &self.source_bands, &inner)?;
-                let shape = Shape {
-                    bands: self.image.bands.len(),
-                    ..input.shape()
-                };
-                let mut canvas = request.canvas(Layout::packed(shape, self.image.dtype)?)?;
-                self.map
-                    .map(at, &input, &mut canvas.pixels_mut())
-                    .map_err(|error| error.at(&self.key))?;
-                let (width, height) = input.valid();
-                scratch.reclaim(input);
-                let tile = Tile::from_canvas(canvas);
-                Ok(tile.map(|pixels| pixels.clone().with_valid(width, height)))
-            })?;
+            .get_or_load(at, &Bands::ALL, request, claim, load)?;
         self.shelf.select(at, whole, &Bands::ALL, bands, request)
     }
 
     fn peek_block(&self, at: Block, bands: &Bands) -> Option<Tile> {
-        self.shelf.peek(at, bands)
+        let peek_own = || {
+            let own = self.level_image(at.level)?;
+            own.peek_block(same_block(&own, &at.rect(&self.image))?, bands)
+        };
+        self.shelf.peek(at, bands).or_else(peek_own)
     }
 
     fn level_image(&self, level: u32) -> Option<Arc<dyn Provider>> {
-        self.levels.get(level as usize)?.clone()
+        self.above.get(level.checked_sub(1)? as usize)?.clone()
     }
 
     fn cache(&self) -> Option<&Cache> {
         self.shelf.cache()
     }
 
-    fn claim(&self, at: Block, _bands: &Bands, claims: &mut Claims) {
+    fn claim(&self, at: Block, bands: &Bands, claims: &mut Claims) {
+        if let Some(own) = self.level_image(at.level) {
+            claims.add(tile_bytes(&self.image, at, bands));
+            return claim_rect(&own, 0, at.rect(&self.image), bands, claims);
+        }
         self.shelf.claim(at, &Bands::ALL, claims, |claims| {
             self.claim_load(at, claims);
         });
@@ -197,7 +246,8 @@ impl Provider for Mapped {
 
     fn announce(&self, blocks: &mut dyn Iterator<Item = Block>, _bands: &Bands) {
         let mut absent = blocks.filter(|at| !self.shelf.contains(*at, &Bands::ALL));
-        self.source.announce(&mut absent, &self.source_bands);
+        self.source
+            .announce(&mut absent, &self.operation.source_bands);
     }
 
     fn is_loading(&self, at: Block, _bands: &Bands) -> bool {

@@ -1,6 +1,6 @@
 //! Mask: where the pixels of an image are data, as one u8 band, 0 or 255.
 
-use super::mapped::{Map, build};
+use super::mapped::{Map, Operation, build};
 use super::{RetileOptions, retiled};
 use crate::dtype::{DType, Sample};
 use crate::error::Result;
@@ -44,7 +44,13 @@ pub fn mask(source: Arc<dyn Provider>) -> Result<Arc<dyn Provider>> {
     of_mask.sparse = image.sparse;
     of_mask.padded = image.padded;
     of_mask.format = image.format;
-    build(source, bands, Arc::new(rule), "mask", of_mask, None)
+    let operation = Operation {
+        source_bands: bands,
+        map: Arc::new(rule),
+        suffix: "mask".into(),
+        image: of_mask,
+    };
+    build(source, operation, None)
 }
 
 /// A mask image in the blocks of the image that it belongs to.
