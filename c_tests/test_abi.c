@@ -161,17 +161,20 @@ AT(tc_text, reserved, 4);
 AT(tc_text, name, 8);
 AT(tc_text, text, 16);
 
-SIZE(tc_map_options, 64);
+SIZE(tc_map_options, 88);
 AT(tc_map_options, struct_size, 0);
 AT(tc_map_options, dtype, 4);
 AT(tc_map_options, bands, 8);
-AT(tc_map_options, reserved, 12);
+AT(tc_map_options, flags, 12);
 AT(tc_map_options, source_bands, 16);
 AT(tc_map_options, n_source_bands, 24);
 AT(tc_map_options, name, 32);
 AT(tc_map_options, map, 40);
 AT(tc_map_options, user, 48);
 AT(tc_map_options, release, 56);
+AT(tc_map_options, bits, 64);
+AT(tc_map_options, reserved, 68);
+AT(tc_map_options, pad, 72);
 #endif
 
 IS(TC_OK, 0);

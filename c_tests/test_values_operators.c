@@ -318,6 +318,46 @@ static void mapped_computes_once_per_tile(void **state)
   }
 }
 
+/* Over a sparse source the pad goes through the map, unless the map says its own. */
+static void a_map_says_its_pad_and_bits(void **state)
+{
+  (void)state;
+  enum { SIDE = 40, BLOCK = 20, PAD = 50, MINUS = 3 };
+  static const struct { uint32_t flags; int32_t bits, said; uint16_t pad; } rows[] = {
+    {0, 0, 16, PAD - MINUS}, {TC_MAP_HAS_PAD, 9, 9, 300},
+  };
+  for (size_t i = 0; i < COUNT(rows); i++) {
+    source s;
+    mapping m = {0, 0, MINUS};
+    tc_provider *p = NULL;
+    source_init(&s, SIDE, SIDE, BLOCK, BLOCK, 1, TC_U8);
+    s.sparse = true;
+    s.image.pad[0] = PAD;
+    tc_provider *from = open_source(&s);
+    tc_map_options options = sum_of(&m, NULL, 0);
+    options.flags = rows[i].flags;
+    options.bits = rows[i].bits;
+    memcpy(options.pad, &rows[i].pad, sizeof rows[i].pad);
+    ok(provider_map(from, &options, NULL, &p, &err));
+    assert_int_equal(m.calls, rows[i].flags ? 0 : 1);
+    tc_image_info info = info_of(p);
+    assert_int_equal(info.bits, rows[i].said);
+    assert_memory_equal(info.pad, &rows[i].pad, sizeof rows[i].pad);
+    assert_true(info.flags & TC_IMAGE_SPARSE);
+    tc_tile *tile = get(p, 0, 1, 0);
+    tc_pixels pixels;
+    tc_tile_pixels(tile, &pixels);
+    assert_true(pixels.flags & TC_PIXELS_ABSENT);
+    for (size_t x = 0; x < BLOCK; x++)
+      assert_memory_equal((const char *)pixels.data + x * 2, &rows[i].pad, sizeof rows[i].pad);
+    tc_tile_release(tile);
+    provider_release(from);
+    provider_release(p);
+    assert_int_equal(m.released, 1);
+    source_done(&s);
+  }
+}
+
 /* ---- mask and windows ---- */
 
 static void a_mask_tells_data_from_nodata(void **state)
@@ -430,6 +470,7 @@ int main(void)
     cmocka_unit_test(views_share_lent_memory),
     cmocka_unit_test(a_level_is_an_image),
     cmocka_unit_test(mapped_computes_once_per_tile),
+    cmocka_unit_test(a_map_says_its_pad_and_bits),
     cmocka_unit_test(a_mask_tells_data_from_nodata),
     cmocka_unit_test(a_window_is_any_rectangle),
     cmocka_unit_test(cheap_windows_spare_the_block),

@@ -473,6 +473,16 @@ typedef enum tc_cache_flags {
 } tc_cache_flags;
 
 /**
+ * The bits of tc_map_options.flags.
+ */
+typedef enum tc_map_flags {
+  /**
+   * `pad` is the pad value of the output.
+   */
+  TC_MAP_HAS_PAD = 1,
+} tc_map_flags;
+
+/**
  * A store of tiles under one budget of bytes, for any number of providers, files and threads.
  *
  * What it counts is the memory of pixel buffers, each once at its allocated size, however many tiles
@@ -1220,9 +1230,9 @@ typedef struct tc_map_options {
    */
   int32_t bands;
   /**
-   * 0.
+   * Bits of tc_map_flags.
    */
-  uint32_t reserved;
+  uint32_t flags;
   /**
    * The bands of the source that make the input, in any order; with n_source_bands. NULL and 0: all.
    */
@@ -1248,6 +1258,20 @@ typedef struct tc_map_options {
    * Called once with `user` after the last `map` has returned. NULL: nothing to release.
    */
   tc_release_fn release;
+  /**
+   * Significant bits of a sample of the output (of one part of a complex one), as provider_info
+   * reports them. 0: all bits of its type.
+   */
+  int32_t bits;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+  /**
+   * With TC_MAP_HAS_PAD: one sample of the output's type, which fills absent blocks and everything
+   * outside the image. Else ignored; provider_map says what the pad value is then.
+   */
+  uint8_t pad[16];
 } tc_map_options;
 
 /**
@@ -1707,6 +1731,13 @@ tc_status provider_retile(struct tc_provider *source,
 /**
  * An image computed block by block by a function of yours, on the grid of the source.
  *
+ * Absent blocks of the source are absent in the output, too, and are the pad value there: that of the
+ * options; else what `map` makes of one pixel of the source's pad. For that it is called once, by
+ * provider_map, with a block of one pixel and 0 for row, col and level, and only if blocks may be absent
+ * (TC_IMAGE_SPARSE). If its bands differ then, or it fails, every block of the output is there, made like
+ * the others from a block of pad. If no block can be absent, the pad value is the source's,
+ * rounded and clamped to the type of the output.
+ *
  * - source: required; kept alive by the result.
  * - options: required.
  * - cache: keeps the blocks, and is kept alive by the result; NULL keeps nothing.
@@ -1716,7 +1747,7 @@ tc_status provider_retile(struct tc_provider *source,
  * After a success the library calls options->release once, after the last `map`; after a failure it
  * does not call it.
  *
- * Errors: TC_E_RANGE for bands, TC_E_ARGUMENT. Thread-safe.
+ * Errors: TC_E_RANGE for bands and bits, TC_E_ARGUMENT, TC_E_NO_MEMORY. Thread-safe.
  */
 tc_status provider_map(struct tc_provider *source,
                        const struct tc_map_options *options,

@@ -27,6 +27,16 @@ pub(crate) fn prefers_window(provider: &dyn Provider, level: u32, rect: &Rect) -
     area(&grid.rect(rows.start, cols.start)) >= area(rect) * WINDOW_FACTOR
 }
 
+/// Whether any block over a rectangle inside the image is stored.
+pub(crate) fn has_any(provider: &dyn Provider, level: u32, rect: &Rect) -> Result<bool> {
+    for (row, col) in provider.image().grid(level).cells_over(rect) {
+        if provider.has_block(Block::new(level, row, col))? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Calls `each` with the blocks over a rectangle, row by row, and the part of the rectangle in each.
 fn for_blocks(
     provider: &dyn Provider,
@@ -106,6 +116,15 @@ pub(crate) fn read_tile(
         return provider.get_block(block, bands, request);
     }
     let shape = shape(rect.width, rect.height, bands.count(image.band_count()))?;
+    let is_absent = image.sparse && !request.run(|| has_any(&*provider, level, &rect))?;
+    if is_absent {
+        let block = Block::new(level, rows.start, cols.start);
+        let pad = provider.get_block(block, bands, request)?;
+        if shape.width <= pad.shape().width && shape.height <= pad.shape().height {
+            let part = pad.window(0, 0, shape.width, shape.height);
+            return Ok(Tile::hold(part.with_valid(shape.width, shape.height)));
+        }
+    }
     let mut canvas = request.canvas(Layout::packed(shape, image.dtype)?)?;
     let mut pixels = canvas.pixels_mut();
     let scratch = Scratch::new(request.cache());
@@ -122,7 +141,11 @@ pub(crate) fn read_tile(
         scratch.reclaim(tile);
         Ok(())
     })?;
-    Ok(Tile::from_canvas(canvas))
+    let tile = Tile::from_canvas(canvas);
+    Ok(match is_absent {
+        true => tile.map(|pixels| pixels.clone().as_absent()),
+        false => tile,
+    })
 }
 
 /// Claims what [`read_tile`] has in flight beside the tile itself while it has one of the blocks over a

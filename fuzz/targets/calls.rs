@@ -90,7 +90,7 @@ struct Picture {
     bytes: usize,
     /// What maps have added to every sample.
     added: u16,
-    /// All samples are 255.
+    /// All samples are 255, and those beyond the edge 0.
     mask: bool,
     /// Samples beyond the edge went through a map.
     changed_pad: bool,
@@ -115,6 +115,9 @@ impl Picture {
     fn value(&self, level: i32, x: i64, y: i64, band: usize) -> Option<u16> {
         let (width, height) = self.size(level);
         if x < 0 || y < 0 || x >= width || y >= height {
+            if self.mask {
+                return Some(0);
+            }
             let pad = u16::from_ne_bytes([self.info.pad[0], self.info.pad[1]]);
             let pad = if self.bytes == 1 { pad & 0xff } else { pad };
             return (!self.changed_pad).then_some(pad);
@@ -772,8 +775,6 @@ impl World {
                 picture.bands = vec![0];
                 picture.changed_pad = true;
             }
-            // What is absent from a mapped image is pad that no map has seen.
-            _ if picture.content().holes => return,
             _ => {
                 let map = Box::into_raw(Box::new(Map {
                     added: input.below(300) as u16,

@@ -105,7 +105,7 @@ fn core_image(info: &tc_image_info) -> Result<Image> {
 }
 
 /// One sample, without what lies behind it.
-fn sample(bytes: [u8; 16], dtype: DType) -> Sample {
+pub fn sample(bytes: [u8; 16], dtype: DType) -> Sample {
     let mut sample = Sample::default();
     sample.0[..dtype.size()].copy_from_slice(&bytes[..dtype.size()]);
     sample

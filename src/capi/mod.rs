@@ -38,8 +38,8 @@ pub use library::{
     tc_run_releases, tc_status_name,
 };
 pub use operator::{
-    provider_cached, provider_level, provider_map, provider_mask, provider_retile, tc_map_fn,
-    tc_map_options, tc_retile_options,
+    provider_cached, provider_level, provider_map, provider_mask, provider_retile, tc_map_flags,
+    tc_map_fn, tc_map_options, tc_retile_options,
 };
 pub use provider::{
     provider_band_info, provider_counters, provider_format, provider_get_block, provider_has_block,

@@ -6,6 +6,7 @@ use super::cache::tc_cache;
 use super::callback::target_of;
 use super::guard::guard;
 use super::handle;
+use super::image::sample;
 use super::provider::{deliver, source_of, tc_provider};
 use super::status::{callback, tc_error, tc_status};
 use super::tile::view;
@@ -54,6 +55,13 @@ pub type tc_map_fn = Option<
     ) -> tc_status,
 >;
 
+/// The bits of tc_map_options.flags.
+#[repr(C)]
+pub enum tc_map_flags {
+    /// `pad` is the pad value of the output.
+    TC_MAP_HAS_PAD = 1,
+}
+
 /// Options of provider_map. Size-led; copied by the call.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -64,8 +72,8 @@ pub struct tc_map_options {
     pub dtype: tc_dtype,
     /// The bands of the output. 0: as many as the input has.
     pub bands: i32,
-    /// 0.
-    pub reserved: u32,
+    /// Bits of tc_map_flags.
+    pub flags: u32,
     /// The bands of the source that make the input, in any order; with n_source_bands. NULL and 0: all.
     pub source_bands: *const i32,
     /// The length of source_bands.
@@ -79,6 +87,14 @@ pub struct tc_map_options {
     pub user: *mut c_void,
     /// Called once with `user` after the last `map` has returned. NULL: nothing to release.
     pub release: tc_release_fn,
+    /// Significant bits of a sample of the output (of one part of a complex one), as provider_info
+    /// reports them. 0: all bits of its type.
+    pub bits: i32,
+    /// 0.
+    pub reserved: u32,
+    /// With TC_MAP_HAS_PAD: one sample of the output's type, which fills absent blocks and everything
+    /// outside the image. Else ignored; provider_map says what the pad value is then.
+    pub pad: [u8; 16],
 }
 
 const _: () = assert!(size_of::<tc_retile_options>() == 24);
@@ -86,7 +102,7 @@ const _: () = assert!(size_of::<tc_retile_options>() == 24);
 #[cfg(target_pointer_width = "64")]
 const _: () = {
     use std::mem::offset_of;
-    assert!(size_of::<tc_map_options>() == 64 && offset_of!(tc_map_options, name) == 32);
+    assert!(size_of::<tc_map_options>() == 88 && offset_of!(tc_map_options, name) == 32);
 };
 
 // SAFETY: plain numbers behind a size.
@@ -170,6 +186,13 @@ pub unsafe extern "C" fn provider_retile(
 
 /// An image computed block by block by a function of yours, on the grid of the source.
 ///
+/// Absent blocks of the source are absent in the output, too, and are the pad value there: that of the
+/// options; else what `map` makes of one pixel of the source's pad. For that it is called once, by
+/// provider_map, with a block of one pixel and 0 for row, col and level, and only if blocks may be absent
+/// (TC_IMAGE_SPARSE). If its bands differ then, or it fails, every block of the output is there, made like
+/// the others from a block of pad. If no block can be absent, the pad value is the source's,
+/// rounded and clamped to the type of the output.
+///
 /// - source: required; kept alive by the result.
 /// - options: required.
 /// - cache: keeps the blocks, and is kept alive by the result; NULL keeps nothing.
@@ -179,7 +202,7 @@ pub unsafe extern "C" fn provider_retile(
 /// After a success the library calls options->release once, after the last `map`; after a failure it
 /// does not call it.
 ///
-/// Errors: TC_E_RANGE for bands, TC_E_ARGUMENT. Thread-safe.
+/// Errors: TC_E_RANGE for bands and bits, TC_E_ARGUMENT, TC_E_NO_MEMORY. Thread-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn provider_map(
     source: *mut tc_provider,
@@ -197,7 +220,7 @@ pub unsafe extern "C" fn provider_map(
                 let map = CallbackMap::new(&options)?;
                 let owner = map.owner.clone();
                 let cache = cache.as_ref().map(|cache| &cache.cache);
-                let options = map_options(&options)?;
+                let options = map_options(&options, source.image().dtype)?;
                 let made = operator::mapped(source, &options, Arc::new(map), cache)?;
                 owner.take();
                 Ok(made)
@@ -255,11 +278,11 @@ pub unsafe extern "C" fn provider_mask(
     }
 }
 
-/// The options that concern the core.
+/// The options that concern the core, for an input of some type.
 ///
 /// # Safety
 /// The pointers in `options` must be as the header says.
-unsafe fn map_options(options: &tc_map_options) -> Result<MapOptions> {
+unsafe fn map_options(options: &tc_map_options, input: DType) -> Result<MapOptions> {
     let bands = natural(options.bands, "bands")? as u32;
     if bands > MAX_BANDS {
         return Err(Error::range(format!(
@@ -267,12 +290,24 @@ unsafe fn map_options(options: &tc_map_options) -> Result<MapOptions> {
         )));
     }
     if options.reserved != 0 {
-        return Err(Error::argument("reserved of options is not 0"));
+        let reserved = options.reserved;
+        return Err(Error::argument(format!(
+            "reserved of options is {reserved}; it must be 0"
+        )));
+    }
+    const HAS_PAD: u32 = tc_map_flags::TC_MAP_HAS_PAD as u32;
+    if options.flags & !HAS_PAD != 0 {
+        let flags = options.flags;
+        return Err(Error::argument(format!(
+            "flags of options is {flags:#x}; only {HAS_PAD:#x} is known"
+        )));
     }
     let dtype = match options.dtype {
         0 => None,
         code => Some(DType::from_code(code)?),
     };
+    let bits = natural(options.bits, "bits")? as u32;
+    let pad = (options.flags & HAS_PAD != 0).then(|| sample(options.pad, dtype.unwrap_or(input)));
     // SAFETY: promised by the caller.
     unsafe {
         let source_bands = args::band_list(options.source_bands, options.n_source_bands)?;
@@ -281,6 +316,8 @@ unsafe fn map_options(options: &tc_map_options) -> Result<MapOptions> {
             dtype,
             bands: (bands != 0).then_some(bands),
             source_bands: source_bands.map(|list| list.to_vec()),
+            bits: (bits != 0).then_some(bits),
+            pad,
         })
     }
 }

@@ -6,7 +6,7 @@ use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
 use crate::provider::{Provider, Request, tile_bytes};
 use crate::tile::Tile;
-use crate::window::{claim_rect, read_tile};
+use crate::window::{claim_rect, has_any, read_tile};
 use std::sync::Arc;
 
 /// A level whose blocks are those of level 0, halved, on a uniform grid.
@@ -68,7 +68,10 @@ impl Provider for Level {
     fn has_block(&self, at: Block) -> Result<bool> {
         match self.source_block(at) {
             Some(block) => self.source.has_block(block),
-            None => Ok(true),
+            None => {
+                let rect = at.rect(&self.image);
+                has_any(&*self.source, self.level + at.level, &rect)
+            }
         }
     }
 

@@ -2,11 +2,11 @@
 
 use crate::cache::{Cache, Claims, Counters, Scratch, Shelf, Usage, name_or_number};
 use crate::dtype::{DType, Sample};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::{Band, Bands, Block, Image};
 use crate::layout::{Layout, Shape};
-use crate::memory::PixelsMut;
+use crate::memory::{Canvas, Memory, PixelsMut};
 use crate::pad::Pads;
 use crate::provider::{Provider, Request, tile_bytes};
 use crate::tile::{Pixels, Tile};
@@ -32,6 +32,11 @@ pub struct MapOptions {
     pub bands: Option<u32>,
     /// The source's bands that the function gets, all if not given.
     pub source_bands: Option<Vec<u32>>,
+    /// Significant bits of the output; all of its type if not given.
+    pub bits: Option<u32>,
+    /// The pad value of the output. If it is not given, the function is asked for it where blocks of the
+    /// source may be absent, and elsewhere it is the source's, clamped to the type of the output.
+    pub pad: Option<Sample>,
 }
 
 struct Mapped {
@@ -86,10 +91,34 @@ pub fn mapped(
     }
     let mut image = source.image().clone();
     image.bands = vec![Band::default(); bands as usize];
-    if dtype != image.dtype {
-        image.bits = (dtype.part().size() * 8) as u32;
-        image.pad = Sample::from_f64(dtype, image.pad.to_f64(image.dtype));
-        image.dtype = dtype;
+    image.dtype = dtype;
+    let all_bits = (dtype.part().size() * 8) as u32;
+    image.bits = options.bits.unwrap_or(all_bits);
+    if !(1..=all_bits).contains(&image.bits) {
+        return Err(Error::range(format!(
+            "bits is {} of {all_bits}",
+            image.bits
+        )));
+    }
+    match options.pad {
+        Some(pad) => {
+            let bytes = pad.bytes(dtype).iter();
+            let digits: String = bytes.map(|byte| format!("{byte:02x}")).collect();
+            name = format!("{name}:pad:{digits}");
+            image.pad = pad;
+        }
+        None => {
+            let (from, pad) = (source.image().dtype, image.pad);
+            if dtype != from {
+                image.pad = Sample::from_f64(dtype, pad.to_f64(from));
+            }
+            if image.sparse {
+                let mapped = pad_through(&*map, source.image(), &source_bands, &image)?;
+                // Where the bands differ, or the function fails, no pad value stands for an absent block.
+                image.sparse = mapped.is_some();
+                image.pad = mapped.unwrap_or(image.pad);
+            }
+        }
     }
     let operation = Operation {
         source_bands,
@@ -98,6 +127,38 @@ pub fn mapped(
         image,
     };
     build(source, operation, cache)
+}
+
+/// What a function makes of one pixel of pad, if it is the same in all bands of `output`.
+fn pad_through(
+    map: &dyn Map,
+    source: &Image,
+    source_bands: &Bands,
+    output: &Image,
+) -> Result<Option<Sample>> {
+    let canvas = |bands: usize, dtype| {
+        let shape = Shape {
+            width: 1,
+            height: 1,
+            bands,
+        };
+        let layout = Layout::packed(shape, dtype)?;
+        Ok(Canvas::new(Memory::zeroed(layout.span())?, layout))
+    };
+    let mut input = canvas(source_bands.count(source.band_count()), source.dtype)?;
+    input.pixels_mut().fill(&source.pad);
+    let input = Tile::from_canvas(input).map(|pixels| pixels.clone().as_absent());
+    let mut made = canvas(output.bands.len(), output.dtype)?;
+    let at = Block::new(0, 0, 0);
+    if map.map(at, &input, &mut made.pixels_mut()).is_err() {
+        return Ok(None);
+    }
+    let made = Tile::from_canvas(made);
+    let first = made.row(0, 0);
+    let mut pad = Sample::default();
+    pad.0[..first.len()].copy_from_slice(first);
+    let is_same = (1..made.shape().bands).all(|band| made.row(band, 0) == first);
+    Ok(is_same.then_some(pad))
 }
 
 /// `source` passed through an operation, all levels included.
@@ -196,6 +257,9 @@ impl Provider for Mapped {
     }
 
     fn has_block(&self, at: Block) -> Result<bool> {
+        if !self.image.sparse {
+            return Ok(true);
+        }
         self.source.has_block(at)
     }
 

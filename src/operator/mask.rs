@@ -40,8 +40,9 @@ pub fn mask(source: Arc<dyn Provider>) -> Result<Arc<dyn Provider>> {
     };
     let mut of_mask = Image::new(1, 1, 1, DType::U8);
     of_mask.bands = vec![Band::default()];
-    of_mask.pad.0[0] = if absent_is_data { 255 } else { 0 };
-    of_mask.sparse = image.sparse;
+    // Beyond the image nothing is data, so the pad of a mask is 0, and no block of it is absent where
+    // the pad of the image is data.
+    of_mask.sparse = image.sparse && !absent_is_data;
     of_mask.padded = image.padded;
     of_mask.format = image.format;
     let operation = Operation {
@@ -53,14 +54,15 @@ pub fn mask(source: Arc<dyn Provider>) -> Result<Arc<dyn Provider>> {
     build(source, operation, None)
 }
 
-/// A mask image in the blocks of the image that it belongs to.
+/// A mask image in the blocks of the image that it belongs to, padded where those are.
 fn on_grid_of(mask: Arc<dyn Provider>, image: &Image) -> Result<Arc<dyn Provider>> {
-    if mask.image().block == image.block {
+    let own = mask.image();
+    if own.block == image.block && own.padded == image.padded {
         return Ok(mask);
     }
     let options = RetileOptions {
         tile: image.block,
-        pad_edges: false,
+        pad_edges: image.padded,
     };
     retiled(mask, &options, None)
 }
@@ -77,8 +79,14 @@ enum Rule {
 impl Map for Rule {
     fn map(&self, _at: Block, input: &Pixels, output: &mut PixelsMut<'_>) -> Result<()> {
         let size = input.dtype().size();
+        let (width, height) = input.valid();
         for y in 0..input.shape().height {
-            let row = output.row_mut(0, y);
+            let (row, beyond) = output.row_mut(0, y).split_at_mut(width);
+            beyond.fill(0);
+            if y >= height {
+                row.fill(0);
+                continue;
+            }
             match self {
                 Rule::All => row.fill(255),
                 Rule::Alpha => mark(row, input.row(0, y), &Sample::default().0[..size], false),

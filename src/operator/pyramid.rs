@@ -6,7 +6,7 @@ use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
 use crate::provider::{Provider, Request, tile_bytes};
 use crate::tile::Tile;
-use crate::window::{claim_rect, read_tile};
+use crate::window::{claim_rect, has_any, read_tile};
 use std::sync::Arc;
 
 struct Pyramid {
@@ -61,15 +61,7 @@ impl Provider for Pyramid {
             return self.images[0].has_block(at);
         }
         let level = &self.images[at.level as usize];
-        let (rows, cols) = level.image().grid(0).blocks_over(&at.rect(&self.image));
-        for row in rows {
-            for col in cols.clone() {
-                if level.has_block(Block::new(0, row, col))? {
-                    return Ok(true);
-                }
-            }
-        }
-        Ok(false)
+        has_any(&**level, 0, &at.rect(&self.image))
     }
 
     fn get_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile> {

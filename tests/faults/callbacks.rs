@@ -123,13 +123,16 @@ fn map(below: &Provider, control: Arc<Control>) -> Provider {
         struct_size: size_of::<tc_map_options>() as u32,
         dtype: 0,
         bands: 0,
-        reserved: 0,
+        flags: 0,
         source_bands: null(),
         n_source_bands: 0,
         name: null(),
         map: Some(map_block),
         user: Box::into_raw(Box::new(user)).cast(),
         release: Some(release),
+        bits: 0,
+        reserved: 0,
+        pad: [0; 16],
     };
     // SAFETY: as in `source`.
     unsafe { below.mapped(&options) }.expect("a map")
