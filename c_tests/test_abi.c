@@ -242,6 +242,16 @@ IS(TC_SESSIONS, 3);
 IS(TC_SOURCE_BANDS, 1);
 IS(TC_LIBRARY_VERSION, TC_LIBRARY_VERSION_MAJOR << 16 | TC_LIBRARY_VERSION_MINOR << 8 | TC_LIBRARY_VERSION_PATCH);
 
+/* ---- sizes ---- */
+
+#define SIZE_AND_ALIGN(type) sizeof(type), offsetof(struct { char before; type one; }, one)
+
+/* Sizes that no header says: a number that was not set, that of a pointer, or one within a member. */
+static bool is_no_size(size_t size, size_t own, size_t align)
+{
+  return size < own || size > 4096 || size % align != 0;
+}
+
 /* ---- size-led structs that go in ---- */
 
 /* Room for the struct of a caller who knows more members than we. */
@@ -324,6 +334,65 @@ static tc_status into_image(const led *l, tc_error *e)
   return drop(status, made);
 }
 
+/* What the call came to after it had taken the struct is a success here. */
+static tc_status taken(tc_status status, tc_status beyond, tc_error *e)
+{
+  return status == beyond ? tc_clear(cache, e) : status;
+}
+
+static tc_status into_open(const led *l, tc_error *e)
+{
+  tc_provider *made = NULL;
+  return taken(provider_open("/no such file", (const tc_open_options *)l, &made, e), TC_E_NOT_FOUND, e);
+}
+
+static tc_status into_open_io(const led *l, tc_error *e)
+{
+  tc_provider *made = NULL;
+  return taken(provider_open_io((const tc_io *)l, NULL, &made, e), TC_E_UNSUPPORTED, e);
+}
+
+static tc_status into_memory(const led *l, tc_error *e)
+{
+  static unsigned char pixel;
+  const tc_target array = {&pixel, 0, 0, 0, 1, 1, 1, TC_U8};
+  tc_provider *made = NULL;
+  tc_status status = provider_from_memory(&array, (const tc_image_info *)l, NULL, NULL, NULL, &made, e);
+  return drop(status, made);
+}
+
+static tc_status into_band_infos(const led *l, tc_error *e)
+{
+  source s = image;
+  tc_provider *made = NULL;
+  tc_source t = source_struct(&s);
+  t.band_infos = (const tc_band_info *)l;
+  t.release = NULL;
+  tc_status status = provider_from_source(&t, &made, e);
+  return drop(status, made);
+}
+
+static tc_status read_nothing(void *user, int64_t offset, void *into, size_t bytes, tc_error *error)
+{
+  (void)user, (void)offset, (void)error;
+  memset(into, 0, bytes);
+  return TC_OK;
+}
+
+static void make_io(led *l)
+{
+  tc_io *io = (tc_io *)l;
+  io->size = 64;
+  io->read_at = read_nothing;
+}
+
+static void make_array_image(led *l)
+{
+  tc_image_info *info = (tc_image_info *)l;
+  info->dtype = TC_U8;
+  info->width = info->height = 1;
+}
+
 static void make_options(led *l)
 {
   (void)l;
@@ -355,48 +424,49 @@ static void make_image(led *l)
   memcpy(l, &image.image, sizeof image.image);
 }
 
-/* `enough` is the size of the first version, or of the members that must be set. */
 static const struct {
   const char *name;
-  size_t size, enough;
+  size_t size, align;
   void (*make)(led *);
   tc_status (*call)(const led *, tc_error *);
 } inputs[] = {
-  {"options", sizeof(tc_cache_options), 4, make_options, into_create},
-  {"options", sizeof(tc_retile_options), 8, make_options, into_retile},
-  {"options", sizeof(tc_reader_options), 4, make_options, into_reader},
-  {"options", sizeof(tc_map_options), offsetof(tc_map_options, user), make_map, into_map},
-  {"source", sizeof(tc_source), offsetof(tc_source, read_window), make_source, into_source},
-  {"image", sizeof(tc_image_info), offsetof(tc_image_info, bands), make_image, into_image},
+  {"options", SIZE_AND_ALIGN(tc_cache_options), make_options, into_create},
+  {"options", SIZE_AND_ALIGN(tc_retile_options), make_options, into_retile},
+  {"options", SIZE_AND_ALIGN(tc_reader_options), make_options, into_reader},
+  {"options", SIZE_AND_ALIGN(tc_map_options), make_map, into_map},
+  {"options", SIZE_AND_ALIGN(tc_open_options), make_options, into_open},
+  {"io", SIZE_AND_ALIGN(tc_io), make_io, into_open_io},
+  {"source", SIZE_AND_ALIGN(tc_source), make_source, into_source},
+  {"image", SIZE_AND_ALIGN(tc_image_info), make_image, into_image},
+  {"image", SIZE_AND_ALIGN(tc_image_info), make_array_image, into_memory},
+  {"band_infos[0]", SIZE_AND_ALIGN(tc_band_info), make_options, into_band_infos},
 };
 
 static void structs_that_go_in_say_their_size(void **state)
 {
   (void)state;
   for (size_t i = 0; i < COUNT(inputs); i++) {
-    const struct { size_t size; int tail; tc_status status; } rows[] = {
-      {inputs[i].size, 0, TC_OK},
-      {inputs[i].enough, 0, TC_OK},                     /* an older caller: the rest is default */
-      {inputs[i].enough, 1, TC_OK},                     /* what lies behind its struct is not ours */
-      {inputs[i].size + NEWER, 0, TC_OK},               /* a newer caller who asks for nothing new */
-      {inputs[i].size + NEWER, 1, TC_E_ARGUMENT},       /* ... who does */
-      {0, 0, TC_E_ARGUMENT},                            /* who forgot */
-      {3, 0, TC_E_ARGUMENT},
-      {UINT32_MAX, 0, TC_E_ARGUMENT},                   /* who never set it */
-    };
-    for (size_t r = 0; r < COUNT(rows); r++) {
-      led l;
-      size_t end = rows[r].size < inputs[i].size ? rows[r].size : inputs[i].size;
-      memset(&l, 0, sizeof l);
-      inputs[i].make(&l);
-      memset(l.bytes + end, 0, ROOM - end);
-      l.bytes[inputs[i].size + NEWER - 1] = (unsigned char)rows[r].tail;
-      l.struct_size = (uint32_t)rows[r].size;
-      if (rows[r].status == TC_OK)
-        ok(inputs[i].call(&l, &err));
+    const size_t own = inputs[i].size;
+    const size_t far[] = {4096, 4097, 4104, UINT32_MAX};
+    for (size_t n = 0; n < own + NEWER + 1 + COUNT(far); n++) {
+      static union { led l; unsigned char room[5000]; } u;
+      memset(&u, 0, sizeof u);
+      inputs[i].make(&u.l);
+      size_t size = n <= own + NEWER ? n : far[n - own - NEWER - 1];
+      u.l.struct_size = (uint32_t)size;
+      if (is_no_size(size, own, inputs[i].align))
+        fails(TC_E_ARGUMENT, inputs[i].name, inputs[i].call(&u.l, &err));
       else
-        fails(rows[r].status, inputs[i].name, inputs[i].call(&l, &err));
+        ok(inputs[i].call(&u.l, &err)); /* a newer caller asks for nothing new */
     }
+    led l;
+    memset(&l, 0, sizeof l);
+    inputs[i].make(&l);
+    l.bytes[own + NEWER - 1] = 1;
+    l.struct_size = (uint32_t)own; /* what lies behind a struct is not ours */
+    ok(inputs[i].call(&l, &err));
+    l.struct_size = (uint32_t)(own + NEWER); /* a newer caller asks for something new */
+    fails(TC_E_ARGUMENT, inputs[i].name, inputs[i].call(&l, &err));
   }
 }
 
@@ -422,18 +492,24 @@ static tc_status out_of_band_info(led *l, tc_error *e)
   return provider_band_info(provider, 0, (tc_band_info *)l, e);
 }
 
+static tc_status out_of_format(led *l, tc_error *e)
+{
+  return tc_format_info(0, (tc_format *)l, e);
+}
+
 static const struct {
   const char *name;
-  size_t size;
+  size_t size, align;
   tc_status (*call)(led *, tc_error *);
 } outputs[] = {
-  {"stats", sizeof(tc_cache_stats), out_of_statistics},
-  {"stats", sizeof(tc_cache_stats), out_of_counters},
-  {"info", sizeof(tc_image_info), out_of_info},
-  {"info", sizeof(tc_band_info), out_of_band_info},
+  {"stats", SIZE_AND_ALIGN(tc_cache_stats), out_of_statistics},
+  {"stats", SIZE_AND_ALIGN(tc_cache_stats), out_of_counters},
+  {"info", SIZE_AND_ALIGN(tc_image_info), out_of_info},
+  {"info", SIZE_AND_ALIGN(tc_band_info), out_of_band_info},
+  {"format", SIZE_AND_ALIGN(tc_format), out_of_format},
 };
 
-/* What the caller knows is written, what he does not know is left alone, what we do not know is zero. */
+/* All that we know is written, what we do not know is zero, and what is refused is left alone. */
 static void structs_that_come_out_fill_what_is_known(void **state)
 {
   (void)state;
@@ -443,27 +519,28 @@ static void structs_that_come_out_fill_what_is_known(void **state)
     memset(&whole, 0, sizeof whole);
     whole.struct_size = (uint32_t)outputs[i].size;
     ok(outputs[i].call(&whole, &err));
-    const size_t sizes[] = {4, 8, outputs[i].size, outputs[i].size + NEWER};
-    for (size_t n = 0; n < COUNT(sizes); n++) {
+    for (size_t size = 0; size <= outputs[i].size + NEWER; size++) {
       led l;
       memset(&l, GUARD, sizeof l);
-      l.struct_size = (uint32_t)sizes[n];
-      ok(outputs[i].call(&l, &err));
-      assert_int_equal(l.struct_size, sizes[n]);
-      size_t known = sizes[n] < outputs[i].size ? sizes[n] : outputs[i].size;
-      assert_memory_equal(l.bytes + 4, whole.bytes + 4, known - 4);
-      for (size_t at = known; at < ROOM; at++)
-        assert_int_equal(l.bytes[at], at < sizes[n] ? 0 : GUARD);
+      l.struct_size = (uint32_t)size;
+      size_t written = 4;
+      if (is_no_size(size, outputs[i].size, outputs[i].align)) {
+        fails(TC_E_ARGUMENT, outputs[i].name, outputs[i].call(&l, &err));
+      } else {
+        ok(outputs[i].call(&l, &err));
+        written = size;
+        assert_memory_equal(l.bytes + 4, whole.bytes + 4, outputs[i].size - 4);
+      }
+      assert_int_equal(l.struct_size, size);
+      for (size_t at = written == 4 ? 4 : outputs[i].size; at < ROOM; at++)
+        assert_int_equal(l.bytes[at], at < written ? 0 : GUARD);
     }
-    const size_t wrong[] = {0, 3, UINT32_MAX};
-    for (size_t n = 0; n < COUNT(wrong); n++) {
-      led l;
-      memset(&l, GUARD, sizeof l);
-      l.struct_size = (uint32_t)wrong[n];
-      fails(TC_E_ARGUMENT, outputs[i].name, outputs[i].call(&l, &err));
-      for (size_t at = 4; at < ROOM; at++)
-        assert_int_equal(l.bytes[at], GUARD);
-    }
+    led l;
+    memset(&l, GUARD, sizeof l);
+    l.struct_size = UINT32_MAX;
+    fails(TC_E_ARGUMENT, outputs[i].name, outputs[i].call(&l, &err));
+    for (size_t at = 4; at < ROOM; at++)
+      assert_int_equal(l.bytes[at], GUARD);
   }
 }
 

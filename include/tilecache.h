@@ -58,10 +58,12 @@
  *   are TC_E_ARGUMENT. Lists may have any order and repeats, and at most 65536 numbers.
  *
  * STRUCTS
- *   Size-led structs begin with struct_size, which you set to sizeof the struct; 0 is TC_E_ARGUMENT. All
- *   other members may be 0, which is their default. A shorter struct, from an older header, has defaults
- *   for the rest; a longer one, from a newer header, must be 0 in what the library does not know. All
- *   other structs are frozen. Enumerations and flags travel as plain integers and are checked.
+ *   Size-led structs begin with struct_size, which you set to sizeof the struct (not of a pointer to it).
+ *   All other members may be 0, which is their default. The sizes of version 0.1.0 are the least ones for
+ *   good. A shorter struct, from the header of an earlier version, has defaults for the rest; a longer
+ *   one, from a newer header, must be 0 in what the library does not know. Any other size, as one below
+ *   that of 0.1.0 or within a member, is TC_E_ARGUMENT. All other structs are frozen. Enumerations and
+ *   flags travel as plain integers and are checked.
  *
  * THREADS
  *   Every function may be called from any thread at any time, also on the same objects. The library

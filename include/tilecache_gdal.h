@@ -955,13 +955,14 @@ static inline tc_status tcgdal_options(const tc_gdal_options *from, tc_gdal_opti
   if (from != NULL) {
     const unsigned char *bytes = (const unsigned char *)from;
     size_t size = from->struct_size, i;
-    if (size < sizeof from->struct_size || size > 4096)
-      return tcgdal_fail(err, TC_E_ARGUMENT, 0, "struct_size of options is %u; set it to sizeof(tc_gdal_options)",
-                         (unsigned)size);
+    if (size < sizeof *to || size > 4096 || size % sizeof(void *) != 0)
+      return tcgdal_fail(err, TC_E_ARGUMENT, 0,
+                         "struct_size of options is %u; set it to sizeof(tc_gdal_options), which is %u",
+                         (unsigned)size, (unsigned)sizeof *to);
     for (i = sizeof *to; i < size; i++)
       if (bytes[i] != 0)
         return tcgdal_fail(err, TC_E_ARGUMENT, 0, "options sets members that this version does not have");
-    memcpy(to, from, size < sizeof *to ? size : sizeof *to);
+    memcpy(to, from, sizeof *to);
   }
   if (to->max_sessions < 0)
     return tcgdal_fail(err, TC_E_RANGE, 0, "max_sessions is %d", (int)to->max_sessions);

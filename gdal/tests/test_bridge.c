@@ -526,7 +526,11 @@ static void bad_arguments_are_refused(void **state)
   refuses(TC_E_ARGUMENT, "provider", tc_gdal_open("a.tif", NULL, NULL, e));
   refuses(TC_E_ARGUMENT, "dataset", tc_gdal_from_dataset(NULL, NULL, NULL, NULL, &p, e));
   tc_gdal_options options = {0};
-  refuses(TC_E_ARGUMENT, "struct_size", tc_gdal_open("a.tif", &options, &p, e));
+  const size_t sizes[] = {0, 4, sizeof(void *), sizeof options - 1, sizeof options + 1, 8192};
+  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    options.struct_size = (uint32_t)sizes[i];
+    refuses(TC_E_ARGUMENT, "struct_size", tc_gdal_open("a.tif", &options, &p, e));
+  }
   options.struct_size = sizeof options;
   options.windows = 3;
   refuses(TC_E_ARGUMENT, "windows is 3", tc_gdal_open("a.tif", &options, &p, e));

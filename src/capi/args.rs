@@ -18,6 +18,10 @@ const MAX_STRUCT_SIZE: usize = 4096;
 pub unsafe trait SizeLed: Copy {
     /// The name of the type.
     const NAME: &'static str;
+
+    /// The sizes that it had in earlier releases, from 0.1.0 on. Every other size below today's is none
+    /// that a header ever said, and would cut a member in half or leave out one that must be set.
+    const FORMER_SIZES: &'static [usize] = &[];
 }
 
 /// Reads a size-led struct: what an older sender does not know is zero, and a newer one must have left
@@ -100,11 +104,13 @@ unsafe fn struct_size<T: SizeLed>(of: *const T, name: &str) -> Result<usize> {
     }
     // SAFETY: promised by the caller.
     let size = unsafe { of.cast::<u32>().read() } as usize;
-    if (4..=MAX_STRUCT_SIZE).contains(&size) {
+    let (own, multiple) = (size_of::<T>(), align_of::<T>());
+    let is_newer = (own..=MAX_STRUCT_SIZE).contains(&size) && size.is_multiple_of(multiple);
+    if is_newer || T::FORMER_SIZES.contains(&size) {
         return Ok(size);
     }
     Err(Error::argument(format!(
-        "struct_size of {name} is {size}; set it to sizeof({})",
+        "struct_size of {name} is {size}; set it to sizeof({}), which is {own}",
         T::NAME
     )))
 }
@@ -311,6 +317,7 @@ mod tests {
     // SAFETY: plain numbers behind a size.
     unsafe impl SizeLed for Known {
         const NAME: &'static str = "known";
+        const FORMER_SIZES: &'static [usize] = &[8];
     }
 
     #[repr(C)]
@@ -332,14 +339,17 @@ mod tests {
             b: 2,
         };
         assert_eq!(read(&full).unwrap(), full);
-        for struct_size in [0, 3, 5000] {
+        for struct_size in [0, 3, 4, 7, 9, 12, 15, 17, 20, 4104, 5000] {
             let error = read(&Known {
                 struct_size,
                 ..full
             })
             .unwrap_err();
             assert_eq!(error.kind(), Kind::Argument);
-            assert!(error.message().contains("sizeof(known)"), "{error}");
+            assert!(
+                error.message().contains("sizeof(known), which is 16"),
+                "{error}"
+            );
         }
         // SAFETY: NULL is allowed.
         assert_eq!(
