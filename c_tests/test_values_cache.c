@@ -348,6 +348,98 @@ static void put_replaces_and_must_fit(void **state)
   rig_done(&r);
 }
 
+/* The pixels have just the bands that are named, each of them once, and such as an image can have. */
+static void put_names_the_bands_of_its_pixels(void **state)
+{
+  (void)state;
+  static const unsigned char mine[3 * TILE] = {7};
+  static const int32_t three[] = {0, 1, 2}, twice[] = {1, 0, 1}, below[] = {-1}, beyond[] = {65536}, last[] = {65535};
+  static const struct {
+    const int32_t *bands;
+    size_t n;
+    int32_t has;
+    tc_status status;
+    const char *text;
+  } rows[] = {
+    {three, 3, 1, TC_E_ARGUMENT, "pixels of 1 bands for 3"}, {three, 2, 3, TC_E_ARGUMENT, "pixels of 3 bands for 2"},
+    {twice, 3, 3, TC_E_ARGUMENT, "band 1 is named twice"},   {below, 1, 1, TC_E_RANGE, "band -1"},
+    {beyond, 1, 1, TC_E_RANGE, "band 65536"},                {last, 1, 1, TC_OK, NULL},
+    {three, 3, 3, TC_OK, NULL},
+  };
+  for (size_t i = 0; i < COUNT(rows); i++) {
+    tc_cache *cache = new_cache(1 << 20);
+    tc_pixels p = packed(mine, SIDE, SIDE, rows[i].has), found;
+    tc_tile *tile = NULL;
+    int released = 0;
+    if (rows[i].status == TC_OK) {
+      ok(tc_put(cache, "mine", 0, 0, 0, rows[i].bands, rows[i].n, &p, NULL, NULL, &err));
+      ok(tc_get(cache, "mine", 0, 0, 0, rows[i].bands, rows[i].n, &tile, &err));
+      tc_tile_pixels(tile, &found);
+      assert_int_equal(found.bands, rows[i].has);
+      tc_tile_release(tile);
+    } else {
+      fails(rows[i].status, rows[i].text,
+            tc_put(cache, "mine", 0, 0, 0, rows[i].bands, rows[i].n, &p, count_release, &released, &err));
+      assert_int_equal(released, 0);
+      assert_int_equal(stats_of(cache).entries, 0);
+    }
+    tc_release(cache);
+  }
+  rig r; /* where the image is known, its own bands are the bound */
+  rig_init(&r, 1, 1 << 20);
+  tc_pixels p = packed(mine, SIDE, SIDE, 1);
+  fails(TC_E_RANGE, "band 1 of an image with 1", tc_put(r.cache, provider_key(r.p), 0, 0, 0, three + 1, 1, &p, NULL,
+                                                       NULL, &err));
+  rig_done(&r);
+}
+
+/* Of a tile under a key of one's own that has more bands, those asked for are given. */
+static void bands_are_chosen_from_what_was_put(void **state)
+{
+  (void)state;
+  static unsigned char mine[3 * TILE];
+  static const int32_t three[] = {4, 0, 2}, one[] = {2}, other[] = {2, 4}, missing[] = {1};
+  for (size_t i = 0; i < sizeof mine; i++)
+    mine[i] = (unsigned char)(i / TILE);
+  tc_cache *cache = new_cache(1 << 20);
+  tc_pixels p = packed(mine, SIDE, SIDE, 3), found;
+  tc_tile *tile = NULL;
+  ok(tc_put(cache, "mine", 0, 0, 0, three, 3, &p, NULL, NULL, &err));
+  ok(tc_get(cache, "mine", 0, 0, 0, one, 1, &tile, &err));
+  tc_tile_pixels(tile, &found);
+  assert_int_equal(found.bands, 1);
+  assert_int_equal(*(const unsigned char *)found.data, 2);
+  tc_tile_release(tile);
+  ok(tc_peek(cache, "mine", 0, 0, 0, other, 2, &tile, &err));
+  tc_tile_pixels(tile, &found);
+  assert_int_equal(found.bands, 2);
+  assert_int_equal(*(const unsigned char *)found.data, 2);
+  assert_int_equal(((const unsigned char *)found.data)[found.band_stride], 0);
+  tc_tile_release(tile);
+  fails(TC_E_NOT_RESIDENT, "", tc_get(cache, "mine", 0, 0, 0, missing, 1, &tile, &err));
+  tc_release(cache);
+}
+
+/* A get that finds nothing is a miss, also where nothing has the key; looking is neither. */
+static void gets_of_unknown_keys_are_misses(void **state)
+{
+  (void)state;
+  static const unsigned char mine[TILE] = {7};
+  tc_cache *cache = new_cache(1 << 20);
+  tc_pixels p = packed(mine, SIDE, SIDE, 1);
+  tc_tile *tile = NULL;
+  for (int known = 0; known < 2; known++) {
+    for (int i = 0; i < 5; i++) {
+      fails(TC_E_NOT_RESIDENT, "", tc_get(cache, "mine", 0, i, 0, NULL, 0, &tile, &err));
+      fails(TC_E_NOT_RESIDENT, "", tc_peek(cache, "mine", 0, i, 0, NULL, 0, &tile, &err));
+    }
+    assert_int_equal(stats_of(cache).misses, 5 * (known + 1));
+    ok(tc_put(cache, "mine", 9, 9, 0, NULL, 0, &p, NULL, NULL, &err));
+  }
+  assert_int_equal(stats_of(cache).hits, 0);
+  tc_release(cache);
+}
+
 /* The budget is one number: three tiles of a quarter of it stay, wherever their keys fall. */
 static void large_tiles_share_the_whole_budget(void **state)
 {
@@ -504,6 +596,9 @@ int main(void)
     cmocka_unit_test(get_refreshes_and_peek_does_not),
     cmocka_unit_test(put_copies_or_borrows),
     cmocka_unit_test(put_replaces_and_must_fit),
+    cmocka_unit_test(put_names_the_bands_of_its_pixels),
+    cmocka_unit_test(bands_are_chosen_from_what_was_put),
+    cmocka_unit_test(gets_of_unknown_keys_are_misses),
     cmocka_unit_test(large_tiles_share_the_whole_budget),
     cmocka_unit_test(a_tile_larger_than_the_budget_disturbs_nothing),
     cmocka_unit_test(a_band_selection_is_served_from_its_superset),

@@ -655,7 +655,7 @@ typedef struct tc_cache_stats {
    */
   uint64_t hits;
   /**
-   * Gets that did not.
+   * Gets that did not, those of keys that the cache does not know among them.
    */
   uint64_t misses;
   /**
@@ -1513,7 +1513,8 @@ tc_status tc_peek(struct tc_cache *cache,
  *   (row, col) at `level` must have the size, type and bands of `pixels`. A level with a grid of its own
  *   has a key of its own: that of the provider which provider_level gives. Under a key that no provider
  *   has, a tile need only have the size and type of the one that it replaces.
- * - bands, n_bands: which bands of the image the pixels are; NULL and 0 for all.
+ * - bands, n_bands: which bands of the image the pixels are, each of them once and in any order: the
+ *   pixels have just as many; NULL and 0 for all.
  * - pixels: required. Strides of both 0 are packed, valid_width and valid_height of 0 are all.
  * - release: NULL copies the pixels before the call returns. Otherwise, if the strides are as
  *   tc_pixels asks and `data` is aligned to its type, the cache lends your memory out without a copy:
@@ -1527,8 +1528,9 @@ tc_status tc_peek(struct tc_cache *cache,
  * Memory of yours takes nothing from the budget. A tile that finds no room is not an error: it counts
  * as rejected.
  *
- * Errors: TC_E_ARGUMENT also if the tile does not fit its key, TC_E_RANGE, TC_E_LIMIT,
- * TC_E_NO_MEMORY. Thread-safe.
+ * Errors: TC_E_ARGUMENT also if the tile does not fit its key or its bands, or a band is named twice;
+ * TC_E_RANGE also for a band that the image does not have, or from 65536 on; TC_E_LIMIT, TC_E_NO_MEMORY.
+ * Thread-safe.
  */
 tc_status tc_put(struct tc_cache *cache,
                  const char *key,

@@ -11,7 +11,7 @@ use super::stamp::Stamp;
 use crate::dtype::{DType, Sample};
 use crate::error::{Error, Result};
 use crate::geometry::{Area, Grid};
-use crate::image::{Bands, Block, Image};
+use crate::image::{Bands, Block, Image, MAX_BANDS};
 use crate::layout::Layout;
 use crate::memory::Buffer;
 use crate::sync::atomic::{AtomicU64, Ordering};
@@ -130,6 +130,32 @@ impl Form {
     }
 }
 
+/// Refuses pixels that are of more or fewer bands than those named, and a list that no tile can be of.
+fn check_list(bands: &Bands, layout: &Layout) -> Result<()> {
+    let Some(list) = bands.list() else {
+        return Ok(());
+    };
+    let mut sorted = list.to_vec();
+    sorted.sort_unstable();
+    if let Some(band) = sorted.last().filter(|band| **band >= MAX_BANDS) {
+        return Err(Error::range(format!(
+            "band {band}; an image has at most {MAX_BANDS} bands"
+        )));
+    }
+    if let Some(twice) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+        let band = twice[0];
+        return Err(Error::argument(format!("band {band} is named twice")));
+    }
+    let count = layout.shape.bands;
+    if count != list.len() {
+        let named = list.len();
+        return Err(Error::argument(format!(
+            "pixels of {count} bands for {named} bands named"
+        )));
+    }
+    Ok(())
+}
+
 /// An unread tile and when it becomes ordinary.
 struct Unread {
     slot: Slot,
@@ -245,8 +271,10 @@ impl KeyRecord {
         }
     }
 
-    /// Refuses pixels of a layout that a provider with this key does not have in the cell.
+    /// Refuses pixels of a layout that a provider with this key does not have in the cell, or that are not
+    /// of the bands named.
     pub fn check(&self, at: Block, bands: &Bands, layout: &Layout) -> Result<()> {
+        check_list(bands, layout)?;
         let Some(identity) = &self.identity else {
             return Ok(());
         };

@@ -384,7 +384,12 @@ impl Cache {
     fn look_up(&self, key: &str, at: Block, bands: &Bands, look: Look) -> Result<Option<Tile>> {
         // Under the lock of the books, for the key's number may be another's once it is given back.
         let found = self.0.with(|ledger| {
-            let id = ledger.find_key(key)?;
+            let Some(id) = ledger.find_key(key) else {
+                if look == Look::Get {
+                    ledger.count_miss_of_unknown_key();
+                }
+                return None;
+            };
             let record = ledger.key_record(id);
             let (bands, count) = (record.normal(bands), record.band_count());
             let found = self.0.index.find(&Cell::new(id, at), &bands, count, look);
@@ -398,7 +403,7 @@ impl Cache {
         let Some((Found { tile, has, .. }, bands, count)) = found else {
             return Ok(None);
         };
-        let positions = has.and_then(|has| bands.positions_in(&has, count?));
+        let positions = has.and_then(|has| bands.positions_in(&has, count.unwrap_or(0)));
         match positions {
             Some(positions) => {
                 let request = crate::provider::Request::new();

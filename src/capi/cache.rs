@@ -102,7 +102,7 @@ pub struct tc_cache_stats {
     pub entries: u64,
     /// Gets that found their tile.
     pub hits: u64,
-    /// Gets that did not.
+    /// Gets that did not, those of keys that the cache does not know among them.
     pub misses: u64,
     /// Gets that joined a load begun by another thread.
     pub waits: u64,
@@ -443,7 +443,8 @@ pub unsafe extern "C" fn tc_peek(
 ///   (row, col) at `level` must have the size, type and bands of `pixels`. A level with a grid of its own
 ///   has a key of its own: that of the provider which provider_level gives. Under a key that no provider
 ///   has, a tile need only have the size and type of the one that it replaces.
-/// - bands, n_bands: which bands of the image the pixels are; NULL and 0 for all.
+/// - bands, n_bands: which bands of the image the pixels are, each of them once and in any order: the
+///   pixels have just as many; NULL and 0 for all.
 /// - pixels: required. Strides of both 0 are packed, valid_width and valid_height of 0 are all.
 /// - release: NULL copies the pixels before the call returns. Otherwise, if the strides are as
 ///   tc_pixels asks and `data` is aligned to its type, the cache lends your memory out without a copy:
@@ -457,8 +458,9 @@ pub unsafe extern "C" fn tc_peek(
 /// Memory of yours takes nothing from the budget. A tile that finds no room is not an error: it counts
 /// as rejected.
 ///
-/// Errors: TC_E_ARGUMENT also if the tile does not fit its key, TC_E_RANGE, TC_E_LIMIT,
-/// TC_E_NO_MEMORY. Thread-safe.
+/// Errors: TC_E_ARGUMENT also if the tile does not fit its key or its bands, or a band is named twice;
+/// TC_E_RANGE also for a band that the image does not have, or from 65536 on; TC_E_LIMIT, TC_E_NO_MEMORY.
+/// Thread-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tc_put(
     cache: *mut tc_cache,

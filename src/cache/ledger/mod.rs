@@ -355,6 +355,11 @@ impl Ledger {
         change(&mut self.keys[key as usize].counters);
     }
 
+    /// Counts a get of a key that the cache does not know.
+    pub fn count_miss_of_unknown_key(&mut self) {
+        self.counters.misses += 1;
+    }
+
     /// What happened under a key.
     pub fn key_counters(&self, key: KeyId) -> Counters {
         Counters {
