@@ -4,6 +4,7 @@ use crate::dtype::{DType, Sample};
 use crate::error::{Error, Result};
 use crate::geometry::{Grid, Rect};
 use crate::layout::Shape;
+use hashbrown::HashMap;
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
 use std::ffi::CStr;
@@ -340,31 +341,69 @@ impl Bands {
     /// Whether a tile with these bands, of an image with `all` bands where that is known, has all of
     /// `wanted`.
     pub fn serve(&self, wanted: &Bands, all: Option<u32>) -> bool {
-        match (self.list(), wanted.list(), all) {
-            (_, _, Some(all)) => wanted.positions_in(self, all).is_some(),
-            (Some(list), Some(wanted), None) => wanted.iter().all(|band| list.contains(band)),
-            _ => false,
-        }
+        let are_lists = self.list().is_some() && wanted.list().is_some();
+        (are_lists || all.is_some()) && wanted.positions_in(self, all.unwrap_or(0)).is_some()
     }
 
     /// Whether both have a band in common.
     pub fn meet(&self, other: &Bands) -> bool {
-        match (self.list(), other.list()) {
-            (Some(list), Some(other)) => list.iter().any(|band| other.contains(band)),
-            _ => true,
-        }
+        let (Some(list), Some(other)) = (self.list(), other.list()) else {
+            return true;
+        };
+        let other: HashSet<u32> = other.iter().copied().collect();
+        list.iter().any(|band| other.contains(band))
     }
 
-    /// Where each band of `self` stands in `superset`, of an image with `all` bands; `None` if one is
-    /// missing there.
+    /// Where each band of `self` stands in `superset`, of an image with `all` bands, which only count
+    /// where one of both is no list; `None` if one is missing there.
     pub fn positions_in(&self, superset: &Bands, all: u32) -> Option<SmallVec<[u32; 4]>> {
-        let position = |band: &u32| match superset.list() {
-            None => (*band < all).then_some(*band),
-            Some(outer) => outer
-                .iter()
-                .position(|other| other == band)
-                .map(|at| at as u32),
-        };
-        self.to_vec(all).iter().map(position).collect()
+        let wanted = self.to_vec(all);
+        match superset.list() {
+            None => wanted.iter().all(|band| *band < all).then_some(wanted),
+            Some(outer) => positions(&wanted, outer),
+        }
+    }
+}
+
+/// Where each of some numbers stands first in a list; `None` if one is missing there.
+fn positions(wanted: &[u32], outer: &[u32]) -> Option<SmallVec<[u32; 4]>> {
+    /// Longer lists are not searched anew for each number.
+    const SHORT: usize = 16;
+    if outer.len() <= SHORT {
+        let position = |wanted: &u32| Some(outer.iter().position(|band| band == wanted)? as u32);
+        return wanted.iter().map(position).collect();
+    }
+    let mut places = HashMap::with_capacity(outer.len());
+    for (at, band) in (0..).zip(outer) {
+        places.entry(*band).or_insert(at);
+    }
+    wanted
+        .iter()
+        .map(|band| places.get(band).copied())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bands_are_found_at_their_first_places_in_lists_of_any_length() {
+        for count in [1u32, 4, 16, 17, 300] {
+            let all = 3 * count;
+            let reversed: Vec<u32> = (0..count).rev().chain(0..count).collect();
+            let superset = Bands::of(&reversed, all);
+            let wanted: Vec<u32> = (0..count).step_by(3).chain([0, count - 1]).collect();
+            let right: Vec<u32> = wanted.iter().map(|band| count - 1 - band).collect();
+            let found = Bands::of(&wanted, all).positions_in(&superset, all);
+            assert_eq!(found.unwrap().as_slice(), right);
+            let missing = Bands::of(&[0, count], all);
+            assert!(missing.positions_in(&superset, all).is_none());
+            assert!(superset.serve(&Bands::of(&wanted, all), None));
+            assert!(!superset.serve(&missing, None) && !superset.serve(&missing, Some(all)));
+            assert!(!superset.serve(&Bands::ALL, None) && !Bands::ALL.serve(&missing, None));
+            assert!(Bands::ALL.serve(&missing, Some(count + 1)));
+            assert!(!Bands::ALL.serve(&missing, Some(count)));
+        }
     }
 }

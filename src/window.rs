@@ -179,12 +179,11 @@ pub fn read_window(
 ) -> Result<()> {
     provider.image().check_level(level)?;
     check_cancelled(&**provider)?;
-    let chosen: Vec<u32> = bands.iter().flatten().copied().collect();
     let all = provider.image().band_count();
-    let mut needed = chosen.clone();
-    needed.sort_unstable();
-    needed.dedup();
-    let needed = Bands::of(&needed, all);
+    let mut chosen: Vec<u32> = bands.iter().flatten().copied().collect();
+    chosen.sort_unstable();
+    chosen.dedup();
+    let needed = Bands::of(&chosen, all);
     provider.image().check_bands(&needed)?;
     if bands.len() != into.shape.bands {
         return Err(Error::argument(format!(
@@ -193,16 +192,8 @@ pub fn read_window(
             into.shape.bands
         )));
     }
-    let places: Vec<Option<u32>> = bands
-        .iter()
-        .map(|band| {
-            let band = (*band)?;
-            let list = needed.to_vec(all);
-            list.iter()
-                .position(|other| *other == band)
-                .map(|at| at as u32)
-        })
-        .collect();
+    let place = |band: u32| Some(chosen.binary_search(&band).ok()? as u32);
+    let places: Vec<Option<u32>> = bands.iter().map(|band| place((*band)?)).collect();
     let (provider, level) = plane(provider, level);
     let (width, height) = provider.image().levels[level as usize];
     let inside = overlap(x, into.shape.width, width)

@@ -4,7 +4,8 @@ use crate::error::Result;
 use crate::image::Bands;
 use crate::layout::{Layout, Shape};
 use crate::memory::Canvas;
-use crate::tile::{Pixels, Tile};
+use crate::tile::Tile;
+use std::collections::HashMap;
 
 /// The bands of both, in ascending order; all of them if either has all.
 pub fn union(one: &Bands, other: &Bands) -> Bands {
@@ -35,20 +36,19 @@ pub fn gather(
     };
     let mut canvas = allocate(Layout::packed(shape, first.dtype())?)?;
     let mut out = canvas.pixels_mut();
-    for (to, band) in list.iter().enumerate() {
-        let place = |(tile, has): &(Tile, Bands)| -> Option<(Pixels, usize)> {
-            let at = match has.list() {
-                None => *band as usize,
-                Some(list) => list.iter().position(|other| other == band)?,
+    let mut missing: Vec<(usize, u32)> = list.into_iter().enumerate().collect();
+    for (tile, has) in tiles {
+        let has = has.to_vec(tile.shape().bands as u32);
+        let places: HashMap<u32, usize> = has.into_iter().zip(0..).collect();
+        missing.retain(|(to, band)| {
+            let Some(from) = places.get(band) else {
+                return true;
             };
-            Some((tile.pixels().clone(), at))
-        };
-        let Some((from, at)) = tiles.iter().find_map(place) else {
-            continue;
-        };
-        for y in 0..shape.height {
-            out.row_mut(to, y).copy_from_slice(from.row(at, y));
-        }
+            for y in 0..shape.height {
+                out.row_mut(*to, y).copy_from_slice(tile.row(*from, y));
+            }
+            false
+        });
     }
     let (width, height) = first.valid();
     let tile = Tile::from_canvas(canvas);

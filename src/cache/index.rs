@@ -154,7 +154,7 @@ impl Found {
 }
 
 /// How many keys have their hits counted beside the lock, in the same line of the processor's caches.
-const NEAR_KEYS: usize = 7;
+const NEAR_KEYS: usize = 6;
 
 /// The entries of some cells. What a hit writes lies beside the lock: a line of the processor's caches
 /// that is on its way from one core to another anyway.
@@ -163,19 +163,24 @@ const NEAR_KEYS: usize = 7;
 struct Table {
     /// Hits of the first keys.
     near_hits: [AtomicU64; NEAR_KEYS],
+    /// Hits of all others that ever were, so that the sum over all keys costs the same however many there
+    /// are.
+    all_far_hits: AtomicU64,
     /// Those of the others, without the multiples of 2^32; there is one for each key that has an entry
     /// here.
     far_hits: Vec<AtomicU32>,
     /// A key for each time that its hits among those have reached 2^32. Behind the lock for whoever wants
     /// the sum, so that none is on its way.
     laps: Mutex<Vec<KeyId>>,
-    /// Those of keys that are no more.
-    past_hits: u64,
+    /// Those of first keys that are no more.
+    past_near_hits: u64,
     /// The first entry of every cell; the cell itself stands in the entry.
     first: HashTable<u32>,
     entries: Slab<Entry>,
     /// One bit for each entry: handed out since it was last seen free. The held ones are among them.
     handed: Vec<AtomicU64>,
+    /// One bit for each word of those that may not be 0.
+    handed_words: Vec<AtomicU64>,
 }
 
 /// Shards lie apart, so that the lock of one does not slow down its neighbours.
@@ -348,20 +353,7 @@ impl Index {
     /// Looks at all entries that may be held, until they are seen free.
     pub fn for_each_held(&self, mut work: impl FnMut(&Entry)) {
         for shard in &self.shards {
-            let table = &mut *shard.0.write();
-            for (at, word) in table.handed.iter_mut().enumerate() {
-                let word = word.get_mut();
-                let mut left = *word;
-                while left != 0 {
-                    let bit = left.trailing_zeros();
-                    left &= left - 1;
-                    let held = table.entries.get(at * 64 + bit as usize);
-                    match held.filter(|entry| entry.buffer.is_pinned()) {
-                        Some(entry) => work(entry),
-                        None => *word &= !(1 << bit),
-                    }
-                }
-            }
+            shard.0.write().for_each_held(&mut work);
         }
     }
 
@@ -407,6 +399,18 @@ fn shard_of(hash: u64) -> usize {
     (hash >> 40) as usize % SHARDS
 }
 
+/// Calls `is_done` with the number of each bit that is set, and clears those for which it says so.
+fn clear_bits(word: &mut u64, mut is_done: impl FnMut(usize) -> bool) {
+    let mut left = *word;
+    while left != 0 {
+        let bit = left.trailing_zeros();
+        left &= left - 1;
+        if is_done(bit as usize) {
+            *word &= !(1 << bit);
+        }
+    }
+}
+
 impl Table {
     fn first_of(&self, hash: u64, cell: &Cell) -> Option<u32> {
         self.first
@@ -436,6 +440,30 @@ impl Table {
         // Most tiles of a warm cache were handed out before, and then nothing is written.
         if word.load(Ordering::Relaxed) & bit == 0 {
             word.fetch_or(bit, Ordering::Relaxed);
+            let at = id / 64;
+            self.handed_words[at as usize / 64].fetch_or(1 << (at % 64), Ordering::Relaxed);
+        }
+    }
+
+    /// Looks at the entries that may be held, in time in proportion to what was handed out.
+    fn for_each_held(&mut self, work: &mut impl FnMut(&Entry)) {
+        let Self {
+            entries,
+            handed,
+            handed_words,
+            ..
+        } = self;
+        for (at, words) in handed_words.iter_mut().enumerate() {
+            clear_bits(words.get_mut(), |bit| {
+                let at = at * 64 + bit;
+                let word = handed[at].get_mut();
+                clear_bits(word, |bit| {
+                    let entry = entries.get(at * 64 + bit);
+                    let held = entry.filter(|entry| entry.buffer.is_pinned());
+                    held.inspect(|entry| work(entry)).is_none()
+                });
+                *word == 0
+            });
         }
     }
 
@@ -456,6 +484,7 @@ impl Table {
         if let Some(hits) = self.near_hits.get(at) {
             hits.fetch_add(more, Ordering::Relaxed);
         } else if let Some(hits) = self.far_hits.get(at - NEAR_KEYS) {
+            self.all_far_hits.fetch_add(more, Ordering::Relaxed);
             let before = hits.fetch_add(more as u32, Ordering::Relaxed);
             for _ in 0..(u64::from(before) + more) >> u32::BITS {
                 self.laps.lock().push(key);
@@ -481,17 +510,13 @@ impl Table {
     /// Hits of all keys that ever were.
     fn all_hits(&mut self) -> u64 {
         let near = self.near_hits.iter_mut().map(|hits| *hits.get_mut());
-        let far = self.far_hits.iter_mut();
-        let far = far.map(|hits| u64::from(*hits.get_mut()));
-        let laps = self.laps.get_mut().len() as u64;
-        self.past_hits + near.chain(far).sum::<u64>() + (laps << u32::BITS)
+        self.past_near_hits + near.sum::<u64>() + *self.all_far_hits.get_mut()
     }
 
     fn forget_hits(&mut self, key: KeyId) {
-        self.past_hits += self.hits_of(key);
         let at = key as usize;
         if let Some(hits) = self.near_hits.get_mut(at) {
-            *hits.get_mut() = 0;
+            self.past_near_hits += std::mem::take(hits.get_mut());
         } else if let Some(hits) = self.far_hits.get_mut(at - NEAR_KEYS) {
             *hits.get_mut() = 0;
             self.laps.get_mut().retain(|lap| *lap != key);
@@ -509,6 +534,10 @@ impl Table {
         let id = self.entries.insert(entry) as u32;
         if self.handed.len() <= id as usize / 64 {
             self.handed.reserve_exact(1);
+            if self.handed.len().is_multiple_of(64) {
+                self.handed_words.reserve_exact(1);
+                self.handed_words.push(AtomicU64::new(0));
+            }
             self.handed.push(AtomicU64::new(0));
         }
         self.hand_out(id);
@@ -552,6 +581,66 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cache::key::KeyRecord;
+    use crate::cache::lineage::Lineage;
+    use crate::cache::recency::COMMON;
+    use crate::dtype::DType;
+    use crate::layout::{Layout, Shape};
+    use crate::memory::{Canvas, Memory};
+    use crate::tile::Pixels;
+
+    fn tile() -> Tile {
+        let shape = Shape {
+            width: 8,
+            height: 8,
+            bands: 1,
+        };
+        let layout = Layout::packed(shape, DType::U8).unwrap();
+        Tile::from_canvas(Canvas::new(Memory::zeroed(64).unwrap(), layout))
+    }
+
+    #[test]
+    fn of_many_entries_those_that_are_held_are_seen_until_they_are_free() {
+        const ENTRIES: u64 = 9000;
+        let is_kept = |row: u64| row % 1000 == 17;
+        let (index, hasher) = (Index::default(), Hashing::default());
+        let mut table = index.shards[0].0.write();
+        let mut record = KeyRecord::new("key".into(), 0, Lineage::of("key"), COMMON);
+        let mut kept = Vec::new();
+        for row in 0..ENTRIES {
+            let tile = tile();
+            let cell = Cell::new(0, Block::new(0, row, 0));
+            let form = record.form(&tile, &Bands::ALL);
+            let entry = Entry::new(cell, tile.buffer().clone(), form, 0, row as Slot);
+            table.insert(&hasher, hasher.hash_one(cell), entry);
+            kept.extend(is_kept(row).then_some(tile));
+        }
+        let seen = |table: &mut Table| {
+            let mut rows = Vec::new();
+            table.for_each_held(&mut |entry| rows.push(entry.cell.row));
+            rows
+        };
+        let held: Vec<u64> = (0..ENTRIES).filter(|row| is_kept(*row)).collect();
+        assert_eq!(seen(&mut table), held);
+        let set = |words: &mut Vec<AtomicU64>| {
+            let ones = words.iter_mut().map(|word| word.get_mut().count_ones());
+            ones.sum::<u32>()
+        };
+        assert_eq!(set(&mut table.handed), 9);
+        assert_eq!(set(&mut table.handed_words), 9);
+        drop(kept.remove(3));
+        assert_eq!(seen(&mut table), [&held[..3], &held[4..]].concat());
+        kept.clear();
+        assert!(seen(&mut table).is_empty());
+        assert_eq!(set(&mut table.handed_words), 0);
+        let again = Tile::hold(Pixels::new(
+            table.entries[8017].buffer.clone(),
+            record.form(&tile(), &Bands::ALL).layout,
+        ));
+        table.hand_out(8017);
+        assert_eq!(seen(&mut table), [8017]);
+        drop(again);
+    }
 
     #[test]
     fn hits_of_many_keys_are_counted_beyond_what_a_counter_holds() {
