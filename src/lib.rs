@@ -11,6 +11,7 @@ pub mod image;
 pub mod layout;
 pub mod load;
 pub mod memory;
+pub mod nodata;
 pub mod operator;
 pub mod pad;
 pub mod provider;

@@ -8,7 +8,7 @@ use support::{image, source};
 use tilecache::cache::{Cache, Options};
 use tilecache::dtype::{DType, Sample};
 use tilecache::error::{Error, Kind, Result};
-use tilecache::image::{Bands, Block};
+use tilecache::image::{Bands, Block, Image};
 use tilecache::layout::Shape;
 use tilecache::memory::{PixelsMut, Target};
 use tilecache::operator::{
@@ -16,6 +16,7 @@ use tilecache::operator::{
     retiled,
 };
 use tilecache::provider::{Provider, get_block, has_block, peek_block};
+use tilecache::source::{Decoder, Source};
 use tilecache::tile::Pixels;
 use tilecache::window::read_window;
 
@@ -539,5 +540,39 @@ fn absent_blocks_are_masked_where_pad_is_nodata() {
             assert_eq!(window(&provider, 0, (20, 3), (1, 1)), [right]);
             assert_eq!(window(&provider, 0, (60, 3), (1, 1)), [0], "outside");
         }
+    }
+}
+
+/// Samples of f32 by their bits.
+struct Bits(Vec<u32>);
+
+impl Decoder for Bits {
+    fn read_block(&self, _at: Block, _bands: &[u32], into: &mut PixelsMut<'_>) -> Result<()> {
+        let samples = into.row_mut(0, 0).chunks_exact_mut(4).zip(&self.0);
+        samples.for_each(|(out, bits)| out.copy_from_slice(&bits.to_ne_bytes()));
+        Ok(())
+    }
+}
+
+/// The mask knows NaN of any bits and both zeros, also where the pad is another NaN than nodata.
+#[test]
+fn the_mask_of_floats_compares_values() {
+    let bits = vec![0x7fc0_0000u32, 0xffc0_0001, 0x3f80_0000, 0, 0x8000_0000];
+    for (nodata, right) in [
+        (f32::NAN, [0, 0, 255, 255, 255]),
+        (0.0, [255, 255, 255, 0, 0]),
+        (-0.0, [255, 255, 255, 0, 0]),
+    ] {
+        let mut image = Image::new(5, 1, 1, DType::F32);
+        image.sparse = true;
+        let mut value = Sample::default();
+        value.0[..4].copy_from_slice(&nodata.to_ne_bytes());
+        image.bands[0].nodata = Some(value);
+        image.pad.0[..4].copy_from_slice(&(-nodata).to_ne_bytes());
+        let bits = Box::new(Bits(bits.clone()));
+        let mask = mask(Source::provider(None, image, bits).unwrap()).unwrap();
+        let tile = get_block(&*mask, Block::new(0, 0, 0), &Bands::ALL).unwrap();
+        assert_eq!(tile.row(0, 0), right);
+        assert!(mask.image().sparse, "pad is nodata");
     }
 }

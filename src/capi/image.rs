@@ -8,6 +8,7 @@ use super::types::{
 use crate::dtype::{DType, Sample};
 use crate::error::{Error, Result};
 use crate::image::{Colour, Image, MAX_BANDS, MAX_LEVELS};
+use crate::nodata::is_nodata;
 use crate::provider::Provider;
 use std::sync::Arc;
 
@@ -25,8 +26,10 @@ unsafe impl SizeLed for tc_band_info {
 pub fn describe(image: &Image, has_mask: bool) -> tc_image_info {
     use tc_image_flags::*;
     let grid = image.grid(0);
-    let first = image.bands[0].nodata;
-    let nodata = first.filter(|_| image.bands.iter().all(|band| band.nodata == first));
+    let nodata = image.bands[0].nodata.filter(|first| {
+        let mut bands = image.bands.iter().map(|band| band.nodata);
+        bands.all(|nodata| nodata.is_some_and(|nodata| is_nodata(image.dtype, &nodata, first)))
+    });
     let flags = [
         (nodata.is_some(), TC_IMAGE_HAS_NODATA as u32),
         (image.bands_together, TC_IMAGE_BANDS_TOGETHER as u32),

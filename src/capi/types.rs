@@ -133,7 +133,10 @@ pub struct tc_image_info {
     pub flags: u32,
     /// One sample of `dtype`: what fills absent blocks and everything outside the image.
     pub pad: [u8; 16],
-    /// One sample of `dtype`, with TC_IMAGE_HAS_NODATA: pixels equal to it are not data.
+    /// One sample of `dtype`, with TC_IMAGE_HAS_NODATA: pixels equal to it are not data. Integers are
+    /// compared bit by bit, floats by value: -0 is equal to 0, and where nodata is NaN, every NaN is
+    /// nodata. Of complex pixels both parts must be equal; where a part of nodata is NaN, every pixel with a
+    /// NaN in any part is nodata.
     pub nodata: [u8; 16],
 }
 

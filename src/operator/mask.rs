@@ -6,6 +6,7 @@ use crate::dtype::{DType, Sample};
 use crate::error::Result;
 use crate::image::{Band, Bands, Block, Colour, Image};
 use crate::memory::PixelsMut;
+use crate::nodata::{is_nodata, mark_data};
 use crate::provider::Provider;
 use crate::tile::Pixels;
 use std::sync::Arc;
@@ -35,7 +36,10 @@ pub fn mask(source: Arc<dyn Provider>) -> Result<Arc<dyn Provider>> {
     };
     let absent_is_data = match &rule {
         Rule::Alpha => image.pad != Sample::default(),
-        Rule::Nodata(nodata) => nodata.iter().any(|nodata| *nodata != image.pad),
+        Rule::Nodata(nodata) => {
+            let pad_is = |nodata| is_nodata(image.dtype, &image.pad, nodata);
+            !nodata.iter().all(pad_is)
+        }
         Rule::All => true,
     };
     let mut of_mask = Image::new(1, 1, 1, DType::U8);
@@ -78,34 +82,25 @@ enum Rule {
 
 impl Map for Rule {
     fn map(&self, _at: Block, input: &Pixels, output: &mut PixelsMut<'_>) -> Result<()> {
-        let size = input.dtype().size();
+        let dtype = input.dtype();
         let (width, height) = input.valid();
         for y in 0..input.shape().height {
             let (row, beyond) = output.row_mut(0, y).split_at_mut(width);
             beyond.fill(0);
+            row.fill(0);
             if y >= height {
-                row.fill(0);
                 continue;
             }
             match self {
                 Rule::All => row.fill(255),
-                Rule::Alpha => mark(row, input.row(0, y), &Sample::default().0[..size], false),
+                Rule::Alpha => mark_data(row, dtype, input.row(0, y), &Sample::default()),
                 Rule::Nodata(nodata) => {
                     for (band, nodata) in nodata.iter().enumerate() {
-                        let nodata = nodata.bytes(input.dtype());
-                        mark(row, input.row(band, y), nodata, band > 0);
+                        mark_data(row, dtype, input.row(band, y), nodata);
                     }
                 }
             }
         }
         Ok(())
-    }
-}
-
-/// Marks with 255 where samples differ from `none`, with 0 elsewhere; or keeps earlier marks there.
-fn mark(row: &mut [u8], samples: &[u8], none: &[u8], keep: bool) {
-    for (out, sample) in row.iter_mut().zip(samples.chunks_exact(none.len())) {
-        let data = if sample == none { 0 } else { 255 };
-        *out = if keep { *out | data } else { data };
     }
 }
