@@ -123,6 +123,7 @@ public:
   Band(Dataset *dataset, const Tiles &tiles, int number, GDALDataType type, GDALRasterBand *twin);
 
   tc_dtype dtype() const { return m_dtype; }
+  void dropTwin() { m_twin = nullptr; }
 
   int GetOverviewCount() override;
   GDALRasterBand *GetOverview(int level) override;
@@ -161,7 +162,14 @@ public:
   static GDALDataset *open(GDALOpenInfo *info);
   static int identify(GDALOpenInfo *info) { return STARTS_WITH_CI(info->pszFilename, connectionPrefix); }
 
-  ~Dataset() override { FlushCache(true); }
+  ~Dataset() override
+  {
+    FlushCache(true);
+    Dataset::CloseDependentDatasets();
+  }
+
+  // Closes what GDAL would close a second time when it ends: the twin, and the datasets of the sources.
+  int CloseDependentDatasets() override;
 
   const std::vector<std::unique_ptr<Dataset>> &overviews() const { return m_overviews; }
   Band *mask() const { return m_maskBand.get(); }
@@ -388,6 +396,21 @@ CPLErr Dataset::IRasterIO(GDALRWFlag flag, int x, int y, int width, int height, 
     return read;
   return GDALDataset::IRasterIO(flag, x, y, width, height, data, dataWidth, dataHeight, type, bandCount, bands,
                                 pixelSpace, lineSpace, bandSpace, extra);
+}
+
+int Dataset::CloseDependentDatasets()
+{
+  const int base = GDALDataset::CloseDependentDatasets();
+  if (m_tiles.provider == nullptr)
+    return base;
+  for (const auto &overview : m_overviews)
+    overview->CloseDependentDatasets();
+  for (int i = 1; i <= nBands; i++)
+    static_cast<Band *>(GetRasterBand(i))->dropTwin();
+  m_tiles.provider.reset();
+  m_mask.provider.reset();
+  m_twin.reset();
+  return TRUE;
 }
 
 CPLErr Dataset::GetGeoTransform(double *transform)

@@ -46,6 +46,11 @@
  *   their own. A VRT drops the blocks of its sources with its own, but not those of its sources'
  *   overviews, which stay, within GDAL_CACHEMAX, until its session is closed.
  *
+ * THE END OF GDAL
+ *   GDALDestroyDriverManager closes every dataset, those of providers too. A provider that is still there
+ *   can be released afterwards; reads by it, and by one over a dataset of yours, fail with TC_E_SOURCE, also
+ *   after drivers have been registered again. It may not be called while a read is under way.
+ *
  * CHANGES
  *   If the main file is one of the file system, reads fail once its inode, size or times have changed.
  *
@@ -66,6 +71,7 @@
 #endif
 
 #include <cpl_atomic_ops.h>
+#include <cpl_compressor.h>
 #include <cpl_conv.h>
 #include <cpl_error.h>
 #include <cpl_multiproc.h>
@@ -179,6 +185,7 @@ typedef struct tcgdal_level {
 
 typedef struct tcgdal_image {
   volatile int references; /* by the sources over it */
+  char *life;              /* of GDAL, in which it was opened */
   char *path, *main_file, *identity;
   char **open_options, **drivers;
   GDALDatasetH shared;     /* used by all reads; NULL where each has a dataset of its own */
@@ -275,6 +282,61 @@ static inline tc_status tcgdal_end(tcgdal_said *said, int failed, const char *wh
     tcgdal_fail(err, TC_E_SOURCE, number, "GDAL: %s", all ? all : CPLSPrintf("%s failed without a reason", what));
   CPLFree(all);
   return failed ? TC_E_SOURCE : TC_OK;
+}
+
+/* ---- the life of GDAL ---- */
+
+/* GDALDestroyDriverManager closes all datasets, and what a pointer to one of them points to then may even
+ * be another dataset, if drivers were registered again. GDAL has no call that tells one life from the next,
+ * but what is registered in a life ends with it. A decompressor is registered in one step, no program can
+ * take it out, and it shows in no list of formats: the first image of a life registers one that decompresses
+ * nothing and has a text that is never used again. */
+#define TCGDAL_LIFE "tilecache_gdal"
+
+static inline bool tcgdal_no_decompression(const void *from, size_t size, void **into, size_t *room,
+                                           CSLConstList options, void *user)
+{
+  (void)from, (void)size, (void)into, (void)room, (void)options, (void)user;
+  return false;
+}
+
+/* The text of this life, NULL if it has none. */
+static inline const char *tcgdal_this_life(void)
+{
+  const CPLCompressor *mark = CPLGetDecompressor(TCGDAL_LIFE);
+  return mark != NULL ? CSLFetchNameValue(mark->papszMetadata, "LIFE") : NULL;
+}
+
+/* The text of this life, to be freed with CPLFree. */
+static inline char *tcgdal_life(void)
+{
+  static volatile int lives = 0;
+  if (tcgdal_this_life() == NULL) {
+    CPLCompressor mark;
+    /* The address tells the programs and plugins apart that contain this file. */
+    char **texts = CSLSetNameValue(NULL, "LIFE", CPLSPrintf("%p.%d", (const void *)&lives, CPLAtomicInc(&lives)));
+    memset(&mark, 0, sizeof mark);
+    mark.nStructVersion = 1;
+    mark.pszId = TCGDAL_LIFE;
+    mark.eType = CCT_FILTER;
+    mark.papszMetadata = (CSLConstList)texts;
+    mark.pfnFunc = tcgdal_no_decompression;
+    (void)CPLRegisterDecompressor(&mark); /* fails if another thread has just done it */
+    CSLDestroy(texts);
+  }
+  return CPLStrdup(tcgdal_this_life());
+}
+
+static inline int tcgdal_is_alive(const char *life)
+{
+  const char *now = tcgdal_this_life();
+  return now != NULL && strcmp(now, life) == 0;
+}
+
+static inline tc_status tcgdal_alive(const char *life, const char *path, tc_error *err)
+{
+  return tcgdal_is_alive(life) ? TC_OK : tcgdal_fail(err, TC_E_SOURCE, CPLE_AppDefined,
+                                                     "%s was closed by GDALDestroyDriverManager", path);
 }
 
 /* ---- files ---- */
@@ -374,9 +436,9 @@ static inline GDALDatasetH tcgdal_open(const tcgdal_image *image, tc_error *err)
   return dataset;
 }
 
-static inline void tcgdal_close(GDALDatasetH dataset)
+static inline void tcgdal_close(const tcgdal_image *image, GDALDatasetH dataset)
 {
-  if (dataset != NULL) {
+  if (dataset != NULL && tcgdal_is_alive(image->life)) {
     CPLPushErrorHandler(CPLQuietErrorHandler); /* what closing says, nobody could answer */
     GDALClose(dataset);
     CPLPopErrorHandler();
@@ -388,15 +450,16 @@ static inline void tcgdal_release(void *user)
   tcgdal_image *image = (tcgdal_image *)user;
   if (CPLAtomicDec(&image->references) > 0)
     return;
-  tcgdal_close(image->spare);
+  tcgdal_close(image, image->spare);
   if (image->own_shared)
-    tcgdal_close(image->shared);
+    tcgdal_close(image, image->shared);
   if (image->release != NULL)
     image->release(image->user);
   if (image->lock != NULL)
     CPLDestroyMutex(image->lock);
   CSLDestroy(image->open_options);
   CSLDestroy(image->drivers);
+  CPLFree(image->life);
   CPLFree(image->path);
   CPLFree(image->main_file);
   CPLFree(image->identity);
@@ -407,6 +470,9 @@ static inline tc_status tcgdal_open_session(void *user, void **session, tc_error
 {
   tcgdal_image *image = (tcgdal_image *)user;
   GDALDatasetH dataset;
+  tc_status status = tcgdal_alive(image->life, image->path, err);
+  if (status != TC_OK)
+    return status;
   CPLAcquireMutex(image->lock, 1e9);
   dataset = image->spare;
   image->spare = NULL;
@@ -418,7 +484,7 @@ static inline tc_status tcgdal_open_session(void *user, void **session, tc_error
   /* Opened by name: it could be another file by now, and its shape another one. */
   if (tcgdal_unchanged(image, err) != TC_OK || GDALGetRasterCount(dataset) != image->bands ||
       GDALGetRasterXSize(dataset) != image->levels[0].width || GDALGetRasterYSize(dataset) != image->levels[0].height) {
-    tcgdal_close(dataset);
+    tcgdal_close(image, dataset);
     return tcgdal_fail(err, TC_E_CHANGED, TC_E_CHANGED, "%s has changed since it was opened", image->path);
   }
   *session = dataset;
@@ -427,8 +493,7 @@ static inline tc_status tcgdal_open_session(void *user, void **session, tc_error
 
 static inline void tcgdal_close_session(void *user, void *session)
 {
-  (void)user;
-  tcgdal_close(session);
+  tcgdal_close((const tcgdal_image *)user, session);
 }
 
 /* ---- pixels ---- */
@@ -539,6 +604,9 @@ static inline tc_status tcgdal_read(tcgdal_image *image, GDALDatasetH session, i
               at->native_width == at->block_width && at->block_height % at->native_height == 0 &&
               into->width == at->block_width && into->height == at->block_height && into->pixel_stride == image->sample_size &&
               into->row_stride == into->width * into->pixel_stride;
+  status = tcgdal_alive(image->life, image->path, err);
+  if (status != TC_OK)
+    return status;
   if (image->serial)
     CPLAcquireMutex(image->lock, 1e9);
   tcgdal_begin(&said);
@@ -1117,6 +1185,7 @@ static inline tcgdal_image *tcgdal_new(const char *path, const tc_gdal_options *
     return NULL;
   }
   image->references = 1;
+  image->life = tcgdal_life();
   image->path = CPLStrdup(path);
   image->open_options = CSLDuplicate((char **)options->open_options);
   image->drivers = CSLDuplicate((char **)options->drivers);
@@ -1213,7 +1282,7 @@ static inline tc_status tc_gdal_from_dataset(GDALDatasetH dataset, const tc_gdal
     tc_error ignored;
     image->spare = tcgdal_open(image, &ignored);
     if (image->spare != NULL && !tcgdal_same(dataset, image->spare)) {
-      tcgdal_close(image->spare);
+      tcgdal_close(image, image->spare);
       image->spare = NULL;
     }
   }
@@ -1244,7 +1313,9 @@ static inline tc_status tc_gdal_from_dataset(GDALDatasetH dataset, const tc_gdal
 /* ---- files of GDAL's file systems ---- */
 
 typedef struct tcgdal_file {
+  char *life;           /* of GDAL, in which it was opened */
   char *path;
+  int local;            /* no network is needed for it */
   CPLMutex *lock;       /* of the handles */
   VSILFILE **idle;      /* open and not in use */
   int n_idle, room;
@@ -1253,10 +1324,12 @@ typedef struct tcgdal_file {
 static inline void tcgdal_close_file(void *user)
 {
   tcgdal_file *file = (tcgdal_file *)user;
-  while (file->n_idle > 0)
+  /* To be closed, a file of a network looks into what has ended with GDAL: it is left, with its memory. */
+  while (file->n_idle > 0 && (file->local || tcgdal_is_alive(file->life)))
     (void)VSIFCloseL(file->idle[--file->n_idle]);
   if (file->lock != NULL)
     CPLDestroyMutex(file->lock);
+  CPLFree(file->life);
   CPLFree(file->path);
   free(file->idle);
   free(file);
@@ -1306,6 +1379,9 @@ static inline tc_status tcgdal_read_at(void *user, int64_t offset, void *into, s
   tcgdal_said said;
   VSILFILE *handle;
   int good;
+  tc_status status = tcgdal_alive(file->life, file->path, err);
+  if (status != TC_OK)
+    return status;
   tcgdal_begin(&said);
   handle = tcgdal_take_handle(file);
   good = handle != NULL && VSIFSeekL(handle, (vsi_l_offset)offset, SEEK_SET) == 0 &&
@@ -1340,7 +1416,11 @@ static inline tc_status tc_gdal_open_vsi(const char *path, const tc_open_options
     return tcgdal_fail(err, TC_E_NO_MEMORY, 0, "no memory for a file");
   }
   CPLReleaseMutex(file->lock);
+  file->life = tcgdal_life();
   file->path = CPLStrdup(path);
+#if GDAL_VERSION_NUM >= GDAL_COMPUTE_VERSION(3, 6, 0)
+  file->local = VSIIsLocal(path);
+#endif
   memset(&io, 0, sizeof io);
   io.struct_size = sizeof io;
   io.user = file;

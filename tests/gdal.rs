@@ -52,22 +52,28 @@ fn the_header_is_c99_and_cxx17_by_itself() {
 
 #[test]
 fn the_bridge_reads_what_gdal_reads() {
-    let (program, directory) = bridge("run");
+    let (program, directory) = program("test_bridge", "run");
     let said = run(Command::new(program).current_dir(directory));
     println!("{said}");
 }
 
 #[test]
 fn the_bridge_passes_memory_checks() {
-    let (program, directory) = bridge("valgrind");
-    run(Command::new("valgrind")
-        .args(["--quiet", "--leak-check=full", "--error-exitcode=99"])
-        .args(["--show-leak-kinds=definite,indirect,possible"])
-        .args(["--errors-for-leak-kinds=definite,indirect,possible"])
-        .args(["--fair-sched=try", "--num-callers=30"])
-        .arg(format!("--suppressions={ROOT}/c_tests/valgrind.supp"))
+    let (program, directory) = program("test_bridge", "valgrind");
+    run(valgrind()
         .arg(program)
         .env("TILECACHE_TEST_SCALE", "25")
+        .current_dir(directory));
+}
+
+#[test]
+fn datasets_are_open_when_gdal_ends() {
+    let (program, directory) = program("lives", "lives");
+    run(valgrind()
+        .arg(program)
+        .env("GDAL_DRIVER_PATH", plugin().parent().unwrap())
+        // A crash ends the program, which could wait for ever with a lock that was held.
+        .env("CMOCKA_TEST_ABORT", "1")
         .current_dir(directory));
 }
 
@@ -278,11 +284,23 @@ fn cmake(source: &str, build: &Path, prefix: &Path, definitions: &[String]) {
         .arg(prefix));
 }
 
-/// The program that tests the header, and a directory of its own.
-fn bridge(name: &str) -> (PathBuf, PathBuf) {
+/// Memory checks from the first line of a program to its last.
+fn valgrind() -> Command {
+    let mut command = Command::new("valgrind");
+    command
+        .args(["--quiet", "--leak-check=full", "--error-exitcode=99"])
+        .args(["--show-leak-kinds=definite,indirect,possible"])
+        .args(["--errors-for-leak-kinds=definite,indirect,possible"])
+        .args(["--fair-sched=try", "--num-callers=30"])
+        .arg(format!("--suppressions={ROOT}/c_tests/valgrind.supp"));
+    command
+}
+
+/// A program of `gdal/tests/` that uses the header, and a directory of its own.
+fn program(source: &str, name: &str) -> (PathBuf, PathBuf) {
     tools();
     let directory = scratch("gdal", name);
-    let program = directory.join("test_bridge");
+    let program = directory.join(source);
     let own = std::env::current_exe().expect("the path of this test");
     let libraries = own.parent().expect("target/<profile>/deps");
     run(Command::new("cc")
@@ -291,7 +309,7 @@ fn bridge(name: &str) -> (PathBuf, PathBuf) {
         .args(gdal_includes())
         .arg(format!("-I{ROOT}/include"))
         .arg(format!("-I{ROOT}/c_tests"))
-        .arg(format!("{ROOT}/gdal/tests/test_bridge.c"))
+        .arg(format!("{ROOT}/gdal/tests/{source}.c"))
         .arg(format!("{ROOT}/c_tests/support.c"))
         .arg("-o")
         .arg(&program)
