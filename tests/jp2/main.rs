@@ -1,4 +1,4 @@
-//! JPEG 2000 files written by OpenJPEG and GDAL, compared pixel by pixel with what these read from
+//! JPEG 2000 files written by OpenJPEG, OpenJPH and GDAL, compared pixel by pixel with what these read from
 //! them, damaged in many ways, and read under difficulties.
 
 mod compare;
@@ -7,6 +7,7 @@ mod damage;
 mod damaged;
 #[path = "../support/gdal.rs"]
 mod gdal;
+mod high_throughput;
 mod policy;
 mod support;
 

@@ -1,4 +1,4 @@
-"""Writes JPEG 2000 files with OpenJPEG's and GDAL's encoders, and what OpenJPEG's and GDAL's
+"""Writes JPEG 2000 files with OpenJPEG's, OpenJPH's and GDAL's encoders, and what OpenJPEG's and GDAL's
 decoders make of them: make.py <directory>.
 
 Each line of the manifest: file, level, width, height, bands, sample type, colours, tolerance, file of
@@ -95,11 +95,18 @@ def opj(name, size, bands, bits, signed=False, options="", steps=None, levels=No
         levels = 6
         if "-n" in options.split():
             levels = int(options.split()[options.split().index("-n") + 1])
+    say_levels(name, size, bands, bits, signed, steps, levels, offset, tolerance)
+
+
+def say_levels(name, size, bands, bits, signed, steps, levels, offset, tolerance=0):
+    """What opj_decompress makes of the levels of a file."""
+    width, height = size
+    kind = sample_type(bits, signed)
     unit = (min(dx for dx, _ in steps), min(dy for _, dy in steps))
     end = (offset[0] + width, offset[1] + height)
     for level in range(levels):
         # The layout decides how levels are cut; the rest is told by the first, second and last.
-        if not name.startswith(("tiles", "offset")) and level not in (0, 1, levels - 1):
+        if not name.startswith(("tiles", "offset", "ht")) and level not in (0, 1, levels - 1):
             continue
 
         def places(axis, step):
@@ -124,6 +131,36 @@ def opj(name, size, bands, bits, signed=False, options="", steps=None, levels=No
             down = [min(max(y * unit[1] // dy, ys[0]), ys[-1]) - ys[0] for y in rows]
             out.append(samples[np.ix_(down, across)])
         say(name, level, np.stack(out).astype(kind), tolerance=tolerance)
+
+
+def ht(name, size, bands, bits, options="", steps=None, offset=(0, 0), lossy=None):
+    """A file of high-throughput code-blocks by ojph_compress; OpenJPEG decodes its tiles as a whole."""
+    width, height = size
+    steps = steps or [(1, 1)] * bands
+    kind = sample_type(bits, False)
+    planes = picture(width, height, bands, bits, False)
+    planes = [plane[:ceil(height, dy), :ceil(width, dx)].astype(kind) for plane, (dx, dy) in zip(planes, steps)]
+    command = ["ojph_compress", "-o", name, "-num_decomps", "3", *options.split()]
+    if "-colour_trans" in options:
+        # The program mixes the components of this format alone.
+        with open("in.ppm", "wb") as raw:
+            raw.write(b"P6 %d %d %d\n" % (width, height, (1 << bits) - 1) + np.dstack(planes).tobytes())
+        command += ["-i", "in.ppm"]
+    else:
+        with open("in.yuv", "wb") as raw:
+            for plane in planes:
+                plane.tofile(raw)
+        command += ["-i", "in.yuv", "-dims", f"{{{width},{height}}}", "-num_comps", str(bands)]
+        for option, value in (("-signed", "false"), ("-bit_depth", str(bits))):
+            command += [option, ",".join([value] * bands)]
+        command += ["-downsamp", ",".join(f"{{{dx},{dy}}}" for dx, dy in steps)]
+    command += ["-qstep", str(lossy)] if lossy else ["-reversible", "true"]
+    if offset != (0, 0):
+        command += ["-image_offset", f"{{{offset[0]},{offset[1]}}}"]
+    run(*command)
+    say_levels(name, size, bands, bits, False, steps, 4, offset)
+    if not lossy and all(step == (1, 1) for step in steps):
+        assert (np.fromfile(f"{name}.0.raw", kind) == np.stack(planes).ravel()).all(), name
 
 
 # Tiles, sizes and numbers of levels.
@@ -186,6 +223,27 @@ for label, options in (
     # Of long tiles a level reads the packets alone that it needs, where their lengths are told.
     size = (1201, 907) if label.startswith("plt") else (301, 207)
     opj(f"layout-{label}.j2k", size, 3 if label in ("cprl", "plt-lrcp") else 1, 8, options=options)
+
+# High-throughput code-blocks: on the grid of the image and beside it, with samples that lie across the
+# edges of tiles, and with a window in a tile that is large enough for windows.
+quarters = [(1, 1), (2, 2), (2, 2)]
+for label, size, bands, bits, more in (
+    ("whole", (333, 517), 1, 8, {}),
+    ("large", (2201, 2003), 1, 8, {}),
+    ("tiles", (333, 517), 1, 8, {"options": "-tile_size {128,100}"}),
+    ("lossy", (301, 207), 3, 8, {"options": "-tile_size {90,70} -colour_trans true", "lossy": 0.01}),
+    ("mixed", (301, 207), 3, 8, {"options": "-tile_size {90,70} -colour_trans true"}),
+    ("apart", (301, 207), 3, 12, {"options": "-tile_size {90,70}"}),
+    ("deep", (301, 207), 1, 16, {"options": "-tile_size {64,64} -prog_order LRCP"}),
+    ("aligned", (301, 207), 1, 8, {"options": "-tile_size {90,70} -tile_offset {17,5}", "offset": (17, 5)}),
+    ("within", (301, 207), 1, 12, {"options": "-tile_size {90,70} -tile_offset {3,2}", "offset": (17, 5)}),
+    ("small", (301, 207), 3, 8, {"options": "-tile_size {33,33} -tile_offset {5,5}", "offset": (10, 5)}),
+    ("quarters", (352, 288), 3, 8, {"steps": quarters}),
+    ("quarters-odd", (352, 288), 3, 8, {"options": "-tile_size {257,33}", "steps": quarters}),
+    ("quarters-even", (301, 207), 3, 8, {"options": "-tile_size {64,48}", "steps": quarters}),
+    ("several", (4500, 3900), 1, 8, {"options": "-tile_size {600,500} -tile_offset {3,2}", "offset": (17, 5)}),
+):
+    ht(f"ht-{label}.j2c", size, bands, bits, **more)
 
 
 def pack(name, made, options):

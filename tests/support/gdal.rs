@@ -11,7 +11,7 @@ use tilecache::image::Image;
 /// Runs one of GDAL's programs or a script that uses it.
 fn run(command: &mut Command) -> Output {
     let needed = "this test needs the Debian packages gdal-bin, libopenjp2-tools, libtiff-tools, \
-                  python3-gdal and python3-numpy";
+                  openjph-tools, python3-gdal and python3-numpy";
     match command.output() {
         Ok(output) if output.status.success() => output,
         Ok(output) => panic!("{needed}: {}", String::from_utf8_lossy(&output.stderr)),

@@ -11,6 +11,9 @@ pub const COD: u16 = 0xff52;
 /// COC.
 pub const COC: u16 = 0xff53;
 
+/// The bit of a code-block style that says Part 15.
+const HIGH_THROUGHPUT: u8 = 0x40;
+
 /// What one code-block takes of a decoder's memory before any of it is decoded: its description,
 /// room for ten segments, and its share of the tag trees.
 const CODE_BLOCK_BYTES: u64 = 1100;
@@ -26,6 +29,8 @@ struct Style {
     block: (u8, u8),
     /// Exponents of the sides of a precinct, of each resolution from the lowest on.
     precincts: [(u8, u8); 33],
+    /// Code-blocks are those of Part 15.
+    high_throughput: bool,
     /// Which segment said so: those of a tile hold before those of the header, those of a component
     /// before those of all.
     rank: u8,
@@ -57,6 +62,7 @@ impl Coding {
             levels: 0,
             block: (6, 6),
             precincts: [(15, 15); 33],
+            high_throughput: false,
             rank: 0,
         };
         Self {
@@ -76,6 +82,12 @@ impl Coding {
     /// Whether the first three components are stored as mixtures of each other.
     pub fn is_transformed(&self) -> bool {
         self.transformed
+    }
+
+    /// Whether a component has code-blocks of Part 15 (HTJ2K), of which OpenJPEG decodes right only
+    /// tiles as a whole.
+    pub fn is_high_throughput(&self) -> bool {
+        self.styles.iter().any(|style| style.high_throughput)
     }
 
     /// Quality layers.
@@ -230,7 +242,12 @@ impl Style {
         let levels = fields.u8()?;
         let block = (fields.u8()? & 15, fields.u8()? & 15);
         let block = (block.0 + 2, block.1 + 2);
-        let _passes_and_wavelet = fields.u16()?;
+        let (passes, wavelet) = (fields.u8()?, fields.u8()?);
+        if levels >= 128 || wavelet > 1 {
+            return Err(Error::unsupported(format!(
+                "decomposition {levels} and wavelet {wavelet} of JPEG 2000 Part 2"
+            )));
+        }
         if levels > 32 || block.0 > 10 || block.1 > 10 || block.0 + block.1 > 12 {
             return Err(Error::corrupt(format!(
                 "{levels} decompositions and code-blocks of 2^{} x 2^{}",
@@ -253,6 +270,7 @@ impl Style {
             levels,
             block,
             precincts,
+            high_throughput: passes & HIGH_THROUGHPUT != 0,
             rank,
         })
     }

@@ -250,6 +250,9 @@ impl Jp2Decoder {
         let mut stream = self.stream(col, row, window.level)?;
         let own = stream.coding.take();
         let coding = own.as_ref().unwrap_or(&self.header.coding);
+        if coding.is_high_throughput() {
+            reach = [tile_x.start, tile_y.start, tile_x.end, tile_y.end];
+        }
         let (x, y) = (reach[0]..reach[2], reach[1]..reach[3]);
         // Mixed components can be told apart only when all three of them are decoded.
         let mixed = coding.is_transformed() && here.iter().any(|each| each.component < 3);

@@ -3,7 +3,7 @@
 use super::area;
 use super::boxes::{Boxes, Definition, Mapping, Space};
 use super::header::Header;
-use super::size::{Axis, Size};
+use super::size::{Axis, Component, Size};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::image::{Colour, Image, MAX_LEVELS};
@@ -18,6 +18,12 @@ const WINDOWED: u64 = 1 << 22;
 /// The largest side of a block that is a part of a tile: large enough that the code-blocks on its
 /// edges, which its neighbours decode again, are few.
 const PART: u64 = 4096;
+
+/// Images of at most so many samples are one block where blocks cannot be whole tiles.
+const ONE_BLOCK: u64 = 1 << 24;
+
+/// Tiles along a side of a block where blocks cannot be whole tiles.
+const SEVERAL: u64 = 4;
 
 /// What a band is made of.
 pub struct Channel {
@@ -77,11 +83,12 @@ impl Description {
         };
         let levels = levels(header, unit);
         let mut image = Image::new(levels[0].0, levels[0].1, channels.len() as u32, dtype);
-        image.block = block(size, unit, levels[0]);
+        image.block = block(header, unit, levels[0]);
         image.levels = levels;
         image.bits = bits;
         image.bands_together = size.components.len() == 1 || header.coding.is_transformed();
-        image.windowed = image.block.0 * image.block.1 >= WINDOWED;
+        let in_parts = !header.is_high_throughput();
+        image.windowed = in_parts && image.block.0 * image.block.1 >= WINDOWED;
         image.windows_overlap = image.windowed;
         let colours = colours(header, boxes, channels.len());
         for (band, colour) in image.bands.iter_mut().zip(colours) {
@@ -137,23 +144,38 @@ fn levels(header: &Header, unit: (u64, u64)) -> Vec<(u64, u64)> {
     all.map(sides).collect()
 }
 
-/// The columns and rows of a block: of a tile where tiles lie on a grid that begins where the image
-/// does and one can be decoded at once, else a part as good.
-fn block(size: &Size, unit: (u64, u64), full: (u64, u64)) -> (u64, u64) {
-    let side = |axis: &Axis, unit: u64, full: u64| {
-        let aligned = axis.start == axis.tile_start;
-        let even = axis.tile.is_multiple_of(unit) && axis.start.is_multiple_of(unit);
+/// The columns and rows of a block.
+///
+/// It is a tile where tiles lie on a grid that begins where the image does and one can be decoded at
+/// once, else a part as good. Of a high-throughput tile no part can be decoded, and so a block is
+/// whole tiles however large. Where no grid of blocks falls together with the tiles, a small image
+/// is one block. A larger one has blocks of several tiles, so that few tiles are decoded again for
+/// the neighbours of a block, and one block need not stand for all of the image.
+fn block(header: &Header, unit: (u64, u64), full: (u64, u64)) -> (u64, u64) {
+    let Header { size, .. } = header;
+    let components = size.components.len() as u64;
+    let in_parts = !header.is_high_throughput();
+    let is_small = full.0 * full.1 <= ONE_BLOCK / components;
+    let side = |axis: &Axis, unit: u64, full: u64, step: fn(&Component) -> u64| {
+        let is_even = |step| axis.tile.is_multiple_of(step) && axis.start.is_multiple_of(step);
+        // Where samples lie across the edge of a tile, the pixels on both sides show them.
+        let mut steps = size.components.iter().map(step);
+        let is_closed = is_even(unit) && (in_parts || steps.all(is_even));
         match axis.tiles() {
             1 => full,
-            _ if aligned && even => axis.tile / unit,
-            _ => axis.tile.div_ceil(unit).min(full),
+            _ if axis.start == axis.tile_start && is_closed => axis.tile / unit,
+            _ if in_parts => axis.tile.div_ceil(unit).min(full),
+            _ if is_small => full,
+            _ => (SEVERAL * axis.tile.div_ceil(unit)).min(full),
         }
     };
-    let mut block = (side(&size.x, unit.0, full.0), side(&size.y, unit.1, full.1));
-    let components = size.components.len() as u64;
+    let mut block = (
+        side(&size.x, unit.0, full.0, |component| component.step.0),
+        side(&size.y, unit.1, full.1, |component| component.step.1),
+    );
     let too_large = |block: (u64, u64)| block.0 * block.1 > MAX_BLOCK / (4 * components);
     let mut part = PART;
-    while too_large(block) && part >= 256 {
+    while in_parts && too_large(block) && part >= 256 {
         block = (block.0.min(part), block.1.min(part));
         part /= 2;
     }

@@ -55,6 +55,8 @@ pub struct Header {
     pub packed: Packed,
     /// Packets do not come in the order that the coding tells.
     pub reordered: bool,
+    /// The codestream says that it needs Part 15, which may be in the header of a tile alone.
+    needs_part_15: bool,
 }
 
 /// The header of a tile-part.
@@ -86,6 +88,7 @@ impl Header {
             listed: Vec::new(),
             packed: Packed::default(),
             reordered: false,
+            needs_part_15: false,
         };
         loop {
             let at = reader.position();
@@ -108,6 +111,11 @@ impl Header {
         Ok(header)
     }
 
+    /// Whether tiles may have code-blocks of Part 15 (HTJ2K).
+    pub fn is_high_throughput(&self) -> bool {
+        self.needs_part_15 || self.coding.is_high_throughput()
+    }
+
     fn take(&mut self, marker: u16, reader: &mut Reader<'_>) -> Result<()> {
         if !has_segment(marker)? {
             return Ok(());
@@ -116,7 +124,9 @@ impl Header {
         match marker {
             coding::COD => self.coding.cod(segment, false)?,
             coding::COC => self.coding.coc(segment, false)?,
-            CAP | QCD | QCC | RGN | POC => (),
+            // A decoder that must know Part n finds bit 32 - n set.
+            CAP => self.needs_part_15 = Fields(segment).u32()? & 1 << (32 - 15) != 0,
+            QCD | QCC | RGN | POC => (),
             TLM => {
                 // A list of tile-parts only saves reading; without it they are found one by one.
                 if let Ok(listed) = listed(segment) {
@@ -128,11 +138,7 @@ impl Header {
                 self.packed.add(segment)?;
                 return Ok(());
             }
-            0xff74..=0xff78 => {
-                return Err(Error::unsupported(
-                    "component transformations of JPEG 2000 part 2",
-                ));
-            }
+            0xff70..=0xff79 => return Err(Error::unsupported("an extension of JPEG 2000 Part 2")),
             _ => return Ok(()),
         }
         self.reordered |= marker == POC;

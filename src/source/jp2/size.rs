@@ -10,6 +10,12 @@ const MAX_COMPONENTS: usize = 16_384;
 /// The most bits of a sample that are read: planes are of 32 bits, signed.
 const MAX_BITS: u32 = 31;
 
+/// The capability that makes others extensions of Part 2.
+const PART_2: u16 = 0x8000;
+
+/// The extensions of Part 2.
+const EXTENSIONS: u16 = 0x0fff;
+
 /// One component: its samples and how far they lie apart on the reference grid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Component {
@@ -75,6 +81,11 @@ impl Size {
     pub fn parse(segment: &[u8]) -> Result<Self> {
         let mut fields = Fields(segment);
         let capabilities = fields.u16()?;
+        if capabilities & PART_2 != 0 && capabilities & EXTENSIONS != 0 {
+            return Err(Error::unsupported(format!(
+                "capabilities {capabilities:04x}: extensions of JPEG 2000 Part 2"
+            )));
+        }
         let mut number = || fields.u32().map(u64::from);
         let (x1, y1, x0, y0) = (number()?, number()?, number()?, number()?);
         let (tile_x, tile_y, tile_x0, tile_y0) = (number()?, number()?, number()?, number()?);
