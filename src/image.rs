@@ -6,7 +6,7 @@ use crate::geometry::{Grid, Rect};
 use crate::layout::Shape;
 use hashbrown::HashMap;
 use smallvec::SmallVec;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ffi::CStr;
 
 /// The most bands an image may have.

@@ -3,19 +3,31 @@
 use crate::convert::{convert_row, opaque};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
+use crate::image::Bands;
 use crate::layout::{Layout, Shape};
 use crate::memory::{Buffer, Canvas, PixelsMut, Target};
 use std::ops::Deref;
 use std::sync::Arc;
+
+/// All of a tile but its memory: what many tiles have in common.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Form {
+    /// Where the pixels lie, relative to the first.
+    pub layout: Layout,
+    /// Columns and rows inside the image.
+    pub valid: (usize, usize),
+    /// Whether the source does not have the block.
+    pub absent: bool,
+    /// Which bands of its image a cache has the pixels for; [`Bands::ALL`] outside of caches.
+    pub bands: Bands,
+}
 
 /// Pixels somewhere in a buffer, without a claim on them: what a cache keeps of a tile.
 #[derive(Clone)]
 pub struct Pixels {
     buffer: Arc<Buffer>,
     offset: usize,
-    layout: Layout,
-    valid: (usize, usize),
-    absent: bool,
+    form: Arc<Form>,
 }
 
 impl Pixels {
@@ -29,18 +41,35 @@ impl Pixels {
     /// # Panics
     /// If they leave the buffer.
     pub fn part_of(buffer: Arc<Buffer>, offset: usize, layout: Layout) -> Self {
+        let form = Form {
+            layout,
+            valid: (layout.shape.width, layout.shape.height),
+            absent: false,
+            bands: Bands::ALL,
+        };
+        Self::of_form(buffer, offset, Arc::new(form))
+    }
+
+    /// Pixels of a form that others have too.
+    ///
+    /// # Panics
+    /// If they leave the buffer.
+    pub fn of_form(buffer: Arc<Buffer>, offset: usize, form: Arc<Form>) -> Self {
         let room = buffer.bytes().len().checked_sub(offset);
         assert!(
-            room.is_some_and(|room| layout.span() <= room),
+            room.is_some_and(|room| form.layout.span() <= room),
             "the layout exceeds the buffer"
         );
         Self {
             buffer,
             offset,
-            layout,
-            valid: (layout.shape.width, layout.shape.height),
-            absent: false,
+            form,
         }
+    }
+
+    /// All but the memory.
+    pub fn form(&self) -> &Arc<Form> {
+        &self.form
     }
 
     /// Where the pixels begin in the buffer.
@@ -49,19 +78,15 @@ impl Pixels {
     }
 
     /// The same pixels with only the first columns and rows inside the image.
-    pub fn with_valid(self, width: usize, height: usize) -> Self {
-        Self {
-            valid: (width, height),
-            ..self
-        }
+    pub fn with_valid(mut self, width: usize, height: usize) -> Self {
+        Arc::make_mut(&mut self.form).valid = (width, height);
+        self
     }
 
     /// The same pixels, marked as standing for a block that the source does not have.
-    pub fn as_absent(self) -> Self {
-        Self {
-            absent: true,
-            ..self
-        }
+    pub fn as_absent(mut self) -> Self {
+        Arc::make_mut(&mut self.form).absent = true;
+        self
     }
 
     /// The buffer that holds the pixels.
@@ -76,32 +101,32 @@ impl Pixels {
 
     /// Where the pixels lie, relative to [`Pixels::bytes`].
     pub fn layout(&self) -> Layout {
-        self.layout
+        self.form.layout
     }
 
     /// Columns, rows and bands.
     pub fn shape(&self) -> Shape {
-        self.layout.shape
+        self.form.layout.shape
     }
 
     /// The sample type.
     pub fn dtype(&self) -> DType {
-        self.layout.dtype
+        self.form.layout.dtype
     }
 
     /// Columns and rows inside the image; less than the shape in a padded edge tile.
     pub fn valid(&self) -> (usize, usize) {
-        self.valid
+        self.form.valid
     }
 
     /// Whether nothing was stored here and all pixels are pad.
     pub fn is_absent(&self) -> bool {
-        self.absent
+        self.form.absent
     }
 
     /// All bytes from the first sample to the last.
     pub fn bytes(&self) -> &[u8] {
-        &self.buffer.bytes()[self.offset..self.offset + self.layout.span()]
+        &self.buffer.bytes()[self.offset..self.offset + self.form.layout.span()]
     }
 
     /// One row of one band.
@@ -109,8 +134,8 @@ impl Pixels {
     /// # Panics
     /// If the band or the row does not exist.
     pub fn row(&self, band: usize, y: usize) -> &[u8] {
-        let at = self.offset + self.layout.offset(band, y);
-        &self.buffer.bytes()[at..at + self.layout.row_bytes()]
+        let at = self.offset + self.form.layout.offset(band, y);
+        &self.buffer.bytes()[at..at + self.form.layout.row_bytes()]
     }
 
     /// The pixels as a three-dimensional array of (band, row, column); `None` if `T` is not the
@@ -128,8 +153,8 @@ impl Pixels {
             bands,
         } = self.shape();
         let strides = (
-            self.layout.band_stride / size,
-            self.layout.row_stride / size,
+            self.form.layout.band_stride / size,
+            self.form.layout.row_stride / size,
             1,
         );
         ndarray::ArrayView3::from_shape((bands, height, width).strides(strides), samples).ok()
@@ -157,20 +182,24 @@ impl Pixels {
         let at = if shape.is_empty() {
             0
         } else {
-            self.layout.offset(0, y) + x * self.dtype().size()
+            self.form.layout.offset(0, y) + x * self.dtype().size()
+        };
+        let form = Form {
+            layout: Layout {
+                shape,
+                ..self.form.layout
+            },
+            valid: (
+                self.form.valid.0.saturating_sub(x).min(width),
+                self.form.valid.1.saturating_sub(y).min(height),
+            ),
+            absent: self.form.absent,
+            bands: Bands::ALL,
         };
         Pixels {
             buffer: self.buffer.clone(),
             offset: self.offset + at,
-            layout: Layout {
-                shape,
-                ..self.layout
-            },
-            valid: (
-                self.valid.0.saturating_sub(x).min(width),
-                self.valid.1.saturating_sub(y).min(height),
-            ),
-            absent: self.absent,
+            form: Arc::new(form),
         }
     }
 
@@ -197,18 +226,23 @@ impl Pixels {
             (bands[bands.len() - 1] as usize) < self.shape().bands,
             "no such band"
         );
-        let mut layout = self.layout;
+        let mut layout = self.form.layout;
         layout.shape.bands = bands.len();
         layout.band_stride *= step as usize;
         let at = if layout.shape.is_empty() {
             0
         } else {
-            self.layout.offset(first, 0)
+            self.form.layout.offset(first, 0)
+        };
+        let form = Form {
+            layout,
+            bands: Bands::ALL,
+            ..*self.form
         };
         Some(Pixels {
+            buffer: self.buffer.clone(),
             offset: self.offset + at,
-            layout,
-            ..self.clone()
+            form: Arc::new(form),
         })
     }
 
@@ -324,12 +358,16 @@ impl Tile {
             }
         }
         let (buffer, layout) = canvas.freeze();
-        let (width, height) = self.valid;
-        let pixels = Pixels::new(Arc::new(buffer), layout).with_valid(width, height);
-        Ok(Tile::hold(Pixels {
-            absent: self.absent,
-            ..pixels
-        }))
+        let form = Form {
+            layout,
+            bands: Bands::ALL,
+            ..*self.form
+        };
+        Ok(Tile::hold(Pixels::of_form(
+            Arc::new(buffer),
+            0,
+            Arc::new(form),
+        )))
     }
 }
 

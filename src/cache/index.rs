@@ -7,14 +7,14 @@
 //! there are more threads than processors, one that has to leave its processor in the middle of a hit
 //! would else stop all others.
 
-use super::key::{Form, KeyId};
+use super::key::KeyId;
 use super::recency::{Slot, reserve_gently};
 use super::stamp;
 use crate::image::{Bands, Block};
 use crate::memory::Buffer;
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Hashing, Mutex, RwLock, RwLockWriteGuard};
-use crate::tile::Tile;
+use crate::tile::{Form, Pixels, Tile};
 use hashbrown::HashTable;
 use slab::Slab;
 use smallvec::SmallVec;
@@ -99,6 +99,12 @@ impl Entry {
             is_outside: false,
             is_put: false,
         }
+    }
+
+    /// A handle to its pixels.
+    fn hold(&self) -> Tile {
+        let (buffer, form) = (self.buffer.clone(), self.form.clone());
+        Tile::hold(Pixels::of_form(buffer, self.offset, form))
     }
 }
 
@@ -229,7 +235,7 @@ impl Index {
             && entry.is_unread.load(Ordering::Relaxed)
             && entry.is_unread.swap(false, Ordering::Relaxed);
         Some(Found {
-            tile: Tile::hold(entry.form.pixels(entry.buffer.clone(), entry.offset)),
+            tile: entry.hold(),
             has: (!is_exact).then(|| entry.form.bands.clone()),
             first_get: is_first.then_some(entry.slot),
             is_outside: entry.is_outside,
@@ -263,7 +269,7 @@ impl Index {
                 table.hand_out(next);
                 met.push(Neighbour {
                     id: next << SHARD_BITS | shard_of(hash) as u32,
-                    tile: Tile::hold(entry.form.pixels(entry.buffer.clone(), entry.offset)),
+                    tile: entry.hold(),
                     bands: entry.form.bands.clone(),
                     is_put: entry.is_put,
                 });

@@ -1,6 +1,7 @@
 //! Keys: readable text that tells images apart, and what a cache knows of the image behind each.
 
 use super::Counters;
+use super::forms::Forms;
 use super::foundation::Foundation;
 use super::index::Index;
 use super::ledger::Weights;
@@ -13,9 +14,7 @@ use crate::error::{Error, Result};
 use crate::geometry::{Area, Grid};
 use crate::image::{Bands, Block, Image, MAX_BANDS};
 use crate::layout::Layout;
-use crate::memory::Buffer;
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::tile::Pixels;
 use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Weak};
@@ -109,27 +108,6 @@ pub enum Over {
     Anything,
 }
 
-/// What entries of a key look like: all of a tile but its buffer and its place in it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Form {
-    pub layout: Layout,
-    pub bands: Bands,
-    valid: (usize, usize),
-    absent: bool,
-}
-
-impl Form {
-    /// The pixels of this form from `offset` on.
-    pub fn pixels(&self, buffer: Arc<Buffer>, offset: usize) -> Pixels {
-        let (width, height) = self.valid;
-        let pixels = Pixels::part_of(buffer, offset, self.layout).with_valid(width, height);
-        match self.absent {
-            true => pixels.as_absent(),
-            false => pixels,
-        }
-    }
-}
-
 /// Refuses pixels that are of more or fewer bands than those named, and a list that no tile can be of.
 fn check_list(bands: &Bands, layout: &Layout) -> Result<()> {
     let Some(list) = bands.list() else {
@@ -197,7 +175,8 @@ pub struct KeyRecord {
     put_entries: Arc<AtomicU64>,
     /// All but the hits, which the index counts.
     pub counters: Counters,
-    forms: Vec<Arc<Form>>,
+    /// What its entries look like.
+    pub forms: Forms,
     /// Unread tiles of each level in the order of their making.
     unread: BTreeMap<u32, VecDeque<Unread>>,
     /// What the providers with the key share beside the entries.
@@ -223,7 +202,7 @@ impl KeyRecord {
             puts: Puts::default(),
             put_entries: Arc::default(),
             counters: Counters::default(),
-            forms: Vec::new(),
+            forms: Forms::default(),
             unread: BTreeMap::new(),
             companion: None,
         }
@@ -366,21 +345,6 @@ impl KeyRecord {
     /// How many bands the image has, where that is known.
     pub fn band_count(&self) -> Option<u32> {
         self.identity.as_ref().map(|identity| identity.bands)
-    }
-
-    /// What pixels for these bands look like. There are few forms, and the latest are asked for most.
-    pub fn form(&mut self, pixels: &Pixels, bands: &Bands) -> Arc<Form> {
-        let form = Form {
-            layout: pixels.layout(),
-            bands: bands.clone(),
-            valid: pixels.valid(),
-            absent: pixels.is_absent(),
-        };
-        let known = self.forms.iter().rev().find(|known| ***known == form);
-        known.cloned().unwrap_or_else(|| {
-            self.forms.push(Arc::new(form));
-            self.forms[self.forms.len() - 1].clone()
-        })
     }
 
     /// What the providers with the key share, made on first use; alive as long as one of them.

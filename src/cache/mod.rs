@@ -6,6 +6,7 @@
 
 mod claims;
 mod flight;
+mod forms;
 mod foundation;
 mod gate;
 mod gather;

@@ -2,7 +2,7 @@
 
 use super::{Class, ENTRY_BYTES, Ledger, Record, Room, Standing};
 use crate::cache::index::{Cell, Entry, EntryId, NONE, Neighbour};
-use crate::cache::key::{Form, KeyId, KeyRecord, Over, image_of, is_built_on};
+use crate::cache::key::{KeyId, KeyRecord, Over, image_of, is_built_on};
 use crate::cache::lineage::{Moment, tick};
 use crate::cache::puts::CELLS;
 use crate::cache::recency::{Place, Slot};
@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::geometry::{Area, Grid, Rect};
 use crate::image::{Bands, Block};
 use crate::memory::Buffer;
-use crate::tile::Pixels;
+use crate::tile::{Form, Pixels};
 use slab::Slab;
 use smallvec::SmallVec;
 
@@ -168,7 +168,7 @@ impl Ledger {
         let key = &mut self.keys[cell.key as usize];
         key.entries += 1;
         self.entries += 1;
-        let form = key.form(pixels, bands);
+        let form = key.forms.of(pixels, bands);
         let second = key.first_entry;
         let record = &mut self.records[slot as usize];
         let mut entry = Entry::new(cell, record.buffer.clone(), form, pixels.offset(), slot);
@@ -469,6 +469,9 @@ impl Ledger {
             key.forget_put_entry();
         }
         self.entries -= 1;
+        if key.entries == 0 {
+            key.forms.clear();
+        }
         match previous {
             NONE => key.first_entry = next,
             previous => self.index.edit(previous, |entry| entry.next_in_key = next),
