@@ -616,7 +616,7 @@ mod tests {
         for row in 0..ENTRIES {
             let tile = tile();
             let cell = Cell::new(0, Block::new(0, row, 0));
-            let form = record.form(&tile, &Bands::ALL);
+            let form = record.forms.of(&tile, &Bands::ALL);
             let entry = Entry::new(cell, tile.buffer().clone(), form, 0, row as Slot);
             table.insert(&hasher, hasher.hash_one(cell), entry);
             kept.extend(is_kept(row).then_some(tile));
@@ -641,7 +641,7 @@ mod tests {
         assert_eq!(set(&mut table.handed_words), 0);
         let again = Tile::hold(Pixels::new(
             table.entries[8017].buffer.clone(),
-            record.form(&tile(), &Bands::ALL).layout,
+            record.forms.of(&tile(), &Bands::ALL).layout,
         ));
         table.hand_out(8017);
         assert_eq!(seen(&mut table), [8017]);
