@@ -155,6 +155,17 @@ impl Image {
         )
     }
 
+    /// The levels of one level as an image of its own: those from it on, up to the first that is not the
+    /// one halved as often, because it was rounded another way.
+    pub fn levels_from(&self, level: u32) -> Vec<(u64, u64)> {
+        let from = self.levels.get(level as usize..).unwrap_or_default();
+        let levels = (0..).zip(from.iter().copied());
+        levels
+            .take_while(|(times, size)| is_level(from[0], *times, *size))
+            .map(|(_, size)| size)
+            .collect()
+    }
+
     /// The size in pixels of a block as it is delivered: padded up where edge blocks are padded.
     pub fn block_size(&self, at: Block) -> (u64, u64) {
         let grid = self.grid(at.level);

@@ -28,7 +28,7 @@ pub fn level(source: Arc<dyn Provider>, level: u32) -> Result<Arc<dyn Provider>>
         return Ok(image);
     }
     let mut image = source.image().clone();
-    image.levels.drain(..level as usize);
+    image.levels = source.image().levels_from(level);
     image.block = (
         image.block.0.div_ceil(1 << level),
         image.block.1.div_ceil(1 << level),

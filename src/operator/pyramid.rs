@@ -96,12 +96,10 @@ impl Provider for Pyramid {
     }
 
     fn level_image(&self, level: u32) -> Option<Arc<dyn Provider>> {
-        let above = self
-            .images
-            .get(level as usize..)
-            .filter(|above| !above.is_empty())?;
+        let count = self.image.levels_from(level).len();
+        let images = self.images.get(level as usize..)?.get(..count)?;
         let mask = self.mask.as_ref().and_then(|mask| mask.level_image(level));
-        pyramid(above.to_vec(), mask).ok()
+        pyramid(images.to_vec(), mask).ok()
     }
 
     fn mask(&self) -> Option<Arc<dyn Provider>> {
@@ -131,5 +129,42 @@ impl Provider for Pyramid {
     fn usage(&self) -> Usage {
         let images = self.images.iter().map(|image| image.usage());
         images.reduce(Usage::plus).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dtype::DType;
+    use crate::memory::PixelsMut;
+    use crate::source::{Decoder, Source};
+
+    struct Nothing;
+
+    impl Decoder for Nothing {
+        fn read_block(&self, _: Block, _: &[u32], _: &mut PixelsMut<'_>) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_level_as_image_has_its_own_blocks_and_the_levels_that_are_halves_of_it() {
+        // 222 halved twice is 55 or 56, three times 27 or 28, and 27 is no half of 56.
+        let images = [222, 111, 56, 27].map(|side| {
+            let mut image = Image::new(side, side, 1, DType::U8);
+            image.block = (16, 16);
+            Source::provider(None, image, Box::new(Nothing)).unwrap()
+        });
+        let all = pyramid(images.into(), None).unwrap();
+        let levels = |level| {
+            let image = all.level_image(level).expect("an image");
+            assert_eq!(image.image().block, (16, 16));
+            let levels = image.image().levels.iter();
+            levels.map(|(width, _)| *width).collect::<Vec<_>>()
+        };
+        assert_eq!(levels(1), [111, 56, 27]);
+        assert_eq!(levels(2), [56]);
+        assert_eq!(levels(3), [27]);
+        assert!(all.level_image(4).is_none());
     }
 }
