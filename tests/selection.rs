@@ -10,7 +10,7 @@ use tilecache::error::Result;
 use tilecache::image::{Bands, Block};
 use tilecache::layout::{Layout, Shape};
 use tilecache::memory::{Canvas, Memory, PixelsMut};
-use tilecache::operator::{cached, level, mask};
+use tilecache::operator::{RetileOptions, cached, level, mask, retiled};
 use tilecache::provider::get_block;
 use tilecache::source::{Decoder, Source};
 use tilecache::tile::Tile;
@@ -199,4 +199,23 @@ fn a_level_keeps_the_mask_of_its_source() {
     let mask = mask(of_level).unwrap();
     let tile = get_block(&*mask, Block::new(0, 0, 0), &Bands::ALL).unwrap();
     assert_eq!((tile.row(0, 2)[3], tile.row(0, 2)[4]), (0, 255));
+}
+
+#[test]
+fn an_absent_tile_of_a_padded_mask_tells_what_is_inside_the_image() {
+    let mut image = image((20, 16), (16, 16), 1);
+    image.sparse = true;
+    let behaviour = Behaviour {
+        absent: [Block::new(0, 0, 1)].into(),
+        ..Behaviour::default()
+    };
+    let options = RetileOptions {
+        tile: (16, 16),
+        pad_edges: true,
+    };
+    let padded = retiled(source(image, behaviour.into()), &options, None).unwrap();
+    let mask = mask(padded).unwrap();
+    let tile = get_block(&*mask, Block::new(0, 0, 1), &Bands::ALL).unwrap();
+    assert!(tile.is_absent());
+    assert_eq!((tile.shape().width, tile.valid()), (16, (4, 16)));
 }

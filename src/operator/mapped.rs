@@ -266,7 +266,12 @@ impl Provider for Mapped {
     fn get_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile> {
         if self.image.sparse && !request.run(|| self.source.has_block(at))? {
             let count = bands.count(self.image.band_count());
-            return self.pads.tile(self.image.block_shape(at, count)?);
+            let pad = self.pads.tile(self.image.block_shape(at, count)?)?;
+            let Rect { width, height, .. } = at.rect(&self.image);
+            return Ok(pad.map(|pixels| {
+                let pixels = pixels.clone();
+                pixels.with_valid(width as usize, height as usize)
+            }));
         }
         if let Some(own) = self.level_image(at.level) {
             return match self.shelf.get(at, bands, request)? {
