@@ -204,6 +204,44 @@ fn bands_nodata_and_absent_blocks_are_described() {
     assert!(!first("sparse-band.tif").image().bands_together);
 }
 
+#[test]
+fn a_table_that_cannot_be_right_is_an_error_for_its_block_alone() {
+    for (name, said) in [
+        ("strip-zero.tif", "a block of 0 bytes at offset"),
+        ("strip-nowhere.tif", "bytes at offset 0"),
+        ("strip-short.tif", "100 bytes are stored where 656 belong"),
+    ] {
+        let image = open(&made().join(name)).and_then(|file| file.image(0));
+        let decoder = &image.expect(name).levels[0];
+        for row in 0..4 {
+            let at = Block::new(0, row, 0);
+            let rect = at.rect(decoder.image());
+            let read = pixels(shape(&rect, 1), DType::U16, |into| {
+                decoder.read_block(at, &[0], into)
+            });
+            if row != 1 && name != "strip-short.tif" {
+                read.expect(name);
+                continue;
+            }
+            let error = read.expect_err(name);
+            assert_eq!(error.kind(), Kind::Corrupt, "{error}");
+            let place = format!("directory 0, block ({row}, 0)");
+            assert!(error.message().contains(&place), "{error}");
+            let said = if row == 3 {
+                "100 bytes are stored"
+            } else {
+                said
+            };
+            assert!(error.message().contains(said), "{error}");
+        }
+    }
+    let image = open(&made().join("tile-left-out.tif")).and_then(|file| file.image(0));
+    let decoder = &image.expect("the file").levels[0];
+    assert!(decoder.image().sparse);
+    let stored = |col| decoder.has_block(Block::new(0, 0, col)).expect("a block");
+    assert_eq!([0, 1, 2].map(stored), [true, false, true]);
+}
+
 /// Files that others wrote, where they lie beside the checkout.
 #[test]
 fn real_files_read_as_gdal_reads_them() {

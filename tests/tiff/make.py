@@ -209,15 +209,16 @@ def described():
         expect_gdal(name)
 
 
-def write_tiff(name, big_endian, tags, blocks, big=False):
-    """A file of one directory with the tags and blocks given, for what no encoder here writes."""
+def write_tiff(name, big_endian, tags, blocks, big=False, counts={}, absent=()):
+    """A file of one directory with the tags and blocks given, for what no encoder here writes. `counts`
+    says of some blocks how many bytes they claim to have, and blocks in `absent` have the offset 0."""
     order = ">" if big_endian else "<"
     head = (b"MM" if big_endian else b"II") + struct.pack(order + "H", 43 if big else 42)
     head += struct.pack(order + "HHQ", 8, 0, 16) if big else struct.pack(order + "I", 8)
     word = "Q" if big else "I"
     tags = dict(tags)
     tags[273] = (16 if big else 4, [0] * len(blocks))
-    tags[279] = (16 if big else 4, [len(block) for block in blocks])
+    tags[279] = (16 if big else 4, [counts.get(i, len(block)) for i, block in enumerate(blocks)])
     codes = {2: "B", 3: "H", 4: "I", 12: "d", 16: "Q"}
     size = (8 + 20 * len(tags) + 8) if big else (2 + 12 * len(tags) + 4)
     for _ in range(2):
@@ -236,7 +237,7 @@ def write_tiff(name, big_endian, tags, blocks, big=False):
         for block in blocks:
             offsets.append(at)
             at += len(block)
-        tags[273] = (tags[273][0], offsets)
+        tags[273] = (tags[273][0], [0 if i in absent else at for i, at in enumerate(offsets)])
     count = struct.pack(order + ("Q" if big else "H"), len(tags))
     with open(name, "wb") as out:
         out.write(head + count + entries + struct.pack(order + word, 0) + extra + b"".join(blocks))
@@ -314,6 +315,50 @@ def handmade():
     expect("565.tif", 0, "pixels", 0, data.shape, "u8", data.tobytes())
 
 
+def tables():
+    """Byte counts that do not fit offsets and sizes, where GDAL reads the pixels all the same."""
+    data = samples("u16", 1, 29, 41)
+    plain = [data[0, y:y + 8].astype("<u2").tobytes() for y in range(0, 29, 8)]
+    one = [b"".join(plain)]
+    base = {256: (3, [41]), 257: (3, [29]), 258: (3, [16]), 262: (3, [1]), 277: (3, [1])}
+    strips, whole = {**base, 278: (3, [8])}, {**base, 278: (3, [29])}
+    raw, deflate, lzw = {259: (3, [1])}, {259: (3, [8])}, {259: (3, [5])}
+    packed = [zlib.compress(block) for block in plain]
+    create("one.tif", data, "u16", ["COMPRESS=LZW", "BLOCKYSIZE=29"])
+    dataset = gdal.Open("one.tif")
+    item = lambda name: int(dataset.GetRasterBand(1).GetMetadataItem(f"BLOCK_{name}_0_0", "TIFF"))
+    at, size = item("OFFSET"), item("SIZE")
+    coded = open("one.tif", "rb").read()[at:at + size]
+    tile = np.pad(data[0], ((0, 3), (0, 7))).astype("<u2").tobytes()
+    tiled = {**base, 322: (3, [48]), 323: (3, [32])}
+    for name, tags, blocks, counts in [
+        ("zero-none", {**whole, **raw}, one, {0: 0}),
+        ("zero-lzw", {**whole, **lzw}, [coded], {0: 0}),
+        ("zero-deflate", {**whole, **deflate}, [zlib.compress(one[0])], {0: 0}),
+        ("half-one", {**whole, **raw}, one, {0: len(one[0]) // 2}),
+        ("half", {**strips, **raw}, plain, {i: len(block) // 2 for i, block in enumerate(plain)}),
+        ("twice", {**strips, **raw}, plain, {i: len(block) * 2 for i, block in enumerate(plain)}),
+        ("negative", {**strips, **raw}, plain, {3: 2**32 - 5}),
+    ]:
+        write_tiff(f"count-{name}.tif", False, tags, blocks, counts=counts)
+        assert (gdal.Open(f"count-{name}.tif").ReadAsArray() == data[0]).all(), name
+        expect(f"count-{name}.tif", 0, "pixels", 0, data.shape, "u16", data.tobytes())
+    # GDAL shows nothing where all byte counts are 0, but the sizes tell how long the blocks are.
+    for name, tags, blocks in [("strips", strips, plain), ("tile", tiled, [tile])]:
+        name = f"counts-zero-{name}.tif"
+        write_tiff(name, False, {**tags, **raw}, blocks, counts=dict.fromkeys(range(4), 0))
+        expect(name, 0, "pixels", 0, data.shape, "u16", data.tobytes())
+    # What is wrong with one block does not concern the others.
+    write_tiff("strip-zero.tif", False, {**strips, **deflate}, packed, counts={1: 0})
+    write_tiff("strip-nowhere.tif", False, {**strips, **deflate}, packed, absent=[1])
+    write_tiff("strip-short.tif", False, {**strips, **raw}, [block[:100] for block in plain])
+    tiled = {**base, 322: (3, [16]), 323: (3, [32]), **deflate}
+    tiles = [np.pad(data[0], ((0, 3), (0, 7)))[:, x:x + 16] for x in (0, 16, 32)]
+    tiles = [zlib.compress(tile.astype("<u2").tobytes()) for tile in tiles]
+    write_tiff("tile-left-out.tif", False, tiled, tiles, counts={1: 0})
+    expect_gdal("tile-left-out.tif")
+
+
 matrix()
 odd_bits()
 jpeg()
@@ -321,4 +366,5 @@ levels()
 several()
 described()
 handmade()
+tables()
 manifest.close()

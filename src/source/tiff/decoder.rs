@@ -74,6 +74,14 @@ impl TiffDecoder {
         (plane as u64 * grid.rows() + at.row) * grid.cols() + at.col
     }
 
+    /// A block of a plane, or `None` where it is not stored.
+    fn stored(&self, at: Block, plane: usize) -> Result<Option<Stored>> {
+        let plan = &self.plan;
+        let size = || plan.row_bytes(plane) * plan.stored_rows(at.row);
+        let plain = (plan.compression == Compression::None).then(size);
+        self.table.get(self.index(at, plane), plain)
+    }
+
     fn place(&self, at: Block) -> String {
         let Self { directory, .. } = self;
         format!("directory {directory}, block ({}, {})", at.row, at.col)
@@ -107,7 +115,7 @@ impl TiffDecoder {
         picks: &[usize],
         into: &mut PixelsMut<'_>,
     ) -> Result<()> {
-        let Some(stored) = self.table.get(self.index(at, plane))? else {
+        let Some(stored) = self.stored(at, plane)? else {
             into.fill(&self.image.pad);
             return Ok(());
         };
@@ -221,7 +229,7 @@ impl TiffDecoder {
 impl Decoder for TiffDecoder {
     fn has_block(&self, at: Block) -> Result<bool> {
         for plane in 0..self.plan.planes() {
-            let stored = self.table.get(self.index(at, plane));
+            let stored = self.stored(at, plane);
             if stored.map_err(|error| error.at(self.place(at)))?.is_some() {
                 return Ok(true);
             }
@@ -233,7 +241,7 @@ impl Decoder for TiffDecoder {
         let all = [0];
         let planes = if self.plan.planar { bands } else { &all };
         let stored = |at: Block, plane: u32| {
-            let stored = self.table.get(self.index(at, plane as usize)).ok()??;
+            let stored = self.stored(at, plane as usize).ok()??;
             Some(stored.offset..stored.offset + stored.len)
         };
         let mut ranges =

@@ -42,6 +42,8 @@ pub struct Entry {
 pub struct Directory {
     /// Position in the order of discovery, by which messages name the directory.
     pub index: usize,
+    /// Its offset in the file.
+    pub at: u64,
     /// All tags by number; of repeated ones the first.
     pub entries: BTreeMap<u16, Entry>,
     /// The file.
@@ -188,6 +190,7 @@ impl Reader {
         chain.tags += entries.len();
         chain.directories.push(Directory {
             index,
+            at,
             entries,
             reader: self.clone(),
         });
