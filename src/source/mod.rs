@@ -84,13 +84,15 @@ impl Source {
         Self::with_key(source_key(name)?, image, decoder)
     }
 
-    /// A provider with a key that is known to be its own.
+    /// A provider with a key that is known to be its own. Texts without a name are left out.
     pub fn with_key(
         key: String,
-        image: Image,
+        mut image: Image,
         decoder: Box<dyn Decoder>,
     ) -> Result<Arc<dyn Provider>> {
         image.check()?;
+        let has_name = |name: &str| name.chars().any(|c| c != '\0');
+        image.metadata.retain(|(_, name), _| has_name(name));
         Ok(Arc::new(Self {
             shelf: Shelf::new(None, &key, &image)?,
             pads: Pads::new(&image),
@@ -219,5 +221,31 @@ impl Provider for Source {
 
     fn counters(&self) -> Counters {
         self.decoded.counters().under(self.shelf.counters())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dtype::DType;
+
+    struct Empty;
+
+    impl Decoder for Empty {
+        fn read_block(&self, _: Block, _: &[u32], _: &mut PixelsMut<'_>) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn texts_without_a_name_are_left_out() {
+        let mut image = Image::new(1, 1, 1, DType::U8);
+        for (band, name) in [(None, ""), (Some(0), ""), (None, "\0\0"), (None, "name")] {
+            image.metadata.insert((band, name.into()), "text".into());
+        }
+        let source = Source::provider(None, image, Box::new(Empty)).expect("a source");
+        let names = source.image().metadata.keys();
+        let names: Vec<_> = names.map(|(band, name)| (*band, &name[..])).collect();
+        assert_eq!(names, [(None, "name")]);
     }
 }

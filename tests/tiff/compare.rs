@@ -7,8 +7,8 @@ use tilecache::dtype::DType;
 use tilecache::error::{Kind, Result};
 use tilecache::geometry::Rect;
 use tilecache::image::{Block, Colour};
-use tilecache::source::Decoder;
 use tilecache::source::tiff::{TiffDecoder, TiffImage};
+use tilecache::source::{Decoder, file};
 
 fn levels<'a>(image: &'a TiffImage, kind: &str) -> &'a [TiffDecoder] {
     if kind == "mask" {
@@ -240,6 +240,16 @@ fn a_table_that_cannot_be_right_is_an_error_for_its_block_alone() {
     assert!(decoder.image().sparse);
     let stored = |col| decoder.has_block(Block::new(0, 0, col)).expect("a block");
     assert_eq!([0, 1, 2].map(stored), [true, false, true]);
+}
+
+#[test]
+fn texts_without_a_name_are_left_out() {
+    let image = file::open(&made().join("nameless.tif"), 0, None).expect("the file");
+    let metadata = &image.image().metadata;
+    let names: Vec<&str> = metadata.keys().map(|(_, name)| &name[..]).collect();
+    assert!(names.contains(&"C"), "{names:?}");
+    let nameless = |name: &&str| name.is_empty() || name.ends_with(':');
+    assert!(!names.iter().any(nameless), "{names:?}");
 }
 
 /// Files that others wrote, where they lie beside the checkout.

@@ -311,6 +311,10 @@ def handmade():
         rows.append(int(text, 2).to_bytes(12, "big"))
     tags = {256: (3, [6]), 257: (3, [4]), 258: (3, [5, 6, 5]), 259: (3, [1]), 262: (3, [2]),
             277: (3, [3])}
+    # Texts without a name.
+    xml = b'<GDALMetadata><Item name="">a</Item><Item name="" domain="RPC">b</Item><Item name="C">c</Item></GDALMetadata>\0'
+    write_tiff("nameless.tif", False, {256: (3, [1]), 257: (3, [1]), 258: (3, [8]), 262: (3, [1]),
+                                       42112: (2, xml)}, [b"\0"])
     write_tiff("565.tif", True, tags, [b"".join(rows)])
     expect("565.tif", 0, "pixels", 0, data.shape, "u8", data.tobytes())
 

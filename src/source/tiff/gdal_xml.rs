@@ -30,7 +30,7 @@ pub fn items(xml: &str) -> Vec<Item> {
             rest = after;
             text
         };
-        let Some(name) = attribute(attributes, "name") else {
+        let Some(name) = attribute(attributes, "name").filter(|name| !name.is_empty()) else {
             continue;
         };
         let name = match attribute(attributes, "domain") {
@@ -113,6 +113,7 @@ mod tests {
             <Item name="A">1 &amp;lt; 2 &lt; &#65;&#x42;; &no</Item>
             <Item name="B" sample="2" role="scale">0.5</Item>
             <Item name="C" domain="RPC">x</Item><Item name="D"/>
+            <Item name="">nameless</Item><Item name="" domain="RPC">too</Item><Item>too</Item>
             <Item name="E">never closed"#;
         let item = |band, name: &str, text: &str| Item {
             band,
