@@ -137,6 +137,8 @@ pub struct tc_image_info {
     /// compared bit by bit, floats by value: -0 is equal to 0, and where nodata is NaN, every NaN is
     /// nodata. Of complex pixels both parts must be equal; where a part of nodata is NaN, every pixel with a
     /// NaN in any part is nodata.
+    /// A value of a file that `dtype` does not have, such as 256 or NaN in u8 or 1e39 in f32, is no nodata;
+    /// its text is in the metadata.
     pub nodata: [u8; 16],
 }
 

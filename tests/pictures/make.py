@@ -129,7 +129,12 @@ def png_chunks():
     described("index-transparent.png", "Palette", 2, "1")
     say("index-transparent.png", "meta", "PNG_PLTE", "10,11,12,255/13,14,15,0/16,17,18,255/19,20,21,255/")
     png("index-half.png", indices, PALETTE, 2, before=[palette, (b"tRNS", bytes([255, 128, 0]))])
-    described("index-half.png", "Palette", 2)
+    described("index-half.png", "Palette", 2, "2")
+    png("index-clear.png", indices, PALETTE, 2, before=[palette, (b"tRNS", bytes([0, 255, 0]))])
+    described("index-clear.png", "Palette", 2)
+    for name, nodata in (("index-transparent.png", 1), ("index-half.png", 2), ("index-clear.png", None)):
+        dataset = gdal.Open(name)
+        assert dataset.GetRasterBand(1).GetNoDataValue() == nodata, name
     png("index-opaque.png", indices, PALETTE, 8, before=[palette])
     say("index-opaque.png", "meta", "PNG_PLTE", "10,11,12/13,14,15/16,17,18/19,20,21/")
     exif = b"II\x2a\0\x08\0\0\0\2\0" + struct.pack("<HHI4s", 271, 2, 4, b"Gus\0") + struct.pack("<HHII", 274, 3, 1, 6) + b"\0\0\0\0"

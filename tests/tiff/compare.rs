@@ -136,6 +136,16 @@ fn counts_metadata_and_what_is_not_read() {
                 let found = metadata.get(&(band.parse().ok(), name.to_owned()));
                 assert_eq!(found.map(String::as_str), Some(value), "{file} {name}");
             }
+            [file, "nodata", value] => {
+                let image = open(&made().join(file))
+                    .and_then(|f| f.image(0))
+                    .expect(file);
+                let image = image.levels[0].image();
+                let nodata = image.bands[0].nodata;
+                let nodata = nodata.map(|sample| sample.to_f64(image.dtype).to_string());
+                let value = value.parse::<f64>().ok().map(|value| value.to_string());
+                assert_eq!(nodata, value, "{file}");
+            }
             [file, "error", _] => {
                 let opened = open(&made().join(file)).expect(file);
                 let error = opened.image(0).err().expect("an error");

@@ -2,7 +2,7 @@
 
 Usage: make.py DIRECTORY, which tests/support must be on the path for; see rasters.py there for the
 manifest. A line "file count n" gives the number of images, "file meta band name value" one metadata
-item, and "file error kind" an image that must not open.
+item, "file nodata value" the nodata value, and "file error kind" an image that must not open.
 """
 
 import itertools
@@ -363,6 +363,26 @@ def tables():
     expect_gdal("tile-left-out.tif")
 
 
+def nodata():
+    """Texts of the tag, with the value that GDAL has for them: as said in f64 and in whole numbers."""
+    texts = ["nan", "NaN", "-nan", "nan(0x7ff)", "1.#QNAN", "-1.#IND", "1.#SNAN", "1.#INF", "-1.#INF",
+             "inf", "-Infinity", "1,5", "12abc", "255 255", "-9999", "  7"]
+    for number, text in enumerate(texts):
+        for dtype, bits, kind in (("f32", 32, 3), ("f64", 64, 3), ("i16", 16, 2), ("u8", 8, 1)):
+            name = f"nodata-{number}-{dtype}.tif"
+            tags = {256: (3, [2]), 257: (3, [1]), 258: (3, [bits]), 259: (3, [1]), 262: (3, [1]),
+                    277: (3, [1]), 278: (3, [1]), 339: (3, [kind]), 42113: (2, text.encode() + b"\0")}
+            write_tiff(name, False, tags, [bytes(bits // 4)])
+            dataset = gdal.Open(name)
+            value = dataset.GetRasterBand(1).GetNoDataValue()
+            # What the type does not have is equal to no pixel.
+            if kind != 3 and not (float(value).is_integer() and abs(value) < 2**(bits - kind // 2)):
+                value = None
+            if kind == 1 and value is not None and value < 0:
+                value = None
+            say(name, "nodata", value)
+
+
 matrix()
 odd_bits()
 jpeg()
@@ -371,4 +391,5 @@ several()
 described()
 handmade()
 tables()
+nodata()
 manifest.close()

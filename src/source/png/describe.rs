@@ -53,9 +53,10 @@ fn nodata(info: &Info<'_>, dtype: DType) -> Vec<Sample> {
             values.map(|value| sample(u16::from(*value))).collect()
         }
         ColorType::Indexed => {
-            let mut seen = (0..).zip(transparent).filter(|(_, alpha)| **alpha != 255);
-            match (seen.next(), seen.next()) {
-                (Some((index, 0)), None) => vec![sample(index)],
+            // Colours that one can see through in part are no reason to hide a pixel.
+            let mut clear = (0..).zip(transparent).filter(|(_, alpha)| **alpha == 0);
+            match (clear.next(), clear.next()) {
+                (Some((index, _)), None) => vec![sample(index)],
                 _ => Vec::new(),
             }
         }

@@ -2,9 +2,9 @@
 
 use super::directory::Directory;
 use super::metadata;
+use super::nodata::nodata;
 use super::plan::{Compression, Plan};
 use super::tags;
-use crate::dtype::{DType, Sample};
 use crate::error::Result;
 use crate::image::{Band, Colour, Image, Metadata};
 
@@ -28,33 +28,6 @@ pub fn image(directory: &Directory, plan: &Plan, mask: bool) -> Result<Image> {
     }
     image.metadata = metadata;
     Ok(image)
-}
-
-/// The nodata value if the type has it, and the nearest value that the type has as pad.
-fn nodata(dtype: DType, text: &str) -> (Option<Sample>, Sample) {
-    let text = text.trim();
-    if let Some(exact) = whole(dtype, text) {
-        return (Some(exact), exact);
-    }
-    let Ok(value) = text.parse::<f64>() else {
-        return (None, Sample::default());
-    };
-    let sample = Sample::from_f64(dtype, value);
-    let float = matches!(dtype.part(), DType::F32 | DType::F64);
-    let fits = float || sample.to_f64(dtype) == value;
-    (fits.then_some(sample), sample)
-}
-
-/// A whole number of 64 bits, which does not survive a way through floating point.
-fn whole(dtype: DType, text: &str) -> Option<Sample> {
-    let bytes = match dtype {
-        DType::U64 => text.parse::<u64>().ok()?.to_ne_bytes(),
-        DType::I64 => text.parse::<i64>().ok()?.to_ne_bytes(),
-        _ => return None,
-    };
-    let mut sample = Sample::default();
-    sample.0[..8].copy_from_slice(&bytes);
-    Some(sample)
 }
 
 fn bands(directory: &Directory, plan: &Plan, metadata: &Metadata) -> Result<Vec<Band>> {
@@ -106,28 +79,4 @@ fn named(name: &str) -> Option<Colour> {
         "YCbCr_Cr" => Colour::Cr,
         _ => return None,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nodata_is_of_the_type_or_none() {
-        let value = |dtype, text| {
-            let (nodata, pad) = nodata(dtype, text);
-            (nodata.map(|sample| sample.to_f64(dtype)), pad.to_f64(dtype))
-        };
-        assert_eq!(value(DType::U8, "255"), (Some(255.0), 255.0));
-        assert_eq!(value(DType::U8, "-9999"), (None, 0.0));
-        assert_eq!(value(DType::I16, "-9999 "), (Some(-9999.0), -9999.0));
-        assert_eq!(value(DType::U8, "1.5").0, None);
-        assert_eq!(value(DType::U8, "nonsense"), (None, 0.0));
-        assert!(value(DType::F32, "nan").0.is_some_and(f64::is_nan));
-        let lowest = value(DType::F32, "-3.4028234663852886e+38");
-        assert_eq!(lowest.0, Some(f64::from(f32::MIN)));
-        let (nodata, _) = nodata(DType::U64, "18446744073709551615");
-        assert_eq!(nodata.expect("fits").0[..8], [255; 8]);
-        assert_eq!(nodata.expect("fits").0[8..], [0; 8]);
-    }
 }

@@ -12,6 +12,7 @@ mod gdal_xml;
 mod geokeys;
 mod group;
 mod metadata;
+mod nodata;
 mod packbits;
 mod plan;
 mod predictor;
