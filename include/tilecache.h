@@ -885,7 +885,9 @@ typedef struct tc_image_info {
    */
   int32_t levels;
   /**
-   * Significant bits of a sample (of one part of a complex one), such as 11. Input: 0 is all.
+   * Significant bits of a sample (of one part of a complex one), such as 11. They are the low ones,
+   * but where the text NITF_PJUST of the metadata is L: there they are the high ones, as stored.
+   * Input: 0 is all.
    */
   int32_t bits;
   /**

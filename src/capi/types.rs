@@ -126,7 +126,9 @@ pub struct tc_image_info {
     pub bands: i32,
     /// Resolution levels, at most 32. Input: 0 is 1.
     pub levels: i32,
-    /// Significant bits of a sample (of one part of a complex one), such as 11. Input: 0 is all.
+    /// Significant bits of a sample (of one part of a complex one), such as 11. They are the low ones,
+    /// but where the text NITF_PJUST of the metadata is L: there they are the high ones, as stored.
+    /// Input: 0 is all.
     pub bits: i32,
     /// Bits of tc_image_flags. Input: only TC_IMAGE_HAS_NODATA counts, the others follow from
     /// the source and are ignored.

@@ -217,7 +217,16 @@ def described():
     say(name, "describe", 0, 4, 0, "none", "Palette", 16, 16)
     say(name, "describe", 1, 8, 0, "none", "Red,Green,Blue", 16, 16)
     say(name, "describe", 2, 11, 0, "none", "Gray", 20, 20)
-    say(name, "describe", 3, 16, 0x7e0, 0x7e0, "Gray", 20, 20)
+    say(name, "describe", 3, 11, 0x7e0, 0x7e0, "Gray", 20, 20)
+    six = samples(1, 20, 20, "INT", 6)
+    for nbpp in (8, 16):
+        for pjust in "LR":
+            stored = (six.astype(f"u{nbpp // 8}") << (nbpp - 6 if pjust == "L" else 0)).astype(f"u{nbpp // 8}")
+            six_name = f"six-{nbpp}-{pjust}.ntf"
+            nitf(six_name, [image(stored, nbpp, abpp=6, pjust=pjust, irep="MONO")])
+            expect(six_name, 0, stored)
+            say(six_name, "describe", 0, 6, 0, "none", "Gray", 20, 20)
+            say(six_name, "meta", 0, "", "NITF_PJUST", pjust)
     for band, key, value in [
         ("", "FTITLE", "a title"), ("", "FHDR", "NSIF01.00"), ("", "IID1", "seg"),
         ("", "IID2", "second name"), ("", "ICAT", "VIS"), ("", "FBKGC", "1,20,255"),

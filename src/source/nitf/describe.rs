@@ -64,12 +64,11 @@ fn interleaved(header: &ImageHeader) -> bool {
     matches!(&header.imode[..], "P" | "R")
 }
 
-/// Significant bits. Where they are the high ones of a sample, all of it counts: samples are
-/// delivered as they are stored.
+/// Significant bits: the low ones of a sample, or the high ones (field PJUST), as they are stored.
 fn bits(header: &ImageHeader, plan: &Plan) -> u32 {
     let stored = plan.bits / plan.dtype.parts() as u32;
     match &header.pvtype[..] {
-        "INT" | "SI" if header.pjust != "L" && header.abpp > 0 => stored.min(header.abpp as u32),
+        "INT" | "SI" if header.abpp > 0 => stored.min(header.abpp as u32),
         _ => stored,
     }
 }
