@@ -290,7 +290,9 @@ pub unsafe extern "C" fn provider_open(
 }
 
 /// How many images a file holds, for tc_open_options.image. Where the file is damaged behind its first
-/// images, the damage counts as one more, which cannot be opened.
+/// images, the damage counts as one more, which cannot be opened. A NITF segment whose two bands are
+/// the parts of complex numbers (I and Q, or amplitude and phase of SICD) is an image of one complex
+/// band; behind all segments follow such segments once more, in their order, each as its two bands.
 ///
 /// - path: required.
 /// - count: receives the number; 0 on failure.

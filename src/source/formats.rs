@@ -136,7 +136,8 @@ pub const FORMATS: &[Format] = &[
             | can::BYTES,
         reads: c"Several images; uncompressed (IMODE B, P, R and S, 1 to 64 bits), bi-level (C1 of one \
             block, M1), JPEG (C3, M3, I1 of full size) and JPEG 2000 (C8, M8, CD, MD); masks and pad \
-            pixels; header fields and TREs as metadata; R-sets beside the file as levels.",
+            pixels; two bands that are parts of complex numbers (SICD) as one; header fields and TREs as \
+            metadata; R-sets beside the file as levels.",
         lacks: c"NITF 2.0; vector quantization (C4) and other compressions; JPEG of 12 bits.",
         recognises: NitfFile::is_nitf,
         open: |bytes| Ok(Box::new(NitfFile::open(bytes)?)),
@@ -227,16 +228,38 @@ impl Images for NitfFile {
     }
 
     fn count(&self) -> usize {
-        self.image_count()
+        self.image_count() + self.complex_segments().len()
     }
 
     fn image(self: Box<Self>, index: usize) -> Result<Parts> {
-        let decoder = NitfFile::image(&self, index)?;
-        Ok(Parts {
-            levels: vec![(decoder.image().clone(), Box::new(decoder))],
+        let only = |image: Image, decoder: Box<dyn Decoder>| Parts {
+            levels: vec![(image, decoder)],
             masks: Vec::new(),
-        })
+        };
+        if let Some(decoder) = self.complex(index)? {
+            return Ok(only(decoder.image().clone(), Box::new(decoder)));
+        }
+        let behind = index.checked_sub(self.image_count());
+        let segment = match behind {
+            None => index,
+            Some(behind) => {
+                let complex = self.complex_segments();
+                *complex
+                    .get(behind)
+                    .ok_or_else(|| no_image(index, self.image_count() + complex.len()))?
+            }
+        };
+        let decoder = NitfFile::image(&self, segment)?;
+        Ok(only(decoder.image().clone(), Box::new(decoder)))
     }
+}
+
+/// The error of an index that a file with so many images does not have.
+fn no_image(index: usize, count: usize) -> Error {
+    Error::new(
+        Kind::NotFound,
+        format!("image {index} of a file with {count}"),
+    )
 }
 
 /// The image of a file that can have no other.
@@ -263,10 +286,7 @@ impl Images for Only {
 
     fn image(self: Box<Self>, index: usize) -> Result<Parts> {
         if index > 0 {
-            return Err(Error::new(
-                Kind::NotFound,
-                format!("image {index} of a file with 1"),
-            ));
+            return Err(no_image(index, 1));
         }
         Ok(Parts {
             levels: vec![self.1],

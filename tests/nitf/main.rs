@@ -4,6 +4,7 @@
 #[path = "../support/blocks.rs"]
 mod blocks;
 mod compare;
+mod complex;
 mod damage;
 #[path = "../support/damage.rs"]
 mod damaged;

@@ -7,6 +7,7 @@ Usage: make.py DIRECTORY. Lines of DIRECTORY/manifest, with tabs between the wor
     file meta image band name value
     file absent image row col
     file error image kind text
+    file complex image type raw behind: one complex band, and the image behind that shows the two
 Known pixels of the writer's files are compared here with what GDAL reads, where GDAL reads such
 files rightly; a difference is an error of the test.
 """
@@ -21,7 +22,7 @@ import numpy as np
 from osgeo import gdal
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from writer import image, mask_table, nitf, overflow_segment, segment, tre
+from writer import image, mask_table, nitf, overflow_segment, segment, tre, xml_segment
 
 gdal.UseExceptions()
 gdal.PushErrorHandler("CPLQuietErrorHandler")
@@ -470,6 +471,48 @@ def codestreams():
         say(name, "describe", 0, bits, 7, 7, "Undefined,Undefined", *block)
 
 
+def complex_parts():
+    """Two bands that are the parts of complex numbers, as they are and as one."""
+    def say_complex(name, index, kind, samples, parts, behind):
+        raw = f"{name}.{index}.complex.raw"
+        np.ascontiguousarray(samples).tofile(raw)
+        say(name, "complex", index, kind, raw, behind)
+        expect(name, index, parts)
+
+    for kind, pvtype, bits, wide in (("ci16", "SI", 16, "i2"), ("ci16", "SI", 8, "i2"), ("ci32", "SI", 32, "i4"),
+                                     ("ci16", "SI", 12, "i2"), ("cf32", "R", 32, "f4"), ("cf64", "R", 64, "f8")):
+        for imode, block in (("P", None), ("B", (23, 18))):
+            parts = samples(2, 43, 61, pvtype, bits)
+            name = f"iq-{pvtype}{bits}-{imode}.ntf"
+            nitf(name, [image(parts, bits, block, pvtype=pvtype, imode=imode, isubcat=["I", "Q"], icat="SAR")])
+            say_complex(name, 0, kind, parts.transpose(1, 2, 0).astype(wide), parts, 1)
+            say(name, "count", 1)
+    # A block that is left out, and pad as nodata.
+    parts = samples(2, 43, 61, "SI", 16)
+    parts[:, 18:36, 23:46] = -3
+    nitf("iq-masked.ntf", [image(parts, 16, (23, 18), pvtype="SI", imode="P", absent={4}, pad=(0xfffd, 16),
+                                 isubcat=["I", "Q"])])
+    say_complex("iq-masked.ntf", 0, "ci16", parts.transpose(1, 2, 0).astype("i2"), parts, 1)
+    say("iq-masked.ntf", "absent", 0, 1, 1)
+    # Amplitude and phase have a scale in SICD alone: plain, by a table, and without SICD.
+    def polar(parts, table=np.arange(256)):
+        turns = parts[1].astype(float) / 256
+        return (table[parts[0]] * np.exp(2j * np.pi * turns)).astype("c8")
+
+    table = np.linspace(0, 3, 256) ** 2
+    entries = "".join(f'<Amplitude index="{i}">{value!r}</Amplitude>' for i, value in enumerate(table.tolist()))
+    xml = '<?xml version="1.0"?><SICD xmlns="urn:SICD:1.2.1"><ImageData><PixelType>AMP8I_PHS8I</PixelType>%s</ImageData></SICD>'
+    other = samples(1, 10, 12, "INT", 8)
+    parts = samples(2, 43, 61, "INT", 8)
+    segments = [image(other, 8), image(parts, 8, imode="P", isubcat=["M", "P"], icat="SAR")]
+    nitf("polar.ntf", segments, [overflow_segment(b""), xml_segment((xml % "").encode())])
+    say_complex("polar.ntf", 1, "cf32", polar(parts), parts, 2)
+    nitf("polar-table.ntf", segments, [xml_segment((xml % f'<AmpTable size="256">{entries}</AmpTable>').encode())])
+    say_complex("polar-table.ntf", 1, "cf32", polar(parts, table), parts, 2)
+    nitf("polar-unknown.ntf", segments)
+    expect("polar-unknown.ntf", 1, parts)
+
+
 def rsets():
     """Reduced resolutions beside a file."""
     full = samples(2, 101, 77, "INT", 16)
@@ -565,6 +608,7 @@ by_gdal()
 jpegs()
 bilevels()
 codestreams()
+complex_parts()
 rsets()
 hostile()
 manifest.close()

@@ -102,7 +102,7 @@ def mask_table(pieces, absent, pad=None, pad_mask=False, offsets=True, gap=0, le
 
 def segment(data, size, bands, pvtype, nbpp, block, grid, imode="B", ic="NC", abpp=None,
             irep="MULTI", irepband=None, luts=None, pjust="R", icat="VIS", tres=b"", overflow=0,
-            comments=(), icords=" ", iid1="seg", comrat="75.0", changed=None):
+            comments=(), icords=" ", iid1="seg", comrat="75.0", isubcat=None, changed=None):
     """The subheader of an image, and its data. `changed` replaces fields by hostile ones."""
     fields = [
         ("IM", b"IM"), ("IID1", text(iid1, 10)), ("IDATIM", text("20200102030405", 14)),
@@ -121,7 +121,8 @@ def segment(data, size, bands, pvtype, nbpp, block, grid, imode="B", ic="NC", ab
     for band in range(bands):
         tables = (luts or {}).get(band, [])
         shown = irepband[band] if irepband else ""
-        body = text(shown, 2) + text(f"SUB{band % 100}", 6) + b"N" + text("", 3)
+        means = isubcat[band] if isubcat else f"SUB{band % 100}"
+        body = text(shown, 2) + text(means, 6) + b"N" + text("", 3)
         body += number(len(tables), 1)
         if tables:
             body += number(len(tables[0]), 5) + b"".join(bytes(table) for table in tables)
@@ -178,6 +179,11 @@ def overflow_segment(tres):
     """A data extension segment with tagged extensions for which a header had no room."""
     head = b"DE" + text("TRE_OVERFLOW", 25) + b"01" + b"U" + text("", 166)
     return head + text("IXSHD", 6) + b"001" + b"0000", tres
+
+
+def xml_segment(xml):
+    """A data extension segment with a text, whose subheader says nothing more of it."""
+    return b"DE" + text("XML_DATA_CONTENT", 25) + b"01" + b"U" + text("", 166) + b"0000", xml
 
 
 def nitf(path, segments, extensions=(), version="NITF02.10", tres=b"", changed=None):

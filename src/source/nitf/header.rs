@@ -15,6 +15,9 @@ const STREAMING: u64 = 999_999_999_999;
 /// More overflowed extensions than this are data and no metadata.
 const MAX_OVERFLOW: u64 = 16 << 20;
 
+/// Longer texts are data and no metadata.
+const MAX_TEXT: u64 = 16 << 20;
+
 /// Where a segment lies.
 #[derive(Clone, Copy, Debug)]
 pub struct Segment {
@@ -121,6 +124,12 @@ impl FileHeader {
         Ok(found)
     }
 
+    /// The text that describes a complex image of a radar (SICD), if the file has one.
+    pub fn sicd(&self, bytes: &Arc<dyn Bytes>) -> Option<String> {
+        let mut segments = self.extensions.iter();
+        segments.find_map(|segment| sicd(bytes, segment).ok().flatten())
+    }
+
     /// The tagged extensions of an area, with those for which it had no room.
     pub fn tagged(&self, bytes: &Arc<dyn Bytes>, area: &Area) -> Vec<(String, Vec<u8>)> {
         let mut found = extensions(&area.data);
@@ -189,6 +198,19 @@ fn overflowed(bytes: &Arc<dyn Bytes>, segment: &Segment) -> Result<Vec<(String, 
         return Ok(Vec::new());
     }
     Ok(extensions(&piece(bytes, segment.data(), segment.data_len)?))
+}
+
+/// The text of an extension segment if it is a SICD description.
+fn sicd(bytes: &Arc<dyn Bytes>, segment: &Segment) -> Result<Option<String>> {
+    let subheader = piece(bytes, segment.subheader, segment.subheader_len)?;
+    let mut fields = Fields::new(&subheader);
+    fields.bytes("DE", 2)?;
+    if fields.text("DESID", 25)? != "XML_DATA_CONTENT" || segment.data_len > MAX_TEXT {
+        return Ok(None);
+    }
+    let data = piece(bytes, segment.data(), segment.data_len)?;
+    let text = String::from_utf8_lossy(&data);
+    Ok(text.contains("<SICD").then(|| text.into_owned()))
 }
 
 /// Bytes of the file, if it has them.

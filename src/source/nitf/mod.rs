@@ -1,10 +1,13 @@
 //! NITF 2.1 and NSIF 1.0.
 //!
 //! A file is a header and segments; each image segment is an image with one level. Here they are
-//! found; everything about pixels is the matter of [`NitfDecoder`].
+//! found; everything about pixels is the matter of [`NitfDecoder`]. A segment whose two bands are the
+//! parts of complex numbers is an image of one band, and as it is stored another image behind all
+//! segments.
 
 mod bilevel;
 mod codestream;
+mod complex;
 mod data;
 mod decoder;
 mod describe;
@@ -17,11 +20,13 @@ mod raw;
 pub mod rsets;
 mod subheader;
 
+pub use complex::ComplexDecoder;
 pub use decoder::NitfDecoder;
 
 use crate::bytes::Bytes;
 use crate::error::{Error, Kind, Result};
 use codestream::Codestream;
+use complex::Form;
 use data::Data;
 use header::{FileHeader, Segment};
 use mask::Mask;
@@ -77,9 +82,45 @@ impl NitfFile {
         decoder
     }
 
-    fn segment(&self, index: usize, segment: &Segment) -> Result<NitfDecoder> {
+    /// The segments whose two bands are the parts of complex numbers.
+    pub fn complex_segments(&self) -> Vec<usize> {
+        let segments = 0..self.image_count();
+        segments
+            .filter(|index| self.form(*index).is_some())
+            .collect()
+    }
+
+    /// The image of a segment with its two bands as one, if they are the parts of complex numbers.
+    pub fn complex(&self, index: usize) -> Result<Option<ComplexDecoder>> {
+        let Some(form) = self.form(index) else {
+            return Ok(None);
+        };
+        let parts = self.image(index)?;
+        let place = |error: Error| error.at(format!("image segment {index}"));
+        Ok(Some(match form {
+            Form::Cartesian => ComplexDecoder::cartesian(parts),
+            Form::Polar => {
+                let sicd = self.header.sicd(&self.bytes).unwrap_or_default();
+                let amplitudes = complex::amplitudes(&sicd).map_err(place)?;
+                ComplexDecoder::polar(parts, amplitudes)
+            }
+        }))
+    }
+
+    /// What the two bands of a segment are; `None` also where it cannot be read.
+    fn form(&self, index: usize) -> Option<Form> {
+        let header = self.subheader(self.header.images.get(index)?).ok()?;
+        let plan = Plan::new(&header).ok()?;
+        Form::of(&header, &plan, || self.header.sicd(&self.bytes).is_some())
+    }
+
+    fn subheader(&self, segment: &Segment) -> Result<ImageHeader> {
         let subheader = header::piece(&self.bytes, segment.subheader, segment.subheader_len)?;
-        let header = ImageHeader::parse(&subheader)?;
+        ImageHeader::parse(&subheader)
+    }
+
+    fn segment(&self, index: usize, segment: &Segment) -> Result<NitfDecoder> {
+        let header = self.subheader(segment)?;
         let mut plan = Plan::new(&header)?;
         let data = Data::new(self.bytes.clone(), segment.data(), segment.data_len);
         let mask = match plan.masked {
