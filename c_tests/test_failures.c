@@ -208,6 +208,157 @@ static void other_callbacks_fail_alike(void **state)
   assert_null(tile);
 }
 
+/* ---- stacks that are too high ---- */
+
+enum { MOST = 128 };
+
+static tc_status map_one(void *user, int64_t row, int64_t col, int32_t level, const tc_pixels *in, const tc_target *out,
+                         tc_error *error)
+{
+  (void)user, (void)row, (void)col, (void)level, (void)in, (void)error;
+  for (int64_t y = 0; y < out->height; y++)
+    memset((char *)out->data + y * out->row_stride, 1, (size_t)out->width);
+  return TC_OK;
+}
+
+typedef enum { MAPS, MAPS_CACHED, RETILED, READERS, MASKS, LEVELS, CACHES, MIXED, KINDS } kind;
+
+/* One more provider of a kind over `below`. */
+static tc_status pile(kind what, int n, tc_provider *below, tc_cache *cache, tc_provider **made)
+{
+  tc_map_options map;
+  memset(&map, 0, sizeof map);
+  map.struct_size = sizeof map;
+  map.map = map_one;
+  tc_retile_options retile = {sizeof retile, 0, 7 + n % 3, 7 + n % 2};
+  switch (what) {
+  case MAPS: return provider_map(below, &map, NULL, made, &err);
+  case MAPS_CACHED: return provider_map(below, &map, cache, made, &err);
+  case RETILED: return provider_retile(below, &retile, cache, made, &err);
+  case READERS: return provider_reader(below, NULL, made, &err);
+  case MASKS: return provider_mask(below, made, &err);
+  case LEVELS: return n == MOST ? provider_level(below, 1, made, &err) : provider_reader(below, NULL, made, &err);
+  case CACHES: {
+    tc_cache *other = new_cache(1 << 20);
+    tc_status status = provider_cached(below, other, made, &err);
+    tc_release(other);
+    return status;
+  }
+  default: return pile((kind)(n % MASKS), n, below, cache, made);
+  }
+}
+
+static void get_and_release(void *arg, int index)
+{
+  tc_provider *p = arg;
+  tc_tile *tile = NULL;
+  tc_error e;
+  (void)index;
+  if (provider_get_block(p, 0, 0, 0, NULL, 0, &tile, &e) != TC_OK)
+    abort();
+  tc_tile_release(tile);
+  provider_release(p);
+}
+
+/* The highest stack that is allowed works and goes; one more is an error that names the bound. */
+static void a_stack_of_operators_is_bounded(void **state)
+{
+  (void)state;
+  for (kind what = MAPS; what < KINDS; what++) {
+    source s;
+    tc_provider *more = NULL;
+    source_init(&s, 20, 20, 9, 9, 1, TC_U8);
+    s.image.levels = 2;
+    tc_cache *cache = new_cache(1 << 20);
+    tc_provider *p = open_source(&s);
+    for (int n = 0; n < MOST - 1; n++) {
+      tc_provider *made = NULL;
+      poison_error();
+      assert_int_equal(pile(what, n, p, cache, &made), TC_OK);
+      provider_release(p);
+      p = made;
+    }
+    fails(TC_E_LIMIT, "129 providers one upon another; there may be at most 128", pile(what, MOST, p, cache, &more));
+    assert_null(more);
+    in_threads(1, get_and_release, p);
+    tc_release(cache);
+    source_done(&s);
+  }
+}
+
+/* Sources each of which reads the one beneath from its callback. */
+typedef struct { tc_provider *beneath; bool by_window; } link;
+
+static tc_status read_beneath(void *user, void *session, int64_t row, int64_t col, int32_t level, const int32_t *bands,
+                              const tc_target *into, tc_error *error)
+{
+  const link *l = user;
+  tc_tile *tile = NULL;
+  (void)session, (void)bands;
+  *(uint8_t *)into->data = 1;
+  if (l->beneath == NULL)
+    return TC_OK;
+  if (l->by_window)
+    return provider_read_window(l->beneath, col, row, level, NULL, 0, into, error);
+  tc_status status = provider_get_block(l->beneath, row, col, level, NULL, 0, &tile, error);
+  tc_tile_release(tile);
+  return status;
+}
+
+static tc_status has_beneath(void *user, int64_t row, int64_t col, int32_t level, int32_t *has, tc_error *error)
+{
+  const link *l = user;
+  *has = 1;
+  return l->beneath == NULL ? TC_OK : provider_has_block(l->beneath, row, col, level, has, error);
+}
+
+static void callbacks_that_ask_in_turn_are_bounded(void **state)
+{
+  (void)state;
+  enum { LINKS = 2 * MOST };
+  static link links[LINKS];
+  static tc_provider *p[LINKS];
+  for (int with_cache = 0; with_cache < 2; with_cache++) {
+    tc_cache *cache = new_cache(1 << 20);
+    for (int i = 0; i < LINKS; i++) {
+      tc_image_info image;
+      tc_source t;
+      memset(&image, 0, sizeof image);
+      memset(&t, 0, sizeof t);
+      image.struct_size = sizeof image;
+      image.dtype = TC_U8;
+      image.width = image.height = image.bands = 1;
+      links[i].beneath = i == 0 ? NULL : p[i - 1];
+      links[i].by_window = i % 2;
+      t.struct_size = sizeof t;
+      t.threading = TC_CONCURRENT;
+      t.user = &links[i];
+      t.image = &image;
+      t.read_block = read_beneath;
+      t.has_block = has_beneath;
+      ok(provider_from_source(&t, &p[i], &err));
+      if (with_cache) {
+        tc_provider *from = p[i];
+        p[i] = cached(from, cache);
+        provider_release(from);
+      }
+    }
+    const int allowed = MOST / (1 + with_cache) - 1;
+    int32_t has = 0;
+    tc_tile *tile = NULL;
+    fails(TC_E_SOURCE, "at most 128", provider_has_block(p[allowed + 1], 0, 0, 0, &has, &err));
+    fails(TC_E_SOURCE, "at most 128", provider_get_block(p[LINKS - 1], 0, 0, 0, NULL, 0, &tile, &err));
+    fails(TC_E_SOURCE, "at most 128", provider_get_block(p[allowed + 1], 0, 0, 0, NULL, 0, &tile, &err));
+    assert_int_equal(err.source_code, TC_E_LIMIT);
+    ok(provider_has_block(p[allowed], 0, 0, 0, &has, &err));
+    ok(provider_get_block(p[allowed], 0, 0, 0, NULL, 0, &tile, &err)); /* what failed has left nothing behind */
+    tc_tile_release(tile);
+    for (int i = 0; i < LINKS; i++)
+      provider_release(p[i]);
+    tc_release(cache);
+  }
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -216,6 +367,8 @@ int main(void)
     cmocka_unit_test(all_waiters_hear_of_it),
     cmocka_unit_test(any_code_and_any_message_is_the_callbacks_own),
     cmocka_unit_test(other_callbacks_fail_alike),
+    cmocka_unit_test(a_stack_of_operators_is_bounded),
+    cmocka_unit_test(callbacks_that_ask_in_turn_are_bounded),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -79,6 +79,16 @@
  *   callbacks may only call release functions, and can be put off, see tc_run_releases. No callback may
  *   throw, unwind or longjmp.
  *
+ * STACK
+ *   At most 128 providers stand one upon another, and a thread goes through at most 128 at a time, those
+ *   that callbacks ask for on it counted together with those over them: more is TC_E_LIMIT, from the call
+ *   that makes the provider, or from the one that the callback makes. For that the library needs at most
+ *   2 MiB of the stack of a thread that calls it, a build without optimisation too, and callbacks need
+ *   theirs beside it; the 8 MiB that are usual leave them 6. Threads of the library have 8 MiB.
+ *   A thread must not be cancelled by pthread_cancel while it is inside a call, in a callback or not: the
+ *   process may end at once, for nothing unwinds through the library. Forbid it meanwhile by
+ *   pthread_setcancelstate.
+ *
  * FORK
  *   After fork without exec, the child must not use handles made before it, nor release them.
  *
@@ -591,7 +601,8 @@ typedef struct tc_error {
    */
   int32_t source_code;
   /**
-   * What was wrong, with the value, for a person: UTF-8, always NUL-ended, cut if it is too long.
+   * What was wrong, with the value, for a person: UTF-8, always NUL-ended. Of one that is too long the
+   * middle is left out: it begins with the place and ends with the cause.
    */
   char message[504];
 } tc_error;
@@ -1712,8 +1723,8 @@ tc_status tc_format_info(size_t index,
  * - provider: receives a reference that you own; NULL on failure.
  * - err: may be NULL.
  *
- * Errors: TC_E_ARGUMENT, also if the cache knows the key with another size, type or number of bands.
- * Thread-safe.
+ * Errors: TC_E_ARGUMENT, also if the cache knows the key with another size, type or number of bands;
+ * TC_E_LIMIT for a stack that is too high. Thread-safe.
  */
 tc_status provider_cached(struct tc_provider *source,
                           struct tc_cache *cache,
@@ -1733,7 +1744,7 @@ tc_status provider_cached(struct tc_provider *source,
  * - provider: receives a reference that you own; NULL on failure.
  * - err: may be NULL.
  *
- * Errors: TC_E_RANGE for sizes, TC_E_ARGUMENT. Thread-safe.
+ * Errors: TC_E_RANGE for sizes, TC_E_ARGUMENT, TC_E_LIMIT for a stack that is too high. Thread-safe.
  */
 tc_status provider_retile(struct tc_provider *source,
                           const struct tc_retile_options *options,
@@ -1760,7 +1771,8 @@ tc_status provider_retile(struct tc_provider *source,
  * After a success the library calls options->release once, after the last `map`; after a failure it
  * does not call it.
  *
- * Errors: TC_E_RANGE for bands and bits, TC_E_ARGUMENT, TC_E_NO_MEMORY. Thread-safe.
+ * Errors: TC_E_RANGE for bands and bits, TC_E_ARGUMENT, TC_E_NO_MEMORY, TC_E_LIMIT for a stack that is too
+ * high. Thread-safe.
  */
 tc_status provider_map(struct tc_provider *source,
                        const struct tc_map_options *options,
@@ -1777,7 +1789,8 @@ tc_status provider_map(struct tc_provider *source,
  * - provider: receives a reference that you own; NULL on failure.
  * - err: may be NULL.
  *
- * Errors: TC_E_RANGE if there is no such level, TC_E_ARGUMENT. Thread-safe.
+ * Errors: TC_E_RANGE if there is no such level, TC_E_ARGUMENT, TC_E_LIMIT for a stack that is too high.
+ * Thread-safe.
  */
 tc_status provider_level(struct tc_provider *source,
                          int32_t level,
@@ -1793,7 +1806,7 @@ tc_status provider_level(struct tc_provider *source,
  * - provider: receives a reference that you own; NULL on failure.
  * - err: may be NULL.
  *
- * Errors: TC_E_ARGUMENT. Thread-safe.
+ * Errors: TC_E_ARGUMENT, TC_E_LIMIT for a stack that is too high. Thread-safe.
  */
 tc_status provider_mask(struct tc_provider *source,
                         struct tc_provider **provider,
@@ -2047,7 +2060,7 @@ tc_status provider_invalidate(struct tc_provider *provider, struct tc_error *err
  * - reader: receives a reference that you own; NULL on failure.
  * - err: may be NULL.
  *
- * Errors: TC_E_ARGUMENT. Thread-safe.
+ * Errors: TC_E_ARGUMENT, TC_E_LIMIT for a stack that is too high. Thread-safe.
  */
 tc_status provider_reader(struct tc_provider *source,
                           const struct tc_reader_options *options,

@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
 use crate::layout::Layout;
-use crate::load::{Cancel, Cancels, Load, Unshared, cancelled};
+use crate::load::{Cancel, Cancels, Load, Unshared, cancelled, nesting};
 use crate::memory::{Canvas, Memory};
 use crate::tile::Tile;
 use std::sync::Arc;
@@ -99,6 +99,11 @@ pub trait Provider: Send + Sync {
     /// Whether it is a reader that was cancelled, or one that reads through such a reader.
     fn is_cancelled(&self) -> bool {
         false
+    }
+
+    /// How many providers a request goes through at most, this one included.
+    fn height(&self) -> u32 {
+        1
     }
 
     /// What this provider has done so far.
@@ -285,7 +290,9 @@ impl Default for Request<'static> {
 /// [`Provider::get_block`] with its arguments checked.
 pub fn get_block(provider: &dyn Provider, at: Block, bands: &Bands) -> Result<Tile> {
     provider.image().check_block(at, bands)?;
-    provider.get_block(at, bands, &Request::new())
+    nesting::enter(provider.height(), || {
+        provider.get_block(at, bands, &Request::new())
+    })
 }
 
 /// [`Provider::peek_block`] with its arguments checked.
@@ -299,7 +306,9 @@ pub fn peek_block(provider: &dyn Provider, at: Block, bands: &Bands) -> Result<O
 pub fn has_block(provider: &dyn Provider, at: Block) -> Result<bool> {
     check_cancelled(provider)?;
     match provider.image().check_block(at, &Bands::ALL) {
-        Ok(()) if provider.image().sparse => Request::new().run(|| provider.has_block(at)),
+        Ok(()) if provider.image().sparse => nesting::enter(provider.height(), || {
+            Request::new().run(|| provider.has_block(at))
+        }),
         Ok(()) => provider.has_block(at),
         Err(_) => Ok(false),
     }

@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, shape};
 use crate::layout::Layout;
+use crate::load::nesting;
 use crate::memory::Target;
 use crate::operator::plane;
 use crate::provider::{Provider, Request, check_cancelled};
@@ -170,6 +171,19 @@ pub(crate) fn claim_rect(
 /// `y` on, which may lie outside the image, where pad is written. One target band for each of
 /// `bands`; `None` is opaque alpha.
 pub fn read_window(
+    provider: &Arc<dyn Provider>,
+    x: i64,
+    y: i64,
+    level: u32,
+    bands: &[Option<u32>],
+    into: Target,
+) -> Result<()> {
+    nesting::enter(provider.height(), || {
+        copy_window(provider, x, y, level, bands, into)
+    })
+}
+
+fn copy_window(
     provider: &Arc<dyn Provider>,
     x: i64,
     y: i64,

@@ -1,6 +1,7 @@
 //! Threads of the library's own, for requests that must not keep one of the caller's waiting.
 
 use crate::error::{Error, Kind, Result};
+use crate::load::nesting;
 use crate::provider::Provider;
 use crate::sync::{Mutex, thread};
 use std::collections::VecDeque;
@@ -98,6 +99,7 @@ impl Workers {
         let workers = self.clone();
         let started = thread::Builder::new()
             .name("tilecache".into())
+            .stack_size(nesting::STACK_BYTES)
             .spawn(move || workers.work());
         match started {
             Ok(_) => Ok(()),

@@ -124,8 +124,8 @@ unsafe impl SizeLed for tc_map_options {
 /// - provider: receives a reference that you own; NULL on failure.
 /// - err: may be NULL.
 ///
-/// Errors: TC_E_ARGUMENT, also if the cache knows the key with another size, type or number of bands.
-/// Thread-safe.
+/// Errors: TC_E_ARGUMENT, also if the cache knows the key with another size, type or number of bands;
+/// TC_E_LIMIT for a stack that is too high. Thread-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn provider_cached(
     source: *mut tc_provider,
@@ -156,7 +156,7 @@ pub unsafe extern "C" fn provider_cached(
 /// - provider: receives a reference that you own; NULL on failure.
 /// - err: may be NULL.
 ///
-/// Errors: TC_E_RANGE for sizes, TC_E_ARGUMENT. Thread-safe.
+/// Errors: TC_E_RANGE for sizes, TC_E_ARGUMENT, TC_E_LIMIT for a stack that is too high. Thread-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn provider_retile(
     source: *mut tc_provider,
@@ -202,7 +202,8 @@ pub unsafe extern "C" fn provider_retile(
 /// After a success the library calls options->release once, after the last `map`; after a failure it
 /// does not call it.
 ///
-/// Errors: TC_E_RANGE for bands and bits, TC_E_ARGUMENT, TC_E_NO_MEMORY. Thread-safe.
+/// Errors: TC_E_RANGE for bands and bits, TC_E_ARGUMENT, TC_E_NO_MEMORY, TC_E_LIMIT for a stack that is too
+/// high. Thread-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn provider_map(
     source: *mut tc_provider,
@@ -237,7 +238,8 @@ pub unsafe extern "C" fn provider_map(
 /// - provider: receives a reference that you own; NULL on failure.
 /// - err: may be NULL.
 ///
-/// Errors: TC_E_RANGE if there is no such level, TC_E_ARGUMENT. Thread-safe.
+/// Errors: TC_E_RANGE if there is no such level, TC_E_ARGUMENT, TC_E_LIMIT for a stack that is too high.
+/// Thread-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn provider_level(
     source: *mut tc_provider,
@@ -263,7 +265,7 @@ pub unsafe extern "C" fn provider_level(
 /// - provider: receives a reference that you own; NULL on failure.
 /// - err: may be NULL.
 ///
-/// Errors: TC_E_ARGUMENT. Thread-safe.
+/// Errors: TC_E_ARGUMENT, TC_E_LIMIT for a stack that is too high. Thread-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn provider_mask(
     source: *mut tc_provider,

@@ -7,7 +7,7 @@ use super::provider::{source_of, tc_provider};
 use super::status::{tc_error, tc_status};
 use super::tile::tc_tile;
 use crate::error::{Error, Result};
-use crate::load::{Cancel, Load};
+use crate::load::{Cancel, Load, nesting};
 use crate::operator::{ReaderOptions, reader};
 use crate::provider::{Retention, check_cancelled, get_block};
 use crate::tile::Tile;
@@ -87,7 +87,7 @@ pub type tc_done_fn = Option<
 /// - reader: receives a reference that you own; NULL on failure.
 /// - err: may be NULL.
 ///
-/// Errors: TC_E_ARGUMENT. Thread-safe.
+/// Errors: TC_E_ARGUMENT, TC_E_LIMIT for a stack that is too high. Thread-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn provider_reader(
     source: *mut tc_provider,
@@ -106,6 +106,7 @@ pub unsafe extern "C" fn provider_reader(
                 load: options.load.as_ref().map(|load| load.load.clone()),
             };
             let cancel = Arc::<Cancel>::default();
+            nesting::above(source.height())?;
             let made = self::reader(source, options, cancel.clone());
             to.set(tc_provider::reader(made, Some(cancel)));
             Ok(())

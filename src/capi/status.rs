@@ -1,6 +1,7 @@
 //! Status numbers, and the struct through which an error is told.
 
 use crate::error::{Error, Kind};
+use std::borrow::Cow;
 use std::ffi::{CStr, c_char};
 
 /// What a call returns: TC_OK (0) or one of the failures of tc_status_code. Numbers are never reused;
@@ -56,7 +57,8 @@ pub struct tc_error {
     pub code: tc_status,
     /// With TC_E_SOURCE: the code that the failed callback gave; else 0.
     pub source_code: i32,
-    /// What was wrong, with the value, for a person: UTF-8, always NUL-ended, cut if it is too long.
+    /// What was wrong, with the value, for a person: UTF-8, always NUL-ended. Of one that is too long the
+    /// middle is left out: it begins with the place and ends with the cause.
     pub message: [c_char; 504],
 }
 
@@ -77,11 +79,8 @@ impl tc_error {
         let mut told = Self::empty();
         told.code = status(error.kind());
         told.source_code = error.source_code();
-        let text = error.message();
-        let room = told.message.len() - 1;
-        let fits = |at: &usize| text.is_char_boundary(*at);
-        let end = (0..=room.min(text.len())).rev().find(fits).unwrap_or(0);
-        for (to, byte) in told.message.iter_mut().zip(text[..end].bytes()) {
+        let text = shortened(error.message(), told.message.len() - 1);
+        for (to, byte) in told.message.iter_mut().zip(text.bytes()) {
             *to = byte as c_char;
         }
         told
@@ -97,6 +96,20 @@ impl tc_error {
             .collect();
         String::from_utf8_lossy(&bytes).into_owned()
     }
+}
+
+/// A text of at most so many bytes: a longer one without its middle.
+fn shortened(text: &str, room: usize) -> Cow<'_, str> {
+    const GAP: &str = " ... ";
+    if text.len() <= room {
+        return text.into();
+    }
+    let half = (room - GAP.len()) / 2;
+    let is_boundary = |at: &usize| text.is_char_boundary(*at);
+    let begin = (0..=half).rev().find(is_boundary).unwrap_or(0);
+    let end = (text.len() - half..text.len()).find(is_boundary);
+    let end = end.unwrap_or(text.len());
+    format!("{}{GAP}{}", &text[..begin], &text[end..]).into()
 }
 
 /// Runs the caller's callback `name`, whose failure comes through with its own code and message.
@@ -170,10 +183,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn long_messages_are_cut_at_a_character() {
+    fn long_messages_lose_their_middle_at_characters() {
         let told = tc_error::of(&Error::range("é".repeat(400)));
-        assert_eq!(told.text(), "é".repeat(251));
+        let half = "é".repeat(124);
+        assert_eq!(told.text(), format!("{half} ... {half}"));
         assert_eq!(told.message[503], 0);
+        let just = "e".repeat(503);
+        assert_eq!(tc_error::of(&Error::range(&just)).text(), just);
     }
 
     #[test]

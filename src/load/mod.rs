@@ -1,6 +1,7 @@
 //! Loads: what is being made now, on whose behalf, and what it waits for.
 
 mod cancel;
+pub mod nesting;
 mod waits;
 
 pub use cancel::{Cancel, Cancels};

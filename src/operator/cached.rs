@@ -5,6 +5,7 @@ use crate::cache::{Cache, Claims, Counters, Shelf, Usage};
 use crate::error::Result;
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
+use crate::load::nesting;
 use crate::provider::{Provider, Request, Retention, tile_bytes};
 use crate::tile::Tile;
 use crate::window::{claim_rect, cut, read_tile};
@@ -17,6 +18,7 @@ struct Cached {
     shelf: Shelf,
     /// How much of each block was read in windows, of all providers that share the key in the cache.
     windows: Arc<Windows>,
+    height: u32,
     /// Levels with a grid of their own, cached in their own blocks.
     levels: Vec<Option<Arc<dyn Provider>>>,
 }
@@ -38,6 +40,7 @@ pub fn cached(source: Arc<dyn Provider>, cache: &Cache) -> Result<Arc<dyn Provid
     Ok(Arc::new(Cached {
         windows: shelf.companion(),
         shelf,
+        height: nesting::above(source.height())?,
         source,
         levels,
     }))
@@ -189,6 +192,10 @@ impl Provider for Cached {
 
     fn was_decoded(&self, at: Block) -> bool {
         self.source.was_decoded(at)
+    }
+
+    fn height(&self) -> u32 {
+        self.height
     }
 
     fn counters(&self) -> Counters {

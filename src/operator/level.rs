@@ -4,6 +4,7 @@ use crate::cache::{Claims, Counters, Usage};
 use crate::error::Result;
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
+use crate::load::nesting;
 use crate::provider::{Provider, Request, tile_bytes};
 use crate::tile::Tile;
 use crate::window::{claim_rect, has_any, read_tile};
@@ -15,6 +16,7 @@ struct Level {
     level: u32,
     key: String,
     image: Image,
+    height: u32,
 }
 
 /// Level `level` of `source` as an image: with the overview's own grid where it has one, else on a
@@ -36,6 +38,7 @@ pub fn level(source: Arc<dyn Provider>, level: u32) -> Result<Arc<dyn Provider>>
     image.padded = false;
     Ok(Arc::new(Level {
         key: format!("{}:level:{level}", source.key()),
+        height: nesting::above(source.height())?,
         source,
         level,
         image,
@@ -123,6 +126,10 @@ impl Provider for Level {
     fn is_loading(&self, at: Block, bands: &Bands) -> bool {
         self.source_block(at)
             .is_some_and(|block| self.source.is_loading(block, bands))
+    }
+
+    fn height(&self) -> u32 {
+        self.height
     }
 
     fn counters(&self) -> Counters {

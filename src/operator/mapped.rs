@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::{Band, Bands, Block, Image};
 use crate::layout::{Layout, Shape};
+use crate::load::nesting;
 use crate::memory::{Canvas, Memory, PixelsMut};
 use crate::pad::Pads;
 use crate::provider::{Provider, Request, tile_bytes};
@@ -48,6 +49,7 @@ struct Mapped {
     image: Image,
     shelf: Shelf,
     pads: Pads,
+    height: u32,
     /// The levels above with a grid of their own, mapped in their own blocks; level 1 first.
     above: Vec<Option<Arc<dyn Provider>>>,
 }
@@ -150,7 +152,8 @@ fn pad_through(
     let input = Tile::from_canvas(input).map(|pixels| pixels.clone().as_absent());
     let mut made = canvas(output.bands.len(), output.dtype)?;
     let at = Block::new(0, 0, 0);
-    if map.map(at, &input, &mut made.pixels_mut()).is_err() {
+    let write = || map.map(at, &input, &mut made.pixels_mut());
+    if nesting::enter(1, write).is_err() {
         return Ok(None);
     }
     let made = Tile::from_canvas(made);
@@ -203,6 +206,7 @@ impl Mapped {
         Ok(Arc::new(Mapped {
             shelf: Shelf::new(cache, &key, &image)?,
             pads: Pads::new(&image),
+            height: nesting::above(source.height())?,
             source,
             operation,
             level,
@@ -321,6 +325,10 @@ impl Provider for Mapped {
 
     fn is_loading(&self, at: Block, _bands: &Bands) -> bool {
         self.shelf.is_loading(at, &Bands::ALL)
+    }
+
+    fn height(&self) -> u32 {
+        self.height
     }
 
     fn counters(&self) -> Counters {

@@ -4,6 +4,7 @@ use crate::cache::{Claims, Counters, Usage};
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
+use crate::load::nesting;
 use crate::provider::{Provider, Request, tile_bytes};
 use crate::tile::Tile;
 use crate::window::{claim_rect, has_any, read_tile};
@@ -13,6 +14,7 @@ struct Pyramid {
     images: Vec<Arc<dyn Provider>>,
     mask: Option<Arc<dyn Provider>>,
     image: Image,
+    height: u32,
 }
 
 /// One image with the levels `images`, the full one first, and with `mask` beside it. Refused if an
@@ -40,7 +42,9 @@ pub fn pyramid(
         }
     }
     image.sparse = images.iter().any(|image| image.image().sparse);
+    let highest = images.iter().map(|image| image.height()).max();
     Ok(Arc::new(Pyramid {
+        height: nesting::above(highest.unwrap_or(0))?,
         images,
         mask,
         image,
@@ -116,6 +120,10 @@ impl Provider for Pyramid {
 
     fn was_decoded(&self, at: Block) -> bool {
         at.level == 0 && self.images[0].was_decoded(at)
+    }
+
+    fn height(&self) -> u32 {
+        self.height
     }
 
     fn counters(&self) -> Counters {

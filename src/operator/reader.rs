@@ -22,6 +22,7 @@ struct Reader {
     source: Arc<dyn Provider>,
     options: ReaderOptions,
     cancel: Arc<Cancel>,
+    height: u32,
 }
 
 /// `source` read as `options` say, until `cancel` ends it. It has the source's key, and shares its
@@ -32,6 +33,7 @@ pub fn reader(
     cancel: Arc<Cancel>,
 ) -> Arc<dyn Provider> {
     Arc::new(Reader {
+        height: source.height() + 1,
         source,
         options,
         cancel,
@@ -140,6 +142,10 @@ impl Provider for Reader {
 
     fn is_cancelled(&self) -> bool {
         self.cancel.is_cancelled() || self.source.is_cancelled()
+    }
+
+    fn height(&self) -> u32 {
+        self.height
     }
 
     fn counters(&self) -> Counters {

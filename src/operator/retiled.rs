@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::geometry::{Grid, Rect};
 use crate::image::{Bands, Block, Image};
 use crate::layout::Layout;
-use crate::load::Cancels;
+use crate::load::{Cancels, nesting};
 use crate::pad::Pads;
 use crate::provider::{Provider, Request, Retention, tile_bytes};
 use crate::tile::Tile;
@@ -45,6 +45,7 @@ struct Retiled {
     shelf: Shelf,
     shared: Arc<Shared>,
     pads: Pads,
+    height: u32,
 }
 
 /// The image whose own blocks hold the pixels of one level.
@@ -81,6 +82,7 @@ pub fn retiled(
     image.check()?;
     let pad = if options.pad_edges { ":pad" } else { "" };
     let key = format!("{}:retiled:{}x{}{pad}", source.key(), tile.0, tile.1);
+    let height = nesting::above(source.height())?;
     let shelf = Shelf::new(cache, &key, &image)?;
     let planes = (0..image.levels.len() as u32)
         .map(|level| Plane::new(&source, level, cache))
@@ -93,6 +95,7 @@ pub fn retiled(
     Ok(Arc::new(Retiled {
         shared: shelf.companion(),
         pads: Pads::new(&image),
+        height,
         source,
         planes,
         grid: (image.grid(0).rows(), image.grid(0).cols()),
@@ -710,6 +713,10 @@ impl Provider for Retiled {
                 .shared
                 .workshop
                 .contains(&self.piece(at, bands, now()), self.image.band_count())
+    }
+
+    fn height(&self) -> u32 {
+        self.height
     }
 
     fn counters(&self) -> Counters {
