@@ -255,3 +255,39 @@ fn a_provider_counts_the_tiles_that_it_makes_and_not_those_on_the_way() {
     assert_eq!(blocks.usage().peak, 3 * CHARGE);
     assert_eq!(tiles.usage().in_flight + blocks.usage().in_flight, 0);
 }
+
+struct Blank;
+
+impl Decoder for Blank {
+    fn read_block(&self, _: Block, _: &[u32], _: &mut PixelsMut<'_>) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_key_that_only_views_under_another_key_keep_goes_with_them() {
+    for by_image in [false, true] {
+        let cache = cache(1 << 20);
+        let named = |name| Source::provider(Some(name), row(SIDE, 1), Box::new(Blank)).unwrap();
+        let options = RetileOptions {
+            tile: (SIDE / 2, SIDE / 2),
+            pad_edges: false,
+        };
+        // The tiles get the number that comes free, which is before that of the blocks.
+        let before = cached(named("before"), &cache).unwrap();
+        let blocks = cached(named("blocks"), &cache).unwrap();
+        drop(before);
+        let tiles = retiled(blocks.clone(), &options, Some(&cache)).unwrap();
+        let (key, of_tiles) = (blocks.key().to_owned(), tiles.key().to_owned());
+        drop(get(&tiles, 0));
+        drop((tiles, blocks));
+        assert!(cache.remove(&key, at(0), &Bands::ALL));
+        assert!(cache.peek(&of_tiles, at(0), &Bands::ALL).unwrap().is_some());
+        match by_image {
+            true => tilecache::cache::invalidate(&key),
+            false => cache.clear(),
+        }
+        let now = cache.statistics();
+        assert_eq!((now.entries, now.idle, now.held), (0, 0, 0));
+    }
+}

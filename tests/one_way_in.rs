@@ -545,3 +545,32 @@ fn what_a_load_puts_beside_its_block_outdates_nothing() {
     }
     assert_eq!(tiles.counters().hits, 2);
 }
+
+#[test]
+fn a_put_outdates_what_gone_providers_have_left() {
+    let counts = Arc::default();
+    let mut image = Image::new(SIZE.0, SIZE.1, 1, DType::U8);
+    image.block = BLOCK;
+    let cache = Cache::new(1 << 20, Options::default()).unwrap();
+    let decoder = Windowed {
+        image: image.clone(),
+        level: 0,
+        counts,
+    };
+    let source = Source::provider(Some("left"), image, Box::new(decoder)).unwrap();
+    let below = cached(source, &cache).unwrap();
+    let options = RetileOptions {
+        tile: (40, 40),
+        pad_edges: false,
+    };
+    let tiles = retiled(below.clone(), &options, Some(&cache)).unwrap();
+    // The one entry of its key, over the first of several cells that the put outdates.
+    get_block(&*tiles, Block::new(0, 0, 0), &Bands::ALL).unwrap();
+    drop(tiles);
+    let at = Block::new(0, 0, 0);
+    let old = get_block(&*below, at, &Bands::ALL).unwrap();
+    let pixels = old.pixels().clone();
+    cache.put(below.key(), at, &Bands::ALL, pixels).unwrap();
+    let key = format!("{}:retiled:40x40", below.key());
+    assert!(cache.peek(&key, at, &Bands::ALL).unwrap().is_none());
+}

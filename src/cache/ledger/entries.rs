@@ -246,22 +246,41 @@ impl Ledger {
     /// A caller has put other pixels into an area of the image that `key` names: removes what was built
     /// on them under keys that begin with it. What is being built on them is not kept.
     pub fn outdate(&mut self, key: &str, area: &Area) {
-        let Some(image) = self.images_by_name.get(image_of(key)) else {
-            return;
-        };
-        let keys = self.images[*image as usize].keys.clone();
-        for derived in keys {
-            if !is_built_on(self.keys[derived as usize].text(), key) {
-                continue;
+        self.for_keys(self.keys_of_image(image_of(key)), |ledger, derived| {
+            if !is_built_on(ledger.keys[derived as usize].text(), key) {
+                return;
             }
-            match self.keys[derived as usize].over(area) {
+            match ledger.keys[derived as usize].over(area) {
                 Over::Nothing => (),
-                Over::Cells(level, grid) => self.outdate_cells(derived, level, grid, &area.rect),
+                Over::Cells(level, grid) => {
+                    ledger.outdate_cells(derived, level, grid, &area.rect);
+                }
                 Over::Anything => {
-                    self.keys[derived as usize].puts.note_all(tick());
-                    self.remove_entries_of(derived);
+                    ledger.keys[derived as usize].puts.note_all(tick());
+                    ledger.remove_entries_of(derived);
                 }
             }
+        });
+    }
+
+    /// The keys of an image.
+    fn keys_of_image(&self, name: &str) -> Vec<KeyId> {
+        let image = self.images_by_name.get(name);
+        image.map_or_else(Vec::new, |image| self.images[*image as usize].keys.clone())
+    }
+
+    /// Does something with each of these keys. None is forgotten meanwhile, though the last of its entries
+    /// may go, or the last view of one of its buffers under another key.
+    fn for_keys(&mut self, keys: Vec<KeyId>, mut work: impl FnMut(&mut Self, KeyId)) {
+        for key in &keys {
+            self.keys[*key as usize].providers += 1;
+        }
+        for key in &keys {
+            work(self, *key);
+        }
+        for key in keys {
+            self.keys[key as usize].providers -= 1;
+            self.forget_unused_key(key);
         }
     }
 
@@ -324,18 +343,14 @@ impl Ledger {
 
     /// Removes everything; what is held lives on, detached.
     pub fn clear(&mut self) {
-        let keys: Vec<KeyId> = self.keys.iter().map(|(key, _)| key as KeyId).collect();
-        keys.into_iter().for_each(|key| self.remove_entries_of(key));
+        let keys = self.keys.iter().map(|(key, _)| key as KeyId).collect();
+        self.for_keys(keys, Self::remove_entries_of);
         self.trim_pool(0);
     }
 
     /// The pixels of an image have changed: removes its tiles, of whatever key.
     pub fn invalidate(&mut self, image: &str) {
-        let Some(image) = self.images_by_name.get(image) else {
-            return;
-        };
-        let keys = self.images[*image as usize].keys.clone();
-        keys.into_iter().for_each(|key| self.remove_entries_of(key));
+        self.for_keys(self.keys_of_image(image), Self::remove_entries_of);
     }
 
     /// Removes all entries of a key, in time proportional to their number. The key may go with them.
