@@ -22,7 +22,8 @@
  *   Type: that of the bands; if they differ, the smallest that holds all. Levels: overviews that are
  *   the image halved, each with the blocks that it is stored in; the first one that is missing ends
  *   them. Pad: nodata, if all bands have the same; else 0. Nodata, colours: band by band. Mask: a
- *   mask that belongs to the dataset, but not alpha. Metadata (see provider_metadata): items of the
+ *   mask that belongs to the dataset, but not alpha; masks that differ by band, and values between 0 and
+ *   255, are an image of their own, by TC_GDAL_MASKS. Metadata (see provider_metadata): items of the
  *   default domain by their name, those of others as DOMAIN:NAME, domains that are one document
  *   (xml:XMP) by their own name; besides, GDAL:DRIVER, GDAL:GEOTRANSFORM, GDAL:SRS, GDAL:GCPS (a line for
  *   each ground control point: column, row, x, y, z) and GDAL:GCP_SRS, and per band GDAL:DESCRIPTION,
@@ -97,7 +98,10 @@ typedef enum tc_gdal_windows {
 /* The bits of tc_gdal_options.flags. */
 typedef enum tc_gdal_flags {
   /* Leave in GDAL's block cache what reads put there: for those who also read by GDAL. */
-  TC_GDAL_KEEP_BLOCKS = 1
+  TC_GDAL_KEEP_BLOCKS = 1,
+  /* The image is the masks of the bands: a band of TC_U8 for each, with the values that GDAL gives, 0 where
+   * there are no data. */
+  TC_GDAL_MASKS = 2
 } tc_gdal_flags;
 
 /* Options of tc_gdal_open and tc_gdal_from_dataset. Size-led; 0 is the default everywhere. */
@@ -108,7 +112,7 @@ typedef struct tc_gdal_options {
   int32_t max_sessions;
   /* The key of the image in caches, UTF-8. NULL: the identity of the dataset's files, so that opening
    * it twice shares tiles; one that is never used again where a file is not of the file system. It
-   * knows of open options, but not of GDAL's configuration. */
+   * knows of open options, but not of GDAL's configuration. TC_GDAL_MASKS adds "-masks" to it. */
   const char *key;
   /* What GDALOpenEx takes, NAME=VALUE, and the drivers that may open it; each ends with NULL. */
   const char *const *open_options;
@@ -199,6 +203,7 @@ typedef struct tcgdal_image {
   int sample_size, bands, n_levels;
   int together;            /* bands are stored pixel by pixel: one costs as much as all */
   int whole;               /* blocks can be read whole, band by band, without a detour */
+  int masks;               /* it shows the masks of the bands */
   int keep_blocks;
   tcgdal_level levels[TCGDAL_LEVELS];
 } tcgdal_image;
@@ -631,14 +636,15 @@ static inline tc_status tcgdal_read_block(void *user, void *session, int64_t row
 {
   tcgdal_image *image = (tcgdal_image *)user;
   const tcgdal_level *at = &image->levels[level];
-  return tcgdal_read(image, session, row, col, col * at->block_width, row * at->block_height, level, bands, into, 0,
-                     err);
+  return tcgdal_read(image, session, row, col, col * at->block_width, row * at->block_height, level, bands, into,
+                     image->masks, err);
 }
 
 static inline tc_status tcgdal_read_window(void *user, void *session, int64_t x, int64_t y, int32_t level,
                                            const int32_t *bands, const tc_target *into, tc_error *err)
 {
-  return tcgdal_read((tcgdal_image *)user, session, -1, -1, x, y, level, bands, into, 0, err);
+  tcgdal_image *image = (tcgdal_image *)user;
+  return tcgdal_read(image, session, -1, -1, x, y, level, bands, into, image->masks, err);
 }
 
 /* GDAL's masks may have values between; providers' have not. */
@@ -1036,7 +1042,7 @@ static inline tc_status tcgdal_options(const tc_gdal_options *from, tc_gdal_opti
     return tcgdal_fail(err, TC_E_RANGE, 0, "max_sessions is %d", (int)to->max_sessions);
   if (to->windows > TC_GDAL_WINDOWS_NEVER)
     return tcgdal_fail(err, TC_E_ARGUMENT, 0, "windows is %u", (unsigned)to->windows);
-  if ((to->flags & ~(uint32_t)TC_GDAL_KEEP_BLOCKS) != 0)
+  if ((to->flags & ~(uint32_t)(TC_GDAL_KEEP_BLOCKS | TC_GDAL_MASKS)) != 0)
     return tcgdal_fail(err, TC_E_ARGUMENT, 0, "flags is %#x; no such flag", (unsigned)to->flags);
   return TC_OK;
 }
@@ -1066,7 +1072,8 @@ static inline tc_status tcgdal_describe(tcgdal_image *image, GDALDatasetH datase
     return tcgdal_fail(err, TC_E_UNSUPPORTED, 0, "%s has no bands; it may have subdatasets: see gdalinfo",
                        image->path);
   image->type = GDALGetRasterDataType(GDALGetRasterBand(dataset, 1));
-  image->together = image->bands > 1 && interleave != NULL && EQUAL(interleave, "PIXEL");
+  image->masks = (options->flags & TC_GDAL_MASKS) != 0;
+  image->together = !image->masks && image->bands > 1 && interleave != NULL && EQUAL(interleave, "PIXEL");
   image->whole = !image->together;
   image->keep_blocks = (options->flags & TC_GDAL_KEEP_BLOCKS) != 0;
   for (i = 0; i < image->bands; i++) {
@@ -1082,7 +1089,10 @@ static inline tc_status tcgdal_describe(tcgdal_image *image, GDALDatasetH datase
       image->whole = 0;
     }
   }
-  {
+  if (image->masks) {
+    image->type = GDT_Byte;
+    info.dtype = TC_U8;
+  } else {
     GDALDataType stored = image->type;
     info.dtype = tcgdal_dtype(&image->type, signed_bytes);
     image->whole &= stored == image->type;
@@ -1098,13 +1108,16 @@ static inline tc_status tcgdal_describe(tcgdal_image *image, GDALDatasetH datase
   for (i = 0; i < image->bands; i++) {
     GDALRasterBandH band = GDALGetRasterBand(dataset, i + 1);
     bands[i].struct_size = sizeof *bands;
+    if (image->masks)
+      continue;
     bands[i].colour = tcgdal_colour(GDALGetRasterColorInterpretation(band));
     bands[i].flags = tcgdal_nodata(band, info.dtype, bands[i].nodata) ? TC_BAND_HAS_NODATA : 0;
     same_nodata &= bands[i].flags != 0 && memcmp(bands[i].nodata, bands[0].nodata, 16) == 0;
   }
-  if (same_nodata)
+  if (same_nodata && !image->masks)
     memcpy(info.pad, bands[0].nodata, sizeof info.pad);
-  tcgdal_add_texts(&texts, dataset);
+  if (!image->masks)
+    tcgdal_add_texts(&texts, dataset);
 
   info.width = image->levels[0].width;
   info.height = image->levels[0].height;
@@ -1112,7 +1125,7 @@ static inline tc_status tcgdal_describe(tcgdal_image *image, GDALDatasetH datase
   info.block_height = image->levels[0].block_height;
   info.bands = image->bands;
   info.levels = image->n_levels;
-  info.bits = all_bits && bits < GDALGetDataTypeSizeBits(image->type) ? bits : 0;
+  info.bits = !image->masks && all_bits && bits < GDALGetDataTypeSizeBits(image->type) ? bits : 0;
   for (i = 0; i < image->n_levels; i++) {
     levels[i].width = image->levels[i].width;
     levels[i].height = image->levels[i].height;
@@ -1132,7 +1145,7 @@ static inline tc_status tcgdal_describe(tcgdal_image *image, GDALDatasetH datase
   }
 
   /* The masks that nodata and alpha give are known without being read. */
-  if (GDALGetMaskFlags(GDALGetRasterBand(dataset, 1)) == GMF_PER_DATASET) {
+  if (!image->masks && GDALGetMaskFlags(GDALGetRasterBand(dataset, 1)) == GMF_PER_DATASET) {
     tc_image_info one = info;
     char *mask_key = key != NULL ? CPLStrdup(CPLSPrintf("%s-mask", key)) : NULL;
     one.dtype = TC_U8;
@@ -1214,9 +1227,18 @@ static inline tc_status tcgdal_finish(tcgdal_image *image, const tc_gdal_options
     key = tcgdal_key(image, GDALGetDriverShortName(GDALGetDatasetDriver(dataset)), files);
   }
   CSLDestroy(files);
+  if (options->key != NULL) {
+    CPLFree(key);
+    key = CPLStrdup(options->key);
+  }
+  if (key != NULL && (options->flags & TC_GDAL_MASKS) != 0) {
+    char *of_masks = CPLStrdup(CPLSPrintf("%s-masks", key));
+    CPLFree(key);
+    key = of_masks;
+  }
   /* Metadata that cannot be had is none; nobody asked for it. */
   tcgdal_begin(&said);
-  status = tcgdal_describe(image, dataset, options, options->key != NULL ? options->key : key, provider, err);
+  status = tcgdal_describe(image, dataset, options, key, provider, err);
   while (said.n > 0)
     CPLFree(said.notes[--said.n].text);
   CPLPopErrorHandler();

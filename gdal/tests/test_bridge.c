@@ -400,6 +400,47 @@ static void a_mask_comes_through(void **state)
   free(got);
 }
 
+/* A mask of its own for each band, and the values between 0 and 255 that a mask may have. */
+static void masks_of_bands_are_an_image(void **state)
+{
+  (void)state;
+  for (int per_band = 0; per_band < 2; per_band++) {
+    source s = picture(side(WIDTH), side(HEIGHT), 2, TC_U16), masks = picture(side(WIDTH), side(HEIGHT), 2, TC_U8);
+    int width = (int)s.image.width, height = (int)s.image.height;
+    size_t n = (size_t)width * (size_t)height;
+    CPLSetConfigOption("GDAL_TIFF_INTERNAL_MASK", "NO");
+    GDALDatasetH dataset = filled(&s, "GTiff", "masks.tif", "TILED=YES");
+    unsigned char *values = samples_of(&masks), *got = malloc(n * 2);
+    if (!per_band)
+      assert_int_equal(GDALCreateDatasetMaskBand(dataset, GMF_PER_DATASET), CE_None);
+    for (int band = 0; band < (per_band ? 2 : 1); band++) {
+      GDALRasterBandH h = GDALGetRasterBand(dataset, band + 1);
+      if (per_band)
+        assert_int_equal(GDALCreateMaskBand(h, 0), CE_None);
+      assert_int_equal(GDALRasterIO(GDALGetMaskBand(h), GF_Write, 0, 0, width, height, values + n * (size_t)band, width,
+                                    height, GDT_Byte, 0, 0), CE_None);
+    }
+    GDALClose(dataset);
+    CPLSetConfigOption("GDAL_TIFF_INTERNAL_MASK", NULL);
+    tc_gdal_options options = {.struct_size = sizeof options, .flags = TC_GDAL_MASKS, .key = "mine"};
+    tc_provider *p = opened("masks.tif", &options);
+    tc_image_info info = info_of(p);
+    assert_string_equal(provider_key(p), "mine-masks:image:0");
+    assert_int_equal(info.bands, 2);
+    assert_int_equal(info.dtype, TC_U8);
+    assert_int_equal(info.flags & TC_IMAGE_HAS_MASK, 0);
+    tc_target into = {got, 0, 0, 0, width, height, 2, TC_U8};
+    ok(provider_read_window(p, 0, 0, 0, NULL, 0, &into, &err));
+    assert_memory_equal(got, values, n);
+    assert_memory_equal(got + n, values + (per_band ? n : 0), n);
+    assert_int_equal(GDALGetCacheUsed64(), 0);
+    provider_release(p);
+    free(values);
+    free(got);
+    remove("masks.tif.msk");
+  }
+}
+
 static void bands_of_several_types_become_one(void **state)
 {
   (void)state;
@@ -535,7 +576,7 @@ static void bad_arguments_are_refused(void **state)
   options.windows = 3;
   refuses(TC_E_ARGUMENT, "windows is 3", tc_gdal_open("a.tif", &options, &p, e));
   options.windows = 0;
-  options.flags = 2;
+  options.flags = 4;
   refuses(TC_E_ARGUMENT, "flags", tc_gdal_open("a.tif", &options, &p, e));
   options.flags = 0;
   options.max_sessions = -1;
@@ -765,6 +806,7 @@ int main(void)
     cmocka_unit_test(control_points_and_colours_come_through),
     cmocka_unit_test(nodata_that_the_type_lacks_is_none),
     cmocka_unit_test(a_mask_comes_through),
+    cmocka_unit_test(masks_of_bands_are_an_image),
     cmocka_unit_test(bands_of_several_types_become_one),
     cmocka_unit_test(opening_twice_shares),
     cmocka_unit_test(a_changed_file_is_noticed),
