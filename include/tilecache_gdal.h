@@ -19,7 +19,8 @@
  *   TC_CF32. What counts is the GDAL whose headers this is compiled with.
  *
  * WHAT THE IMAGE IS
- *   Type: that of the bands; if they differ, the smallest that holds all. Levels: overviews that are
+ *   Type: that of the bands; if they differ, the smallest that holds all, TC_E_UNSUPPORTED if a band is of
+ *   64-bit integers and there is none. Levels: overviews that are
  *   the image halved, each with the blocks that it is stored in; the first one that is missing ends
  *   them. Pad: nodata, if all bands have the same; else 0. Nodata, colours: band by band. Mask: a
  *   mask that belongs to the dataset, but not alpha; masks that differ by band, and values between 0 and
@@ -1088,6 +1089,12 @@ static inline tc_status tcgdal_describe(tcgdal_image *image, GDALDatasetH datase
       image->type = GDALDataTypeUnion(image->type, type);
       image->whole = 0;
     }
+  }
+  for (i = 0; i < image->bands && !image->masks; i++) {
+    GDALDataType type = GDALGetRasterDataType(GDALGetRasterBand(dataset, i + 1));
+    if ((type == GDT_Int64 || type == GDT_UInt64) && type != image->type)
+      return tcgdal_fail(err, TC_E_UNSUPPORTED, 0, "%s: no type holds %s, as band %d, and the other bands", image->path,
+                         GDALGetDataTypeName(type), i + 1);
   }
   if (image->masks) {
     image->type = GDT_Byte;

@@ -441,6 +441,23 @@ static void masks_of_bands_are_an_image(void **state)
   }
 }
 
+static void types_that_no_type_holds_are_refused(void **state)
+{
+  (void)state;
+  source whole = picture(WIDTH, HEIGHT, 1, TC_I64), real = picture(WIDTH, HEIGHT, 1, TC_F32);
+  write_tiff(&whole, "whole.tif", "");
+  write_tiff(&real, "real.tif", "");
+  static const char *const vrt =
+    "<VRTDataset rasterXSize='300' rasterYSize='201'>"
+    "<VRTRasterBand dataType='Float32' band='1'><SimpleSource><SourceFilename>real.tif</SourceFilename>"
+    "<SourceBand>1</SourceBand></SimpleSource></VRTRasterBand>"
+    "<VRTRasterBand dataType='Int64' band='2'><SimpleSource><SourceFilename>whole.tif</SourceFilename>"
+    "<SourceBand>1</SourceBand></SimpleSource></VRTRasterBand></VRTDataset>";
+  tc_provider *p = NULL;
+  fails(TC_E_UNSUPPORTED, "no type holds Int64, as band 2", tc_gdal_open(vrt, NULL, &p, &err));
+  assert_null(p);
+}
+
 static void bands_of_several_types_become_one(void **state)
 {
   (void)state;
@@ -808,6 +825,7 @@ int main(void)
     cmocka_unit_test(a_mask_comes_through),
     cmocka_unit_test(masks_of_bands_are_an_image),
     cmocka_unit_test(bands_of_several_types_become_one),
+    cmocka_unit_test(types_that_no_type_holds_are_refused),
     cmocka_unit_test(opening_twice_shares),
     cmocka_unit_test(a_changed_file_is_noticed),
     cmocka_unit_test(errors_carry_what_gdal_said),
