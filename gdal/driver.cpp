@@ -4,35 +4,24 @@
 // GDAL, through tilecache_gdal.h. Everything else that GDAL knows of the raster is asked of GDAL, of a
 // dataset of the same name. Reads that do not resample go past GDAL's own block cache, straight from
 // the tiles to the reader's memory; those that do resample, and readers of blocks, leave a second copy
-// of what they touch in GDAL's cache, within GDAL_CACHEMAX.
+// of what they touch in GDAL's cache, within GDAL_CACHEMAX. Smaller versions that GDAL makes from less than
+// all pixels (reader.h) are left to it.
 //
 // The plugin also exports the functions of tilecache_gdal.h for languages that cannot use a header.
 
+#include <algorithm>
 #include <memory>
 #include <mutex>
-#include <string>
 #include <vector>
 
 #include <gdal_priv.h>
 
 #include "options.h"
-#include "tilecache_gdal.h"
+#include "provider.h"
+#include "reader.h"
+#include "tiles.h"
 
 namespace {
-
-struct Release {
-  void operator()(tc_provider *provider) const { provider_release(provider); }
-  void operator()(tc_tile *tile) const { tc_tile_release(tile); }
-};
-
-using Provider = std::unique_ptr<tc_provider, Release>;
-using Tile = std::unique_ptr<tc_tile, Release>;
-
-CPLErr fail(const tc_error &err)
-{
-  CPLError(CE_Failure, CPLE_AppDefined, "TILECACHE: %s", err.message);
-  return CE_Failure;
-}
 
 // ---- the cache ----
 
@@ -72,63 +61,26 @@ void unload(GDALDriver *)
   theCache = nullptr;
 }
 
-// ---- types ----
-
-// How tilecache names samples that GDAL stores like this; 0 if it has no such type.
-tc_dtype dtypeOf(GDALDataType type, bool signedBytes)
-{
-  GDALDataType stored = type;
-  const tc_dtype dtype = tcgdal_dtype(&stored, signedBytes);
-  return stored == type ? dtype : 0;
-}
-
-bool isReal(tc_dtype dtype)
-{
-  return dtype != 0 && dtype < TC_CI16;
-}
-
 // ---- rasters ----
-
-// A level of an image, or its mask: its description and its tiles.
-struct Tiles {
-  Provider provider;
-  tc_image_info info{};
-
-  // Retiles `source`, whose reference is taken.
-  bool open(tc_provider *source, const Options &options, tc_cache *cache)
-  {
-    const Provider from(source);
-    tc_retile_options retile{};
-    tc_provider *tiles = nullptr;
-    tc_error err;
-    retile.struct_size = sizeof retile;
-    retile.pad_edges = options.pad ? 1 : 0;
-    retile.tile_width = options.tileWidth;
-    retile.tile_height = options.tileHeight;
-    info.struct_size = sizeof info;
-    tc_status status = provider_retile(source, &retile, cache, &tiles, &err);
-    provider.reset(tiles);
-    if (status == TC_OK)
-      status = provider_info(tiles, &info, &err);
-    if (status != TC_OK)
-      fail(err);
-    return status == TC_OK;
-  }
-};
 
 class Dataset;
 
 class Band final : public GDALRasterBand {
 public:
-  Band(Dataset *dataset, const Tiles &tiles, int number, GDALDataType type, GDALRasterBand *twin);
+  // Band `number` of a dataset, from 1, or a mask, number 0; in the tiles it is band `index`. `twin` is the same
+  // band as GDAL reads it, for what is no pixel, and `shown` is it at this level: each NULL if there is none.
+  Band(Dataset *dataset, const Tiles &tiles, int number, int index, GDALDataType type, GDALRasterBand *twin,
+       GDALRasterBand *shown);
 
-  tc_dtype dtype() const { return m_dtype; }
-  void dropTwin() { m_twin = nullptr; }
+  // Whether the tiles have its samples in the type that it has for GDAL.
+  bool isStored() const { return m_tiles.info().dtype == dtypeOf(eDataType, m_signedBytes); }
+  void dropTwin() { m_twin = m_shown = nullptr; }
 
   int GetOverviewCount() override;
   GDALRasterBand *GetOverview(int level) override;
   int GetMaskFlags() override;
   GDALRasterBand *GetMaskBand() override;
+  bool IsMaskBand() const override { return m_shown ? m_shown->IsMaskBand() : GDALRasterBand::IsMaskBand(); }
 
   char **GetMetadataDomainList() override;
   char **GetMetadata(const char *domain) override;
@@ -153,8 +105,10 @@ protected:
 private:
   Dataset *m_dataset;
   const Tiles &m_tiles;
-  GDALRasterBand *m_twin; // the same band as GDAL reads it, for what is no pixel; NULL in masks
-  tc_dtype m_dtype;
+  const int m_index;
+  GDALRasterBand *m_twin, *m_shown;
+  const bool m_signedBytes;
+  const int m_maskFlags; // of a mask that is read
 };
 
 class Dataset final : public GDALDataset {
@@ -172,7 +126,20 @@ public:
   int CloseDependentDatasets() override;
 
   const std::vector<std::unique_ptr<Dataset>> &overviews() const { return m_overviews; }
-  Band *mask() const { return m_maskBand.get(); }
+  // The mask of a band, from 1; NULL if it is made from the pixels.
+  Band *maskOf(int band) const
+  {
+    if (m_masks.empty())
+      return nullptr;
+    return m_masks.size() == 1 ? m_masks[0].get() : m_masks[static_cast<size_t>(band - 1)].get();
+  }
+  // Whether a read that resamples is GDAL's.
+  bool isForwarded(int width, int height, int dataWidth, int dataHeight) const
+  {
+    return m_forwards && (width != dataWidth || height != dataHeight);
+  }
+  // Whether bands show what the file has, and not what GDAL makes of it.
+  bool showsStored() const { return m_showsStored; }
 
   CPLErr GetGeoTransform(double *transform) override;
   const OGRSpatialReference *GetSpatialRef() const override { return m_twin ? m_twin->GetSpatialRef() : nullptr; }
@@ -187,75 +154,90 @@ public:
   char **GetMetadata(const char *domain) override;
   const char *GetMetadataItem(const char *name, const char *domain) override;
 
-  // Fills `data` with pixels of some bands, counted from 1, without GDAL's block cache. CE_None if it
-  // did, CE_Failure after an error, CE_Warning if GDAL has to.
-  CPLErr readDirectly(const Tiles &tiles, int x, int y, int width, int height, void *data, int dataWidth,
-                      int dataHeight, GDALDataType type, int bandCount, const int *bands, GSpacing pixelSpace,
-                      GSpacing lineSpace, GSpacing bandSpace);
-
 protected:
   CPLErr IRasterIO(GDALRWFlag flag, int x, int y, int width, int height, void *data, int dataWidth, int dataHeight,
                    GDALDataType type, int bandCount, int *bands, GSpacing pixelSpace, GSpacing lineSpace,
                    GSpacing bandSpace, GDALRasterIOExtraArg *extra) override;
 
 private:
-  bool fill(tc_provider *source, GDALDataset *twin, const Options &options, tc_cache *cache);
-  bool fillOverviews(tc_provider *source, GDALDataset *twin, const Options &options, tc_cache *cache);
+  // What a level is made from: its pixels, its masks or NULL, and the raster as GDAL reads it.
+  struct Source {
+    tc_provider *pixels, *masks;
+    GDALDataset *twin;
+  };
+
+  bool fill(const Source &from, const Options &options, tc_cache *cache);
+  bool fillMasks(const Source &from, const Options &options, tc_cache *cache);
+  bool fillOverviews(const Source &from, const Options &options, tc_cache *cache);
 
   GDALDatasetUniquePtr m_twin; // the raster as GDAL reads it, for what is no pixel; NULL in overviews
-  Tiles m_tiles, m_mask;
-  std::unique_ptr<Band> m_maskBand;
+  Tiles m_tiles, m_maskTiles;
+  std::vector<std::unique_ptr<Band>> m_masks; // one of all bands, or one for each
   std::vector<std::unique_ptr<Dataset>> m_overviews;
+  bool m_forwards = false, m_showsStored = false;
 };
+
+// The band as it is at a level of this size; NULL if GDAL has no such level.
+GDALRasterBand *atLevel(GDALRasterBand *band, const tc_image_info &info)
+{
+  const auto fits = [&](GDALRasterBand *at) {
+    return at != nullptr && at->GetXSize() == info.width && at->GetYSize() == info.height;
+  };
+  if (fits(band))
+    return band;
+  for (int i = 0; i < band->GetOverviewCount(); i++)
+    if (fits(band->GetOverview(i)))
+      return band->GetOverview(i);
+  return nullptr;
+}
 
 // ---- bands ----
 
-bool hasSignedBytes(GDALRasterBand *band)
-{
-  return band != nullptr && tcgdal_signed_bytes(GDALRasterBand::ToHandle(band)) != 0;
-}
-
-Band::Band(Dataset *dataset, const Tiles &tiles, int number, GDALDataType type, GDALRasterBand *twin)
-    : m_dataset(dataset), m_tiles(tiles), m_twin(twin), m_dtype(dtypeOf(type, hasSignedBytes(twin)))
+Band::Band(Dataset *dataset, const Tiles &tiles, int number, int index, GDALDataType type, GDALRasterBand *twin,
+           GDALRasterBand *shown)
+    : m_dataset(dataset), m_tiles(tiles), m_index(index), m_twin(twin), m_shown(shown),
+      m_signedBytes(hasSignedBytes(twin)), m_maskFlags(shown != nullptr ? shown->GetMaskFlags() : GMF_ALL_VALID)
 {
   poDS = dataset;
   nBand = number;
   eAccess = GA_ReadOnly;
   eDataType = type;
-  nRasterXSize = static_cast<int>(tiles.info.width);
-  nRasterYSize = static_cast<int>(tiles.info.height);
-  nBlockXSize = static_cast<int>(tiles.info.block_width);
-  nBlockYSize = static_cast<int>(tiles.info.block_height);
+  nRasterXSize = static_cast<int>(tiles.info().width);
+  nRasterYSize = static_cast<int>(tiles.info().height);
+  nBlockXSize = static_cast<int>(tiles.info().block_width);
+  nBlockYSize = static_cast<int>(tiles.info().block_height);
   if (twin != nullptr)
     GDALRasterBand::SetDescription(twin->GetDescription());
 }
 
 int Band::GetOverviewCount()
 {
-  return static_cast<int>(m_dataset->overviews().size());
+  const int all = static_cast<int>(m_dataset->overviews().size());
+  if (nBand > 0)
+    return all;
+  // GDAL may have overviews of a band whose masks are not overviews of its mask.
+  return m_shown != nullptr ? std::min(all, m_shown->GetOverviewCount()) : 0;
 }
 
 GDALRasterBand *Band::GetOverview(int level)
 {
-  const auto &overviews = m_dataset->overviews();
-  if (level < 0 || static_cast<size_t>(level) >= overviews.size())
+  if (level < 0 || level >= GetOverviewCount())
     return nullptr;
-  Dataset &overview = *overviews[static_cast<size_t>(level)];
-  return nBand > 0 ? overview.GetRasterBand(nBand) : overview.mask();
+  Dataset &overview = *m_dataset->overviews()[static_cast<size_t>(level)];
+  return nBand > 0 ? overview.GetRasterBand(nBand) : overview.maskOf(m_index + 1);
 }
 
 int Band::GetMaskFlags()
 {
   if (nBand == 0)
     return GMF_ALL_VALID;
-  return m_dataset->mask() != nullptr ? GMF_PER_DATASET : GDALRasterBand::GetMaskFlags();
+  return m_dataset->maskOf(nBand) != nullptr ? m_maskFlags : GDALRasterBand::GetMaskFlags();
 }
 
 GDALRasterBand *Band::GetMaskBand()
 {
-  if (nBand > 0 && m_dataset->mask() != nullptr)
-    return m_dataset->mask();
-  return GDALRasterBand::GetMaskBand();
+  Band *mask = nBand > 0 ? m_dataset->maskOf(nBand) : nullptr;
+  return mask != nullptr ? mask : GDALRasterBand::GetMaskBand();
 }
 
 char **Band::GetMetadataDomainList()
@@ -275,7 +257,9 @@ const char *Band::GetMetadataItem(const char *name, const char *domain)
 
 GDALColorInterp Band::GetColorInterpretation()
 {
-  return m_twin ? m_twin->GetColorInterpretation() : GCI_Undefined;
+  if (m_twin == nullptr)
+    return GCI_Undefined;
+  return m_dataset->showsStored() ? m_tiles.colour(m_index) : m_twin->GetColorInterpretation();
 }
 
 double Band::GetNoDataValue(int *has)
@@ -305,95 +289,47 @@ double Band::GetScale(int *has)
 
 CPLErr Band::IReadBlock(int col, int row, void *into)
 {
-  // Where bands come together, the tile of all of them serves the next bands too.
-  const bool together = (m_tiles.info.flags & TC_IMAGE_BANDS_TOGETHER) != 0;
-  const int32_t band = nBand > 0 ? nBand - 1 : 0, first = 0;
-  tc_tile *got = nullptr;
-  tc_error err;
-  if (provider_get_block(m_tiles.provider.get(), row, col, 0, together ? nullptr : &band, together ? 0 : 1, &got,
-                         &err) != TC_OK)
-    return fail(err);
-  const Tile tile(got);
-  tc_pixels pixels;
-  tc_tile_pixels(got, &pixels);
-  tc_target target{};
-  target.data = into;
-  target.pixel_stride = GDALGetDataTypeSizeBytes(eDataType);
-  target.row_stride = target.pixel_stride * nBlockXSize;
-  target.band_stride = target.row_stride * nBlockYSize;
-  target.width = pixels.width;
-  target.height = pixels.height;
-  target.bands = 1;
-  target.dtype = m_dtype;
-  // GDAL does not look at what lies beyond the edge, but it copies it.
-  if (pixels.width < nBlockXSize || pixels.height < nBlockYSize)
-    memset(into, 0, static_cast<size_t>(target.band_stride));
-  if (tc_tile_copy(got, 0, 0, together ? &band : &first, 1, &target, &err) != TC_OK)
-    return fail(err);
-  return CE_None;
+  return m_tiles.readBlock(col, row, m_index, eDataType, m_signedBytes, into);
 }
 
 CPLErr Band::IRasterIO(GDALRWFlag flag, int x, int y, int width, int height, void *data, int dataWidth,
                        int dataHeight, GDALDataType type, GSpacing pixelSpace, GSpacing lineSpace,
                        GDALRasterIOExtraArg *extra)
 {
-  const int number = nBand > 0 ? nBand : 1;
-  const CPLErr read = flag != GF_Read ? CE_Warning
-                                      : m_dataset->readDirectly(m_tiles, x, y, width, height, data, dataWidth,
-                                                                dataHeight, type, 1, &number, pixelSpace, lineSpace, 0);
-  if (read != CE_Warning)
-    return read;
+  if (flag == GF_Read && m_shown != nullptr && m_dataset->isForwarded(width, height, dataWidth, dataHeight))
+    return m_shown->RasterIO(flag, x, y, width, height, data, dataWidth, dataHeight, type, pixelSpace, lineSpace,
+                             extra);
+  if (flag == GF_Read && isStored() && width == dataWidth && height == dataHeight) {
+    const CPLErr read = m_tiles.read({x, y, width, height}, {m_index}, eDataType,
+                                     {data, type, pixelSpace, lineSpace, 0});
+    if (read != CE_Warning)
+      return read;
+  }
   return GDALRasterBand::IRasterIO(flag, x, y, width, height, data, dataWidth, dataHeight, type, pixelSpace,
                                    lineSpace, extra);
 }
 
 // ---- datasets ----
 
-CPLErr Dataset::readDirectly(const Tiles &tiles, int x, int y, int width, int height, void *data, int dataWidth,
-                             int dataHeight, GDALDataType type, int bandCount, const int *bands, GSpacing pixelSpace,
-                             GSpacing lineSpace, GSpacing bandSpace)
-{
-  if (width != dataWidth || height != dataHeight)
-    return CE_Warning;
-  const bool isMask = &tiles == &m_mask;
-  // Bytes that are signed by metadata only are signed in the buffers of GDAL's callers too.
-  const bool signedBytes = tiles.info.dtype == TC_I8 && type == GDT_Byte;
-  const tc_dtype dtype = dtypeOf(type, signedBytes);
-  std::vector<int32_t> list;
-  for (int i = 0; i < bandCount; i++) {
-    list.push_back(bands[i] - 1);
-    // Samples must be what the band has, or become it as GDAL would make them.
-    const tc_dtype stored = isMask ? static_cast<tc_dtype>(TC_U8) : static_cast<Band *>(GetRasterBand(bands[i]))->dtype();
-    if (stored != tiles.info.dtype || !(dtype == stored || (isReal(dtype) && isReal(stored))))
-      return CE_Warning;
-  }
-  tc_target target{};
-  target.data = data;
-  target.pixel_stride = pixelSpace;
-  target.row_stride = lineSpace;
-  target.band_stride = bandSpace;
-  target.width = width;
-  target.height = height;
-  target.bands = bandCount;
-  target.dtype = dtype;
-  // Memory that overlaps itself is GDAL's to make sense of.
-  if (pixelSpace == 0 || (lineSpace == 0 && height > 1) || (bandSpace == 0 && bandCount > 1))
-    return CE_Warning;
-  tc_error err;
-  if (provider_read_window(tiles.provider.get(), x, y, 0, list.data(), list.size(), &target, &err) != TC_OK)
-    return fail(err);
-  return CE_None;
-}
-
 CPLErr Dataset::IRasterIO(GDALRWFlag flag, int x, int y, int width, int height, void *data, int dataWidth,
                           int dataHeight, GDALDataType type, int bandCount, int *bands, GSpacing pixelSpace,
                           GSpacing lineSpace, GSpacing bandSpace, GDALRasterIOExtraArg *extra)
 {
-  const CPLErr read = flag != GF_Read ? CE_Warning
-                                      : readDirectly(m_tiles, x, y, width, height, data, dataWidth, dataHeight, type,
-                                                     bandCount, bands, pixelSpace, lineSpace, bandSpace);
-  if (read != CE_Warning)
-    return read;
+  if (flag == GF_Read && m_twin != nullptr && isForwarded(width, height, dataWidth, dataHeight))
+    return m_twin->RasterIO(flag, x, y, width, height, data, dataWidth, dataHeight, type, bandCount, bands, pixelSpace,
+                            lineSpace, bandSpace, extra);
+  bool stored = flag == GF_Read && width == dataWidth && height == dataHeight;
+  std::vector<int32_t> list;
+  for (int i = 0; i < bandCount; i++) {
+    list.push_back(bands[i] - 1);
+    stored = stored && static_cast<Band *>(GetRasterBand(bands[i]))->isStored();
+  }
+  if (stored) {
+    const CPLErr read = m_tiles.read({x, y, width, height}, list, GetRasterBand(bands[0])->GetRasterDataType(),
+                                     {data, type, pixelSpace, lineSpace, bandSpace});
+    if (read != CE_Warning)
+      return read;
+  }
   return GDALDataset::IRasterIO(flag, x, y, width, height, data, dataWidth, dataHeight, type, bandCount, bands,
                                 pixelSpace, lineSpace, bandSpace, extra);
 }
@@ -401,14 +337,17 @@ CPLErr Dataset::IRasterIO(GDALRWFlag flag, int x, int y, int width, int height, 
 int Dataset::CloseDependentDatasets()
 {
   const int base = GDALDataset::CloseDependentDatasets();
-  if (m_tiles.provider == nullptr)
+  if (!m_tiles.isOpen())
     return base;
   for (const auto &overview : m_overviews)
     overview->CloseDependentDatasets();
   for (int i = 1; i <= nBands; i++)
     static_cast<Band *>(GetRasterBand(i))->dropTwin();
-  m_tiles.provider.reset();
-  m_mask.provider.reset();
+  for (const auto &mask : m_masks)
+    if (mask != nullptr)
+      mask->dropTwin();
+  m_tiles.close();
+  m_maskTiles.close();
   m_twin.reset();
   return TRUE;
 }
@@ -433,59 +372,6 @@ const char *Dataset::GetMetadataItem(const char *name, const char *domain)
   return m_twin ? m_twin->GetMetadataItem(name, domain) : GDALDataset::GetMetadataItem(name, domain);
 }
 
-// Whether the own reader shows the raster as GDAL does, with all its overviews.
-bool agrees(tc_provider *provider, GDALDataset *twin)
-{
-  tc_image_info info{};
-  info.struct_size = sizeof info;
-  GDALRasterBand *first = twin->GetRasterBand(1);
-  if (provider_info(provider, &info, nullptr) != TC_OK || info.width != twin->GetRasterXSize() ||
-      info.height != twin->GetRasterYSize() || info.bands != twin->GetRasterCount() ||
-      info.levels - 1 < first->GetOverviewCount())
-    return false;
-  for (int i = 0; i < info.bands; i++) {
-    GDALRasterBand *band = twin->GetRasterBand(i + 1);
-    tc_band_info about{};
-    about.struct_size = sizeof about;
-    if (dtypeOf(band->GetRasterDataType(), hasSignedBytes(band)) != info.dtype ||
-        provider_band_info(provider, i, &about, nullptr) != TC_OK)
-      return false;
-    // Colours that GDAL converts, such as YCbCr, are other pixels.
-    const tc_colour shown = tcgdal_colour(band->GetColorInterpretation());
-    if (about.colour != shown && about.colour >= TC_COLOUR_LUMA)
-      return false;
-  }
-  // Two decoders of JPEG round differently.
-  const char *compression = twin->GetMetadataItem("COMPRESSION", "IMAGE_STRUCTURE");
-  if (compression != nullptr && strstr(compression, "JPEG") != nullptr)
-    return false;
-  return first->GetMaskFlags() != GMF_PER_DATASET || (info.flags & TC_IMAGE_HAS_MASK) != 0;
-}
-
-// The pixels of the raster: read by tilecache where it can and shows the same, else by GDAL.
-Provider openSource(const Options &options, GDALDataset *twin)
-{
-  tc_provider *provider = nullptr;
-  tc_error err;
-  if (options.reader != Reader::gdal) {
-    const char *path = options.path.c_str();
-    // Files of GDAL's own file systems are not the system's.
-    const bool opened = (STARTS_WITH(path, "/vsi") ? tc_gdal_open_vsi(path, nullptr, &provider, &err)
-                                                   : provider_open(path, nullptr, &provider, &err)) == TC_OK;
-    if (opened && (options.reader == Reader::tilecache || agrees(provider, twin)))
-      return Provider(provider);
-    provider_release(provider);
-    if (!opened && options.reader == Reader::tilecache) {
-      fail(err);
-      return nullptr;
-    }
-  }
-  provider = nullptr;
-  if (tc_gdal_open(options.path.c_str(), nullptr, &provider, &err) != TC_OK)
-    fail(err);
-  return Provider(provider);
-}
-
 GDALDataset *Dataset::open(GDALOpenInfo *info)
 {
   Options options;
@@ -502,63 +388,87 @@ GDALDataset *Dataset::open(GDALOpenInfo *info)
     CPLError(CE_Failure, CPLE_NotSupported, "TILECACHE: %s has no bands", options.path.c_str());
     return nullptr;
   }
-  Provider source = openSource(options, twin.get());
-  tc_cache *cache = source != nullptr ? sharedCache(options) : nullptr;
+  const Provider pixels = openPixels(options, twin.get());
+  Provider masks;
+  tc_cache *cache = nullptr;
+  if (pixels != nullptr && openMasks(options, twin.get(), pixels.get(), masks))
+    cache = sharedCache(options);
   auto dataset = std::make_unique<Dataset>();
-  if (cache == nullptr || !dataset->fill(source.get(), twin.get(), options, cache) ||
-      !dataset->fillOverviews(source.get(), twin.get(), options, cache))
+  const Source from = {pixels.get(), masks.get(), twin.get()};
+  if (cache == nullptr || !dataset->fill(from, options, cache) || !dataset->fillOverviews(from, options, cache))
     return nullptr;
   dataset->m_twin = std::move(twin);
   dataset->SetDescription(info->pszFilename);
   return dataset.release();
 }
 
-// Makes the bands and the mask of `source`, described by the bands of `twin`.
-bool Dataset::fill(tc_provider *source, GDALDataset *twin, const Options &options, tc_cache *cache)
+// Makes the bands of a level and their masks.
+bool Dataset::fill(const Source &from, const Options &options, tc_cache *cache)
 {
   eAccess = GA_ReadOnly;
-  if (!m_tiles.open(provider_retain(source), options, cache))
+  m_showsStored = options.reader == Reader::tilecache;
+  m_forwards = !m_showsStored && readsSmaller(from.twin);
+  if (!m_tiles.open(provider_retain(from.pixels), options, cache))
     return false;
-  if (m_tiles.info.width > INT_MAX || m_tiles.info.height > INT_MAX) {
+  const tc_image_info &info = m_tiles.info();
+  if (info.width > INT_MAX || info.height > INT_MAX) {
     CPLError(CE_Failure, CPLE_NotSupported, "TILECACHE: GDAL has no rasters of that size");
     return false;
   }
-  nRasterXSize = static_cast<int>(m_tiles.info.width);
-  nRasterYSize = static_cast<int>(m_tiles.info.height);
-  for (int i = 1; i <= m_tiles.info.bands; i++) {
-    GDALRasterBand *band = twin->GetRasterBand(i);
+  nRasterXSize = static_cast<int>(info.width);
+  nRasterYSize = static_cast<int>(info.height);
+  for (int i = 1; i <= info.bands; i++) {
+    GDALRasterBand *band = from.twin->GetRasterBand(i);
     if (band == nullptr || dtypeOf(band->GetRasterDataType(), hasSignedBytes(band)) == 0) {
       CPLError(CE_Failure, CPLE_NotSupported, "TILECACHE: band %d is not one that tilecache reads", i);
       return false;
     }
-    SetBand(i, new Band(this, m_tiles, i, band->GetRasterDataType(), band));
+    SetBand(i, new Band(this, m_tiles, i, i - 1, band->GetRasterDataType(), band, atLevel(band, info)));
   }
-  if ((m_tiles.info.flags & TC_IMAGE_HAS_MASK) == 0)
-    return true;
-  tc_provider *mask = nullptr;
-  tc_error err;
-  if (provider_mask(source, &mask, &err) != TC_OK) {
-    fail(err);
+  return from.masks == nullptr || fillMasks(from, options, cache);
+}
+
+bool Dataset::fillMasks(const Source &from, const Options &options, tc_cache *cache)
+{
+  if (!m_maskTiles.open(provider_retain(from.masks), options, cache))
     return false;
+  std::vector<GDALRasterBand *> shown;
+  for (int i = 1; i <= nBands; i++) {
+    shown.push_back(atLevel(from.twin->GetRasterBand(i), m_tiles.info()));
+    if (shown.back() == nullptr || !isRead(shown.back()->GetMaskFlags()))
+      shown.back() = nullptr;
   }
-  if (!m_mask.open(mask, options, cache))
-    return false;
-  m_maskBand = std::make_unique<Band>(this, m_mask, 0, GDT_Byte, nullptr);
+  if (std::all_of(shown.begin(), shown.end(), [](GDALRasterBand *band) {
+        return band != nullptr && band->GetMaskFlags() == GMF_PER_DATASET;
+      }))
+    shown.resize(1);
+  for (size_t i = 0; i < shown.size(); i++)
+    m_masks.push_back(shown[i] == nullptr ? nullptr
+                                          : std::make_unique<Band>(this, m_maskTiles, 0, static_cast<int>(i), GDT_Byte,
+                                                                   nullptr, shown[i]->GetMaskBand()));
   return true;
 }
 
-bool Dataset::fillOverviews(tc_provider *source, GDALDataset *twin, const Options &options, tc_cache *cache)
+bool Dataset::fillOverviews(const Source &from, const Options &options, tc_cache *cache)
 {
-  for (int32_t level = 1; level < m_tiles.info.levels; level++) {
-    tc_provider *shown = nullptr;
+  tc_image_info masks{};
+  masks.struct_size = sizeof masks;
+  if (from.masks != nullptr)
+    provider_info(from.masks, &masks, nullptr);
+  for (int32_t level = 1; level < m_tiles.info().levels; level++) {
+    tc_provider *pixelsOf = nullptr, *masksOf = nullptr;
     tc_error err;
-    if (provider_level(source, level, &shown, &err) != TC_OK) {
+    tc_status status = provider_level(from.pixels, level, &pixelsOf, &err);
+    const Provider pixels(pixelsOf);
+    if (status == TC_OK && level < masks.levels)
+      status = provider_level(from.masks, level, &masksOf, &err);
+    const Provider ofMasks(masksOf);
+    if (status != TC_OK) {
       fail(err);
       return false;
     }
-    const Provider owned(shown);
     m_overviews.push_back(std::make_unique<Dataset>());
-    if (!m_overviews.back()->fill(shown, twin, options, cache))
+    if (!m_overviews.back()->fill({pixelsOf, masksOf, from.twin}, options, cache))
       return false;
   }
   return true;

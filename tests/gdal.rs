@@ -181,6 +181,16 @@ fn gdalcompare_finds_no_difference() {
     }
 }
 
+/// Inks, alpha of one bit, masks of bands, samples that are not numbers, JPEG that is decoded smaller.
+#[test]
+fn the_driver_shows_what_gdal_shows() {
+    let directory = scratch("gdal", "same");
+    run(python()
+        .arg(format!("{ROOT}/gdal/tests/same.py"))
+        .current_dir(directory)
+        .env("GDAL_DRIVER_PATH", plugin().parent().unwrap()));
+}
+
 #[test]
 fn programs_use_the_driver_and_the_symbols() {
     run(python()

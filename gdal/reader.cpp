@@ -1,0 +1,131 @@
+#include "reader.h"
+
+#include <cstring>
+
+namespace {
+
+const char *structure(GDALMajorObject *object, const char *name)
+{
+  const char *value = object->GetMetadataItem(name, "IMAGE_STRUCTURE");
+  return value != nullptr ? value : "";
+}
+
+bool isJpeg(GDALDataset *twin)
+{
+  // The driver of JPEG does not say so of grey pictures; others say "YCbCr JPEG" too.
+  const char *compression = structure(twin, "COMPRESSION");
+  return EQUAL(twin->GetDriver()->GetDescription(), "JPEG") ||
+         (strstr(compression, "JPEG") != nullptr && strstr(compression, "JPEG2000") == nullptr);
+}
+
+// Colours that GDAL may show converted to others.
+bool isConverted(tc_colour colour)
+{
+  return colour >= TC_COLOUR_CYAN;
+}
+
+// Whether the twin shows an alpha band of one bit as 0 and 255, as drivers of JPEG 2000 do unless told not to.
+bool promotesAlpha(const Options &options, GDALDataset *twin)
+{
+  static const char *const option = "1BIT_ALPHA_PROMOTION";
+  const int last = twin->GetRasterCount();
+  const char *known = twin->GetDriver()->GetMetadataItem(GDAL_DMD_OPENOPTIONLIST);
+  if (twin->GetRasterBand(last)->GetColorInterpretation() != GCI_AlphaBand || known == nullptr ||
+      strstr(known, option) == nullptr)
+    return false;
+  CPLStringList drivers, asStored;
+  drivers.AddString(twin->GetDriver()->GetDescription());
+  asStored.SetNameValue(option, "NO");
+  const GDALDatasetUniquePtr stored(
+      GDALDataset::Open(options.path.c_str(), GDAL_OF_RASTER, drivers.List(), asStored.List()));
+  return stored == nullptr || stored->GetRasterCount() != last ||
+         EQUAL(structure(stored->GetRasterBand(last), "NBITS"), "1");
+}
+
+// Whether the own reader shows the raster as GDAL does, with all its overviews.
+bool agrees(tc_provider *provider, const Options &options, GDALDataset *twin)
+{
+  tc_image_info info{};
+  info.struct_size = sizeof info;
+  GDALRasterBand *first = twin->GetRasterBand(1);
+  if (provider_info(provider, &info, nullptr) != TC_OK || info.width != twin->GetRasterXSize() ||
+      info.height != twin->GetRasterYSize() || info.bands != twin->GetRasterCount() ||
+      info.levels - 1 < first->GetOverviewCount())
+    return false;
+  // An item of the file may call the inks something else.
+  if (structure(twin, "SOURCE_COLOR_SPACE")[0] != '\0' && first->GetColorInterpretation() == GCI_RedBand)
+    return false;
+  for (int i = 0; i < info.bands; i++) {
+    GDALRasterBand *band = twin->GetRasterBand(i + 1);
+    tc_band_info about{};
+    about.struct_size = sizeof about;
+    if (dtypeOf(band->GetRasterDataType(), hasSignedBytes(band)) != info.dtype ||
+        provider_band_info(provider, i, &about, nullptr) != TC_OK)
+      return false;
+    const tc_colour shown = tcgdal_colour(band->GetColorInterpretation());
+    if (about.colour != shown && (isConverted(about.colour) || isConverted(shown)))
+      return false;
+  }
+  // Of damaged JPEG GDAL shows what there is. JPEG 2000 in NITF is read by one of several drivers.
+  return !isJpeg(twin) && strstr(structure(twin, "COMPRESSION"), "JPEG") == nullptr && !promotesAlpha(options, twin);
+}
+
+} // namespace
+
+Provider openPixels(const Options &options, GDALDataset *twin)
+{
+  tc_provider *provider = nullptr;
+  tc_error err;
+  if (options.reader != Reader::gdal) {
+    const char *path = options.path.c_str();
+    // Files of GDAL's own file systems are not the system's.
+    const bool opened = (STARTS_WITH(path, "/vsi") ? tc_gdal_open_vsi(path, nullptr, &provider, &err)
+                                                   : provider_open(path, nullptr, &provider, &err)) == TC_OK;
+    if (opened && (options.reader == Reader::tilecache || agrees(provider, options, twin)))
+      return Provider(provider);
+    provider_release(provider);
+    if (!opened && options.reader == Reader::tilecache) {
+      fail(err);
+      return nullptr;
+    }
+  }
+  provider = nullptr;
+  if (tc_gdal_open(options.path.c_str(), nullptr, &provider, &err) != TC_OK)
+    fail(err);
+  return Provider(provider);
+}
+
+bool openMasks(const Options &options, GDALDataset *twin, tc_provider *pixels, Provider &masks)
+{
+  bool any = false, ofDataset = true, ofOneBit = true;
+  for (int i = 1; i <= twin->GetRasterCount(); i++) {
+    GDALRasterBand *band = twin->GetRasterBand(i);
+    any = any || isRead(band->GetMaskFlags());
+    ofDataset = ofDataset && band->GetMaskFlags() == GMF_PER_DATASET;
+    ofOneBit = ofOneBit && EQUAL(structure(band->GetMaskBand(), "NBITS"), "1");
+  }
+  if (!any)
+    return true;
+  tc_image_info info{};
+  info.struct_size = sizeof info;
+  tc_provider *provider = nullptr;
+  tc_error err;
+  tc_status status = provider_info(pixels, &info, &err);
+  if (status == TC_OK && ofDataset && ofOneBit && (info.flags & TC_IMAGE_HAS_MASK) != 0) {
+    status = provider_mask(pixels, &provider, &err);
+  } else if (status == TC_OK) {
+    tc_gdal_options asMasks{};
+    asMasks.struct_size = sizeof asMasks;
+    asMasks.flags = TC_GDAL_MASKS;
+    status = tc_gdal_open(options.path.c_str(), &asMasks, &provider, &err);
+  }
+  masks.reset(provider);
+  if (status != TC_OK)
+    fail(err);
+  return status == TC_OK;
+}
+
+bool readsSmaller(GDALDataset *twin)
+{
+  return isJpeg(twin) || EQUAL(twin->GetDriver()->GetDescription(), "VRT");
+}

@@ -1,0 +1,188 @@
+"""Rasters that GDAL shows otherwise than they are stored: the driver shows what GDAL shows
+
+Makes them in the current directory, and asks each the same questions directly and through TILECACHE."""
+
+import numpy as np
+from osgeo import gdal
+
+gdal.UseExceptions()
+gdal.PushErrorHandler("CPLQuietErrorHandler")
+WIDTH, HEIGHT = 150, 130
+y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
+random = np.random.default_rng(5)
+noise = random.integers(0, 256, (3, HEIGHT, WIDTH)).astype(np.uint8)
+large = random.integers(0, 256, (3, 290, 310)).astype(np.uint8)
+names = []
+
+
+def memory(bands, kind):
+    height, width = bands[0].shape
+    raster = gdal.GetDriverByName("MEM").Create("", width, height, len(bands), kind)
+    for number, band in enumerate(bands, 1):
+        raster.GetRasterBand(number).WriteArray(band)
+    return raster
+
+
+def make(name, bands, kind=gdal.GDT_Byte, options=(), driver="GTiff", alpha=False, nodata=None, colours=()):
+    raster = memory(bands, kind)
+    for number, colour in enumerate(colours, 1):
+        raster.GetRasterBand(number).SetColorInterpretation(colour)
+    if alpha:
+        raster.GetRasterBand(len(bands)).SetColorInterpretation(gdal.GCI_AlphaBand)
+    if nodata is not None:
+        raster.GetRasterBand(1).SetNoDataValue(nodata)
+    gdal.GetDriverByName(driver).CreateCopy(name, raster, options=list(options))
+    names.append(name)
+
+
+def mask(name, flags, values, inside=False, overviews=None):
+    """A raster of two bands with a mask for both, or one for each."""
+    tiles = ["TILED=YES", "BLOCKXSIZE=64", "BLOCKYSIZE=64"]
+    make(name, noise[:2], options=tiles)
+    gdal.SetConfigOption("GDAL_TIFF_INTERNAL_MASK", "YES" if inside else "NO")
+    raster = gdal.Open(name, gdal.GA_Update)
+    for number in (1, 2) if flags == 0 else (1,):
+        band = raster.GetRasterBand(number)
+        band.CreateMaskBand(0) if flags == 0 else raster.CreateMaskBand(flags)
+        band.GetMaskBand().WriteArray(values(number).astype(np.uint8))
+    del raster, band
+    if overviews is not None:
+        raster = gdal.Open(name, overviews)
+        raster.BuildOverviews("NEAREST", [2, 4])
+
+
+def stripes(number):
+    return np.where((x + number * 20) % 40 < 10, 0, 255)
+
+
+def grey(number):
+    return (x + number * 20) % 256
+
+
+def vrt(name, *sources):
+    bands = "".join(
+        f"<VRTRasterBand dataType='{kind}' band='{number}'><SimpleSource><SourceFilename>{source}</SourceFilename>"
+        f"<SourceBand>1</SourceBand></SimpleSource></VRTRasterBand>"
+        for number, (source, kind) in enumerate(sources, 1))
+    with open(name, "w") as file:
+        file.write(f"<VRTDataset rasterXSize='{WIDTH}' rasterYSize='{HEIGHT}'>{bands}</VRTDataset>")
+
+
+# Colours that GDAL converts, those that it leaves alone, and an alpha that it promotes.
+inks = [np.full((HEIGHT, WIDTH), value, np.uint8) for value in (200, 30, 10, 40)]
+INKS = [gdal.GCI_CyanBand, gdal.GCI_MagentaBand, gdal.GCI_YellowBand, gdal.GCI_BlackBand]
+make("cmyk.tif", inks, options=["PHOTOMETRIC=CMYK", "INTERLEAVE=PIXEL"], colours=INKS)
+make("cmyk_apart.tif", inks, options=["PHOTOMETRIC=CMYK", "INTERLEAVE=BAND"])
+make("cmyk16.tif", inks, gdal.GDT_UInt16, ["PHOTOMETRIC=CMYK"])
+make("lab.tif", noise, options=["PHOTOMETRIC=CIELAB", "INTERLEAVE=PIXEL"])
+lossless = ["QUALITY=100", "REVERSIBLE=YES"]
+opaque = np.where(x > 20, 255, 0)
+make("alpha1.jp2", [*noise, opaque], options=lossless + ["1BIT_ALPHA=YES"], driver="JP2OpenJPEG", alpha=True)
+make("alpha8.jp2", [*noise, opaque], options=lossless, driver="JP2OpenJPEG", alpha=True)
+make("grey_alpha1.jp2", [noise[0], opaque], options=lossless + ["1BIT_ALPHA=YES"], driver="JP2OpenJPEG", alpha=True)
+
+# Masks: for the dataset and for each band, of one bit and with values between, with overviews and without.
+mask("inside.tif", gdal.GMF_PER_DATASET, stripes, inside=True)
+mask("inside_levels.tif", gdal.GMF_PER_DATASET, stripes, inside=True, overviews=gdal.GA_Update)
+mask("beside.tif", gdal.GMF_PER_DATASET, stripes)
+mask("beside_grey.tif", gdal.GMF_PER_DATASET, grey)
+mask("beside_levels.tif", gdal.GMF_PER_DATASET, stripes, overviews=gdal.GA_Update)
+mask("bands.tif", 0, stripes)
+mask("bands_grey.tif", 0, grey)
+mask("bands_levels.tif", 0, grey, overviews=gdal.GA_ReadOnly)
+make("bands.lbl", [np.where(stripes(n) == 0, -32768 + n, x * 3 + y) for n in (1, 2)], gdal.GDT_Int16, driver="ISIS3")
+make("nodata.cub", [np.where(y == 5, -32766, x)], gdal.GDT_Int16, driver="ISIS3", nodata=-32768)
+
+# Samples that types do not hold: not a number, infinite, too large, halves; signed bytes.
+odd = np.array([np.nan, np.inf, -np.inf, -0.5, 0.5, 1.5, 2.5, -2.5, 3e9, -3e9, 1e19, 1e300, -5])
+odd = odd[(x + y) % len(odd)]
+with np.errstate(over="ignore"):
+    single = odd.astype(np.float32)
+make("float32.tif", [single], gdal.GDT_Float32)
+make("float64.tif", [odd], gdal.GDT_Float64)
+make("nodata_nan.tif", [single], gdal.GDT_Float32, nodata=float("nan"))
+make("int64.tif", [(x.astype(np.int64) - 70) * 2**56 + y], gdal.GDT_Int64)
+make("uint32.tif", [x.astype(np.uint32) * 2**24 + y], gdal.GDT_UInt32)
+make("complex.tif", [(odd + 1j * y).astype(np.complex128)], gdal.GDT_CFloat64)
+make("signed.tif", [(x * 7 + y * 3) % 256, x + y], options=["PIXELTYPE=SIGNEDBYTE"])
+vrt("several.vrt", ("float32.tif", "Float32"), ("signed.tif", "Byte"))
+names.append("several.vrt")
+
+# JPEG, which GDAL decodes smaller where less is wanted; a raster of parts, whose driver resamples each.
+make("grey.jpg", noise[:1], options=["QUALITY=60"], driver="JPEG")
+make("colour.jpg", large, options=["QUALITY=60"], driver="JPEG")
+make("jpeg.tif", large, options=["COMPRESS=JPEG", "TILED=YES", "JPEG_QUALITY=30"])
+make("ycbcr.tif", large, options=["COMPRESS=JPEG", "PHOTOMETRIC=YCBCR", "TILED=YES"])
+make("jpeg.ntf", noise[:1], options=["IC=C3"], driver="NITF")
+make("part.tif", noise[:1])
+for name, left, top in (("part.tif", 0, 0), ("other.tif", 147.5, -13.3)):
+    part = memory(noise[:1], gdal.GDT_Byte)
+    part.SetGeoTransform((left, 1, 0, top, 0, -1))
+    gdal.GetDriverByName("GTiff").CreateCopy(name, part)
+gdal.BuildVRT("parts.vrt", ["part.tif", "other.tif"])
+names.append("parts.vrt")
+cut = open("grey.jpg", "rb").read()
+open("cut.jpg", "wb").write(cut[:len(cut) * 3 // 4])
+names.append("cut.jpg")
+
+KINDS = [gdal.GDT_Byte, gdal.GDT_Int16, gdal.GDT_UInt16, gdal.GDT_Int32, gdal.GDT_UInt32, gdal.GDT_Float32,
+         gdal.GDT_Float64, gdal.GDT_CInt16, gdal.GDT_CFloat32]
+
+
+def pixels(read, **arguments):
+    """The bytes that a read gives; what it says if it fails, but for its name."""
+    try:
+        return bytes(read(**arguments))
+    except RuntimeError:
+        return "fails"
+
+
+def of_band(band, deep):
+    size = dict(xoff=0, yoff=0, xsize=band.XSize, ysize=band.YSize)
+    half = dict(buf_xsize=max(1, band.XSize // 2), buf_ysize=max(1, band.YSize // 2))
+    third = dict(buf_xsize=max(1, int(band.XSize / 3.3)), buf_ysize=max(1, int(band.YSize / 3.3)))
+    yield "type", band.DataType
+    yield "colour", band.GetColorInterpretation()
+    yield "nodata", str(band.GetNoDataValue())
+    yield "kind of mask", band.GetMaskFlags()
+    yield "checksum", pixels(lambda: str(band.Checksum()).encode())
+    for kind in KINDS if deep else []:
+        yield f"as {gdal.GetDataTypeName(kind)}", pixels(band.ReadRaster, buf_type=kind, **size)
+    for way in (gdal.GRIORA_NearestNeighbour, gdal.GRIORA_Bilinear, gdal.GRIORA_Mode, gdal.GRIORA_Average):
+        for smaller in (half, third) if deep else ():
+            yield f"{smaller} by {way}", pixels(band.ReadRaster, resample_alg=way, **size, **smaller)
+    mask = band.GetMaskBand()
+    yield "mask", pixels(mask.ReadRaster, **size)
+    if deep:
+        yield "smaller mask", pixels(mask.ReadRaster, **size, **half)
+        yield "levels of the mask", mask.GetOverviewCount()
+
+
+def of_raster(name):
+    raster = gdal.Open(name)
+    yield "bands", raster.RasterCount
+    yield "all", pixels(raster.ReadRaster, buf_type=gdal.GDT_Float32)
+    yield "smaller", pixels(raster.ReadRaster, buf_xsize=40, buf_ysize=30)
+    for number in range(1, raster.RasterCount + 1):
+        band = raster.GetRasterBand(number)
+        for what, answer in of_band(band, True):
+            yield f"band {number}: {what}", answer
+        for level in range(band.GetOverviewCount()):
+            for what, answer in of_band(band.GetOverview(level), False):
+                yield f"band {number}, level {level}: {what}", answer
+
+
+wrong = []
+for name in names:
+    direct = dict(of_raster(name))
+    for source in ("auto", "gdal"):
+        shown = dict(of_raster(f"TILECACHE:{name}?tile=64&source={source}"))
+        different = [what for what in {**direct, **shown} if direct.get(what) != shown.get(what)]
+        if different:
+            wrong.append(f"{name}, source={source}: {', '.join(different)}")
+assert not wrong, "\n".join(wrong)
+
+# The reader that was asked for shows what is stored, and says so.
+stored = gdal.Open("TILECACHE:cmyk.tif?source=tilecache")
+assert [stored.GetRasterBand(n).GetColorInterpretation() for n in (1, 2, 3, 4)] == INKS
+assert stored.ReadAsArray()[:, 0, 0].tolist() == [200, 30, 10, 40]
