@@ -1,5 +1,5 @@
-//! How the shared library is linked. Nothing is generated and nothing is looked up: a plain
-//! `cargo build` is all that a packager needs.
+//! The part in C, and how the shared library is linked. Nothing is generated and nothing is looked up:
+//! a plain `cargo build` is all that a packager needs.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -7,6 +7,7 @@ use std::{env, fs};
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=Cargo.toml");
+    compile_jpeg();
     let abi = abi_number(&fs::read_to_string("Cargo.toml").expect("Cargo.toml"));
     if env::var_os("CARGO_CFG_UNIX").is_none() {
         return;
@@ -24,6 +25,19 @@ fn main() {
     // Two copies in one process keep to themselves.
     link_arg("-Wl,-Bsymbolic-functions");
     link_beside(&soname);
+}
+
+/// The calls of libjpeg-turbo, against the headers of the copy that `turbojpeg-sys` has built.
+fn compile_jpeg() {
+    const SOURCE: &str = "src/source/jpeg/libjpeg.c";
+    println!("cargo::rerun-if-changed={SOURCE}");
+    let headers = env::var("DEP_TURBOJPEG_INCLUDE").expect("the place of libjpeg-turbo's headers");
+    cc::Build::new()
+        .file(SOURCE)
+        .includes(headers.split(','))
+        .std("c99")
+        .extra_warnings(true)
+        .compile("tilecache_jpeg");
 }
 
 fn link_arg(arg: &str) {

@@ -1,6 +1,6 @@
 """Makes one file of each kind of decoder, with blocks so large that they take large allocations.
 
-Left out are JPEG and PNG: their decoders, which are Rust, end the process where memory is missing.
+Left out is PNG: its decoder, which is Rust, ends the process where memory is missing.
 
 Usage: no_memory.py DIRECTORY
 """
@@ -33,5 +33,9 @@ made("GTiff", "floats.tif", ["COMPRESS=ZSTD", "PREDICTOR=3", f"BLOCKYSIZE={SIDE}
 made("GTiff", "planes.tif", ["COMPRESS=LZW", "INTERLEAVE=BAND", f"BLOCKYSIZE={SIDE}"])
 made("JP2OpenJPEG", "lossless.jp2", ["REVERSIBLE=YES", "QUALITY=100"])
 made("JP2OpenJPEG", "lossy.jp2", ["QUALITY=20"], bands=1)
+made("JPEG", "baseline.jpg", [])
+made("JPEG", "progressive.jpg", ["PROGRESSIVE=YES"])
+made("GTiff", "jpeg.tif", ["COMPRESS=JPEG", "PHOTOMETRIC=YCBCR", f"BLOCKYSIZE={SIDE}"])
 made("NITF", "plain.ntf", [])
+made("NITF", "jpeg.ntf", ["IC=C3"])
 made("NITF", "codestream.ntf", ["IC=C8"], bands=1)

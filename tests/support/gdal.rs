@@ -6,12 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use tilecache::convert::convert_row;
 use tilecache::dtype::DType;
-use tilecache::image::Image;
 
 /// Runs one of GDAL's programs or a script that uses it.
 fn run(command: &mut Command) -> Output {
-    let needed = "this test needs the Debian packages gdal-bin, libopenjp2-tools, libtiff-tools, \
-                  openjph-tools, python3-gdal and python3-numpy";
+    let needed = "this test needs the Debian packages gdal-bin, libjpeg-turbo-progs, libopenjp2-tools, \
+                  libtiff-tools, openjph-tools, python3-gdal and python3-numpy";
     match command.output() {
         Ok(output) if output.status.success() => output,
         Ok(output) => panic!("{needed}: {}", String::from_utf8_lossy(&output.stderr)),
@@ -75,13 +74,6 @@ pub fn pixels(path: &Path, level: u32) -> Vec<u8> {
         let _absent = std::fs::remove_file(made);
     }
     samples
-}
-
-/// How far the samples of two decoders may be apart: JPEG leaves the rounding of its transform and
-/// the interpolation of subsampled colours to the decoder.
-pub fn tolerance(image: &Image) -> f64 {
-    let is_jpeg = image.metadata[&(None, "TIFFTAG_COMPRESSION".into())] == "7";
-    if is_jpeg { 10.0 } else { 0.0 }
 }
 
 /// The largest difference of two samples, not 0 if there is any.

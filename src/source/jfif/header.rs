@@ -3,6 +3,7 @@
 use crate::bytes::stream::{ByteStream, failure};
 use crate::error::{Error, Result};
 use crate::image::Metadata;
+use crate::source::jpeg::check_coding;
 use std::io::{Read, Seek, SeekFrom};
 
 /// The most bytes of comments that are kept.
@@ -23,17 +24,6 @@ pub enum Space {
     Ycck,
 }
 
-impl Space {
-    /// What Adobe's segment says of such colours.
-    pub fn adobe_transform(self) -> u8 {
-        match self {
-            Space::Gray | Space::Rgb | Space::Cmyk => 0,
-            Space::YCbCr => 1,
-            Space::Ycck => 2,
-        }
-    }
-}
-
 /// What stands before the pixels.
 pub struct Header {
     /// Columns.
@@ -46,8 +36,6 @@ pub struct Header {
     pub progressive: bool,
     /// What the components mean.
     pub space: Space,
-    /// Where the transform of Adobe's segment stands.
-    pub adobe_transform: Option<usize>,
     /// Where the first scan begins.
     pub end: u64,
     /// A TIFF directory about the picture.
@@ -70,7 +58,6 @@ struct Segments {
     frame: Option<Frame>,
     jfif: bool,
     adobe: Option<u8>,
-    adobe_at: Option<usize>,
     exif: Option<Vec<u8>>,
     xmp: Option<String>,
     comments: String,
@@ -97,9 +84,8 @@ impl Header {
             if kind == 0xda {
                 return segments.finish(at).map_err(place);
             }
-            let begin = stream.position() as usize - body.len();
             segments
-                .take(kind, body, begin)
+                .take(kind, body)
                 .map_err(|error| place(error.at(format!("marker ff{kind:02x}"))))?;
         }
     }
@@ -143,25 +129,17 @@ fn body(stream: &mut ByteStream<'_>) -> Result<Vec<u8>> {
 }
 
 impl Segments {
-    fn take(&mut self, kind: u8, body: Vec<u8>, begin: usize) -> Result<()> {
+    fn take(&mut self, kind: u8, body: Vec<u8>) -> Result<()> {
         let text = |bytes: &[u8]| {
             let text = String::from_utf8_lossy(bytes);
             text.trim_end_matches('\0').to_owned()
         };
         match kind {
-            0xc0..=0xc2 if self.frame.is_none() => self.frame = Some(frame(kind, &body)?),
-            0xc0..=0xc2 => return Err(Error::corrupt("a second frame")),
-            0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf => {
-                let coding = if kind & 8 != 0 {
-                    "arithmetic"
-                } else {
-                    "Huffman"
-                };
-                return Err(Error::unsupported(match kind & 3 {
-                    3 => format!("lossless JPEG of {coding} coding"),
-                    _ if kind & 4 != 0 => format!("hierarchical JPEG of {coding} coding"),
-                    _ => format!("JPEG of {coding} coding"),
-                }));
+            0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf => {
+                if self.frame.is_some() {
+                    return Err(Error::corrupt("a second frame"));
+                }
+                self.frame = Some(frame(kind, &body)?);
             }
             0xe0 if body.starts_with(b"JFIF\0") => self.jfif = true,
             0xe1 if self.exif.is_none() && body.starts_with(b"Exif\0\0") => {
@@ -178,7 +156,6 @@ impl Segments {
             }
             0xee if body.starts_with(b"Adobe") && body.len() >= 12 => {
                 self.adobe = Some(body[11]);
-                self.adobe_at = Some(begin + 11);
             }
             0xfe if self.comments.len() + body.len() <= MAX_COMMENTS => {
                 if !self.comments.is_empty() {
@@ -237,7 +214,6 @@ impl Segments {
             components: frame.ids.len() as u8,
             progressive: frame.progressive,
             space,
-            adobe_transform: self.adobe_at,
             end,
             exif: self.exif,
             metadata,
@@ -249,6 +225,7 @@ fn frame(kind: u8, body: &[u8]) -> Result<Frame> {
     let [bits, a, b, c, d, count, rest @ ..] = body else {
         return Err(Error::corrupt(format!("a frame of {} bytes", body.len())));
     };
+    check_coding(kind, *bits)?;
     let (height, width) = (u16::from_be_bytes([*a, *b]), u16::from_be_bytes([*c, *d]));
     let (components, _) = rest.as_chunks::<3>();
     if components.len() != usize::from(*count) || width == 0 {
@@ -261,9 +238,6 @@ fn frame(kind: u8, body: &[u8]) -> Result<Frame> {
         return Err(Error::unsupported(
             "a height that follows behind the pixels",
         ));
-    }
-    if *bits != 8 {
-        return Err(Error::unsupported(format!("JPEG of {bits} bits")));
     }
     Ok(Frame {
         width,

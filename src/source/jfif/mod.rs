@@ -4,13 +4,13 @@
 //! libjpeg and GDAL follow. The segments before the pixels are read here; the streams themselves are
 //! the matter of `jpeg.rs`.
 //!
-//! A decode takes the bytes of the file and of the samples beside the pixels that it delivers, and of
-//! a progressive one three times those of the samples; what would take more than 4 GiB is refused with
+//! A decode takes the bytes of the file and of the samples beside the pixels that it delivers, and where
+//! there are several scans three times those of the samples; what would take more than 4 GiB is refused with
 //! [`crate::error::Kind::Limit`] before memory is taken.
 
 mod header;
 
-use super::jpeg::{self, Frame};
+use super::jpeg::{self, Colours, Frame};
 use super::samples::split;
 use super::scratch::{Scratch, sized, with_scratch};
 use super::{Decoder, exif};
@@ -59,6 +59,18 @@ fn check(header: &Header, len: u64) -> Result<()> {
         )));
     }
     Ok(())
+}
+
+/// Turns pixels of four inks, stored as brightness as nearly all writers do, into red, green and blue
+/// at the beginning of the row, as GDAL does.
+fn inks_to_rgb(row: &mut [u8]) {
+    for pixel in 0..row.len() / 4 {
+        let black = u32::from(row[pixel * 4 + 3]);
+        for ink in 0..3 {
+            let of_ink = u32::from(row[pixel * 4 + ink]);
+            row[pixel * 3 + ink] = (of_ink * black / 255) as u8;
+        }
+    }
 }
 
 fn describe(header: &Header) -> Image {
@@ -112,7 +124,7 @@ impl JpegDecoder {
             rows: usize::from(header.height),
             most_rows: usize::from(header.height),
             bands: usize::from(header.components),
-            to_rgb: !matches!(header.space, Space::Gray | Space::Rgb),
+            colours: Colours::AsMarked,
         };
         let picks: Vec<usize> = bands.iter().map(|band| *band as usize).collect();
         let channels = self.image.bands.len();
@@ -122,13 +134,13 @@ impl JpegDecoder {
             let Scratch { input, output, .. } = scratch;
             let input = sized(input, len)?;
             self.bytes.read_at(0, input)?;
-            // The decoder goes by this byte alone, and refuses numbers that it does not know.
-            if let Some(transform) = header.adobe_transform.and_then(|at| input.get_mut(at)) {
-                *transform = header.space.adobe_transform();
-            }
             jpeg::decode(&[], input, &frame, output)?;
-            let rows = output.chunks_exact(frame.width * channels);
+            let rows = output.chunks_exact_mut(frame.width * frame.bands);
             for (y, row) in rows.take(frame.rows).enumerate() {
+                if frame.bands == 4 {
+                    inks_to_rgb(row);
+                }
+                let row = &row[..frame.width * channels];
                 split(row, 1, channels, &picks, &mut into.rows_mut(y));
             }
             Ok(())

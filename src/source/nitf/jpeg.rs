@@ -4,7 +4,7 @@ use super::data::Data;
 use super::mask::Mask;
 use super::plan::{Mode, Plan};
 use crate::error::{Error, Result};
-use crate::source::jpeg;
+use crate::source::jpeg::{self, Colours, Sof};
 use crate::source::scratch::sized;
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -138,19 +138,13 @@ pub fn decode(
     // Writers may leave space before a stream.
     let start = input.windows(2).position(|pair| pair == [0xff, 0xd8]);
     let input = &input[start.unwrap_or_default()..];
-    let Some(frame) = frame(input) else {
+    let Some(sof) = Sof::find(input) else {
         return Err(Error::corrupt("the block is no JPEG stream"));
     };
-    if frame.bits != 8 {
-        return Err(Error::unsupported(format!(
-            "JPEG compression of {} bits",
-            frame.bits
-        )));
-    }
-    if plan.reduced && (frame.width, frame.rows) != (width, rows) {
+    if plan.reduced && (sof.width, sof.rows) != (width, rows) {
         return Err(Error::unsupported(format!(
             "an image of {width} x {rows} pixels stored as {} x {} (field IC is I1)",
-            frame.width, frame.rows
+            sof.width, sof.rows
         )));
     }
     let wanted = jpeg::Frame {
@@ -158,44 +152,12 @@ pub fn decode(
         rows,
         most_rows: rows,
         bands,
-        to_rgb: plan.ycbcr,
+        colours: match bands {
+            3 => Colours::AsMarked,
+            _ => Colours::AsStored,
+        },
     };
     jpeg::decode(&[], input, &wanted, output)
-}
-
-/// What the header of a stream says.
-struct Frame {
-    bits: u8,
-    rows: usize,
-    width: usize,
-}
-
-fn frame(stream: &[u8]) -> Option<Frame> {
-    let mut rest = stream.strip_prefix(&[0xff, 0xd8])?;
-    loop {
-        let (head, tail) = rest.split_first_chunk::<2>()?;
-        rest = match head {
-            [0xff, 0xff] => &rest[1..],
-            [0xff, 0x01 | 0xd0..=0xd7] => tail,
-            [0xff, 0xd9 | 0xda] => return None,
-            [0xff, marker] => {
-                let len = usize::from(u16::from_be_bytes(*tail.first_chunk()?));
-                let body = tail.get(2..len)?;
-                if matches!(marker, 0xc0..=0xcf) && !matches!(marker, 0xc4 | 0xc8 | 0xcc) {
-                    let [bits, a, b, c, d, ..] = body else {
-                        return None;
-                    };
-                    return Some(Frame {
-                        bits: *bits,
-                        rows: usize::from(u16::from_be_bytes([*a, *b])),
-                        width: usize::from(u16::from_be_bytes([*c, *d])),
-                    });
-                }
-                &tail[len..]
-            }
-            _ => return None,
-        };
-    }
 }
 
 /// All streams from `at` on, but no more than `most`.

@@ -11,7 +11,7 @@ use crate::geometry::Rect;
 use crate::image::{Block, Image};
 use crate::memory::PixelsMut;
 use crate::source::Decoder;
-use crate::source::jpeg;
+use crate::source::jpeg::{self, Colours};
 use crate::source::parts::for_each_part;
 use crate::source::scratch::{Scratch, sized, with_scratch};
 
@@ -179,7 +179,11 @@ impl TiffDecoder {
                 rows: wanted.stored_rows as usize,
                 most_rows: self.plan.block.1 as usize,
                 bands: self.plan.plane_bands(wanted.plane).len(),
-                to_rgb: self.plan.photometric == 6 && !self.plan.planar && self.plan.bands == 3,
+                // As in libtiff, the directory decides, and not the stream.
+                colours: match (self.plan.photometric, self.plan.planar, self.plan.bands) {
+                    (6, false, 3) => Colours::FromYCbCr,
+                    _ => Colours::AsStored,
+                },
             };
             jpeg::decode(&self.plan.jpeg_tables, input, &frame, output)?;
         } else {

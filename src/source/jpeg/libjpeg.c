@@ -1,0 +1,309 @@
+/*
+ * The part of libjpeg-turbo that the library uses: one stream in memory decoded into rows of 8-bit
+ * samples. libjpeg leaves its depths by longjmp, which may not cross Rust; it begins and ends here.
+ *
+ * Nothing is printed, nothing is kept between calls, and no byte beyond the ends of the input is read.
+ * libjpeg.rs declares the same structs.
+ */
+#include <setjmp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <jpeglib.h>
+
+#include <jerror.h>
+
+enum { DECODED, CORRUPT, NO_MEMORY, LIMIT, UNSUPPORTED, OTHER_SHAPE };
+
+enum { AS_STORED, FROM_YCBCR, AS_MARKED };
+
+/* Rows that one call of libjpeg may deliver. */
+#define ROWS 16
+
+/* What is wanted, and of which bytes. */
+struct tilecache_jpeg_job {
+    const unsigned char *tables; /* a stream of tables alone; read only if its length is not 0 */
+    size_t tables_len;
+    const unsigned char *stream;
+    size_t stream_len;
+    unsigned char *out; /* rows without gaps, `most_rows` of them */
+    uint32_t width;
+    uint32_t rows; /* the least */
+    uint32_t most_rows;
+    uint32_t components;
+    int32_t colours;
+    int32_t most_scans;
+    int64_t most_memory; /* bytes of coefficients that are kept until the last scan */
+};
+
+/* What was found. */
+struct tilecache_jpeg_outcome {
+    uint32_t width;
+    uint32_t rows;
+    uint32_t components;
+    char message[JMSG_LENGTH_MAX]; /* of a failure */
+};
+
+/* One decode; libjpeg hands it back as `client_data`. */
+struct decode {
+    struct jpeg_decompress_struct cinfo;
+    struct jpeg_error_mgr error;
+    struct jpeg_source_mgr source;
+    struct jpeg_progress_mgr progress;
+    jmp_buf end;
+    int status;
+    char *message;
+    int most_scans;
+    unsigned seen;   /* a bit for each component that a scan was begun of */
+    int input_ended; /* more bytes were asked for than there are */
+};
+
+static const JOCTET end_of_image[2] = {0xff, JPEG_EOI};
+
+static struct decode *of(j_common_ptr cinfo)
+{
+    return (struct decode *)cinfo->client_data;
+}
+
+static void fail(struct decode *decode, int status, const char *message)
+{
+    decode->status = status;
+    snprintf(decode->message, JMSG_LENGTH_MAX, "%s", message);
+    longjmp(decode->end, 1);
+}
+
+static void error_exit(j_common_ptr cinfo)
+{
+    struct decode *decode = of(cinfo);
+    char message[JMSG_LENGTH_MAX];
+    int status;
+    switch (cinfo->err->msg_code) {
+    case JERR_OUT_OF_MEMORY:
+        status = NO_MEMORY;
+        break;
+    case JERR_NO_BACKING_STORE: /* what would exceed max_memory_to_use is to go to a file */
+        status = LIMIT;
+        break;
+    case JERR_ARITH_NOTIMPL:
+    case JERR_BAD_PRECISION:
+    case JERR_CCIR601_NOTIMPL:
+    case JERR_CONVERSION_NOTIMPL:
+    case JERR_FRACT_SAMPLE_NOTIMPL:
+    case JERR_NOT_COMPILED:
+    case JERR_NOTIMPL:
+    case JERR_SOF_UNSUPPORTED:
+        status = UNSUPPORTED;
+        break;
+    default:
+        status = CORRUPT;
+    }
+    cinfo->err->format_message(cinfo, message);
+    fail(decode, status, message);
+}
+
+/*
+ * Warnings are counted and passed over, and what libjpeg makes of damage is delivered, except where
+ * pixels are missing: a scan that ends before its last row of blocks, or the whole input that does.
+ */
+static void emit_message(j_common_ptr common, int level)
+{
+    struct decode *decode = of(common);
+    j_decompress_ptr cinfo = &decode->cinfo;
+    char message[JMSG_LENGTH_MAX];
+    int code = common->err->msg_code;
+    int restart = cinfo->unread_marker >= JPEG_RST0 && cinfo->unread_marker <= JPEG_RST0 + 7;
+    if (level >= 0)
+        return;
+    common->err->num_warnings++;
+    if (code != JWRN_HIT_MARKER && code != JWRN_MUST_RESYNC)
+        return;
+    if (decode->input_ended ||
+        (code == JWRN_HIT_MARKER && !restart && cinfo->input_iMCU_row + 1 < cinfo->total_iMCU_rows)) {
+        JDIMENSION row = cinfo->input_iMCU_row * cinfo->max_v_samp_factor * DCTSIZE;
+        snprintf(message, sizeof message, "the pixels end in or behind row %u of %u", (unsigned)row,
+                 (unsigned)cinfo->image_height);
+        fail(decode, CORRUPT, message);
+    }
+}
+
+static void output_message(j_common_ptr cinfo)
+{
+    (void)cinfo;
+}
+
+static void init_source(j_decompress_ptr cinfo)
+{
+    (void)cinfo;
+}
+
+static boolean fill_input_buffer(j_decompress_ptr cinfo)
+{
+    struct decode *decode = of((j_common_ptr)cinfo);
+    decode->input_ended = 1;
+    decode->source.next_input_byte = end_of_image;
+    decode->source.bytes_in_buffer = sizeof end_of_image;
+    return TRUE;
+}
+
+static void skip_input_data(j_decompress_ptr cinfo, long count)
+{
+    struct jpeg_source_mgr *source = cinfo->src;
+    if (count <= 0)
+        return;
+    if ((size_t)count > source->bytes_in_buffer) {
+        fill_input_buffer(cinfo);
+        return;
+    }
+    source->next_input_byte += count;
+    source->bytes_in_buffer -= (size_t)count;
+}
+
+static void term_source(j_decompress_ptr cinfo)
+{
+    (void)cinfo;
+}
+
+static void read_from(struct decode *decode, const unsigned char *bytes, size_t len)
+{
+    decode->source.init_source = init_source;
+    decode->source.fill_input_buffer = fill_input_buffer;
+    decode->source.skip_input_data = skip_input_data;
+    decode->source.resync_to_restart = jpeg_resync_to_restart;
+    decode->source.term_source = term_source;
+    decode->source.next_input_byte = bytes;
+    decode->source.bytes_in_buffer = len;
+    decode->input_ended = 0;
+    decode->cinfo.src = &decode->source;
+}
+
+/* Called again and again while the scans of a stream that has several are read. */
+static void progress_monitor(j_common_ptr common)
+{
+    struct decode *decode = of(common);
+    j_decompress_ptr cinfo = &decode->cinfo;
+    char message[JMSG_LENGTH_MAX];
+    int i;
+    if (cinfo->input_scan_number > decode->most_scans) {
+        snprintf(message, sizeof message, "more than %d scans", decode->most_scans);
+        fail(decode, LIMIT, message);
+    }
+    for (i = 0; i < cinfo->comps_in_scan; i++)
+        decode->seen |= 1u << cinfo->cur_comp_info[i]->component_index;
+}
+
+/* All scans have been read: whether they hold all samples. */
+static void check_scans(struct decode *decode)
+{
+    j_decompress_ptr cinfo = &decode->cinfo;
+    char message[JMSG_LENGTH_MAX];
+    int i, k;
+    for (i = 0; i < cinfo->num_components; i++) {
+        if (!(decode->seen >> i & 1)) {
+            snprintf(message, sizeof message, "no scan of component %d of %d", i + 1, cinfo->num_components);
+            fail(decode, CORRUPT, message);
+        }
+    }
+    if (!decode->input_ended || !cinfo->progressive_mode)
+        return;
+    /* The input may lack the marker of its end, but not a scan. */
+    for (i = 0; i < cinfo->num_components; i++) {
+        for (k = 0; k < DCTSIZE2; k++) {
+            if (cinfo->coef_bits[i][k] != 0) {
+                snprintf(message, sizeof message, "the input ends after %d scans, which are not all",
+                         cinfo->input_scan_number);
+                fail(decode, CORRUPT, message);
+            }
+        }
+    }
+}
+
+static void set_colours(j_decompress_ptr cinfo, int colours)
+{
+    switch (colours) {
+    case FROM_YCBCR:
+        cinfo->jpeg_color_space = JCS_YCbCr;
+        cinfo->out_color_space = JCS_RGB;
+        break;
+    case AS_MARKED: /* what jpeg_read_header chose: grey, RGB or CMYK */
+        break;
+    default:
+        cinfo->jpeg_color_space = JCS_UNKNOWN;
+        cinfo->out_color_space = JCS_UNKNOWN;
+    }
+}
+
+static void run(struct decode *decode, const struct tilecache_jpeg_job *job,
+                struct tilecache_jpeg_outcome *outcome)
+{
+    j_decompress_ptr cinfo = &decode->cinfo;
+    size_t stride = (size_t)job->width * job->components;
+    char message[JMSG_LENGTH_MAX];
+    jpeg_create_decompress(cinfo);
+    /* Set anew, for libjpeg listens to the environment too. */
+    cinfo->mem->max_memory_to_use = (long)job->most_memory;
+    cinfo->progress = &decode->progress;
+    if (job->tables_len) {
+        read_from(decode, job->tables, job->tables_len);
+        if (jpeg_read_header(cinfo, FALSE) != JPEG_HEADER_TABLES_ONLY)
+            fail(decode, CORRUPT, "the tables hold an image");
+    }
+    read_from(decode, job->stream, job->stream_len);
+    jpeg_read_header(cinfo, TRUE);
+    outcome->width = cinfo->image_width;
+    outcome->rows = cinfo->image_height;
+    outcome->components = (uint32_t)cinfo->num_components;
+    if (cinfo->image_width != job->width || cinfo->image_height < job->rows ||
+        cinfo->image_height > job->most_rows || outcome->components != job->components) {
+        decode->status = OTHER_SHAPE;
+        return;
+    }
+    if (cinfo->data_precision != 8) {
+        snprintf(message, sizeof message, "%d bits", cinfo->data_precision);
+        fail(decode, UNSUPPORTED, message);
+    }
+    if (cinfo->arith_code)
+        fail(decode, UNSUPPORTED, "arithmetic coding");
+    set_colours(cinfo, job->colours);
+    jpeg_start_decompress(cinfo);
+    if (jpeg_has_multiple_scans(cinfo))
+        check_scans(decode);
+    if ((uint32_t)cinfo->output_components != job->components)
+        fail(decode, UNSUPPORTED, "these colours");
+    while (cinfo->output_scanline < cinfo->output_height) {
+        JSAMPROW rows[ROWS];
+        JDIMENSION i, left = cinfo->output_height - cinfo->output_scanline;
+        JDIMENSION count = left < ROWS ? left : ROWS;
+        for (i = 0; i < count; i++)
+            rows[i] = job->out + stride * (cinfo->output_scanline + i);
+        jpeg_read_scanlines(cinfo, rows, count);
+    }
+}
+
+/* Apart, so that what changes after setjmp is no variable of the function that calls it. */
+static void run_to_the_end(struct decode *decode, const struct tilecache_jpeg_job *job,
+                           struct tilecache_jpeg_outcome *outcome)
+{
+    if (!setjmp(decode->end))
+        run(decode, job, outcome);
+}
+
+/* One of the statuses above; `outcome` has the shape once that is known, else zeros. */
+int32_t tilecache_jpeg_decode(const struct tilecache_jpeg_job *job, struct tilecache_jpeg_outcome *outcome)
+{
+    struct decode decode;
+    memset(outcome, 0, sizeof *outcome);
+    memset(&decode, 0, sizeof decode);
+    decode.message = outcome->message;
+    decode.most_scans = job->most_scans;
+    decode.cinfo.err = jpeg_std_error(&decode.error);
+    decode.cinfo.client_data = &decode;
+    decode.error.error_exit = error_exit;
+    decode.error.emit_message = emit_message;
+    decode.error.output_message = output_message;
+    decode.progress.progress_monitor = progress_monitor;
+    run_to_the_end(&decode, job, outcome);
+    jpeg_destroy_decompress(&decode.cinfo);
+    return decode.status;
+}

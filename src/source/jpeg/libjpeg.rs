@@ -1,0 +1,91 @@
+//! The face of `libjpeg.c`, which calls libjpeg-turbo. No callback leads back from there, so that
+//! nothing unwinds through C, and its jumps stay within C.
+
+use super::{Colours, Frame};
+use crate::error::{Error, Kind, Result};
+use std::ffi::{CStr, c_char};
+// Brings libjpeg-turbo into the link.
+use turbojpeg_sys as _;
+
+/// libjpeg's `JMSG_LENGTH_MAX`.
+const MESSAGE: usize = 200;
+
+/// `struct tilecache_jpeg_job`.
+#[repr(C)]
+struct Job {
+    tables: *const u8,
+    tables_len: usize,
+    stream: *const u8,
+    stream_len: usize,
+    out: *mut u8,
+    width: u32,
+    rows: u32,
+    most_rows: u32,
+    components: u32,
+    colours: i32,
+    most_scans: i32,
+    most_memory: i64,
+}
+
+/// `struct tilecache_jpeg_outcome`.
+#[repr(C)]
+struct Outcome {
+    width: u32,
+    rows: u32,
+    components: u32,
+    message: [c_char; MESSAGE],
+}
+
+unsafe extern "C" {
+    fn tilecache_jpeg_decode(job: *const Job, outcome: *mut Outcome) -> i32;
+}
+
+/// Decodes a stream into rows without gaps; `out` has room for as many as the frame may have.
+pub fn decode(tables: &[u8], stream: &[u8], frame: &Frame, out: &mut [u8]) -> Result<()> {
+    let fits = |side: usize| u32::try_from(side).unwrap_or(u32::MAX);
+    let room = frame.width * frame.most_rows * frame.bands;
+    assert!(out.len() >= room, "{} bytes for {room}", out.len());
+    let job = Job {
+        tables: tables.as_ptr(),
+        tables_len: tables.len(),
+        stream: stream.as_ptr(),
+        stream_len: stream.len(),
+        out: out.as_mut_ptr(),
+        width: fits(frame.width),
+        rows: fits(frame.rows),
+        most_rows: fits(frame.most_rows),
+        components: fits(frame.bands),
+        colours: match frame.colours {
+            Colours::AsStored => 0,
+            Colours::FromYCbCr => 1,
+            Colours::AsMarked => 2,
+        },
+        most_scans: super::MOST_SCANS,
+        most_memory: super::MOST_MEMORY,
+    };
+    let mut outcome = Outcome {
+        width: 0,
+        rows: 0,
+        components: 0,
+        message: [0; MESSAGE],
+    };
+    // SAFETY: the structs are those of libjpeg.c; the input is alive and as long as it says, and so is
+    // `out`, of which no more than `most_rows` rows are written, and those only where the stream has the
+    // width and the components that the room was computed for.
+    let status = unsafe { tilecache_jpeg_decode(&job, &mut outcome) };
+    // SAFETY: the message ends with a zero, for it was written by snprintf into its length or never.
+    let text = unsafe { CStr::from_ptr(outcome.message.as_ptr()) }.to_string_lossy();
+    match status {
+        0 => Ok(()),
+        2 => Err(Error::new(Kind::NoMemory, format!("JPEG stream: {text}"))),
+        3 => Err(Error::limit(format!("JPEG stream: {text}"))),
+        4 => Err(Error::unsupported(format!("JPEG stream: {text}"))),
+        5 => Err(Error::corrupt(format!(
+            "a JPEG stream of {} x {} pixels of {} samples in a block of {} x {} of {}",
+            outcome.width, outcome.rows, outcome.components, frame.width, frame.rows, frame.bands
+        ))),
+        _ => Err(Error::corrupt(format!(
+            "the JPEG stream is damaged: {text}"
+        ))),
+    }
+}
