@@ -160,12 +160,30 @@ fn bands_in_reverse() {
     read_bands(true);
 }
 
+#[inline(never)]
+#[unsafe(no_mangle)]
+fn measured_positions(wanted: &Bands, superset: &Bands, all: u32) -> usize {
+    wanted
+        .positions_in(superset, all)
+        .map_or(0, |list| list.len())
+}
+
+#[test]
+#[ignore = "measured by the test below"]
+fn bands_in_a_list() {
+    let all = size() as u32 + 1;
+    let reversed: Vec<u32> = (1..all).rev().collect();
+    let (superset, wanted) = (Bands::of(&reversed, all), Bands::of(&reversed[1..], all));
+    assert_eq!(measured_positions(&wanted, &superset, all), size() - 1);
+}
+
 #[test]
 fn windows_and_blocks_cost_in_proportion_to_their_bands() {
     for (work, function) in [
         ("bands_in_order", "provider_read_window"),
         ("bands_in_reverse", "provider_read_window"),
         ("bands_in_reverse", "provider_get_block"),
+        ("bands_in_a_list", "measured_positions"),
     ] {
         let growth = growth(work, function, [1000, 8000]);
         assert!(

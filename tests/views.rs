@@ -104,7 +104,7 @@ fn check(file: &File, case: Case) {
                 );
                 continue;
             }
-            check_tile(file, &what, &*view, at, expected);
+            check_tile(&what, &*view, at, expected);
         }
         let (width, height) = image.levels[at_level as usize];
         assert_eq!(seen, width * height, "{what}, level {at_level}");
@@ -117,7 +117,7 @@ fn check(file: &File, case: Case) {
     }
 }
 
-fn check_tile(file: &File, what: &str, view: &dyn Provider, at: Block, expected: &[u8]) {
+fn check_tile(what: &str, view: &dyn Provider, at: Block, expected: &[u8]) {
     let image = view.image();
     let size = image.dtype.size();
     let (width, height) = image.levels[at.level as usize];

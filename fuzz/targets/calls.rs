@@ -1374,18 +1374,13 @@ impl World {
             assert_eq!(CStr::from_ptr(provider_key(*handle)), key.as_c_str());
             let mut room = [0xa5u8; 4200];
             let offset = room.as_ptr().align_offset(8);
-            let size = input.pick(&[104u32, 8, 4, 60, 200, 4096, 0, 3, 4097, u32::MAX]);
+            let own = size_of::<tc_image_info>() as u32;
+            let size = input.pick(&[own, 8, 4, 60, 200, 4096, own - 8, own + 4, 4097, u32::MAX]);
             let info = room.as_mut_ptr().add(offset);
             info.cast::<u32>().write(size);
             let status = call(|err| provider_info(*handle, info.cast(), err));
-            assert_eq!(
-                status,
-                if (4..=4096).contains(&size) {
-                    OK
-                } else {
-                    ARGUMENT
-                }
-            );
+            let is_taken = (own..=4096).contains(&size) && size.is_multiple_of(8);
+            assert_eq!(status, if is_taken { OK } else { ARGUMENT });
             let written = if status == OK { size as usize } else { 4 };
             assert!(room[offset + written..].iter().all(|byte| *byte == 0xa5));
             if status == OK {

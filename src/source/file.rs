@@ -143,7 +143,8 @@ pub fn image_count_of_bytes(bytes: Arc<dyn Bytes>) -> Result<u32> {
     let bytes: Arc<dyn Bytes> = Arc::new(Gathered::new(bytes));
     let format = recognise(&bytes, None)?;
     let file = (format.open)(bytes).map_err(|error| error.at(format.text()))?;
-    Ok(file.count() as u32)
+    let count = file.count().map_err(|error| error.at(format.text()))?;
+    Ok(count as u32)
 }
 
 /// The format of a file, which must be the one of that name if one is given.

@@ -183,7 +183,7 @@ pub(super) trait Images {
     /// What the file is, as exactly as it is worth telling.
     fn format(&self) -> &'static CStr;
 
-    fn count(&self) -> usize;
+    fn count(&self) -> Result<usize>;
 
     fn image(self: Box<Self>, index: usize) -> Result<Parts>;
 }
@@ -204,8 +204,8 @@ impl Images for TiffFile {
         if self.is_big() { c"BigTIFF" } else { c"TIFF" }
     }
 
-    fn count(&self) -> usize {
-        self.image_count()
+    fn count(&self) -> Result<usize> {
+        Ok(self.image_count())
     }
 
     fn image(self: Box<Self>, index: usize) -> Result<Parts> {
@@ -227,8 +227,8 @@ impl Images for NitfFile {
         }
     }
 
-    fn count(&self) -> usize {
-        self.image_count() + self.complex_segments().len()
+    fn count(&self) -> Result<usize> {
+        Ok(self.image_count() + self.complex_segments()?.len())
     }
 
     fn image(self: Box<Self>, index: usize) -> Result<Parts> {
@@ -243,7 +243,7 @@ impl Images for NitfFile {
         let segment = match behind {
             None => index,
             Some(behind) => {
-                let complex = self.complex_segments();
+                let complex = self.complex_segments()?;
                 *complex
                     .get(behind)
                     .ok_or_else(|| no_image(index, self.image_count() + complex.len()))?
@@ -280,8 +280,8 @@ impl Images for Only {
         self.0
     }
 
-    fn count(&self) -> usize {
-        1
+    fn count(&self) -> Result<usize> {
+        Ok(1)
     }
 
     fn image(self: Box<Self>, index: usize) -> Result<Parts> {

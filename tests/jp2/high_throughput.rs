@@ -31,6 +31,9 @@ fn blocks_are_whole_tiles_and_have_no_windows() {
     assert_eq!(decoder.image().block, (90, 70));
 }
 
+/// Makes a stream one of Part 2.
+type Change<'a> = &'a dyn Fn(&mut Vec<u8>);
+
 #[test]
 fn part_2_is_unsupported() {
     let plain = std::fs::read(made().join("ht-whole.j2c")).expect("the file");
@@ -38,14 +41,14 @@ fn part_2_is_unsupported() {
         let at = plain.windows(2).position(|pair| pair == [0xff, marker]);
         at.expect("the marker")
     };
-    let with = |change: &dyn Fn(&mut Vec<u8>)| {
+    let with = |change: Change<'_>| {
         let mut bytes = plain.clone();
         change(&mut bytes);
         Jp2File::open(Arc::new(MemoryBytes::new(bytes))).err()
     };
     assert!(with(&|_| ()).is_none());
     let (size, style) = (marker(0x51), marker(0x52));
-    let changes: [(&str, &dyn Fn(&mut Vec<u8>)); 4] = [
+    let changes: [(&str, Change<'_>); 4] = [
         ("capabilities c0a0", &|bytes| {
             bytes[size + 4..size + 6].copy_from_slice(&[0xc0, 0xa0])
         }),

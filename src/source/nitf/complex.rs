@@ -26,9 +26,8 @@ pub enum Form {
 }
 
 impl Form {
-    /// What the subcategories of the bands say, if the bands are parts of complex numbers. Amplitude
-    /// and phase have a known scale in SICD alone.
-    pub fn of(header: &ImageHeader, plan: &Plan, is_sicd: impl FnOnce() -> bool) -> Option<Self> {
+    /// What the subcategories of the bands say, if the bands are parts of complex numbers.
+    pub fn of(header: &ImageHeader, plan: &Plan) -> Option<Self> {
         let [first, second] = &header.bands[..] else {
             return None;
         };
@@ -39,9 +38,7 @@ impl Form {
             matches!(plan.dtype, DType::F32 | DType::F64) || plan.signed && plan.dtype.size() <= 4;
         match (&first.isubcat[..], &second.isubcat[..]) {
             ("I", "Q") if cartesian => Some(Self::Cartesian),
-            ("M", "P") if plan.dtype == DType::U8 && plan.bits == 8 && is_sicd() => {
-                Some(Self::Polar)
-            }
+            ("M", "P") if plan.dtype == DType::U8 && plan.bits == 8 => Some(Self::Polar),
             _ => None,
         }
     }
@@ -111,16 +108,11 @@ impl ComplexDecoder {
         }
         image.bands_together = false;
         let of_parts = parts.image();
-        let sample = |part: Sample| {
-            let mut sample = Sample::default();
-            let bytes = part.bytes(of_parts.dtype);
-            let whole = &mut sample.0[..image.dtype.size()];
-            combine(&rule, (of_parts.dtype, image.dtype), [bytes, bytes], whole);
-            sample
-        };
-        image.pad = sample(of_parts.pad);
+        let types = (of_parts.dtype, image.dtype);
+        image.pad = sample(&rule, types, of_parts.pad);
+        let nodata = of_parts.bands[0].nodata;
         image.bands = vec![Band {
-            nodata: of_parts.bands[0].nodata.map(sample),
+            nodata: nodata.map(|part| sample(&rule, types, part)),
             ..Band::default()
         }];
         // What is said of the second band stands behind what is said of the first.
@@ -167,6 +159,14 @@ impl ComplexDecoder {
         }
         Ok(())
     }
+}
+
+/// The complex sample both parts of which are the same, as pad and nodata have it.
+fn sample(rule: &Rule, (from, to): (DType, DType), part: Sample) -> Sample {
+    let mut sample = Sample::default();
+    let bytes = part.bytes(from);
+    combine(rule, (from, to), [bytes, bytes], &mut sample.0[..to.size()]);
+    sample
 }
 
 /// Writes a row of complex samples by the rows of their parts.

@@ -2,7 +2,7 @@
 
 use super::fields::{Fields, extensions, security, text};
 use crate::bytes::Bytes;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::source::scratch::zeroed;
 use std::sync::Arc;
 
@@ -125,9 +125,16 @@ impl FileHeader {
     }
 
     /// The text that describes a complex image of a radar (SICD), if the file has one.
-    pub fn sicd(&self, bytes: &Arc<dyn Bytes>) -> Option<String> {
-        let mut segments = self.extensions.iter();
-        segments.find_map(|segment| sicd(bytes, segment).ok().flatten())
+    pub fn sicd(&self, bytes: &Arc<dyn Bytes>) -> Result<Option<String>> {
+        for segment in &self.extensions {
+            match sicd(bytes, segment) {
+                Ok(None) => (),
+                // A damaged extension costs none of the others.
+                Err(error) if error.kind() == Kind::Corrupt => (),
+                found => return found,
+            }
+        }
+        Ok(None)
     }
 
     /// The tagged extensions of an area, with those for which it had no room.

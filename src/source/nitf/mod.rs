@@ -31,13 +31,14 @@ use data::Data;
 use header::{FileHeader, Segment};
 use mask::Mask;
 use plan::{Compression, Plan};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use subheader::ImageHeader;
 
 /// An open file: where its image segments are.
 pub struct NitfFile {
     bytes: Arc<dyn Bytes>,
     header: FileHeader,
+    sicd: OnceLock<Option<String>>,
 }
 
 impl NitfFile {
@@ -53,6 +54,7 @@ impl NitfFile {
         Ok(Self {
             header: header?,
             bytes,
+            sicd: OnceLock::new(),
         })
     }
 
@@ -83,16 +85,19 @@ impl NitfFile {
     }
 
     /// The segments whose two bands are the parts of complex numbers.
-    pub fn complex_segments(&self) -> Vec<usize> {
-        let segments = 0..self.image_count();
-        segments
-            .filter(|index| self.form(*index).is_some())
-            .collect()
+    pub fn complex_segments(&self) -> Result<Vec<usize>> {
+        let mut found = Vec::new();
+        for index in 0..self.image_count() {
+            if self.form(index)?.is_some() {
+                found.push(index);
+            }
+        }
+        Ok(found)
     }
 
     /// The image of a segment with its two bands as one, if they are the parts of complex numbers.
     pub fn complex(&self, index: usize) -> Result<Option<ComplexDecoder>> {
-        let Some(form) = self.form(index) else {
+        let Some(form) = self.form(index)? else {
             return Ok(None);
         };
         let parts = self.image(index)?;
@@ -100,18 +105,49 @@ impl NitfFile {
         Ok(Some(match form {
             Form::Cartesian => ComplexDecoder::cartesian(parts),
             Form::Polar => {
-                let sicd = self.header.sicd(&self.bytes).unwrap_or_default();
-                let amplitudes = complex::amplitudes(&sicd).map_err(place)?;
+                let sicd = self.sicd()?.unwrap_or_default();
+                let amplitudes = complex::amplitudes(sicd).map_err(place)?;
                 ComplexDecoder::polar(parts, amplitudes)
             }
         }))
     }
 
-    /// What the two bands of a segment are; `None` also where it cannot be read.
-    fn form(&self, index: usize) -> Option<Form> {
-        let header = self.subheader(self.header.images.get(index)?).ok()?;
-        let plan = Plan::new(&header).ok()?;
-        Form::of(&header, &plan, || self.header.sicd(&self.bytes).is_some())
+    /// What the two bands of a segment are. A segment that is damaged or cannot be decoded says so when
+    /// its image is opened.
+    fn form(&self, index: usize) -> Result<Option<Form>> {
+        let Some(segment) = self.header.images.get(index) else {
+            return Ok(None);
+        };
+        let read = || -> Result<Option<Form>> {
+            let header = self.subheader(segment)?;
+            let Some(form) = Form::of(&header, &Plan::new(&header)?) else {
+                return Ok(None);
+            };
+            // Amplitude and phase have a known scale in SICD alone.
+            let is_known = form == Form::Cartesian || self.sicd()?.is_some();
+            Ok(is_known.then_some(form))
+        };
+        match read() {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    Kind::Corrupt | Kind::Unsupported | Kind::Limit
+                ) =>
+            {
+                Ok(None)
+            }
+            // What fails for another reason may succeed the next time, and be another image then.
+            form => form,
+        }
+    }
+
+    /// The SICD text of the file, read once.
+    fn sicd(&self) -> Result<Option<&str>> {
+        if self.sicd.get().is_none() {
+            let text = self.header.sicd(&self.bytes)?;
+            let _already_read = self.sicd.set(text);
+        }
+        Ok(self.sicd.get().and_then(Option::as_deref))
     }
 
     fn subheader(&self, segment: &Segment) -> Result<ImageHeader> {
