@@ -8,7 +8,7 @@ mod programs;
 #[path = "support/sanitized.rs"]
 mod sanitized;
 
-use programs::scratch;
+use programs::{libraries, scratch, static_library};
 use sanitized::Sanitized;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -145,10 +145,10 @@ fn sources() -> PathBuf {
     root().join("c_tests")
 }
 
-/// Where cargo has just put the libraries that this very test depends on: beside it.
-fn libraries() -> PathBuf {
-    let own = std::env::current_exe().expect("the path of this test");
-    own.parent().expect("target/<profile>/deps").to_owned()
+/// The static library that users get.
+fn installed_archive() -> &'static Path {
+    static ARCHIVE: OnceLock<PathBuf> = OnceLock::new();
+    ARCHIVE.get_or_init(|| static_library("c_tests"))
 }
 
 /// The compiler that the `cc` crate finds, for C or C++ of this standard.
@@ -233,7 +233,7 @@ fn build(program: &str, way: Way, directory: &Path) -> PathBuf {
     command.args(WARNINGS).arg("-I").arg(root().join("include"));
     command.args(files).arg("-o").arg(&binary);
     match way {
-        Way::Static => _ = command.arg(libraries().join("libtilecache.a")),
+        Way::Static => _ = command.arg(installed_archive()),
         Way::Sanitized(sanitized) => sanitized.link(&mut command),
         _ => {
             command.arg(libraries().join("libtilecache.so"));

@@ -1,5 +1,7 @@
 //! Programs that tests build and run, and the directories that they do it in.
 
+#![allow(dead_code)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -27,4 +29,20 @@ pub fn run(command: &mut Command) -> String {
         String::from_utf8_lossy(&output.stderr)
     );
     text
+}
+
+/// Where cargo has just put the libraries that this very test depends on: beside it.
+pub fn libraries() -> PathBuf {
+    let own = std::env::current_exe().expect("the path of this test");
+    own.parent().expect("target/<profile>/deps").to_owned()
+}
+
+/// The static library as it is installed, made of what cargo built for the tests of `group`.
+pub fn static_library(group: &str) -> PathBuf {
+    let library = scratch(group, "library").join("libtilecache.a");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/cmake/static-library.sh");
+    run(Command::new(script)
+        .arg(libraries().join("libtilecache.a"))
+        .arg(&library));
+    library
 }
