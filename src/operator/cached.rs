@@ -46,11 +46,16 @@ pub fn cached(source: Arc<dyn Provider>, cache: &Cache) -> Result<Arc<dyn Provid
     }))
 }
 
-/// What a cache keeps of an image under its key: all of it but the levels that have a grid of their own,
-/// which are kept under keys of their own.
+/// What a cache keeps of an image under its key.
 pub(super) fn kept_image(source: &dyn Provider) -> Image {
-    let mut image = source.image().clone();
-    let apart = (1..image.levels.len()).find(|level| source.level_image(*level as u32).is_some());
+    kept_levels(source.image(), |level| source.level_image(level).is_some())
+}
+
+/// An image without its levels from the first on that has a grid of its own: those are kept under keys of
+/// their own.
+pub(super) fn kept_levels(image: &Image, is_apart: impl Fn(u32) -> bool) -> Image {
+    let mut image = image.clone();
+    let apart = (1..image.levels.len()).find(|level| is_apart(*level as u32));
     image.levels.truncate(apart.unwrap_or(usize::MAX));
     image
 }

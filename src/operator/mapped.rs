@@ -1,5 +1,6 @@
 //! Mapped: every block passed through a function.
 
+use super::cached::kept_levels;
 use crate::cache::{Cache, Claims, Counters, Scratch, Shelf, Usage, name_or_number};
 use crate::dtype::{DType, Sample};
 use crate::error::{Error, Result};
@@ -203,8 +204,9 @@ impl Mapped {
             0 => format!("{}:{}", source.key(), operation.suffix),
             level => format!("{}:{}:of_level:{level}", source.key(), operation.suffix),
         };
+        let kept = kept_levels(&image, |level| above[level as usize - 1].is_some());
         Ok(Arc::new(Mapped {
-            shelf: Shelf::new(cache, &key, &image)?,
+            shelf: Shelf::new(cache, &key, &kept)?,
             pads: Pads::new(&image),
             height: nesting::above(source.height())?,
             source,
@@ -278,10 +280,7 @@ impl Provider for Mapped {
             }));
         }
         if let Some(own) = self.level_image(at.level) {
-            return match self.shelf.get(at, bands, request)? {
-                Some(tile) => Ok(tile),
-                None => read_tile(&own, 0, at.rect(&self.image), bands, request),
-            };
+            return read_tile(&own, 0, at.rect(&self.image), bands, request);
         }
         let claim = |claims: &mut Claims| self.claim_load(at, claims);
         let load = |_: &Bands, request: &Request<'_>| self.make(at, request);
@@ -292,11 +291,10 @@ impl Provider for Mapped {
     }
 
     fn peek_block(&self, at: Block, bands: &Bands) -> Option<Tile> {
-        let peek_own = || {
-            let own = self.level_image(at.level)?;
-            own.peek_block(same_block(&own, &at.rect(&self.image))?, bands)
-        };
-        self.shelf.peek(at, bands).or_else(peek_own)
+        match self.level_image(at.level) {
+            Some(own) => own.peek_block(same_block(&own, &at.rect(&self.image))?, bands),
+            None => self.shelf.peek(at, bands),
+        }
     }
 
     fn level_image(&self, level: u32) -> Option<Arc<dyn Provider>> {
