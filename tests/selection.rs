@@ -10,10 +10,10 @@ use tilecache::error::Result;
 use tilecache::image::{Bands, Block};
 use tilecache::layout::{Layout, Shape};
 use tilecache::memory::{Canvas, Memory, PixelsMut};
-use tilecache::operator::{RetileOptions, cached, level, mask, retiled};
+use tilecache::operator::{Map, MapOptions, RetileOptions, cached, level, mapped, mask, retiled};
 use tilecache::provider::get_block;
 use tilecache::source::{Decoder, Source};
-use tilecache::tile::Tile;
+use tilecache::tile::{Pixels, Tile};
 
 fn cache() -> Cache {
     Cache::new(1 << 20, Options::default()).unwrap()
@@ -201,8 +201,17 @@ fn a_level_keeps_the_mask_of_its_source() {
     assert_eq!((tile.row(0, 2)[3], tile.row(0, 2)[4]), (0, 255));
 }
 
+struct Same;
+
+impl Map for Same {
+    fn map(&self, _: Block, input: &Pixels, output: &mut PixelsMut<'_>) -> Result<()> {
+        input.copy_to(output);
+        Ok(())
+    }
+}
+
 #[test]
-fn an_absent_tile_of_a_padded_mask_tells_what_is_inside_the_image() {
+fn an_absent_tile_of_a_padded_map_tells_what_is_inside_the_image() {
     let mut image = image((20, 16), (16, 16), 1);
     image.sparse = true;
     let behaviour = Behaviour {
@@ -214,8 +223,8 @@ fn an_absent_tile_of_a_padded_mask_tells_what_is_inside_the_image() {
         pad_edges: true,
     };
     let padded = retiled(source(image, behaviour.into()), &options, None).unwrap();
-    let mask = mask(padded).unwrap();
-    let tile = get_block(&*mask, Block::new(0, 0, 1), &Bands::ALL).unwrap();
+    let map = mapped(padded, &MapOptions::default(), Arc::new(Same), None).unwrap();
+    let tile = get_block(&*map, Block::new(0, 0, 1), &Bands::ALL).unwrap();
     assert!(tile.is_absent());
     assert_eq!((tile.shape().width, tile.valid()), (16, (4, 16)));
 }

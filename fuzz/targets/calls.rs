@@ -1401,7 +1401,8 @@ impl World {
             let status =
                 call(|err| provider_counters(*handle, &mut stats, &mut amplification, err));
             assert_eq!(status, OK);
-            assert!(amplification == 0.0 || amplification >= 1.0);
+            // What was read in windows counts as a part of its block.
+            assert!(amplification.is_finite() && amplification >= 0.0);
             assert_eq!(stats.resident, stats.idle + stats.held);
             assert!(stats.detached <= stats.overhang && stats.in_flight == 0);
             let (row, col) = (
