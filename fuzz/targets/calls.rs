@@ -44,6 +44,8 @@ struct Content {
     block: (i64, i64),
     bands: i32,
     levels: i32,
+    /// Each level has blocks of its own.
+    own_grids: bool,
     pad: u16,
     /// Some blocks are not stored.
     holes: bool,
@@ -56,8 +58,9 @@ struct Content {
 impl Content {
     fn value(&self, level: i32, x: i64, y: i64, band: i32) -> u16 {
         if self.holes {
-            let cell = |at: i64, block: i64| (at << level) / block;
-            if self.is_hole(cell(y, self.block.1), cell(x, self.block.0)) {
+            let (block, times) = self.grid(level);
+            let cell = |at: i64, block: i64| (at << times) / block;
+            if self.is_hole(cell(y, block.1), cell(x, block.0)) {
                 return self.pad;
             }
         }
@@ -67,6 +70,15 @@ impl Content {
         }
         let value = (mixed >> 9) as u16;
         if self.bytes == 1 { value & 0xff } else { value }
+    }
+
+    /// The blocks in which a level is read, and how often they are halved there.
+    fn grid(&self, level: i32) -> ((i64, i64), i32) {
+        let more = i64::from(level);
+        match self.own_grids {
+            true => ((self.block.0 + 2 * more, self.block.1 + 3 * more), 0),
+            false => (self.block, level),
+        }
     }
 
     fn is_hole(&self, row: i64, col: i64) -> bool {
@@ -224,8 +236,9 @@ unsafe extern "C" fn read_block(
 ) -> i32 {
     // SAFETY: the library passes what the header says.
     let (content, into) = unsafe { (&*user.cast::<Content>(), &*into) };
-    let start = |at: i64, block: i64| (at * block + (1 << level) - 1) >> level;
-    let (x, y) = (start(col, content.block.0), start(row, content.block.1));
+    let (block, times) = content.grid(level);
+    let start = |at: i64, block: i64| (at * block + (1 << times) - 1) >> times;
+    let (x, y) = (start(col, block.0), start(row, block.1));
     assert!(!content.is_hole(row, col), "an absent block is asked for");
     fill(content, (level, x, y), bands, into, err)
 }
@@ -490,8 +503,10 @@ impl World {
 
     fn content(input: &mut Input<'_>) -> Content {
         let side = |input: &mut Input<'_>| input.below(40) as i64 + 1;
+        let seed = input.below(65536) as u32;
         Content {
-            seed: input.below(65536) as u32,
+            seed,
+            own_grids: seed.is_multiple_of(3),
             version: 0,
             bytes: input.below(2) + 1,
             width: side(input),
@@ -537,6 +552,20 @@ impl World {
             source.read_window = Some(read_window);
         }
         source.flags = input.pick(&[0, tc_source_flags::TC_SOURCE_BANDS as u32]);
+        let levels = (0..said.levels).map(|level| {
+            let ((block_width, block_height), _) = said.grid(level);
+            let (width, height) = said.size(level);
+            tc_level {
+                width,
+                height,
+                block_width,
+                block_height,
+            }
+        });
+        let levels: Vec<_> = levels.collect();
+        if said.own_grids {
+            source.levels = levels.as_ptr();
+        }
         let name = CString::new(format!("{}#{}", input.text(9), self.contents.len()));
         let name = name.expect("a name without NUL");
         if input.one_in(2) {
@@ -654,6 +683,7 @@ impl World {
         }
         let mut content = Self::content(input);
         content.levels = 1;
+        content.own_grids = false;
         content.holes = false;
         let content = Box::into_raw(Box::new(content));
         self.contents.push(content);
@@ -1111,6 +1141,10 @@ impl World {
         let Some((x, y, width, height)) = picture.block(row, col, level) else {
             return;
         };
+        if picture.content().own_grids && level > 0 {
+            // What is there may have a key of its own.
+            return;
+        }
         let known = Self::known(picture, None, (level, x, y), (width, height));
         if known.samples.contains(&None) {
             return;
