@@ -183,6 +183,21 @@ fn a_map_is_told_one_position_for_a_pixel_by_every_call() {
     }
 }
 
+#[test]
+fn a_map_that_keeps_its_output_and_one_that_is_cached_share_a_key() {
+    let source = overviews();
+    let cache = cache();
+    let named = |cache| map_of(source.clone(), Position, cache);
+    let keeps = named(Some(&cache));
+    // Both say what the cache keeps under the key; a level with a grid of its own has another key.
+    let is_cached = cached(named(None), &cache).unwrap();
+    let stitched = tiles(named(None), 48, false, Some(&cache));
+    assert_eq!(keeps.key(), is_cached.key());
+    for made in [keeps, is_cached, stitched] {
+        (0..3).for_each(|of| assert_positions(&made, of, &source, of));
+    }
+}
+
 /// A map over a level is told of that level as level 0, and does not share its tiles with the same map
 /// over the image, which is told of level 1.
 #[test]
