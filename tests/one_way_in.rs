@@ -577,3 +577,37 @@ fn a_put_outdates_what_gone_providers_have_left() {
     let key = format!("{}:retiled:40x40", below.key());
     assert!(cache.peek(&key, at, &Bands::ALL).unwrap().is_none());
 }
+
+#[test]
+fn windows_of_one_level_do_not_count_for_blocks_of_another() {
+    let counts: Vec<Arc<Counts>> = (0..2).map(|_| Arc::default()).collect();
+    let of_level = |level: u32| {
+        let side = 256 >> level;
+        let mut image = Image::new(side, side, 1, DType::U8);
+        (image.windowed, image.windows_overlap) = (true, true);
+        let decoder = Windowed {
+            image: image.clone(),
+            level,
+            counts: counts[level as usize].clone(),
+        };
+        Source::provider(None, image, Box::new(decoder)).unwrap()
+    };
+    let both = pyramid(vec![of_level(0), of_level(1)], None).unwrap();
+    let options = RetileOptions {
+        tile: (16, 16),
+        pad_edges: false,
+    };
+    let cache = Cache::new(1 << 20, Options::default()).unwrap();
+    let tiles = retiled(both, &options, Some(&cache)).unwrap();
+    // Not enough of the block of level 0, but more than enough of that of level 1.
+    for col in 0..12 {
+        get_block(&*tiles, Block::new(0, 0, col), &Bands::ALL).unwrap();
+    }
+    get_block(&*tiles, Block::new(1, 0, 0), &Bands::ALL).unwrap();
+    let read =
+        |counts: &Counts| [&counts.windows, &counts.blocks].map(|n| n.load(Ordering::SeqCst));
+    assert_eq!(
+        counts.iter().map(|counts| read(counts)).collect::<Vec<_>>(),
+        [[12, 0], [1, 0]]
+    );
+}

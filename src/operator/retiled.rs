@@ -10,7 +10,7 @@ use crate::cache::{
 };
 use crate::error::{Error, Result};
 use crate::geometry::{Grid, Rect};
-use crate::image::{Bands, Block, Image};
+use crate::image::{Bands, Block, Image, MAX_LEVELS};
 use crate::layout::Layout;
 use crate::load::{Cancels, nesting};
 use crate::pad::Pads;
@@ -64,7 +64,8 @@ struct Plane {
 struct Shared {
     workshop: Workshop,
     served: Served,
-    windows: Windows,
+    /// By the level of the tiles: each may stand on blocks of its own.
+    windows: [Windows; MAX_LEVELS],
 }
 
 /// `source` on a uniform grid; the tiles are kept in `cache`, if there is one.
@@ -189,6 +190,11 @@ impl Retiled {
         &self.planes[at.level as usize]
     }
 
+    /// How much of the blocks under tiles of a level was read in windows.
+    fn windows(&self, at: Block) -> &Windows {
+        &self.shared.windows[at.level as usize]
+    }
+
     /// Whether a tile is larger than the part of the image in it.
     fn is_filled_up(&self, at: Block, rect: &Rect) -> bool {
         self.image.block_size(at) != (rect.width, rect.height)
@@ -266,7 +272,7 @@ impl Retiled {
                 for block in plane.blocks(rect) {
                     let part = plane.rect(block).intersection(rect);
                     let image = plane.provider.image();
-                    self.shared.windows.note(image, block, &part);
+                    self.windows(at).note(image, block, &part);
                 }
             }
             return plane
@@ -288,12 +294,13 @@ impl Retiled {
         !self.is_filled_up(at, rect)
             && (plane.provider.get_view(plane.level, *rect, bands).is_some()
                 || prefers_window(&*plane.provider, plane.level, rect)
-                    && !self.is_worth_decoding(plane, rect, bands))
+                    && !self.is_worth_decoding(at, rect, bands))
     }
 
     /// Whether so many windows of the blocks over a rectangle were read that they had better be
     /// decoded now, and the cache can keep what comes of it.
-    fn is_worth_decoding(&self, plane: &Plane, rect: &Rect, bands: &Bands) -> bool {
+    fn is_worth_decoding(&self, at: Block, rect: &Rect, bands: &Bands) -> bool {
+        let plane = self.plane(at);
         let image = plane.provider.image();
         let Some(cache) = self.shelf.cache().filter(|_| image.windows_overlap) else {
             return false;
@@ -305,7 +312,7 @@ impl Retiled {
             let area = all.width.saturating_mul(all.height);
             bytes = bytes.saturating_add(area.saturating_mul(sample_bytes));
             let part = all.intersection(rect);
-            self.shared.windows.are_enough(image, block, &part)
+            self.windows(at).are_enough(image, block, &part)
         });
         enough && bytes <= cache.unread_share()
     }
