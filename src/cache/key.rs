@@ -179,8 +179,8 @@ pub struct KeyRecord {
     pub forms: Forms,
     /// Unread tiles of each level in the order of their making.
     unread: BTreeMap<u32, VecDeque<Unread>>,
-    /// What the providers with the key share beside the entries.
-    companion: Option<Weak<dyn Any + Send + Sync>>,
+    /// What the providers with the key share beside the entries: each kind of provider something else.
+    companions: Vec<Weak<dyn Any + Send + Sync>>,
 }
 
 impl KeyRecord {
@@ -204,7 +204,7 @@ impl KeyRecord {
             counters: Counters::default(),
             forms: Forms::default(),
             unread: BTreeMap::new(),
-            companion: None,
+            companions: Vec::new(),
         }
     }
 
@@ -349,13 +349,14 @@ impl KeyRecord {
 
     /// What the providers with the key share, made on first use; alive as long as one of them.
     pub fn companion<T: Any + Send + Sync + Default>(&mut self) -> Arc<T> {
-        let known = self.companion.as_ref().and_then(Weak::upgrade);
-        if let Some(known) = known.and_then(|any| any.downcast::<T>().ok()) {
+        self.companions.retain(|known| known.strong_count() > 0);
+        let mut known = self.companions.iter().filter_map(Weak::upgrade);
+        if let Some(known) = known.find_map(|any| any.downcast::<T>().ok()) {
             return known;
         }
         let new: Arc<T> = Arc::default();
         let any: Arc<dyn Any + Send + Sync> = new.clone();
-        self.companion = Some(Arc::downgrade(&any));
+        self.companions.push(Arc::downgrade(&any));
         new
     }
 

@@ -407,3 +407,21 @@ impl Shelf {
         outcome
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Options;
+    use super::*;
+    use crate::dtype::DType;
+
+    #[test]
+    fn each_kind_of_provider_with_one_key_shares_its_own_things() {
+        let cache = Cache::new(1 << 20, Options::default()).unwrap();
+        let image = Image::new(1, 1, 1, DType::U8);
+        let shelves = [0; 2].map(|_| Shelf::new(Some(&cache), "k:image:0", &image).unwrap());
+        let one: Arc<Mutex<u8>> = shelves[0].companion();
+        let _other: Arc<Mutex<u16>> = shelves[0].companion();
+        let again: Arc<Mutex<u8>> = shelves[1].companion();
+        assert!(Arc::ptr_eq(&one, &again));
+    }
+}
