@@ -6,6 +6,7 @@ use tilecache::error::Result;
 use tilecache::geometry::Rect;
 use tilecache::image::{Bands, Block, Image};
 use tilecache::memory::PixelsMut;
+use tilecache::operator::pyramid;
 use tilecache::provider::{Provider, get_block};
 use tilecache::source::{Decoder, Source};
 use tilecache::tile::{Pixels, Tile};
@@ -82,6 +83,25 @@ impl Synthetic {
     pub fn provider(self: &Arc<Self>, name: Option<&str>) -> Arc<dyn Provider> {
         let decoder = Box::new(Shared(self.clone()));
         Source::provider(name, self.image.clone(), decoder).expect("a valid image")
+    }
+
+    /// The source as an image whose levels have grids of their own, as overviews of a file have: blocks
+    /// of one size at each of them.
+    pub fn in_own_grids(self: &Arc<Self>) -> Arc<dyn Provider> {
+        let of_level = |level| {
+            let image = Image {
+                levels: vec![self.image.levels[level as usize]],
+                ..self.image.clone()
+            };
+            let decoder = OfLevel {
+                source: self.clone(),
+                level,
+                image: image.clone(),
+            };
+            Source::provider(None, image, Box::new(decoder)).expect("a valid image")
+        };
+        let levels = (0..self.image.levels.len() as u32).map(of_level);
+        pyramid(levels.collect(), None).expect("a pyramid")
     }
 
     pub fn image(&self) -> &Image {
@@ -314,6 +334,23 @@ impl Decoder for Shared {
     ) -> Result<()> {
         self.0.windows.fetch_add(1, SeqCst);
         self.0.write(self.0.generation(), level, &rect, bands, into);
+        Ok(())
+    }
+}
+
+/// A level of a source in a grid of its own.
+struct OfLevel {
+    source: Arc<Synthetic>,
+    level: u32,
+    image: Image,
+}
+
+impl Decoder for OfLevel {
+    fn read_block(&self, at: Block, bands: &[u32], into: &mut PixelsMut<'_>) -> Result<()> {
+        let source = &*self.source;
+        let _inside = Inside::new(source);
+        let generation = source.begin(Block::new(self.level, at.row, at.col))?;
+        source.write(generation, self.level, &at.rect(&self.image), bands, into);
         Ok(())
     }
 }

@@ -19,12 +19,13 @@ use tilecache::tile::Tile;
 
 type Actor = fn(&World, &mut Random);
 
-const CAST: [(&str, u64, Actor); 11] = [
+const CAST: [(&str, u64, Actor); 12] = [
     ("viewers", 4, viewer),
     ("scans", 1, scan),
     ("streaming scans", 1, streaming_scan),
     ("readers of the huge block", 1, at_random),
     ("the maker of a pyramid", 1, pyramid),
+    ("readers of all levels", 3, zoomer),
     ("readers of changing pixels", 3, reader_of_changes),
     ("the writer of changing pixels", 1, writer),
     ("readers of failing blocks", 2, reader_of_failures),
@@ -169,6 +170,20 @@ fn pyramid(world: &World, _: &mut Random) {
         source.count_verdict(right.all(|right| right));
         std::thread::sleep(Duration::from_millis(2));
     }
+}
+
+/// Tiles of all levels under the same numbers, at the same time as others of its kind.
+fn zoomer(world: &World, random: &mut Random) {
+    let view = &world.zooms[random.below(world.zooms.len() as u64) as usize];
+    let image = view.image();
+    for _ in 0..16 {
+        let grid = image.grid(0);
+        let near = world.zoomed_to.fetch_add(1, SeqCst) / 24 + random.below(2);
+        let level = random.below(image.levels.len() as u64) as u32;
+        let at = Block::new(level, near / grid.cols() % grid.rows(), near % grid.cols());
+        world.zoomed.source.read(&**view, at);
+    }
+    std::thread::sleep(Duration::from_millis(2));
 }
 
 /// No tile may be older than the last change before the get; what is held may not change.

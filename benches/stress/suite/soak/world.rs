@@ -44,6 +44,11 @@ pub struct World {
     /// An image of u16 in blocks with levels, and the tiles of each of them.
     pub pyramid: Scene,
     pub levels: Vec<Arc<dyn Provider>>,
+    /// Levels with grids of their own, each view with all of them.
+    pub zoomed: Scene,
+    pub zooms: Vec<Arc<dyn Provider>>,
+    /// How many tiles of these were asked for.
+    pub zoomed_to: AtomicU64,
     /// One huge block, without a cached layer.
     pub block: Scene,
     /// Pixels that change.
@@ -98,6 +103,25 @@ impl World {
         let levels: Vec<_> = (0..5).map(of_level).collect();
         let pyramid = Scene {
             view: levels[0].clone(),
+            source,
+        };
+
+        let mut in_own_grids = image(SIDE / 2, SIDE / 2, (300, 200));
+        in_own_grids.levels = (1..5).map(|level| (SIDE >> level, SIDE >> level)).collect();
+        let pause = Duration::from_millis(1);
+        let source = Synthetic::with_hook(in_own_grids, seed + 7, move |_| {
+            std::thread::sleep(pause);
+            Ok(())
+        });
+        let grids = source.in_own_grids();
+        let elsewhere = cached(grids.clone(), &other).expect("a cached layer");
+        let zooms = vec![
+            tiles(grids.clone(), TILE, &main),
+            tiles(tiles(grids, 500, &other), TILE, &main),
+            tiles(elsewhere, 200, &main),
+        ];
+        let zoomed = Scene {
+            view: zooms[0].clone(),
             source,
         };
 
@@ -168,6 +192,9 @@ impl World {
             strips,
             pyramid,
             levels,
+            zoomed,
+            zooms,
+            zoomed_to: AtomicU64::new(0),
             block,
             changing,
             changing_too,
@@ -186,6 +213,7 @@ impl World {
         [
             &self.strips,
             &self.pyramid,
+            &self.zoomed,
             &self.block,
             &self.changing,
             &self.failing,
