@@ -252,15 +252,13 @@ impl<'a> Actor<'a> {
             .has(at)
             .map_err(|failure| format!("{failure:?}"))?;
         let area = stack.view.area(at);
-        let right = match area.width * area.height {
-            0 => Some(false),
-            _ => stack.view.has(at),
+        let is_right = match area.width * area.height {
+            0 => !has,
+            _ => stack.view.may_have(at, has),
         };
-        match right {
-            Some(right) if right != has => {
-                Err(format!("{} says that {at:?} is stored: {has}", stack.name))
-            }
-            _ => Ok(()),
+        match is_right {
+            true => Ok(()),
+            false => Err(format!("{} says that {at:?} is stored: {has}", stack.name)),
         }
     }
 
@@ -354,7 +352,7 @@ impl<'a> Actor<'a> {
         let (row, col) = (self.random.below(rows), self.random.below(cols));
         let block = Cell { level, row, col };
         let area = raster.area(block);
-        if area.width * area.height == 0 {
+        if area.width * area.height == 0 || !raster.is_stored(block) {
             return None;
         }
         let bands = match self.random.chance(70) {

@@ -26,7 +26,9 @@ pub struct View {
     is_padded: bool,
     /// The key is that of the raster, or of one of its levels with a grid of its own.
     has_source_key: bool,
-    /// Every block that the raster stores is said to be stored, and no other.
+    /// Grids of other operators lie between this one and that of the raster.
+    is_regridded: bool,
+    /// Every block over one that the raster stores is said to be stored, and no other.
     knows_absent: bool,
     /// The caches on the way.
     pub caches: Vec<usize>,
@@ -61,6 +63,7 @@ impl View {
             is_mapped: false,
             is_padded: false,
             has_source_key: true,
+            is_regridded: false,
             knows_absent: true,
             caches: Vec::new(),
             sees_puts: None,
@@ -90,7 +93,14 @@ impl View {
         let mut view = self.kept(cache);
         (view.block, view.own, view.is_padded) = (block, None, is_padded);
         view.has_source_key = false;
+        view.regrid();
         view
+    }
+
+    /// Another grid: blocks of the one before are stored as a whole.
+    fn regrid(&mut self) {
+        self.knows_absent &= !self.is_regridded;
+        self.is_regridded = true;
     }
 
     pub fn level(mut self, level: i32) -> Self {
@@ -108,8 +118,8 @@ impl View {
             None => {
                 let halved = |side: i64| (side + (1 << level) - 1) >> level;
                 self.block = (halved(self.block.0), halved(self.block.1));
-                (self.is_padded, self.knows_absent) = (false, false);
-                self.has_source_key = false;
+                (self.is_padded, self.has_source_key) = (false, false);
+                self.regrid();
             }
         }
         self
@@ -145,6 +155,8 @@ impl View {
 
     pub fn mask(mut self) -> Self {
         (self.is_mask, self.has_source_key) = (true, false);
+        // Where what is absent is data, a mask need not tell.
+        self.knows_absent = false;
         self
     }
 
@@ -188,16 +200,15 @@ impl View {
         (area.width, area.height)
     }
 
-    /// Whether a block is stored, where the operators know it; it is what a sparse source says of any
-    /// block of its own beneath.
-    pub fn has(&self, at: Cell) -> Option<bool> {
+    /// Whether a block may be said to be stored or not.
+    pub fn may_have(&self, at: Cell, has: bool) -> bool {
         let raster = &self.raster;
         let area = self.area(at);
         let places = (area.y..area.y + area.height)
             .flat_map(|y| (area.x..area.x + area.width).map(move |x| (x, y)));
         let mut blocks = places.map(|(x, y)| raster.block_of(self.base + at.level, x, y));
         let is_stored = !raster.plan.is_sparse || blocks.any(|block| raster.is_stored(block));
-        (self.knows_absent && !self.is_mask).then_some(is_stored)
+        has == is_stored || has && !self.knows_absent
     }
 
     /// What is wrong with the block `at`, of these bands.
@@ -342,20 +353,19 @@ impl View {
         if got < sight.floor {
             return Err(format!("it is older than {}", sight.floor));
         }
-        if let Some((cache, other)) = put
-            && (*other != block || !self.caches.contains(cache))
+        // Another stack of the same key may have brought what was put into another cache into this one.
+        if let Some((_, other)) = put
+            && (*other != block || self.caches.is_empty())
         {
-            return Err(format!(
-                "it was put elsewhere, into {other:?} of cache {cache}"
-            ));
+            return Err(format!("it was put into {other:?}"));
         }
         let Some(cache) = self.sees_puts else {
             return Ok(());
         };
         let latest = sight.puts.get(&Place { cache, block, band });
         let is_right = match (latest, put) {
-            (Some(latest), Some(_)) => got == *latest,
-            (Some(_), None) => !sight.all_stays,
+            (Some(latest), Some((of, _))) if *of == cache => got == *latest,
+            (Some(_), _) => !sight.all_stays,
             (None, _) => true,
         };
         match is_right {
