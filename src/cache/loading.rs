@@ -153,8 +153,16 @@ impl Drop for Loading {
 /// block to block.
 pub struct Scratch<'a> {
     cache: Option<&'a Cache>,
-    spare: Mutex<Option<Memory>>,
-    in_flight: Mutex<usize>,
+    state: Mutex<Passed>,
+}
+
+/// What a [`Scratch`] has in flight.
+#[derive(Default)]
+struct Passed {
+    /// Memory that the next block of its size gets.
+    spare: Option<Memory>,
+    /// Bytes given to blocks, without those of the spare memory.
+    given: usize,
 }
 
 impl<'a> Scratch<'a> {
@@ -162,8 +170,7 @@ impl<'a> Scratch<'a> {
     pub fn new(cache: Option<&'a Cache>) -> Self {
         Self {
             cache,
-            spare: Mutex::default(),
-            in_flight: Mutex::default(),
+            state: Mutex::default(),
         }
     }
 
@@ -171,22 +178,41 @@ impl<'a> Scratch<'a> {
     pub fn reclaim(&self, block: Tile) {
         let buffer = block.buffer().clone();
         drop(block);
-        // Only what is counted as in flight here may be kept as such.
-        if let Ok(memory) = Buffer::into_memory(buffer)
-            && memory.size() <= *self.in_flight.lock()
-        {
-            *self.spare.lock() = Some(memory);
-        }
+        let Ok(memory) = Buffer::into_memory(buffer) else {
+            return;
+        };
+        let before = {
+            let mut state = self.state.lock();
+            // Only what is counted as in flight here may be kept as such.
+            let Some(left) = state.given.checked_sub(memory.size()) else {
+                return;
+            };
+            state.given = left;
+            state.spare.replace(memory)
+        };
+        self.give_back(before);
     }
 
     /// The memory of a block is counted elsewhere from now on.
     pub fn hand_over(&self, block: &Tile) {
-        let size = block.buffer().size();
-        let mut in_flight = self.in_flight.lock();
-        let counted = size.min(*in_flight);
-        *in_flight -= counted;
+        let counted = {
+            let mut state = self.state.lock();
+            let counted = block.buffer().size().min(state.given);
+            state.given -= counted;
+            counted
+        };
         if let Some(cache) = self.cache {
             cache.0.with(|ledger| ledger.end_flight(None, counted));
+        }
+    }
+
+    /// Memory that was spare is no longer in flight.
+    fn give_back(&self, spare: Option<Memory>) {
+        if let (Some(cache), Some(memory)) = (self.cache, spare) {
+            cache.0.with(|ledger| {
+                ledger.end_flight(None, memory.size());
+                ledger.recycle(memory);
+            });
         }
     }
 }
@@ -194,20 +220,15 @@ impl<'a> Scratch<'a> {
 impl Allocate for Scratch<'_> {
     fn canvas(&self, layout: Layout) -> Result<Canvas> {
         let size = Memory::allocated_size(layout.span());
-        let spare = self.spare.lock().take();
-        if let Some(memory) = spare {
-            if memory.size() == size {
-                return Ok(Canvas::new(memory, layout));
-            }
-            *self.in_flight.lock() -= memory.size();
-            if let Some(cache) = self.cache {
-                cache.0.with(|ledger| {
-                    ledger.end_flight(None, memory.size());
-                    ledger.recycle(memory);
-                });
-            }
+        let spare = {
+            let mut state = self.state.lock();
+            state.given += size;
+            state.spare.take()
+        };
+        match spare {
+            Some(memory) if memory.size() == size => return Ok(Canvas::new(memory, layout)),
+            spare => self.give_back(spare),
         }
-        *self.in_flight.lock() += size;
         let kept = self
             .cache
             .and_then(|cache| cache.0.with(|ledger| ledger.start_flight(None, size)));
@@ -225,13 +246,45 @@ impl Allocate for Scratch<'_> {
 
 impl Drop for Scratch<'_> {
     fn drop(&mut self) {
-        let spare = self.spare.get_mut().take();
-        let in_flight = *self.in_flight.get_mut();
+        let Passed { spare, given } = std::mem::take(self.state.get_mut());
         if let Some(cache) = self.cache {
-            cache.0.with(|ledger| {
-                ledger.end_flight(None, in_flight);
-                spare.into_iter().for_each(|memory| ledger.recycle(memory));
-            });
+            cache.0.with(|ledger| ledger.end_flight(None, given));
         }
+        self.give_back(spare);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Options;
+    use super::*;
+    use crate::dtype::DType;
+    use crate::layout::Shape;
+
+    #[test]
+    fn memory_of_others_does_not_upset_what_a_scratch_counts() {
+        let cache = Cache::new(1 << 20, Options::default()).unwrap();
+        let scratch = Scratch::new(Some(&cache));
+        let layout = |width: usize| {
+            let shape = Shape {
+                width,
+                height: 64,
+                bands: 1,
+            };
+            Layout::packed(shape, DType::U8).unwrap()
+        };
+        let made = |width| Tile::from_canvas(scratch.canvas(layout(width)).unwrap());
+        let in_flight = || cache.statistics().in_flight;
+        let own = made(64);
+        let bytes = in_flight();
+        // A block that nobody has any more, such as one that was evicted while it was copied.
+        let memory = Memory::zeroed(layout(64).span()).unwrap();
+        scratch.reclaim(Tile::from_canvas(Canvas::new(memory, layout(64))));
+        scratch.hand_over(&own);
+        assert_eq!(in_flight(), bytes);
+        drop(made(128));
+        assert_eq!(in_flight(), 2 * bytes);
+        drop(scratch);
+        assert_eq!(in_flight(), 0);
     }
 }
