@@ -34,13 +34,20 @@ fn mark(row: &mut [u8], samples: &[u8], size: usize, is_data: impl Fn(&[u8]) -> 
 
 /// A float that knows NaN.
 trait Float: Pod + PartialEq {
+    fn is_nan(self) -> bool;
+}
+
+impl Float for f32 {
     fn is_nan(self) -> bool {
-        self != self
+        f32::is_nan(self)
     }
 }
 
-impl Float for f32 {}
-impl Float for f64 {}
+impl Float for f64 {
+    fn is_nan(self) -> bool {
+        f64::is_nan(self)
+    }
+}
 
 fn floats<T: Float, const PARTS: usize>(row: &mut [u8], samples: &[u8], none: &[u8]) {
     let parts = |sample: &[u8]| -> [T; PARTS] {

@@ -223,11 +223,13 @@ fn stacks(
     all
 }
 
+/// A rectangle at its level, and the bands with their values.
+type Put = (u32, Rect, Vec<(u32, u8)>);
+
 /// What a pixel must be: what was put where something was, else what the source has.
 struct Expected<'a> {
     source: &'a Arc<dyn Provider>,
-    /// The rectangle, at its level, and the bands with their values.
-    put: Option<(u32, Rect, Vec<(u32, u8)>)>,
+    put: Option<Put>,
 }
 
 impl Expected<'_> {

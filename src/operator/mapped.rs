@@ -177,15 +177,15 @@ pub(super) fn build(
     for level in (1..source.image().levels.len() as u32).rev() {
         let own = source.level_image(level).map(|of_level| {
             let above = above.iter().cloned().collect();
-            Mapped::new(of_level, operation.clone(), level, above, cache)
+            Mapped::provider(of_level, operation.clone(), level, above, cache)
         });
         above.push_front(own.transpose()?);
     }
-    Mapped::new(source, operation, 0, above.into(), cache)
+    Mapped::provider(source, operation, 0, above.into(), cache)
 }
 
 impl Mapped {
-    fn new(
+    fn provider(
         source: Arc<dyn Provider>,
         operation: Arc<Operation>,
         level: u32,

@@ -122,7 +122,7 @@ impl World {
                     true => Vec::new(),
                     false => some_bands(stack.view.band_count(), random),
                 };
-                let flip = (random.below(3) as u32 + 1) * 0x0111_1100 & TAG;
+                let flip = ((random.below(3) as u32 + 1) * 0x0111_1100) & TAG;
                 stack.mapped(&bands, flip, cache, self)
             }
             85..92 if !stack.view.is_mask() && !stack.view.is_mapped() => stack.mask(),
