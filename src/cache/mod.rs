@@ -358,6 +358,7 @@ impl Cache {
     /// Forgets all tiles. Held ones stay valid; loads in progress are not affected.
     pub fn clear(&self) {
         self.0.with_all(Ledger::clear);
+        crate::pad::clear();
         crate::memory::trim_allocator();
     }
 
