@@ -12,7 +12,7 @@ use super::stamp::Stamp;
 use crate::dtype::{DType, Sample};
 use crate::error::{Error, Result};
 use crate::geometry::{Area, Grid};
-use crate::image::{Bands, Block, Image, MAX_BANDS};
+use crate::image::{Bands, Block, Image, MAX_BANDS, MAX_LEVELS};
 use crate::layout::Layout;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use std::any::Any;
@@ -78,6 +78,10 @@ fn without_overview(key: &str) -> &str {
         .filter(|_| is_number)
         .unwrap_or(key)
 }
+
+/// From this level on a key keeps blocks beneath its tiles, and not tiles: those beneath the tiles of level
+/// 0, then those beneath level 1. No request asks for them; they wait for tiles that still need them.
+pub const KEPT_LEVELS: u32 = MAX_LEVELS as u32;
 
 /// What all providers with one key agree on.
 #[derive(Clone, Debug, PartialEq)]
@@ -167,6 +171,8 @@ pub struct KeyRecord {
     pub group: Group,
     /// What its tiles are stitched from, level by level, where the order in which they go depends on it.
     pub foundations: Vec<Option<Foundation>>,
+    /// The blocks beneath its tiles, level by level of the tiles, that it may keep beside them.
+    pub kept_blocks: Vec<Grid>,
     /// The first of its entries.
     pub first_entry: u32,
     /// What callers put under it lately.
@@ -198,6 +204,7 @@ impl KeyRecord {
             lineage,
             group,
             foundations: Vec::new(),
+            kept_blocks: Vec::new(),
             first_entry: u32::MAX,
             puts: Puts::default(),
             put_entries: Arc::default(),
@@ -368,14 +375,17 @@ impl KeyRecord {
         requests: u64,
         admitted_by_others: u64,
     ) {
-        let tiles = self.identity.as_ref().map_or(0, |identity| {
-            identity.levels[0].0.div_ceil(identity.block.0)
-                * identity.levels[0].1.div_ceil(identity.block.1)
-        });
+        let tiles = match &self.identity {
+            _ if level >= KEPT_LEVELS => u64::MAX,
+            None => 0,
+            Some(Identity { levels, block, .. }) => {
+                levels[0].0.div_ceil(block.0) * levels[0].1.div_ceil(block.1)
+            }
+        };
         self.unread.entry(level).or_default().push_back(Unread {
             slot,
             stamp,
-            requests: requests + tiles,
+            requests: requests.saturating_add(tiles),
             admitted_by_others,
         });
     }

@@ -22,8 +22,8 @@ use std::sync::Arc;
 /// The tile size where none is given.
 const DEFAULT_TILE: u64 = 1024;
 
-/// The most tiles that are made ahead of their first use for one request.
-const MAX_SIBLINGS: usize = 4096;
+/// The search for siblings ends after so many tiles that need not be made.
+const MAX_PASSED_OVER: usize = 4096;
 
 /// How an image is retiled.
 #[derive(Clone, Copy, Debug, Default)]
@@ -54,9 +54,11 @@ struct Plane {
     level: u32,
     /// Whether blocks come out of the cache that keeps the tiles.
     is_cached: bool,
-    /// Keeps blocks in the cache that other tiles still need; none where the blocks are looked up
-    /// through the same cache anyway.
-    leftovers: Option<Shelf>,
+    /// The key of the blocks in the cache that keeps the tiles, where they are not looked up through it anyway.
+    /// What it has goes before the source's pixels: a caller may have put it.
+    resident: Option<Shelf>,
+    /// The level of the tiles.
+    tiles: u32,
 }
 
 /// What providers with one key in one cache share.
@@ -87,6 +89,8 @@ pub fn retiled(
     let planes = (0..image.levels.len() as u32)
         .map(|level| Plane::new(&source, level, cache))
         .collect::<Result<Vec<_>>>()?;
+    let blocks = |plane: &Plane| plane.provider.image().grid(plane.level);
+    shelf.keeps_blocks(planes.iter().map(blocks).collect());
     shelf.stitched_from(|| {
         let tiles = (0..).map(|level| image.grid(level));
         let foundation = |(plane, tiles): (&Plane, _)| plane.foundation(tiles);
@@ -106,13 +110,14 @@ pub fn retiled(
 }
 
 impl Plane {
-    fn new(source: &Arc<dyn Provider>, level: u32, cache: Option<&Cache>) -> Result<Self> {
-        let (provider, level) = plane(source, level);
+    /// The plane under the tiles of level `tiles`, which `cache` keeps.
+    fn new(source: &Arc<dyn Provider>, tiles: u32, cache: Option<&Cache>) -> Result<Self> {
+        let (provider, level) = plane(source, tiles);
         let is_cached = match (cache, provider.cache()) {
             (Some(ours), Some(below)) => ours.is(below),
             _ => false,
         };
-        let leftovers = match cache {
+        let resident = match cache {
             Some(cache) if !is_cached => {
                 let image = kept_image(&*provider);
                 Some(Shelf::new(Some(cache), provider.key(), &image)?)
@@ -123,8 +128,14 @@ impl Plane {
             provider,
             level,
             is_cached,
-            leftovers,
+            resident,
+            tiles,
         })
+    }
+
+    /// The cell of the tiles' key that keeps a block as long as other tiles need it.
+    fn kept(&self, block: Block) -> Block {
+        Shelf::kept_cell(self.tiles, block)
     }
 
     /// What tiles of a grid are stitched from, where the cache that keeps them has the blocks too.
@@ -149,19 +160,10 @@ impl Plane {
             .collect()
     }
 
-    /// Whether the cache has pixels of a block over a rectangle that go before the source's, where blocks
-    /// are not looked up through it anyway.
-    fn has_kept(&self, rect: &Rect, bands: &Bands) -> bool {
-        self.leftovers.as_ref().is_some_and(|shelf| {
-            let mut blocks = self.blocks(rect).into_iter();
-            blocks.any(|at| shelf.contains(at, bands) || shelf.has_put(at, bands))
-        })
-    }
-
     /// Whether a block is stored, or a caller put it.
     fn has_block(&self, at: Block) -> Result<bool> {
-        let leftovers = self.leftovers.as_ref();
-        let is_put = leftovers.is_some_and(|shelf| shelf.has_put(at, &Bands::ALL));
+        let resident = self.resident.as_ref();
+        let is_put = resident.is_some_and(|shelf| shelf.has_put(at, &Bands::ALL));
         Ok(is_put || self.provider.has_block(at)?)
     }
 
@@ -279,7 +281,7 @@ impl Retiled {
     /// Whether [`Retiled::direct`] will serve the tile, told without reading anything.
     fn is_direct(&self, at: Block, rect: &Rect, bands: &Bands) -> bool {
         let plane = self.plane(at);
-        if plane.has_kept(rect, bands) {
+        if self.has_blocks(plane, rect, bands) {
             return false;
         }
         if self.same_block(at, rect).is_some() {
@@ -289,6 +291,17 @@ impl Retiled {
             && (plane.provider.get_view(plane.level, *rect, bands).is_some()
                 || prefers_window(&*plane.provider, plane.level, rect)
                     && !self.is_worth_decoding(plane, rect, bands))
+    }
+
+    /// Whether the cache of the tiles has a block over a rectangle, or pixels that a caller put, where blocks
+    /// are not looked up through it anyway.
+    fn has_blocks(&self, plane: &Plane, rect: &Rect, bands: &Bands) -> bool {
+        let has_any = |shelf: &Shelf, at| shelf.contains(at, bands) || shelf.has_put(at, bands);
+        let mut blocks = plane.blocks(rect).into_iter();
+        blocks.any(|at| {
+            let resident = plane.resident.as_ref();
+            self.shelf.contains(plane.kept(at), bands) || resident.is_some_and(|it| has_any(it, at))
+        })
     }
 
     /// Whether so many windows of the blocks over a rectangle were read that they had better be
@@ -515,7 +528,8 @@ impl Retiled {
         let (forward, backward) = siblings(&self.image, plane.provider.image(), plane.level, at);
         let unserved = |tile: &Block| !self.shared.served.contains(self.grid, *tile);
         let mut drafts = Vec::new();
-        for at in forward.chain(backward).filter(unserved).take(MAX_SIBLINGS) {
+        let mut passed_over = 0;
+        for at in forward.chain(backward).filter(unserved) {
             let piece = tile.of(at);
             let known = self.shelf.contains(at, bands)
                 || self
@@ -523,6 +537,10 @@ impl Retiled {
                     .workshop
                     .contains(&piece, self.image.band_count());
             if known || !self.has_block(at).unwrap_or(false) {
+                passed_over += 1;
+                if passed_over == MAX_PASSED_OVER {
+                    break;
+                }
                 continue;
             }
             // Nobody has asked for siblings, so what stands in their way is no error.
@@ -603,35 +621,45 @@ impl Worker for AtWork<'_> {
     fn decode(&self, block: Block) -> Result<Tile> {
         let plane = self.view.plane(self.piece.at);
         let bands = &self.piece.bands;
-        let kept = plane
-            .leftovers
-            .as_ref()
-            .and_then(|shelf| shelf.find(block, bands));
-        match kept {
-            Some(kept) => Ok(kept),
-            None => {
-                let request = self.request.with_memory(&self.scratch);
-                let tile = plane.provider.get_block(block, bands, &request)?;
-                match &plane.leftovers {
-                    Some(shelf) => shelf.with_puts(block, bands, tile, &request),
-                    None => Ok(tile),
-                }
-            }
+        if let Some(tile) = plane.resident.as_ref().and_then(|it| it.find(block, bands)) {
+            return Ok(tile);
+        }
+        let request = self.request.with_memory(&self.scratch);
+        // Not a use: a kept block waits for the last tile that needs it, and not for its turn to go.
+        let tile = match self.view.shelf.peek(plane.kept(block), bands) {
+            Some(kept) => kept,
+            None => plane.provider.get_block(block, bands, &request)?,
+        };
+        match &plane.resident {
+            Some(resident) => resident.with_puts(block, bands, tile, &request),
+            None => Ok(tile),
         }
     }
 
     fn keep(&self, block: Block, tile: &Tile) {
-        let plane = self.view.plane(self.piece.at);
-        let bands = &self.piece.bands;
-        if let Some(leftovers) = &plane.leftovers
+        let Self { view, piece, .. } = self;
+        let plane = view.plane(piece.at);
+        let (cell, bands) = (plane.kept(block), &piece.bands);
+        if view.shelf.contains(cell, bands) {
+            if !view.straddles(piece.at, block, bands) {
+                view.shelf.give_up(tile);
+            }
+            return;
+        }
+        let caches = [view.shelf.cache(), plane.provider.cache()];
+        let is_there = caches.iter().flatten().any(|cache| cache.counts(tile));
+        let has_put = |shelf: &Shelf| shelf.has_put(block, bands);
+        let is_mixed = plane.resident.as_ref().is_some_and(has_put);
+        if !plane.is_cached
+            && !is_there
+            && !is_mixed
             && !tile.buffer().is_foreign()
-            && self.view.straddles(self.piece.at, block, bands)
-            && !leftovers.contains(block, bands)
-            && let Some(loading) = leftovers.loading(self.request)
+            && view.straddles(piece.at, block, bands)
+            && let Some(loading) = view.shelf.loading(self.request)
             && loading.reserve_unread(tile.buffer().size())
         {
             self.scratch.hand_over(tile);
-            loading.enter(block, bands, tile, Class::Unread);
+            loading.enter(cell, bands, tile, Class::Unread);
         }
     }
 
@@ -697,10 +725,7 @@ impl Provider for Retiled {
         let Some(plane) = tiles.peek().map(|at| self.plane(*at)) else {
             return;
         };
-        let is_kept = |block: &Block| {
-            let leftovers = plane.leftovers.as_ref();
-            leftovers.is_some_and(|shelf| shelf.contains(*block, bands))
-        };
+        let is_kept = |block: &Block| self.shelf.contains(plane.kept(*block), bands);
         let mut wanted = tiles
             .flat_map(|at| plane.blocks(&at.rect(&self.image)))
             .filter(|block| !is_kept(block));

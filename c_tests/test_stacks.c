@@ -1,0 +1,97 @@
+/* Operators over operators: what they decode, what they tell of what is beneath, and whose their memory is. */
+#include "support.h"
+
+static tc_cache_stats counters_of(tc_provider *p)
+{
+  tc_cache_stats stats = {.struct_size = sizeof stats};
+  ok(provider_counters(p, &stats, NULL, &err));
+  return stats;
+}
+
+/* ---- whose memory it is ---- */
+
+/* Blocks that straddle tiles are kept by the retiled provider, and count as its own. */
+static void kept_blocks_belong_to_the_tiles(void **state)
+{
+  (void)state;
+  source s;
+  source_init(&s, 1024, 1024, 64, 64, 1, TC_U8);
+  s.key = "straddling";
+  tc_cache *cache = new_cache(64 << 20);
+  tc_provider *from = open_source(&s), *tiles = retiled(from, 75, 75, 0, cache);
+  for (int64_t row = 0; row < 5; row++)
+    for (int64_t col = 0; col < 14; col++)
+      touch(tiles, row, col, 0);
+  tc_cache_stats all = stats_of(cache), own = counters_of(tiles);
+  assert_true(all.entries > 5 * 14);
+  assert_int_equal(own.entries, all.entries);
+  assert_int_equal(own.idle, all.idle);
+  /* A share bounds them with the tiles. */
+  ok(tc_set_share(cache, provider_key(tiles), 100000, 0, &err));
+  read_all(tiles, 0);
+  assert_true(counters_of(tiles).idle <= 100000 + 4096);
+  assert_int_equal(counters_of(tiles).idle, stats_of(cache).idle);
+  provider_release(from);
+  provider_release(tiles);
+  tc_release(cache);
+  source_done(&s);
+}
+
+/* What one cache keeps of the blocks, another that keeps the tiles does not keep again. */
+static void two_caches_keep_a_block_once(void **state)
+{
+  (void)state;
+  source s;
+  source_init(&s, 1024, 1024, 64, 64, 1, TC_U8);
+  tc_cache *of_blocks = new_cache(64 << 20), *of_tiles = new_cache(1 << 20);
+  tc_provider *from = open_source(&s), *blocks = cached(from, of_blocks), *tiles = retiled(blocks, 75, 75, 0, of_tiles);
+  uint64_t chance = 8;
+  for (int i = 0; i < 400; i++)
+    touch(tiles, random_below(&chance, 14), random_below(&chance, 14), 0);
+  assert_int_equal(most_decodes(&s), 1);
+  assert_int_equal(stats_of(of_blocks).entries, counters_of(blocks).entries);
+  assert_int_equal(stats_of(of_tiles).entries, counters_of(tiles).entries);
+  assert_true(stats_of(of_tiles).entries <= 14 * 14);
+  provider_release(from);
+  provider_release(blocks);
+  provider_release(tiles);
+  tc_release(of_blocks);
+  tc_release(of_tiles);
+  source_done(&s);
+}
+
+/* Absent tiles of many images are one buffer for each shape and value. */
+static void absent_tiles_of_all_images_share_their_pad(void **state)
+{
+  (void)state;
+  const void *inside = NULL, *edge = NULL;
+  for (int image = 0; image < 3; image++) {
+    source s;
+    source_init(&s, 100, 100, 64, 64, 1, TC_U8);
+    s.sparse = true;
+    s.image.pad[0] = image < 2 ? 9 : 10;
+    tc_provider *from = open_source(&s), *tiles = retiled(from, 64, 64, 1, NULL);
+    tc_tile *of_source = get(from, 0, 1, 0), *of_tiles = get(tiles, 1, 0, 0);
+    if (image == 0) {
+      inside = data_of(of_tiles);
+      edge = data_of(of_source);
+    }
+    assert_int_equal(data_of(of_tiles) == inside, image < 2);
+    assert_int_equal(data_of(of_source) == edge, image < 2);
+    tc_tile_release(of_source);
+    tc_tile_release(of_tiles);
+    provider_release(from);
+    provider_release(tiles);
+    source_done(&s);
+  }
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(kept_blocks_belong_to_the_tiles),
+    cmocka_unit_test(two_caches_keep_a_block_once),
+    cmocka_unit_test(absent_tiles_of_all_images_share_their_pad),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
