@@ -8,6 +8,56 @@ static tc_cache_stats counters_of(tc_provider *p)
   return stats;
 }
 
+/* ---- the in-flight cap ---- */
+
+static tc_provider *awaited;
+
+static void *wait_for_it(void *arg)
+{
+  touch(awaited, 0, 0, 0);
+  return arg;
+}
+
+/* Two hundred threads wait for one tile; a load of another image does not wait for them. */
+static void waiters_of_one_tile_do_not_fill_the_cap(void **state)
+{
+  (void)state;
+  enum { WAITERS = 200 };
+  int waiters = scaled(WAITERS);
+  for (int mode = 0; mode < 3; mode++) {
+    source slow, other;
+    source_init(&slow, 1024, 1024, 1024, 1024, 1, TC_U8);
+    slow.decode_ms = 1500;
+    source_init(&other, 256, 256, 256, 256, 1, TC_U8);
+    tc_cache *cache = new_cache(64 << 20);
+    tc_provider *from = open_source(&slow), *blocks = mode == 1 ? provider_retain(from) : cached(from, cache);
+    awaited = mode == 0 ? provider_retain(blocks) : retiled(blocks, 256, 256, 0, cache);
+    tc_provider *unrelated = open_source(&other), *kept = cached(unrelated, cache);
+    pthread_t threads[WAITERS];
+    for (int i = 0; i < waiters; i++)
+      assert_int_equal(pthread_create(&threads[i], NULL, wait_for_it, NULL), 0);
+    while (stats_of(cache).misses < (uint64_t)waiters)
+      sleep_ms(1);
+    touch(kept, 0, 0, 0);
+    pthread_mutex_lock(&slow.lock);
+    int inside = slow.inside;
+    pthread_mutex_unlock(&slow.lock);
+    assert_int_equal(inside, 1);
+    for (int i = 0; i < waiters; i++)
+      pthread_join(threads[i], NULL);
+    assert_int_equal(decodes(&slow), 1);
+    assert_int_equal(stats_of(cache).overdue, 0);
+    provider_release(from);
+    provider_release(blocks);
+    provider_release(awaited);
+    provider_release(unrelated);
+    provider_release(kept);
+    tc_release(cache);
+    source_done(&slow);
+    source_done(&other);
+  }
+}
+
 /* ---- whose memory it is ---- */
 
 /* Blocks that straddle tiles are kept by the retiled provider, and count as its own. */
@@ -89,6 +139,7 @@ static void absent_tiles_of_all_images_share_their_pad(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
+    cmocka_unit_test(waiters_of_one_tile_do_not_fill_the_cap),
     cmocka_unit_test(kept_blocks_belong_to_the_tiles),
     cmocka_unit_test(two_caches_keep_a_block_once),
     cmocka_unit_test(absent_tiles_of_all_images_share_their_pad),

@@ -328,6 +328,15 @@ impl Shelf {
         claims.admit(&request.cancels())
     }
 
+    /// [`Shelf::admit`] without waiting: `None` if some cache does not admit it now.
+    pub fn try_admit(&self, load: impl FnOnce(&mut Claims)) -> Option<Permits> {
+        let mut claims = Claims::default();
+        if !Load::is_nested() {
+            claims.counted_by(self.cache(), load);
+        }
+        claims.try_admit()
+    }
+
     /// The tile of a block: resident, or loaded by another thread right now, or loaded by `load`,
     /// which gets the bands to load and has in flight what `claim` claims.
     pub fn get_or_load(

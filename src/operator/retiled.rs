@@ -6,7 +6,8 @@ use super::siblings::{Served, siblings};
 use super::windows::Windows;
 use super::workshop::{Draft, Finished, Piece, Start, Wanted, Worker, Workshop};
 use crate::cache::{
-    Cache, Claims, Class, Counters, Foundation, Loading, Moment, Scratch, Shelf, Usage, now,
+    Cache, Claims, Class, Counters, Foundation, Loading, Moment, Permits, Scratch, Shelf, Usage,
+    now,
 };
 use crate::error::{Error, Result};
 use crate::geometry::{Grid, Rect};
@@ -158,6 +159,23 @@ impl Plane {
         cells
             .map(|(row, col)| Block::new(self.level, row, col))
             .collect()
+    }
+
+    /// Claims what a thread has in flight that decodes the blocks over a rectangle.
+    fn claim_blocks(&self, rect: &Rect, bands: &Bands, claims: &mut Claims) {
+        match &self.blocks(rect)[..] {
+            [block] => self.provider.claim(*block, bands, claims),
+            blocks => {
+                // One is decoded after the other, in the same memory.
+                let area = |block: &&Block| {
+                    let rect = self.rect(**block);
+                    u128::from(rect.width) * u128::from(rect.height)
+                };
+                if let Some(largest) = blocks.iter().max_by_key(area) {
+                    claims.of_sample(|claims| self.provider.claim(*largest, bands, claims));
+                }
+            }
+        }
     }
 
     /// Whether a block is stored, or a caller put it.
@@ -323,6 +341,13 @@ impl Retiled {
         enough && bytes <= cache.unread_share()
     }
 
+    /// Waits until a tile may be in flight with all that it needs.
+    fn admit(&self, tile: &Piece, request: &Request<'_>) -> Result<Permits> {
+        let rect = tile.at.rect(&self.image);
+        let claim = |claims: &mut Claims| self.claim_load(tile.at, &rect, &tile.bands, claims);
+        self.shelf.admit(request, claim)
+    }
+
     /// Claims what [`Retiled::make`] has in flight.
     fn claim_load(&self, at: Block, rect: &Rect, bands: &Bands, claims: &mut Claims) {
         let plane = self.plane(at);
@@ -330,21 +355,8 @@ impl Retiled {
             return plane.provider.claim(block, bands, claims);
         }
         claims.add(tile_bytes(&self.image, at, bands));
-        if self.is_direct(at, rect, bands) {
-            return;
-        }
-        match &plane.blocks(rect)[..] {
-            [block] => plane.provider.claim(*block, bands, claims),
-            blocks => {
-                // One is decoded after the other, in the same memory.
-                let area = |block: &&Block| {
-                    let rect = plane.rect(**block);
-                    u128::from(rect.width) * u128::from(rect.height)
-                };
-                if let Some(largest) = blocks.iter().max_by_key(area) {
-                    claims.of_sample(|claims| plane.provider.claim(*largest, bands, claims));
-                }
-            }
+        if !self.is_direct(at, rect, bands) {
+            plane.claim_blocks(rect, bands, claims);
         }
     }
 
@@ -381,10 +393,7 @@ impl Retiled {
                 }
                 (view, wanted)
             }
-            None => {
-                let _permits = self.shelf.admit(request, claim)?;
-                self.assemble(at, wanted, request)?
-            }
+            None => self.assemble(at, wanted, request)?,
         };
         self.shelf.select(at, made, &has, bands, request)
     }
@@ -462,17 +471,18 @@ impl Retiled {
         if let Some(wanted) = workshop.join(&tile, all, request.cancels()) {
             return self.join(wanted, at, &bands, request);
         }
+        let permits = self.admit(&tile, request)?;
         let loading = self.shelf.loading(request);
         let canvas = |loading: &Option<Loading>, layout| match loading {
             Some(loading) => request.with_memory(loading).canvas(layout).map(Some),
             None => request.canvas(layout).map(Some),
         };
-        // It asks a sparse source for blocks, and has a permit already.
+        // It asks a sparse source for blocks, and was admitted already.
         let draft = request.run(|| self.draft(tile, loading, canvas))?;
         let draft =
             draft.ok_or_else(|| Error::internal("a tile that was asked for has no memory"))?;
         let is_resident = || self.shelf.contains(at, &bands);
-        let begun = match workshop.begin(draft, all, request.cancels(), is_resident) {
+        let begun = match workshop.begin(draft, all, request.cancels(), permits, is_resident) {
             Some(Start::Begun(begun)) => begun,
             Some(Start::Joined(wanted)) => return self.join(wanted, at, &bands, request),
             // Completed by another thread since the look-up; if it is gone again, once more.
@@ -611,6 +621,20 @@ impl Worker for AtWork<'_> {
 
     fn check_cancelled(&self) -> Result<()> {
         self.request.check_cancelled()
+    }
+
+    fn admit(&self) -> Result<Permits> {
+        self.view.admit(self.piece, self.request)
+    }
+
+    fn try_help(&self) -> Option<Permits> {
+        let Self { view, piece, .. } = self;
+        let rect = piece.at.rect(&view.image);
+        let claim = |claims: &mut Claims| {
+            view.plane(piece.at)
+                .claim_blocks(&rect, &piece.bands, claims)
+        };
+        view.shelf.try_admit(claim)
     }
 
     fn is_loading(&self, block: Block) -> bool {
