@@ -136,6 +136,117 @@ static void absent_tiles_of_all_images_share_their_pad(void **state)
   }
 }
 
+/* ---- what operators tell of what is beneath ---- */
+
+static tc_status same_pixels(void *user, int64_t row, int64_t col, int32_t level, const tc_pixels *in,
+                             const tc_target *out, tc_error *e)
+{
+  (void)user, (void)row, (void)col, (void)level, (void)e;
+  for (int64_t y = 0; y < out->height; y++)
+    memcpy((char *)out->data + y * out->row_stride, (const char *)in->data + y * in->row_stride, (size_t)out->width);
+  return TC_OK;
+}
+
+static tc_provider *mapped(tc_provider *from, tc_cache *cache)
+{
+  tc_map_options options = {.struct_size = sizeof options, .map = same_pixels};
+  tc_provider *p = NULL;
+  ok(provider_map(from, &options, cache, &p, &err));
+  return p;
+}
+
+static tc_provider *level_of(tc_provider *from, int32_t level)
+{
+  tc_provider *p = NULL;
+  ok(provider_level(from, level, &p, &err));
+  return p;
+}
+
+/* A level of a cached image finds what is resident. */
+static void a_level_peeks_into_the_cache(void **state)
+{
+  (void)state;
+  source s;
+  source_init(&s, 128, 128, 32, 32, 1, TC_U8);
+  s.image.levels = 2;
+  tc_cache *cache = new_cache(1 << 20);
+  tc_provider *from = open_source(&s), *blocks = cached(from, cache), *half = level_of(blocks, 1);
+  tc_tile *tile = NULL, *peeked = NULL;
+  assert_int_equal(provider_peek_block(half, 1, 1, 0, NULL, 0, &peeked, &err), TC_E_NOT_RESIDENT);
+  tile = get(half, 1, 1, 0);
+  ok(provider_peek_block(half, 1, 1, 0, NULL, 0, &peeked, &err));
+  assert_ptr_equal(data_of(tile), data_of(peeked));
+  tc_tile_release(tile);
+  tc_tile_release(peeked);
+  provider_release(from);
+  provider_release(blocks);
+  provider_release(half);
+  tc_release(cache);
+  source_done(&s);
+}
+
+/* A map has the mask of what it was made over, at every level. */
+static void a_map_keeps_the_mask(void **state)
+{
+  (void)state;
+  static unsigned char nothing[64 * 64];
+  tc_target array = {.data = nothing, .width = 64, .height = 64, .bands = 1, .dtype = TC_U8};
+  tc_provider *beside = NULL, *from = NULL, *mask = NULL;
+  ok(provider_from_memory(&array, NULL, NULL, NULL, NULL, &beside, &err));
+  source s;
+  source_init(&s, 64, 64, 64, 64, 1, TC_U8);
+  tc_source callbacks = source_struct(&s);
+  callbacks.mask = beside;
+  ok(provider_from_source(&callbacks, &from, &err));
+  tc_provider *map = mapped(from, NULL), *tiles = retiled(map, 32, 32, 0, NULL);
+  ok(provider_mask(tiles, &mask, &err));
+  tc_tile *tile = get(mask, 1, 1, 0);
+  assert_int_equal(*(const unsigned char *)data_of(tile), 0);
+  tc_tile_release(tile);
+  provider_release(from);
+  provider_release(beside);
+  provider_release(map);
+  provider_release(tiles);
+  provider_release(mask);
+  source_done(&s);
+}
+
+/* Eight strips as tiles, through what is between them: how often they are decoded in a small cache and in
+ * one with room for all. */
+static void stacks_decode_strips_a_few_times_and_once_where_there_is_room(void **state)
+{
+  (void)state;
+  enum { CACHED, MAPPED, MAPPED_KEPT, RETILED, RETILED_KEPT, LEVEL, LEVEL_CACHED, KINDS };
+  for (int kind = 0; kind < KINDS; kind++)
+    for (int roomy = 0; roomy < 2; roomy++) {
+      source s;
+      source_init(&s, 1024, 512, 1024, 64, 1, TC_U8);
+      s.image.levels = 2;
+      tc_cache *cache = new_cache(roomy ? 560 << 10 : 148 << 10);
+      tc_provider *from = open_source(&s), *blocks = cached(from, cache), *below = NULL;
+      switch (kind) {
+      case CACHED: below = provider_retain(blocks); break;
+      case MAPPED: below = mapped(from, NULL); break;
+      case MAPPED_KEPT: below = mapped(from, cache); break;
+      case RETILED: below = retiled(from, 1024, 75, 0, NULL); break;
+      case RETILED_KEPT: below = retiled(from, 1024, 75, 0, cache); break;
+      case LEVEL: below = level_of(from, 1); break;
+      default: below = level_of(blocks, 1);
+      }
+      int64_t side = kind < LEVEL ? 96 : 48;
+      tc_provider *tiles = retiled(below, side, side, 0, cache);
+      read_all(tiles, 0);
+      /* A tile of the retiling between takes half of the small cache, where it is kept too. */
+      assert_in_range(decodes(&s), 1, roomy ? 9 : kind == RETILED_KEPT ? 30 : 24);
+      provider_release(from);
+      provider_release(blocks);
+      provider_release(below);
+      provider_release(tiles);
+      tc_release(cache);
+      source_done(&s);
+    }
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -143,6 +254,9 @@ int main(void)
     cmocka_unit_test(kept_blocks_belong_to_the_tiles),
     cmocka_unit_test(two_caches_keep_a_block_once),
     cmocka_unit_test(absent_tiles_of_all_images_share_their_pad),
+    cmocka_unit_test(a_level_peeks_into_the_cache),
+    cmocka_unit_test(a_map_keeps_the_mask),
+    cmocka_unit_test(stacks_decode_strips_a_few_times_and_once_where_there_is_room),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

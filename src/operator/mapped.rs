@@ -1,5 +1,6 @@
 //! Mapped: every block passed through a function.
 
+use super::own_block;
 use crate::cache::{Cache, Claims, Counters, Scratch, Shelf, Usage, name_or_number};
 use crate::dtype::{DType, Sample};
 use crate::error::{Error, Result};
@@ -244,13 +245,6 @@ impl Mapped {
     }
 }
 
-/// The block of level 0 that is just a rectangle.
-fn same_block(provider: &Arc<dyn Provider>, rect: &Rect) -> Option<Block> {
-    let grid = provider.image().grid(0);
-    let (rows, cols) = grid.blocks_over(rect);
-    (grid.rect(rows.start, cols.start) == *rect).then(|| Block::new(0, rows.start, cols.start))
-}
-
 impl Provider for Mapped {
     fn key(&self) -> &str {
         &self.key
@@ -294,7 +288,7 @@ impl Provider for Mapped {
     fn peek_block(&self, at: Block, bands: &Bands) -> Option<Tile> {
         let peek_own = || {
             let own = self.level_image(at.level)?;
-            own.peek_block(same_block(&own, &at.rect(&self.image))?, bands)
+            own.peek_block(own_block(&*own, &at.rect(&self.image))?, bands)
         };
         self.shelf.peek(at, bands).or_else(peek_own)
     }
@@ -303,8 +297,43 @@ impl Provider for Mapped {
         self.above.get(level.checked_sub(1)? as usize)?.clone()
     }
 
+    fn get_window(
+        &self,
+        _level: u32,
+        _rect: Rect,
+        _bands: &Bands,
+        _request: &Request<'_>,
+    ) -> Result<Option<Tile>> {
+        // The function makes whole blocks.
+        Ok(None)
+    }
+
+    fn get_view(&self, _level: u32, _rect: Rect, _bands: &Bands) -> Option<Tile> {
+        None
+    }
+
+    fn origin(&self, _level: u32) -> Option<(Arc<dyn Provider>, u32)> {
+        None
+    }
+
+    fn mask(&self) -> Option<Arc<dyn Provider>> {
+        self.source.mask()
+    }
+
     fn cache(&self) -> Option<&Cache> {
         self.shelf.cache()
+    }
+
+    fn is_kept_in(&self, cache: &Cache) -> bool {
+        self.cache().is_some_and(|own| own.is(cache))
+    }
+
+    fn was_made(&self, at: Block) -> bool {
+        self.source.was_made(at)
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.source.is_cancelled()
     }
 
     fn claim(&self, at: Block, bands: &Bands, claims: &mut Claims) {

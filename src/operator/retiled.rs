@@ -113,7 +113,10 @@ pub fn retiled(
 impl Plane {
     /// The plane under the tiles of level `tiles`, which `cache` keeps.
     fn new(source: &Arc<dyn Provider>, tiles: u32, cache: Option<&Cache>) -> Result<Self> {
-        let (provider, level) = plane(source, tiles);
+        let (mut provider, mut level) = plane(source, tiles);
+        while let Some((origin, of_origin)) = provider.origin(level) {
+            (provider, level) = plane(&origin, of_origin);
+        }
         let is_cached = match (cache, provider.cache()) {
             (Some(ours), Some(below)) => ours.is(below),
             _ => false,
@@ -578,8 +581,7 @@ impl Retiled {
             .blocks(&at.rect(&self.image))
             .into_iter()
             .any(|block| {
-                plane.provider.was_decoded(block)
-                    && plane.provider.peek_block(block, bands).is_none()
+                plane.provider.was_made(block) && plane.provider.peek_block(block, bands).is_none()
             })
     }
 
@@ -727,12 +729,49 @@ impl Provider for Retiled {
         self.shelf.peek(at, bands)
     }
 
+    fn get_window(
+        &self,
+        _level: u32,
+        _rect: Rect,
+        _bands: &Bands,
+        _request: &Request<'_>,
+    ) -> Result<Option<Tile>> {
+        // Windows are cut out of tiles, which stay.
+        Ok(None)
+    }
+
+    fn get_view(&self, _level: u32, _rect: Rect, _bands: &Bands) -> Option<Tile> {
+        None
+    }
+
+    fn level_image(&self, _level: u32) -> Option<Arc<dyn Provider>> {
+        None
+    }
+
+    fn origin(&self, level: u32) -> Option<(Arc<dyn Provider>, u32)> {
+        let plane = &self.planes[level as usize];
+        let is_kept = self.shelf.cache().is_some();
+        (!is_kept).then(|| (plane.provider.clone(), plane.level))
+    }
+
     fn mask(&self) -> Option<Arc<dyn Provider>> {
         self.source.mask()
     }
 
     fn cache(&self) -> Option<&Cache> {
         self.shelf.cache()
+    }
+
+    fn is_kept_in(&self, cache: &Cache) -> bool {
+        self.cache().is_some_and(|own| own.is(cache))
+    }
+
+    fn was_made(&self, at: Block) -> bool {
+        self.shared.served.contains(self.grid, at)
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.source.is_cancelled()
     }
 
     fn claim(&self, at: Block, bands: &Bands, claims: &mut Claims) {
