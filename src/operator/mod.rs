@@ -1,6 +1,8 @@
 //! Operators: providers over other providers.
 
 mod cached;
+mod input;
+mod kernel;
 mod level;
 mod mapped;
 mod mask;
@@ -12,6 +14,8 @@ mod windows;
 mod workshop;
 
 pub use cached::cached;
+pub use input::{Area, Border, Input, Inputs, Needed};
+pub use kernel::{Kernel, computed};
 pub use level::level;
 pub use mapped::{Map, MapOptions, mapped};
 pub use mask::mask;
