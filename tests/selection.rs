@@ -205,6 +205,8 @@ fn a_level_keeps_the_mask_of_its_source() {
 fn an_absent_tile_of_a_padded_mask_tells_what_is_inside_the_image() {
     let mut image = image((20, 16), (16, 16), 1);
     image.sparse = true;
+    // Where pad is data, no block of a mask is absent.
+    image.bands[0].nodata = Some(image.pad);
     let behaviour = Behaviour {
         absent: [Block::new(0, 0, 1)].into(),
         ..Behaviour::default()
