@@ -1920,7 +1920,9 @@ size_t provider_metadata_count(const struct tc_provider *provider, int32_t band)
 const char *provider_metadata_name(const struct tc_provider *provider, int32_t band, size_t index);
 
 /**
- * Whether a block is stored. Absent blocks read as pad without being decoded.
+ * Whether a block is stored. Absent blocks read as pad without being decoded. Their tiles share one
+ * buffer for each size, type and pad value in the process, outside all budgets; at most 16 MiB of such
+ * buffers stay while nobody holds them, until tc_clear.
  *
  * - provider: required.
  * - row, col, level: of the grid; outside it, no block is stored.

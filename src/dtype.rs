@@ -78,7 +78,7 @@ impl DType {
 }
 
 /// One sample in its own type, in native byte order; the unused tail is zero.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub struct Sample(pub [u8; 16]);
 
 impl Sample {

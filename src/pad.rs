@@ -1,52 +1,166 @@
-//! Tiles that stand for absent blocks: all pad, one buffer for every shape.
+//! Tiles that stand for absent blocks: all pad, one buffer for all tiles of a shape in the process.
 
 use crate::dtype::{DType, Sample};
 use crate::error::Result;
 use crate::image::Image;
 use crate::layout::{Layout, Shape};
 use crate::memory::{Buffer, Canvas, Memory};
-use crate::sync::Mutex;
+use crate::sync::{Hashing, Mutex};
 use crate::tile::{Pixels, Tile};
 use hashlink::LruCache;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock, Weak};
 
-/// How many shapes of pad are kept: those of the inside, of two edges and of the corner.
-const KEPT: usize = 4;
+/// The most bytes of pad that stay while no tile needs them.
+const KEPT_BYTES: usize = 16 << 20;
 
-/// The pad tiles of one provider.
+/// How many looks of pad are remembered; tiles of others share no buffer with earlier ones.
+const KNOWN: usize = 256;
+
+/// What pad looks like.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Look {
+    shape: Shape,
+    dtype: DType,
+    pad: Sample,
+}
+
+/// A buffer of pad.
+struct Known {
+    /// Alive as long as a tile needs it.
+    shared: Weak<Buffer>,
+    /// Keeps it alive until then.
+    kept: Option<Arc<Buffer>>,
+}
+
+/// The pad of all images of the process: a thousand sparse images have no more of it than one.
+static STOCK: LazyLock<Mutex<Stock>> = LazyLock::new(Mutex::default);
+
+/// Forgets the pad that no tile needs.
+pub fn clear() {
+    let stock = std::mem::take(&mut *STOCK.lock());
+    drop(stock);
+}
+
+struct Stock {
+    known: LruCache<Look, Known, Hashing>,
+    kept_bytes: usize,
+}
+
+impl Default for Stock {
+    fn default() -> Self {
+        Self {
+            known: LruCache::with_hasher(KNOWN, Hashing::default()),
+            kept_bytes: 0,
+        }
+    }
+}
+
+impl Look {
+    fn layout(&self) -> Result<Layout> {
+        Layout::packed(self.shape, self.dtype)
+    }
+
+    /// Pad of this look out of a stock.
+    fn of(self, stock: &Mutex<Stock>) -> Result<Arc<Buffer>> {
+        let known = stock.lock().find(&self);
+        if let Some(buffer) = known {
+            return Ok(buffer);
+        }
+        let layout = self.layout()?;
+        let mut canvas = Canvas::new(Memory::zeroed(layout.span())?, layout);
+        // Fresh memory is zero already, and untouched pages take no memory.
+        if self.pad != Sample::default() {
+            canvas.pixels_mut().fill(&self.pad);
+        }
+        let buffer = Arc::new(canvas.freeze().0);
+        stock.lock().add(self, &buffer);
+        Ok(buffer)
+    }
+}
+
+impl Stock {
+    fn find(&mut self, look: &Look) -> Option<Arc<Buffer>> {
+        self.known.get(look)?.shared.upgrade()
+    }
+
+    fn add(&mut self, look: Look, buffer: &Arc<Buffer>) {
+        let is_full = self.known.len() == KNOWN;
+        let oldest = is_full.then(|| self.known.remove_lru()).flatten();
+        let same = self.known.remove(&look);
+        for gone in oldest.map(|(_, known)| known).into_iter().chain(same) {
+            self.kept_bytes -= gone.kept.map_or(0, |kept| kept.size());
+        }
+        let kept = (buffer.size() <= KEPT_BYTES).then(|| buffer.clone());
+        self.kept_bytes += kept.as_ref().map_or(0, |kept| kept.size());
+        let shared = Arc::downgrade(buffer);
+        self.known.insert(look, Known { shared, kept });
+        for (_, known) in self.known.iter_mut() {
+            if self.kept_bytes <= KEPT_BYTES {
+                break;
+            }
+            self.kept_bytes -= known.kept.take().map_or(0, |kept| kept.size());
+        }
+    }
+}
+
+/// The pad tiles of one image.
 pub struct Pads {
     dtype: DType,
     pad: Sample,
-    buffers: Mutex<LruCache<Shape, Arc<Buffer>>>,
 }
 
 impl Pads {
-    /// No pad tiles yet, for an image with this pad value.
+    /// The pad tiles of an image with this pad value.
     pub fn new(image: &Image) -> Self {
         Self {
             dtype: image.dtype,
             pad: image.pad,
-            buffers: Mutex::new(LruCache::new(KEPT)),
         }
     }
 
     /// The pad tile of a shape.
     pub fn tile(&self, shape: Shape) -> Result<Tile> {
-        let layout = Layout::packed(shape, self.dtype)?;
-        let mut buffers = self.buffers.lock();
-        let buffer = match buffers.get(&shape) {
-            Some(buffer) => buffer.clone(),
-            None => {
-                let mut canvas = Canvas::new(Memory::zeroed(layout.span())?, layout);
-                // Fresh memory is zero already, and untouched pages take no memory.
-                if self.pad != Sample::default() {
-                    canvas.pixels_mut().fill(&self.pad);
-                }
-                let buffer = Arc::new(canvas.freeze().0);
-                buffers.insert(shape, buffer.clone());
-                buffer
-            }
+        let look = Look {
+            shape,
+            dtype: self.dtype,
+            pad: self.pad,
         };
-        Ok(Tile::hold(Pixels::new(buffer, layout).as_absent()))
+        let pixels = Pixels::new(look.of(&STOCK)?, look.layout()?);
+        Ok(Tile::hold(pixels.as_absent()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pad_of_a_look_is_shared_and_little_of_it_stays() {
+        let stock = Mutex::default();
+        let pad = |value, rows: usize| {
+            let look = Look {
+                shape: Shape {
+                    width: 1024,
+                    height: 256 * rows,
+                    bands: 1,
+                },
+                dtype: DType::F32,
+                pad: Sample::from_f64(DType::F32, value),
+            };
+            look.of(&stock).unwrap()
+        };
+        let is_shared = |value, rows: usize| Arc::ptr_eq(&pad(value, rows), &pad(value, rows));
+        let first = pad(-9999.0, 1);
+        assert!(is_shared(-9999.0, 1));
+        assert!(!Arc::ptr_eq(&first, &pad(-1.0, 1)));
+        for rows in 1..=20 {
+            drop(pad(-9999.0, rows));
+            let kept = stock.lock().kept_bytes;
+            assert!((1 << 20..=KEPT_BYTES).contains(&kept), "{kept}");
+        }
+        // What does not stay is shared as long as it is held, and so is what is too large to stay.
+        assert!(Arc::ptr_eq(&first, &pad(-9999.0, 1)));
+        let large = pad(-9999.0, 20);
+        assert!(Arc::ptr_eq(&large, &pad(-9999.0, 20)));
     }
 }

@@ -14,6 +14,8 @@ use std::sync::Arc;
 ///
 /// Consumers call [`get_block`], [`has_block`], [`peek_block`] and [`read_window`](crate::window),
 /// which check their arguments once; the methods may rely on blocks, levels and bands that exist.
+///
+/// No method has a default: what an operator does not say of itself, the compiler asks for.
 pub trait Provider: Send + Sync {
     /// The key under which caches know the image.
     fn key(&self) -> &str;
@@ -22,9 +24,7 @@ pub trait Provider: Send + Sync {
     fn image(&self) -> &Image;
 
     /// Whether the block is stored; an absent one reads as pad.
-    fn has_block(&self, _at: Block) -> Result<bool> {
-        Ok(true)
-    }
+    fn has_block(&self, at: Block) -> Result<bool>;
 
     /// The pixels of a block, all of them inside the image unless [`Image::padded`] says otherwise.
     ///
@@ -32,89 +32,64 @@ pub trait Provider: Send + Sync {
     fn get_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile>;
 
     /// The block if it can be had without decoding or waiting; not a use for the eviction order.
-    fn peek_block(&self, _at: Block, _bands: &Bands) -> Option<Tile> {
-        None
-    }
+    fn peek_block(&self, at: Block, bands: &Bands) -> Option<Tile>;
 
     /// A rectangle inside the image at a level, where that is possible without decoding all blocks
     /// it touches; `None` where it is not.
     fn get_window(
         &self,
-        _level: u32,
-        _rect: Rect,
-        _bands: &Bands,
-        _request: &Request<'_>,
-    ) -> Result<Option<Tile>> {
-        Ok(None)
-    }
+        level: u32,
+        rect: Rect,
+        bands: &Bands,
+        request: &Request<'_>,
+    ) -> Result<Option<Tile>>;
 
     /// A rectangle of the image as a view of a caller's memory, without a copy, where that is possible.
-    fn get_view(&self, _level: u32, _rect: Rect, _bands: &Bands) -> Option<Tile> {
-        None
-    }
+    fn get_view(&self, level: u32, rect: Rect, bands: &Bands) -> Option<Tile>;
 
     /// A level as an image of its own with the levels above it, where the level has a grid of its
     /// own; `None` where its blocks are those of level 0, halved.
-    fn level_image(&self, _level: u32) -> Option<Arc<dyn Provider>> {
-        None
-    }
+    fn level_image(&self, level: u32) -> Option<Arc<dyn Provider>>;
+
+    /// The image, and its level, whose blocks a level is put together from anew each time; `None` where
+    /// blocks are made otherwise, or kept.
+    fn origin(&self, level: u32) -> Option<(Arc<dyn Provider>, u32)>;
 
     /// Where the pixels are data, as an image of one u8 band, 0 or 255, on the same grid; `None`
     /// where the source says nothing beyond nodata values.
-    fn mask(&self) -> Option<Arc<dyn Provider>> {
-        None
-    }
+    fn mask(&self) -> Option<Arc<dyn Provider>>;
 
-    /// The cache through which blocks are looked up.
-    fn cache(&self) -> Option<&Cache> {
-        None
-    }
+    /// The cache through which blocks are looked up first.
+    fn cache(&self) -> Option<&Cache>;
 
-    /// Whether blocks are looked up in `cache` under this key, first of all or where another cache
-    /// does not have them.
-    fn is_kept_in(&self, cache: &Cache) -> bool {
-        self.cache().is_some_and(|own| own.is(cache))
-    }
+    /// Whether blocks are looked up in `cache`, first of all or where another cache does not have them.
+    fn is_kept_in(&self, cache: &Cache) -> bool;
 
     /// Hears of blocks that are about to be asked for, so that what lies together in a file may be read
     /// at once.
-    fn announce(&self, _blocks: &mut dyn Iterator<Item = Block>, _bands: &Bands) {}
+    fn announce(&self, blocks: &mut dyn Iterator<Item = Block>, bands: &Bands);
 
-    /// Whether another thread is decoding this very block now, so that asking for it would wait.
-    fn is_loading(&self, _at: Block, _bands: &Bands) -> bool {
-        false
-    }
+    /// Whether another thread is making this very block now, so that asking for it would wait.
+    fn is_loading(&self, at: Block, bands: &Bands) -> bool;
 
-    /// Whether the source has decoded this block before.
-    fn was_decoded(&self, _at: Block) -> bool {
-        false
-    }
+    /// Whether the block was made before: one that is not resident all the same did not stay.
+    fn was_made(&self, at: Block) -> bool;
 
     /// Claims the most bytes in flight at once while a block is loaded, those of all loads beneath
     /// included.
-    fn claim(&self, at: Block, bands: &Bands, claims: &mut Claims) {
-        claims.add(tile_bytes(self.image(), at, bands));
-    }
+    fn claim(&self, at: Block, bands: &Bands, claims: &mut Claims);
 
     /// Whether it is a reader that was cancelled, or one that reads through such a reader.
-    fn is_cancelled(&self) -> bool {
-        false
-    }
+    fn is_cancelled(&self) -> bool;
 
     /// How many providers a request goes through at most, this one included.
-    fn height(&self) -> u32 {
-        1
-    }
+    fn height(&self) -> u32;
 
     /// What this provider has done so far.
-    fn counters(&self) -> Counters {
-        Counters::default()
-    }
+    fn counters(&self) -> Counters;
 
     /// What it has in the cache that keeps its own tiles.
-    fn usage(&self) -> Usage {
-        Usage::default()
-    }
+    fn usage(&self) -> Usage;
 }
 
 /// The memory that a block with these bands takes, or with all of them where they come together.

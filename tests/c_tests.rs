@@ -118,6 +118,7 @@ programs! {
     test_lifetime
     test_null_args
     test_readers
+    test_stacks
     test_threads
     test_values_cache
     test_values_operators

@@ -171,6 +171,59 @@ fn blocks_that_straddle_tiles_are_decoded_once_where_they_fit() {
     }
 }
 
+/// What a tile of one band takes with its entry.
+fn bytes(side: u64) -> u64 {
+    tilecache::memory::Memory::allocated_size((side * side) as usize) as u64 + 256
+}
+
+#[test]
+fn blocks_that_straddle_tiles_are_decoded_once_in_room_for_a_row_of_tiles_and_one_of_blocks() {
+    const BLOCK: u64 = 128;
+    const SIDE: u64 = 4000;
+    let row = SIDE.div_ceil(BLOCK);
+    for tile in [120, 112, 100, 180, 90] {
+        let behaviour = Arc::new(Behaviour::default());
+        let image = image((SIDE, SIDE), (BLOCK, BLOCK), 1);
+        let share = (SIDE.div_ceil(tile) - 1) * bytes(tile) + row * bytes(BLOCK);
+        let budget = share * 100 / 75 + 1;
+        let cache = Cache::new(budget, Options::default()).unwrap();
+        let below = source(image, behaviour.clone());
+        let options = RetileOptions {
+            tile: (tile, tile),
+            pad_edges: false,
+        };
+        let view = retiled(below, &options, Some(&cache)).unwrap();
+        let grid = view.image().grid(0);
+        for (row, col) in
+            (0..grid.rows()).flat_map(|row| (0..grid.cols()).map(move |col| (row, col)))
+        {
+            get_block(&*view, Block::new(0, row, col), &Bands::ALL).unwrap();
+        }
+        assert_eq!(behaviour.total(), row * row, "tile {tile}");
+        // What is kept of blocks is the tiles' own.
+        let (all, own) = (cache.statistics(), view.usage());
+        assert_eq!((all.idle, all.entries), (own.idle, own.entries));
+    }
+}
+
+#[test]
+fn all_tiles_of_a_block_are_made_from_one_decode_however_many_there_are() {
+    let behaviour = Arc::new(Behaviour::default());
+    let image = image((3 * 4096, 4), (3 * 4096, 2), 1);
+    let setup = setup(
+        source(image, behaviour.clone()),
+        behaviour,
+        64 << 20,
+        false,
+        2,
+    );
+    assert_eq!(setup.behaviour.total(), 0);
+    for col in 0..3 * 2048 {
+        get_block(&*setup.view, Block::new(0, 0, col), &Bands::ALL).unwrap();
+    }
+    assert_eq!(setup.behaviour.total(), 1);
+}
+
 #[test]
 fn a_tile_that_was_served_is_not_made_again_before_the_others() {
     let setup = strips(budget(1024), false);

@@ -214,6 +214,8 @@ impl Map for Same {
 fn an_absent_tile_of_a_padded_map_tells_what_is_inside_the_image() {
     let mut image = image((20, 16), (16, 16), 1);
     image.sparse = true;
+    // Where pad is data, no block of a mask is absent.
+    image.bands[0].nodata = Some(image.pad);
     let behaviour = Behaviour {
         absent: [Block::new(0, 0, 1)].into(),
         ..Behaviour::default()

@@ -66,6 +66,17 @@ impl Claims {
         is_found
     }
 
+    /// What was claimed, if every cache admits it at once.
+    pub fn try_admit(self) -> Option<Permits> {
+        let permits = self.all.into_iter();
+        Some(Permits {
+            _of_gates: permits
+                .map(|(gate, bytes)| gate.try_admit(bytes))
+                .collect::<Option<_>>()?,
+            _found: self.found,
+        })
+    }
+
     /// Waits until every cache admits what is claimed of it.
     ///
     /// Whoever waits at one gate has been admitted only by gates before it in one order, the same for

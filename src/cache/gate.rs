@@ -85,12 +85,17 @@ impl Gate {
         state.call_next();
     }
 
+    /// Admits `bytes` more if they stay within the cap, or nothing else is in flight, and nothing waits.
+    pub fn try_admit(self: Arc<Self>, bytes: u64) -> Option<Permit> {
+        let is_admitted = self.0.lock().try_admit(bytes);
+        is_admitted.then(|| Permit { gate: self, bytes })
+    }
+
     /// Waits until `bytes` more stay within the cap, or nothing else is in flight.
     pub fn admit(self: Arc<Self>, bytes: u64, cancels: Cancels) -> Result<Permit> {
         let turn = {
             let mut state = self.0.lock();
-            if state.queue.is_empty() && state.has_room(bytes) {
-                state.admitted += u128::from(bytes);
+            if state.try_admit(bytes) {
                 drop(state);
                 return Ok(Permit { gate: self, bytes });
             }
@@ -147,6 +152,12 @@ impl Gate {
 impl State {
     fn has_room(&self, bytes: u64) -> bool {
         self.admitted == 0 || self.admitted + u128::from(bytes) <= u128::from(self.cap)
+    }
+
+    fn try_admit(&mut self, bytes: u64) -> bool {
+        let may = self.queue.is_empty() && self.has_room(bytes);
+        self.admitted += u128::from(if may { bytes } else { 0 });
+        may
     }
 
     fn call_next(&mut self) {

@@ -12,7 +12,7 @@ use super::stamp::Stamp;
 use crate::dtype::{DType, Sample};
 use crate::error::{Error, Result};
 use crate::geometry::{Area, Grid};
-use crate::image::{Bands, Block, Image, MAX_BANDS};
+use crate::image::{Bands, Block, Image, MAX_BANDS, MAX_LEVELS};
 use crate::layout::Layout;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use std::any::Any;
@@ -22,13 +22,15 @@ use std::sync::{Arc, Weak};
 /// The number of a key within one cache.
 pub type KeyId = u32;
 
-/// Text from users and files with `% : @ [ ]` percent-encoded, so that it cannot pass for another
+/// Text from users and files with `% : @ [ ] ( ) ,` percent-encoded, so that it cannot pass for another
 /// part of a key.
 fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
-            '%' | ':' | '@' | '[' | ']' => out.push_str(&format!("%{:02X}", c as u32)),
+            '%' | ':' | '@' | '[' | ']' | '(' | ')' | ',' => {
+                out.push_str(&format!("%{:02X}", c as u32))
+            }
             c => out.push(c),
         }
     }
@@ -46,8 +48,53 @@ pub fn name_or_number(given: Option<&str>) -> String {
     }
 }
 
-/// The part of a key that names the image at its source: what operators put behind it is left out.
+/// What the key of an image that is computed from others begins with. No name can: it has a colon.
+const COMPUTE: &str = "compute:";
+
+/// The key of an image that is computed from those with other keys.
+pub fn compute_key<'a>(name: &str, sources: impl Iterator<Item = &'a str>) -> String {
+    let sources: Vec<_> = sources.collect();
+    format!("{COMPUTE}{name}({})", sources.join(","))
+}
+
+/// The keys of the images that an image is computed from; none for others.
+pub fn sources_of(image: &str) -> Vec<&str> {
+    let inside = image
+        .starts_with(COMPUTE)
+        .then(|| image.find('(').zip(image.strip_suffix(')')))
+        .flatten()
+        .map(|(open, body)| &body[open + 1..]);
+    let mut depth = 0u32;
+    inside
+        .into_iter()
+        .flat_map(|keys| {
+            keys.split(move |c| {
+                match c {
+                    '(' => depth += 1,
+                    ')' => depth = depth.saturating_sub(1),
+                    _ => (),
+                }
+                c == ',' && depth == 0
+            })
+        })
+        .collect()
+}
+
+/// The part of a key that names the image at its source: what operators put behind it is left out. An image
+/// computed from several is one of its own.
 pub fn image_of(key: &str) -> &str {
+    if key.starts_with(COMPUTE) {
+        let mut depth = 0u32;
+        let end = key.find(|c| {
+            match c {
+                '(' => depth += 1,
+                ')' => depth = depth.saturating_sub(1),
+                _ => (),
+            }
+            c == ')' && depth == 0
+        });
+        return end.map_or(key, |end| &key[..=end]);
+    }
     const IMAGE: &str = ":image:";
     let Some(at) = key.find(IMAGE) else {
         return key;
@@ -78,6 +125,13 @@ fn without_overview(key: &str) -> &str {
         .filter(|_| is_number)
         .unwrap_or(key)
 }
+
+/// Where a number stands for a name within a key, behind its beginning.
+const UNNAMED: [&str; 3] = ["::", "(:", ",:"];
+
+/// From this level on a key keeps blocks beneath its tiles, and not tiles: those beneath the tiles of level
+/// 0, then those beneath level 1. No request asks for them; they wait for tiles that still need them.
+pub const KEPT_LEVELS: u32 = MAX_LEVELS as u32;
 
 /// What all providers with one key agree on.
 #[derive(Clone, Debug, PartialEq)]
@@ -167,6 +221,8 @@ pub struct KeyRecord {
     pub group: Group,
     /// What its tiles are stitched from, level by level, where the order in which they go depends on it.
     pub foundations: Vec<Option<Foundation>>,
+    /// The blocks beneath its tiles, level by level of the tiles, that it may keep beside them.
+    pub kept_blocks: Vec<Grid>,
     /// The first of its entries.
     pub first_entry: u32,
     /// What callers put under it lately.
@@ -198,6 +254,7 @@ impl KeyRecord {
             lineage,
             group,
             foundations: Vec::new(),
+            kept_blocks: Vec::new(),
             first_entry: u32::MAX,
             puts: Puts::default(),
             put_entries: Arc::default(),
@@ -219,7 +276,7 @@ impl KeyRecord {
 
     /// Whether another provider can have the same key later.
     pub fn is_named(&self) -> bool {
-        !self.text.starts_with(':') && !self.text.contains("::")
+        !self.text.starts_with(':') && !UNNAMED.iter().any(|unnamed| self.text.contains(unnamed))
     }
 
     /// What the key itself is charged.
@@ -369,14 +426,17 @@ impl KeyRecord {
         requests: u64,
         admitted_by_others: u64,
     ) {
-        let tiles = self.identity.as_ref().map_or(0, |identity| {
-            identity.levels[0].0.div_ceil(identity.block.0)
-                * identity.levels[0].1.div_ceil(identity.block.1)
-        });
+        let tiles = match &self.identity {
+            _ if level >= KEPT_LEVELS => u64::MAX,
+            None => 0,
+            Some(Identity { levels, block, .. }) => {
+                levels[0].0.div_ceil(block.0) * levels[0].1.div_ceil(block.1)
+            }
+        };
         self.unread.entry(level).or_default().push_back(Unread {
             slot,
             stamp,
-            requests: requests + tiles,
+            requests: requests.saturating_add(tiles),
             admitted_by_others,
         });
     }

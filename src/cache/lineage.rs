@@ -1,6 +1,6 @@
 //! Generations: since when the pixels of an image are what they are, for every cache of the process.
 
-use super::key::{image_of, is_built_on};
+use super::key::{image_of, is_built_on, sources_of};
 use crate::geometry::Area;
 use crate::memory::Home;
 use crate::sync::Mutex;
@@ -33,6 +33,10 @@ pub struct Lineage {
     /// How many are forgetting old pixels now.
     forgetting: Mutex<usize>,
     homes: Mutex<Vec<Weak<dyn Home>>>,
+    /// The images that this one is computed from; none for most.
+    sources: Vec<Arc<Lineage>>,
+    /// The images that are computed from this one.
+    computed: Mutex<Vec<Weak<Lineage>>>,
     /// Under which keys callers put other pixels, and when.
     puts: Mutex<Puts>,
     /// Whether they ever did.
@@ -76,8 +80,11 @@ impl Lineage {
     /// The lineage of the image behind a key.
     pub fn of(key: &str) -> Arc<Self> {
         let image = image_of(key);
+        // Before the lock, which they take too, and dropped after it.
+        let sources: Vec<_> = sources_of(image).into_iter().map(Self::of).collect();
         let mut known = KNOWN.lock();
         if let Some(lineage) = known.get(image).and_then(Weak::upgrade) {
+            drop(known);
             return lineage;
         }
         let lineage = Arc::new(Self {
@@ -85,10 +92,18 @@ impl Lineage {
             changed: AtomicU64::new(0),
             forgetting: Mutex::new(0),
             homes: Mutex::default(),
+            sources,
+            computed: Mutex::default(),
             puts: Mutex::default(),
             has_puts: AtomicBool::new(false),
         });
         known.insert(image.into(), Arc::downgrade(&lineage));
+        drop(known);
+        for source in &lineage.sources {
+            let mut computed = source.computed.lock();
+            computed.retain(|other| other.strong_count() > 0);
+            computed.push(Arc::downgrade(&lineage));
+        }
         lineage
     }
 
@@ -104,9 +119,10 @@ impl Lineage {
         homes.push(home.clone());
     }
 
-    /// A number that changes with the pixels.
+    /// A number that changes with the pixels, or with those of an image that they are computed from.
     pub fn generation(&self) -> Moment {
-        self.changed.load(Ordering::SeqCst)
+        let sources = self.sources.iter().map(|source| source.generation());
+        sources.fold(self.changed.load(Ordering::SeqCst), Moment::max)
     }
 
     /// Since when the pixels behind a key are what they are, puts under keys beneath it included.
@@ -127,6 +143,18 @@ impl Lineage {
         for home in self.homes() {
             home.outdated(key, area);
         }
+        self.invalidate_computed();
+    }
+
+    /// Forgets what is computed from the image, of which it may be all that has changed.
+    fn invalidate_computed(&self) {
+        let computed: Vec<_> = self
+            .computed
+            .lock()
+            .iter()
+            .filter_map(Weak::upgrade)
+            .collect();
+        computed.iter().for_each(|image| image.invalidate());
     }
 
     fn homes(&self) -> Vec<Arc<dyn Home>> {
@@ -149,6 +177,7 @@ impl Lineage {
         for home in self.homes() {
             home.invalidated(&self.image);
         }
+        self.invalidate_computed();
         let mut forgetting = self.forgetting.lock();
         *forgetting -= 1;
         if *forgetting == 0 {

@@ -23,7 +23,7 @@ mod stamp;
 
 pub use claims::{Claims, Permits};
 pub use foundation::Foundation;
-pub use key::name_or_number;
+pub use key::{compute_key, name_or_number};
 pub use ledger::Class;
 pub use lineage::{Moment, now};
 pub use loading::{Loading, Scratch};
@@ -358,6 +358,7 @@ impl Cache {
     /// Forgets all tiles. Held ones stay valid; loads in progress are not affected.
     pub fn clear(&self) {
         self.0.with_all(Ledger::clear);
+        crate::pad::clear();
         crate::memory::trim_allocator();
     }
 

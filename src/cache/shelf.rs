@@ -4,9 +4,11 @@ use super::claims::{Claims, Permits};
 use super::flight::{Flights, Joined, Ticket};
 use super::gather::gather;
 use super::index::{Found, Look};
+use super::key::KEPT_LEVELS;
 use super::lineage::{Lineage, Moment};
 use super::{Cache, Class, Counters, Foundation, Loading, Registration, Usage};
 use crate::error::Result;
+use crate::geometry::Grid;
 use crate::image::{Bands, Block, Image};
 use crate::load::Load;
 use crate::memory::Memory;
@@ -68,6 +70,18 @@ impl Shelf {
             let foundations = foundations();
             registration.with(|ledger, key| ledger.lay(key, foundations));
         }
+    }
+
+    /// Tells the cache of the blocks that may be kept beside the tiles, by the level of the tiles.
+    pub fn keeps_blocks(&self, grids: Vec<Grid>) {
+        if let Place::Cached(registration) = &self.place {
+            registration.with(|ledger, key| ledger.key_record_mut(key).kept_blocks = grids);
+        }
+    }
+
+    /// The cell that keeps a block beneath the tiles of a level.
+    pub fn kept_cell(tiles: u32, block: Block) -> Block {
+        Block::new(KEPT_LEVELS + tiles, block.row, block.col)
     }
 
     /// A number that changes when the pixels of the image do.
@@ -135,6 +149,13 @@ impl Shelf {
     pub fn touch(&self, at: Block, bands: &Bands) {
         if let Place::Cached(registration) = &self.place {
             drop(registration.find(at, bands, self.bands, Look::Touch));
+        }
+    }
+
+    /// No tile is expected to need one that was made ahead any more: it is among the next to go.
+    pub fn give_up(&self, tile: &Tile) {
+        if let Place::Cached(registration) = &self.place {
+            registration.with(|ledger, _| ledger.give_up(tile.buffer()));
         }
     }
 
@@ -305,6 +326,15 @@ impl Shelf {
             claims.counted_by(self.cache(), load);
         }
         claims.admit(&request.cancels())
+    }
+
+    /// [`Shelf::admit`] without waiting: `None` if some cache does not admit it now.
+    pub fn try_admit(&self, load: impl FnOnce(&mut Claims)) -> Option<Permits> {
+        let mut claims = Claims::default();
+        if !Load::is_nested() {
+            claims.counted_by(self.cache(), load);
+        }
+        claims.try_admit()
     }
 
     /// The tile of a block: resident, or loaded by another thread right now, or loaded by `load`,

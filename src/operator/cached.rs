@@ -174,6 +174,10 @@ impl Provider for Cached {
         self.levels.get(level as usize)?.clone()
     }
 
+    fn origin(&self, _level: u32) -> Option<(Arc<dyn Provider>, u32)> {
+        None
+    }
+
     fn mask(&self) -> Option<Arc<dyn Provider>> {
         self.source.mask()
     }
@@ -195,8 +199,12 @@ impl Provider for Cached {
         self.shelf.is_loading(at, bands)
     }
 
-    fn was_decoded(&self, at: Block) -> bool {
-        self.source.was_decoded(at)
+    fn was_made(&self, at: Block) -> bool {
+        self.source.was_made(at)
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.source.is_cancelled()
     }
 
     fn height(&self) -> u32 {

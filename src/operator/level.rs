@@ -1,6 +1,6 @@
 //! Level as image: one resolution level, with the levels above it, as an image of its own.
 
-use crate::cache::{Claims, Counters, Usage};
+use crate::cache::{Cache, Claims, Counters, Usage};
 use crate::error::Result;
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
@@ -59,6 +59,15 @@ impl Level {
     }
 }
 
+impl Level {
+    /// Whether all blocks are the source's own.
+    fn has_blocks_of_source(&self) -> bool {
+        let (width, height) = self.source.image().block;
+        let side = 1 << self.level;
+        !self.source.image().padded && width % side == 0 && height % side == 0
+    }
+}
+
 impl Provider for Level {
     fn key(&self) -> &str {
         &self.key
@@ -112,6 +121,35 @@ impl Provider for Level {
 
     fn get_view(&self, level: u32, rect: Rect, bands: &Bands) -> Option<Tile> {
         self.source.get_view(self.level + level, rect, bands)
+    }
+
+    fn peek_block(&self, at: Block, bands: &Bands) -> Option<Tile> {
+        self.source.peek_block(self.source_block(at)?, bands)
+    }
+
+    fn level_image(&self, level: u32) -> Option<Arc<dyn Provider>> {
+        self.source.level_image(self.level + level)
+    }
+
+    fn cache(&self) -> Option<&Cache> {
+        self.source.cache().filter(|_| self.has_blocks_of_source())
+    }
+
+    fn is_kept_in(&self, cache: &Cache) -> bool {
+        self.has_blocks_of_source() && self.source.is_kept_in(cache)
+    }
+
+    fn was_made(&self, at: Block) -> bool {
+        self.source_block(at)
+            .is_some_and(|block| self.source.was_made(block))
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.source.is_cancelled()
+    }
+
+    fn origin(&self, level: u32) -> Option<(Arc<dyn Provider>, u32)> {
+        Some((self.source.clone(), self.level + level))
     }
 
     fn mask(&self) -> Option<Arc<dyn Provider>> {

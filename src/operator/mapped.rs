@@ -1,18 +1,17 @@
 //! Mapped: every block passed through a function.
 
-use super::cached::kept_levels;
-use crate::cache::{Cache, Claims, Counters, Scratch, Shelf, Usage, name_or_number};
+use super::input::{Input, Inputs};
+use super::kernel::{Computed, Kernel};
+use crate::cache::{Cache, name_or_number};
 use crate::dtype::{DType, Sample};
 use crate::error::{Error, Result};
-use crate::geometry::Rect;
 use crate::image::{Band, Bands, Block, Image};
 use crate::layout::{Layout, Shape};
 use crate::load::nesting;
 use crate::memory::{Canvas, Memory, PixelsMut};
-use crate::pad::Pads;
-use crate::provider::{Provider, Request, tile_bytes};
+use crate::provider::Provider;
 use crate::tile::{Pixels, Tile};
-use crate::window::{claim_rect, read_tile};
+use smallvec::smallvec;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -39,20 +38,6 @@ pub struct MapOptions {
     /// The pad value of the output. If it is not given, the function is asked for it where blocks of the
     /// source may be absent, and elsewhere it is the source's, clamped to the type of the output.
     pub pad: Option<Sample>,
-}
-
-struct Mapped {
-    source: Arc<dyn Provider>,
-    operation: Arc<Operation>,
-    /// Where level 0 of this image stands among those of the image that the map was made over.
-    level: u32,
-    key: String,
-    image: Image,
-    shelf: Shelf,
-    pads: Pads,
-    height: u32,
-    /// The levels above with a grid of their own, mapped in their own blocks; level 1 first.
-    above: Vec<Option<Arc<dyn Provider>>>,
 }
 
 /// A function over the blocks of an image, and what becomes of the image.
@@ -177,163 +162,50 @@ pub(super) fn build(
     for level in (1..source.image().levels.len() as u32).rev() {
         let own = source.level_image(level).map(|of_level| {
             let above = above.iter().cloned().collect();
-            Mapped::provider(of_level, operation.clone(), level, above, cache)
+            Operation::over(&operation, of_level, level, above).build(cache)
         });
         above.push_front(own.transpose()?);
     }
-    Mapped::provider(source, operation, 0, above.into(), cache)
+    Operation::over(&operation, source, 0, above.into()).build(cache)
 }
 
-impl Mapped {
-    fn provider(
+impl Operation {
+    /// The operation over a level of the image that it was made over.
+    fn over(
+        self: &Arc<Self>,
         source: Arc<dyn Provider>,
-        operation: Arc<Operation>,
         level: u32,
         above: Vec<Option<Arc<dyn Provider>>>,
-        cache: Option<&Cache>,
-    ) -> Result<Arc<dyn Provider>> {
-        let mut image = operation.image.clone();
+    ) -> Computed {
+        let mut image = self.image.clone();
         image.levels.clone_from(&source.image().levels);
         image.block = source.image().block;
-        image.windowed = false;
-        image.bands_together = image.bands.len() > 1;
-        image.check()?;
         // The function may make use of the level that it is told, so a level of the output is another
         // image than the output of the level.
         let key = match level {
-            0 => format!("{}:{}", source.key(), operation.suffix),
-            level => format!("{}:{}:of_level:{level}", source.key(), operation.suffix),
+            0 => format!("{}:{}", source.key(), self.suffix),
+            level => format!("{}:{}:of_level:{level}", source.key(), self.suffix),
         };
-        let kept = kept_levels(&image, |level| above[level as usize - 1].is_some());
-        Ok(Arc::new(Mapped {
-            shelf: Shelf::new(cache, &key, &kept)?,
-            pads: Pads::new(&image),
-            height: nesting::above(source.height())?,
-            source,
-            operation,
+        Computed {
+            sources: vec![source],
+            kernel: self.clone(),
             level,
             key,
             image,
+            keeps_mask: true,
             above,
-        }))
-    }
-
-    /// The output of a block, all bands of it, which is what the function writes.
-    fn make(&self, at: Block, request: &Request<'_>) -> Result<Tile> {
-        let Operation {
-            source_bands, map, ..
-        } = &*self.operation;
-        let scratch = Scratch::new(request.cache());
-        let inner = request.with_memory(&scratch);
-        let input = self.source.get_block(at, source_bands, &inner)?;
-        let shape = Shape {
-            bands: self.image.bands.len(),
-            ..input.shape()
-        };
-        let mut canvas = request.canvas(Layout::packed(shape, self.image.dtype)?)?;
-        let told = Block::new(self.level + at.level, at.row, at.col);
-        map.map(told, &input, &mut canvas.pixels_mut())
-            .map_err(|error| error.at(&self.key))?;
-        let (width, height) = input.valid();
-        scratch.reclaim(input);
-        let tile = Tile::from_canvas(canvas);
-        Ok(tile.map(|pixels| pixels.clone().with_valid(width, height)))
-    }
-
-    fn claim_load(&self, at: Block, claims: &mut Claims) {
-        claims.add(tile_bytes(&self.image, at, &Bands::ALL));
-        self.source.claim(at, &self.operation.source_bands, claims);
+        }
     }
 }
 
-/// The block of level 0 that is just a rectangle.
-fn same_block(provider: &Arc<dyn Provider>, rect: &Rect) -> Option<Block> {
-    let grid = provider.image().grid(0);
-    let (rows, cols) = grid.blocks_over(rect);
-    (grid.rect(rows.start, cols.start) == *rect).then(|| Block::new(0, rows.start, cols.start))
-}
-
-impl Provider for Mapped {
-    fn key(&self) -> &str {
-        &self.key
+impl Kernel for Operation {
+    fn inputs(&self, _at: Block) -> Inputs {
+        smallvec![Input::same_block(0, self.source_bands.clone())]
     }
 
-    fn image(&self) -> &Image {
-        &self.image
-    }
-
-    fn has_block(&self, at: Block) -> Result<bool> {
-        if !self.image.sparse {
-            return Ok(true);
-        }
-        self.source.has_block(at)
-    }
-
-    fn get_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile> {
-        if self.image.sparse && !request.run(|| self.source.has_block(at))? {
-            let count = bands.count(self.image.band_count());
-            let pad = self.pads.tile(self.image.block_shape(at, count)?)?;
-            let Rect { width, height, .. } = at.rect(&self.image);
-            return Ok(pad.map(|pixels| {
-                let pixels = pixels.clone();
-                pixels.with_valid(width as usize, height as usize)
-            }));
-        }
-        if let Some(own) = self.level_image(at.level) {
-            return read_tile(&own, 0, at.rect(&self.image), bands, request);
-        }
-        let claim = |claims: &mut Claims| self.claim_load(at, claims);
-        let load = |_: &Bands, request: &Request<'_>| self.make(at, request);
-        let whole = self
-            .shelf
-            .get_or_load(at, &Bands::ALL, request, claim, load)?;
-        self.shelf.select(at, whole, &Bands::ALL, bands, request)
-    }
-
-    fn peek_block(&self, at: Block, bands: &Bands) -> Option<Tile> {
-        match self.level_image(at.level) {
-            Some(own) => own.peek_block(same_block(&own, &at.rect(&self.image))?, bands),
-            None => self.shelf.peek(at, bands),
-        }
-    }
-
-    fn level_image(&self, level: u32) -> Option<Arc<dyn Provider>> {
-        self.above.get(level.checked_sub(1)? as usize)?.clone()
-    }
-
-    fn cache(&self) -> Option<&Cache> {
-        self.shelf.cache()
-    }
-
-    fn claim(&self, at: Block, bands: &Bands, claims: &mut Claims) {
-        if let Some(own) = self.level_image(at.level) {
-            claims.add(tile_bytes(&self.image, at, bands));
-            return claim_rect(&own, 0, at.rect(&self.image), bands, claims);
-        }
-        self.shelf.claim(at, &Bands::ALL, claims, |claims| {
-            self.claim_load(at, claims);
-        });
-    }
-
-    fn announce(&self, blocks: &mut dyn Iterator<Item = Block>, _bands: &Bands) {
-        let mut absent = blocks.filter(|at| !self.shelf.contains(*at, &Bands::ALL));
-        self.source
-            .announce(&mut absent, &self.operation.source_bands);
-    }
-
-    fn is_loading(&self, at: Block, _bands: &Bands) -> bool {
-        self.shelf.is_loading(at, &Bands::ALL)
-    }
-
-    fn height(&self) -> u32 {
-        self.height
-    }
-
-    fn counters(&self) -> Counters {
-        self.source.counters().under(self.shelf.counters())
-    }
-
-    fn usage(&self) -> Usage {
-        self.shelf.usage()
+    fn compute(&self, at: Block, inputs: &[Tile], output: &mut PixelsMut<'_>) -> Result<()> {
+        inputs
+            .iter()
+            .try_for_each(|input| self.map.map(at, input, output))
     }
 }

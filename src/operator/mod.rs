@@ -1,6 +1,8 @@
 //! Operators: providers over other providers.
 
 mod cached;
+mod input;
+mod kernel;
 mod level;
 mod mapped;
 mod mask;
@@ -12,6 +14,8 @@ mod windows;
 mod workshop;
 
 pub use cached::cached;
+pub use input::{Area, Border, Input, Inputs, Needed};
+pub use kernel::{Kernel, computed};
 pub use level::level;
 pub use mapped::{Map, MapOptions, mapped};
 pub use mask::mask;
@@ -19,6 +23,8 @@ pub use pyramid::pyramid;
 pub use reader::{ReaderOptions, reader};
 pub use retiled::{RetileOptions, retiled};
 
+use crate::geometry::Rect;
+use crate::image::Block;
 use crate::provider::Provider;
 use std::sync::Arc;
 
@@ -29,4 +35,12 @@ pub(crate) fn plane(source: &Arc<dyn Provider>, level: u32) -> (Arc<dyn Provider
         (1.., Some(image)) => (image, 0),
         _ => (source.clone(), level),
     }
+}
+
+/// The block of an image's level 0 that is just a rectangle.
+fn own_block(image: &dyn Provider, rect: &Rect) -> Option<Block> {
+    let grid = image.image().grid(0);
+    let (rows, cols) = grid.blocks_over(rect);
+    let block = grid.rect(rows.start, cols.start);
+    (block == *rect).then(|| Block::new(0, rows.start, cols.start))
 }

@@ -1,6 +1,7 @@
 //! Pyramid: an image and its overviews, each with a grid of its own, as one image with levels.
 
-use crate::cache::{Claims, Counters, Usage};
+use super::own_block;
+use crate::cache::{Cache, Claims, Counters, Usage};
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
@@ -106,8 +107,34 @@ impl Provider for Pyramid {
         pyramid(images.to_vec(), mask).ok()
     }
 
+    fn origin(&self, _level: u32) -> Option<(Arc<dyn Provider>, u32)> {
+        None
+    }
+
     fn mask(&self) -> Option<Arc<dyn Provider>> {
         self.mask.clone()
+    }
+
+    fn peek_block(&self, at: Block, bands: &Bands) -> Option<Tile> {
+        let image = self.images.get(at.level as usize)?;
+        let block = own_block(&**image, &at.rect(&self.image))?;
+        image.peek_block(block, bands)
+    }
+
+    fn get_view(&self, level: u32, rect: Rect, bands: &Bands) -> Option<Tile> {
+        self.images[level as usize].get_view(0, rect, bands)
+    }
+
+    fn cache(&self) -> Option<&Cache> {
+        self.images[0].cache()
+    }
+
+    fn is_kept_in(&self, cache: &Cache) -> bool {
+        self.images.iter().all(|image| image.is_kept_in(cache))
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.images.iter().any(|image| image.is_cancelled())
     }
 
     fn announce(&self, blocks: &mut dyn Iterator<Item = Block>, bands: &Bands) {
@@ -118,8 +145,8 @@ impl Provider for Pyramid {
         at.level == 0 && self.images[0].is_loading(at, bands)
     }
 
-    fn was_decoded(&self, at: Block) -> bool {
-        at.level == 0 && self.images[0].was_decoded(at)
+    fn was_made(&self, at: Block) -> bool {
+        at.level == 0 && self.images[0].was_made(at)
     }
 
     fn height(&self) -> u32 {

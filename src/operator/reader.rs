@@ -107,6 +107,11 @@ impl Provider for Reader {
         Some(self.like_this(self.source.level_image(level)?))
     }
 
+    fn origin(&self, level: u32) -> Option<(Arc<dyn Provider>, u32)> {
+        let (origin, level) = self.source.origin(level)?;
+        Some((self.like_this(origin), level))
+    }
+
     fn mask(&self) -> Option<Arc<dyn Provider>> {
         Some(self.like_this(self.source.mask()?))
     }
@@ -132,8 +137,8 @@ impl Provider for Reader {
         self.source.is_loading(at, bands)
     }
 
-    fn was_decoded(&self, at: Block) -> bool {
-        self.source.was_decoded(at)
+    fn was_made(&self, at: Block) -> bool {
+        self.source.was_made(at)
     }
 
     fn claim(&self, at: Block, bands: &Bands, claims: &mut Claims) {

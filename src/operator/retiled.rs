@@ -6,7 +6,8 @@ use super::siblings::{Served, siblings};
 use super::windows::Windows;
 use super::workshop::{Draft, Finished, Piece, Start, Wanted, Worker, Workshop};
 use crate::cache::{
-    Cache, Claims, Class, Counters, Foundation, Loading, Moment, Scratch, Shelf, Usage, now,
+    Cache, Claims, Class, Counters, Foundation, Loading, Moment, Permits, Scratch, Shelf, Usage,
+    now,
 };
 use crate::error::{Error, Result};
 use crate::geometry::{Grid, Rect};
@@ -22,8 +23,8 @@ use std::sync::Arc;
 /// The tile size where none is given.
 const DEFAULT_TILE: u64 = 1024;
 
-/// The most tiles that are made ahead of their first use for one request.
-const MAX_SIBLINGS: usize = 4096;
+/// The search for siblings ends after so many tiles that need not be made.
+const MAX_PASSED_OVER: usize = 4096;
 
 /// How an image is retiled.
 #[derive(Clone, Copy, Debug, Default)]
@@ -54,9 +55,11 @@ struct Plane {
     level: u32,
     /// Whether blocks come out of the cache that keeps the tiles.
     is_cached: bool,
-    /// Keeps blocks in the cache that other tiles still need; none where the blocks are looked up
-    /// through the same cache anyway.
-    leftovers: Option<Shelf>,
+    /// The key of the blocks in the cache that keeps the tiles, where they are not looked up through it anyway.
+    /// What it has goes before the source's pixels: a caller may have put it.
+    resident: Option<Shelf>,
+    /// The level of the tiles.
+    tiles: u32,
 }
 
 /// What providers with one key in one cache share.
@@ -88,6 +91,8 @@ pub fn retiled(
     let planes = (0..image.levels.len() as u32)
         .map(|level| Plane::new(&source, level, cache))
         .collect::<Result<Vec<_>>>()?;
+    let blocks = |plane: &Plane| plane.provider.image().grid(plane.level);
+    shelf.keeps_blocks(planes.iter().map(blocks).collect());
     shelf.stitched_from(|| {
         let tiles = (0..).map(|level| image.grid(level));
         let foundation = |(plane, tiles): (&Plane, _)| plane.foundation(tiles);
@@ -107,13 +112,17 @@ pub fn retiled(
 }
 
 impl Plane {
-    fn new(source: &Arc<dyn Provider>, level: u32, cache: Option<&Cache>) -> Result<Self> {
-        let (provider, level) = plane(source, level);
+    /// The plane under the tiles of level `tiles`, which `cache` keeps.
+    fn new(source: &Arc<dyn Provider>, tiles: u32, cache: Option<&Cache>) -> Result<Self> {
+        let (mut provider, mut level) = plane(source, tiles);
+        while let Some((origin, of_origin)) = provider.origin(level) {
+            (provider, level) = plane(&origin, of_origin);
+        }
         let is_cached = match (cache, provider.cache()) {
             (Some(ours), Some(below)) => ours.is(below),
             _ => false,
         };
-        let leftovers = match cache {
+        let resident = match cache {
             Some(cache) if !is_cached => {
                 let image = kept_image(&*provider);
                 Some(Shelf::new(Some(cache), provider.key(), &image)?)
@@ -124,8 +133,14 @@ impl Plane {
             provider,
             level,
             is_cached,
-            leftovers,
+            resident,
+            tiles,
         })
+    }
+
+    /// The cell of the tiles' key that keeps a block as long as other tiles need it.
+    fn kept(&self, block: Block) -> Block {
+        Shelf::kept_cell(self.tiles, block)
     }
 
     /// What tiles of a grid are stitched from, where the cache that keeps them has the blocks too.
@@ -150,19 +165,27 @@ impl Plane {
             .collect()
     }
 
-    /// Whether the cache has pixels of a block over a rectangle that go before the source's, where blocks
-    /// are not looked up through it anyway.
-    fn has_kept(&self, rect: &Rect, bands: &Bands) -> bool {
-        self.leftovers.as_ref().is_some_and(|shelf| {
-            let mut blocks = self.blocks(rect).into_iter();
-            blocks.any(|at| shelf.contains(at, bands) || shelf.has_put(at, bands))
-        })
+    /// Claims what a thread has in flight that decodes the blocks over a rectangle.
+    fn claim_blocks(&self, rect: &Rect, bands: &Bands, claims: &mut Claims) {
+        match &self.blocks(rect)[..] {
+            [block] => self.provider.claim(*block, bands, claims),
+            blocks => {
+                // One is decoded after the other, in the same memory.
+                let area = |block: &&Block| {
+                    let rect = self.rect(**block);
+                    u128::from(rect.width) * u128::from(rect.height)
+                };
+                if let Some(largest) = blocks.iter().max_by_key(area) {
+                    claims.of_sample(|claims| self.provider.claim(*largest, bands, claims));
+                }
+            }
+        }
     }
 
     /// Whether a block is stored, or a caller put it.
     fn has_block(&self, at: Block) -> Result<bool> {
-        let leftovers = self.leftovers.as_ref();
-        let is_put = leftovers.is_some_and(|shelf| shelf.has_put(at, &Bands::ALL));
+        let resident = self.resident.as_ref();
+        let is_put = resident.is_some_and(|shelf| shelf.has_put(at, &Bands::ALL));
         Ok(is_put || self.provider.has_block(at)?)
     }
 
@@ -285,7 +308,7 @@ impl Retiled {
     /// Whether [`Retiled::direct`] will serve the tile, told without reading anything.
     fn is_direct(&self, at: Block, rect: &Rect, bands: &Bands) -> bool {
         let plane = self.plane(at);
-        if plane.has_kept(rect, bands) {
+        if self.has_blocks(plane, rect, bands) {
             return false;
         }
         if self.same_block(at, rect).is_some() {
@@ -295,6 +318,17 @@ impl Retiled {
             && (plane.provider.get_view(plane.level, *rect, bands).is_some()
                 || prefers_window(&*plane.provider, plane.level, rect)
                     && !self.is_worth_decoding(at, rect, bands))
+    }
+
+    /// Whether the cache of the tiles has a block over a rectangle, or pixels that a caller put, where blocks
+    /// are not looked up through it anyway.
+    fn has_blocks(&self, plane: &Plane, rect: &Rect, bands: &Bands) -> bool {
+        let has_any = |shelf: &Shelf, at| shelf.contains(at, bands) || shelf.has_put(at, bands);
+        let mut blocks = plane.blocks(rect).into_iter();
+        blocks.any(|at| {
+            let resident = plane.resident.as_ref();
+            self.shelf.contains(plane.kept(at), bands) || resident.is_some_and(|it| has_any(it, at))
+        })
     }
 
     /// Whether so many windows of the blocks over a rectangle were read that they had better be
@@ -317,6 +351,13 @@ impl Retiled {
         enough && bytes <= cache.unread_share()
     }
 
+    /// Waits until a tile may be in flight with all that it needs.
+    fn admit(&self, tile: &Piece, request: &Request<'_>) -> Result<Permits> {
+        let rect = tile.at.rect(&self.image);
+        let claim = |claims: &mut Claims| self.claim_load(tile.at, &rect, &tile.bands, claims);
+        self.shelf.admit(request, claim)
+    }
+
     /// Claims what [`Retiled::make`] has in flight.
     fn claim_load(&self, at: Block, rect: &Rect, bands: &Bands, claims: &mut Claims) {
         let plane = self.plane(at);
@@ -324,21 +365,8 @@ impl Retiled {
             return plane.provider.claim(block, bands, claims);
         }
         claims.add(tile_bytes(&self.image, at, bands));
-        if self.is_direct(at, rect, bands) {
-            return;
-        }
-        match &plane.blocks(rect)[..] {
-            [block] => plane.provider.claim(*block, bands, claims),
-            blocks => {
-                // One is decoded after the other, in the same memory.
-                let area = |block: &&Block| {
-                    let rect = plane.rect(**block);
-                    u128::from(rect.width) * u128::from(rect.height)
-                };
-                if let Some(largest) = blocks.iter().max_by_key(area) {
-                    claims.of_sample(|claims| plane.provider.claim(*largest, bands, claims));
-                }
-            }
+        if !self.is_direct(at, rect, bands) {
+            plane.claim_blocks(rect, bands, claims);
         }
     }
 
@@ -375,10 +403,7 @@ impl Retiled {
                 }
                 (view, wanted)
             }
-            None => {
-                let _permits = self.shelf.admit(request, claim)?;
-                self.assemble(at, wanted, request)?
-            }
+            None => self.assemble(at, wanted, request)?,
         };
         self.shelf.select(at, made, &has, bands, request)
     }
@@ -456,17 +481,18 @@ impl Retiled {
         if let Some(wanted) = workshop.join(&tile, all, request.cancels()) {
             return self.join(wanted, at, &bands, request);
         }
+        let permits = self.admit(&tile, request)?;
         let loading = self.shelf.loading(request);
         let canvas = |loading: &Option<Loading>, layout| match loading {
             Some(loading) => request.with_memory(loading).canvas(layout).map(Some),
             None => request.canvas(layout).map(Some),
         };
-        // It asks a sparse source for blocks, and has a permit already.
+        // It asks a sparse source for blocks, and was admitted already.
         let draft = request.run(|| self.draft(tile, loading, canvas))?;
         let draft =
             draft.ok_or_else(|| Error::internal("a tile that was asked for has no memory"))?;
         let is_resident = || self.shelf.contains(at, &bands);
-        let begun = match workshop.begin(draft, all, request.cancels(), is_resident) {
+        let begun = match workshop.begin(draft, all, request.cancels(), permits, is_resident) {
             Some(Start::Begun(begun)) => begun,
             Some(Start::Joined(wanted)) => return self.join(wanted, at, &bands, request),
             // Completed by another thread since the look-up; if it is gone again, once more.
@@ -522,7 +548,8 @@ impl Retiled {
         let (forward, backward) = siblings(&self.image, plane.provider.image(), plane.level, at);
         let unserved = |tile: &Block| !self.shared.served.contains(self.grid, *tile);
         let mut drafts = Vec::new();
-        for at in forward.chain(backward).filter(unserved).take(MAX_SIBLINGS) {
+        let mut passed_over = 0;
+        for at in forward.chain(backward).filter(unserved) {
             let piece = tile.of(at);
             let known = self.shelf.contains(at, bands)
                 || self
@@ -530,6 +557,10 @@ impl Retiled {
                     .workshop
                     .contains(&piece, self.image.band_count());
             if known || !self.has_block(at).unwrap_or(false) {
+                passed_over += 1;
+                if passed_over == MAX_PASSED_OVER {
+                    break;
+                }
                 continue;
             }
             // Nobody has asked for siblings, so what stands in their way is no error.
@@ -557,8 +588,7 @@ impl Retiled {
             .blocks(&at.rect(&self.image))
             .into_iter()
             .any(|block| {
-                plane.provider.was_decoded(block)
-                    && plane.provider.peek_block(block, bands).is_none()
+                plane.provider.was_made(block) && plane.provider.peek_block(block, bands).is_none()
             })
     }
 
@@ -602,6 +632,20 @@ impl Worker for AtWork<'_> {
         self.request.check_cancelled()
     }
 
+    fn admit(&self) -> Result<Permits> {
+        self.view.admit(self.piece, self.request)
+    }
+
+    fn try_help(&self) -> Option<Permits> {
+        let Self { view, piece, .. } = self;
+        let rect = piece.at.rect(&view.image);
+        let claim = |claims: &mut Claims| {
+            view.plane(piece.at)
+                .claim_blocks(&rect, &piece.bands, claims)
+        };
+        view.shelf.try_admit(claim)
+    }
+
     fn is_loading(&self, block: Block) -> bool {
         let plane = self.view.plane(self.piece.at);
         plane.provider.is_loading(block, &self.piece.bands)
@@ -610,35 +654,45 @@ impl Worker for AtWork<'_> {
     fn decode(&self, block: Block) -> Result<Tile> {
         let plane = self.view.plane(self.piece.at);
         let bands = &self.piece.bands;
-        let kept = plane
-            .leftovers
-            .as_ref()
-            .and_then(|shelf| shelf.find(block, bands));
-        match kept {
-            Some(kept) => Ok(kept),
-            None => {
-                let request = self.request.with_memory(&self.scratch);
-                let tile = plane.provider.get_block(block, bands, &request)?;
-                match &plane.leftovers {
-                    Some(shelf) => shelf.with_puts(block, bands, tile, &request),
-                    None => Ok(tile),
-                }
-            }
+        if let Some(tile) = plane.resident.as_ref().and_then(|it| it.find(block, bands)) {
+            return Ok(tile);
+        }
+        let request = self.request.with_memory(&self.scratch);
+        // Not a use: a kept block waits for the last tile that needs it, and not for its turn to go.
+        let tile = match self.view.shelf.peek(plane.kept(block), bands) {
+            Some(kept) => kept,
+            None => plane.provider.get_block(block, bands, &request)?,
+        };
+        match &plane.resident {
+            Some(resident) => resident.with_puts(block, bands, tile, &request),
+            None => Ok(tile),
         }
     }
 
     fn keep(&self, block: Block, tile: &Tile) {
-        let plane = self.view.plane(self.piece.at);
-        let bands = &self.piece.bands;
-        if let Some(leftovers) = &plane.leftovers
+        let Self { view, piece, .. } = self;
+        let plane = view.plane(piece.at);
+        let (cell, bands) = (plane.kept(block), &piece.bands);
+        if view.shelf.contains(cell, bands) {
+            if !view.straddles(piece.at, block, bands) {
+                view.shelf.give_up(tile);
+            }
+            return;
+        }
+        let caches = [view.shelf.cache(), plane.provider.cache()];
+        let is_there = caches.iter().flatten().any(|cache| cache.counts(tile));
+        let has_put = |shelf: &Shelf| shelf.has_put(block, bands);
+        let is_mixed = plane.resident.as_ref().is_some_and(has_put);
+        if !plane.is_cached
+            && !is_there
+            && !is_mixed
             && !tile.buffer().is_foreign()
-            && self.view.straddles(self.piece.at, block, bands)
-            && !leftovers.contains(block, bands)
-            && let Some(loading) = leftovers.loading(self.request)
+            && view.straddles(piece.at, block, bands)
+            && let Some(loading) = view.shelf.loading(self.request)
             && loading.reserve_unread(tile.buffer().size())
         {
             self.scratch.hand_over(tile);
-            loading.enter(block, bands, tile, Class::Unread);
+            loading.enter(cell, bands, tile, Class::Unread);
         }
     }
 
@@ -682,12 +736,49 @@ impl Provider for Retiled {
         self.shelf.peek(at, bands)
     }
 
+    fn get_window(
+        &self,
+        _level: u32,
+        _rect: Rect,
+        _bands: &Bands,
+        _request: &Request<'_>,
+    ) -> Result<Option<Tile>> {
+        // Windows are cut out of tiles, which stay.
+        Ok(None)
+    }
+
+    fn get_view(&self, _level: u32, _rect: Rect, _bands: &Bands) -> Option<Tile> {
+        None
+    }
+
+    fn level_image(&self, _level: u32) -> Option<Arc<dyn Provider>> {
+        None
+    }
+
+    fn origin(&self, level: u32) -> Option<(Arc<dyn Provider>, u32)> {
+        let plane = &self.planes[level as usize];
+        let is_kept = self.shelf.cache().is_some();
+        (!is_kept).then(|| (plane.provider.clone(), plane.level))
+    }
+
     fn mask(&self) -> Option<Arc<dyn Provider>> {
         self.source.mask()
     }
 
     fn cache(&self) -> Option<&Cache> {
         self.shelf.cache()
+    }
+
+    fn is_kept_in(&self, cache: &Cache) -> bool {
+        self.cache().is_some_and(|own| own.is(cache))
+    }
+
+    fn was_made(&self, at: Block) -> bool {
+        self.shared.served.contains(self.grid, at)
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.source.is_cancelled()
     }
 
     fn claim(&self, at: Block, bands: &Bands, claims: &mut Claims) {
@@ -704,10 +795,7 @@ impl Provider for Retiled {
         let Some(plane) = tiles.peek().map(|at| self.plane(*at)) else {
             return;
         };
-        let is_kept = |block: &Block| {
-            let leftovers = plane.leftovers.as_ref();
-            leftovers.is_some_and(|shelf| shelf.contains(*block, bands))
-        };
+        let is_kept = |block: &Block| self.shelf.contains(plane.kept(*block), bands);
         let mut wanted = tiles
             .flat_map(|at| plane.blocks(&at.rect(&self.image)))
             .filter(|block| !is_kept(block));

@@ -5,7 +5,7 @@
 //! tiles under assembly that need it, and goes on; it sleeps only when all that its tile still
 //! lacks is being decoded by others, and is woken when its own tile is complete or has failed.
 
-use crate::cache::{Class, Loading, Moment};
+use crate::cache::{Class, Loading, Moment, Permits};
 use crate::error::{Error, Kind, Result};
 use crate::image::{Bands, Block};
 use crate::load::{Awaited, Cancels, Ends, Interest, Load, Unshared, Waiting};
@@ -105,6 +105,8 @@ struct Progress {
     preparing: Option<Arc<Load>>,
     /// Threads that want the tile; none for a sibling until it is joined.
     waiters: Vec<Arc<Waiter>>,
+    /// The one of them for which the tile is counted as in flight.
+    admitted: Option<Arc<Waiter>>,
     work: Option<Work>,
     outcome: Option<Result<Tile>>,
 }
@@ -161,6 +163,13 @@ pub trait Worker {
     /// An error if it was cancelled.
     fn check_cancelled(&self) -> Result<()>;
 
+    /// Waits until the tile may be in flight with all that it needs.
+    fn admit(&self) -> Result<Permits>;
+
+    /// The right to have a block of the tile in flight beside those of the thread that was admitted for the
+    /// tile; `None` if there is no room for it now.
+    fn try_help(&self) -> Option<Permits>;
+
     /// Whether another thread is decoding a block elsewhere already.
     fn is_loading(&self, block: Block) -> bool;
 
@@ -180,7 +189,22 @@ pub trait Worker {
 /// What a thread finds when it looks for work on its tile.
 enum Next {
     Decode(Block, Arc<Load>),
+    /// There is a block to decode, for which the thread has no room yet.
+    Help,
+    /// No thread that was admitted is at work on the tile: this one asks to be.
+    Admit,
     Done(Result<Tile>),
+}
+
+/// What a thread may do for its tile.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum May {
+    /// Decode its blocks.
+    Decode,
+    /// Look for a block to decode, and then for room.
+    Look,
+    /// Wait for others: there was no room.
+    Wait,
 }
 
 /// How the calling thread came to a tile that it wants.
@@ -203,6 +227,8 @@ pub struct Wanted<'a> {
     workshop: &'a Workshop,
     assembly: Arc<Assembly>,
     waiter: Arc<Waiter>,
+    /// The right to work on the tile, and whether the thread has it or needs none.
+    permits: Option<Permits>,
     /// Whether the tile was complete.
     served: bool,
 }
@@ -281,6 +307,7 @@ impl Workshop {
             workshop: self,
             assembly,
             waiter,
+            permits: None,
             served: false,
         }
     }
@@ -297,6 +324,7 @@ impl Workshop {
         draft: Draft,
         all: u32,
         cancels: Cancels,
+        permits: Permits,
         is_resident: impl FnOnce() -> bool,
     ) -> Option<Start<'_>> {
         let mut preparing = None;
@@ -305,7 +333,8 @@ impl Workshop {
             Some(known) => {
                 let wanted = self.want(known, cancels);
                 drop(bench);
-                drop(draft);
+                // A tile is counted once, however many threads wait for it.
+                drop((draft, permits));
                 return Some(Start::Joined(wanted));
             }
             // A tile leaves the bench only after it has entered the cache.
@@ -331,8 +360,10 @@ impl Workshop {
                 (assembly, ready)
             }
         };
-        let wanted = self.want(assembly, cancels);
+        let mut wanted = self.want(assembly, cancels);
+        wanted.assembly.progress.lock().admitted = Some(wanted.waiter.clone());
         drop(bench);
+        wanted.permits = Some(permits);
         self.copy_ready(ready);
         Some(Start::Begun(Begun { preparing, wanted }))
     }
@@ -366,7 +397,8 @@ impl Workshop {
                 drop(draft);
                 continue;
             }
-            let (_, ready) = bench.register(draft, of.group, false);
+            let (sibling, ready) = bench.register(draft, of.group, false);
+            sibling.progress.lock().admitted = of.progress.lock().admitted.clone();
             drop(bench);
             self.copy_ready(ready);
         }
@@ -379,19 +411,31 @@ impl Workshop {
         outcome
     }
 
-    fn work_on(&self, wanted: &Wanted<'_>, worker: &impl Worker) -> Result<Tile> {
-        let Wanted {
-            assembly, waiter, ..
-        } = wanted;
-        if Load::is_nested() {
+    fn work_on(&self, wanted: &mut Wanted<'_>, worker: &impl Worker) -> Result<Tile> {
+        let (assembly, waiter) = (wanted.assembly.clone(), wanted.waiter.clone());
+        let is_nested = Load::is_nested();
+        if is_nested {
             // Else it would first decode all other blocks of a tile that cannot be completed.
-            drop(Waiting::begin(self.rest(assembly), worker.cancels())?);
+            drop(Waiting::begin(self.rest(&assembly), worker.cancels())?);
         }
         let mut search = Search::default();
+        let mut help = None;
+        let mut was_refused = false;
         loop {
             worker.check_cancelled()?;
-            match self.next(wanted, &mut search, worker) {
+            // What is asked for inside a load is in flight with it.
+            let may = match is_nested || wanted.permits.is_some() || help.is_some() {
+                true => May::Decode,
+                false if was_refused => May::Wait,
+                false => May::Look,
+            };
+            match self.next(wanted, &mut search, may, worker) {
                 Next::Done(outcome) => return outcome,
+                Next::Admit => wanted.permits = Some(worker.admit()?),
+                Next::Help => {
+                    help = worker.try_help();
+                    was_refused = help.is_none();
+                }
                 Next::Decode(block, load) => {
                     let piece = assembly.tile.over(block);
                     let started = StartedJob {
@@ -409,12 +453,13 @@ impl Workshop {
                             worker.keep(block, &tile);
                             started.end();
                             worker.reclaim(tile);
+                            help = None;
                         }
                         Err(error) => {
                             started.end();
                             // Where a reader beneath was cancelled, others may get the block.
                             let is_partial = error.kind() == Kind::Cancelled;
-                            if self.reopen(&piece, waiter, is_partial) {
+                            if self.reopen(&piece, &waiter, is_partial) {
                                 return Err(error);
                             }
                             self.fail(&piece, &error);
@@ -425,7 +470,13 @@ impl Workshop {
         }
     }
 
-    fn next(&self, wanted: &Wanted<'_>, search: &mut Search, worker: &impl Worker) -> Next {
+    fn next(
+        &self,
+        wanted: &Wanted<'_>,
+        search: &mut Search,
+        may: May,
+        worker: &impl Worker,
+    ) -> Next {
         let assembly = &wanted.assembly;
         // Ends after the lock: whoever follows what waits for what takes them in the other order.
         let mut waiting: Option<Waiting> = None;
@@ -434,7 +485,19 @@ impl Workshop {
             if let Some(outcome) = assembly.progress.lock().outcome.clone() {
                 return Next::Done(outcome);
             }
-            if let Some(block) = search.next(&mut bench, assembly, worker) {
+            if may != May::Decode {
+                let mut progress = assembly.progress.lock();
+                if progress.admitted.is_none() {
+                    progress.admitted = Some(wanted.waiter.clone());
+                    return Next::Admit;
+                }
+            }
+            if may == May::Look && bench.has_unstarted(assembly) {
+                return Next::Help;
+            }
+            if may == May::Decode
+                && let Some(block) = search.next(&mut bench, assembly, worker)
+            {
                 bench.starts += 1;
                 let takers = Takers {
                     bench: Arc::downgrade(&self.bench),
@@ -612,6 +675,7 @@ impl Workshop {
                 .filter(|tile| tile.group == assembly.group)
                 .cloned()
                 .collect();
+            group.iter().for_each(|tile| tile.end_admission(waiter));
             let is_wanted = |tile: &Assembly| !tile.progress.lock().waiters.is_empty();
             // The blocks of a tile that somebody wants will come, and complete its siblings.
             if !group.iter().any(|tile| tile.leads && is_wanted(tile)) {
@@ -672,6 +736,15 @@ impl Bench {
         self.jobs.get_mut(piece).filter(|job| job.started.is_none())
     }
 
+    /// Whether there is a block under a tile that no thread has started.
+    fn has_unstarted(&mut self, assembly: &Assembly) -> bool {
+        let mut blocks = assembly.blocks.iter();
+        blocks.any(|block| {
+            let job = self.unstarted(&assembly.tile.over(*block));
+            job.is_some_and(|job| !job.is_preparing())
+        })
+    }
+
     /// Whether another thread is preparing siblings over all blocks of a tile just now.
     fn is_prepared_for(&self, draft: &Draft) -> bool {
         draft.blocks.iter().flatten().all(|block| {
@@ -709,6 +782,7 @@ impl Bench {
                 missing: blocks.len(),
                 preparing: None,
                 waiters: Vec::new(),
+                admitted: None,
                 work: Some(Work {
                     canvas,
                     loading: draft.loading,
@@ -747,6 +821,20 @@ impl Assembly {
     /// The bands of the tile.
     pub fn bands(&self) -> &Bands {
         &self.tile.bands
+    }
+
+    /// A thread has given up: if it was the one that was admitted for the tile, another is to be. To be called
+    /// under the lock of the bench.
+    fn end_admission(&self, of: &Arc<Waiter>) {
+        let mut progress = self.progress.lock();
+        if progress
+            .admitted
+            .as_ref()
+            .is_some_and(|it| Arc::ptr_eq(it, of))
+        {
+            progress.admitted = None;
+            self.changed.notify_all();
+        }
     }
 }
 

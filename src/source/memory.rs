@@ -1,10 +1,11 @@
 //! A caller's array as an image: every block and every window is a view of it.
 
 use super::source_key;
+use crate::cache::{Cache, Claims, Counters, Usage};
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
-use crate::provider::{Provider, Request};
+use crate::provider::{Provider, Request, tile_bytes};
 use crate::tile::{Pixels, Tile};
 use std::sync::Arc;
 
@@ -71,6 +72,70 @@ impl Provider for MemorySource {
     fn get_view(&self, _level: u32, rect: Rect, bands: &Bands) -> Option<Tile> {
         let bands = bands.to_vec(self.image.band_count());
         self.view(rect).bands(&bands).map(Tile::hold)
+    }
+
+    fn has_block(&self, _at: Block) -> Result<bool> {
+        Ok(true)
+    }
+
+    fn get_window(
+        &self,
+        _level: u32,
+        _rect: Rect,
+        _bands: &Bands,
+        _request: &Request<'_>,
+    ) -> Result<Option<Tile>> {
+        Ok(None)
+    }
+
+    fn level_image(&self, _level: u32) -> Option<Arc<dyn Provider>> {
+        None
+    }
+
+    fn origin(&self, _level: u32) -> Option<(Arc<dyn Provider>, u32)> {
+        None
+    }
+
+    fn mask(&self) -> Option<Arc<dyn Provider>> {
+        None
+    }
+
+    fn cache(&self) -> Option<&Cache> {
+        None
+    }
+
+    fn is_kept_in(&self, _cache: &Cache) -> bool {
+        false
+    }
+
+    fn announce(&self, _blocks: &mut dyn Iterator<Item = Block>, _bands: &Bands) {}
+
+    fn is_loading(&self, _at: Block, _bands: &Bands) -> bool {
+        false
+    }
+
+    fn was_made(&self, _at: Block) -> bool {
+        false
+    }
+
+    fn claim(&self, at: Block, bands: &Bands, claims: &mut Claims) {
+        claims.add(tile_bytes(&self.image, at, bands));
+    }
+
+    fn is_cancelled(&self) -> bool {
+        false
+    }
+
+    fn height(&self) -> u32 {
+        1
+    }
+
+    fn counters(&self) -> Counters {
+        Counters::default()
+    }
+
+    fn usage(&self) -> Usage {
+        Usage::default()
     }
 }
 

@@ -16,14 +16,14 @@ mod scratch;
 pub mod sessions;
 pub mod tiff;
 
-use crate::cache::{Claims, Counters, Shelf, name_or_number};
+use crate::cache::{Cache, Claims, Counters, Shelf, Usage, name_or_number};
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image, shape};
 use crate::layout::Layout;
 use crate::memory::PixelsMut;
 use crate::pad::Pads;
-use crate::provider::{Provider, Request};
+use crate::provider::{Provider, Request, tile_bytes};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::tile::Tile;
 use decoded::Decoded;
@@ -204,6 +204,50 @@ impl Provider for Source {
             .map(Some)
     }
 
+    fn peek_block(&self, _at: Block, _bands: &Bands) -> Option<Tile> {
+        None
+    }
+
+    fn get_view(&self, _level: u32, _rect: Rect, _bands: &Bands) -> Option<Tile> {
+        None
+    }
+
+    fn level_image(&self, _level: u32) -> Option<Arc<dyn Provider>> {
+        None
+    }
+
+    fn origin(&self, _level: u32) -> Option<(Arc<dyn Provider>, u32)> {
+        None
+    }
+
+    fn mask(&self) -> Option<Arc<dyn Provider>> {
+        None
+    }
+
+    fn cache(&self) -> Option<&Cache> {
+        None
+    }
+
+    fn is_kept_in(&self, _cache: &Cache) -> bool {
+        false
+    }
+
+    fn claim(&self, at: Block, bands: &Bands, claims: &mut Claims) {
+        claims.add(tile_bytes(&self.image, at, bands));
+    }
+
+    fn is_cancelled(&self) -> bool {
+        false
+    }
+
+    fn height(&self) -> u32 {
+        1
+    }
+
+    fn usage(&self) -> Usage {
+        Usage::default()
+    }
+
     fn announce(&self, blocks: &mut dyn Iterator<Item = Block>, bands: &Bands) {
         self.renew();
         let wanted = self.shelf.bands_to_load(bands);
@@ -215,7 +259,7 @@ impl Provider for Source {
         self.shelf.is_loading(at, bands)
     }
 
-    fn was_decoded(&self, at: Block) -> bool {
+    fn was_made(&self, at: Block) -> bool {
         self.decoded.contains(at)
     }
 

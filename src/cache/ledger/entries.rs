@@ -2,7 +2,7 @@
 
 use super::{Class, ENTRY_BYTES, Ledger, Record, Room, Standing};
 use crate::cache::index::{Cell, Entry, EntryId, NONE, Neighbour};
-use crate::cache::key::{KeyId, KeyRecord, Over, image_of, is_built_on};
+use crate::cache::key::{KEPT_LEVELS, KeyId, KeyRecord, Over, image_of, is_built_on};
 use crate::cache::lineage::{Moment, tick};
 use crate::cache::puts::CELLS;
 use crate::cache::recency::{Place, Slot};
@@ -254,6 +254,11 @@ impl Ledger {
                 Over::Nothing => (),
                 Over::Cells(level, grid) => {
                     ledger.outdate_cells(derived, level, grid, &area.rect);
+                    let kept = &ledger.keys[derived as usize].kept_blocks;
+                    if let Some(blocks) = kept.get(level as usize).copied() {
+                        let kept = KEPT_LEVELS + level;
+                        ledger.outdate_cells(derived, kept, blocks, &area.rect);
+                    }
                 }
                 Over::Anything => {
                     ledger.keys[derived as usize].puts.note_all(tick());

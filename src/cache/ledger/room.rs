@@ -443,6 +443,13 @@ impl Ledger {
         }
     }
 
+    /// An unread buffer that no get is expected to want becomes ordinary.
+    pub fn give_up(&mut self, buffer: &Buffer) {
+        if let Some(slot) = buffer.slot_in(&self.home) {
+            self.demote(slot, buffer.last_use());
+        }
+    }
+
     /// An unread buffer becomes ordinary; never used, it is older than everything used.
     pub(super) fn demote(&mut self, slot: Slot, stamp: Stamp) {
         let Some(record) = self.records.get(slot as usize) else {
