@@ -1,8 +1,8 @@
 //! Pixels and descriptions as OpenJPEG's and GDAL's own programs give them.
 
-use super::gdal::worst_difference;
+use super::gdal::{self, worst_difference};
 use super::support::*;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use tilecache::dtype::DType;
 use tilecache::error::Result;
@@ -146,20 +146,10 @@ fn decompressed(path: &Path, image: &Image, level: u32) -> Vec<u8> {
     samples
 }
 
-/// Files that others wrote, where they lie beside the checkout.
+/// Files that others wrote.
 #[test]
 fn real_files_read_as_openjpeg_reads_them() {
-    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
-    let Ok(entries) = std::fs::read_dir(&data) else {
-        println!("skipped: there is no {}", data.display());
-        return;
-    };
-    let paths = entries.map(|entry| entry.expect("an entry").path());
-    let ours = |path: &PathBuf| {
-        let extension = path.extension().and_then(|extension| extension.to_str());
-        extension.is_some_and(|extension| matches!(extension, "jp2" | "j2k"))
-    };
-    for path in paths.filter(ours) {
+    for path in gdal::real_files(&["jp2", "j2k"]) {
         let decoder = open(&path).unwrap_or_else(|error| panic!("{error}"));
         let image = decoder.image();
         let all: Vec<u32> = (0..image.band_count()).collect();

@@ -39,18 +39,19 @@ pub fn manifest(dir: &Path) -> Vec<Vec<String>> {
     text.lines().map(fields).collect()
 }
 
-/// Files that others wrote, where they lie beside the checkout.
-pub fn real_files() -> Vec<PathBuf> {
-    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
-    if !data.is_dir() {
-        println!("skipped: there is no {}", data.display());
+/// Files that others wrote, of these kinds, in the folder that TILECACHE_REAL_FILES names.
+pub fn real_files(extensions: &[&str]) -> Vec<PathBuf> {
+    let Some(folder) = std::env::var_os("TILECACHE_REAL_FILES") else {
+        println!("skipped: TILECACHE_REAL_FILES names no folder");
         return Vec::new();
-    }
-    let entries = std::fs::read_dir(&data).expect("the directory");
+    };
+    let entries = std::fs::read_dir(folder).expect("the folder");
     let paths = entries.map(|entry| entry.expect("an entry").path());
-    paths
-        .filter(|path| path.extension().is_some_and(|extension| extension == "tif"))
-        .collect()
+    let is_wanted = |path: &PathBuf| {
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        extension.is_some_and(|extension| extensions.contains(&extension))
+    };
+    paths.filter(is_wanted).collect()
 }
 
 /// All pixels of a level of a file as GDAL reads them, band by band.
