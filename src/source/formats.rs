@@ -167,7 +167,9 @@ pub const FORMATS: &[Format] = &[
         media_types: c"image/jpeg",
         can: can::CONCURRENT | can::BYTES,
         reads: c"Baseline, extended and progressive, of 8 bits: grey, RGB, YCbCr, CMYK and YCCK, the \
-            coloured ones as RGB; comments, Exif and XMP as metadata. One block.",
+            coloured ones as RGB, with the samples of libjpeg-turbo and GDAL; comments, Exif and XMP as \
+            metadata. One block. What is damaged in its midst is read as GDAL reads it; pixels that \
+            end too early are an error.",
         lacks: c"12 bits; arithmetic, lossless and hierarchical coding.",
         recognises: JpegDecoder::is_jpeg,
         open: |bytes| {

@@ -21,6 +21,7 @@ mod world;
 use acts::Actor;
 use scale::scaled;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Barrier, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 use world::{Laws, World};
@@ -30,6 +31,9 @@ const WORLDS: u32 = 12;
 
 /// Steps of all threads of a world together.
 const STEPS: u64 = 320;
+
+/// A world that takes so long hangs.
+const PATIENCE: Duration = Duration::from_secs(100);
 
 /// Tries a number of worlds, or as many as there is time for.
 fn explore(laws: Laws) {
@@ -59,10 +63,15 @@ fn live(world: World) {
     let (ended, impatient) = (AtomicBool::new(false), Mutex::new(None));
     let start = Barrier::new(world.threads as usize);
     let errors: Vec<String> = std::thread::scope(|scope| {
+        // The sender goes with the last thread.
+        let (alive, watched) = channel::<()>();
+        scope.spawn(|| watch(&world, watched));
         let threads: Vec<_> = (0..world.threads)
             .map(|thread| {
                 let (world, ended, impatient, start) = (&world, &ended, &impatient, &start);
+                let alive = alive.clone();
                 scope.spawn(move || {
+                    let _alive = alive;
                     let mut actor = Actor::new(world, thread, impatient);
                     start.wait();
                     for _ in 0..STEPS / world.threads {
@@ -77,6 +86,7 @@ fn live(world: World) {
                 })
             })
             .collect();
+        drop(alive);
         let ends = threads.into_iter().map(|thread| match thread.join() {
             Ok(end) => end,
             Err(_) => Err("a thread panicked".into()),
@@ -107,6 +117,14 @@ fn live(world: World) {
         "seed {seed}, {world}{}",
         errors.join("\n")
     );
+}
+
+/// Ends everything if the threads of a world do not end.
+fn watch(world: &World, threads: Receiver<()>) {
+    if threads.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+        eprintln!("seed {} hangs, {}", world.seed, world.describe());
+        std::process::abort();
+    }
 }
 
 #[test]
