@@ -5,9 +5,8 @@ use crate::error::Result;
 use crate::image::Image;
 use crate::layout::{Layout, Shape};
 use crate::memory::{Buffer, Canvas, Memory};
-use crate::sync::{Hashing, Mutex};
+use crate::sync::Mutex;
 use crate::tile::{Pixels, Tile};
-use hashlink::LruCache;
 use std::sync::{Arc, LazyLock, Weak};
 
 /// The most bytes of pad that stay while no tile needs them.
@@ -17,7 +16,7 @@ const KEPT_BYTES: usize = 16 << 20;
 const KNOWN: usize = 256;
 
 /// What pad looks like.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 struct Look {
     shape: Shape,
     dtype: DType,
@@ -26,6 +25,7 @@ struct Look {
 
 /// A buffer of pad.
 struct Known {
+    look: Look,
     /// Alive as long as a tile needs it.
     shared: Weak<Buffer>,
     /// Keeps it alive until then.
@@ -41,17 +41,16 @@ pub fn clear() {
     drop(stock);
 }
 
+#[derive(Default)]
 struct Stock {
-    known: LruCache<Look, Known, Hashing>,
+    /// The last used comes last. Few, and never freed: as a vector, it is memory that a checker finds.
+    known: Vec<Known>,
     kept_bytes: usize,
 }
 
-impl Default for Stock {
-    fn default() -> Self {
-        Self {
-            known: LruCache::with_hasher(KNOWN, Hashing::default()),
-            kept_bytes: 0,
-        }
+impl Known {
+    fn kept_bytes(&self) -> usize {
+        self.kept.as_ref().map_or(0, |kept| kept.size())
     }
 }
 
@@ -80,25 +79,28 @@ impl Look {
 
 impl Stock {
     fn find(&mut self, look: &Look) -> Option<Arc<Buffer>> {
-        self.known.get(look)?.shared.upgrade()
+        let place = self.known.iter().rposition(|known| known.look == *look)?;
+        self.known[place..].rotate_left(1);
+        self.known.last()?.shared.upgrade()
     }
 
     fn add(&mut self, look: Look, buffer: &Arc<Buffer>) {
-        let is_full = self.known.len() == KNOWN;
-        let oldest = is_full.then(|| self.known.remove_lru()).flatten();
-        let same = self.known.remove(&look);
-        for gone in oldest.map(|(_, known)| known).into_iter().chain(same) {
-            self.kept_bytes -= gone.kept.map_or(0, |kept| kept.size());
+        self.known.retain(|known| known.look != look);
+        if self.known.len() == KNOWN {
+            self.known.remove(0);
         }
-        let kept = (buffer.size() <= KEPT_BYTES).then(|| buffer.clone());
-        self.kept_bytes += kept.as_ref().map_or(0, |kept| kept.size());
-        let shared = Arc::downgrade(buffer);
-        self.known.insert(look, Known { shared, kept });
-        for (_, known) in self.known.iter_mut() {
+        self.known.push(Known {
+            look,
+            shared: Arc::downgrade(buffer),
+            kept: (buffer.size() <= KEPT_BYTES).then(|| buffer.clone()),
+        });
+        self.kept_bytes = self.known.iter().map(Known::kept_bytes).sum();
+        for known in &mut self.known {
             if self.kept_bytes <= KEPT_BYTES {
                 break;
             }
-            self.kept_bytes -= known.kept.take().map_or(0, |kept| kept.size());
+            self.kept_bytes -= known.kept_bytes();
+            known.kept = None;
         }
     }
 }
