@@ -45,6 +45,8 @@ tiff("predictor3", 2, dtype=gdal.GDT_Float32, options=["COMPRESS=DEFLATE", "PRED
 tiff("big", 2, dtype=gdal.GDT_Int16, options=["BIGTIFF=YES", "ENDIANNESS=BIG", "INTERLEAVE=BAND"])
 tiff("bits11", 2, dtype=gdal.GDT_UInt16, options=["NBITS=11"])
 tiff("bit", 1, options=["NBITS=1"])
+for compression in ["CCITTRLE", "CCITTFAX3", "CCITTFAX4"]:
+    tiff(compression, options=["NBITS=1", f"COMPRESS={compression}", "BLOCKYSIZE=5"])
 tiff("half", 1, dtype=gdal.GDT_Float32, options=["NBITS=16", "COMPRESS=ZSTD"])
 tiff("complex", 1, dtype=gdal.GDT_CFloat32)
 tiff("described", 2, nodata=7, texts={"A": "b", "TIFFTAG_SOFTWARE": "some"}, options=["SPARSE_OK=TRUE"])

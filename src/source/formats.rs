@@ -89,10 +89,10 @@ pub const FORMATS: &[Format] = &[
             | can::BYTES,
         reads: c"Strips and tiles, both byte orders, bands interleaved or apart, sparse files, pages, \
             internal overviews (halved each time) and masks, nodata, GeoKeys and GDAL's items as \
-            metadata. Uncompressed, LZW, Deflate, Zstd, PackBits, JPEG of 8 bits; predictors 2 and 3. \
-            Integers of 1 to 64 bits, floats of 16, 24, 32 and 64, complex integers of 2 x 16 and \
-            2 x 32, complex floats of 2 x 32 and 2 x 64.",
-        lacks: c"CCITT, LERC, LZMA, WebP, JPEG XL and JPEG 2000 inside TIFF; old-style JPEG; subsampled \
+            metadata. Uncompressed, LZW, Deflate, Zstd, PackBits, CCITT RLE, group 3 and group 4, JPEG \
+            of 8 bits; predictors 2 and 3. Integers of 1 to 64 bits, floats of 16, 24, 32 and 64, complex \
+            integers of 2 x 16 and 2 x 32, complex floats of 2 x 32 and 2 x 64.",
+        lacks: c"LERC, LZMA, WebP, JPEG XL and JPEG 2000 inside TIFF; old-style JPEG; subsampled \
             YCbCr without JPEG; bands of different types; .ovr, .msk and .aux.xml files beside the TIFF.",
         recognises: |first| first.len() >= 8 && TiffFile::is_tiff(first),
         open: |bytes| Ok(Box::new(TiffFile::open(bytes)?)),

@@ -2,6 +2,7 @@
 
 mod decoded;
 mod exif;
+mod fax;
 pub mod file;
 pub mod formats;
 pub mod jfif;

@@ -60,6 +60,9 @@ fn damaged_files_give_errors_and_nothing_worse() {
         "jpeg-YCBCR-3-BLOCKYSIZE16-1.tif",
         "jpeg-MINISBLACK-4-BLOCKYSIZE48-0.tif",
         "half-BIG-3.tif",
+        "CCITTRLE-mixed-BLOCKYSIZE16.tif",
+        "mixed-g3-2d-fill-lsb2msb.tif",
+        "CCITTFAX4-mixed-MINISBLACK.tif",
         "pages.tif",
         "mask-strips.tif",
         "sparse-band.tif",
@@ -200,6 +203,28 @@ fn hostile_files_are_refused_by_kind_and_place() {
             ),
             Kind::Corrupt,
             "cannot hold",
+        ),
+        (
+            "a facsimile of samples of 8 bits",
+            with(&[(259, 3, 1, 4)], &[]),
+            Kind::Unsupported,
+            "CCITT",
+        ),
+        (
+            "a facsimile in a block of 512 MiB",
+            with(
+                &[
+                    (256, 4, 1, 1 << 26),
+                    (257, 4, 1, 64),
+                    (258, 3, 1, 1),
+                    (259, 3, 1, 4),
+                    (273, 4, 1, 8),
+                    (279, 4, 1, 50),
+                ],
+                &[],
+            ),
+            Kind::Corrupt,
+            "row 0: ",
         ),
         (
             "no such compression",

@@ -34,6 +34,8 @@ pub fn most_expansion(compression: Compression) -> u64 {
         Compression::Lzw | Compression::Jpeg => 4096,
         // A block of one repeated byte: 128 KiB for four bytes.
         Compression::Zstd => 32768,
+        // A bit can stand for a row of any length.
+        Compression::Fax(_) => u64::MAX,
     }
 }
 
@@ -54,7 +56,7 @@ impl Codecs {
             Compression::Zstd => with_slack(out, slack, |out| self.unzstd(input, out))?,
             Compression::Lzw => self.lzw(input, out)?,
             Compression::PackBits => packbits::decode(input, out),
-            Compression::None | Compression::Jpeg => {
+            Compression::None | Compression::Jpeg | Compression::Fax(_) => {
                 return Err(Error::internal("not a stream of bytes"));
             }
         };

@@ -10,10 +10,10 @@ use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::{Block, Image};
 use crate::memory::PixelsMut;
-use crate::source::Decoder;
 use crate::source::jpeg::{self, Colours};
 use crate::source::parts::for_each_part;
 use crate::source::scratch::{Scratch, sized, with_scratch};
+use crate::source::{Decoder, fax};
 
 /// The image of one directory: one level on the grid of its strips or tiles.
 pub struct TiffDecoder {
@@ -129,6 +129,7 @@ impl TiffDecoder {
         };
         with_scratch(|scratch| match self.plan.compression {
             Compression::None => raw::read(self, &wanted, scratch, into),
+            Compression::Fax(coding) => self.draw(coding, &wanted, scratch, into),
             _ => self.decode(&wanted, scratch, into),
         })?;
         if self.mask {
@@ -208,6 +209,33 @@ impl TiffDecoder {
             rows.store(row, part.x as usize, wanted.picks, &mut into.rows_mut(y));
         }
         Ok(())
+    }
+
+    /// Draws part of a facsimile, of which no row behind the part is looked at.
+    fn draw(
+        &self,
+        coding: fax::Coding,
+        wanted: &Wanted<'_>,
+        scratch: &mut Scratch,
+        into: &mut PixelsMut<'_>,
+    ) -> Result<()> {
+        let Wanted { part, stored, .. } = wanted;
+        let (width, _) = self.plan.block;
+        // No row is much longer than its pixels, of which two may take nine bits, with its fill bits.
+        let longest = width.saturating_mul(wanted.stored_rows).saturating_mul(2);
+        let input = sized(
+            &mut scratch.input,
+            stored.len.min(longest.saturating_add(1 << 20)),
+        )?;
+        self.reader.bytes.read_at(stored.offset, input)?;
+        self.turn_bits(input);
+        fax::decode(input, coding, width as u32, part.bottom(), |y, changes| {
+            if y >= part.y {
+                for row in into.rows_mut((y - part.y) as usize) {
+                    fax::draw(row, part.x as usize, changes);
+                }
+            }
+        })
     }
 
     /// Puts the highest bit of each byte first.

@@ -6,6 +6,7 @@ use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::geometry::Grid;
 use crate::image::{MAX_BANDS, MAX_SIDE};
+use crate::source::fax;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -27,6 +28,8 @@ pub enum Compression {
     PackBits,
     /// Zstandard frames.
     Zstd,
+    /// As facsimiles are.
+    Fax(fax::Coding),
 }
 
 /// What is undone after the decompression.
@@ -102,7 +105,7 @@ impl Plan {
                 Error::corrupt(format!("tag {tag} ({name}) is missing"))
             })
         };
-        let compression = compression(or(tags::COMPRESSION, 1)?)?;
+        let compression = compression(or(tags::COMPRESSION, 1)?, or(tags::T4_OPTIONS, 0)?)?;
         let size = (need(tags::IMAGE_WIDTH)?, need(tags::IMAGE_LENGTH)?);
         let tiled = directory.entries.contains_key(&tags::TILE_WIDTH);
         let block = if tiled {
@@ -151,6 +154,7 @@ impl Plan {
         let plan = Self { predictor, ..plan };
         plan.check_size()?;
         plan.check_colour(directory)?;
+        plan.check_fax()?;
         plan.with_jpeg(directory)
     }
 
@@ -208,6 +212,27 @@ impl Plan {
             "YCbCr samples subsampled by {:?} without JPEG compression",
             subsampling.as_deref().unwrap_or(&[2, 2])
         )))
+    }
+
+    /// Facsimiles have pixels of one bit.
+    fn check_fax(&self) -> Result<()> {
+        if !matches!(self.compression, Compression::Fax(_)) {
+            return Ok(());
+        }
+        let together = self.plane_bands(0).len();
+        if self.bits.as_ref() != [1] || self.format != Format::Unsigned || together != 1 {
+            return Err(Error::unsupported(format!(
+                "CCITT compression of {together} bands together, {:?} samples of {:?} bits",
+                self.format, self.bits
+            )));
+        }
+        if u32::try_from(self.block.0).is_err() {
+            return Err(Error::limit(format!(
+                "CCITT compression of rows of {} pixels",
+                self.block.0
+            )));
+        }
+        Ok(())
     }
 
     fn with_jpeg(self, directory: &Directory) -> Result<Self> {
@@ -299,18 +324,24 @@ impl Plan {
     }
 }
 
-fn compression(tag: u64) -> Result<Compression> {
+/// The compression by its number; a bit of the options says whether group 3 has rows of two dimensions.
+fn compression(tag: u64, t4_options: u64) -> Result<Compression> {
+    use fax::Coding;
     let name = match tag {
         1 => return Ok(Compression::None),
+        2 => return Ok(Compression::Fax(Coding::Runs)),
+        3 => {
+            let both = t4_options & 1 == 1;
+            return Ok(Compression::Fax(Coding::Group3 { both }));
+        }
+        4 => return Ok(Compression::Fax(Coding::Group4)),
         5 => return Ok(Compression::Lzw),
         7 => return Ok(Compression::Jpeg),
         8 | 32946 => return Ok(Compression::Deflate),
         32773 => return Ok(Compression::PackBits),
         50000 => return Ok(Compression::Zstd),
-        2 => "CCITT RLE",
-        3 => "CCITT group 3",
-        4 => "CCITT group 4",
         6 => "old-style JPEG",
+        32771 => "CCITT RLE of words",
         32809 => "ThunderScan",
         34676 | 34677 => "SGI LogLuv",
         34712 | 33003..=33005 => "JPEG 2000",

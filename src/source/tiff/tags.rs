@@ -28,6 +28,7 @@ tags! {
     ROWS_PER_STRIP = 278, "ROWSPERSTRIP";
     STRIP_BYTE_COUNTS = 279, "STRIPBYTECOUNTS";
     PLANAR_CONFIG = 284, "PLANARCONFIG";
+    T4_OPTIONS = 292, "T4OPTIONS";
     RESOLUTION_UNIT = 296, "RESOLUTIONUNIT";
     PREDICTOR = 317, "PREDICTOR";
     COLOR_MAP = 320, "COLORMAP";
@@ -67,6 +68,7 @@ fn other_name(tag: u16) -> Option<&'static str> {
         285 => "PAGENAME",
         286 => "XPOSITION",
         287 => "YPOSITION",
+        293 => "T6OPTIONS",
         297 => "PAGENUMBER",
         305 => "SOFTWARE",
         306 => "DATETIME",
