@@ -47,6 +47,11 @@ tiff("bits11", 2, dtype=gdal.GDT_UInt16, options=["NBITS=11"])
 tiff("bit", 1, options=["NBITS=1"])
 for compression in ["CCITTRLE", "CCITTFAX3", "CCITTFAX4"]:
     tiff(compression, options=["NBITS=1", f"COMPRESS={compression}", "BLOCKYSIZE=5"])
+for compression, dtype in itertools.product(["LERC", "LERC_DEFLATE", "LERC_ZSTD"], [gdal.GDT_Byte, gdal.GDT_Float32]):
+    tiff(f"{compression}-{dtype}", 2, dtype=dtype, options=[f"COMPRESS={compression}", "BLOCKYSIZE=5"])
+tiff("webp", 3, options=["COMPRESS=WEBP", "BLOCKYSIZE=8"])
+tiff("webp-lossless", 4, options=["COMPRESS=WEBP", "WEBP_LOSSLESS=YES", "BLOCKYSIZE=8"])
+tiff("lzma", 2, dtype=gdal.GDT_Int16, options=["COMPRESS=LZMA", "PREDICTOR=2"])
 tiff("half", 1, dtype=gdal.GDT_Float32, options=["NBITS=16", "COMPRESS=ZSTD"])
 tiff("complex", 1, dtype=gdal.GDT_CFloat32)
 tiff("described", 2, nodata=7, texts={"A": "b", "TIFFTAG_SOFTWARE": "some"}, options=["SPARSE_OK=TRUE"])

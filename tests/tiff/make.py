@@ -151,6 +151,84 @@ def facsimiles():
         expect(f"fax-no-eol-{both}.tif", 0, "pixels", 0, (1, *raw.shape), "u8", raw.tobytes())
 
 
+def codecs():
+    """LERC, WebP and LZMA, by libtiff."""
+    layouts = itertools.cycle(LAYOUTS)
+    types = ["u8", "i8", "u16", "i16", "u32", "i32", "f32", "f64"]
+    for dtype, packing, interleave in itertools.product(types, ["", "_DEFLATE", "_ZSTD"], ["PIXEL", "BAND"]):
+        for error, endian in ((0, "LITTLE"), (3, "BIG")):
+            # Smooth enough that a tolerance changes how values are told.
+            data = (samples(dtype, 3, 45, 37) / 50).astype(samples(dtype, 1, 1, 1).dtype)
+            data[:, :16, :16] = 5
+            name = f"lerc{packing}-{dtype}-{interleave}-{error}.tif"
+            create(name, data, dtype, [f"COMPRESS=LERC{packing}", f"MAX_Z_ERROR={error}", f"INTERLEAVE={interleave}",
+                                       f"ENDIANNESS={endian}", *next(layouts)])
+            expect_gdal(name)
+    # Floats that are none.
+    for dtype in ("f32", "f64"):
+        data = samples(dtype, 3, 45, 37)
+        data[:, 3:30, 5:20], data[1, 20:40, 10:30] = np.nan, np.nan
+        create(f"lerc-none-{dtype}.tif", data, dtype, ["COMPRESS=LERC_ZSTD", "INTERLEAVE=BAND", *LAYOUTS[1]])
+        expect_gdal(f"lerc-none-{dtype}.tif")
+        # Side by side, where the libtiff at hand does not write them rightly: one blob with a mask for all
+        # bands, and one for each band.
+        data = np.array([3, 5, 8], data.dtype)[:, None, None] * np.ones((3, 9, 8), data.dtype)
+        data[:, 2:5, 3:7] = np.nan
+        together = lerc(data, np.isnan(data[0]))
+        none = np.isnan(data)
+        none[1, 4:, 1:3] = True
+        apart = b"".join(lerc(band[None], mask) for band, mask in zip(data, none))
+        for name, blob, mask in (("together", together, np.isnan(data)), ("apart", apart, none)):
+            size = data.dtype.itemsize
+            tags = {256: (3, [8]), 257: (3, [9]), 258: (3, [8 * size] * 3), 259: (3, [34887]), 262: (3, [2]),
+                    277: (3, [3]), 278: (3, [9]), 339: (3, [3] * 3), 50674: (4, [4, 0])}
+            write_tiff(f"lerc-none-{dtype}-{name}.tif", False, tags, [blob])
+            raw = np.where(mask, np.array(np.nan, data.dtype), data).tobytes()
+            expect(f"lerc-none-{dtype}-{name}.tif", 0, "pixels", 0, data.shape, dtype, raw)
+    # Opacity that a mask stands for, and such that none can.
+    for kind, opacity in (("mask", [0, 255]), ("values", [0, 77, 255])):
+        data = np.concatenate([samples("u8", 3, 45, 37, smooth=True), random.choice(opacity, (1, 45, 37)).astype("u1")])
+        for interleave in ("PIXEL", "BAND"):
+            name = f"lerc-opacity-{kind}-{interleave}.tif"
+            create(name, data, "u8", ["COMPRESS=LERC", "PHOTOMETRIC=RGB", "ALPHA=NON-PREMULTIPLIED",
+                                      f"INTERLEAVE={interleave}", *LAYOUTS[3]])
+            expect_gdal(name)
+    for bands, lossless, layout in itertools.product([3, 4], [True, False], LAYOUTS):
+        data = samples("u8", bands, 83, 70, smooth=True)
+        # One tile of four bands that are opaque throughout, which WebP stores as three.
+        data[3:, :48, :32] = 255
+        name = f"webp-{bands}-{lossless}-{'-'.join(layout)}.tif".replace("=", "")
+        create(name, data, "u8", ["COMPRESS=WEBP", f"WEBP_LOSSLESS={lossless}", "INTERLEAVE=PIXEL", *layout])
+        expect_gdal(name)
+    for dtype, predictor, interleave in itertools.product(["u8", "u16", "f32"], [1, 2, 3], ["PIXEL", "BAND"]):
+        if predictor < 3 or dtype == "f32":
+            name = f"lzma-{dtype}-{predictor}-{interleave}.tif"
+            create(name, samples(dtype, 3, 45, 37), dtype, ["COMPRESS=LZMA", f"PREDICTOR={predictor}",
+                                                            f"INTERLEAVE={interleave}", *next(layouts)])
+            expect_gdal(name)
+
+
+def lerc(bands, none):
+    """A blob of bands that have one value each, where `none` is not set."""
+    depth, rows, columns = bands.shape
+    valid = np.packbits(~none.ravel()).tobytes()
+    mask = struct.pack("<h", len(valid)) + valid + struct.pack("<h", -32768)
+    values = np.nanmax(bands, axis=(1, 2))
+    ranges = b"" if depth == 1 else values.tobytes() * 2
+    kind = {4: 6, 8: 7}[bands.itemsize]
+    size = 66 + len(mask) + 4 + len(ranges)
+    body = struct.pack("<7i3d", rows, columns, depth, int((~none).sum()), 8, size, kind, 0, values.min(), values.max())
+    body += struct.pack("<i", len(mask)) + mask + ranges
+    # Fletcher's sums over words with their high byte first.
+    low = high = 0xFFFF
+    words = np.frombuffer(body + b"\0" * (len(body) % 2), ">u2")
+    for word in words.tolist():
+        low = (low + word) % 0xFFFF
+        high = (high + low) % 0xFFFF
+    sums = (high or 0xFFFF) << 16 | (low or 0xFFFF)
+    return b"Lerc2 " + struct.pack("<iI", 4, sums) + body
+
+
 def levels():
     data = samples("u8", 3, 203, 331)
     for name, options, config in [
@@ -448,6 +526,7 @@ matrix()
 odd_bits()
 jpeg()
 facsimiles()
+codecs()
 levels()
 several()
 described()

@@ -1,17 +1,28 @@
 //! Decoding the blocks of one directory.
 
 use super::blocks::{BlockTable, Stored};
+use super::codec::Codecs;
 use super::describe;
 use super::directory::{Directory, Reader};
+#[cfg(feature = "lerc")]
+use super::lerc;
+#[cfg(feature = "lerc")]
+use super::plan::Packing;
 use super::plan::{Compression, Plan};
 use super::samples::RowReader;
+#[cfg(feature = "webp")]
+use super::webp;
 use super::{codec, raw};
+#[cfg(feature = "lerc")]
+use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::{Block, Image};
 use crate::memory::PixelsMut;
 use crate::source::jpeg::{self, Colours};
 use crate::source::parts::for_each_part;
+#[cfg(feature = "lerc")]
+use crate::source::scratch::zeroed;
 use crate::source::scratch::{Scratch, sized, with_scratch};
 use crate::source::{Decoder, fax};
 
@@ -153,13 +164,7 @@ impl TiffDecoder {
         let compression = self.plan.compression;
         let row_bytes = self.plan.row_bytes(wanted.plane);
         let expected = row_bytes * wanted.stored_rows;
-        let most = codec::most_expansion(compression);
-        if expected / most > wanted.stored.len {
-            return Err(Error::corrupt(format!(
-                "{} compressed bytes cannot hold a block of {expected}",
-                wanted.stored.len
-            )));
-        }
+        self.check_room(wanted, expected)?;
         let Scratch {
             input,
             output,
@@ -174,20 +179,7 @@ impl TiffDecoder {
         let input = sized(input, len)?;
         self.reader.bytes.read_at(wanted.stored.offset, input)?;
         let row_bytes = row_bytes as usize;
-        if compression == Compression::Jpeg {
-            let frame = jpeg::Frame {
-                width: self.plan.block.0 as usize,
-                rows: wanted.stored_rows as usize,
-                most_rows: self.plan.block.1 as usize,
-                bands: self.plan.plane_bands(wanted.plane).len(),
-                // As in libtiff, the directory decides, and not the stream.
-                colours: match (self.plan.photometric, self.plan.planar, self.plan.bands) {
-                    (6, false, 3) => Colours::FromYCbCr,
-                    _ => Colours::AsStored,
-                },
-            };
-            jpeg::decode(&self.plan.jpeg_tables, input, &frame, output)?;
-        } else {
+        if !self.decode_picture(wanted, input, expected, output, codecs)? {
             self.turn_bits(input);
             let slack = (row_bytes as u64 * self.plan.block.1 - expected) as usize;
             let whole = part.width == self.plan.block.0 && part.height == wanted.stored_rows;
@@ -209,6 +201,86 @@ impl TiffDecoder {
             rows.store(row, part.x as usize, wanted.picks, &mut into.rows_mut(y));
         }
         Ok(())
+    }
+
+    /// Refuses a block that would take much more memory than the pixels that are wanted of it, where it is
+    /// not so long that it can be believed.
+    fn check_room(&self, wanted: &Wanted<'_>, expected: u64) -> Result<()> {
+        /// Blocks up to so many bytes are decoded for any part of them.
+        const SMALL: u64 = 32 << 20;
+        let (stored, most) = (
+            wanted.stored.len,
+            codec::most_expansion(self.plan.compression),
+        );
+        if expected / most > stored {
+            return Err(Error::corrupt(format!(
+                "{stored} compressed bytes cannot hold a block of {expected}"
+            )));
+        }
+        let share =
+            self.plan.block.0 / wanted.part.width * (wanted.stored_rows / wanted.part.height);
+        if most == u64::MAX && expected > SMALL && expected / 4096 > stored && share > 16 {
+            return Err(Error::limit(format!(
+                "{stored} compressed bytes for a block of {expected}, of which the image has {} x {} pixels",
+                wanted.part.width, wanted.part.height
+            )));
+        }
+        Ok(())
+    }
+
+    /// Decodes a block of the codecs that know of pixels into `output`; gives whether it is one.
+    fn decode_picture(
+        &self,
+        wanted: &Wanted<'_>,
+        input: &[u8],
+        expected: u64,
+        output: &mut Vec<u8>,
+        codecs: &mut Codecs,
+    ) -> Result<bool> {
+        let (width, most_rows) = self.plan.block;
+        let rows = wanted.stored_rows;
+        let bands = self.plan.plane_bands(wanted.plane).len();
+        match self.plan.compression {
+            Compression::Jpeg => {
+                let frame = jpeg::Frame {
+                    width: width as usize,
+                    rows: rows as usize,
+                    most_rows: most_rows as usize,
+                    bands,
+                    // As in libtiff, the directory decides, and not the stream.
+                    colours: match (self.plan.photometric, self.plan.planar, self.plan.bands) {
+                        (6, false, 3) => Colours::FromYCbCr,
+                        _ => Colours::AsStored,
+                    },
+                };
+                jpeg::decode(&self.plan.jpeg_tables, input, &frame, output)?;
+            }
+            #[cfg(feature = "webp")]
+            Compression::WebP => {
+                webp::decode(input, (width, rows), bands, sized(output, expected)?)?;
+            }
+            #[cfg(feature = "lerc")]
+            Compression::Lerc(packing) => {
+                let frame = lerc::Frame {
+                    width: width as usize,
+                    rows: rows as usize,
+                    bands,
+                    dtype: self.plan.dtype,
+                    opacity: self.plan.opacity && !self.plan.planar && self.plan.dtype == DType::U8,
+                };
+                let output = sized(output, expected)?;
+                if packing == Packing::None {
+                    lerc::decode(input, &frame, output)?;
+                } else {
+                    // As long as libtiff allows.
+                    let mut blob = zeroed(256 + expected + expected / 3)?;
+                    let len = codecs.unpack(packing, input, &mut blob)?;
+                    lerc::decode(&blob[..len], &frame, output)?;
+                }
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
     }
 
     /// Draws part of a facsimile, of which no row behind the part is looked at.

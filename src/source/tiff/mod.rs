@@ -3,6 +3,12 @@
 //! A file is a chain of directories, each the image of one resolution or a mask. Here they are
 //! sorted into images; everything about pixels is the matter of [`TiffDecoder`].
 
+// What only a codec needs that is left out.
+#![cfg_attr(
+    not(all(feature = "lerc", feature = "lzma", feature = "webp")),
+    allow(dead_code, unused_variables)
+)]
+
 mod blocks;
 mod codec;
 mod decoder;
@@ -11,6 +17,8 @@ mod directory;
 mod gdal_xml;
 mod geokeys;
 mod group;
+#[cfg(feature = "lerc")]
+mod lerc;
 mod metadata;
 mod nodata;
 mod packbits;
@@ -19,6 +27,8 @@ mod predictor;
 mod raw;
 mod samples;
 mod tags;
+#[cfg(feature = "webp")]
+mod webp;
 
 pub(super) use codec::Codecs;
 pub use decoder::TiffDecoder;

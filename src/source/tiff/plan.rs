@@ -30,6 +30,27 @@ pub enum Compression {
     Zstd,
     /// As facsimiles are.
     Fax(fax::Coding),
+    /// XZ files.
+    #[cfg(feature = "lzma")]
+    Lzma,
+    /// WebP pictures.
+    #[cfg(feature = "webp")]
+    WebP,
+    /// LERC blobs, which may be compressed once more.
+    #[cfg(feature = "lerc")]
+    Lerc(Packing),
+}
+
+/// How blobs are compressed once more.
+#[cfg(feature = "lerc")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Packing {
+    /// Not at all.
+    None,
+    /// Zlib streams.
+    Deflate,
+    /// Zstandard frames.
+    Zstd,
 }
 
 /// What is undone after the decompression.
@@ -88,6 +109,8 @@ pub struct Plan {
     pub photometric: u64,
     /// The JPEG tables that all blocks share.
     pub jpeg_tables: Arc<[u8]>,
+    /// The last band is opacity that the colours are not multiplied by.
+    pub opacity: bool,
 }
 
 impl Plan {
@@ -105,7 +128,7 @@ impl Plan {
                 Error::corrupt(format!("tag {tag} ({name}) is missing"))
             })
         };
-        let compression = compression(or(tags::COMPRESSION, 1)?, or(tags::T4_OPTIONS, 0)?)?;
+        let compression = compression(directory, or(tags::COMPRESSION, 1)?)?;
         let size = (need(tags::IMAGE_WIDTH)?, need(tags::IMAGE_LENGTH)?);
         let tiled = directory.entries.contains_key(&tags::TILE_WIDTH);
         let block = if tiled {
@@ -131,6 +154,9 @@ impl Plan {
         };
         let format = format(directory, bands)?;
         let bits = bits(directory, bands as usize)?;
+        let extra = directory
+            .unsigneds(tags::EXTRA_SAMPLES, bands)?
+            .unwrap_or_default();
         let plan = Self {
             size,
             block,
@@ -149,19 +175,19 @@ impl Plan {
             },
             photometric: or(tags::PHOTOMETRIC, 1)?,
             jpeg_tables: Arc::default(),
+            opacity: extra.last() == Some(&2),
         };
         let predictor = plan.predictor(or(tags::PREDICTOR, 1)?)?;
         let plan = Self { predictor, ..plan };
         plan.check_size()?;
         plan.check_colour(directory)?;
-        plan.check_fax()?;
+        plan.check_samples()?;
         plan.with_jpeg(directory)
     }
 
     /// Only these codecs use a predictor; others ignore the tag.
     fn predictor(&self, tag: u64) -> Result<Predictor> {
-        use Compression::{Deflate, Lzw, Zstd};
-        if !matches!(self.compression, Deflate | Lzw | Zstd) {
+        if !self.compression.has_predictor() {
             return Ok(Predictor::None);
         }
         let bits = self.uniform_bits();
@@ -214,22 +240,37 @@ impl Plan {
         )))
     }
 
-    /// Facsimiles have pixels of one bit.
-    fn check_fax(&self) -> Result<()> {
-        if !matches!(self.compression, Compression::Fax(_)) {
-            return Ok(());
-        }
+    /// Some codecs are for samples of certain kinds.
+    fn check_samples(&self) -> Result<()> {
         let together = self.plane_bands(0).len();
-        if self.bits.as_ref() != [1] || self.format != Format::Unsigned || together != 1 {
+        let whole = self.uniform_bits() == Some(self.dtype.size() as u32 * 8);
+        let (name, fits) = match self.compression {
+            Compression::Fax(_) => {
+                let bits = self.bits.as_ref() == [1] && self.format == Format::Unsigned;
+                ("CCITT", bits && together == 1)
+            }
+            #[cfg(feature = "webp")]
+            Compression::WebP => {
+                let bytes = whole && self.dtype == DType::U8;
+                ("WebP", bytes && !self.planar && matches!(together, 3 | 4))
+            }
+            #[cfg(feature = "lerc")]
+            Compression::Lerc(_) => (
+                "LERC",
+                whole && super::lerc::data_type(self.dtype).is_some(),
+            ),
+            _ => return Ok(()),
+        };
+        if !fits {
             return Err(Error::unsupported(format!(
-                "CCITT compression of {together} bands together, {:?} samples of {:?} bits",
+                "{name} compression of {together} bands together, {:?} samples of {:?} bits",
                 self.format, self.bits
             )));
         }
         if u32::try_from(self.block.0).is_err() {
+            let (width, _) = self.block;
             return Err(Error::limit(format!(
-                "CCITT compression of rows of {} pixels",
-                self.block.0
+                "{name} compression of rows of {width} pixels"
             )));
         }
         Ok(())
@@ -324,14 +365,26 @@ impl Plan {
     }
 }
 
-/// The compression by its number; a bit of the options says whether group 3 has rows of two dimensions.
-fn compression(tag: u64, t4_options: u64) -> Result<Compression> {
+impl Compression {
+    fn has_predictor(self) -> bool {
+        match self {
+            Self::Deflate | Self::Lzw | Self::Zstd => true,
+            #[cfg(feature = "lzma")]
+            Self::Lzma => true,
+            _ => false,
+        }
+    }
+}
+
+/// The compression by its number.
+fn compression(directory: &Directory, tag: u64) -> Result<Compression> {
     use fax::Coding;
     let name = match tag {
         1 => return Ok(Compression::None),
         2 => return Ok(Compression::Fax(Coding::Runs)),
         3 => {
-            let both = t4_options & 1 == 1;
+            let options = directory.unsigned(tags::T4_OPTIONS)?.unwrap_or(0);
+            let both = options & 1 == 1;
             return Ok(Compression::Fax(Coding::Group3 { both }));
         }
         4 => return Ok(Compression::Fax(Coding::Group4)),
@@ -340,18 +393,41 @@ fn compression(tag: u64, t4_options: u64) -> Result<Compression> {
         8 | 32946 => return Ok(Compression::Deflate),
         32773 => return Ok(Compression::PackBits),
         50000 => return Ok(Compression::Zstd),
+        #[cfg(feature = "lerc")]
+        34887 => return Ok(Compression::Lerc(packing(directory)?)),
+        #[cfg(feature = "lzma")]
+        34925 => return Ok(Compression::Lzma),
+        #[cfg(feature = "webp")]
+        50001 => return Ok(Compression::WebP),
         6 => "old-style JPEG",
         32771 => "CCITT RLE of words",
         32809 => "ThunderScan",
         34676 | 34677 => "SGI LogLuv",
         34712 | 33003..=33005 => "JPEG 2000",
-        34887 => "LERC",
-        34925 => "LZMA",
-        50001 => "WebP",
+        #[cfg(not(feature = "lerc"))]
+        34887 => "LERC, which this build is without",
+        #[cfg(not(feature = "lzma"))]
+        34925 => "LZMA, which this build is without",
+        #[cfg(not(feature = "webp"))]
+        50001 => "WebP, which this build is without",
         50002 | 52546 => "JPEG XL",
         _ => "unknown",
     };
     Err(Error::unsupported(format!("compression {tag} ({name})")))
+}
+
+/// How LERC blobs are compressed once more: the second of two numbers, behind the version.
+#[cfg(feature = "lerc")]
+fn packing(directory: &Directory) -> Result<Packing> {
+    let parameters = directory.unsigneds(tags::LERC_PARAMETERS, 2)?;
+    match parameters.and_then(|list| list.get(1).copied()) {
+        None | Some(0) => Ok(Packing::None),
+        Some(1) => Ok(Packing::Deflate),
+        Some(2) => Ok(Packing::Zstd),
+        Some(other) => Err(Error::unsupported(format!(
+            "LERC with a second compression {other}"
+        ))),
+    }
 }
 
 fn format(directory: &Directory, bands: u64) -> Result<Format> {

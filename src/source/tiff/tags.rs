@@ -50,6 +50,7 @@ tags! {
     GEO_DOUBLE_PARAMS = 34736, "GEODOUBLEPARAMS";
     GEO_ASCII_PARAMS = 34737, "GEOASCIIPARAMS";
     GDAL_METADATA = 42112, "GDAL_METADATA";
+    LERC_PARAMETERS = 50674, "LERC_PARAMETERS";
 }
 
 /// The names of tags that say nothing to this reader.
