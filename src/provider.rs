@@ -1,7 +1,7 @@
 //! The one model that every source and every operator implements.
 
 use crate::cache::{Cache, Claims, Counters, Moment, Usage, now};
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
 use crate::layout::Layout;
@@ -23,7 +23,8 @@ pub trait Provider: Send + Sync {
     /// What the image is; never changes.
     fn image(&self) -> &Image;
 
-    /// Whether the block is stored; an absent one reads as pad.
+    /// Whether the block is stored; an absent one reads as pad. An error of the kind
+    /// [`Kind::NotFound`] where it belongs to a level that is missing.
     fn has_block(&self, at: Block) -> Result<bool>;
 
     /// The pixels of a block, all of them inside the image unless [`Image::padded`] says otherwise.
@@ -277,15 +278,19 @@ pub fn peek_block(provider: &dyn Provider, at: Block, bands: &Bands) -> Result<O
     Ok(provider.peek_block(at, bands))
 }
 
-/// [`Provider::has_block`]: false outside the grid and for levels that do not exist.
+/// [`Provider::has_block`]: false outside the grid, and for levels that do not exist or are missing.
 pub fn has_block(provider: &dyn Provider, at: Block) -> Result<bool> {
     check_cancelled(provider)?;
-    match provider.image().check_block(at, &Bands::ALL) {
+    let has = match provider.image().check_block(at, &Bands::ALL) {
         Ok(()) if provider.image().sparse => nesting::enter(provider.height(), || {
             Request::new().run(|| provider.has_block(at))
         }),
         Ok(()) => provider.has_block(at),
         Err(_) => Ok(false),
+    };
+    match has {
+        Err(error) if error.kind() == Kind::NotFound => Ok(false),
+        has => has,
     }
 }
 

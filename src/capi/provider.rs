@@ -273,7 +273,8 @@ pub unsafe extern "C" fn provider_metadata_name(
 /// buffers stay while nobody holds them, until tc_clear.
 ///
 /// - provider: required.
-/// - row, col, level: of the grid; outside it, no block is stored.
+/// - row, col, level: of the grid; outside it, no block is stored, nor at a level that the file leaves out
+///   below others.
 /// - has: receives 1 or 0; 0 on failure.
 /// - err: may be NULL.
 ///
@@ -312,8 +313,8 @@ pub unsafe extern "C" fn provider_has_block(
 /// The tile has the size of the block at that level: cut at the right and bottom edge, unless the
 /// provider pads. A block that is not stored gives a tile of pad with TC_PIXELS_ABSENT.
 ///
-/// Errors: TC_E_RANGE if there is no such block, level or band; TC_E_ARGUMENT; TC_E_SOURCE if a
-/// callback failed; TC_E_IO, TC_E_CORRUPT, TC_E_UNSUPPORTED, TC_E_CHANGED for files; TC_E_REENTRANT
+/// Errors: TC_E_RANGE if there is no such block, level or band; TC_E_NOT_FOUND at a level that the file
+/// leaves out below others; TC_E_ARGUMENT; TC_E_SOURCE if a callback failed; TC_E_IO, TC_E_CORRUPT, TC_E_UNSUPPORTED, TC_E_CHANGED for files; TC_E_REENTRANT
 /// if the call would wait for itself; TC_E_CANCELLED by provider_cancel; TC_E_NO_MEMORY; TC_E_LIMIT. A
 /// failure is not remembered: the next call tries again. Thread-safe.
 #[unsafe(no_mangle)]

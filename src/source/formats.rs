@@ -3,6 +3,7 @@
 use super::Decoder;
 use super::jfif::JpegDecoder;
 use super::jp2::Jp2File;
+use super::missing;
 use super::nitf::{NitfFile, rsets};
 use super::png::PngDecoder;
 use super::tiff::{TiffDecoder, TiffFile};
@@ -76,7 +77,7 @@ const TIFF_READS: &[u8] = &joined::<{ length(TIFF_PARTS) + 1 }>(TIFF_PARTS);
 
 const TIFF_PARTS: &[&str] = &[
     "Strips and tiles, both byte orders, bands interleaved or apart, sparse files, pages, internal overviews ",
-    "(halved each time) and masks, nodata, GeoKeys and GDAL's items as metadata. Uncompressed, LZW, Deflate, ",
+    "(of powers of two as levels, others as images) and masks, nodata, GeoKeys and GDAL's items as metadata. Uncompressed, LZW, Deflate, ",
     "Zstd, PackBits, ",
     if cfg!(feature = "lzma") { "LZMA, " } else { "" },
     "CCITT RLE, group 3 and group 4, JPEG of 8 bits",
@@ -258,10 +259,15 @@ impl Images for TiffFile {
 
     fn image(self: Box<Self>, index: usize) -> Result<Parts> {
         let image = TiffFile::image(&self, index)?;
-        let part = |decoder: TiffDecoder| -> Part { (decoder.image().clone(), Box::new(decoder)) };
+        let parts = |decoders: Vec<TiffDecoder>, numbers: Vec<u32>| -> Vec<Part> {
+            let part =
+                |decoder: TiffDecoder| -> Part { (decoder.image().clone(), Box::new(decoder)) };
+            let parts = decoders.into_iter().map(part);
+            missing::filled(numbers.into_iter().zip(parts).collect())
+        };
         Ok(Parts {
-            levels: image.levels.into_iter().map(part).collect(),
-            masks: image.masks.into_iter().map(part).collect(),
+            levels: parts(image.levels, image.level_numbers),
+            masks: parts(image.masks, image.mask_numbers),
         })
     }
 }

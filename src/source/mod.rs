@@ -9,6 +9,7 @@ pub mod jfif;
 pub mod jp2;
 mod jpeg;
 pub mod memory;
+mod missing;
 pub mod nitf;
 mod parts;
 pub mod png;
@@ -35,7 +36,8 @@ use std::sync::Arc;
 /// This is all that a new file format has to implement. Arguments have been checked: the block, the
 /// level and the bands exist, and `into` has the type and the size of what is asked for.
 pub trait Decoder: Send + Sync {
-    /// Whether the block is stored.
+    /// Whether the block is stored. An error of the kind [`NotFound`](crate::error::Kind::NotFound) says that
+    /// the whole level is missing.
     fn has_block(&self, _at: Block) -> Result<bool> {
         Ok(true)
     }

@@ -12,7 +12,7 @@ import zlib
 
 import numpy as np
 from osgeo import gdal
-from rasters import create, expect, expect_gdal, manifest, random, samples, say, TYPES
+from rasters import create, expect, expect_gdal, manifest, random, raw_of, samples, say, TYPES
 
 LAYOUTS = [
     ["BLOCKYSIZE=1"],
@@ -241,12 +241,33 @@ def levels():
         dataset = None
         expect_gdal(name)
         say(name, "count", 1)
-    # Without level 1, the overview of level 2 is an image of its own.
-    create("gap.tif", data, "u8", [])
-    dataset = gdal.Open("gap.tif", gdal.GA_Update)
-    dataset.BuildOverviews("NEAREST", [4])
-    dataset = None
-    say("gap.tif", "count", 2)
+    # Levels 2 and 4 without those below; factors that are no powers of two, which are images of their own; both.
+    for name, factors, images in [("gap.tif", [4, 16], 1), ("thirds.tif", [3, 9], 3), ("factors.tif", [3, 4, 8, 10], 3)]:
+        create(name, data, "u8", ["COMPRESS=LZW"])
+        dataset = gdal.Open(name, gdal.GA_Update)
+        dataset.BuildOverviews("NEAREST", factors)
+        dataset = None
+        say(name, "count", images)
+    expect_gdal("gap.tif")
+    for name, places in (("thirds.tif", [(0, 0), (1, 0), (2, 0)]), ("factors.tif", [(0, 0), (1, 0), (0, 1), (0, 2), (2, 0)])):
+        dataset = gdal.Open(name)
+        for overview, (image, level) in enumerate(places):
+            bands = [dataset.GetRasterBand(i + 1) for i in range(3)]
+            if overview:
+                bands = [band.GetOverview(overview - 1) for band in bands]
+            shape = (3, bands[0].YSize, bands[0].XSize)
+            expect(name, image, "pixels", level, shape, "u8", raw_of(bands))
+    # Overviews of another size than the image halved, which no encoder here makes: from the directories
+    # of images of their own.
+    for name, sizes in (("longer.tif", [(400, 200), (201, 103)]), ("shorter.tif", [(400, 200), (199, 98), (97, 52)])):
+        pages = []
+        for i, (width, height) in enumerate(sizes):
+            create(f"page-{i}.tif", samples("u8", 1, height, width), "u8", ["BLOCKXSIZE=64", "BLOCKYSIZE=48", "TILED=YES"])
+            subprocess.run(["tiffset", "-s", "254", str(min(i, 1)), f"page-{i}.tif"], check=True)
+            pages.append(f"page-{i}.tif")
+        subprocess.run(["tiffcp", "-t", "-w", "64", "-l", "48", *pages, name], check=True)
+        expect_gdal(name)
+        say(name, "count", 1)
 
     gdal.SetConfigOption("GDAL_TIFF_INTERNAL_MASK", "YES")
     for name, options in [

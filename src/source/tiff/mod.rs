@@ -59,8 +59,12 @@ struct Part {
 pub struct TiffImage {
     /// The image at each resolution, the full one first.
     pub levels: Vec<TiffDecoder>,
+    /// Which levels these are: 0, and for each overview how often the image is halved.
+    pub level_numbers: Vec<u32>,
     /// The mask of each resolution that has one, from the full one on.
     pub masks: Vec<TiffDecoder>,
+    /// Which levels these belong to.
+    pub mask_numbers: Vec<u32>,
 }
 
 impl TiffFile {
@@ -119,16 +123,19 @@ impl TiffFile {
                 ),
             });
         };
-        let decoders = |parts: &[usize], mask| -> Result<Vec<TiffDecoder>> {
-            let decoder = |part: &usize| {
+        let decoders = |parts: &[(u32, usize)], mask| -> Result<Vec<TiffDecoder>> {
+            let decoder = |(_, part): &(u32, usize)| {
                 let Part { directory, plan } = &self.parts[*part];
                 TiffDecoder::new(directory, plan.clone()?, mask)
             };
             parts.iter().map(decoder).collect()
         };
+        let numbers = |parts: &[(u32, usize)]| parts.iter().map(|(level, _)| *level).collect();
         let image = TiffImage {
             levels: decoders(&group.levels, false)?,
+            level_numbers: numbers(&group.levels),
             masks: decoders(&group.masks, true)?,
+            mask_numbers: numbers(&group.masks),
         };
         for level in &image.levels {
             level.reader.bytes.check_unchanged()?;
