@@ -87,7 +87,7 @@ const TIFF_PARTS: &[&str] = &[
     } else {
         ""
     },
-    "; predictors 2 and 3. Integers of 1 to 64 bits, floats of 16, 24, 32 and 64, complex integers of 2 x 16 ",
+    "; predictors 2 and 3. YCbCr of 8 bits as RGB, subsampled too. Integers of 1 to 64 bits, floats of 16, 24, 32 and 64, complex integers of 2 x 16 ",
     "and 2 x 32, complex floats of 2 x 32 and 2 x 64.",
 ];
 
@@ -139,7 +139,7 @@ pub const FORMATS: &[Format] = &[
             | can::GEOREFERENCE
             | can::BYTES,
         reads: text(TIFF_READS),
-        lacks: c"JPEG XL and JPEG 2000 inside TIFF; old-style JPEG; subsampled YCbCr without JPEG; bands of \
+        lacks: c"JPEG XL and JPEG 2000 inside TIFF; old-style JPEG; bands of \
             different types; .ovr, .msk and .aux.xml files beside the TIFF.",
         recognises: |first| first.len() >= 8 && TiffFile::is_tiff(first),
         open: |bytes| Ok(Box::new(TiffFile::open(bytes)?)),

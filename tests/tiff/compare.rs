@@ -191,6 +191,8 @@ fn bands_nodata_and_absent_blocks_are_described() {
     let rgb = [Colour::Red, Colour::Green, Colour::Blue];
     assert_eq!(colours("565.tif"), rgb);
     assert_eq!(colours("jpeg-YCBCR-3-BLOCKYSIZE16-1.tif"), rgb);
+    assert_eq!(colours("units-22-usual-8-None.tif"), rgb);
+    assert!(!first("units-11-usual-37-None.tif").image().windowed);
     let palette = first("palette.tif");
     let text = &palette.image().metadata[&(None, "TIFFTAG_COLORMAP".into())];
     assert_eq!(text.lines().nth(1), Some("65535,0,32896"));

@@ -71,6 +71,8 @@ fn damaged_files_give_errors_and_nothing_worse() {
         "webp-3-False-BLOCKYSIZE16.tif",
         "webp-4-True-TILEDYES-BLOCKXSIZE16-BLOCKYSIZE16.tif",
         "lzma-u16-2-PIXEL.tif",
+        "units-42-other-8-None.tif",
+        "units-22-usual-16-16.tif",
         "pages.tif",
         "mask-strips.tif",
         "sparse-band.tif",
@@ -300,6 +302,34 @@ fn hostile_files_are_refused_by_kind_and_place() {
             ),
             Kind::Corrupt,
             "of 99 x 99 pixels",
+        ),
+        (
+            "chroma of three columns",
+            with(
+                &[
+                    (258, 3, 1, 8),
+                    (262, 3, 1, 6),
+                    (277, 3, 1, 3),
+                    (530, 3, 2, 3 | 1 << 16),
+                ],
+                &[],
+            ),
+            Kind::Corrupt,
+            "subsampled by [3, 1]",
+        ),
+        (
+            "units in a predictor",
+            with(
+                &[
+                    (259, 3, 1, 8),
+                    (262, 3, 1, 6),
+                    (277, 3, 1, 3),
+                    (317, 3, 1, 2),
+                ],
+                &[],
+            ),
+            Kind::Unsupported,
+            "subsampled by [2, 2]",
         ),
         (
             "no such compression",

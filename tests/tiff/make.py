@@ -229,6 +229,45 @@ def lerc(bands, none):
     return b"Lerc2 " + struct.pack("<iI", 4, sums) + body
 
 
+def units():
+    """Luma and chroma without JPEG, which GDAL shows as colours: units of several samples of luma."""
+    white = {532: (11, [16, 235, 128, 240, 128, 240]), 529: (11, [0.2125, 0.7154, 0.0721])}
+    packings = itertools.cycle([(1, bytes), (8, zlib.compress), (32773, pack_runs)])
+    for across, down in [(1, 1), (2, 1), (1, 2), (2, 2), (4, 1), (4, 2), (4, 4)]:
+        for name, more in (("usual", {}), ("other", white)):
+            for width, height, rows, tile in ((45, 37, 37, None), (45, 37, 8, None), (45, 37, 16, 16)):
+                base = {256: (3, [width]), 257: (3, [height]), 258: (3, [8] * 3), 262: (3, [6]), 277: (3, [3]),
+                        530: (3, [across, down]), **more}
+                if tile:
+                    base.update({322: (3, [tile]), 323: (3, [rows])})
+                    sizes = [(tile, rows)] * (-(-width // tile) * -(-height // rows))
+                else:
+                    base[278] = (3, [rows])
+                    sizes = [(width, min(rows, height - y)) for y in range(0, height, rows)]
+                number, pack = next(packings)
+                unit = across * down + 2
+                blocks = [pack(random.integers(0, 256, -(-w // across) * -(-h // down) * unit, "u1").tobytes())
+                          for w, h in sizes]
+                file = f"units-{across}{down}-{name}-{rows}-{tile}.tif"
+                write_tiff(file, down == 2, {**base, 259: (3, [number])}, blocks)
+                expect_gdal(file)
+    # Differences of samples that stand by themselves.
+    plain = random.integers(0, 256, (9, 20, 3), "u1")
+    base = {256: (3, [20]), 257: (3, [9]), 258: (3, [8] * 3), 262: (3, [6]), 277: (3, [3]), 278: (3, [9]), 530: (3, [1, 1])}
+    write_tiff("units-plain.tif", False, {**base, 259: (3, [1])}, [plain.tobytes()])
+    differences = np.diff(plain, axis=1, prepend=np.zeros((9, 1, 3), "u1")).astype("u1")
+    write_tiff("units-predicted.tif", False, {**base, 259: (3, [8]), 317: (3, [2])}, [zlib.compress(differences.tobytes())])
+    expect_gdal("units-plain.tif")
+    dataset = gdal.Open("units-plain.tif")
+    raw = raw_of([dataset.GetRasterBand(i) for i in (1, 2, 3)])
+    expect("units-predicted.tif", 0, "pixels", 0, (3, 9, 20), "u8", raw)
+
+
+def pack_runs(data):
+    """PackBits without runs."""
+    return b"".join(bytes([len(data[i:i + 128]) - 1]) + data[i:i + 128] for i in range(0, len(data), 128))
+
+
 def levels():
     data = samples("u8", 3, 203, 331)
     for name, options, config in [
@@ -379,7 +418,7 @@ def write_tiff(name, big_endian, tags, blocks, big=False, counts={}, absent=()):
     tags = dict(tags)
     tags[273] = (16 if big else 4, [0] * len(blocks))
     tags[279] = (16 if big else 4, [counts.get(i, len(block)) for i, block in enumerate(blocks)])
-    codes = {2: "B", 3: "H", 4: "I", 12: "d", 16: "Q"}
+    codes = {2: "B", 3: "H", 4: "I", 11: "f", 12: "d", 16: "Q"}
     size = (8 + 20 * len(tags) + 8) if big else (2 + 12 * len(tags) + 4)
     for _ in range(2):
         at = len(head) + size
@@ -548,6 +587,7 @@ odd_bits()
 jpeg()
 facsimiles()
 codecs()
+units()
 levels()
 several()
 described()

@@ -61,6 +61,11 @@ impl Codecs {
             Compression::Zstd => with_slack(out, slack, |out| self.unzstd(input, out))?,
             Compression::Lzw => self.lzw(input, out)?,
             Compression::PackBits => packbits::decode(input, out),
+            Compression::None => {
+                let count = input.len().min(out.len());
+                out[..count].copy_from_slice(&input[..count]);
+                count
+            }
             #[cfg(feature = "lzma")]
             Compression::Lzma => unxz(input, out)?,
             _ => return Err(Error::internal("not a stream of bytes")),

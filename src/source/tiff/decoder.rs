@@ -88,7 +88,7 @@ impl TiffDecoder {
     /// A block of a plane, or `None` where it is not stored.
     fn stored(&self, at: Block, plane: usize) -> Result<Option<Stored>> {
         let plan = &self.plan;
-        let size = || plan.row_bytes(plane) * plan.stored_rows(at.row);
+        let size = || plan.stored_bytes(plane, plan.stored_rows(at.row));
         let plain = (plan.compression == Compression::None).then(size);
         self.table.get(self.index(at, plane), plain)
     }
@@ -139,7 +139,9 @@ impl TiffDecoder {
             picks,
         };
         with_scratch(|scratch| match self.plan.compression {
-            Compression::None => raw::read(self, &wanted, scratch, into),
+            Compression::None if self.plan.units.is_none() => {
+                raw::read(self, &wanted, scratch, into)
+            }
             Compression::Fax(coding) => self.draw(coding, &wanted, scratch, into),
             _ => self.decode(&wanted, scratch, into),
         })?;
@@ -163,7 +165,7 @@ impl TiffDecoder {
         let Wanted { rows, part, .. } = wanted;
         let compression = self.plan.compression;
         let row_bytes = self.plan.row_bytes(wanted.plane);
-        let expected = row_bytes * wanted.stored_rows;
+        let expected = self.plan.stored_bytes(wanted.plane, wanted.stored_rows);
         self.check_room(wanted, expected)?;
         let Scratch {
             input,
@@ -181,7 +183,8 @@ impl TiffDecoder {
         let row_bytes = row_bytes as usize;
         if !self.decode_picture(wanted, input, expected, output, codecs)? {
             self.turn_bits(input);
-            let slack = (row_bytes as u64 * self.plan.block.1 - expected) as usize;
+            let full = self.plan.stored_bytes(wanted.plane, self.plan.block.1);
+            let slack = (full - expected) as usize;
             let whole = part.width == self.plan.block.0 && part.height == wanted.stored_rows;
             if whole && rows.is_one_band() && wanted.picks.len() == 1 {
                 // The block is delivered as it is stored, so that no copy is needed.
@@ -194,6 +197,19 @@ impl TiffDecoder {
                 }
             }
             codecs.decode(compression, input, sized(output, expected)?, slack)?;
+            if let Some(units) = &self.plan.units {
+                let row_bytes = units.row_bytes(self.plan.block.0) as usize;
+                let (x, y) = (part.x as usize, part.y as usize);
+                // Without a predictor that does nothing, for samples are bytes.
+                for row in output[..expected as usize].chunks_exact_mut(row_bytes) {
+                    rows.restore(row, spare);
+                }
+                for row in 0..part.height as usize {
+                    let mut out = into.rows_mut(row);
+                    units.store(output, row_bytes, y + row, x, wanted.picks, &mut out);
+                }
+                return Ok(());
+            }
         }
         let decoded = output.chunks_exact_mut(row_bytes).skip(part.y as usize);
         for (y, row) in decoded.take(part.height as usize).enumerate() {
@@ -248,9 +264,9 @@ impl TiffDecoder {
                     most_rows: most_rows as usize,
                     bands,
                     // As in libtiff, the directory decides, and not the stream.
-                    colours: match (self.plan.photometric, self.plan.planar, self.plan.bands) {
-                        (6, false, 3) => Colours::FromYCbCr,
-                        _ => Colours::AsStored,
+                    colours: match self.plan.gives_colours() {
+                        true => Colours::FromYCbCr,
+                        false => Colours::AsStored,
                     },
                 };
                 jpeg::decode(&self.plan.jpeg_tables, input, &frame, output)?;

@@ -29,6 +29,7 @@ mod samples;
 mod tags;
 #[cfg(feature = "webp")]
 mod webp;
+mod ycbcr;
 
 pub(super) use codec::Codecs;
 pub use decoder::TiffDecoder;

@@ -2,6 +2,7 @@
 
 use super::directory::Directory;
 use super::tags;
+use super::ycbcr::Units;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::geometry::Grid;
@@ -109,6 +110,8 @@ pub struct Plan {
     pub photometric: u64,
     /// The JPEG tables that all blocks share.
     pub jpeg_tables: Arc<[u8]>,
+    /// How luma and chroma are packed that become colours without JPEG.
+    pub units: Option<Units>,
     /// The last band is opacity that the colours are not multiplied by.
     pub opacity: bool,
 }
@@ -175,14 +178,14 @@ impl Plan {
             },
             photometric: or(tags::PHOTOMETRIC, 1)?,
             jpeg_tables: Arc::default(),
+            units: None,
             opacity: extra.last() == Some(&2),
         };
         let predictor = plan.predictor(or(tags::PREDICTOR, 1)?)?;
         let plan = Self { predictor, ..plan };
         plan.check_size()?;
-        plan.check_colour(directory)?;
         plan.check_samples()?;
-        plan.with_jpeg(directory)
+        plan.with_units(directory)?.with_jpeg(directory)
     }
 
     /// Only these codecs use a predictor; others ignore the tag.
@@ -225,18 +228,32 @@ impl Plan {
         Ok(())
     }
 
-    /// Subsampled YCbCr is packed in a way of its own, which only JPEG spares us.
-    fn check_colour(&self, directory: &Directory) -> Result<()> {
+    /// Luma and chroma of 8 bits that stand together become colours, by JPEG or here.
+    fn with_units(self, directory: &Directory) -> Result<Self> {
         if self.photometric != 6 || self.compression == Compression::Jpeg {
-            return Ok(());
+            return Ok(self);
         }
-        let subsampling = directory.unsigneds(tags::YCBCR_SUBSAMPLING, 2)?;
-        if subsampling.as_deref() == Some(&[1, 1]) {
-            return Ok(());
+        let said = directory.unsigneds(tags::YCBCR_SUBSAMPLING, 2)?;
+        let subsampling = match said.as_deref() {
+            Some([across, down]) => [*across, *down],
+            _ => [2, 2],
+        };
+        let is_stream = self.compression == Compression::None
+            || self.compression == Compression::PackBits
+            || self.compression.has_predictor();
+        let usual = self.uniform_bits() == Some(8) && self.dtype == DType::U8 && self.bands == 3;
+        // No two readers agree on differences between units of several samples.
+        let is_plain = self.predictor == Predictor::None || subsampling == [1, 1];
+        if usual && !self.planar && is_stream && is_plain {
+            let units = Some(Units::new(directory, subsampling)?);
+            return Ok(Self { units, ..self });
+        }
+        if subsampling == [1, 1] {
+            return Ok(self);
         }
         Err(Error::unsupported(format!(
-            "YCbCr samples subsampled by {:?} without JPEG compression",
-            subsampling.as_deref().unwrap_or(&[2, 2])
+            "YCbCr samples subsampled by {subsampling:?} in {} bands of {:?} bits, {:?} with predictor {:?}",
+            self.bands, self.bits, self.compression, self.predictor
         )))
     }
 
@@ -305,6 +322,12 @@ impl Plan {
         self.bits.iter().copied().fold(1, u32::max)
     }
 
+    /// Whether luma and chroma are delivered as red, green and blue.
+    pub fn gives_colours(&self) -> bool {
+        let by_jpeg = self.compression == Compression::Jpeg && !self.planar && self.bands == 3;
+        self.units.is_some() || self.photometric == 6 && by_jpeg
+    }
+
     /// Sets of blocks: one for each band where bands are stored apart.
     pub fn planes(&self) -> usize {
         if self.planar { self.bands } else { 1 }
@@ -336,6 +359,14 @@ impl Plan {
     /// Bytes of one row of a block as stored.
     pub fn row_bytes(&self, plane: usize) -> u64 {
         (self.block.0 * self.pixel_bits(plane)).div_ceil(8)
+    }
+
+    /// Bytes of so many rows of a block as stored.
+    pub fn stored_bytes(&self, plane: usize, rows: u64) -> u64 {
+        match &self.units {
+            Some(units) => units.row_bytes(self.block.0) * units.rows(rows),
+            None => self.row_bytes(plane) * rows,
+        }
     }
 
     /// Bytes of one pixel as stored, where it is made of whole bytes.
