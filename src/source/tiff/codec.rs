@@ -1,9 +1,9 @@
 //! Decompression of one block into memory of the size that the block must have.
 
-use super::packbits;
-use super::plan::Compression;
+use super::encoding::Compression;
 #[cfg(feature = "lerc")]
-use super::plan::Packing;
+use super::encoding::Packing;
+use super::packbits;
 use crate::error::{Error, Kind, Result};
 use crate::source::scratch::sized;
 use libdeflater::{DecompressionError, Decompressor as Inflater};

@@ -4,11 +4,12 @@ use super::blocks::{BlockTable, Stored};
 use super::codec::Codecs;
 use super::describe;
 use super::directory::{Directory, Reader};
+use super::encoding::Compression;
+#[cfg(feature = "lerc")]
+use super::encoding::Packing;
 #[cfg(feature = "lerc")]
 use super::lerc;
-#[cfg(feature = "lerc")]
-use super::plan::Packing;
-use super::plan::{Compression, Plan};
+use super::plan::Plan;
 use super::samples::RowReader;
 #[cfg(feature = "webp")]
 use super::webp;

@@ -1,9 +1,10 @@
 //! The description of a directory's image: bands, colours, nodata and pad.
 
 use super::directory::Directory;
+use super::encoding::Compression;
 use super::metadata;
 use super::nodata::nodata;
-use super::plan::{Compression, Plan};
+use super::plan::Plan;
 use super::tags;
 use crate::error::Result;
 use crate::image::{Band, Colour, Image, Metadata};

@@ -14,6 +14,7 @@ mod codec;
 mod decoder;
 mod describe;
 mod directory;
+mod encoding;
 mod gdal_xml;
 mod geokeys;
 mod group;
