@@ -161,7 +161,7 @@ static inline tc_status tc_gdal_from_dataset(GDALDatasetH dataset, const tc_gdal
 
 /*
  * An image file in any of GDAL's file systems, /vsizip/, /vsimem/, /vsicurl/, /vsis3/, read by tilecache's
- * own readers and not by GDAL's: TIFF, JPEG 2000 and NITF. What provider_open is for files of the system.
+ * own readers and not by GDAL's: those of tc_format_info. What provider_open is for files of the system.
  *
  * - path: required; what VSIFOpenL takes. The file must not change until the provider is released, or
  *   provider_invalidate is called when it has.

@@ -110,6 +110,7 @@ macro_rules! programs {
 programs! {
     test_abi
     test_defects
+    test_descriptors
     test_failures
     test_files
     test_header_c99

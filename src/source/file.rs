@@ -2,7 +2,7 @@
 
 use super::Source;
 use super::formats::{FORMATS, Format, Part, Parts};
-use crate::bytes::{Bytes, FileBytes, Gathered};
+use crate::bytes::{Bytes, FileBytes, GDAL, Gathered};
 use crate::cache::name_or_number;
 use crate::error::{Error, Result};
 use crate::image::is_level;
@@ -168,7 +168,7 @@ fn recognise(bytes: &Arc<dyn Bytes>, only: Option<&str>) -> Result<&'static Form
     found.copied().ok_or_else(|| {
         let names: Vec<&str> = among.iter().map(|format| format.text()).collect();
         Error::unsupported(format!(
-            "is not {}: it has {} bytes and begins with {first:02x?}",
+            "is not {}: it has {} bytes and begins with {first:02x?}; {GDAL}",
             names.join(", nor "),
             bytes.len()
         ))
