@@ -23,7 +23,7 @@ mod stamp;
 
 pub use claims::{Claims, Permits};
 pub use foundation::Foundation;
-pub use key::{compute_key, name_or_number};
+pub use key::{compute_key, name_or_number, title};
 pub use ledger::Class;
 pub use lineage::{Moment, now};
 pub use loading::{Loading, Scratch};
