@@ -91,7 +91,9 @@
  *   pthread_setcancelstate.
  *
  * FORK
- *   After fork without exec, the child must not use handles made before it, nor release them.
+ *   After fork without exec, the child may make handles and use them as ever. Those made before are its
+ *   parent's: calls refuse caches, providers and loads with TC_E_ARGUMENT, releasing them does nothing, and
+ *   tiles keep their pixels, but may not be retained. fork must not be called inside a callback.
  *
  * NAMES
  *   Functions begin with tc_ or provider_, types with tc_, constants with TC_. Calling the library takes

@@ -113,6 +113,7 @@ programs! {
     test_descriptors
     test_failures
     test_files
+    test_fork
     test_header_c99
     test_header_cxx
     test_header_neighbours

@@ -2,8 +2,8 @@
 //! a while gives its own back, and opens it again when it is read.
 
 use crate::error::{self, Kind};
-use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use crate::sync::{Mutex, ProcessGuard, ProcessMutex, Still};
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{Error, ErrorKind, Result};
@@ -18,7 +18,14 @@ const UNLIMITED: u64 = 1 << 16;
 static BOUND: AtomicU64 = AtomicU64::new(0);
 
 /// What is open.
-static OPEN: LazyLock<Mutex<Open>> = LazyLock::new(Mutex::default);
+static OPEN: LazyLock<ProcessMutex<Open>> = LazyLock::new(ProcessMutex::default);
+
+/// Keeps files from being opened and closed.
+pub fn stand_still() -> Box<dyn Still> {
+    Box::new(OPEN.lock())
+}
+
+impl Still for ProcessGuard<'static, Open> {}
 
 /// Sets how many descriptors stay open; 0 is half of what the system allows.
 pub fn set_bound(bound: u64) {

@@ -14,6 +14,7 @@ mod args;
 mod array;
 mod cache;
 mod callback;
+mod fork;
 mod format;
 mod guard;
 mod handle;

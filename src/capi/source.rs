@@ -446,7 +446,7 @@ pub unsafe extern "C" fn provider_from_memory(
     unsafe {
         guard(err, || {
             deliver(provider, || {
-                let target = handle::borrow(array, "array")?;
+                let target = handle::given(array, "array")?;
                 let (image, deferred) = memory_image(target, image)?;
                 let array = Array::of_target(target, "array", image.dtype)?;
                 let key = args::optional_text(key, "key")?;
