@@ -3,17 +3,29 @@
 
 #[cfg(feature = "model")]
 mod model;
+#[cfg(not(feature = "model"))]
+mod process;
 
 #[cfg(not(feature = "model"))]
 pub use hashbrown::DefaultHashBuilder as Hashing;
 #[cfg(feature = "model")]
 pub use model::{
-    Condvar, Hashing, Mutex, RwLock, RwLockWriteGuard, atomic, thread, thread_local, thread_number,
+    Condvar, Hashing, Mutex, Mutex as ProcessMutex, MutexGuard as ProcessGuard, RwLock,
+    RwLockWriteGuard, atomic, thread, thread_local, thread_number,
 };
 #[cfg(not(feature = "model"))]
 pub use parking_lot::{Condvar, Mutex, RwLock, RwLockWriteGuard};
 #[cfg(not(feature = "model"))]
+pub use process::{ProcessGuard, ProcessMutex};
+#[cfg(not(feature = "model"))]
 pub use std::{sync::atomic, thread, thread_local};
+
+/// Something of the process that stands still as long as this is held, while it is forked: a child has only
+/// the thread that forked, and a lock that another thread held would never be given back there.
+pub trait Still {
+    /// Puts right what is otherwise in the child.
+    fn in_child(&mut self) {}
+}
 
 /// A number of the calling thread, from 0 on in the order in which threads first ask for theirs.
 #[cfg(not(feature = "model"))]

@@ -2,6 +2,7 @@
 
 use super::args;
 use super::array::Array;
+use super::fork;
 use super::guard::{guard, guard_value};
 use super::handle;
 use super::status::{tc_error, tc_status};
@@ -25,7 +26,9 @@ impl tc_tile {
     /// A reference to a tile, owned by the caller. What a tile has anyway serves as the handle, so that
     /// giving it away allocates nothing.
     pub fn handle(tile: Tile) -> *mut tc_tile {
-        Arc::into_raw(tile.into_held()).cast::<tc_tile>().cast_mut()
+        let handle = Arc::into_raw(tile.into_held()).cast::<tc_tile>().cast_mut();
+        fork::give_tile(handle);
+        handle
     }
 }
 
@@ -113,10 +116,10 @@ pub unsafe extern "C" fn tc_tile_copy(
     // SAFETY: the caller keeps what the header says of every pointer.
     unsafe {
         guard(err, || {
-            let tile = handle::borrow(tile.cast::<Held>(), "tile")?;
+            let tile = handle::given(tile.cast::<Held>(), "tile")?;
             let (x, y) = (args::natural(x, "x")?, args::natural(y, "y")?);
             let bands = args::copied_bands(bands, n_bands, tile.shape().bands as u32)?;
-            let into = Array::of_target(handle::borrow(into, "into")?, "into", tile.dtype())?;
+            let into = Array::of_target(handle::given(into, "into")?, "into", tile.dtype())?;
             tile.copy(x, y, &bands, into.target())
         })
     }
@@ -127,8 +130,12 @@ pub unsafe extern "C" fn tc_tile_copy(
 /// Cannot fail. Thread-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tc_tile_retain(tile: *mut tc_tile) -> *mut tc_tile {
-    // SAFETY: the caller keeps what the header says of every pointer.
-    unsafe { handle::retain(tile.cast::<Held>()).cast() }
+    if !tile.is_null() && fork::has_tile(tile) {
+        // SAFETY: `tc_tile::handle` gave the pointer away, and it is alive.
+        unsafe { Arc::increment_strong_count(tile.cast::<Held>()) };
+        fork::give_tile(tile);
+    }
+    tile
 }
 
 /// Gives up a reference to a tile. With the last one its pixels may not be touched any more. NULL does
@@ -138,7 +145,7 @@ pub unsafe extern "C" fn tc_tile_retain(tile: *mut tc_tile) -> *mut tc_tile {
 /// release function. Thread-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tc_tile_release(tile: *mut tc_tile) {
-    if !tile.is_null() {
+    if !tile.is_null() && fork::take_tile(tile) {
         // SAFETY: `tc_tile::handle` gave the pointer away, and the caller gives its reference up.
         let held = unsafe { Arc::from_raw(tile.cast::<Held>()) };
         guard_value((), || drop(Tile::from_held(held)));
