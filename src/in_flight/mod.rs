@@ -13,6 +13,7 @@ mod task;
 mod work;
 
 pub use begin::{Start, begin, join};
+pub use table::stands_still;
 pub use work::Wanted;
 
 use crate::cache::{Cache, Loading, Moment, Permits, Scratch};

@@ -6,7 +6,7 @@ use crate::cache::Moment;
 use crate::error::{Error, Kind, Result};
 use crate::image::Bands;
 use crate::load::{Cancels, Load};
-use crate::sync::Mutex;
+use crate::sync::{Mutex, ProcessGuard, ProcessMutex, Still};
 use crate::tile::Tile;
 use hashbrown::HashMap;
 use smallvec::SmallVec;
@@ -14,11 +14,23 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// All that is in flight in the process.
-pub static TABLE: Mutex<Table> = Mutex::new(Table {
+pub static TABLE: ProcessMutex<Table> = ProcessMutex::new(Table {
     tasks: BTreeMap::new(),
     numbers: 0,
     reopened: 0,
 });
+
+/// Keeps tasks from beginning and ending. To be asked for after [`crate::load::loads_stand_still`].
+pub fn stands_still() -> Box<dyn Still> {
+    Box::new(TABLE.lock())
+}
+
+impl Still for ProcessGuard<'static, Table> {
+    fn in_child(&mut self) {
+        // No thread of the child ends them.
+        std::mem::forget(std::mem::take(&mut self.tasks));
+    }
+}
 
 /// The tasks by what they make.
 pub struct Table {

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::image::{Bands, Block};
 use crate::load::{Awaited, Cancels, Ends, Interest, Load};
 use crate::memory::{Part, SplitCanvas};
-use crate::sync::{Condvar, Mutex};
+use crate::sync::{Mutex, ProcessCondvar};
 use crate::tile::Tile;
 use hashbrown::HashSet;
 use std::any::Any;
@@ -28,7 +28,7 @@ pub struct Task {
     /// What it is put together from; without that it is made by one call.
     pub stitched: Option<Stitched>,
     /// Guarded by the lock of the table.
-    pub changed: Condvar,
+    pub changed: ProcessCondvar,
     /// Changed under the lock of the table, but for what is missing.
     pub state: Mutex<State>,
 }
@@ -128,7 +128,7 @@ impl Task {
             begun,
             beneath: None,
             stitched: None,
-            changed: Condvar::new(),
+            changed: ProcessCondvar::default(),
             state: Mutex::default(),
         }
     }
