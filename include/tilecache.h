@@ -69,16 +69,18 @@
  * THREADS
  *   Every function may be called from any thread at any time, also on the same objects. The library
  *   holds no lock while your callbacks run, and starts no threads but for provider_request_block. One
- *   thread decodes a block; others that need it decode other blocks meanwhile, or wait for it.
+ *   thread decodes a block; others that need it decode other blocks meanwhile, those too that its load
+ *   needs, or wait for it.
  *
  * CALLBACKS
  *   Run inside a call of yours, on its thread, and may be called on several threads at once unless they
- *   declare otherwise. They may call the library, but not wait for themselves: a callback that asks for
- *   the block that it is making, or for one whose load waits for it, by whatever detour, gets
- *   TC_E_REENTRANT. So does another thread that asks on its behalf through a reader which was given the
- *   load, see tc_load_current; without that it may wait for ever, until it is cancelled. Release
- *   callbacks may only call release functions, and can be put off, see tc_run_releases. No callback may
- *   throw, unwind or longjmp.
+ *   declare otherwise. What one callback asks for may be made by any thread that waits for its load, so
+ *   the thread does not tell on whose behalf a callback is called. Callbacks may call the library, but
+ *   not wait for themselves: one that asks for the block that it is making, or for one whose load waits
+ *   for it, by whatever detour, gets TC_E_REENTRANT. So does another thread that asks on its behalf
+ *   through a reader which was given the load, see tc_load_current; without that it may wait for ever,
+ *   until it is cancelled. Release callbacks may only call release functions, and can be put off, see
+ *   tc_run_releases. No callback may throw, unwind or longjmp.
  *
  * STACK
  *   At most 128 providers stand one upon another, and a thread goes through at most 128 at a time, those

@@ -303,7 +303,7 @@ pub fn shape(width: u64, height: u64, bands: usize) -> Result<Shape> {
 }
 
 /// A cell of a grid at a level.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Block {
     /// Resolution level, 0 the full image.
     pub level: u32,

@@ -4,6 +4,7 @@ use crate::cache::{Cache, Claims, Counters, Moment, Usage, now};
 use crate::error::{Kind, Result};
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
+use crate::in_flight::Cell;
 use crate::layout::Layout;
 use crate::load::{Cancel, Cancels, Load, Unshared, cancelled, nesting};
 use crate::memory::{Canvas, Memory};
@@ -70,8 +71,9 @@ pub trait Provider: Send + Sync {
     /// at once.
     fn announce(&self, blocks: &mut dyn Iterator<Item = Block>, bands: &Bands);
 
-    /// Whether another thread is making this very block now, so that asking for it would wait.
-    fn is_loading(&self, at: Block, bands: &Bands) -> bool;
+    /// What stands for a block while it is being made, so that asking for it would wait; `None` where it is
+    /// cut out of others or put together from them each time.
+    fn cell(&self, at: Block) -> Option<Cell>;
 
     /// Whether the block was made before: one that is not resident all the same did not stay.
     fn was_made(&self, at: Block) -> bool;
@@ -205,6 +207,22 @@ impl<'a> Request<'a> {
                 outer => outer,
             },
             readers: Some(readers),
+            ..self.clone()
+        }
+    }
+
+    /// The same request, as if it had begun no earlier than then.
+    pub fn since(&self, begun: Moment) -> Request<'a> {
+        Request {
+            begun: self.begun.max(begun),
+            ..self.clone()
+        }
+    }
+
+    /// The same request, with another way of keeping tiles.
+    pub fn kept_as(&self, retention: Retention) -> Request<'a> {
+        Request {
+            retention,
             ..self.clone()
         }
     }

@@ -10,13 +10,14 @@ mod process;
 pub use hashbrown::DefaultHashBuilder as Hashing;
 #[cfg(feature = "model")]
 pub use model::{
-    Condvar, Hashing, Mutex, Mutex as ProcessMutex, MutexGuard as ProcessGuard, RwLock,
-    RwLockWriteGuard, atomic, thread, thread_local, thread_number,
+    Condvar, Condvar as ProcessCondvar, Hashing, Mutex, Mutex as ProcessMutex,
+    MutexGuard as ProcessGuard, RwLock, RwLockWriteGuard, atomic, thread, thread_local,
+    thread_number,
 };
 #[cfg(not(feature = "model"))]
 pub use parking_lot::{Condvar, Mutex, RwLock, RwLockWriteGuard};
 #[cfg(not(feature = "model"))]
-pub use process::{ProcessGuard, ProcessMutex};
+pub use process::{ProcessCondvar, ProcessGuard, ProcessMutex};
 #[cfg(not(feature = "model"))]
 pub use std::{sync::atomic, thread, thread_local};
 

@@ -1,11 +1,9 @@
 //! One byte budget for decoded tiles, shared by every operator and every thread.
 //!
 //! `index` is where tiles are looked up, `ledger` keeps the books, `recency` the order in which tiles
-//! go, `flight` makes threads that want the same tile share one load, `gate` and `claims` bound what
-//! loads have in flight, [`Shelf`] puts them together for a provider.
+//! go, `gate` and `claims` bound what loads have in flight, [`Shelf`] puts them together for a provider.
 
 mod claims;
-mod flight;
 mod forms;
 mod foundation;
 mod gate;
@@ -39,7 +37,6 @@ use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::tile::{Pixels, Tile};
 use crate::workers::Workers;
-use flight::Flights;
 use gate::Gate;
 use gather::{gather, union};
 use index::{Cell, Found, Index, Look, Neighbour};
@@ -233,7 +230,6 @@ struct Shared {
     index: Arc<Index>,
     leases: Leases,
     ledger: Mutex<Ledger>,
-    flights: Flights,
     gate: Arc<Gate>,
     workers: Arc<Workers>,
     options: Options,
@@ -325,7 +321,6 @@ impl Cache {
             index: index.clone(),
             leases: Leases::default(),
             ledger: Mutex::new(Ledger::new(budget, options, shared.clone(), index)),
-            flights: Flights::default(),
             gate: Arc::new(Gate::new(options.in_flight_cap(budget))),
             workers: Workers::new(options.threads),
             options,

@@ -22,6 +22,7 @@ use crate::cache::{Cache, Claims, Counters, Shelf, Usage, name_or_number, title}
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image, shape};
+use crate::in_flight::Cell;
 use crate::layout::Layout;
 use crate::memory::PixelsMut;
 use crate::pad::Pads;
@@ -269,8 +270,8 @@ impl Provider for Source {
         self.decoder.announce(blocks, &list);
     }
 
-    fn is_loading(&self, at: Block, bands: &Bands) -> bool {
-        self.shelf.is_loading(at, bands)
+    fn cell(&self, at: Block) -> Option<Cell> {
+        Some(self.shelf.cell(at))
     }
 
     fn was_made(&self, at: Block) -> bool {
