@@ -83,10 +83,12 @@ static bool child(const family *f)
 {
   tc_error e;
   tc_tile *tile = NULL;
+  tc_provider *over = NULL;
   tc_cache_stats stats = {.struct_size = sizeof stats};
   bool refused = provider_get_block(f->file, 0, 0, 0, NULL, 0, &tile, &e) == TC_E_ARGUMENT &&
                  strstr(e.message, "provider was made before fork") != NULL && tile == NULL &&
-                 tc_statistics(f->cache, &stats, &e) == TC_E_ARGUMENT;
+                 tc_statistics(f->cache, &stats, &e) == TC_E_ARGUMENT &&
+                 provider_retile(f->file, NULL, NULL, &over, &e) == TC_E_ARGUMENT && over == NULL;
   provider_release(provider_retain(f->file));
   provider_release(f->file);
   tc_release(f->cache);

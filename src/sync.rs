@@ -3,7 +3,7 @@
 
 #[cfg(feature = "model")]
 mod model;
-#[cfg(not(feature = "model"))]
+#[cfg(not(any(feature = "model", race_detector)))]
 mod process;
 
 #[cfg(not(feature = "model"))]
@@ -16,8 +16,13 @@ pub use model::{
 };
 #[cfg(not(feature = "model"))]
 pub use parking_lot::{Condvar, Mutex, RwLock, RwLockWriteGuard};
-#[cfg(not(feature = "model"))]
+#[cfg(not(any(feature = "model", race_detector)))]
 pub use process::{ProcessCondvar, ProcessGuard, ProcessMutex};
+// A race detector does not see how a thread that slept for a lock of the standard library gets it.
+#[cfg(all(not(feature = "model"), race_detector))]
+pub use parking_lot::{
+    Condvar as ProcessCondvar, Mutex as ProcessMutex, MutexGuard as ProcessGuard,
+};
 #[cfg(not(feature = "model"))]
 pub use std::{sync::atomic, thread, thread_local};
 

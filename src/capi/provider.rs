@@ -9,7 +9,7 @@ use super::image::describe;
 use super::status::{tc_error, tc_status};
 use super::tile::tc_tile;
 use super::types::{tc_band_flags, tc_band_info, tc_image_info, tc_target};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::image::Bands;
 use crate::load::Cancel;
 use crate::provider::{self, Provider};
@@ -513,8 +513,6 @@ pub unsafe fn deliver(
 /// `source` must be NULL or a live handle.
 pub unsafe fn source_of(source: *mut tc_provider) -> Result<Arc<dyn Provider>> {
     // SAFETY: promised by the caller.
-    match unsafe { source.as_ref() } {
-        Some(source) => Ok(source.provider.clone()),
-        None => Err(Error::argument("source is NULL")),
-    }
+    let source = unsafe { handle::borrow(source, "source") }?;
+    Ok(source.provider.clone())
 }
