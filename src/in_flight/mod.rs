@@ -1,6 +1,6 @@
 //! What is in flight: every block of every image that some thread makes now, in one table.
 //!
-//! A [`task`] makes one block. A thread that wants a block joins its task or begins one, and then works on
+//! A task makes one block. A thread that wants a block joins its task or begins one, and then works on
 //! it: it starts what the task needs and no other thread has started, at any depth beneath it, and sleeps
 //! only when all of that is being made. It is woken when its own task is complete or has failed, or
 //! when there is something to start. Threads come and go: the task is given up when the last that wants it
