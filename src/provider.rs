@@ -53,8 +53,8 @@ pub trait Provider: Send + Sync {
     /// own; `None` where its blocks are those of level 0, halved.
     fn level_image(&self, level: u32) -> Option<Arc<dyn Provider>>;
 
-    /// The image, and its level, whose blocks a level is put together from anew each time; `None` where
-    /// blocks are made otherwise, or kept.
+    /// The image, and its level, whose blocks those of a level are put together from, pixel by pixel; `None`
+    /// where they are made otherwise.
     fn origin(&self, level: u32) -> Option<(Arc<dyn Provider>, u32)>;
 
     /// Where the pixels are data, as an image of one u8 band, 0 or 255, on the same grid; `None`

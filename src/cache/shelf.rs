@@ -3,7 +3,7 @@
 use super::claims::{Claims, Permits};
 use super::gather::gather;
 use super::index::{Found, Look};
-use super::key::KEPT_LEVELS;
+use super::key::kept_level;
 use super::lineage::{Lineage, Moment};
 use super::{Cache, Class, Counters, Foundation, Loading, Registration, Usage};
 use crate::error::Result;
@@ -81,16 +81,17 @@ impl Shelf {
         }
     }
 
-    /// Tells the cache of the blocks that may be kept beside the tiles, by the level of the tiles.
-    pub fn keeps_blocks(&self, grids: Vec<Grid>) {
+    /// Tells the cache of the blocks that may be kept beside the tiles: by the level of the tiles those of
+    /// each image that they can be put together from.
+    pub fn keeps_blocks(&self, grids: Vec<Vec<Grid>>) {
         if let Place::Cached(registration) = &self.place {
             registration.with(|ledger, key| ledger.key_record_mut(key).kept_blocks = grids);
         }
     }
 
-    /// The cell that keeps a block beneath the tiles of a level.
-    pub fn kept_cell(tiles: u32, block: Block) -> Block {
-        Block::new(KEPT_LEVELS + tiles, block.row, block.col)
+    /// The cell that keeps a block of the `nth` image beneath the tiles of a level.
+    pub fn kept_cell(tiles: u32, nth: u32, block: Block) -> Block {
+        Block::new(kept_level(tiles, nth), block.row, block.col)
     }
 
     /// A number that changes when the pixels of the image do.

@@ -112,11 +112,11 @@ fn begin_siblings(lead: &Arc<Task>, drafts: Vec<(Want, Draft)>) {
         return;
     };
     let inputs = stitched.inputs.iter();
-    let inputs: HashMap<Block, &Arc<Task>> = inputs.map(|task| (task.block, task)).collect();
+    let inputs: HashMap<Block, &Arc<Task>> = inputs.map(|task| (task.cell.at, task)).collect();
     for (want, draft) in drafts {
         let own = draft.inputs.iter().flatten();
         let own: Option<Vec<_>> = own
-            .map(|it| inputs.get(&it.block).copied().cloned())
+            .map(|it| inputs.get(&it.kept).copied().cloned())
             .collect();
         let mut table = TABLE.lock();
         let own = own.filter(|own| own.iter().all(|input| input.is_coming()) && !own.is_empty());

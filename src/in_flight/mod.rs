@@ -65,7 +65,7 @@ pub struct Want {
 
 /// Makes the blocks that a task needs.
 pub trait Maker {
-    /// The pixels of a block, just these bands.
+    /// The pixels of a task, just these bands.
     fn make(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile>;
 
     /// Waits until the task may be in flight with all that it needs.
@@ -88,15 +88,13 @@ pub trait Stitch: Maker + Send + Sync {
     fn height(&self) -> u32;
 
     /// Keeps an input that tiles beyond these still need.
-    fn keep(&self, at: Block, tile: &Tile, request: &Request<'_>, scratch: &Scratch<'_>);
+    fn keep(&self, kept: Block, tile: &Tile, request: &Request<'_>, scratch: &Scratch<'_>);
 }
 
 /// A block that tiles are put together from.
 #[derive(Clone, Copy)]
 pub struct Input {
-    /// The block of the source.
-    pub block: Block,
-    /// The block of the tiles' image that stands for it.
+    /// What stands for it among the blocks of the tiles' image.
     pub kept: Block,
     /// The cell in which the source makes it.
     pub beneath: Option<Cell>,

@@ -102,7 +102,6 @@ impl Table {
         }
         self.add(Task {
             cell,
-            block: input.block,
             beneath: input.beneath,
             ..Task::new(want, begun)
         })

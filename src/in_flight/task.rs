@@ -4,7 +4,7 @@ use super::table::TABLE;
 use super::{Cell, Stitch, Want};
 use crate::cache::{Loading, Moment};
 use crate::error::Result;
-use crate::image::{Bands, Block};
+use crate::image::Bands;
 use crate::load::{Awaited, Cancels, Ends, Interest, Load};
 use crate::memory::{Part, SplitCanvas};
 use crate::sync::{Mutex, ProcessCondvar};
@@ -16,8 +16,6 @@ use std::sync::{Arc, Weak};
 /// A block that is being made, with some of its bands.
 pub struct Task {
     pub cell: Cell,
-    /// The block as its maker knows it.
-    pub block: Block,
     pub bands: Bands,
     /// How many bands the image has.
     pub all: u32,
@@ -122,7 +120,6 @@ impl Task {
     pub fn new(want: &Want, begun: Moment) -> Self {
         Self {
             cell: want.cell,
-            block: want.cell.at,
             bands: want.bands.clone(),
             all: want.all,
             begun,

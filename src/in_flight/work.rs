@@ -6,7 +6,7 @@ use super::task::{End, Helped, Stage, Stitched, Task, Waiter};
 use super::{Maker, Stitch};
 use crate::cache::{Permits, Scratch};
 use crate::error::Result;
-use crate::image::Bands;
+use crate::image::{Bands, Block};
 use crate::load::{Cancels, Load, Waiting, nesting};
 use crate::provider::Request;
 use crate::tile::Tile;
@@ -68,6 +68,11 @@ impl Wanted {
         &self.task.bands
     }
 
+    /// What stands for the first block that it is put together from.
+    pub fn first_input(&self) -> Option<Block> {
+        self.task.inputs().first().map(|input| input.cell.at)
+    }
+
     /// Works on a task whose inputs `stitch` makes until it is complete or has failed, or the request is
     /// cancelled.
     pub fn stitch(mut self, stitch: &dyn Stitch, request: &Request<'_>) -> Result<(Tile, Bands)> {
@@ -122,7 +127,8 @@ impl Wanted {
                 }
                 Next::HelpBeneath(task) => stays_above = !self.help_beneath(&task, request),
                 Next::Run(task, load) => {
-                    let make = |request: &Request<'_>| maker.make(task.block, &task.bands, request);
+                    let make =
+                        |request: &Request<'_>| maker.make(task.cell.at, &task.bands, request);
                     let request = request.since(task.begun);
                     run(&task, &load, &self.waiter, make, inputs, &request)?;
                     help = None;
@@ -216,7 +222,7 @@ impl Wanted {
             let helped = Arc::new(Helped(load.clone()));
             let waiting = Waiting::begin(helped, request.cancels());
             let make = |request: &Request<'_>| match &waiting {
-                Ok(_) => stitch.make(open.block, &open.bands, request),
+                Ok(_) => stitch.make(open.cell.at, &open.bands, request),
                 Err(error) => Err(error.clone()),
             };
             let scratch = Scratch::new(stitch.cache());
