@@ -128,10 +128,7 @@ pub(crate) fn read_tile(
     }
     let mut canvas = request.canvas(Layout::packed(shape, image.dtype)?)?;
     let mut pixels = canvas.pixels_mut();
-    let scratch = Scratch::new(request.cache());
-    for_blocks(&*provider, level, &rect, bands, |at, block, part| {
-        let request = request.with_memory(&scratch);
-        let tile = read_part(&*provider, at, &block, &part, bands, &request)?;
+    for_parts(&provider, level, &rect, bands, request, |part, tile| {
         let mut into = pixels.window_mut(
             (part.x - rect.x) as usize,
             (part.y - rect.y) as usize,
@@ -139,7 +136,6 @@ pub(crate) fn read_tile(
             part.height as usize,
         );
         tile.copy_to(&mut into);
-        scratch.reclaim(tile);
         Ok(())
     })?;
     let tile = Tile::from_canvas(canvas);
@@ -149,8 +145,29 @@ pub(crate) fn read_tile(
     })
 }
 
-/// Claims what [`read_tile`] has in flight beside the tile itself while it has one of the blocks over a
-/// rectangle loaded; the first stands for all.
+/// Calls `each` with the pixels over a rectangle inside the image, part by part in the same memory: of each
+/// block what lies inside.
+pub(crate) fn for_parts(
+    provider: &Arc<dyn Provider>,
+    level: u32,
+    rect: &Rect,
+    bands: &Bands,
+    request: &Request<'_>,
+    mut each: impl FnMut(Rect, &Pixels) -> Result<()>,
+) -> Result<()> {
+    let (provider, level) = plane(provider, level);
+    let scratch = Scratch::new(request.cache());
+    let request = request.with_memory(&scratch);
+    for_blocks(&*provider, level, rect, bands, |at, block, part| {
+        let tile = read_part(&*provider, at, &block, &part, bands, &request)?;
+        each(part, &tile)?;
+        scratch.reclaim(tile);
+        Ok(())
+    })
+}
+
+/// Claims what [`for_parts`] has in flight, or [`read_tile`] beside the tile itself, while one of the blocks over
+/// a rectangle is loaded; the first stands for all.
 pub(crate) fn claim_rect(
     provider: &Arc<dyn Provider>,
     level: u32,
