@@ -1,6 +1,6 @@
 //! Windows: any rectangle of a level, put together from blocks.
 
-use crate::cache::{Claims, Scratch};
+use crate::cache::{AskedOfTiers, Asking, Claims, Scratch};
 use crate::convert::convert_row;
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
@@ -53,7 +53,14 @@ fn for_blocks(
         .flat_map(|row| cols.clone().map(move |col| (row, col)));
     let mut blocks = places.map(|(row, col)| Block::new(level, row, col));
     Request::new().run(|| provider.announce(&mut blocks, bands));
+    let request = Request::new();
     for row in rows {
+        let of_row = || {
+            cols.clone()
+                .map(|col| Block::new(level, row, col))
+                .collect()
+        };
+        let _asked = AskedOfTiers::all(provider, of_row, bands, &request)?;
         for col in cols.clone() {
             let block = grid.rect(row, col);
             // At a high level a block between others may have no pixels.
@@ -164,6 +171,20 @@ pub(crate) fn for_parts(
         scratch.reclaim(tile);
         Ok(())
     })
+}
+
+/// Asks other tiers for the blocks over a rectangle of a level.
+pub(crate) fn ask_rect(
+    provider: &Arc<dyn Provider>,
+    level: u32,
+    rect: &Rect,
+    bands: &Bands,
+    asking: &mut Asking<'_>,
+) {
+    let (provider, level) = plane(provider, level);
+    for (row, col) in provider.image().grid(level).cells_over(rect) {
+        provider.ask(Block::new(level, row, col), bands, asking);
+    }
 }
 
 /// Claims what [`for_parts`] has in flight, or [`read_tile`] beside the tile itself, while one of the blocks over

@@ -18,6 +18,7 @@ mod puts;
 mod recency;
 mod shelf;
 mod stamp;
+mod tier;
 
 pub use claims::{Claims, Permits};
 pub use foundation::Foundation;
@@ -26,6 +27,7 @@ pub use ledger::Class;
 pub use lineage::{Moment, lineages_stand_still, now};
 pub use loading::{Loading, Scratch};
 pub use shelf::Shelf;
+pub use tier::{AskedOfTiers, Asking, Ticket, Tier};
 
 use crate::error::{Error, Result};
 use crate::geometry::Area;
@@ -43,7 +45,7 @@ use index::{Cell, Found, Index, Look, Neighbour};
 use key::KeyId;
 use lease::{Asked, Leases};
 use ledger::{Interrupted, Ledger, Room};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 /// What a cache can be told beside its budget; zeros mean the defaults.
 #[derive(Clone, Copy, Debug, Default)]
@@ -232,6 +234,7 @@ struct Shared {
     ledger: Mutex<Ledger>,
     gate: Arc<Gate>,
     workers: Arc<Workers>,
+    tier: OnceLock<Arc<dyn Tier>>,
     options: Options,
 }
 
@@ -323,6 +326,7 @@ impl Cache {
             ledger: Mutex::new(Ledger::new(budget, options, shared.clone(), index)),
             gate: Arc::new(Gate::new(options.in_flight_cap(budget))),
             workers: Workers::new(options.threads),
+            tier: OnceLock::new(),
             options,
         })))
     }

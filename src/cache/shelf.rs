@@ -9,9 +9,10 @@ use super::{Cache, Class, Counters, Foundation, Loading, Registration, Usage};
 use crate::error::Result;
 use crate::geometry::Grid;
 use crate::image::{Bands, Block, Image};
-use crate::in_flight::{self, Cell, ImageId, Maker, Start, Want};
+use crate::in_flight::{self, Cell, ImageId, Maker, Start, Want, Way};
+use crate::layout::Layout;
 use crate::load::Load;
-use crate::memory::Memory;
+use crate::memory::{Canvas, Memory};
 use crate::provider::{Request, Retention};
 use crate::sync::Mutex;
 use crate::tile::Tile;
@@ -61,6 +62,25 @@ impl Shelf {
             bands: image.band_count(),
             bands_together: image.bands_together,
         })
+    }
+
+    /// The same shelf, where it is in a cache.
+    pub fn in_cache(&self) -> Option<Self> {
+        let Place::Cached(registration) = &self.place else {
+            return None;
+        };
+        Some(Self {
+            place: Place::Cached(registration.clone()),
+            image: self.image.clone(),
+            key: self.key.clone(),
+            lineage: self.lineage.clone(),
+            ..*self
+        })
+    }
+
+    /// The key of the image.
+    pub fn key(&self) -> &str {
+        &self.key
     }
 
     /// The cache, if there is one.
@@ -223,15 +243,29 @@ impl Shelf {
         tile: Tile,
         request: &Request<'_>,
     ) -> Result<Tile> {
+        self.with_puts_since(at, bands, tile, request.begun(), |layout| {
+            request.canvas(layout)
+        })
+    }
+
+    /// [`Shelf::with_puts`] of a request that began then, in memory from `canvas`.
+    pub fn with_puts_since(
+        &self,
+        at: Block,
+        bands: &Bands,
+        tile: Tile,
+        begun: Moment,
+        canvas: impl Fn(Layout) -> Result<Canvas>,
+    ) -> Result<Tile> {
         let Place::Cached(registration) = &self.place else {
             return Ok(tile);
         };
         let mut tiles = registration.puts(at, bands);
-        if tiles.is_empty() || registration.was_put_since(at, request.begun()) {
+        if tiles.is_empty() || registration.was_put_since(at, begun) {
             return Ok(tile);
         }
         tiles.push((tile, bands.clone()));
-        gather(bands, &tiles, |layout| request.canvas(layout))
+        gather(bands, &tiles, canvas)
     }
 
     /// The most that tiles made ahead of their first use may take; nothing without a cache.
@@ -384,7 +418,7 @@ impl Shelf {
         };
         let want = || self.want(at, to_load.clone());
         let wanted = loop {
-            if let Some(joined) = in_flight::join(&want(), false, request) {
+            if let Some(joined) = in_flight::join(&want(), Way::Call, request) {
                 break self.count_wait(joined);
             }
             let permits = self.admit(request, &loader.claim)?;

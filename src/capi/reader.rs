@@ -9,9 +9,9 @@ use super::tile::tc_tile;
 use crate::error::{Error, Result};
 use crate::load::{Cancel, Load, nesting};
 use crate::operator::{ReaderOptions, reader};
-use crate::provider::{Retention, check_cancelled, get_block};
+use crate::provider::{Retention, check_cancelled};
 use crate::tile::Tile;
-use crate::workers::{Job, Workers};
+use crate::workers::{Get, Workers};
 use std::ffi::c_void;
 use std::ptr::null_mut;
 use std::sync::Arc;
@@ -204,12 +204,8 @@ pub unsafe extern "C" fn provider_request_block(
             provider.image().check_block(at, &bands)?;
             let receiver = Receiver { done, user };
             check_cancelled(&*provider)?;
-            workers_of(handle).add(Job {
-                provider,
-                work: Box::new(move |provider| {
-                    receiver.receive(|| get_block(provider, at, &bands));
-                }),
-            })
+            let done = move |get: &mut Get<'_>| receiver.receive(get);
+            workers_of(handle).request(provider, at, bands, done)
         })
     }
 }

@@ -6,12 +6,14 @@
 //! when there is something to start. Threads come and go: the task is given up when the last that wants it
 //! has left.
 
+mod ask;
 mod begin;
 mod run;
 mod table;
 mod task;
 mod work;
 
+pub use ask::{Answer, Question, ask};
 pub use begin::{Start, begin, join};
 pub use table::stands_still;
 pub use work::Wanted;
@@ -61,6 +63,17 @@ pub struct Want {
     pub all: u32,
     /// What began before does not do.
     pub oldest: Moment,
+}
+
+/// How what is wanted comes about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// By one call.
+    Call,
+    /// Out of inputs.
+    Stitch,
+    /// From another tier.
+    Tier,
 }
 
 /// Makes the blocks that a task needs.
@@ -130,7 +143,7 @@ pub struct Draft {
     pub stitch: Arc<dyn Stitch>,
 }
 
-/// Whether a block with these bands, of so many, is in flight.
+/// Whether a block with these bands, of so many, is being made, or about to be.
 pub fn contains(cell: Cell, bands: &Bands, all: u32) -> bool {
     TABLE.lock().contains(cell, bands, all)
 }

@@ -1,7 +1,8 @@
 //! Tasks: each makes one block of one image for all that want it.
 
+use super::ask::Then;
 use super::table::TABLE;
-use super::{Cell, Stitch, Want};
+use super::{Cell, Stitch, Want, Way};
 use crate::cache::{Loading, Moment};
 use crate::error::Result;
 use crate::image::Bands;
@@ -65,6 +66,8 @@ pub struct State {
     /// sibling misses one.
     pub preparing: Option<Arc<Load>>,
     pub work: Option<Work>,
+    /// What another tier's answer does.
+    pub then: Vec<Then>,
 }
 
 /// How far a task has come.
@@ -73,6 +76,10 @@ pub enum Stage {
     /// No thread has started it, or the one that had gave it up.
     #[default]
     Open,
+    /// Another tier was asked for it.
+    Asked,
+    /// Another tier does not have it.
+    Missed,
     /// A thread makes it.
     Running(Arc<Load>),
     /// It was made, or has failed.
@@ -130,6 +137,20 @@ impl Task {
         }
     }
 
+    /// How it comes about.
+    pub fn way(&self) -> Way {
+        match (&self.stitched, self.is_asked()) {
+            (Some(_), _) => Way::Stitch,
+            (None, true) => Way::Tier,
+            (None, false) => Way::Call,
+        }
+    }
+
+    /// Whether another tier is asked for it.
+    pub fn is_asked(&self) -> bool {
+        matches!(self.state.lock().stage, Stage::Asked)
+    }
+
     /// What it is put together from.
     pub fn inputs(&self) -> &[Arc<Task>] {
         self.stitched.as_ref().map_or(&[], |it| &it.inputs)
@@ -158,7 +179,7 @@ impl Task {
     pub fn is_coming(&self) -> bool {
         match self.state.lock().stage {
             Stage::Open | Stage::Running(_) | Stage::Done(Ok(_)) => true,
-            Stage::Done(Err(_)) | Stage::Spent => false,
+            Stage::Done(Err(_)) | Stage::Spent | Stage::Asked | Stage::Missed => false,
         }
     }
 

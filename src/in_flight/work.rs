@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::image::{Bands, Block};
 use crate::load::{Cancels, Load, Waiting, nesting};
 use crate::provider::Request;
+use crate::sync::ProcessGuard;
 use crate::tile::Tile;
 use std::sync::Arc;
 
@@ -145,8 +146,7 @@ impl Wanted {
         request: &Request<'_>,
     ) -> Next {
         let task = &self.task;
-        // Ends after the lock: what follows the waits takes them in the other order.
-        let mut waiting: Option<Waiting> = None;
+        let mut sleep = Sleep::default();
         let mut table = TABLE.lock();
         loop {
             let mut state = task.state.lock();
@@ -170,25 +170,10 @@ impl Wanted {
             if !stays_above && let Some(beneath) = task.find_open_beneath() {
                 return Next::HelpBeneath(beneath);
             }
-            match &mut waiting {
-                None => {
-                    drop(table);
-                    let end = Arc::new(End(task.clone()));
-                    match Waiting::begin(end, request.cancels()) {
-                        Ok(begun) => waiting = Some(begun),
-                        Err(error) => return Next::Done(Err(error)),
-                    }
-                    table = TABLE.lock();
-                }
-                Some(waiting) if waiting.is_disturbed() => {
-                    drop(table);
-                    if let Err(error) = waiting.check() {
-                        return Next::Done(Err(error));
-                    }
-                    table = TABLE.lock();
-                }
-                Some(_) => task.changed.wait(&mut table),
-            }
+            table = match sleep.until_changed(task, table, request) {
+                Ok(table) => table,
+                Err(error) => return Next::Done(Err(error)),
+            };
         }
     }
 
@@ -254,6 +239,39 @@ impl Drop for Wanted {
         drop(table);
         drop((inside, gone));
         loads.iter().for_each(|load| load.disturb());
+    }
+}
+
+/// The sleep of a thread until a task has changed.
+#[derive(Default)]
+pub(super) struct Sleep(Option<Waiting>);
+
+impl Sleep {
+    /// Sleeps until the task has changed, or it may have: to be called again and again. An error if the
+    /// request was cancelled, or would wait for itself.
+    pub fn until_changed(
+        &mut self,
+        task: &Arc<Task>,
+        mut table: ProcessGuard<'static, Table>,
+        request: &Request<'_>,
+    ) -> Result<ProcessGuard<'static, Table>> {
+        match &mut self.0 {
+            // Without the lock: what follows the waits takes them in the other order.
+            None => {
+                drop(table);
+                let end = Arc::new(End(task.clone()));
+                self.0 = Some(Waiting::begin(end, request.cancels())?);
+            }
+            Some(waiting) if waiting.is_disturbed() => {
+                drop(table);
+                waiting.check()?;
+            }
+            Some(_) => {
+                task.changed.wait(&mut table);
+                return Ok(table);
+            }
+        }
+        Ok(TABLE.lock())
     }
 }
 

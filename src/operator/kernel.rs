@@ -6,7 +6,7 @@ use super::input::{Input, Inputs, Needed};
 use super::siblings::Served;
 use super::{own_block, plane};
 use crate::cache::{
-    Cache, Claims, Counters, Scratch, Shelf, Usage, compute_key, name_or_number, title,
+    Asking, Cache, Claims, Counters, Scratch, Shelf, Usage, compute_key, name_or_number, title,
 };
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
@@ -18,7 +18,7 @@ use crate::memory::PixelsMut;
 use crate::pad::Pads;
 use crate::provider::{Provider, Request, tile_bytes};
 use crate::tile::Tile;
-use crate::window::{claim_rect, has_any, read_tile};
+use crate::window::{ask_rect, claim_rect, has_any, read_tile};
 use std::sync::Arc;
 
 /// Of so many blocks with several inputs a source hears at once.
@@ -336,6 +336,25 @@ impl Provider for Operator {
         let blocks: Vec<Block> = blocks.take(MOST_ANNOUNCED).collect();
         for (place, input) in inputs.iter().enumerate() {
             self.announce_input(place, input, &mut blocks.iter().copied());
+        }
+    }
+
+    fn ask(&self, at: Block, bands: &Bands, asking: &mut Asking<'_>) {
+        if let Some(own) = self.level_image(at.level) {
+            return ask_rect(&own, 0, &at.rect(self.image()), bands, asking);
+        }
+        if !asking.is_missing(&self.shelf, self.image(), at, &Bands::ALL) {
+            return;
+        }
+        for input in self.inputs(at) {
+            let source = &self.parts.sources[input.source];
+            match (&input.pixels, input.rect(&**source)) {
+                (Needed::Area(area), Some(rect)) => {
+                    ask_rect(source, area.level, &rect, &input.bands, asking);
+                }
+                (Needed::Area(_), None) => (),
+                (Needed::SameBlock, _) => source.ask(at, &input.bands, asking),
+            }
         }
     }
 

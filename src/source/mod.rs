@@ -18,7 +18,7 @@ mod scratch;
 pub mod sessions;
 pub mod tiff;
 
-use crate::cache::{Cache, Claims, Counters, Shelf, Usage, name_or_number, title};
+use crate::cache::{Asking, Cache, Claims, Counters, Shelf, Usage, name_or_number, title};
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image, shape};
@@ -268,6 +268,10 @@ impl Provider for Source {
         let wanted = self.shelf.bands_to_load(bands);
         let list = wanted.to_vec(self.image.band_count());
         self.decoder.announce(blocks, &list);
+    }
+
+    fn ask(&self, _at: Block, _bands: &Bands, _asking: &mut Asking<'_>) {
+        // What is kept of it is kept by others.
     }
 
     fn cell(&self, at: Block) -> Option<Cell> {

@@ -6,7 +6,7 @@ mod stitching;
 
 use super::siblings::Served;
 use super::windows::Windows;
-use crate::cache::{Cache, Claims, Class, Counters, Shelf, Usage};
+use crate::cache::{Asking, Cache, Claims, Class, Counters, Shelf, Usage};
 use crate::error::Result;
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image, MAX_LEVELS};
@@ -154,6 +154,18 @@ impl Retiled {
         self.shelf.select(at, made, &has, bands, request)
     }
 
+    /// Asks other tiers for a block that tiles are made from.
+    fn ask_block(&self, plane: &Plane, block: Block, bands: &Bands, asking: &mut Asking<'_>) {
+        let image = plane.provider.image();
+        let is_missing = match &plane.resident {
+            Some(resident) => asking.is_missing(resident, image, block, bands),
+            None => true,
+        };
+        if is_missing {
+            plane.provider.ask(block, bands, asking);
+        }
+    }
+
     /// Tells the source of tiles which of its blocks are about to be read.
     fn announce_inputs(
         &self,
@@ -261,6 +273,26 @@ impl Provider for Retiled {
         let planes = &self.planes[first.level as usize];
         let plane = planes.best(&first.rect(&self.image), bands);
         self.announce_inputs(plane, &mut tiles, bands);
+    }
+
+    fn ask(&self, at: Block, bands: &Bands, asking: &mut Asking<'_>) {
+        if !asking.is_missing(&self.shelf, &self.image, at, bands) {
+            return;
+        }
+        let rect = at.rect(&self.image);
+        let bands = self.shelf.bands_to_load(bands);
+        let own = &self.planes[at.level as usize].own;
+        match self.service(at, &rect, &bands, Retention::Kept) {
+            Service::View(_) | Service::Window => (),
+            Service::Block(block) | Service::Part(block) => {
+                self.ask_block(own, block, &bands, asking);
+            }
+            Service::Assembly(plane) => {
+                let blocks = plane.blocks(&rect).into_iter();
+                let wanted = blocks.filter(|at| !self.shelf.contains(plane.kept(*at), &bands));
+                wanted.for_each(|block| self.ask_block(plane, block, &bands, asking));
+            }
+        }
     }
 
     fn cell(&self, at: Block) -> Option<Cell> {

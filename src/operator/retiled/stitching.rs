@@ -7,7 +7,7 @@ use super::service::Service;
 use crate::cache::{Cache, Claims, Class, Loading, Permits, Scratch, Shelf};
 use crate::error::{Error, Result};
 use crate::image::{Bands, Block};
-use crate::in_flight::{self, Draft, Maker, Start, Stitch, Want, Wanted};
+use crate::in_flight::{self, Draft, Maker, Start, Stitch, Want, Wanted, Way};
 use crate::layout::Layout;
 use crate::memory::Canvas;
 use crate::operator::siblings::siblings;
@@ -112,7 +112,7 @@ impl Retiled {
         request: &Request<'_>,
     ) -> Result<(Tile, Bands)> {
         let want = || self.shelf.want(at, bands.clone());
-        if let Some(joined) = in_flight::join(&want(), true, request) {
+        if let Some(joined) = in_flight::join(&want(), Way::Stitch, request) {
             return self.join(joined, at, &bands, request);
         }
         let stitch = self.stitching(at, plane, &bands, request)?;
