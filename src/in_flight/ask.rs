@@ -1,9 +1,10 @@
 //! Tasks that another tier was asked for: no thread works on them, and none needs to wait, until the answer
 //! comes.
 
+use super::sleep::Sleep;
 use super::table::TABLE;
 use super::task::{Stage, Task, Waiter};
-use super::work::{Sleep, Wanted};
+use super::work::Wanted;
 use super::{Want, Way};
 use crate::error::Result;
 use crate::provider::Request;

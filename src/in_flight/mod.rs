@@ -9,6 +9,7 @@
 mod ask;
 mod begin;
 mod run;
+mod sleep;
 mod table;
 mod task;
 mod work;

@@ -1,6 +1,7 @@
 //! What a thread does for a task that it wants: it starts what is needed, or sleeps.
 
 use super::run::run;
+use super::sleep::Sleep;
 use super::table::{TABLE, Table};
 use super::task::{End, Helped, Stage, Stitched, Task, Waiter};
 use super::{Maker, Stitch};
@@ -9,7 +10,6 @@ use crate::error::Result;
 use crate::image::{Bands, Block};
 use crate::load::{Cancels, Load, Waiting, nesting};
 use crate::provider::Request;
-use crate::sync::ProcessGuard;
 use crate::tile::Tile;
 use std::sync::Arc;
 
@@ -239,39 +239,6 @@ impl Drop for Wanted {
         drop(table);
         drop((inside, gone));
         loads.iter().for_each(|load| load.disturb());
-    }
-}
-
-/// The sleep of a thread until a task has changed.
-#[derive(Default)]
-pub(super) struct Sleep(Option<Waiting>);
-
-impl Sleep {
-    /// Sleeps until the task has changed, or it may have: to be called again and again. An error if the
-    /// request was cancelled, or would wait for itself.
-    pub fn until_changed(
-        &mut self,
-        task: &Arc<Task>,
-        mut table: ProcessGuard<'static, Table>,
-        request: &Request<'_>,
-    ) -> Result<ProcessGuard<'static, Table>> {
-        match &mut self.0 {
-            // Without the lock: what follows the waits takes them in the other order.
-            None => {
-                drop(table);
-                let end = Arc::new(End(task.clone()));
-                self.0 = Some(Waiting::begin(end, request.cancels())?);
-            }
-            Some(waiting) if waiting.is_disturbed() => {
-                drop(table);
-                waiting.check()?;
-            }
-            Some(_) => {
-                task.changed.wait(&mut table);
-                return Ok(table);
-            }
-        }
-        Ok(TABLE.lock())
     }
 }
 
