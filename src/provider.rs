@@ -1,6 +1,6 @@
 //! The one model that every source and every operator implements.
 
-use crate::cache::{Cache, Claims, Counters, Moment, Usage, now};
+use crate::cache::{Cache, Claims, Counters, Hit, Moment, Usage, now};
 use crate::error::Result;
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
@@ -25,6 +25,11 @@ pub trait Provider: Send + Sync {
 
     /// Whether the block is stored; an absent one reads as pad.
     fn has_block(&self, at: Block) -> Result<bool>;
+
+    /// A resident block with all bands, as a use and a hit, where that takes a few instructions that cannot
+    /// fail: [`Shelf::hit`](crate::cache::Shelf::hit). It may be no block of the image, which is then not
+    /// resident. Where it says nothing, [`Provider::get_block`] has the answer.
+    fn hit(&self, row: u64, col: u64, level: u32) -> Hit;
 
     /// The pixels of a block, all of them inside the image unless [`Image::padded`] says otherwise.
     ///
@@ -264,6 +269,11 @@ impl Default for Request<'static> {
 
 /// [`Provider::get_block`] with its arguments checked.
 pub fn get_block(provider: &dyn Provider, at: Block, bands: &Bands) -> Result<Tile> {
+    if bands.list().is_none()
+        && let Ok(tile) = provider.hit(at.row, at.col, at.level)
+    {
+        return Ok(tile);
+    }
     provider.image().check_block(at, bands)?;
     nesting::enter(provider.height(), || {
         provider.get_block(at, bands, &Request::new())

@@ -7,21 +7,16 @@ mod model;
 #[cfg(not(feature = "model"))]
 pub use hashbrown::DefaultHashBuilder as Hashing;
 #[cfg(feature = "model")]
-pub use model::{
-    Condvar, Hashing, Mutex, RwLock, RwLockWriteGuard, atomic, thread, thread_local, thread_number,
-};
+pub use model::{Condvar, Hashing, Mutex, atomic, thread, thread_local, thread_number};
 #[cfg(not(feature = "model"))]
-pub use parking_lot::{Condvar, Mutex, RwLock, RwLockWriteGuard};
+pub use parking_lot::{Condvar, Mutex};
 #[cfg(not(feature = "model"))]
 pub use std::{sync::atomic, thread, thread_local};
 
-/// A number of the calling thread, from 0 on in the order in which threads first ask for theirs.
+/// The number of a thread that asks for it for the first time, from 0 on.
 #[cfg(not(feature = "model"))]
 pub fn thread_number() -> usize {
-    use atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::{AtomicUsize, Ordering};
     static THREADS: AtomicUsize = AtomicUsize::new(0);
-    thread_local! {
-        static NUMBER: usize = THREADS.fetch_add(1, Ordering::Relaxed);
-    }
-    NUMBER.with(|number| *number)
+    THREADS.fetch_add(1, Ordering::Relaxed)
 }

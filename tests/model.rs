@@ -298,7 +298,7 @@ fn nobody_who_asks_after_an_invalidation_gets_what_was_before() {
 }
 
 #[test]
-fn tiles_that_threads_have_on_lease_are_given_back() {
+fn tiles_that_threads_hit_again_and_again_are_given_back() {
     check(|crew| {
         let cache = cache(LARGE);
         let (story, provider) = blocks(&cache);
@@ -398,6 +398,77 @@ fn what_is_put_and_removed_among_gets_is_found_or_not() {
         ]);
         drop(made);
         check_quiet(&cache);
+    });
+}
+
+#[test]
+fn handles_that_change_threads_are_known_when_their_tile_goes() {
+    check(|crew| {
+        let cache = cache(LARGE);
+        let (_, provider) = blocks(&cache);
+        drop(get(&provider, 0, 0));
+        let tile = get(&provider, 0, 0).expect("a hit");
+        let (again, shrinks) = (tile.clone(), cache.clone());
+        crew.work(vec![
+            Box::new(move || {
+                let own = again.clone();
+                drop(again);
+                check_block(&own, 0, 0);
+            }),
+            Box::new(move || {
+                check_block(&tile, 0, 0);
+                drop(tile);
+            }),
+            Box::new(move || {
+                shrinks.set_budget(0);
+                check_budget(&shrinks);
+                shrinks.set_budget(LARGE);
+            }),
+        ]);
+        let now = check_quiet(&cache);
+        assert_eq!((now.entries, now.idle), (0, 0), "what was held went");
+    });
+}
+
+#[test]
+fn a_tile_that_was_held_when_its_turn_came_goes_after_its_release() {
+    check(|crew| {
+        let cache = cache(ONE_BLOCK);
+        let (_, provider) = blocks(&cache);
+        drop(get(&provider, 0, 0));
+        let tile = get(&provider, 0, 0).expect("a hit");
+        let (hits, misses) = (provider.clone(), provider.clone());
+        crew.work(vec![
+            Box::new(move || {
+                let own = tile.clone();
+                drop(tile);
+                check_block(&own, 0, 0);
+            }),
+            Box::new(move || check_block(&get(&hits, 0, 0).expect("a block"), 0, 0)),
+            Box::new(move || check_block(&get(&misses, 1, 1).expect("a block"), 1, 1)),
+        ]);
+        check_quiet(&cache);
+        drop(get(&provider, 1, 0).expect("a block"));
+        let now = check_quiet(&cache);
+        assert_eq!(now.entries, 1, "the latest, in the room of what was free");
+        let kept = provider.peek_block(Block::new(0, 1, 0), &Bands::ALL);
+        assert!(kept.is_some(), "something free stood in its way");
+    });
+}
+
+#[test]
+fn a_tile_outlives_its_cache_in_whatever_thread() {
+    check(|crew| {
+        let cache = cache(LARGE);
+        let (_, provider) = blocks(&cache);
+        drop(get(&provider, 0, 0));
+        let tile = get(&provider, 0, 0).expect("a hit");
+        let again = tile.clone();
+        crew.work(vec![
+            Box::new(move || check_block(&tile, 0, 0)),
+            Box::new(move || check_block(&again.clone(), 0, 0)),
+            Box::new(move || drop((cache, provider))),
+        ]);
     });
 }
 

@@ -3,7 +3,7 @@
 use super::Counters;
 use super::forms::Forms;
 use super::foundation::Foundation;
-use super::index::Index;
+use super::hits::Hits;
 use super::ledger::Weights;
 use super::lineage::Lineage;
 use super::puts::Puts;
@@ -229,8 +229,9 @@ pub struct KeyRecord {
     pub puts: Puts,
     /// Entries that callers put.
     put_entries: Arc<AtomicU64>,
-    /// All but the hits, which the index counts.
+    /// All but the hits.
     pub counters: Counters,
+    pub hits: Arc<Hits>,
     /// What its entries look like.
     pub forms: Forms,
     /// Unread tiles of each level in the order of their making.
@@ -259,6 +260,7 @@ impl KeyRecord {
             puts: Puts::default(),
             put_entries: Arc::default(),
             counters: Counters::default(),
+            hits: Arc::default(),
             forms: Forms::default(),
             unread: BTreeMap::new(),
             companions: Vec::new(),
@@ -281,7 +283,7 @@ impl KeyRecord {
 
     /// What the key itself is charged.
     pub fn bytes(&self) -> u64 {
-        (size_of::<KeyRecord>() + self.text.len() + Index::KEY_BYTES) as u64
+        (size_of::<KeyRecord>() + self.text.len() + size_of::<Hits>()) as u64
     }
 
     /// One more provider; refused if it shows another image than those before it.

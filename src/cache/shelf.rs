@@ -3,7 +3,7 @@
 use super::claims::{Claims, Permits};
 use super::flight::{Flights, Joined, Ticket};
 use super::gather::gather;
-use super::index::{Found, Look};
+use super::index::{Found, Hit, Look};
 use super::key::KEPT_LEVELS;
 use super::lineage::{Lineage, Moment};
 use super::{Cache, Class, Counters, Foundation, Loading, Registration, Usage};
@@ -94,7 +94,7 @@ impl Shelf {
         match &self.place {
             Place::Cached(registration) => {
                 let shared = &registration.cache.0;
-                shared.with_all(|ledger| ledger.key_counters(registration.key))
+                shared.with(|ledger| ledger.key_counters(registration.key))
             }
             Place::Alone { counters, .. } => *counters.lock(),
         }
@@ -105,7 +105,7 @@ impl Shelf {
         match &self.place {
             Place::Cached(registration) => {
                 let shared = &registration.cache.0;
-                shared.with_all(|ledger| ledger.usage(registration.key))
+                shared.with(|ledger| ledger.usage(registration.key))
             }
             Place::Alone { .. } => Usage::default(),
         }
@@ -121,6 +121,17 @@ impl Shelf {
         }
     }
 
+    /// The resident tile with all bands, as a use and a hit, where that takes a few instructions that
+    /// cannot fail.
+    #[inline(always)]
+    pub fn hit(&self, at: Block) -> Hit {
+        match &self.place {
+            // Beyond the levels of images are blocks that are kept for tiles.
+            Place::Cached(registration) if at.level < KEPT_LEVELS => registration.hit(at),
+            _ => Err(None),
+        }
+    }
+
     /// The resident tile, as a use unless the request only passes by; counted as a hit if there is
     /// one.
     pub fn get(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Option<Tile>> {
@@ -132,10 +143,11 @@ impl Shelf {
             return Ok(None);
         };
         match registration.find(at, bands, self.bands, look) {
-            Some(Found { tile, has, .. }) => match has {
-                None => Ok(Some(tile)),
-                Some(has) => self.select(at, tile, &has, bands, request).map(Some),
-            },
+            Some(found) if found.is_exact => Ok(Some(found.tile)),
+            Some(Found { tile, .. }) => {
+                let has = tile.form().bands.clone();
+                self.select(at, tile, &has, bands, request).map(Some)
+            }
             None => Ok(None),
         }
     }
@@ -178,12 +190,13 @@ impl Shelf {
         let Place::Cached(registration) = &self.place else {
             return None;
         };
-        let Found { tile, has, .. } = registration.find(at, bands, self.bands, look)?;
-        let Some(has) = has else {
-            return Some(tile);
+        let found = registration.find(at, bands, self.bands, look)?;
+        let Some(has) = found.has() else {
+            return Some(found.tile);
         };
-        let positions = bands.positions_in(&has, self.bands)?;
+        let positions = bands.positions_in(has, self.bands)?;
         let request = Request::new();
+        let tile = &found.tile;
         tile.select(&positions, |layout| request.canvas(layout))
             .ok()
     }
@@ -315,7 +328,7 @@ impl Shelf {
             return None;
         };
         let found = registration.find(at, bands, self.bands, Look::Peek)?;
-        found.has.is_none().then_some(found.tile)
+        found.is_exact.then_some(found.tile)
     }
 
     /// Waits until all caches beneath let a load begin that has in flight what `load` claims, if it is

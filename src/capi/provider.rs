@@ -3,16 +3,17 @@
 use super::args;
 use super::array::Array;
 use super::cache::{resident, tc_cache_stats};
-use super::guard::{guard, guard_value};
+use super::guard::{guard, guard_value, succeed};
 use super::handle;
 use super::image::describe;
 use super::status::{tc_error, tc_status};
 use super::tile::tc_tile;
 use super::types::{tc_band_flags, tc_band_info, tc_image_info, tc_target};
 use crate::error::{Error, Result};
-use crate::image::Bands;
+use crate::image::{Bands, Block};
 use crate::load::Cancel;
 use crate::provider::{self, Provider};
+use crate::tile::Tile;
 use std::ffi::{CStr, CString, c_char};
 use std::ptr::{null, null_mut};
 use std::sync::{Arc, OnceLock};
@@ -327,18 +328,78 @@ pub unsafe extern "C" fn provider_get_block(
     tile: *mut *mut tc_tile,
     err: *mut tc_error,
 ) -> tc_status {
-    // SAFETY: the caller keeps what the header says of every pointer.
+    let is_plain = bands.is_null() && n_bands == 0 && row | col | i64::from(level) >= 0;
+    if !is_plain || provider.is_null() || tile.is_null() {
+        // SAFETY: the caller keeps what the header says of every pointer.
+        return unsafe { get_any_block(provider, row, col, level, bands, n_bands, tile, err) };
+    }
+    // What nearly every call is needs no guard, for it can neither fail nor call anything of a user's.
+    let (row, col, level) = (row as u64, col as u64, level as u32);
+    // Only a miss reads this again: a hit need not keep it in registers.
+    let at = Block::new(level, row, col);
+    let at = std::hint::black_box(&at);
+    // SAFETY: as above.
+    match unsafe { &*provider }.provider.hit(row, col, level) {
+        // SAFETY: as above.
+        Ok(found) => unsafe {
+            tile.write(tc_tile::handle(found));
+            succeed(err)
+        },
+        // SAFETY: as above.
+        Err(stale) => unsafe { get_missed_block(&*provider, *at, tile, err, stale) },
+    }
+}
+
+/// [`provider_get_block`], whatever its arguments are.
+///
+/// # Safety
+/// As for [`provider_get_block`].
+#[cold]
+#[inline(never)]
+unsafe fn get_any_block(
+    provider: *mut tc_provider,
+    row: i64,
+    col: i64,
+    level: i32,
+    bands: *const i32,
+    n_bands: usize,
+    tile: *mut *mut tc_tile,
+    err: *mut tc_error,
+) -> tc_status {
+    // SAFETY: promised by the caller.
     unsafe {
         guard(err, || {
             let tile = args::output(tile, null_mut(), "tile")?;
             let provider = &handle::borrow(provider, "provider")?.provider;
             let at = args::block(row, col, level)?;
             let bands = args::bands(bands, n_bands, provider.image().band_count())?;
-            tile.set(tc_tile::handle(provider::get_block(
-                &**provider,
-                at,
-                &bands,
-            )?));
+            let found = provider::get_block(&**provider, at, &bands)?;
+            tile.set(tc_tile::handle(found));
+            Ok(())
+        })
+    }
+}
+
+/// [`provider_get_block`] with all bands, where the block is not had at once; `stale` is dropped first.
+///
+/// # Safety
+/// As for [`provider_get_block`].
+#[cold]
+#[inline(never)]
+unsafe fn get_missed_block(
+    provider: &tc_provider,
+    at: Block,
+    tile: *mut *mut tc_tile,
+    err: *mut tc_error,
+    stale: Option<Tile>,
+) -> tc_status {
+    // SAFETY: promised by the caller.
+    unsafe {
+        guard(err, || {
+            drop(stale);
+            let tile = args::output(tile, null_mut(), "tile")?;
+            let found = provider::get_block(&*provider.provider, at, &Bands::ALL)?;
+            tile.set(tc_tile::handle(found));
             Ok(())
         })
     }

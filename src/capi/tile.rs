@@ -6,9 +6,11 @@ use super::guard::{guard, guard_value};
 use super::handle;
 use super::status::{tc_error, tc_status};
 use super::types::{tc_pixels, tc_pixels_flags, tc_target};
-use crate::tile::{Held, Pixels, Tile};
-use std::ptr::null;
-use std::sync::Arc;
+use crate::error::Error;
+use crate::slab::Handle;
+use crate::tile::{Pixels, Tile};
+use std::mem::ManuallyDrop;
+use std::ptr::{NonNull, null, null_mut};
 
 /// Decoded pixels that never change.
 ///
@@ -18,14 +20,33 @@ use std::sync::Arc;
 ///
 /// Reference-counted: tc_tile_retain, tc_tile_release.
 pub struct tc_tile {
-    _held: Held,
+    _handle: (),
 }
 
 impl tc_tile {
     /// A reference to a tile, owned by the caller. What a tile has anyway serves as the handle, so that
     /// giving it away allocates nothing.
     pub fn handle(tile: Tile) -> *mut tc_tile {
-        Arc::into_raw(tile.into_held()).cast::<tc_tile>().cast_mut()
+        tile.into_handle().into_raw().cast().as_ptr()
+    }
+
+    /// The tile behind a reference that the caller keeps; `None` for NULL.
+    ///
+    /// # Safety
+    /// `tile` must be NULL, or come from [`tc_tile::handle`] and be alive while this is used.
+    unsafe fn borrow(tile: *const tc_tile) -> Option<ManuallyDrop<Tile>> {
+        // SAFETY: promised by the caller.
+        unsafe { Self::take(tile) }.map(ManuallyDrop::new)
+    }
+
+    /// The tile behind a reference that the caller gives up; `None` for NULL.
+    ///
+    /// # Safety
+    /// `tile` must be NULL, or come from [`tc_tile::handle`] and be alive.
+    unsafe fn take(tile: *const tc_tile) -> Option<Tile> {
+        let raw = NonNull::new(tile.cast_mut())?.cast();
+        // SAFETY: promised by the caller.
+        Some(Tile::from_handle(unsafe { Handle::from_raw(raw) }))
     }
 }
 
@@ -33,7 +54,7 @@ impl tc_tile {
 pub fn view(pixels: &Pixels) -> tc_pixels {
     let layout = pixels.layout();
     tc_pixels {
-        data: pixels.bytes().as_ptr().cast(),
+        data: pixels.start().cast(),
         width: layout.shape.width as i64,
         height: layout.shape.height as i64,
         row_stride: layout.row_stride as i64,
@@ -78,8 +99,8 @@ const NONE: tc_pixels = tc_pixels {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tc_tile_pixels(tile: *const tc_tile, pixels: *mut tc_pixels) {
     // SAFETY: the caller keeps what the header says of every pointer.
-    let tile = unsafe { tile.cast::<Held>().as_ref() };
-    let seen = guard_value(NONE, || tile.map_or(NONE, |tile| view(tile)));
+    let tile = unsafe { tc_tile::borrow(tile) };
+    let seen = tile.map_or(NONE, |tile| view(&tile));
     if !pixels.is_null() {
         // SAFETY: as above.
         unsafe { pixels.write(seen) };
@@ -113,7 +134,7 @@ pub unsafe extern "C" fn tc_tile_copy(
     // SAFETY: the caller keeps what the header says of every pointer.
     unsafe {
         guard(err, || {
-            let tile = handle::borrow(tile.cast::<Held>(), "tile")?;
+            let tile = tc_tile::borrow(tile).ok_or_else(|| Error::argument("tile is NULL"))?;
             let (x, y) = (args::natural(x, "x")?, args::natural(y, "y")?);
             let bands = args::copied_bands(bands, n_bands, tile.shape().bands as u32)?;
             let into = Array::of_target(handle::borrow(into, "into")?, "into", tile.dtype())?;
@@ -128,7 +149,10 @@ pub unsafe extern "C" fn tc_tile_copy(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tc_tile_retain(tile: *mut tc_tile) -> *mut tc_tile {
     // SAFETY: the caller keeps what the header says of every pointer.
-    unsafe { handle::retain(tile.cast::<Held>()).cast() }
+    let held = unsafe { tc_tile::borrow(tile) };
+    guard_value(null_mut(), || {
+        held.map_or(null_mut(), |held| tc_tile::handle(Tile::clone(&held)))
+    })
 }
 
 /// Gives up a reference to a tile. With the last one its pixels may not be touched any more. NULL does
@@ -138,9 +162,16 @@ pub unsafe extern "C" fn tc_tile_retain(tile: *mut tc_tile) -> *mut tc_tile {
 /// release function. Thread-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tc_tile_release(tile: *mut tc_tile) {
-    if !tile.is_null() {
-        // SAFETY: `tc_tile::handle` gave the pointer away, and the caller gives its reference up.
-        let held = unsafe { Arc::from_raw(tile.cast::<Held>()) };
-        guard_value((), || drop(Tile::from_held(held)));
+    // SAFETY: `tc_tile::handle` gave the pointer away, and the caller gives its reference up.
+    let tile = unsafe { tc_tile::take(tile) };
+    if let Some(tile) = tile.and_then(Tile::release_quickly) {
+        release_slowly(tile);
     }
+}
+
+/// Drops what may be the last reference, and so may run any code.
+#[cold]
+#[inline(never)]
+fn release_slowly(tile: Tile) {
+    guard_value((), || drop(tile));
 }

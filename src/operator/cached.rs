@@ -1,7 +1,7 @@
 //! Cached: the same image, with its blocks kept in a cache.
 
 use super::windows::Windows;
-use crate::cache::{Cache, Claims, Counters, Shelf, Usage};
+use crate::cache::{Cache, Claims, Counters, Hit, Shelf, Usage};
 use crate::error::Result;
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
@@ -18,6 +18,8 @@ struct Cached {
     shelf: Shelf,
     /// How much of each block was read in windows, of all providers that share the key in the cache.
     windows: Arc<Windows>,
+    /// The levels before the first with a grid of its own.
+    own_levels: u32,
     height: u32,
     /// Levels with a grid of their own, cached in their own blocks.
     levels: Vec<Option<Arc<dyn Provider>>>,
@@ -36,9 +38,11 @@ pub fn cached(source: Arc<dyn Provider>, cache: &Cache) -> Result<Arc<dyn Provid
             _ => Ok(None),
         })
         .collect::<Result<_>>()?;
-    let shelf = Shelf::new(Some(cache), source.key(), &kept_image(&*source))?;
+    let kept = kept_image(&*source);
+    let shelf = Shelf::new(Some(cache), source.key(), &kept)?;
     Ok(Arc::new(Cached {
         windows: shelf.companion(),
+        own_levels: kept.levels.len() as u32,
         shelf,
         height: nesting::above(source.height())?,
         source,
@@ -92,6 +96,14 @@ impl Provider for Cached {
 
     fn has_block(&self, at: Block) -> Result<bool> {
         Ok(self.shelf.has_put(at, &Bands::ALL) || self.source.has_block(at)?)
+    }
+
+    fn hit(&self, row: u64, col: u64, level: u32) -> Hit {
+        // Levels with a grid of their own are kept under keys of their own.
+        if level >= self.own_levels {
+            return Err(None);
+        }
+        self.shelf.hit(Block::new(level, row, col))
     }
 
     fn get_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile> {

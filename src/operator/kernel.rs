@@ -4,7 +4,9 @@
 use super::input::{Input, Inputs, Needed};
 use super::siblings::Served;
 use super::{own_block, plane};
-use crate::cache::{Cache, Claims, Counters, Scratch, Shelf, Usage, compute_key, name_or_number};
+use crate::cache::{
+    Cache, Claims, Counters, Hit, Scratch, Shelf, Usage, compute_key, name_or_number,
+};
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
@@ -54,6 +56,8 @@ struct Operator {
     made: Arc<Served>,
     /// Rows and columns of blocks.
     grid: (u64, u64),
+    /// The levels before the first with a grid of its own.
+    own_levels: u32,
     height: u32,
 }
 
@@ -105,6 +109,7 @@ impl Computed {
             shelf,
             pads: Pads::new(&self.image),
             grid: (grid.rows(), grid.cols()),
+            own_levels: kept.levels.len() as u32,
             parts: self,
         }))
     }
@@ -199,6 +204,14 @@ impl Provider for Operator {
             }
         }
         Ok(false)
+    }
+
+    fn hit(&self, row: u64, col: u64, level: u32) -> Hit {
+        // A sparse image says first whether it has the block.
+        match self.image().sparse || level >= self.own_levels {
+            true => Err(None),
+            false => self.shelf.hit(Block::new(level, row, col)),
+        }
     }
 
     fn get_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile> {

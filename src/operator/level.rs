@@ -1,6 +1,6 @@
 //! Level as image: one resolution level, with the levels above it, as an image of its own.
 
-use crate::cache::{Cache, Claims, Counters, Usage};
+use crate::cache::{Cache, Claims, Counters, Hit, Usage};
 use crate::error::Result;
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
@@ -84,6 +84,13 @@ impl Provider for Level {
                 let rect = at.rect(&self.image);
                 has_any(&*self.source, self.level + at.level, &rect)
             }
+        }
+    }
+
+    fn hit(&self, row: u64, col: u64, level: u32) -> Hit {
+        match self.has_blocks_of_source() {
+            true => self.source.hit(row, col, self.level + level),
+            false => Err(None),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Pyramid: an image and its overviews, each with a grid of its own, as one image with levels.
 
 use super::own_block;
-use crate::cache::{Cache, Claims, Counters, Usage};
+use crate::cache::{Cache, Claims, Counters, Hit, Usage};
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
@@ -67,6 +67,13 @@ impl Provider for Pyramid {
         }
         let level = &self.images[at.level as usize];
         has_any(&**level, 0, &at.rect(&self.image))
+    }
+
+    fn hit(&self, row: u64, col: u64, level: u32) -> Hit {
+        match level {
+            0 => self.images[0].hit(row, col, 0),
+            _ => Err(None),
+        }
     }
 
     fn get_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile> {

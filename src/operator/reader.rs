@@ -1,6 +1,6 @@
 //! Reader: the same image, read in a way of one's own.
 
-use crate::cache::{Cache, Claims, Counters, Usage};
+use crate::cache::{Cache, Claims, Counters, Hit, Usage};
 use crate::error::Result;
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
@@ -77,6 +77,13 @@ impl Provider for Reader {
         self.read(&Request::new(), |request| {
             request.run(|| self.source.has_block(at))
         })
+    }
+
+    fn hit(&self, row: u64, col: u64, level: u32) -> Hit {
+        match self.options.retention {
+            Retention::Kept if !self.is_cancelled() => self.source.hit(row, col, level),
+            _ => Err(None),
+        }
     }
 
     fn get_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile> {

@@ -6,8 +6,8 @@ use super::siblings::{Served, siblings};
 use super::windows::Windows;
 use super::workshop::{Draft, Finished, Piece, Start, Wanted, Worker, Workshop};
 use crate::cache::{
-    Cache, Claims, Class, Counters, Foundation, Loading, Moment, Permits, Scratch, Shelf, Usage,
-    now,
+    Cache, Claims, Class, Counters, Foundation, Hit, Loading, Moment, Permits, Scratch, Shelf,
+    Usage, now,
 };
 use crate::error::{Error, Result};
 use crate::geometry::{Grid, Rect};
@@ -721,6 +721,13 @@ impl Provider for Retiled {
             return Ok(true);
         }
         self.plane(at).has_any(&at.rect(&self.image))
+    }
+
+    fn hit(&self, row: u64, col: u64, level: u32) -> Hit {
+        let at = Block::new(level, row, col);
+        let tile = self.shelf.hit(at)?;
+        self.shared.served.note(self.grid, at);
+        Ok(tile)
     }
 
     fn get_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile> {

@@ -84,7 +84,21 @@ impl Served {
     }
 
     /// Notes that a tile was served; after the last of its level the next pass begins.
+    #[inline(always)]
     pub fn note(&self, grid: (u64, u64), at: Block) {
+        // Most tiles of a warm cache were noted before, and then no shared memory is written.
+        let pass = self.0.get(at.level as usize).and_then(OnceLock::get);
+        let index = at.row.wrapping_mul(grid.1).wrapping_add(at.col);
+        let word = pass.and_then(|pass| pass.bits.get((index / 64) as usize));
+        let is_known =
+            word.is_some_and(|word| word.load(Ordering::Relaxed) >> (index % 64) & 1 == 1);
+        if !is_known {
+            self.note_first(grid, at);
+        }
+    }
+
+    #[inline(never)]
+    fn note_first(&self, grid: (u64, u64), at: Block) {
         let Some((word, bit, tiles)) = Self::bit(grid, at) else {
             return;
         };
@@ -92,9 +106,7 @@ impl Served {
             bits: (0..tiles.div_ceil(64)).map(|_| AtomicU64::new(0)).collect(),
             count: AtomicU64::new(0),
         });
-        // Most tiles of a warm cache were noted before, and then no shared memory is written.
-        let known = pass.bits[word].load(Ordering::Relaxed) & bit != 0;
-        if known || pass.bits[word].fetch_or(bit, Ordering::Relaxed) & bit != 0 {
+        if pass.bits[word].fetch_or(bit, Ordering::Relaxed) & bit != 0 {
             return;
         }
         if pass.count.fetch_add(1, Ordering::Relaxed) + 1 >= tiles {

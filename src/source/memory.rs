@@ -1,7 +1,7 @@
 //! A caller's array as an image: every block and every window is a view of it.
 
 use super::source_key;
-use crate::cache::{Cache, Claims, Counters, Usage};
+use crate::cache::{Cache, Claims, Counters, Hit, Usage};
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
@@ -54,6 +54,10 @@ impl Provider for MemorySource {
 
     fn image(&self) -> &Image {
         &self.image
+    }
+
+    fn hit(&self, _row: u64, _col: u64, _level: u32) -> Hit {
+        Err(None)
     }
 
     fn get_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile> {

@@ -16,7 +16,7 @@ mod scratch;
 pub mod sessions;
 pub mod tiff;
 
-use crate::cache::{Cache, Claims, Counters, Shelf, Usage, name_or_number};
+use crate::cache::{Cache, Claims, Counters, Hit, Shelf, Usage, name_or_number};
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image, shape};
@@ -146,6 +146,10 @@ impl Provider for Source {
 
     fn has_block(&self, at: Block) -> Result<bool> {
         self.decoder.has_block(at)
+    }
+
+    fn hit(&self, _row: u64, _col: u64, _level: u32) -> Hit {
+        Err(None)
     }
 
     fn get_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile> {

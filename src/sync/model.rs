@@ -14,7 +14,7 @@ pub use shuttle::{thread, thread_local};
 /// Hashes that are the same in all executions, as their schedules are.
 pub type Hashing = BuildHasherDefault<DefaultHasher>;
 
-/// A number of the calling thread, the same in all executions that run alike.
+/// The number of a thread, the same in all executions that run alike.
 pub fn thread_number() -> usize {
     shuttle::current::me().into()
 }
