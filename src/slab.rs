@@ -672,10 +672,19 @@ impl Slab {
         node.filter(|node| node.flags() & LIVE != 0)
     }
 
-    /// Looks at all nodes that may be held, until they are seen free: `work` says whether one is held. Takes
-    /// time in proportion to those that were handed out.
-    pub fn for_each_held(&self, mut work: impl FnMut(NodeRef<'_>) -> bool) {
-        let mut numbers = std::mem::take(&mut *self.0.handed.lock());
+    /// How many chunks have nodes that may be held.
+    pub fn chunks_held(&self) -> usize {
+        self.0.handed.lock().len()
+    }
+
+    /// Looks at the nodes of at most so many chunks that may be held, until they are seen free: `work` says
+    /// whether one is held. Where one is, its chunk comes last in the order of looks.
+    pub fn for_each_held(&self, most: usize, mut work: impl FnMut(NodeRef<'_>) -> bool) {
+        let mut numbers: Vec<u32> = {
+            let mut handed = self.0.handed.lock();
+            let most = most.min(handed.len());
+            handed.drain(..most).collect()
+        };
         numbers.sort_unstable();
         numbers.dedup();
         numbers.retain(|number| {
@@ -816,7 +825,7 @@ mod tests {
         let (slab, id, buffer) = slab();
         let seen = || {
             let mut seen = Vec::new();
-            slab.for_each_held(|node| {
+            slab.for_each_held(usize::MAX, |node| {
                 seen.push(node.id());
                 node.pins() + buffer.pins() != 0
             });

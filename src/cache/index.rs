@@ -646,9 +646,15 @@ impl Index {
         }
     }
 
-    /// Looks at all entries that may be held, until they are seen free: `work` says whether one is held.
-    pub fn for_each_held(&self, mut work: impl FnMut(EntryId) -> bool) {
-        self.slab.for_each_held(|node| work(node.id()));
+    /// In how many chunks entries may be held.
+    pub fn chunks_held(&self) -> usize {
+        self.slab.chunks_held()
+    }
+
+    /// Looks at the entries of at most so many chunks that may be held, until they are seen free: `work` says
+    /// whether one is held.
+    pub fn for_each_held(&self, most: usize, mut work: impl FnMut(EntryId) -> bool) {
+        self.slab.for_each_held(most, |node| work(node.id()));
     }
 }
 

@@ -46,7 +46,7 @@ use gather::{gather, union};
 use hits::Hits;
 use index::{Cell, Found, Index, Look, Neighbour};
 use key::KeyId;
-use ledger::{Interrupted, Ledger, Room};
+use ledger::{CHUNKS_PER_CALL, Interrupted, Ledger, Room};
 use std::sync::{Arc, Weak};
 
 /// What a cache can be told beside its budget; zeros mean the defaults.
@@ -288,6 +288,15 @@ impl Shared {
         }
     }
 
+    /// [`Shared::with`], for what asks how much is held. What many hits have left to look at for that is looked
+    /// at before, in turns.
+    fn with_held<R>(&self, work: impl FnOnce(&mut Ledger) -> R) -> R {
+        for _ in 0..self.index.chunks_held() / CHUNKS_PER_CALL {
+            self.with(Ledger::look_at_held);
+        }
+        self.with(work)
+    }
+
     /// A tile was entered that other caches may count too, which have to hear of its handles from now on.
     fn share(&self, tile: &Tile) {
         if tile.buffer().is_shared() {
@@ -379,7 +388,7 @@ impl Cache {
             in_flight_cap: cap,
             queued: counts.queued,
             overdue: counts.overdue,
-            ..self.0.with(Ledger::statistics)
+            ..self.0.with_held(Ledger::statistics)
         }
     }
 

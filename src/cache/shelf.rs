@@ -105,7 +105,7 @@ impl Shelf {
         match &self.place {
             Place::Cached(registration) => {
                 let shared = &registration.cache.0;
-                shared.with(|ledger| ledger.usage(registration.key))
+                shared.with_held(|ledger| ledger.usage(registration.key))
             }
             Place::Alone { .. } => Usage::default(),
         }

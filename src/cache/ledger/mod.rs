@@ -41,6 +41,9 @@ const KEYS_PER_CALL: usize = 8;
 /// How many outdated stamps one call corrects at most while others wait for the books.
 const CORRECTIONS_PER_CALL: usize = 256;
 
+/// In how many chunks of entries one call looks for held ones while others wait for the books.
+pub const CHUNKS_PER_CALL: usize = 4;
+
 /// What the keys of one image have in common.
 #[derive(Default)]
 struct ImageRecord {
@@ -440,7 +443,7 @@ impl Ledger {
     }
 
     pub fn statistics(&mut self) -> Statistics {
-        let held = self.held(|_| true);
+        let held = self.held(usize::MAX, |_| true);
         let Weights {
             resident,
             overhang,
@@ -467,7 +470,7 @@ impl Ledger {
 
     /// What a key has here: buffers count with the key that brought them.
     pub fn usage(&mut self, key: KeyId) -> Usage {
-        let held = self.held(|record| record.key == key);
+        let held = self.held(usize::MAX, |record| record.key == key);
         let record = &self.keys[key as usize];
         let own = match record.resident {
             0 => 0,
@@ -490,11 +493,20 @@ impl Ledger {
         }
     }
 
-    /// The bytes of resident buffers that callers hold now, of those that are looked for.
-    fn held(&mut self, is_one: impl Fn(&Record) -> bool) -> u64 {
+    /// Looks at some of the entries that were got since they were seen free: those that are free now need not
+    /// be looked at again.
+    pub fn look_at_held(&mut self) {
+        self.held(CHUNKS_PER_CALL, |_| false);
+    }
+
+    /// The bytes of resident buffers that callers hold now, of those that are looked for, in at most so many
+    /// chunks of entries.
+    fn held(&mut self, most: usize, is_one: impl Fn(&Record) -> bool) -> u64 {
         let mut held = 0;
         let mut seen = HashSet::new();
-        self.index.for_each_held(|entry| {
+        self.index.for_each_held(most, |entry| {
+            #[cfg(test)]
+            STEPS.set(STEPS.get() + 1);
             let slot = self.links[entry as usize].slot;
             let record = &self.records[slot as usize];
             let is_held = self.seems_held(slot);
