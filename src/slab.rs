@@ -219,7 +219,8 @@ impl Handle {
     /// What it points to.
     #[inline(always)]
     fn head(&self) -> NonNull<Head> {
-        let head = self.0.as_ptr().map_addr(|at| at & !STRIPE);
+        let mark = self.0.addr().get() & STRIPE;
+        let head = self.0.as_ptr().wrapping_byte_sub(mark);
         // SAFETY: the address of something, as it was before it was marked.
         unsafe { NonNull::new_unchecked(head) }
     }

@@ -123,6 +123,9 @@ pub struct Index {
     seeds: [u64; 3],
 }
 
+/// Buckets for each entry at least, lest look-ups pass by entries of other cells.
+const SPACE: u64 = 3;
+
 /// Buckets of a page, and the least number of them.
 const PAGE: usize = 512;
 
@@ -500,7 +503,7 @@ impl Index {
             self.slab.open(id);
         }
         *entries += 1;
-        if *entries > self.size().buckets() {
+        while u64::from(*entries) * SPACE > u64::from(self.size().buckets()) {
             self.changing(|| self.split());
         }
         let bucket = self.own_bucket(self.hash(&label));
