@@ -7,8 +7,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use shuttle::sync::RwLockReadGuard;
-pub use shuttle::sync::{RwLockWriteGuard, atomic};
+pub use shuttle::sync::atomic;
 pub use shuttle::{thread, thread_local};
 
 /// Hashes that are the same in all executions, as their schedules are.
@@ -58,20 +57,6 @@ impl<T> Deref for MutexGuard<'_, T> {
 impl<T> DerefMut for MutexGuard<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
         self.0.as_mut().expect("a held lock")
-    }
-}
-
-/// A lock that many may share to read, and that is not poisoned.
-#[derive(Default)]
-pub struct RwLock<T>(shuttle::sync::RwLock<T>);
-
-impl<T> RwLock<T> {
-    pub fn read(&self) -> RwLockReadGuard<'_, T> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub fn write(&self) -> RwLockWriteGuard<'_, T> {
-        self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
