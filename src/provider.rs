@@ -29,7 +29,7 @@ pub trait Provider: Send + Sync {
     /// A resident block with all bands, as a use and a hit, where that takes a few instructions that cannot
     /// fail: [`Shelf::hit`](crate::cache::Shelf::hit). It may be no block of the image, which is then not
     /// resident. Where it says nothing, [`Provider::get_block`] has the answer.
-    fn hit(&self, row: u64, col: u64, level: u32) -> Hit;
+    fn hit(&self, at: &Block) -> Hit;
 
     /// The pixels of a block, all of them inside the image unless [`Image::padded`] says otherwise.
     ///
@@ -38,6 +38,9 @@ pub trait Provider: Send + Sync {
 
     /// The block if it can be had without decoding or waiting; not a use for the eviction order.
     fn peek_block(&self, at: Block, bands: &Bands) -> Option<Tile>;
+
+    /// The block if it can be had without decoding or waiting, as a use and a hit; else a miss.
+    fn try_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Option<Tile>;
 
     /// A rectangle inside the image at a level, where that is possible without decoding all blocks
     /// it touches; `None` where it is not.
@@ -270,7 +273,7 @@ impl Default for Request<'static> {
 /// [`Provider::get_block`] with its arguments checked.
 pub fn get_block(provider: &dyn Provider, at: Block, bands: &Bands) -> Result<Tile> {
     if bands.list().is_none()
-        && let Ok(tile) = provider.hit(at.row, at.col, at.level)
+        && let Ok(tile) = provider.hit(&at)
     {
         return Ok(tile);
     }
@@ -285,6 +288,18 @@ pub fn peek_block(provider: &dyn Provider, at: Block, bands: &Bands) -> Result<O
     provider.image().check_block(at, bands)?;
     check_cancelled(provider)?;
     Ok(provider.peek_block(at, bands))
+}
+
+/// [`Provider::try_block`] with its arguments checked.
+pub fn try_block(provider: &dyn Provider, at: Block, bands: &Bands) -> Result<Option<Tile>> {
+    if bands.list().is_none()
+        && let Ok(tile) = provider.hit(&at)
+    {
+        return Ok(Some(tile));
+    }
+    provider.image().check_block(at, bands)?;
+    check_cancelled(provider)?;
+    Ok(provider.try_block(at, bands, &Request::new()))
 }
 
 /// [`Provider::has_block`]: false outside the grid and for levels that do not exist.

@@ -10,7 +10,7 @@
 //! wanted. Nodes are therefore memory that is never anything else: a chunk of them lives as long as its
 //! slab, or as long as one of its nodes is held.
 
-use crate::pages::Pages;
+use crate::pages::{Late, Pages};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 use crate::thread::{STRIPES, Stripe};
@@ -18,7 +18,7 @@ use crate::tile::Pixels;
 use std::cell::UnsafeCell;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ptr::NonNull;
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Weak};
 
 /// Nodes of a chunk: as many as there are bits in [`Chunk::handed`].
 const NODES: usize = 64;
@@ -46,8 +46,10 @@ pub mod flag {
     pub(super) const APART: u32 = 32;
     /// Above it stands which node of its chunk it is.
     pub(super) const PLACE: u32 = 8;
+    /// Above it stands the mark of what keeps it.
+    pub(super) const MARK: u32 = 16;
 }
-use flag::{APART, FINDABLE, HANDED, LIVE, OPEN, PLACE};
+use flag::{APART, FINDABLE, HANDED, LIVE, MARK, OPEN, PLACE};
 
 /// What a column has for a node: below, the moment of the last use; above it, pins less unpins plus
 /// [`ZERO`]; or [`CLOSED`] beside the moment.
@@ -112,12 +114,12 @@ struct Node {
     label: [AtomicU64; 3],
 }
 
-type Column = Box<[AtomicU64; NODES]>;
+type Column = [AtomicU64; NODES];
 
 #[repr(C)]
 struct Chunk {
     nodes: [Node; NODES],
-    columns: [OnceLock<Column>; STRIPES],
+    columns: [Late<Column>; STRIPES],
     /// One bit for each node: handed out since it was last seen free.
     handed: AtomicU64,
     number: u32,
@@ -143,18 +145,18 @@ impl Chunk {
     /// The column of a stripe, made if there is none. To be called under the lock of the slab, if
     /// there is one.
     fn make_column(&self, stripe: Stripe) -> &Column {
-        self.columns[stripe.number()].get_or_init(|| {
+        self.columns[stripe.number()].get_or_make(|| {
             let word = |node: &Node| match node.head.flags.load(Ordering::SeqCst) & OPEN {
                 0 => AtomicU64::new(CLOSED),
                 _ => AtomicU64::new(ZERO),
             };
-            Box::new(self.nodes.each_ref().map(word))
+            self.nodes.each_ref().map(word)
         })
     }
 
     /// The words of a node in all columns that there are.
     fn words(&self, place: usize) -> impl Iterator<Item = &AtomicU64> {
-        let columns = self.columns.iter().filter_map(OnceLock::get);
+        let columns = self.columns.iter().filter_map(Late::get);
         columns.map(move |column| &column[place])
     }
 }
@@ -235,6 +237,24 @@ impl Handle {
     pub fn pixels(&self) -> &Pixels {
         // SAFETY: a handle keeps what it points to alive, with its pixels written.
         unsafe { (*self.head().as_ref().pixels.get()).assume_init_ref() }
+    }
+
+    /// What [`Handle::set_mark`] has set; 0 at first.
+    #[inline(always)]
+    pub fn mark(&self) -> u16 {
+        // SAFETY: a handle keeps what it points to alive.
+        let flags = unsafe { self.head().as_ref() }
+            .flags
+            .load(Ordering::Relaxed);
+        (flags >> MARK) as u16
+    }
+
+    /// Leaves a mark for those who get the same entry later.
+    pub fn set_mark(&self, mark: u16) {
+        // SAFETY: as above.
+        let flags = unsafe { &self.head().as_ref().flags };
+        let marked = |flags: u32| Some(flags % (1 << MARK) | u32::from(mark) << MARK);
+        let _ = flags.fetch_update(Ordering::SeqCst, Ordering::SeqCst, marked);
     }
 
     /// The handle as an address, to be given back to [`Handle::from_raw`].

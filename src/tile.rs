@@ -316,6 +316,17 @@ impl Tile {
         self.0.release_quickly().map(Tile)
     }
 
+    /// A number that whoever gets the tile out of a cache later finds at it; 0 at first.
+    #[inline(always)]
+    pub(crate) fn mark(&self) -> u16 {
+        self.0.mark()
+    }
+
+    /// Sets [`Tile::mark`].
+    pub(crate) fn set_mark(&self, mark: u16) {
+        self.0.set_mark(mark);
+    }
+
     /// What keeps the pixels.
     #[inline(always)]
     pub(crate) fn into_handle(self) -> Handle {

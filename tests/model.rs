@@ -100,7 +100,7 @@ fn cache(budget: u64) -> Cache {
 const LARGE: u64 = 1 << 20;
 
 /// Bytes of a block of 32 x 32 with what is charged for it and its key, but not of two.
-const ONE_BLOCK: u64 = 2400;
+const ONE_BLOCK: u64 = 3200;
 
 fn blocks(cache: &Cache) -> (Arc<Story>, Arc<dyn Provider>) {
     let story = Arc::new(Story::default());
@@ -427,6 +427,65 @@ fn handles_that_change_threads_are_known_when_their_tile_goes() {
         ]);
         let now = check_quiet(&cache);
         assert_eq!((now.entries, now.idle), (0, 0), "what was held went");
+    });
+}
+
+#[test]
+fn a_hit_never_has_the_tile_that_took_the_node_of_its_own() {
+    check(|crew| {
+        let cache = cache(ONE_BLOCK);
+        let (_, provider) = blocks(&cache);
+        // From the second get on hits look at no lock.
+        for _ in 0..2 {
+            drop(get(&provider, 0, 0).expect("a block"));
+        }
+        let (hits, evicts) = (provider.clone(), provider.clone());
+        crew.work(vec![
+            // The first hit of a thread makes it known to the tile, which takes a lock.
+            Box::new(move || {
+                for _ in 0..2 {
+                    check_block(&get(&hits, 0, 0).expect("a block"), 0, 0);
+                }
+            }),
+            Box::new(move || check_block(&get(&evicts, 1, 1).expect("a block"), 1, 1)),
+        ]);
+        check_quiet(&cache);
+    });
+}
+
+#[test]
+fn a_hit_that_meets_an_eviction_has_the_right_pixels_for_as_long_as_it_is_held() {
+    check(|crew| {
+        let cache = cache(ONE_BLOCK);
+        let (_, provider) = blocks(&cache);
+        // From the second get on hits look at no lock.
+        for _ in 0..2 {
+            drop(get(&provider, 0, 0).expect("a block"));
+        }
+        let (hits, retains, evicts) = (provider.clone(), provider.clone(), provider.clone());
+        crew.work(vec![
+            Box::new(move || {
+                let first = get(&hits, 0, 0).expect("a block");
+                let second = get(&hits, 0, 0).expect("a block");
+                check_block(&first, 0, 0);
+                drop(first);
+                check_block(&second, 0, 0);
+            }),
+            Box::new(move || {
+                let tile = get(&retains, 0, 0).expect("a block");
+                let own = tile.clone();
+                drop(tile);
+                check_block(&own, 0, 0);
+            }),
+            // The node of the tile that goes is that of the next.
+            Box::new(move || {
+                for (row, col) in [(1, 1), (0, 0), (0, 1)] {
+                    check_block(&get(&evicts, row, col).expect("a block"), row, col);
+                }
+            }),
+        ]);
+        let now = check_quiet(&cache);
+        assert_eq!(now.counters.hits + now.counters.misses, 8, "of eight gets");
     });
 }
 

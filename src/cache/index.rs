@@ -196,6 +196,8 @@ impl Index {
     #[inline(always)]
     pub fn hit(&self, cell: &Cell, hits: &Arc<Hits>) -> Hit {
         const WANTED: u32 = flag::FINDABLE | flag::ALL_BANDS | flag::HANDED;
+        // First, for what is asked of the thread is a call, across which little is to be kept.
+        let (stripe, stamp) = stamp::hit();
         let label = cell.label();
         let Some(mut next) = self.bucket(self.hash(&label)) else {
             return Err(None);
@@ -205,16 +207,12 @@ impl Index {
                 return Err(None);
             };
             if node.is_labelled(&label) {
-                let is_wanted = || node.flags() & (WANTED | flag::UNREAD) == WANTED;
-                if !is_wanted() {
-                    return Err(None);
-                }
-                let (stripe, stamp) = stamp::hit();
                 let Some(handle) = node.pin_in_column(stripe, stamp) else {
                     return Err(None);
                 };
                 let tile = Tile::from_handle(handle);
-                if !is_wanted() || !node.is_labelled(&label) {
+                let is_wanted = node.flags() & (WANTED | flag::UNREAD) == WANTED;
+                if !is_wanted || !node.is_labelled(&label) {
                     return Err(tile.release_quickly());
                 }
                 self.hits.count(hits, stripe);

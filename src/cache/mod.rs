@@ -587,8 +587,8 @@ impl Registration {
 
     /// [`Index::hit`].
     #[inline(always)]
-    fn hit(&self, at: Block) -> Hit {
-        let cell = Cell::new(self.key, at);
+    fn hit(&self, at: &Block) -> Hit {
+        let cell = Cell::new(self.key, *at);
         self.cache.0.index.hit(&cell, &self.hits)
     }
 

@@ -124,7 +124,7 @@ impl Shelf {
     /// The resident tile with all bands, as a use and a hit, where that takes a few instructions that
     /// cannot fail.
     #[inline(always)]
-    pub fn hit(&self, at: Block) -> Hit {
+    pub fn hit(&self, at: &Block) -> Hit {
         match &self.place {
             // Beyond the levels of images are blocks that are kept for tiles.
             Place::Cached(registration) if at.level < KEPT_LEVELS => registration.hit(at),
@@ -135,14 +135,10 @@ impl Shelf {
     /// The resident tile, as a use unless the request only passes by; counted as a hit if there is
     /// one.
     pub fn get(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Option<Tile>> {
-        let look = match request.retention() {
-            Retention::Streamed => Look::Read,
-            Retention::Kept | Retention::Bypassed => Look::Get,
-        };
         let Place::Cached(registration) = &self.place else {
             return Ok(None);
         };
-        match registration.find(at, bands, self.bands, look) {
+        match registration.find(at, bands, self.bands, look_of(request)) {
             Some(found) if found.is_exact => Ok(Some(found.tile)),
             Some(Found { tile, .. }) => {
                 let has = tile.form().bands.clone();
@@ -150,6 +146,16 @@ impl Shelf {
             }
             None => Ok(None),
         }
+    }
+
+    /// [`Shelf::get`] for what may not wait: some bands of a tile that cannot be seen as a view are copied and
+    /// not kept. Counts a miss too.
+    pub fn try_get(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Option<Tile> {
+        let found = self.look(at, bands, look_of(request));
+        if found.is_none() {
+            self.count(|counters| counters.misses += 1);
+        }
+        found
     }
 
     /// The resident tile with just these bands or more, as a use that is not counted.
@@ -448,6 +454,14 @@ impl Shelf {
             counters.load_nanoseconds += nanoseconds;
         });
         outcome
+    }
+}
+
+/// What a get is to the order in which tiles go.
+fn look_of(request: &Request<'_>) -> Look {
+    match request.retention() {
+        Retention::Streamed => Look::Read,
+        Retention::Kept | Retention::Bypassed => Look::Get,
     }
 }
 

@@ -98,12 +98,12 @@ impl Provider for Cached {
         Ok(self.shelf.has_put(at, &Bands::ALL) || self.source.has_block(at)?)
     }
 
-    fn hit(&self, row: u64, col: u64, level: u32) -> Hit {
+    fn hit(&self, at: &Block) -> Hit {
         // Levels with a grid of their own are kept under keys of their own.
-        if level >= self.own_levels {
+        if at.level >= self.own_levels {
             return Err(None);
         }
-        self.shelf.hit(Block::new(level, row, col))
+        self.shelf.hit(at)
     }
 
     fn get_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile> {
@@ -134,6 +134,10 @@ impl Provider for Cached {
 
     fn peek_block(&self, at: Block, bands: &Bands) -> Option<Tile> {
         self.shelf.peek(at, bands)
+    }
+
+    fn try_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Option<Tile> {
+        self.shelf.try_get(at, bands, request)
     }
 
     fn get_window(

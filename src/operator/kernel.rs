@@ -206,11 +206,11 @@ impl Provider for Operator {
         Ok(false)
     }
 
-    fn hit(&self, row: u64, col: u64, level: u32) -> Hit {
+    fn hit(&self, at: &Block) -> Hit {
         // A sparse image says first whether it has the block.
-        match self.image().sparse || level >= self.own_levels {
+        match self.image().sparse || at.level >= self.own_levels {
             true => Err(None),
-            false => self.shelf.hit(Block::new(level, row, col)),
+            false => self.shelf.hit(at),
         }
     }
 
@@ -237,6 +237,13 @@ impl Provider for Operator {
             return self.shelf.peek(at, bands);
         };
         own.peek_block(own_block(&*own, &at.rect(self.image()))?, bands)
+    }
+
+    fn try_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Option<Tile> {
+        let Some(own) = self.level_image(at.level) else {
+            return self.shelf.try_get(at, bands, request);
+        };
+        own.try_block(own_block(&*own, &at.rect(self.image()))?, bands, request)
     }
 
     fn get_window(

@@ -87,9 +87,12 @@ impl Provider for Level {
         }
     }
 
-    fn hit(&self, row: u64, col: u64, level: u32) -> Hit {
+    fn hit(&self, at: &Block) -> Hit {
         match self.has_blocks_of_source() {
-            true => self.source.hit(row, col, self.level + level),
+            true => {
+                let level = self.level + at.level;
+                self.source.hit(&Block::new(level, at.row, at.col))
+            }
             false => Err(None),
         }
     }
@@ -132,6 +135,11 @@ impl Provider for Level {
 
     fn peek_block(&self, at: Block, bands: &Bands) -> Option<Tile> {
         self.source.peek_block(self.source_block(at)?, bands)
+    }
+
+    fn try_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Option<Tile> {
+        self.source
+            .try_block(self.source_block(at)?, bands, request)
     }
 
     fn level_image(&self, level: u32) -> Option<Arc<dyn Provider>> {

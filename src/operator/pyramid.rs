@@ -69,9 +69,9 @@ impl Provider for Pyramid {
         has_any(&**level, 0, &at.rect(&self.image))
     }
 
-    fn hit(&self, row: u64, col: u64, level: u32) -> Hit {
-        match level {
-            0 => self.images[0].hit(row, col, 0),
+    fn hit(&self, at: &Block) -> Hit {
+        match at.level {
+            0 => self.images[0].hit(at),
             _ => Err(None),
         }
     }
@@ -126,6 +126,12 @@ impl Provider for Pyramid {
         let image = self.images.get(at.level as usize)?;
         let block = own_block(&**image, &at.rect(&self.image))?;
         image.peek_block(block, bands)
+    }
+
+    fn try_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Option<Tile> {
+        let image = self.images.get(at.level as usize)?;
+        let block = own_block(&**image, &at.rect(&self.image))?;
+        image.try_block(block, bands, request)
     }
 
     fn get_view(&self, level: u32, rect: Rect, bands: &Bands) -> Option<Tile> {

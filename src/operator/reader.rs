@@ -79,9 +79,9 @@ impl Provider for Reader {
         })
     }
 
-    fn hit(&self, row: u64, col: u64, level: u32) -> Hit {
+    fn hit(&self, at: &Block) -> Hit {
         match self.options.retention {
-            Retention::Kept if !self.is_cancelled() => self.source.hit(row, col, level),
+            Retention::Kept if !self.is_cancelled() => self.source.hit(at),
             _ => Err(None),
         }
     }
@@ -92,6 +92,12 @@ impl Provider for Reader {
 
     fn peek_block(&self, at: Block, bands: &Bands) -> Option<Tile> {
         self.source.peek_block(at, bands)
+    }
+
+    fn try_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Option<Tile> {
+        let readers = request.readers(&self.cancel);
+        let request = request.by_reader(self.options.retention, &readers);
+        self.source.try_block(at, bands, &request)
     }
 
     fn get_window(

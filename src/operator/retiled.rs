@@ -723,10 +723,9 @@ impl Provider for Retiled {
         self.plane(at).has_any(&at.rect(&self.image))
     }
 
-    fn hit(&self, row: u64, col: u64, level: u32) -> Hit {
-        let at = Block::new(level, row, col);
+    fn hit(&self, at: &Block) -> Hit {
         let tile = self.shelf.hit(at)?;
-        self.shared.served.note(self.grid, at);
+        self.shared.served.note_tile(&self.grid, at, &tile);
         Ok(tile)
     }
 
@@ -735,12 +734,18 @@ impl Provider for Retiled {
             Some(tile) => tile,
             None => self.make(at, bands, request)?,
         };
-        self.shared.served.note(self.grid, at);
+        self.shared.served.note_tile(&self.grid, &at, &tile);
         Ok(tile)
     }
 
     fn peek_block(&self, at: Block, bands: &Bands) -> Option<Tile> {
         self.shelf.peek(at, bands)
+    }
+
+    fn try_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Option<Tile> {
+        let tile = self.shelf.try_get(at, bands, request)?;
+        self.shared.served.note_tile(&self.grid, &at, &tile);
+        Some(tile)
     }
 
     fn get_window(

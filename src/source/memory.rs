@@ -56,7 +56,7 @@ impl Provider for MemorySource {
         &self.image
     }
 
-    fn hit(&self, _row: u64, _col: u64, _level: u32) -> Hit {
+    fn hit(&self, _at: &Block) -> Hit {
         Err(None)
     }
 
@@ -71,6 +71,10 @@ impl Provider for MemorySource {
         let bands = bands.to_vec(self.image.band_count());
         let view = self.view(at.rect(&self.image)).bands(&bands)?;
         Some(Tile::hold(view))
+    }
+
+    fn try_block(&self, at: Block, bands: &Bands, _request: &Request<'_>) -> Option<Tile> {
+        self.peek_block(at, bands)
     }
 
     fn get_view(&self, _level: u32, rect: Rect, bands: &Bands) -> Option<Tile> {

@@ -148,7 +148,7 @@ impl Provider for Source {
         self.decoder.has_block(at)
     }
 
-    fn hit(&self, _row: u64, _col: u64, _level: u32) -> Hit {
+    fn hit(&self, _at: &Block) -> Hit {
         Err(None)
     }
 
@@ -210,6 +210,10 @@ impl Provider for Source {
 
     fn peek_block(&self, _at: Block, _bands: &Bands) -> Option<Tile> {
         None
+    }
+
+    fn try_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Option<Tile> {
+        self.shelf.try_get(at, bands, request)
     }
 
     fn get_view(&self, _level: u32, _rect: Rect, _bands: &Bands) -> Option<Tile> {
