@@ -5,26 +5,28 @@ use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::thread::{STRIPES, Stripe};
 use std::sync::Arc;
 
-/// A line of the processor's caches, lest one thread slow down another.
+/// Hits of the threads of a stripe: a line of the processor's caches, lest one thread slow down another.
 #[repr(align(64))]
 #[derive(Default)]
-struct Line(AtomicU64);
-
-/// The hits under a key.
-#[derive(Default)]
-pub struct Hits {
-    lines: [Line; STRIPES],
+struct Line {
+    hits: AtomicU64,
     /// Those that are in the sum over all keys.
     summed: AtomicU64,
     /// Whether there may be others, so that the key is among [`AllHits::noted`].
     is_noted: AtomicBool,
 }
 
+/// The hits under a key.
+#[derive(Default)]
+pub struct Hits {
+    lines: [Line; STRIPES],
+}
+
 impl Hits {
     /// How many there were.
     pub fn sum(&self) -> u64 {
         let counts = self.lines.iter();
-        counts.map(|Line(hits)| hits.load(Ordering::SeqCst)).sum()
+        counts.map(|line| line.hits.load(Ordering::SeqCst)).sum()
     }
 }
 
@@ -40,17 +42,19 @@ impl AllHits {
     /// Counts a hit under a key, of a thread of the stripe.
     #[inline(always)]
     pub fn count(&self, hits: &Arc<Hits>, stripe: Stripe) {
-        hits.lines[stripe.number()].0.fetch_add(1, Ordering::SeqCst);
+        let line = &hits.lines[stripe.number()];
+        line.hits.fetch_add(1, Ordering::SeqCst);
         // Only now, for what sums up looks at the two in the other order.
-        if !hits.is_noted.load(Ordering::SeqCst) {
-            self.note(hits);
+        if !line.is_noted.load(Ordering::SeqCst) {
+            self.note(hits, stripe);
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn note(&self, hits: &Arc<Hits>) {
-        if !hits.is_noted.swap(true, Ordering::SeqCst) {
+    fn note(&self, hits: &Arc<Hits>, stripe: Stripe) {
+        let line = &hits.lines[stripe.number()];
+        if !line.is_noted.swap(true, Ordering::SeqCst) {
             self.noted.lock().push(hits.clone());
         }
     }
@@ -59,10 +63,12 @@ impl AllHits {
     pub fn sum(&self) -> u64 {
         let mut noted = self.noted.lock();
         for hits in noted.drain(..) {
-            hits.is_noted.store(false, Ordering::SeqCst);
-            let sum = hits.sum();
-            let more = sum - hits.summed.swap(sum, Ordering::Relaxed);
-            self.sum.fetch_add(more, Ordering::Relaxed);
+            for line in &hits.lines {
+                line.is_noted.store(false, Ordering::SeqCst);
+                let hits = line.hits.load(Ordering::SeqCst);
+                let more = hits - line.summed.swap(hits, Ordering::Relaxed);
+                self.sum.fetch_add(more, Ordering::Relaxed);
+            }
         }
         self.sum.load(Ordering::Relaxed)
     }
