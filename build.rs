@@ -38,6 +38,8 @@ fn compile_jpeg() {
         .std("c99")
         .extra_warnings(true)
         .compile("tilecache_jpeg");
+    // The library of the sanitizers takes this copy, see tests/support/sanitized.rs.
+    println!("cargo::rustc-env=TILECACHE_LIBJPEG_TURBO_HEADERS={headers}");
 }
 
 fn link_arg(arg: &str) {

@@ -50,8 +50,9 @@
  *   images count from 0. A negative number, where none is meant, is TC_E_RANGE.
  *
  * PIXELS
- *   Native byte order; complex samples as real part, imaginary part. Tiles are band-sequential with
- *   contiguous rows; see tc_pixels. Memory of yours may have any strides; see tc_target.
+ *   Native byte order; complex samples as real part, imaginary part. Tiles are band after band, the samples
+ *   of a row side by side; rows and bands may lie apart, see tc_pixels. Memory of yours may have any
+ *   strides; see tc_target.
  *
  * BANDS
  *   A pointer and a count. NULL and 0 are all bands in order; NULL with a count, and a pointer with 0,
@@ -90,7 +91,9 @@
  *   pthread_setcancelstate.
  *
  * FORK
- *   After fork without exec, the child must not use handles made before it, nor release them.
+ *   After fork without exec, the child may make handles and use them as ever. Those made before are its
+ *   parent's: calls refuse caches, providers and loads with TC_E_ARGUMENT, releasing them does nothing, and
+ *   tiles keep their pixels, but may not be retained. fork must not be called inside a callback.
  *
  * NAMES
  *   Functions begin with tc_ or provider_, types with tc_, constants with TC_. Calling the library takes
@@ -149,7 +152,7 @@ typedef enum tc_status_code {
    */
   TC_E_NOT_RESIDENT = 4,
   /**
-   * Reserved: the caller cancelled the request.
+   * The request was cancelled, by provider_cancel.
    */
   TC_E_CANCELLED = 5,
   /**
@@ -902,8 +905,9 @@ typedef struct tc_image_info {
    */
   int32_t bits;
   /**
-   * Bits of tc_image_flags. Input: only TC_IMAGE_HAS_NODATA counts, the others follow from
-   * the source and are ignored.
+   * Bits of tc_image_flags. Input: TC_IMAGE_HAS_NODATA counts, and TC_IMAGE_DEFER_RELEASE for
+   * provider_from_memory; the others follow from the source and are ignored, so that what
+   * provider_info gave can be given back.
    */
   uint32_t flags;
   /**
@@ -1371,6 +1375,20 @@ uint64_t tc_memory_limit(void);
 uint64_t tc_default_budget(void);
 
 /**
+ * How many files of provider_open the library keeps open at most, in the whole process; at first half
+ * of the descriptors that the system allows the process. A file that was not read lately gives its
+ * descriptor back to another, and is opened again by its path when it is read. It must be the same then:
+ * one that was replaced, modified or deleted meanwhile fails with TC_E_CHANGED. Threads that read at this
+ * moment may have one more open each.
+ *
+ * - most: at least 1; 0 is half of what the system allows at each opening (RLIMIT_NOFILE). With a
+ *   smaller number than before, descriptors are closed in this call.
+ *
+ * Cannot fail. Thread-safe.
+ */
+void tc_set_open_files(uint64_t most);
+
+/**
  * Calls the release functions that were put off, by TC_PIXELS_DEFER_RELEASE or TC_IMAGE_DEFER_RELEASE,
  * on the calling thread. For languages whose collector releases tiles where no code of theirs may run.
  *
@@ -1583,17 +1601,18 @@ tc_status tc_remove(struct tc_cache *cache,
  *
  * Opens an image file by its content, whatever its name: TIFF, BigTIFF and COG; JPEG 2000, as JP2 or raw
  * codestream; NITF 2.1 and NSIF 1.0, whose R-sets beside the file are its levels; PNG; JPEG. It is read
- * as blocks are asked for, from all threads at once, and stays open until the provider goes.
- * provider_format says what it is, and tc_format_info what is read of each format.
+ * as blocks are asked for, from all threads at once. provider_format says what it is, and tc_format_info
+ * what is read of each format.
  *
  * - path: required; the system's own bytes (on Windows UTF-8), copied.
  * - options: NULL is all defaults.
  * - provider: receives a reference that you own; NULL on failure.
  * - err: may be NULL.
  *
- * A file renamed over keeps being read from its old content. A file changed in place is noticed by its
- * size and times; blocks then fail with TC_E_CHANGED. Not noticed is a change of equal size within the
- * clock step of the file system.
+ * The file stays open until the provider goes, unless others need its descriptor; see tc_set_open_files.
+ * While it is open, a file renamed over keeps being read from its old content; once its descriptor was
+ * given back, blocks fail with TC_E_CHANGED. So they do for a file changed in place, which is noticed by
+ * its size and times. Not noticed is a change of equal size within the clock step of the file system.
  *
  * Errors: TC_E_NOT_FOUND if there is no such file or image, TC_E_IO, TC_E_CORRUPT, TC_E_UNSUPPORTED,
  * TC_E_LIMIT, TC_E_RANGE, TC_E_ARGUMENT. Messages name the format, the place in the file and the value.

@@ -32,7 +32,8 @@
  *   alpha). Text that is not UTF-8 is taken for Latin-1.
  *
  * BLOCKS
- *   Those of GDAL. Flat ones, such as single rows, are put together up to 256 rows or 1 MiB. In formats
+ *   Those of GDAL. Flat ones, such as single rows, are put together up to 256 rows or 1 MiB. Those of a
+ *   VRT that names no size, 128 x 128, are those of its first source instead. In formats
  *   that are known to read a part of a block for its share of the cost, large blocks are read by
  *   windows; see tc_gdal_options.windows.
  *
@@ -46,7 +47,8 @@
  *   beside that of tilecache; whole blocks of bands that are stored apart do not enter it at all.
  *   Blocks of other datasets are left alone, GDAL_CACHEMAX is not touched. Drivers may keep memory of
  *   their own. A VRT drops the blocks of its sources with its own, but not those of its sources'
- *   overviews, which stay, within GDAL_CACHEMAX, until its session is closed.
+ *   overviews, which stay, within GDAL_CACHEMAX, until its session is closed; and since its blocks lie
+ *   across those of its sources, it drops none before GDAL's cache has 32 MiB.
  *
  * THE END OF GDAL
  *   GDALDestroyDriverManager closes every dataset, those of providers too. A provider that is still there
@@ -161,7 +163,7 @@ static inline tc_status tc_gdal_from_dataset(GDALDatasetH dataset, const tc_gdal
 
 /*
  * An image file in any of GDAL's file systems, /vsizip/, /vsimem/, /vsicurl/, /vsis3/, read by tilecache's
- * own readers and not by GDAL's: TIFF, JPEG 2000 and NITF. What provider_open is for files of the system.
+ * own readers and not by GDAL's: those of tc_format_info. What provider_open is for files of the system.
  *
  * - path: required; what VSIFOpenL takes. The file must not change until the provider is released, or
  *   provider_invalidate is called when it has.
@@ -179,7 +181,15 @@ static inline tc_status tc_gdal_open_vsi(const char *path, const tc_open_options
 
 /* ======== What follows is not for use. ======== */
 
-enum { TCGDAL_LEVELS = 32, TCGDAL_ROWS = 256, TCGDAL_FLAT = 1 << 20, TCGDAL_LARGE = 16 << 20 };
+enum {
+  TCGDAL_LEVELS = 32,
+  TCGDAL_ROWS = 256,
+  TCGDAL_FLAT = 1 << 20,
+  TCGDAL_LARGE = 16 << 20,
+  TCGDAL_VRT_SIDE = 128,      /* of a block of a VRT that names no size */
+  TCGDAL_VRT_KEPT = 32 << 20, /* bytes of GDAL's cache from which on a VRT drops what it read */
+  TCGDAL_VRT_SOURCES = 8      /* files of a VRT that are tried as its first source */
+};
 
 typedef struct tcgdal_level {
   int overview;               /* of each band; -1 is the band itself */
@@ -206,6 +216,7 @@ typedef struct tcgdal_image {
   int whole;               /* blocks can be read whole, band by band, without a detour */
   int masks;               /* it shows the masks of the bands */
   int keep_blocks;
+  int over_others;         /* blocks lie across those of other datasets, which are read again for the next ones */
   tcgdal_level levels[TCGDAL_LEVELS];
 } tcgdal_image;
 
@@ -618,7 +629,7 @@ static inline tc_status tcgdal_read(tcgdal_image *image, GDALDatasetH session, i
   tcgdal_begin(&said);
   result = whole ? tcgdal_read_whole(dataset, at, row, col, bands, into)
                  : tcgdal_read_part(image, dataset, at, (int)x, (int)y, bands, into, mask);
-  if (!image->keep_blocks) {
+  if (!image->keep_blocks && (!image->over_others || GDALGetCacheUsed64() >= TCGDAL_VRT_KEPT)) {
     int i, n = tcgdal_level_dataset(image, dataset, at->overview) != NULL && !mask ? 1 : into->bands;
     for (i = 0; i < n; i++) {
       GDALRasterBandH band = tcgdal_band(dataset, bands ? bands[i] : i, at->overview, mask);
@@ -915,6 +926,40 @@ static inline void tcgdal_add_texts(tcgdal_texts *texts, GDALDatasetH dataset)
   }
 }
 
+/* The blocks of the first raster that a VRT is made of, where its own have the size of those that name none: a
+ * block of it costs all blocks of that raster which it touches. */
+static inline void tcgdal_blocks_beneath(GDALDatasetH dataset, int *width, int *height)
+{
+  char **files;
+  int i, w, h;
+  if (!EQUAL(GDALGetDriverShortName(GDALGetDatasetDriver(dataset)), "VRT") || *width != TCGDAL_VRT_SIDE ||
+      *height != TCGDAL_VRT_SIDE)
+    return;
+  files = GDALGetFileList(dataset);
+  for (i = 0; files != NULL && files[i] != NULL && i < TCGDAL_VRT_SOURCES; i++) {
+    GDALDatasetH one = NULL;
+    if (!EQUAL(files[i], GDALGetDescription(dataset)))
+      one = GDALOpenEx(files[i], GDAL_OF_RASTER, NULL, NULL, NULL);
+    if (one == NULL || GDALGetRasterCount(one) == 0) {
+      if (one != NULL)
+        GDALClose(one);
+      continue;
+    }
+    GDALGetBlockSize(GDALGetRasterBand(one, 1), &w, &h);
+    /* Whole rows beneath are whole rows above, however many sources lie side by side. */
+    if (w == GDALGetRasterXSize(one) && h < GDALGetRasterYSize(one))
+      w = GDALGetRasterXSize(dataset);
+    if ((int64_t)w * h <= TCGDAL_FLAT && h >= 1 &&
+        (w == GDALGetRasterXSize(dataset) || (int64_t)w * h >= TCGDAL_VRT_SIDE * TCGDAL_VRT_SIDE)) {
+      *width = w;
+      *height = h;
+    }
+    GDALClose(one);
+    break;
+  }
+  CSLDestroy(files);
+}
+
 /* The blocks of a level: GDAL's, and several where they are flat. */
 static inline void tcgdal_set_blocks(tcgdal_image *image, GDALDatasetH dataset, tcgdal_level *level)
 {
@@ -932,6 +977,8 @@ static inline void tcgdal_set_blocks(tcgdal_image *image, GDALDatasetH dataset, 
       height = h > height ? h : height;
     }
   }
+  if (level->overview < 0)
+    tcgdal_blocks_beneath(dataset, &width, &height);
   width = width < 1 ? 1 : width > level->width ? level->width : width;
   height = height < 1 ? 1 : height;
   bytes = (int64_t)width * height * image->sample_size * image->bands;
@@ -1077,6 +1124,7 @@ static inline tc_status tcgdal_describe(tcgdal_image *image, GDALDatasetH datase
   image->together = !image->masks && image->bands > 1 && interleave != NULL && EQUAL(interleave, "PIXEL");
   image->whole = !image->together;
   image->keep_blocks = (options->flags & TC_GDAL_KEEP_BLOCKS) != 0;
+  image->over_others = EQUAL(driver, "VRT");
   for (i = 0; i < image->bands; i++) {
     GDALRasterBandH band = GDALGetRasterBand(dataset, i + 1);
     GDALDataType type = GDALGetRasterDataType(band);

@@ -15,6 +15,13 @@ pub struct Rect {
     pub height: u64,
 }
 
+impl std::fmt::Display for Rect {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (width, height, x, y) = (self.width, self.height, self.x, self.y);
+        write!(f, "{width} x {height} pixels from ({x}, {y}) on")
+    }
+}
+
 impl Rect {
     /// A rectangle by its corner and size.
     pub const fn new(x: u64, y: u64, width: u64, height: u64) -> Self {

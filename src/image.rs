@@ -322,6 +322,13 @@ pub struct Block {
     pub col: u64,
 }
 
+impl std::fmt::Display for Block {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (row, col, level) = (self.row, self.col, self.level);
+        write!(f, "block (row {row}, column {col}) of level {level}")
+    }
+}
+
 impl Block {
     /// A cell by level, row and column.
     pub const fn new(level: u32, row: u64, col: u64) -> Self {

@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::image::Image;
 use crate::layout::{Layout, Shape};
 use crate::memory::{Buffer, Canvas, Memory};
-use crate::sync::Mutex;
+use crate::sync::{ProcessGuard, ProcessMutex, Still};
 use crate::tile::{Pixels, Tile};
 use std::sync::{Arc, LazyLock, Weak};
 
@@ -33,13 +33,20 @@ struct Known {
 }
 
 /// The pad of all images of the process: a thousand sparse images have no more of it than one.
-static STOCK: LazyLock<Mutex<Stock>> = LazyLock::new(Mutex::default);
+static STOCK: LazyLock<ProcessMutex<Stock>> = LazyLock::new(ProcessMutex::default);
 
 /// Forgets the pad that no tile needs.
 pub fn clear() {
     let stock = std::mem::take(&mut *STOCK.lock());
     drop(stock);
 }
+
+/// Keeps pad from being made and forgotten.
+pub fn stand_still() -> Box<dyn Still> {
+    Box::new(STOCK.lock())
+}
+
+impl Still for ProcessGuard<'static, Stock> {}
 
 #[derive(Default)]
 struct Stock {
@@ -60,7 +67,7 @@ impl Look {
     }
 
     /// Pad of this look out of a stock.
-    fn of(self, stock: &Mutex<Stock>) -> Result<Arc<Buffer>> {
+    fn of(self, stock: &ProcessMutex<Stock>) -> Result<Arc<Buffer>> {
         let known = stock.lock().find(&self);
         if let Some(buffer) = known {
             return Ok(buffer);
@@ -138,7 +145,7 @@ mod tests {
 
     #[test]
     fn pad_of_a_look_is_shared_and_little_of_it_stays() {
-        let stock = Mutex::default();
+        let stock = ProcessMutex::default();
         let pad = |value, rows: usize| {
             let look = Look {
                 shape: Shape {

@@ -3,15 +3,29 @@
 
 #[cfg(feature = "model")]
 mod model;
+#[cfg(not(feature = "model"))]
+mod process;
 
 #[cfg(not(feature = "model"))]
 pub use hashbrown::DefaultHashBuilder as Hashing;
 #[cfg(feature = "model")]
-pub use model::{Condvar, Hashing, Mutex, atomic, thread, thread_local, thread_number};
+pub use model::{
+    Condvar, Hashing, Mutex, Mutex as ProcessMutex, MutexGuard as ProcessGuard, atomic, thread,
+    thread_local, thread_number,
+};
 #[cfg(not(feature = "model"))]
 pub use parking_lot::{Condvar, Mutex};
 #[cfg(not(feature = "model"))]
+pub use process::{ProcessGuard, ProcessMutex};
+#[cfg(not(feature = "model"))]
 pub use std::{sync::atomic, thread, thread_local};
+
+/// Something of the process that stands still as long as this is held, while it is forked: a child has only
+/// the thread that forked, and a lock that another thread held would never be given back there.
+pub trait Still {
+    /// Puts right what is otherwise in the child.
+    fn in_child(&mut self) {}
+}
 
 /// The number of a thread that asks for it for the first time, from 0 on.
 #[cfg(not(feature = "model"))]

@@ -1,4 +1,6 @@
-//! What depends on the operating system beside pages: the limits set on memory.
+//! What depends on the operating system beside pages: the limits set on memory and descriptors.
+
+use rustix::process::{Resource, getrlimit};
 
 /// The memory that this process may use: the smallest of what the machine has, what its control
 /// groups allow and its address space limit; in bytes.
@@ -53,4 +55,9 @@ fn address_space_limit() -> Option<u64> {
         .lines()
         .find_map(|line| line.strip_prefix("Max address space"))?;
     line.split_whitespace().next()?.parse().ok()
+}
+
+/// How many descriptors this process may have open; `None` without a limit.
+pub fn descriptor_limit() -> Option<u64> {
+    getrlimit(Resource::Nofile).current
 }

@@ -3,7 +3,7 @@
 use crate::error::{Error, Kind, Result};
 use crate::load::nesting;
 use crate::provider::Provider;
-use crate::sync::{Mutex, thread};
+use crate::sync::{ProcessGuard, ProcessMutex, Still, thread};
 use std::collections::VecDeque;
 use std::sync::{Arc, LazyLock};
 
@@ -27,7 +27,7 @@ impl Job {
 /// A queue of jobs, and threads that exist only while there are any.
 pub struct Workers {
     max: usize,
-    state: Mutex<State>,
+    state: ProcessMutex<State>,
 }
 
 #[derive(Default)]
@@ -45,7 +45,7 @@ impl Workers {
         };
         Arc::new(Self {
             max,
-            state: Mutex::default(),
+            state: ProcessMutex::default(),
         })
     }
 
@@ -53,6 +53,11 @@ impl Workers {
     pub fn of_process() -> &'static Arc<Self> {
         static WORKERS: LazyLock<Arc<Workers>> = LazyLock::new(|| Workers::new(0));
         &WORKERS
+    }
+
+    /// Keeps the threads of the process from taking and getting jobs.
+    pub fn stand_still() -> Box<dyn Still> {
+        Box::new(Self::of_process().state.lock())
     }
 
     /// Has a job done, after those before it. On failure it will not be done.
@@ -129,5 +134,13 @@ impl Workers {
             state.threads -= 1;
         }
         job
+    }
+}
+
+impl Still for ProcessGuard<'static, State> {
+    fn in_child(&mut self) {
+        // The jobs are the parent's, and so are the threads. Providers go with the jobs, whose locks may be
+        // held for ever here.
+        std::mem::forget(std::mem::take(&mut **self));
     }
 }

@@ -110,8 +110,10 @@ macro_rules! programs {
 programs! {
     test_abi
     test_defects
+    test_descriptors
     test_failures
     test_files
+    test_fork
     test_header_c99
     test_header_cxx
     test_header_neighbours

@@ -2,6 +2,8 @@
 
 Makes them in the current directory, and asks each the same questions directly and through TILECACHE."""
 
+import os
+
 import numpy as np
 from osgeo import gdal
 
@@ -125,6 +127,23 @@ cut = open("grey.jpg", "rb").read()
 open("cut.jpg", "wb").write(cut[:len(cut) * 3 // 4])
 names.append("cut.jpg")
 
+# What is known of bands beside their pixels: statistics, a histogram, holes, items of a level's own.
+make("known.tif", [noise[0], x], gdal.GDT_UInt16, ["TILED=YES", "BLOCKXSIZE=64", "BLOCKYSIZE=64"])
+known = gdal.Open("known.tif", gdal.GA_Update)
+known.SetMetadataItem("OF_THE_FILE", "yes")
+known.BuildOverviews("NEAREST", [2, 4])
+known.GetRasterBand(1).SetStatistics(3, 250, 100.5, 17.25)
+known.GetRasterBand(1).GetOverview(0).SetMetadataItem("OF_THE_LEVEL", "yes")
+known.GetRasterBand(1).SetMetadataItem("OF_THE_BAND", "yes")
+known = gdal.Open("known.tif")
+known.GetRasterBand(2).SetDefaultHistogram(-0.5, 255.5, [7, 8, 9])
+del known
+holes = gdal.GetDriverByName("GTiff").Create("holes.tif", 300, 200, 1, options=["SPARSE_OK=TRUE", "TILED=YES"])
+holes.GetRasterBand(1).WriteRaster(0, 0, 20, 20, b"\7" * 400)
+del holes
+gdal.GetDriverByName("GSBG").CreateCopy("range.grd", memory([x.astype(np.float32)], gdal.GDT_Float32))
+names += ["holes.tif", "range.grd"]
+
 KINDS = [gdal.GDT_Byte, gdal.GDT_Int16, gdal.GDT_UInt16, gdal.GDT_Int32, gdal.GDT_UInt32, gdal.GDT_Float32,
          gdal.GDT_Float64, gdal.GDT_CInt16, gdal.GDT_CFloat32]
 
@@ -151,6 +170,14 @@ def of_band(band, deep):
     for way in (gdal.GRIORA_NearestNeighbour, gdal.GRIORA_Bilinear, gdal.GRIORA_Mode, gdal.GRIORA_Average):
         for smaller in (half, third) if deep else ():
             yield f"{smaller} by {way}", pixels(band.ReadRaster, resample_alg=way, **size, **smaller)
+    yield "range", (str(band.GetMinimum()), str(band.GetMaximum()))
+    yield "statistics", band.GetStatistics(False, False)
+    yield "histogram", band.GetDefaultHistogram(force=0)
+    yield "arbitrary levels", band.HasArbitraryOverviews()
+    yield "coverage", band.GetDataCoverageStatus(0, 0, band.XSize, band.YSize)
+    yield "domains", band.GetMetadataDomainList()
+    for domain in band.GetMetadataDomainList() or []:
+        yield f"items of {domain}", band.GetMetadata_List(domain)
     mask = band.GetMaskBand()
     yield "mask", pixels(mask.ReadRaster, **size)
     if deep:
@@ -181,6 +208,47 @@ for name in names:
         if different:
             wrong.append(f"{name}, source={source}: {', '.join(different)}")
 assert not wrong, "\n".join(wrong)
+
+# What is set of a raster that can only be read stays in memory, beside what the file says.
+
+before = sorted(os.listdir())
+view = gdal.Open("TILECACHE:known.tif?tile=64")
+view.SetMetadataItem("OWN", "1")
+view.SetMetadata({"ALL": "2"}, "OTHER")
+band = view.GetRasterBand(1)
+band.SetMetadataItem("OF_THE_BAND", "mine")
+assert view.GetMetadataItem("OWN") == "1" and view.GetMetadataItem("OF_THE_FILE") == "yes"
+assert view.GetMetadata("OTHER") == {"ALL": "2"} and "OTHER" in view.GetMetadataDomainList()
+assert band.GetMetadataItem("OF_THE_BAND") == "mine" and band.GetMinimum() == 3
+computed = band.ComputeStatistics(False)
+assert computed != [3, 250, 100.5, 17.25] and np.allclose(band.GetStatistics(False, False), computed)
+assert [band.GetMinimum(), band.GetMaximum()] == computed[:2]
+assert band.GetOverview(0).GetMetadataItem("OF_THE_LEVEL") == "yes"
+band.SetDefaultHistogram(0, 4, [1, 2, 3, 4])
+assert tuple(band.GetDefaultHistogram(force=0)) == (0, 4, 4, [1, 2, 3, 4]), band.GetDefaultHistogram(force=0)
+assert tuple(view.GetRasterBand(2).GetDefaultHistogram(force=0)) == (-0.5, 255.5, 3, [7, 8, 9])
+again = gdal.Open("TILECACHE:known.tif?tile=64")
+assert again.GetMetadataItem("OWN") is None and again.GetRasterBand(1).GetMinimum() == 3
+try:
+    view.BuildOverviews("NEAREST", [8])
+    raise AssertionError("overviews were built")
+except RuntimeError as error:
+    assert "TILECACHE:known.tif" in str(error) and "only be read" in str(error), error
+del view, band, again
+assert sorted(os.listdir()) == before
+
+# A container of rasters says which ones it has.
+container = gdal.GetDriverByName("netCDF").CreateMultiDimensional("container.nc")
+group = container.GetRootGroup()
+across = group.CreateDimension("x", None, None, WIDTH)
+down = group.CreateDimension("y", None, None, HEIGHT)
+for name in ("first", "second"):
+    array = group.CreateMDArray(name, [down, across], gdal.ExtendedDataType.Create(gdal.GDT_Int16))
+    array.Write(x.astype(np.int16))
+del array, across, down, group, container
+parts = gdal.Open("TILECACHE:container.nc").GetSubDatasets()
+assert len(parts) == 2 and parts == gdal.Open("container.nc").GetSubDatasets(), parts
+assert (gdal.Open("TILECACHE:" + parts[1][0]).ReadAsArray() == x).all()
 
 # The reader that was asked for shows what is stored, and says so.
 stored = gdal.Open("TILECACHE:cmyk.tif?source=tilecache")

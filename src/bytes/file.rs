@@ -2,17 +2,20 @@
 //! instead of killing the process.
 
 use super::Bytes;
+use super::GDAL;
+use super::descriptors::Reopened;
 use crate::error::{Error, Kind, Result};
 use crate::sync::Mutex;
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{File, Metadata};
 use std::io::ErrorKind;
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
+use std::sync::Arc;
 
-/// An open file and what it was when it was opened.
+/// A file and what it was when it was first opened.
 #[derive(Debug)]
 pub struct FileBytes {
-    file: File,
+    file: Reopened,
     opened: Identity,
     links: Mutex<Links>,
 }
@@ -43,26 +46,65 @@ impl FileBytes {
                 ErrorKind::NotFound => Kind::NotFound,
                 _ => Kind::Io,
             };
-            Error::new(kind, format!("{}: {error}", path.display()))
+            let name = path.to_string_lossy();
+            let message = match name.starts_with("/vsi") || name.contains("://") {
+                true => format!("{name}: {error}; {GDAL}"),
+                false => format!("{name}: {error}"),
+            };
+            Error::new(kind, message)
         };
-        // A named pipe without a writer would otherwise block the open for ever.
-        let file = OpenOptions::new()
-            .read(true)
-            .custom_flags(libc::O_NONBLOCK)
-            .open(path)
-            .map_err(failed)?;
+        let (reopened, file) = Reopened::open(path).map_err(failed)?;
         let metadata = file.metadata().map_err(failed)?;
         if !metadata.is_file() {
-            return Err(Error::argument(format!(
-                "{} is not a regular file",
+            return Err(Error::unsupported(format!(
+                "{} is not a regular file; {GDAL}",
                 path.display()
             )));
         }
         Ok(Self {
-            file,
+            file: reopened,
             opened: Identity::of(&metadata),
             links: Mutex::new(Links::of(&metadata)),
         })
+    }
+
+    /// The open file, which is the one that was opened first.
+    fn file(&self) -> Result<Arc<File>> {
+        self.file.file(|again| {
+            self.check(again).map_err(|error| match error.kind() {
+                Kind::Changed => Error::new(
+                    Kind::Changed,
+                    "the file was replaced or modified while it was not open",
+                ),
+                _ => error,
+            })
+        })
+    }
+
+    /// An error if this file is not what was opened first.
+    fn check(&self, file: &File) -> Result<()> {
+        let metadata = file
+            .metadata()
+            .map_err(|error| Error::new(Kind::Io, error))?;
+        let now = Identity::of(&metadata);
+        let links = Links::of(&metadata);
+        let mut accepted = self.links.lock();
+        // A file that another one was renamed over loses a name. That moves the change time of the
+        // old inode and none of its bytes, so it is the one change that is accepted.
+        if links.count != accepted.count {
+            *accepted = links;
+        }
+        let expected = Identity {
+            changed: accepted.changed,
+            ..self.opened
+        };
+        if now == expected {
+            return Ok(());
+        }
+        Err(Error::new(
+            Kind::Changed,
+            "the file was modified while it was open",
+        ))
     }
 }
 
@@ -93,7 +135,7 @@ impl Bytes for FileBytes {
     }
 
     fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<()> {
-        self.file
+        self.file()?
             .read_exact_at(into, offset)
             .map_err(|error| match error.kind() {
                 // Readers stay inside the length of the opened file, so it has become shorter.
@@ -126,35 +168,15 @@ impl Bytes for FileBytes {
     }
 
     fn check_unchanged(&self) -> Result<()> {
-        let metadata = self
-            .file
-            .metadata()
-            .map_err(|error| Error::new(Kind::Io, error))?;
-        let now = Identity::of(&metadata);
-        let links = Links::of(&metadata);
-        let mut accepted = self.links.lock();
-        // A file that another one was renamed over loses a name. That moves the change time of the
-        // old inode and none of its bytes, so it is the one change that is accepted.
-        if links.count != accepted.count {
-            *accepted = links;
-        }
-        let expected = Identity {
-            changed: accepted.changed,
-            ..self.opened
-        };
-        if now == expected {
-            return Ok(());
-        }
-        Err(Error::new(
-            Kind::Changed,
-            "the file was modified while it was open",
-        ))
+        let file = self.file()?;
+        self.check(&file)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs::OpenOptions;
     use std::io::Write;
 
     fn scratch(name: &str) -> std::path::PathBuf {
@@ -203,6 +225,8 @@ mod tests {
         assert_eq!(error.kind(), Kind::NotFound);
         assert!(error.message().contains("absent"));
         let error = FileBytes::open(std::env::temp_dir()).unwrap_err();
-        assert_eq!(error.kind(), Kind::Argument);
+        assert_eq!(error.kind(), Kind::Unsupported);
+        let error = FileBytes::open("/vsizip/a.zip/b.tif").unwrap_err();
+        assert!(error.message().contains("tc_gdal_open"));
     }
 }

@@ -1,5 +1,6 @@
 //! Where a file's bytes come from: a path, memory, or a caller's own reader.
 
+pub mod descriptors;
 mod file;
 mod gathered;
 mod memory;
@@ -11,6 +12,9 @@ pub use memory::MemoryBytes;
 
 use crate::error::Result;
 use std::ops::Range;
+
+/// Where to go with what the library does not open.
+pub const GDAL: &str = "what GDAL opens is read by tc_gdal_open of tilecache_gdal.h";
 
 /// Random access to the bytes of one file, from many threads at once.
 ///

@@ -17,6 +17,7 @@ use crate::layout::Layout;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::sync::{Arc, Weak};
 
 /// The number of a key within one cache.
@@ -38,8 +39,7 @@ fn escape(text: &str) -> String {
 }
 
 /// The name of a source or of an operator's function: the one given, or a number that is never used
-/// again. Numbers begin with a
-/// colon, which no name can.
+/// again. Numbers begin with a colon, which no name can.
 pub fn name_or_number(given: Option<&str>) -> String {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     match given {
@@ -55,6 +55,19 @@ const COMPUTE: &str = "compute:";
 pub fn compute_key<'a>(name: &str, sources: impl Iterator<Item = &'a str>) -> String {
     let sources: Vec<_> = sources.collect();
     format!("{COMPUTE}{name}({})", sources.join(","))
+}
+
+/// What an image is called in messages for people.
+pub fn title(key: &str) -> String {
+    let operator = key
+        .strip_prefix(COMPUTE)
+        .and_then(|key| key.split_once('('));
+    match operator {
+        Some((name, _)) if name.starts_with(':') => "an operator without a name".into(),
+        Some((name, _)) => format!("the operator {name}"),
+        None if key.starts_with(':') => "an image without a key".into(),
+        None => key.into(),
+    }
 }
 
 /// The keys of the images that an image is computed from; none for others.
@@ -142,6 +155,24 @@ struct Identity {
     bands: u32,
     pad: Sample,
     padded: bool,
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ((width, height), (cols, rows)) = (self.levels[0], self.block);
+        let (dtype, bands, pad) = (self.dtype.name(), self.bands, self.pad.to_f64(self.dtype));
+        write!(
+            f,
+            "{width} x {height} {dtype} of {bands} bands in blocks of {cols} x {rows}, pad {pad}"
+        )?;
+        if self.padded {
+            f.write_str(" at the edge too")?;
+        }
+        write!(f, ", levels")?;
+        let mut above = self.levels.iter().skip(1);
+        above.try_for_each(|(width, height)| write!(f, " {width} x {height}"))?;
+        f.write_str(if self.levels.len() == 1 { " none" } else { "" })
+    }
 }
 
 impl Identity {
@@ -298,7 +329,7 @@ impl KeyRecord {
         };
         match &self.identity {
             Some(first) if *first != identity => Err(Error::argument(format!(
-                "key {} is in use for another image: {first:?} against {identity:?}",
+                "key {} is in use for another image: {first}; and not {identity}",
                 self.text
             ))),
             _ => {

@@ -3,8 +3,8 @@
 use super::key::{image_of, is_built_on, sources_of};
 use crate::geometry::Area;
 use crate::memory::Home;
-use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{Mutex, ProcessGuard, ProcessMutex, Still};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Weak};
 
@@ -23,7 +23,22 @@ pub fn tick() -> Moment {
     CLOCK.fetch_add(1, Ordering::SeqCst) + 1
 }
 
-static KNOWN: Mutex<BTreeMap<Box<str>, Weak<Lineage>>> = Mutex::new(BTreeMap::new());
+type Known = BTreeMap<Box<str>, Weak<Lineage>>;
+
+static KNOWN: ProcessMutex<Known> = ProcessMutex::new(BTreeMap::new());
+
+/// Keeps images from becoming known and forgotten.
+pub fn lineages_stand_still() -> Box<dyn Still> {
+    Box::new(KNOWN.lock())
+}
+
+impl Still for ProcessGuard<'static, Known> {
+    fn in_child(&mut self) {
+        // Images that a child opens have nothing to do with the parent's caches, whose locks may be held for
+        // ever here.
+        std::mem::forget(std::mem::take(&mut **self));
+    }
+}
 
 /// What all keys of one image share: those of its source, and of everything built on it.
 pub struct Lineage {

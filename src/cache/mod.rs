@@ -24,9 +24,9 @@ mod stamp;
 pub use claims::{Claims, Permits};
 pub use foundation::Foundation;
 pub use index::Hit;
-pub use key::{compute_key, name_or_number};
+pub use key::{compute_key, name_or_number, title};
 pub use ledger::Class;
-pub use lineage::{Moment, now};
+pub use lineage::{Moment, lineages_stand_still, now};
 pub use loading::{Loading, Scratch};
 pub use shelf::Shelf;
 

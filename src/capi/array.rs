@@ -9,8 +9,8 @@ use crate::image::{Block, Image};
 use crate::layout::{Layout, Shape};
 use crate::memory::{Buffer, Canvas, Memory, PixelsMut, Target};
 use crate::source::Decoder;
-use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{ProcessGuard, ProcessMutex, Still};
 use crate::tile::Pixels;
 use std::ffi::c_void;
 use std::sync::Arc;
@@ -43,7 +43,19 @@ impl Release {
 }
 
 /// The release functions that wait for [`run_deferred`].
-static DEFERRED: Mutex<Vec<Release>> = Mutex::new(Vec::new());
+static DEFERRED: ProcessMutex<Vec<Release>> = ProcessMutex::new(Vec::new());
+
+/// Keeps release functions from being put off and called.
+pub fn stand_still() -> Box<dyn Still> {
+    Box::new(DEFERRED.lock())
+}
+
+impl Still for ProcessGuard<'static, Vec<Release>> {
+    fn in_child(&mut self) {
+        // They are for the parent to call.
+        std::mem::forget(std::mem::take(&mut **self));
+    }
+}
 
 /// Calls the release functions that were put off, and says how many.
 pub fn run_deferred() -> usize {

@@ -481,7 +481,7 @@ pub unsafe extern "C" fn tc_put(
             let cache = &handle::borrow(cache, "cache")?.cache;
             let (key, at) = (args::text(key, "key")?, args::block(row, col, level)?);
             let bands = key_bands(bands, n_bands)?;
-            let (array, valid, flags) = Array::of_pixels(handle::borrow(pixels, "pixels")?)?;
+            let (array, valid, flags) = Array::of_pixels(handle::given(pixels, "pixels")?)?;
             let deferred = flags & tc_pixels_flags::TC_PIXELS_DEFER_RELEASE as u32 != 0;
             let owner = Owner::of_memory(release, user, deferred);
             let lent = match release {

@@ -65,6 +65,21 @@ pub extern "C" fn tc_default_budget() -> u64 {
     guard_value(0, crate::cache::default_budget)
 }
 
+/// How many files of provider_open the library keeps open at most, in the whole process; at first half
+/// of the descriptors that the system allows the process. A file that was not read lately gives its
+/// descriptor back to another, and is opened again by its path when it is read. It must be the same then:
+/// one that was replaced, modified or deleted meanwhile fails with TC_E_CHANGED. Threads that read at this
+/// moment may have one more open each.
+///
+/// - most: at least 1; 0 is half of what the system allows at each opening (RLIMIT_NOFILE). With a
+///   smaller number than before, descriptors are closed in this call.
+///
+/// Cannot fail. Thread-safe.
+#[unsafe(no_mangle)]
+pub extern "C" fn tc_set_open_files(most: u64) {
+    guard_value((), || crate::bytes::descriptors::set_bound(most));
+}
+
 /// Calls the release functions that were put off, by TC_PIXELS_DEFER_RELEASE or TC_IMAGE_DEFER_RELEASE,
 /// on the calling thread. For languages whose collector releases tiles where no code of theirs may run.
 ///

@@ -523,7 +523,7 @@ pub unsafe extern "C" fn provider_read_window(
             let image = provider.image();
             let level = args::natural(level, "level")? as u32;
             let bands = args::copied_bands(bands, n_bands, image.band_count())?;
-            let into = Array::of_target(handle::borrow(into, "into")?, "into", image.dtype)?;
+            let into = Array::of_target(handle::given(into, "into")?, "into", image.dtype)?;
             into.check_bands(bands.len())?;
             crate::window::read_window(provider, x, y, level, &bands, into.target())
         })

@@ -255,17 +255,18 @@ unsafe fn choice(options: &tc_open_options) -> Result<Choice<'_>> {
 ///
 /// Opens an image file by its content, whatever its name: TIFF, BigTIFF and COG; JPEG 2000, as JP2 or raw
 /// codestream; NITF 2.1 and NSIF 1.0, whose R-sets beside the file are its levels; PNG; JPEG. It is read
-/// as blocks are asked for, from all threads at once, and stays open until the provider goes.
-/// provider_format says what it is, and tc_format_info what is read of each format.
+/// as blocks are asked for, from all threads at once. provider_format says what it is, and tc_format_info
+/// what is read of each format.
 ///
 /// - path: required; the system's own bytes (on Windows UTF-8), copied.
 /// - options: NULL is all defaults.
 /// - provider: receives a reference that you own; NULL on failure.
 /// - err: may be NULL.
 ///
-/// A file renamed over keeps being read from its old content. A file changed in place is noticed by its
-/// size and times; blocks then fail with TC_E_CHANGED. Not noticed is a change of equal size within the
-/// clock step of the file system.
+/// The file stays open until the provider goes, unless others need its descriptor; see tc_set_open_files.
+/// While it is open, a file renamed over keeps being read from its old content; once its descriptor was
+/// given back, blocks fail with TC_E_CHANGED. So they do for a file changed in place, which is noticed by
+/// its size and times. Not noticed is a change of equal size within the clock step of the file system.
 ///
 /// Errors: TC_E_NOT_FOUND if there is no such file or image, TC_E_IO, TC_E_CORRUPT, TC_E_UNSUPPORTED,
 /// TC_E_LIMIT, TC_E_RANGE, TC_E_ARGUMENT. Messages name the format, the place in the file and the value.
@@ -445,7 +446,7 @@ pub unsafe extern "C" fn provider_from_memory(
     unsafe {
         guard(err, || {
             deliver(provider, || {
-                let target = handle::borrow(array, "array")?;
+                let target = handle::given(array, "array")?;
                 let (image, deferred) = memory_image(target, image)?;
                 let array = Array::of_target(target, "array", image.dtype)?;
                 let key = args::optional_text(key, "key")?;

@@ -22,7 +22,7 @@ pub enum tc_status_code {
     TC_E_NOT_FOUND = 3,
     /// The tile is not in the cache, and the call does not load it.
     TC_E_NOT_RESIDENT = 4,
-    /// Reserved: the caller cancelled the request.
+    /// The request was cancelled, by provider_cancel.
     TC_E_CANCELLED = 5,
     /// The request would have to wait for itself, such as a callback that asks its own provider for
     /// the block it is reading.

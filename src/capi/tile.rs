@@ -2,6 +2,7 @@
 
 use super::args;
 use super::array::Array;
+use super::fork;
 use super::guard::{guard, guard_value};
 use super::handle;
 use super::status::{tc_error, tc_status};
@@ -27,7 +28,9 @@ impl tc_tile {
     /// A reference to a tile, owned by the caller. What a tile has anyway serves as the handle, so that
     /// giving it away allocates nothing.
     pub fn handle(tile: Tile) -> *mut tc_tile {
-        tile.into_handle().into_raw().cast().as_ptr()
+        let handle = tile.into_handle().into_raw().cast().as_ptr();
+        fork::give_tile(handle);
+        handle
     }
 
     /// The tile behind a reference that the caller keeps; `None` for NULL.
@@ -137,7 +140,7 @@ pub unsafe extern "C" fn tc_tile_copy(
             let tile = tc_tile::borrow(tile).ok_or_else(|| Error::argument("tile is NULL"))?;
             let (x, y) = (args::natural(x, "x")?, args::natural(y, "y")?);
             let bands = args::copied_bands(bands, n_bands, tile.shape().bands as u32)?;
-            let into = Array::of_target(handle::borrow(into, "into")?, "into", tile.dtype())?;
+            let into = Array::of_target(handle::given(into, "into")?, "into", tile.dtype())?;
             tile.copy(x, y, &bands, into.target())
         })
     }
@@ -148,6 +151,9 @@ pub unsafe extern "C" fn tc_tile_copy(
 /// Cannot fail. Thread-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tc_tile_retain(tile: *mut tc_tile) -> *mut tc_tile {
+    if !fork::has_tile(tile) {
+        return tile;
+    }
     // SAFETY: the caller keeps what the header says of every pointer.
     let held = unsafe { tc_tile::borrow(tile) };
     guard_value(null_mut(), || {
@@ -162,6 +168,9 @@ pub unsafe extern "C" fn tc_tile_retain(tile: *mut tc_tile) -> *mut tc_tile {
 /// release function. Thread-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tc_tile_release(tile: *mut tc_tile) {
+    if !fork::take_tile(tile) {
+        return;
+    }
     // SAFETY: `tc_tile::handle` gave the pointer away, and the caller gives its reference up.
     let tile = unsafe { tc_tile::take(tile) };
     if let Some(tile) = tile.and_then(Tile::release_quickly) {

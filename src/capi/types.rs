@@ -130,8 +130,9 @@ pub struct tc_image_info {
     /// but where the text NITF_PJUST of the metadata is L: there they are the high ones, as stored.
     /// Input: 0 is all.
     pub bits: i32,
-    /// Bits of tc_image_flags. Input: only TC_IMAGE_HAS_NODATA counts, the others follow from
-    /// the source and are ignored.
+    /// Bits of tc_image_flags. Input: TC_IMAGE_HAS_NODATA counts, and TC_IMAGE_DEFER_RELEASE for
+    /// provider_from_memory; the others follow from the source and are ignored, so that what
+    /// provider_info gave can be given back.
     pub flags: u32,
     /// One sample of `dtype`: what fills absent blocks and everything outside the image.
     pub pad: [u8; 16],

@@ -5,7 +5,7 @@ pub mod nesting;
 mod waits;
 
 pub use cancel::{Cancel, Cancels};
-pub use waits::{Awaited, Ends, Waiting, cancelled};
+pub use waits::{Awaited, Ends, Waiting, cancelled, loads_stand_still};
 
 use crate::sync::{Mutex, thread_local};
 use std::cell::RefCell;

@@ -6,14 +6,21 @@
 
 use super::{Cancel, Cancels, Load};
 use crate::error::{Error, Kind, Result};
-use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{ProcessGuard, ProcessMutex, Still};
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// Taken by whoever changes or follows what loads wait for.
-static GRAPH: Mutex<()> = Mutex::new(());
+static GRAPH: ProcessMutex<()> = ProcessMutex::new(());
+
+/// Keeps loads from waiting for others.
+pub fn loads_stand_still() -> Box<dyn Still> {
+    Box::new(GRAPH.lock())
+}
+
+impl Still for ProcessGuard<'static, ()> {}
 
 /// Something that a thread can sleep for.
 pub trait Awaited: Send + Sync {

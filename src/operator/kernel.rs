@@ -5,7 +5,7 @@ use super::input::{Input, Inputs, Needed};
 use super::siblings::Served;
 use super::{own_block, plane};
 use crate::cache::{
-    Cache, Claims, Counters, Hit, Scratch, Shelf, Usage, compute_key, name_or_number,
+    Cache, Claims, Counters, Hit, Scratch, Shelf, Usage, compute_key, name_or_number, title,
 };
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
@@ -141,7 +141,7 @@ impl Operator {
         let kernel = &self.parts.kernel;
         kernel
             .compute(self.told(at), &pixels, &mut canvas.pixels_mut())
-            .map_err(|error| error.at(&self.parts.key))?;
+            .map_err(|error| error.at(title(&self.parts.key)))?;
         pixels.into_iter().for_each(|tile| scratch.reclaim(tile));
         self.made.note(self.grid, at);
         Ok(self.cut_to_image(at, &Tile::from_canvas(canvas)))

@@ -2,8 +2,8 @@
 
 use super::Source;
 use super::formats::{FORMATS, Format, Part, Parts};
-use crate::bytes::{Bytes, FileBytes, Gathered};
-use crate::cache::name_or_number;
+use crate::bytes::{Bytes, FileBytes, GDAL, Gathered};
+use crate::cache::{name_or_number, title};
 use crate::error::{Error, Result};
 use crate::image::is_level;
 use crate::operator::pyramid;
@@ -86,16 +86,25 @@ fn open_image(
         "{}:image:{index}",
         name_or_number(name.or(identity.as_deref()))
     );
-    let levels = sources(image.levels, |level| match level {
-        0 => key.clone(),
-        level => format!("{key}:overview:{level}"),
-    })?;
+    let title = match (path, index) {
+        (Some(path), 0) => path.display().to_string(),
+        (Some(path), index) => format!("{}: image {index}", path.display()),
+        (None, _) => title(&key),
+    };
+    let names = |part: &str, level| match level {
+        0 => (format!("{key}{part}"), title.clone()),
+        level => (
+            format!("{key}:overview:{level}{part}"),
+            format!("{title}: overview {level}"),
+        ),
+    };
+    let levels = sources(image.levels, |level| names("", level))?;
     let mask = match image.masks.is_empty() {
         true => None,
         false => {
-            let masks = sources(image.masks, |level| match level {
-                0 => format!("{key}:mask"),
-                level => format!("{key}:overview:{level}:mask"),
+            let masks = sources(image.masks, |level| {
+                let (key, title) = names(":mask", level);
+                (key, title + ": mask")
             })?;
             Some(pyramid(masks, None)?)
         }
@@ -168,16 +177,21 @@ fn recognise(bytes: &Arc<dyn Bytes>, only: Option<&str>) -> Result<&'static Form
     found.copied().ok_or_else(|| {
         let names: Vec<&str> = among.iter().map(|format| format.text()).collect();
         Error::unsupported(format!(
-            "is not {}: it has {} bytes and begins with {first:02x?}",
+            "is not {}: it has {} bytes and begins with {first:02x?}; {GDAL}",
             names.join(", nor "),
             bytes.len()
         ))
     })
 }
 
-fn sources(parts: Vec<Part>, key: impl Fn(usize) -> String) -> Result<Vec<Arc<dyn Provider>>> {
-    let providers = parts.into_iter().enumerate();
-    providers
-        .map(|(level, (image, decoder))| Source::with_key(key(level), image, decoder))
-        .collect()
+/// The providers of the parts, whose keys and titles `names` gives.
+fn sources(
+    parts: Vec<Part>,
+    names: impl Fn(usize) -> (String, String),
+) -> Result<Vec<Arc<dyn Provider>>> {
+    let provider = |(level, (image, decoder))| {
+        let (key, title) = names(level);
+        Source::with_title(key, title, image, decoder)
+    };
+    parts.into_iter().enumerate().map(provider).collect()
 }

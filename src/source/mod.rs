@@ -16,7 +16,7 @@ mod scratch;
 pub mod sessions;
 pub mod tiff;
 
-use crate::cache::{Cache, Claims, Counters, Hit, Shelf, Usage, name_or_number};
+use crate::cache::{Cache, Claims, Counters, Hit, Shelf, Usage, name_or_number, title};
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image, shape};
@@ -64,6 +64,8 @@ pub trait Decoder: Send + Sync {
 /// as pad, and decodes are counted.
 pub struct Source {
     key: String,
+    /// What messages call it.
+    title: String,
     image: Image,
     decoder: Box<dyn Decoder>,
     shelf: Shelf,
@@ -84,9 +86,21 @@ impl Source {
         Self::with_key(source_key(name)?, image, decoder)
     }
 
-    /// A provider with a key that is known to be its own. Texts without a name are left out.
+    /// A provider with a key that is known to be its own.
     pub fn with_key(
         key: String,
+        image: Image,
+        decoder: Box<dyn Decoder>,
+    ) -> Result<Arc<dyn Provider>> {
+        let title = title(&key);
+        Self::with_title(key, title, image, decoder)
+    }
+
+    /// [`Self::with_key`], for an image that messages do not call by its key. Texts without a name are
+    /// left out.
+    pub fn with_title(
+        key: String,
+        title: String,
         mut image: Image,
         decoder: Box<dyn Decoder>,
     ) -> Result<Arc<dyn Provider>> {
@@ -99,6 +113,7 @@ impl Source {
             decoded: Decoded::new(&image),
             generation: AtomicU64::new(0),
             key,
+            title,
             image,
             decoder,
         }))
@@ -113,16 +128,12 @@ impl Source {
         }
     }
 
-    fn place(&self, at: Block) -> String {
-        let place = format!("{}@{}/{}/{}", self.key, at.level, at.row, at.col);
-        self.of_format(place)
-    }
-
-    /// A place in a file of some format.
-    fn of_format(&self, place: impl std::fmt::Display) -> String {
+    /// Where something failed: the image, its format if it is of a file, and the place in it.
+    fn place(&self, place: impl std::fmt::Display) -> String {
+        let title = &self.title;
         match self.image.format {
-            Some(format) => format!("{place}: {}", format.to_string_lossy()),
-            None => place.to_string(),
+            Some(format) => format!("{title}: {}: {place}", format.to_string_lossy()),
+            None => format!("{title}: {place}"),
         }
     }
 }
@@ -201,7 +212,7 @@ impl Provider for Source {
                 let mut into = canvas.pixels_mut();
                 request.run(|| self.decoder.read_window(level, rect, &list, &mut into))
             })
-            .map_err(|error| error.at(self.of_format(&self.key)))?;
+            .map_err(|error| error.at(self.place(format_args!("level {level}, {rect}"))))?;
         let positions = bands.positions_in(&wanted, all).unwrap_or_default();
         Tile::from_canvas(canvas)
             .select(&positions, |layout| request.canvas(layout))

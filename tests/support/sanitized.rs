@@ -44,6 +44,7 @@ impl Sanitized {
         let target = Path::new(env!("CARGO_TARGET_TMPDIR"))
             .join("sanitized")
             .join(name);
+        let headers = Path::new(env!("TILECACHE_LIBJPEG_TURBO_HEADERS"));
         run(Command::new(env!("CARGO"))
             .args(["build", "--quiet", "--locked", "--lib", "--target", host])
             .arg("--target-dir")
@@ -55,6 +56,11 @@ impl Sanitized {
                 format!("-Zsanitizer={name} -Cunsafe-allow-abi-mismatch=sanitizer --cfg {flag}"),
             )
             .env("CFLAGS", format!("-fsanitize={name}"))
+            // libjpeg-turbo takes longer to build than all else, and is as it was for the tests: a
+            // sanitizer sees what our C gives to it and takes from it, and its allocations.
+            .env("TURBOJPEG_SOURCE", "explicit")
+            .env("TURBOJPEG_LIB_DIR", headers.with_file_name("lib"))
+            .env("TURBOJPEG_INCLUDE_DIR", headers)
             .env_remove("CARGO_ENCODED_RUSTFLAGS"));
         Some(Self {
             directory: target.join(host).join("debug"),

@@ -1,0 +1,158 @@
+#include "raster.h"
+
+#include <algorithm>
+
+Band::Band(Dataset *dataset, const Tiles &tiles, int number, int index, GDALDataType type, GDALRasterBand *twin,
+           GDALRasterBand *shown)
+    : m_dataset(dataset), m_tiles(tiles), m_index(index), m_shown(shown), m_known(shown != nullptr ? shown : twin),
+      m_signedBytes(hasSignedBytes(twin)), m_maskFlags(shown != nullptr ? shown->GetMaskFlags() : GMF_ALL_VALID)
+{
+  poDS = dataset;
+  nBand = number;
+  eAccess = GA_ReadOnly;
+  eDataType = type;
+  nRasterXSize = static_cast<int>(tiles.info().width);
+  nRasterYSize = static_cast<int>(tiles.info().height);
+  nBlockXSize = static_cast<int>(tiles.info().block_width);
+  nBlockYSize = static_cast<int>(tiles.info().block_height);
+  if (m_known != nullptr)
+    GDALRasterBand::SetDescription(m_known->GetDescription());
+}
+
+int Band::GetOverviewCount()
+{
+  const int all = static_cast<int>(m_dataset->overviews().size());
+  if (nBand > 0)
+    return all;
+  // GDAL may have overviews of a band whose masks are not overviews of its mask.
+  return m_shown != nullptr ? std::min(all, m_shown->GetOverviewCount()) : 0;
+}
+
+GDALRasterBand *Band::GetOverview(int level)
+{
+  if (level < 0 || level >= GetOverviewCount())
+    return nullptr;
+  Dataset &overview = *m_dataset->overviews()[static_cast<size_t>(level)];
+  return nBand > 0 ? overview.GetRasterBand(nBand) : overview.maskOf(m_index + 1);
+}
+
+int Band::GetMaskFlags()
+{
+  if (nBand == 0)
+    return GMF_ALL_VALID;
+  return m_dataset->maskOf(nBand) != nullptr ? m_maskFlags : GDALRasterBand::GetMaskFlags();
+}
+
+GDALRasterBand *Band::GetMaskBand()
+{
+  Band *mask = nBand > 0 ? m_dataset->maskOf(nBand) : nullptr;
+  return mask != nullptr ? mask : GDALRasterBand::GetMaskBand();
+}
+
+int Band::HasArbitraryOverviews()
+{
+  return m_shown != nullptr ? m_shown->HasArbitraryOverviews() : FALSE;
+}
+
+GDALColorInterp Band::GetColorInterpretation()
+{
+  if (m_known == nullptr)
+    return GCI_Undefined;
+  return m_dataset->showsStored() ? m_tiles.colour(m_index) : m_known->GetColorInterpretation();
+}
+
+double Band::GetNoDataValue(int *has)
+{
+  return m_known ? m_known->GetNoDataValue(has) : GDALRasterBand::GetNoDataValue(has);
+}
+
+int64_t Band::GetNoDataValueAsInt64(int *has)
+{
+  return m_known ? m_known->GetNoDataValueAsInt64(has) : GDALRasterBand::GetNoDataValueAsInt64(has);
+}
+
+uint64_t Band::GetNoDataValueAsUInt64(int *has)
+{
+  return m_known ? m_known->GetNoDataValueAsUInt64(has) : GDALRasterBand::GetNoDataValueAsUInt64(has);
+}
+
+double Band::GetOffset(int *has)
+{
+  return m_known ? m_known->GetOffset(has) : GDALRasterBand::GetOffset(has);
+}
+
+double Band::GetScale(int *has)
+{
+  return m_known ? m_known->GetScale(has) : GDALRasterBand::GetScale(has);
+}
+
+// What was set as statistics says more than what the raster came with.
+double Band::GetMinimum(int *has)
+{
+  return isSet("") || m_known == nullptr ? GDALRasterBand::GetMinimum(has) : m_known->GetMinimum(has);
+}
+
+double Band::GetMaximum(int *has)
+{
+  return isSet("") || m_known == nullptr ? GDALRasterBand::GetMaximum(has) : m_known->GetMaximum(has);
+}
+
+CPLErr Band::GetDefaultHistogram(double *least, double *most, int *buckets, GUIntBig **counts, int force,
+                                 GDALProgressFunc progress, void *progressData)
+{
+  if (m_histogram != nullptr) {
+    const std::vector<GUIntBig> &from = m_histogram->counts;
+    *counts = static_cast<GUIntBig *>(VSI_MALLOC2_VERBOSE(std::max<size_t>(1, from.size()), sizeof(GUIntBig)));
+    if (*counts == nullptr)
+      return CE_Failure;
+    std::copy(from.begin(), from.end(), *counts);
+    *least = m_histogram->least;
+    *most = m_histogram->most;
+    *buckets = static_cast<int>(from.size());
+    return CE_None;
+  }
+  // One that the raster came with; what must be counted is counted from the tiles.
+  if (m_known != nullptr &&
+      m_known->GetDefaultHistogram(least, most, buckets, counts, FALSE, nullptr, nullptr) == CE_None)
+    return CE_None;
+  return GDALRasterBand::GetDefaultHistogram(least, most, buckets, counts, force, progress, progressData);
+}
+
+CPLErr Band::SetDefaultHistogram(double least, double most, int buckets, GUIntBig *counts)
+{
+  if (buckets < 0 || (buckets > 0 && counts == nullptr)) {
+    CPLError(CE_Failure, CPLE_IllegalArg, "TILECACHE: a histogram of %d buckets", buckets);
+    return CE_Failure;
+  }
+  m_histogram = std::make_unique<Histogram>(Histogram{least, most, {counts, counts + buckets}});
+  return CE_None;
+}
+
+int Band::IGetDataCoverageStatus(int x, int y, int width, int height, int stopAt, double *percent)
+{
+  if (m_shown != nullptr)
+    return m_shown->GetDataCoverageStatus(x, y, width, height, stopAt, percent);
+  return GDALRasterBand::IGetDataCoverageStatus(x, y, width, height, stopAt, percent);
+}
+
+CPLErr Band::IReadBlock(int col, int row, void *into)
+{
+  return m_tiles.readBlock(col, row, m_index, eDataType, m_signedBytes, into);
+}
+
+CPLErr Band::IRasterIO(GDALRWFlag flag, int x, int y, int width, int height, void *data, int dataWidth,
+                       int dataHeight, GDALDataType type, GSpacing pixelSpace, GSpacing lineSpace,
+                       GDALRasterIOExtraArg *extra)
+{
+  if (flag == GF_Read && m_shown != nullptr && m_dataset->isForwarded(width, height, dataWidth, dataHeight))
+    return m_shown->RasterIO(flag, x, y, width, height, data, dataWidth, dataHeight, type, pixelSpace, lineSpace,
+                             extra);
+  if (flag == GF_Read && isStored() && width == dataWidth && height == dataHeight) {
+    const CPLErr read = m_tiles.read({x, y, width, height}, {m_index}, eDataType,
+                                     {data, type, pixelSpace, lineSpace, 0});
+    if (read != CE_Warning)
+      return read;
+  }
+  return GDALRasterBand::IRasterIO(flag, x, y, width, height, data, dataWidth, dataHeight, type, pixelSpace,
+                                   lineSpace, extra);
+}

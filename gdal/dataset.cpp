@@ -1,0 +1,194 @@
+#include "raster.h"
+
+#include <algorithm>
+
+#include "cache.h"
+#include "reader.h"
+
+namespace {
+
+// The band as it is at a level of this size; NULL if GDAL has no such level.
+GDALRasterBand *atLevel(GDALRasterBand *band, const tc_image_info &info)
+{
+  const auto fits = [&](GDALRasterBand *at) {
+    return at != nullptr && at->GetXSize() == info.width && at->GetYSize() == info.height;
+  };
+  if (fits(band))
+    return band;
+  for (int i = 0; i < band->GetOverviewCount(); i++)
+    if (fits(band->GetOverview(i)))
+      return band->GetOverview(i);
+  return nullptr;
+}
+
+} // namespace
+
+CPLErr Dataset::IRasterIO(GDALRWFlag flag, int x, int y, int width, int height, void *data, int dataWidth,
+                          int dataHeight, GDALDataType type, int bandCount, int *bands, GSpacing pixelSpace,
+                          GSpacing lineSpace, GSpacing bandSpace, GDALRasterIOExtraArg *extra)
+{
+  if (flag == GF_Read && m_twin != nullptr && isForwarded(width, height, dataWidth, dataHeight))
+    return m_twin->RasterIO(flag, x, y, width, height, data, dataWidth, dataHeight, type, bandCount, bands, pixelSpace,
+                            lineSpace, bandSpace, extra);
+  bool stored = flag == GF_Read && width == dataWidth && height == dataHeight;
+  std::vector<int32_t> list;
+  for (int i = 0; i < bandCount; i++) {
+    list.push_back(bands[i] - 1);
+    stored = stored && static_cast<Band *>(GetRasterBand(bands[i]))->isStored();
+  }
+  if (stored) {
+    const CPLErr read = m_tiles.read({x, y, width, height}, list, GetRasterBand(bands[0])->GetRasterDataType(),
+                                     {data, type, pixelSpace, lineSpace, bandSpace});
+    if (read != CE_Warning)
+      return read;
+  }
+  return GDALDataset::IRasterIO(flag, x, y, width, height, data, dataWidth, dataHeight, type, bandCount, bands,
+                                pixelSpace, lineSpace, bandSpace, extra);
+}
+
+int Dataset::CloseDependentDatasets()
+{
+  const int base = GDALDataset::CloseDependentDatasets();
+  if (!m_tiles.isOpen() && m_twin == nullptr)
+    return base;
+  for (const auto &overview : m_overviews)
+    overview->CloseDependentDatasets();
+  for (int i = 1; i <= nBands; i++)
+    static_cast<Band *>(GetRasterBand(i))->dropTwin();
+  for (const auto &mask : m_masks)
+    if (mask != nullptr)
+      mask->dropTwin();
+  m_tiles.close();
+  m_maskTiles.close();
+  m_twin.reset();
+  return TRUE;
+}
+
+CPLErr Dataset::GetGeoTransform(double *transform)
+{
+  return m_twin ? m_twin->GetGeoTransform(transform) : GDALDataset::GetGeoTransform(transform);
+}
+
+CPLErr Dataset::IBuildOverviews(const char *, int, const int *, int, const int *, GDALProgressFunc, void *,
+                                CSLConstList)
+{
+  CPLError(CE_Failure, CPLE_NotSupported, "%s can only be read: build the overviews of the raster itself",
+           GetDescription());
+  return CE_Failure;
+}
+
+GDALDataset *Dataset::open(GDALOpenInfo *info)
+{
+  Options options;
+  if (!identify(info) || !readOptions(info->pszFilename, info->papszOpenOptions, options))
+    return nullptr;
+  if (info->eAccess == GA_Update) {
+    CPLError(CE_Failure, CPLE_NotSupported, "TILECACHE: datasets can only be read");
+    return nullptr;
+  }
+  GDALDatasetUniquePtr twin(GDALDataset::Open(options.path.c_str(), GDAL_OF_RASTER | GDAL_OF_VERBOSE_ERROR));
+  if (twin == nullptr)
+    return nullptr;
+  if (twin->GetRasterCount() == 0) {
+    if (CSLCount(twin->GetMetadata("SUBDATASETS")) == 0) {
+      CPLError(CE_Failure, CPLE_NotSupported, "TILECACHE: %s has no bands", options.path.c_str());
+      return nullptr;
+    }
+    auto container = std::make_unique<Dataset>();
+    container->fillWithout(std::move(twin));
+    container->SetDescription(info->pszFilename);
+    return container.release();
+  }
+  const Provider pixels = openPixels(options, twin.get());
+  Provider masks;
+  tc_cache *cache = nullptr;
+  if (pixels != nullptr && openMasks(options, twin.get(), pixels.get(), masks))
+    cache = sharedCache(options);
+  auto dataset = std::make_unique<Dataset>();
+  const Source from = {pixels.get(), masks.get(), twin.get()};
+  if (cache == nullptr || !dataset->fill(from, options, cache) || !dataset->fillOverviews(from, options, cache))
+    return nullptr;
+  dataset->m_twin = std::move(twin);
+  dataset->SetDescription(info->pszFilename);
+  return dataset.release();
+}
+
+void Dataset::fillWithout(GDALDatasetUniquePtr twin)
+{
+  eAccess = GA_ReadOnly;
+  nRasterXSize = twin->GetRasterXSize();
+  nRasterYSize = twin->GetRasterYSize();
+  m_twin = std::move(twin);
+}
+
+// Makes the bands of a level and their masks.
+bool Dataset::fill(const Source &from, const Options &options, tc_cache *cache)
+{
+  eAccess = GA_ReadOnly;
+  m_showsStored = options.reader == Reader::tilecache;
+  m_forwards = !m_showsStored && readsSmaller(from.twin);
+  if (!m_tiles.open(provider_retain(from.pixels), options, cache))
+    return false;
+  const tc_image_info &info = m_tiles.info();
+  if (info.width > INT_MAX || info.height > INT_MAX) {
+    CPLError(CE_Failure, CPLE_NotSupported, "TILECACHE: GDAL has no rasters of that size");
+    return false;
+  }
+  nRasterXSize = static_cast<int>(info.width);
+  nRasterYSize = static_cast<int>(info.height);
+  for (int i = 1; i <= info.bands; i++) {
+    GDALRasterBand *band = from.twin->GetRasterBand(i);
+    if (band == nullptr || dtypeOf(band->GetRasterDataType(), hasSignedBytes(band)) == 0) {
+      CPLError(CE_Failure, CPLE_NotSupported, "TILECACHE: band %d is not one that tilecache reads", i);
+      return false;
+    }
+    SetBand(i, new Band(this, m_tiles, i, i - 1, band->GetRasterDataType(), band, atLevel(band, info)));
+  }
+  return from.masks == nullptr || fillMasks(from, options, cache);
+}
+
+bool Dataset::fillMasks(const Source &from, const Options &options, tc_cache *cache)
+{
+  if (!m_maskTiles.open(provider_retain(from.masks), options, cache))
+    return false;
+  std::vector<GDALRasterBand *> shown;
+  for (int i = 1; i <= nBands; i++) {
+    shown.push_back(atLevel(from.twin->GetRasterBand(i), m_tiles.info()));
+    if (shown.back() == nullptr || !isRead(shown.back()->GetMaskFlags()))
+      shown.back() = nullptr;
+  }
+  if (std::all_of(shown.begin(), shown.end(), [](GDALRasterBand *band) {
+        return band != nullptr && band->GetMaskFlags() == GMF_PER_DATASET;
+      }))
+    shown.resize(1);
+  for (size_t i = 0; i < shown.size(); i++)
+    m_masks.push_back(shown[i] == nullptr ? nullptr
+                                          : std::make_unique<Band>(this, m_maskTiles, 0, static_cast<int>(i), GDT_Byte,
+                                                                   nullptr, shown[i]->GetMaskBand()));
+  return true;
+}
+
+bool Dataset::fillOverviews(const Source &from, const Options &options, tc_cache *cache)
+{
+  tc_image_info masks{};
+  masks.struct_size = sizeof masks;
+  if (from.masks != nullptr)
+    provider_info(from.masks, &masks, nullptr);
+  for (int32_t level = 1; level < m_tiles.info().levels; level++) {
+    tc_provider *pixelsOf = nullptr, *masksOf = nullptr;
+    tc_error err;
+    tc_status status = provider_level(from.pixels, level, &pixelsOf, &err);
+    const Provider pixels(pixelsOf);
+    if (status == TC_OK && level < masks.levels)
+      status = provider_level(from.masks, level, &masksOf, &err);
+    const Provider ofMasks(masksOf);
+    if (status != TC_OK) {
+      fail(err);
+      return false;
+    }
+    m_overviews.push_back(std::make_unique<Dataset>());
+    if (!m_overviews.back()->fill({pixelsOf, masksOf, from.twin}, options, cache))
+      return false;
+  }
+  return true;
+}

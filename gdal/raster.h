@@ -1,0 +1,144 @@
+// Datasets and bands as GDAL sees them: pixels from tiles, and all else from the same raster as GDAL reads it.
+#ifndef TILECACHE_GDAL_RASTER_H
+#define TILECACHE_GDAL_RASTER_H
+
+#include <memory>
+#include <vector>
+
+#include <gdal_priv.h>
+
+#include "annotated.h"
+#include "options.h"
+#include "provider.h"
+#include "tiles.h"
+
+class Dataset;
+
+class Band final : public Annotated<GDALRasterBand> {
+public:
+  // Band `number` of a dataset, from 1, or a mask, number 0; in the tiles it is band `index`. `twin` is the same
+  // band as GDAL reads it, and `shown` is it at this level: each NULL if there is none.
+  Band(Dataset *dataset, const Tiles &tiles, int number, int index, GDALDataType type, GDALRasterBand *twin,
+       GDALRasterBand *shown);
+
+  // Whether the tiles have its samples in the type that it has for GDAL.
+  bool isStored() const { return m_tiles.info().dtype == dtypeOf(eDataType, m_signedBytes); }
+  void dropTwin() { m_known = m_shown = nullptr; }
+
+  int GetOverviewCount() override;
+  GDALRasterBand *GetOverview(int level) override;
+  int GetMaskFlags() override;
+  GDALRasterBand *GetMaskBand() override;
+  bool IsMaskBand() const override { return m_shown ? m_shown->IsMaskBand() : GDALRasterBand::IsMaskBand(); }
+
+  int HasArbitraryOverviews() override;
+  GDALColorInterp GetColorInterpretation() override;
+  GDALColorTable *GetColorTable() override { return m_known ? m_known->GetColorTable() : nullptr; }
+  char **GetCategoryNames() override { return m_known ? m_known->GetCategoryNames() : nullptr; }
+  GDALRasterAttributeTable *GetDefaultRAT() override { return m_known ? m_known->GetDefaultRAT() : nullptr; }
+  const char *GetUnitType() override { return m_known ? m_known->GetUnitType() : ""; }
+  double GetMinimum(int *has) override;
+  double GetMaximum(int *has) override;
+  CPLErr GetDefaultHistogram(double *least, double *most, int *buckets, GUIntBig **counts, int force,
+                             GDALProgressFunc progress, void *progressData) override;
+  CPLErr SetDefaultHistogram(double least, double most, int buckets, GUIntBig *counts) override;
+  double GetNoDataValue(int *has) override;
+  int64_t GetNoDataValueAsInt64(int *has) override;
+  uint64_t GetNoDataValueAsUInt64(int *has) override;
+  double GetOffset(int *has) override;
+  double GetScale(int *has) override;
+
+protected:
+  GDALMajorObject *about() const override { return m_known; }
+  CPLErr IReadBlock(int col, int row, void *into) override;
+  CPLErr IRasterIO(GDALRWFlag flag, int x, int y, int width, int height, void *data, int dataWidth, int dataHeight,
+                   GDALDataType type, GSpacing pixelSpace, GSpacing lineSpace,
+                   GDALRasterIOExtraArg *extra) override;
+  int IGetDataCoverageStatus(int x, int y, int width, int height, int stopAt, double *percent) override;
+
+private:
+  // How often samples lie in intervals of equal width.
+  struct Histogram {
+    double least, most;
+    std::vector<GUIntBig> counts;
+  };
+
+  Dataset *m_dataset;
+  const Tiles &m_tiles;
+  const int m_index;
+  GDALRasterBand *m_shown;
+  GDALRasterBand *m_known; // for what is no pixel: the band at this level, or that of the whole raster
+  std::unique_ptr<Histogram> m_histogram; // that was set
+  const bool m_signedBytes;
+  const int m_maskFlags; // of a mask that is read
+};
+
+class Dataset final : public Annotated<GDALDataset> {
+public:
+  static GDALDataset *open(GDALOpenInfo *info);
+  static int identify(GDALOpenInfo *info) { return STARTS_WITH_CI(info->pszFilename, connectionPrefix); }
+
+  ~Dataset() override
+  {
+    FlushCache(true);
+    Dataset::CloseDependentDatasets();
+  }
+
+  // Closes what GDAL would close a second time when it ends: the twin, and the datasets of the sources.
+  int CloseDependentDatasets() override;
+
+  const std::vector<std::unique_ptr<Dataset>> &overviews() const { return m_overviews; }
+  // The mask of a band, from 1; NULL if it is made from the pixels.
+  Band *maskOf(int band) const
+  {
+    if (m_masks.empty())
+      return nullptr;
+    return m_masks.size() == 1 ? m_masks[0].get() : m_masks[static_cast<size_t>(band - 1)].get();
+  }
+  // Whether a read that resamples is GDAL's.
+  bool isForwarded(int width, int height, int dataWidth, int dataHeight) const
+  {
+    return m_forwards && (width != dataWidth || height != dataHeight);
+  }
+  // Whether bands show what the file has, and not what GDAL makes of it.
+  bool showsStored() const { return m_showsStored; }
+
+  CPLErr GetGeoTransform(double *transform) override;
+  const OGRSpatialReference *GetSpatialRef() const override { return m_twin ? m_twin->GetSpatialRef() : nullptr; }
+  int GetGCPCount() override { return m_twin ? m_twin->GetGCPCount() : 0; }
+  const OGRSpatialReference *GetGCPSpatialRef() const override
+  {
+    return m_twin ? m_twin->GetGCPSpatialRef() : nullptr;
+  }
+  const GDAL_GCP *GetGCPs() override { return m_twin ? m_twin->GetGCPs() : nullptr; }
+  char **GetFileList() override { return m_twin ? m_twin->GetFileList() : nullptr; }
+
+protected:
+  GDALMajorObject *about() const override { return m_twin.get(); }
+  CPLErr IBuildOverviews(const char *resampling, int count, const int *levels, int bandCount, const int *bands,
+                         GDALProgressFunc progress, void *progressData, CSLConstList options) override;
+  CPLErr IRasterIO(GDALRWFlag flag, int x, int y, int width, int height, void *data, int dataWidth, int dataHeight,
+                   GDALDataType type, int bandCount, int *bands, GSpacing pixelSpace, GSpacing lineSpace,
+                   GSpacing bandSpace, GDALRasterIOExtraArg *extra) override;
+
+private:
+  // What a level is made from: its pixels, its masks or NULL, and the raster as GDAL reads it.
+  struct Source {
+    tc_provider *pixels, *masks;
+    GDALDataset *twin;
+  };
+
+  // A raster without bands, whose metadata names others.
+  void fillWithout(GDALDatasetUniquePtr twin);
+  bool fill(const Source &from, const Options &options, tc_cache *cache);
+  bool fillMasks(const Source &from, const Options &options, tc_cache *cache);
+  bool fillOverviews(const Source &from, const Options &options, tc_cache *cache);
+
+  GDALDatasetUniquePtr m_twin; // the raster as GDAL reads it, for what is no pixel; NULL in overviews
+  Tiles m_tiles, m_maskTiles;
+  std::vector<std::unique_ptr<Band>> m_masks; // one of all bands, or one for each
+  std::vector<std::unique_ptr<Dataset>> m_overviews;
+  bool m_forwards = false, m_showsStored = false;
+};
+
+#endif
