@@ -253,7 +253,7 @@ impl Handle {
     pub fn set_mark(&self, mark: u16) {
         // SAFETY: as above.
         let flags = unsafe { &self.head().as_ref().flags };
-        let marked = |flags: u32| Some(flags % (1 << MARK) | u32::from(mark) << MARK);
+        let marked = |flags: u32| Some((flags % (1 << MARK)) | (u32::from(mark) << MARK));
         let _ = flags.fetch_update(Ordering::SeqCst, Ordering::SeqCst, marked);
     }
 
@@ -619,7 +619,7 @@ impl Slab {
         for (own, part) in node.label.iter().zip(label) {
             own.store(part, Ordering::Relaxed);
         }
-        let flags = flags | LIVE | (place as u32) << PLACE;
+        let flags = flags | LIVE | ((place as u32) << PLACE);
         node.head.flags.store(flags, Ordering::SeqCst);
         for word in chunk.words(place) {
             word.store(CLOSED, Ordering::SeqCst);

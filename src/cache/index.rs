@@ -158,7 +158,7 @@ struct Size(u64);
 impl Size {
     fn of(buckets: u32) -> Self {
         let mask = (1u64 << buckets.ilog2()) - 1;
-        Self(mask << u32::BITS | u64::from(buckets))
+        Self((mask << u32::BITS) | u64::from(buckets))
     }
 
     fn buckets(self) -> u32 {

@@ -343,7 +343,7 @@ pub unsafe extern "C" fn provider_get_block(
     tile: *mut *mut tc_tile,
     err: *mut tc_error,
 ) -> tc_status {
-    let is_plain = bands.is_null() && n_bands == 0 && row | col | i64::from(level) >= 0;
+    let is_plain = bands.is_null() && n_bands == 0 && (row | col | i64::from(level)) >= 0;
     if !is_plain || provider.is_null() || tile.is_null() {
         // SAFETY: the caller keeps what the header says of every pointer.
         return unsafe { get_any_block(provider, row, col, level, bands, n_bands, tile, err) };
