@@ -490,6 +490,28 @@ fn a_hit_that_meets_an_eviction_has_the_right_pixels_for_as_long_as_it_is_held()
 }
 
 #[test]
+fn what_a_look_up_pins_while_it_is_evicted_is_known_to_be_held() {
+    check(|crew| {
+        let cache = cache(ONE_BLOCK);
+        let (_, provider) = blocks(&cache);
+        drop(get(&provider, 0, 0).expect("a block"));
+        let (finds, evicts) = (provider.clone(), provider.clone());
+        let counts = cache.clone();
+        crew.work(vec![
+            // The first look-up of a thread counts its handle where all threads do.
+            Box::new(move || {
+                let tile = get(&finds, 0, 0).expect("a block");
+                let now = check_budget(&counts);
+                assert!(now.held + now.overhang > 0, "a tile is held");
+                check_block(&tile, 0, 0);
+            }),
+            Box::new(move || check_block(&get(&evicts, 1, 1).expect("a block"), 1, 1)),
+        ]);
+        check_quiet(&cache);
+    });
+}
+
+#[test]
 fn a_tile_that_was_held_when_its_turn_came_goes_after_its_release() {
     check(|crew| {
         let cache = cache(ONE_BLOCK);
