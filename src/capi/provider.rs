@@ -3,6 +3,7 @@
 use super::args;
 use super::array::Array;
 use super::cache::{resident, tc_cache_stats};
+use super::fork;
 use super::guard::{guard, guard_value, succeed};
 use super::handle;
 use super::image::describe;
@@ -344,17 +345,18 @@ pub unsafe extern "C" fn provider_get_block(
     err: *mut tc_error,
 ) -> tc_status {
     let is_plain = bands.is_null() && n_bands == 0 && (row | col | i64::from(level)) >= 0;
-    if !is_plain || provider.is_null() || tile.is_null() {
+    if !is_plain || fork::is_child() || provider.is_null() || tile.is_null() {
         // SAFETY: the caller keeps what the header says of every pointer.
         return unsafe { get_any_block(provider, row, col, level, bands, n_bands, tile, err) };
     }
-    // What nearly every call is needs no guard, for it can neither fail nor call anything of a user's.
+    // What nearly every call is needs no guard, for it can neither fail nor call anything of a user's. No handle
+    // is from before a fork, and no account is kept of tiles.
     let at = Block::new(level as u32, row as u64, col as u64);
     // SAFETY: as above.
     match unsafe { &*provider }.direct().hit(&at) {
         // SAFETY: as above.
         Ok(found) => unsafe {
-            tile.write(tc_tile::handle(found));
+            tile.write(tc_tile::handle_of_no_child(found));
             succeed(err)
         },
         // SAFETY: as above.

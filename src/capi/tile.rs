@@ -28,9 +28,15 @@ impl tc_tile {
     /// A reference to a tile, owned by the caller. What a tile has anyway serves as the handle, so that
     /// giving it away allocates nothing.
     pub fn handle(tile: Tile) -> *mut tc_tile {
-        let handle = tile.into_handle().into_raw().cast().as_ptr();
+        let handle = Self::handle_of_no_child(tile);
         fork::give_tile(handle);
         handle
+    }
+
+    /// [`tc_tile::handle`] where [`fork::is_child`] says no.
+    #[inline(always)]
+    pub fn handle_of_no_child(tile: Tile) -> *mut tc_tile {
+        tile.into_handle().into_raw().cast().as_ptr()
     }
 
     /// The tile behind a reference that the caller keeps; `None` for NULL.
@@ -168,13 +174,37 @@ pub unsafe extern "C" fn tc_tile_retain(tile: *mut tc_tile) -> *mut tc_tile {
 /// release function. Thread-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tc_tile_release(tile: *mut tc_tile) {
-    if !fork::take_tile(tile) {
-        return;
+    match fork::is_child() {
+        // SAFETY: `tc_tile::handle` gave the pointer away, and the caller gives its reference up.
+        false => unsafe { release(tile) },
+        // SAFETY: as above.
+        true => unsafe { release_in_child(tile) },
     }
-    // SAFETY: `tc_tile::handle` gave the pointer away, and the caller gives its reference up.
+}
+
+/// Gives up a reference that was made in this process.
+///
+/// # Safety
+/// `tile` must be NULL, or come from [`tc_tile::handle`] and be alive.
+#[inline(always)]
+unsafe fn release(tile: *mut tc_tile) {
+    // SAFETY: promised by the caller.
     let tile = unsafe { tc_tile::take(tile) };
     if let Some(tile) = tile.and_then(Tile::release_quickly) {
         release_slowly(tile);
+    }
+}
+
+/// [`tc_tile_release`] where a reference may be from before a fork.
+///
+/// # Safety
+/// As for [`release`].
+#[cold]
+#[inline(never)]
+unsafe fn release_in_child(tile: *mut tc_tile) {
+    if fork::take_tile(tile) {
+        // SAFETY: promised by the caller.
+        unsafe { release(tile) };
     }
 }
 
