@@ -96,8 +96,8 @@ impl Served {
         Some(((index / 64) as usize, 1 << (index % 64), tiles))
     }
 
-    /// [`Served::note`] for a tile that may be out of a cache, which keeps a mark of it: so most tiles of a
-    /// warm cache are known at once.
+    /// Notes that a tile was served; after the last of its level the next pass begins. A tile out of a cache
+    /// has a mark of it, by which most tiles of a warm cache are known at once.
     #[inline(always)]
     pub fn note_tile(&self, grid: &(u64, u64), at: &Block, tile: &Tile) {
         let mark = self.marks.get(at.level as usize);
@@ -116,7 +116,8 @@ impl Served {
         }
     }
 
-    /// Notes that a tile was served; after the last of its level the next pass begins.
+    /// [`Served::note_tile`] without a mark.
+    #[inline(always)]
     pub fn note(&self, grid: (u64, u64), at: Block) {
         let Some((word, bit, tiles)) = Self::bit(grid, at) else {
             return;
