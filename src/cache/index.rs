@@ -196,6 +196,7 @@ impl Index {
     #[inline(always)]
     pub fn hit(&self, cell: &Cell, hits: &Arc<Hits>) -> Hit {
         const WANTED: u32 = flag::FINDABLE | flag::ALL_BANDS | flag::HANDED;
+        let is_wanted = |node: &NodeRef<'_>| node.flags() & (WANTED | flag::UNREAD) == WANTED;
         // First, for what is asked of the thread is a call, across which little is to be kept.
         let (stripe, stamp) = stamp::hit();
         let label = cell.label();
@@ -207,12 +208,15 @@ impl Index {
                 return Err(None);
             };
             if node.is_labelled(&label) {
+                // Before the pin, which is a use.
+                if !is_wanted(&node) {
+                    return Err(None);
+                }
                 let Some(handle) = node.pin_in_column(stripe, stamp) else {
                     return Err(None);
                 };
                 let tile = Tile::from_handle(handle);
-                let is_wanted = node.flags() & (WANTED | flag::UNREAD) == WANTED;
-                if !is_wanted || !node.is_labelled(&label) {
+                if !is_wanted(&node) || !node.is_labelled(&label) {
                     return Err(tile.release_quickly());
                 }
                 self.hits.count(hits, stripe);
