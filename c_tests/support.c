@@ -163,6 +163,40 @@ void assert_tile(const source *s, const tc_tile *tile, area where, int32_t level
   assert_true(pixels_match(s, &p, where.x, where.y, level, bands));
 }
 
+/* ---- files ---- */
+
+static void put(uint8_t **at, uint32_t value, int bytes)
+{
+  for (int i = 0; i < bytes; i++)
+    *(*at)++ = (uint8_t)(value >> (8 * i));
+}
+
+void write_grey_tiff(const char *path, uint32_t side, const uint8_t *pixels)
+{
+  enum { LONG = 4, BEGIN = 128 };
+  const uint32_t entries[][2] = {
+      {256, side}, {257, side}, {258, 8}, {259, 1}, {262, 1}, {273, BEGIN}, {277, 1}, {278, side}, {279, side * side},
+  };
+  uint8_t head[BEGIN] = {0};
+  uint8_t *at = head;
+  put(&at, 0x4949, 2);
+  put(&at, 42, 2);
+  put(&at, 8, 4);
+  put(&at, COUNT(entries), 2);
+  for (size_t i = 0; i < COUNT(entries); i++) {
+    put(&at, entries[i][0], 2);
+    put(&at, LONG, 2);
+    put(&at, 1, 4);
+    put(&at, entries[i][1], 4);
+  }
+  put(&at, 0, 4);
+  FILE *file = fopen(path, "wb");
+  assert_non_null(file);
+  assert_int_equal(fwrite(head, sizeof head, 1, file), 1);
+  assert_int_equal(fwrite(pixels, (size_t)side * side, 1, file), 1);
+  assert_int_equal(fclose(file), 0);
+}
+
 /* ---- the synthetic source ---- */
 
 void source_init(source *s, int64_t width, int64_t height, int64_t block_width, int64_t block_height, int32_t bands,

@@ -60,6 +60,11 @@ void in_threads(int n, void (*body)(void *arg, int index), void *arg);
 /* A small random number generator with its state in the caller's hands, the same on every system. */
 uint32_t random_below(uint64_t *state, uint32_t limit);
 
+/* ---- files ---- */
+
+/* A square TIFF of 8-bit gray pixels, uncompressed and in one strip. */
+void write_grey_tiff(const char *path, uint32_t side, const uint8_t *pixels);
+
 /* ---- the synthetic source ---- */
 
 enum { MAX_LEVELS = 8, MAX_BLOCKS = 4096 };

@@ -175,6 +175,8 @@ bool Dataset::fillOverviews(const Source &from, const Options &options, tc_cache
   if (from.masks != nullptr)
     provider_info(from.masks, &masks, nullptr);
   for (int32_t level = 1; level < m_tiles.info().levels; level++) {
+    if (isMissing(from.pixels, level))
+      continue;
     tc_provider *pixelsOf = nullptr, *masksOf = nullptr;
     tc_error err;
     tc_status status = provider_level(from.pixels, level, &pixelsOf, &err);

@@ -42,6 +42,15 @@ bool promotesAlpha(const Options &options, GDALDataset *twin)
          EQUAL(structure(stored->GetRasterBand(last), "NBITS"), "1");
 }
 
+// Levels that the file has, the full one included.
+int storedLevels(tc_provider *provider, int32_t levels)
+{
+  int count = 0;
+  for (int32_t level = 0; level < levels; level++)
+    count += !isMissing(provider, level);
+  return count;
+}
+
 // Whether the own reader shows the raster as GDAL does, with all its overviews.
 bool agrees(tc_provider *provider, const Options &options, GDALDataset *twin)
 {
@@ -50,7 +59,7 @@ bool agrees(tc_provider *provider, const Options &options, GDALDataset *twin)
   GDALRasterBand *first = twin->GetRasterBand(1);
   if (provider_info(provider, &info, nullptr) != TC_OK || info.width != twin->GetRasterXSize() ||
       info.height != twin->GetRasterYSize() || info.bands != twin->GetRasterCount() ||
-      info.levels - 1 < first->GetOverviewCount())
+      storedLevels(provider, info.levels) - 1 < first->GetOverviewCount())
     return false;
   // An item of the file may call the inks something else.
   if (structure(twin, "SOURCE_COLOR_SPACE")[0] != '\0' && first->GetColorInterpretation() == GCI_RedBand)
@@ -71,6 +80,18 @@ bool agrees(tc_provider *provider, const Options &options, GDALDataset *twin)
 }
 
 } // namespace
+
+bool isMissing(tc_provider *provider, int32_t level)
+{
+  int32_t has = 0;
+  tc_tile *tile = nullptr;
+  // The first block costs no decode where it is absent.
+  if (provider_has_block(provider, 0, 0, level, &has, nullptr) != TC_OK || has)
+    return false;
+  const tc_status status = provider_get_block(provider, 0, 0, level, nullptr, 0, &tile, nullptr);
+  tc_tile_release(tile);
+  return status == TC_E_NOT_FOUND;
+}
 
 Provider openPixels(const Options &options, GDALDataset *twin)
 {

@@ -8,6 +8,9 @@
 // The pixels of the raster that GDAL shows as `twin`; NULL after an error was said.
 Provider openPixels(const Options &options, GDALDataset *twin);
 
+// Whether the raster leaves out the level, and has one above it.
+bool isMissing(tc_provider *provider, int32_t level);
+
 // Whether masks of this kind are read, and not made from the pixels.
 inline bool isRead(int maskFlags)
 {

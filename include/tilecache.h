@@ -69,16 +69,18 @@
  * THREADS
  *   Every function may be called from any thread at any time, also on the same objects. The library
  *   holds no lock while your callbacks run, and starts no threads but for provider_request_block. One
- *   thread decodes a block; others that need it decode other blocks meanwhile, or wait for it.
+ *   thread decodes a block; others that need it decode other blocks meanwhile, those too that its load
+ *   needs, or wait for it.
  *
  * CALLBACKS
  *   Run inside a call of yours, on its thread, and may be called on several threads at once unless they
- *   declare otherwise. They may call the library, but not wait for themselves: a callback that asks for
- *   the block that it is making, or for one whose load waits for it, by whatever detour, gets
- *   TC_E_REENTRANT. So does another thread that asks on its behalf through a reader which was given the
- *   load, see tc_load_current; without that it may wait for ever, until it is cancelled. Release
- *   callbacks may only call release functions, and can be put off, see tc_run_releases. No callback may
- *   throw, unwind or longjmp.
+ *   declare otherwise. What one callback asks for may be made by any thread that waits for its load, so
+ *   the thread does not tell on whose behalf a callback is called. Callbacks may call the library, but
+ *   not wait for themselves: one that asks for the block that it is making, or for one whose load waits
+ *   for it, by whatever detour, gets TC_E_REENTRANT. So does another thread that asks on its behalf
+ *   through a reader which was given the load, see tc_load_current; without that it may wait for ever,
+ *   until it is cancelled. Release callbacks may only call release functions, and can be put off, see
+ *   tc_run_releases. No callback may throw, unwind or longjmp.
  *
  * STACK
  *   At most 128 providers stand one upon another, and a thread goes through at most 128 at a time, those
@@ -1026,7 +1028,8 @@ typedef struct tc_text {
  */
 typedef struct tc_level {
   /**
-   * Columns: those of level 0, halved as often as the level says and rounded either way.
+   * Columns: those of level 0, halved as often as the level says and rounded either way, or another
+   * number that is nearer to that than to any other whole part of level 0.
    */
   int64_t width;
   /**
@@ -1604,6 +1607,10 @@ tc_status tc_remove(struct tc_cache *cache,
  * as blocks are asked for, from all threads at once. provider_format says what it is, and tc_format_info
  * what is read of each format.
  *
+ * Overviews in a TIFF that are smaller by a power of two are levels, whatever their exact size. Levels that
+ * the file leaves out below them are there, but have no block, and give TC_E_NOT_FOUND when they are read.
+ * Overviews of other factors are images of their own, see provider_image_count.
+ *
  * - path: required; the system's own bytes (on Windows UTF-8), copied.
  * - options: NULL is all defaults.
  * - provider: receives a reference that you own; NULL on failure.
@@ -1944,7 +1951,8 @@ const char *provider_metadata_name(const struct tc_provider *provider, int32_t b
  * buffers stay while nobody holds them, until tc_clear.
  *
  * - provider: required.
- * - row, col, level: of the grid; outside it, no block is stored.
+ * - row, col, level: of the grid; outside it, no block is stored, nor at a level that the file leaves out
+ *   below others.
  * - has: receives 1 or 0; 0 on failure.
  * - err: may be NULL.
  *
@@ -1971,8 +1979,8 @@ tc_status provider_has_block(struct tc_provider *provider,
  * The tile has the size of the block at that level: cut at the right and bottom edge, unless the
  * provider pads. A block that is not stored gives a tile of pad with TC_PIXELS_ABSENT.
  *
- * Errors: TC_E_RANGE if there is no such block, level or band; TC_E_ARGUMENT; TC_E_SOURCE if a
- * callback failed; TC_E_IO, TC_E_CORRUPT, TC_E_UNSUPPORTED, TC_E_CHANGED for files; TC_E_REENTRANT
+ * Errors: TC_E_RANGE if there is no such block, level or band; TC_E_NOT_FOUND at a level that the file
+ * leaves out below others; TC_E_ARGUMENT; TC_E_SOURCE if a callback failed; TC_E_IO, TC_E_CORRUPT, TC_E_UNSUPPORTED, TC_E_CHANGED for files; TC_E_REENTRANT
  * if the call would wait for itself; TC_E_CANCELLED by provider_cancel; TC_E_NO_MEMORY; TC_E_LIMIT. A
  * failure is not remembered: the next call tries again. Thread-safe.
  */

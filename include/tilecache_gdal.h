@@ -932,8 +932,7 @@ static inline void tcgdal_blocks_beneath(GDALDatasetH dataset, int *width, int *
 {
   char **files;
   int i, w, h;
-  if (!EQUAL(GDALGetDriverShortName(GDALGetDatasetDriver(dataset)), "VRT") || *width != TCGDAL_VRT_SIDE ||
-      *height != TCGDAL_VRT_SIDE)
+  if (*width != TCGDAL_VRT_SIDE || *height != TCGDAL_VRT_SIDE)
     return;
   files = GDALGetFileList(dataset);
   for (i = 0; files != NULL && files[i] != NULL && i < TCGDAL_VRT_SOURCES; i++) {
@@ -977,7 +976,7 @@ static inline void tcgdal_set_blocks(tcgdal_image *image, GDALDatasetH dataset, 
       height = h > height ? h : height;
     }
   }
-  if (level->overview < 0)
+  if (image->over_others && level->overview < 0)
     tcgdal_blocks_beneath(dataset, &width, &height);
   width = width < 1 ? 1 : width > level->width ? level->width : width;
   height = height < 1 ? 1 : height;

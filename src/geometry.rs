@@ -74,18 +74,24 @@ impl Rect {
     }
 }
 
-/// One axis of a grid at one level: block `i` covers `ceil(i b / 2^L) .. min(ceil((i+1) b / 2^L), n)`.
+/// One axis of a grid at one level: block `i` covers `ceil(i b / 2^L) .. min(ceil((i+1) b / 2^L), n)`, and
+/// the last all that is left, for a level may be longer than the image halved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Axis {
     /// Pixels along the axis at this level.
     length: u64,
     /// Block size at level 0.
     block: u64,
+    /// Blocks.
+    count: u64,
     level: u32,
 }
 
 impl Axis {
     fn start(&self, index: u64) -> u64 {
+        if index >= self.count {
+            return self.length;
+        }
         let round_up = (1u128 << self.level) - 1;
         let scaled = (u128::from(index) * u128::from(self.block) + round_up) >> self.level;
         scaled.min(u128::from(self.length)) as u64
@@ -98,11 +104,12 @@ impl Axis {
     /// The block that holds a pixel. `ceil(i b / 2^L) <= p` is `i b / 2^L <= p` for whole `p`.
     fn block_at(&self, pixel: u64) -> u64 {
         let scaled = u128::from(pixel) << self.level;
-        match u64::try_from(scaled) {
+        let index = match u64::try_from(scaled) {
             // Dividing 64 bits is many times faster.
             Ok(scaled) => scaled / self.block,
             Err(_) => (scaled / u128::from(self.block)) as u64,
-        }
+        };
+        index.min(self.count - 1)
     }
 
     fn blocks_over(&self, pixels: Range<u64>) -> Range<u64> {
@@ -125,43 +132,37 @@ pub struct Area {
 ///
 /// The grid is laid out at level 0 and every level halves it, so that block (row, column) shows the
 /// same area at every level: no gap and no overlap at any size, and neighbours differ by at most one
-/// pixel.
+/// pixel, but for the last, which has what a level is longer or shorter than the image halved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Grid {
     x: Axis,
     y: Axis,
-    cols: u64,
-    rows: u64,
 }
 
 impl Grid {
     /// The grid of `size` pixels at level 0 in blocks of `block`, seen at `level`, where the image
     /// has `level_size` pixels. All sizes are width, height and at least 1.
     pub fn new(size: (u64, u64), block: (u64, u64), level: u32, level_size: (u64, u64)) -> Self {
+        let axis = |size: u64, block, length| Axis {
+            length,
+            block,
+            count: size.div_ceil(block),
+            level,
+        };
         Self {
-            x: Axis {
-                length: level_size.0,
-                block: block.0,
-                level,
-            },
-            y: Axis {
-                length: level_size.1,
-                block: block.1,
-                level,
-            },
-            cols: size.0.div_ceil(block.0),
-            rows: size.1.div_ceil(block.1),
+            x: axis(size.0, block.0, level_size.0),
+            y: axis(size.1, block.1, level_size.1),
         }
     }
 
     /// Rows of blocks, the same at every level.
     pub fn rows(&self) -> u64 {
-        self.rows
+        self.y.count
     }
 
     /// Columns of blocks, the same at every level.
     pub fn cols(&self) -> u64 {
-        self.cols
+        self.x.count
     }
 
     /// The pixels of a block, cut at the image's edge; empty where the level is too small for it.
@@ -173,12 +174,13 @@ impl Grid {
     /// The size of a block where the image goes on for ever: what a padded edge block is filled up to.
     pub fn full_size(&self, row: u64, col: u64) -> (u64, u64) {
         let endless = |axis: &Axis, index| {
-            let range = Axis {
+            let endless = Axis {
                 length: u64::MAX,
+                count: u64::MAX,
                 ..*axis
-            }
-            .range(index);
-            range.end - range.start
+            };
+            let (full, cut) = (endless.range(index), axis.range(index));
+            (full.end - full.start).max(cut.end - cut.start)
         };
         (endless(&self.x, col), endless(&self.y, row))
     }
@@ -206,6 +208,16 @@ impl Grid {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_level_that_is_longer_than_the_image_halved_has_its_end_in_the_last_block() {
+        let grid = Grid::new((400, 400), (100, 100), 1, (201, 199));
+        assert_eq!((grid.rows(), grid.cols()), (4, 4));
+        assert_eq!(grid.rect(3, 3), Rect::new(150, 150, 51, 49));
+        assert_eq!(grid.full_size(3, 3), (51, 50));
+        let end = Rect::new(200, 198, 1, 1);
+        assert_eq!(grid.blocks_over(&end), (3..4, 3..4));
+    }
 
     #[test]
     fn levels_tile_the_image_without_gap_or_overlap() {

@@ -161,7 +161,7 @@ impl Image {
         let from = self.levels.get(level as usize..).unwrap_or_default();
         let levels = (0..).zip(from.iter().copied());
         levels
-            .take_while(|(times, size)| is_level(from[0], *times, *size))
+            .take_while(|(times, size)| is_halved(from[0], *times, *size))
             .map(|(_, size)| size)
             .collect()
     }
@@ -213,7 +213,7 @@ impl Image {
         for (level, size) in self.levels.iter().enumerate() {
             if !is_level(self.levels[0], level as u32, *size) {
                 return Err(Error::range(format!(
-                    "level {level} of {} x {} pixels is not a {width} x {height} image halved {level} times",
+                    "level {level} of {} x {} pixels is not nearly a {width} x {height} image halved {level} times",
                     size.0, size.1
                 )));
             }
@@ -288,12 +288,20 @@ impl Image {
 }
 
 /// Whether `size` is a `full` image halved `level` times, each axis rounded either way.
-pub fn is_level(full: (u64, u64), level: u32, size: (u64, u64)) -> bool {
+fn is_halved(full: (u64, u64), level: u32, size: (u64, u64)) -> bool {
     let fits = |full: u64, n: u64| {
         let floor = (full >> level).max(1);
         let ceil = full.div_ceil(1 << level);
         n == floor || n == ceil
     };
+    fits(full.0, size.0) && fits(full.1, size.1)
+}
+
+/// Whether `size` is level `level` of a `full` image: that halved so many times, or what is nearer to it
+/// than to any other whole part of it.
+pub fn is_level(full: (u64, u64), level: u32, size: (u64, u64)) -> bool {
+    let nearest = |full: u64, n: u64| n > 0 && (full.saturating_mul(2) + n) / (2 * n) == 1 << level;
+    let fits = |full: u64, n: u64| is_halved((full, 1), level, (n, 1)) || nearest(full, n);
     fits(full.0, size.0) && fits(full.1, size.1)
 }
 
@@ -312,7 +320,7 @@ pub fn shape(width: u64, height: u64, bands: usize) -> Result<Shape> {
 }
 
 /// A cell of a grid at a level.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Block {
     /// Resolution level, 0 the full image.
     pub level: u32,

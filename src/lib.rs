@@ -8,6 +8,7 @@ pub mod dtype;
 pub mod error;
 pub mod geometry;
 pub mod image;
+pub mod in_flight;
 pub mod layout;
 pub mod load;
 pub mod memory;

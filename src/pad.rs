@@ -52,7 +52,6 @@ impl Still for ProcessGuard<'static, Stock> {}
 struct Stock {
     /// The last used comes last. Few, and never freed: as a vector, it is memory that a checker finds.
     known: Vec<Known>,
-    kept_bytes: usize,
 }
 
 impl Known {
@@ -101,14 +100,18 @@ impl Stock {
             shared: Arc::downgrade(buffer),
             kept: (buffer.size() <= KEPT_BYTES).then(|| buffer.clone()),
         });
-        self.kept_bytes = self.known.iter().map(Known::kept_bytes).sum();
+        let mut bytes = self.kept_bytes();
         for known in &mut self.known {
-            if self.kept_bytes <= KEPT_BYTES {
+            if bytes <= KEPT_BYTES {
                 break;
             }
-            self.kept_bytes -= known.kept_bytes();
+            bytes -= known.kept_bytes();
             known.kept = None;
         }
+    }
+
+    fn kept_bytes(&self) -> usize {
+        self.known.iter().map(Known::kept_bytes).sum()
     }
 }
 
@@ -164,7 +167,7 @@ mod tests {
         assert!(!Arc::ptr_eq(&first, &pad(-1.0, 1)));
         for rows in 1..=20 {
             drop(pad(-9999.0, rows));
-            let kept = stock.lock().kept_bytes;
+            let kept = stock.lock().kept_bytes();
             assert!((1 << 20..=KEPT_BYTES).contains(&kept), "{kept}");
         }
         // What does not stay is shared as long as it is held, and so is what is too large to stay.

@@ -1,9 +1,10 @@
 //! The one model that every source and every operator implements.
 
 use crate::cache::{Cache, Claims, Counters, Hit, Moment, Usage, now};
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
+use crate::in_flight::Cell;
 use crate::layout::Layout;
 use crate::load::{Cancel, Cancels, Load, Unshared, cancelled, nesting};
 use crate::memory::{Canvas, Memory};
@@ -23,7 +24,8 @@ pub trait Provider: Send + Sync {
     /// What the image is; never changes.
     fn image(&self) -> &Image;
 
-    /// Whether the block is stored; an absent one reads as pad.
+    /// Whether the block is stored; an absent one reads as pad. An error of the kind
+    /// [`Kind::NotFound`] where it belongs to a level that is missing.
     fn has_block(&self, at: Block) -> Result<bool>;
 
     /// A resident block with all bands, as a use and a hit, where that takes a few instructions that cannot
@@ -77,8 +79,9 @@ pub trait Provider: Send + Sync {
     /// at once.
     fn announce(&self, blocks: &mut dyn Iterator<Item = Block>, bands: &Bands);
 
-    /// Whether another thread is making this very block now, so that asking for it would wait.
-    fn is_loading(&self, at: Block, bands: &Bands) -> bool;
+    /// What stands for a block while it is being made, so that asking for it would wait; `None` where it is
+    /// cut out of others or put together from them each time.
+    fn cell(&self, at: Block) -> Option<Cell>;
 
     /// Whether the block was made before: one that is not resident all the same did not stay.
     fn was_made(&self, at: Block) -> bool;
@@ -216,6 +219,22 @@ impl<'a> Request<'a> {
         }
     }
 
+    /// The same request, as if it had begun no earlier than then.
+    pub fn since(&self, begun: Moment) -> Request<'a> {
+        Request {
+            begun: self.begun.max(begun),
+            ..self.clone()
+        }
+    }
+
+    /// The same request, with another way of keeping tiles.
+    pub fn kept_as(&self, retention: Retention) -> Request<'a> {
+        Request {
+            retention,
+            ..self.clone()
+        }
+    }
+
     /// What becomes of the tiles that it loads.
     pub fn retention(&self) -> Retention {
         self.retention
@@ -302,15 +321,19 @@ pub fn try_block(provider: &dyn Provider, at: Block, bands: &Bands) -> Result<Op
     Ok(provider.try_block(at, bands, &Request::new()))
 }
 
-/// [`Provider::has_block`]: false outside the grid and for levels that do not exist.
+/// [`Provider::has_block`]: false outside the grid, and for levels that do not exist or are missing.
 pub fn has_block(provider: &dyn Provider, at: Block) -> Result<bool> {
     check_cancelled(provider)?;
-    match provider.image().check_block(at, &Bands::ALL) {
+    let has = match provider.image().check_block(at, &Bands::ALL) {
         Ok(()) if provider.image().sparse => nesting::enter(provider.height(), || {
             Request::new().run(|| provider.has_block(at))
         }),
         Ok(()) => provider.has_block(at),
         Err(_) => Ok(false),
+    };
+    match has {
+        Err(error) if error.kind() == Kind::NotFound => Ok(false),
+        has => has,
     }
 }
 

@@ -3,20 +3,25 @@
 
 #[cfg(feature = "model")]
 mod model;
-#[cfg(not(feature = "model"))]
+#[cfg(not(any(feature = "model", race_detector)))]
 mod process;
 
 #[cfg(not(feature = "model"))]
 pub use hashbrown::DefaultHashBuilder as Hashing;
 #[cfg(feature = "model")]
 pub use model::{
-    Condvar, Hashing, Mutex, Mutex as ProcessMutex, MutexGuard as ProcessGuard, atomic, thread,
-    thread_local, thread_number,
+    Condvar, Condvar as ProcessCondvar, Hashing, Mutex, Mutex as ProcessMutex,
+    MutexGuard as ProcessGuard, atomic, thread, thread_local, thread_number,
 };
 #[cfg(not(feature = "model"))]
 pub use parking_lot::{Condvar, Mutex};
-#[cfg(not(feature = "model"))]
-pub use process::{ProcessGuard, ProcessMutex};
+#[cfg(not(any(feature = "model", race_detector)))]
+pub use process::{ProcessCondvar, ProcessGuard, ProcessMutex};
+// A race detector does not see how a thread that slept for a lock of the standard library gets it.
+#[cfg(all(not(feature = "model"), race_detector))]
+pub use parking_lot::{
+    Condvar as ProcessCondvar, Mutex as ProcessMutex, MutexGuard as ProcessGuard,
+};
 #[cfg(not(feature = "model"))]
 pub use std::{sync::atomic, thread, thread_local};
 

@@ -212,6 +212,8 @@ fn try_fault(kind: Kind, fault: Fault, stack: Stack, way: Way, expected: &Expect
     }
     let entries = assert_books(&cache);
     match expected {
+        // A block that a callback asked for may have been made by another thread all the same.
+        Expected::Failure(..) if fault == Fault::AsksNeighbour => (),
         Expected::Failure(..) => assert_eq!(entries, 0, "what failed is kept"),
         Expected::Anything => top.invalidate(),
         Expected::Pixels | Expected::PixelsOr(..) => (),

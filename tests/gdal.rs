@@ -124,6 +124,8 @@ fn gdalinfo_says_the_same_of_every_raster() {
             assert_eq!(checksums(&view), direct, "{view}");
         }
     }
+    // Levels that a file leaves out are no overviews.
+    assert_eq!(checksums("TILECACHE:gaps.tif"), checksums("gaps.tif"));
     // Out of an archive, by each reader.
     run(Command::new("/usr/bin/python3")
         .args([

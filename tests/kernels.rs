@@ -315,3 +315,144 @@ fn kernels_over_kernels_end_within_the_cap() {
         "{now:?}"
     );
 }
+
+/// The mean of 2 x 2 pixels of an image, which makes the next level.
+struct Halve(Image);
+
+impl Kernel for Halve {
+    fn inputs(&self, at: Block) -> Inputs {
+        let rect = at.rect(&self.0);
+        let area = Area {
+            level: 0,
+            x: 2 * rect.x as i64,
+            y: 2 * rect.y as i64,
+            width: 2 * rect.width,
+            height: 2 * rect.height,
+            border: Border::Nearest,
+        };
+        [Input::area(0, Bands::ALL, area)].into_iter().collect()
+    }
+
+    fn compute(&self, _at: Block, inputs: &[Tile], output: &mut PixelsMut<'_>) -> Result<()> {
+        for y in 0..output.layout().shape.height {
+            let rows = [0, 1].map(|dy| inputs[0].row(0, 2 * y + dy));
+            for (x, out) in output.row_mut(0, y).iter_mut().enumerate() {
+                let pairs = rows.map(|row| u32::from(row[2 * x]) + u32::from(row[2 * x + 1]));
+                *out = (pairs.iter().sum::<u32>() / 4) as u8;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Each pixel from at most three pixels away.
+struct Warp(Image);
+
+/// By how much a warp displaces a row or a column.
+fn displaced(along: u64) -> i64 {
+    (along * 5 % 7) as i64 - 3
+}
+
+impl Kernel for Warp {
+    fn inputs(&self, at: Block) -> Inputs {
+        let rect = at.rect(&self.0);
+        let area = Area {
+            level: 0,
+            x: rect.x as i64 - 3,
+            y: rect.y as i64 - 3,
+            width: rect.width + 6,
+            height: rect.height + 6,
+            border: Border::Nearest,
+        };
+        [Input::area(0, Bands::ALL, area)].into_iter().collect()
+    }
+
+    fn compute(&self, at: Block, inputs: &[Tile], output: &mut PixelsMut<'_>) -> Result<()> {
+        let rect = at.rect(&self.0);
+        let place = |offset: usize, by: i64| (offset as i64 + 3 + by) as usize;
+        for y in 0..output.layout().shape.height {
+            let across = displaced(rect.y + y as u64);
+            for (x, out) in output.row_mut(0, y).iter_mut().enumerate() {
+                let down = displaced(rect.x + x as u64);
+                *out = inputs[0].row(0, place(y, down))[place(x, across)];
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Rows of pixels.
+type Picture = Vec<Vec<u8>>;
+
+/// A picture whose pixels follow from those of another one, where the last stands for all beyond it.
+fn drawn(
+    (width, height): (u64, u64),
+    from: &Picture,
+    pixel: impl Fn(&dyn Fn(i64, i64) -> u32, u64, u64) -> u8,
+) -> Picture {
+    let last = (from[0].len() as i64 - 1, from.len() as i64 - 1);
+    let get =
+        |x: i64, y: i64| u32::from(from[y.clamp(0, last.1) as usize][x.clamp(0, last.0) as usize]);
+    let row = |y| (0..width).map(|x| pixel(&get, x, y)).collect();
+    (0..height).map(row).collect()
+}
+
+const WARPS: usize = 2;
+const LEVELS: usize = 12;
+
+#[test]
+fn twelve_levels_over_two_warps_end_within_the_cap() {
+    const TILE: u64 = 16;
+    let of = |width: u64, height: u64| {
+        let mut image = Image::new(width, height, 1, DType::U8);
+        image.block = (TILE, TILE);
+        image
+    };
+    // A tile with what is charged for it.
+    let tile = TILE * TILE + 256;
+    let options = Options {
+        max_in_flight: 16 * tile,
+        ..Options::default()
+    };
+    let cache = Cache::new(16 * tile, options).unwrap();
+    let (width, height) = (301, 203);
+    let mut below = support::source(of(width, height), Arc::default());
+    let row = |y| (0..width).map(|x| value(0, x, y, 0) as u8).collect();
+    let mut picture: Picture = (0..height).map(row).collect();
+    let mut levels = Vec::new();
+    for step in 0..WARPS + LEVELS {
+        let size @ (width, height) = match step < WARPS {
+            true => (width, height),
+            false => (
+                below.image().levels[0].0.div_ceil(2),
+                below.image().levels[0].1.div_ceil(2),
+            ),
+        };
+        let image = of(width, height);
+        let kernel: Arc<dyn Kernel> = match step < WARPS {
+            true => Arc::new(Warp(image.clone())),
+            false => Arc::new(Halve(image.clone())),
+        };
+        picture = match step < WARPS {
+            true => drawn(size, &picture, |get, x, y| {
+                get(x as i64 + displaced(y), y as i64 + displaced(x)) as u8
+            }),
+            false => drawn(size, &picture, |get, x, y| {
+                let (x, y) = (2 * x as i64, 2 * y as i64);
+                ((get(x, y) + get(x + 1, y) + get(x, y + 1) + get(x + 1, y + 1)) / 4) as u8
+            }),
+        };
+        let name = format!("step{step}");
+        below = computed(vec![below], image, Some(&name), kernel, Some(&cache)).unwrap();
+        levels.push((below.clone(), picture.concat()));
+    }
+    for place in [WARPS + LEVELS, WARPS + 5, WARPS + 2] {
+        let (provider, expected) = &levels[place - 1];
+        assert!(read(provider, 0, 8) == *expected, "step {place}");
+    }
+    // On one path each step has its block, the pixels of its input, and a block on their way.
+    let path = (WARPS + LEVELS + 1) as u64 * (2 * TILE * TILE + (2 * TILE + 64) * 2 * TILE);
+    let now = cache.statistics();
+    assert_eq!((now.in_flight, now.overdue), (0, 0));
+    assert!(now.peak <= now.budget + now.in_flight_cap + path, "{now:?}");
+}

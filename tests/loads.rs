@@ -13,6 +13,7 @@ use tilecache::cache::{Cache, Options};
 use tilecache::error::{Error, Kind, Result};
 use tilecache::geometry::Rect;
 use tilecache::image::{Bands, Block, Image};
+use tilecache::in_flight;
 use tilecache::load::{Cancel, Load};
 use tilecache::memory::PixelsMut;
 use tilecache::operator::{
@@ -653,7 +654,8 @@ fn a_block_goes_on_while_another_tile_wants_it() {
     let first = getting(&mine, at(0, 0));
     stop.inside.wait();
     let second = getting(&top, at(0, 1));
-    until(|| top.is_loading(at(0, 1), &Bands::ALL));
+    let cell = top.cell(at(0, 1)).expect("a cell");
+    until(|| in_flight::contains(cell, &Bands::ALL, 1));
     thread::sleep(Duration::from_millis(20));
     cancel.cancel();
     thread::sleep(Duration::from_millis(20));
@@ -866,6 +868,38 @@ fn a_cancelled_reader_beneath_one_operator_does_not_fail_another() {
         let _either = ended(first);
         assert_quiet(&cache);
     }
+}
+
+/// The one who goes on with a block makes all bands that were begun, not only its own.
+#[test]
+fn who_takes_a_load_over_makes_the_bands_that_others_joined_it_for() {
+    let stop = stopping_of(support::image((128, 128), (32, 32), 3), None);
+    let cache = cache(AMPLE);
+    let (beneath, cancel) = reader_of(&stop.source);
+    let over = |source| cached(source, &cache).unwrap();
+    let (one, two) = (over(beneath), over(stop.source.clone()));
+    let getting = |provider: &Arc<dyn Provider>, list: &'static [u32]| {
+        let provider = provider.clone();
+        thread::spawn(move || -> Result<()> {
+            let tile = get_block(&*provider, at(0, 0), &Bands::of(list, 3))?;
+            for (position, band) in list.iter().enumerate() {
+                let sample = f64::from(tile.row(position, 5)[7]);
+                assert_eq!(sample, value(0, 7, 5, *band), "band {band}");
+            }
+            Ok(())
+        })
+    };
+    let first = getting(&one, &[0, 2]);
+    stop.inside.wait();
+    let others = [&[2], &[0]].map(|list| getting(&two, list));
+    until(|| two.counters().waits == 2);
+    cancel.cancel();
+    let _either = ended(first);
+    for other in others {
+        ended(other).unwrap();
+    }
+    assert_eq!(stop.decodes.load(Ordering::SeqCst), 2);
+    assert_quiet(&cache);
 }
 
 #[test]
@@ -1507,6 +1541,100 @@ fn a_panic_gives_everything_back() {
         ended(getting(&top, at(0, 0))).unwrap();
         assert_eq!(cache.statistics().queued, 0);
     }
+}
+
+// ---- helping ----
+
+/// A source whose first decode ends when the second has begun, with the most decodes at once.
+fn in_pairs() -> (Arc<dyn Provider>, Arc<AtomicUsize>) {
+    let (begun, second) = (AtomicUsize::new(0), Event::default());
+    let (now, most) = (AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)));
+    let seen = most.clone();
+    let source = source(move |_| {
+        seen.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        match begun.fetch_add(1, Ordering::SeqCst) {
+            0 => second.wait(),
+            1 => second.happen(),
+            _ => (),
+        }
+        now.fetch_sub(1, Ordering::SeqCst);
+        Ok(())
+    });
+    (source, most)
+}
+
+#[test]
+fn who_waits_for_one_block_makes_what_another_thread_needs_beneath_it() {
+    let over: [Over; 4] = [
+        |tiles, cache| same(tiles, Some(cache)),
+        |tiles, _| same(same(tiles, None), None),
+        |tiles, cache| same(cached(same(tiles, None), cache).unwrap(), Some(cache)),
+        |tiles, cache| {
+            let wide = RetileOptions {
+                tile: (64, 128),
+                pad_edges: false,
+            };
+            retiled(same(tiles, Some(cache)), &wide, Some(cache)).unwrap()
+        },
+    ];
+    for over in over {
+        let cache = cache(AMPLE);
+        let (source, most) = in_pairs();
+        let top = over(tiles(source, Some(&cache)), &cache);
+        let both = [(); 2].map(|()| getting(&top, at(0, 0)));
+        both.into_iter()
+            .for_each(|thread| drop(ended(thread).unwrap()));
+        assert_eq!(most.load(Ordering::SeqCst), 2);
+        assert_eq!(top.counters().decodes, top.counters().distinct_decodes);
+        assert_quiet(&cache);
+    }
+}
+
+#[test]
+fn who_sleeps_is_woken_to_make_what_a_callback_asks_for() {
+    let cache = cache(AMPLE);
+    let (beneath, most) = in_pairs();
+    let beneath = tiles(beneath, Some(&cache));
+    let (go, inside) = (Event::default(), Event::default());
+    let (told, began) = (go.clone(), inside.clone());
+    let top = source(move |_| {
+        began.happen();
+        told.wait();
+        get(&beneath, at(0, 0)).map(|_| ())
+    });
+    let first = getting(&top, at(0, 0));
+    inside.wait();
+    let second = getting(&top, at(0, 0));
+    until(|| top.counters().waits == 1);
+    thread::sleep(Duration::from_millis(20));
+    go.happen();
+    ended(first).unwrap();
+    ended(second).unwrap();
+    assert_eq!(most.load(Ordering::SeqCst), 2);
+    assert_quiet(&cache);
+}
+
+#[test]
+fn who_helps_beneath_keeps_within_the_cap() {
+    let options = Options {
+        max_in_flight: 1,
+        ..Options::default()
+    };
+    let cache = Cache::new(AMPLE, options).unwrap();
+    let (now, most) = (AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)));
+    let seen = most.clone();
+    let source = source(move |_| {
+        seen.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        thread::sleep(Duration::from_millis(5));
+        now.fetch_sub(1, Ordering::SeqCst);
+        Ok(())
+    });
+    let top = same(tiles(source, Some(&cache)), Some(&cache));
+    let all = [(); 4].map(|()| getting(&top, at(0, 0)));
+    all.into_iter()
+        .for_each(|thread| drop(ended(thread).unwrap()));
+    assert_eq!(most.load(Ordering::SeqCst), 1);
+    assert_quiet(&cache);
 }
 
 // ---- ways of reading ----

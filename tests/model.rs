@@ -15,10 +15,10 @@ use tilecache::error::{Error, Kind, Result};
 use tilecache::image::{Bands, Block, Image};
 use tilecache::load::Cancel;
 use tilecache::memory::PixelsMut;
-use tilecache::operator::{RetileOptions, cached, retiled};
+use tilecache::operator::{Map, MapOptions, RetileOptions, cached, mapped, pyramid, retiled};
 use tilecache::provider::{Provider, Request, Retention, get_block};
 use tilecache::source::{Decoder, Source};
-use tilecache::tile::Tile;
+use tilecache::tile::{Pixels, Tile};
 
 /// Schedules of each kind for one program.
 const SCHEDULES: usize = 1000;
@@ -696,5 +696,195 @@ fn loads_beyond_the_cap_wait_for_their_turn_and_all_get_it() {
         };
         crew.work(vec![reader(0), reader(1), reader(0)]);
         check_quiet(&cache);
+    });
+}
+
+// ---- levels and stacks ----
+
+fn retile(source: Arc<dyn Provider>, side: u64, cache: &Cache) -> Arc<dyn Provider> {
+    let options = RetileOptions {
+        tile: (side, side),
+        pad_edges: false,
+    };
+    retiled(source, &options, Some(cache)).expect("tiles")
+}
+
+fn decodes(story: &Story) -> u32 {
+    story.decodes.load(Ordering::SeqCst)
+}
+
+/// Level 0 in version 0 and level 1 in version 2, both in strips with the same numbers.
+#[test]
+fn levels_that_are_read_at_once_keep_their_own_pixels() {
+    check(|crew| {
+        let cache = cache(LARGE);
+        let stories = [0, 2].map(|version| {
+            let story = Story::default();
+            story.version.store(version, Ordering::SeqCst);
+            Arc::new(story)
+        });
+        let levels = [(0, 64), (1, 32)].map(|(level, side): (usize, u64)| {
+            let mut image = Image::new(side, side, 1, DType::U8);
+            image.block = (side, 16);
+            let decoder = Box::new(Told(stories[level].clone()));
+            Source::provider(None, image, decoder).expect("a source")
+        });
+        let source = pyramid(levels.into(), None).expect("a pyramid");
+        let tiles = retile(source, 64, &cache);
+        let reader = |level: u32| -> Work {
+            let tiles = tiles.clone();
+            Box::new(move || {
+                let at = Block::new(level, 0, 0);
+                let tile = get_block(&*tiles, at, &Bands::ALL).expect("a tile");
+                assert_eq!(version_of(&tile), level * 2, "pixels of another level");
+                check_assembled(&tile, 0);
+            })
+        };
+        crew.work(vec![reader(0), reader(1), reader(0)]);
+        assert_eq!(stories.map(|story| decodes(&story)), [4, 2]);
+        check_quiet(&cache);
+    });
+}
+
+/// Tiles of two sizes over the cached strips of one source, and the strips themselves.
+#[test]
+fn operators_over_one_source_share_its_decodes() {
+    check(|crew| {
+        let cache = cache(LARGE);
+        let story = Arc::new(Story::default());
+        let strips = cached(told(&story, (64, 16)), &cache).expect("a cached source");
+        let small = retile(strips.clone(), 32, &cache);
+        let large = retile(strips.clone(), 64, &cache);
+        crew.work(vec![
+            Box::new(move || check_assembled(&get(&small, 0, 1).expect("a tile"), 0)),
+            Box::new(move || check_assembled(&get(&large, 0, 0).expect("a tile"), 0)),
+            Box::new(move || check_block(&get(&strips, 1, 0).expect("a strip"), 1, 0)),
+        ]);
+        assert_eq!(decodes(&story), 4, "four strips");
+        check_quiet(&cache);
+    });
+}
+
+struct Same;
+
+impl Map for Same {
+    fn map(&self, _at: Block, input: &Pixels, output: &mut PixelsMut<'_>) -> Result<()> {
+        input.copy_to(output);
+        Ok(())
+    }
+}
+
+/// A tile over two mapped tiles, which are put together from two strips each.
+fn stack(cache: &Cache) -> (Arc<Story>, [Arc<dyn Provider>; 3]) {
+    let (story, bottom) = tiles(cache);
+    let map = mapped(
+        bottom.clone(),
+        &MapOptions::default(),
+        Arc::new(Same),
+        Some(cache),
+    );
+    let map = map.expect("a map");
+    let top = retile(map.clone(), 64, cache);
+    (story, [bottom, map, top])
+}
+
+#[test]
+fn a_stack_that_is_read_at_all_heights_at_once_decodes_once() {
+    check(|crew| {
+        let cache = cache(LARGE);
+        let (story, [bottom, map, top]) = stack(&cache);
+        crew.work(vec![
+            Box::new(move || check_assembled(&get(&top, 0, 0).expect("a tile"), 0)),
+            Box::new(move || check_assembled(&get(&map, 0, 1).expect("a block"), 0)),
+            Box::new(move || check_assembled(&get(&bottom, 0, 0).expect("a tile"), 0)),
+        ]);
+        assert_eq!(decodes(&story), 4, "four strips");
+        check_quiet(&cache);
+    });
+}
+
+#[test]
+fn threads_that_want_one_tile_of_a_stack_share_all_beneath_it() {
+    check(|crew| {
+        let cache = cache(LARGE);
+        let (story, [.., top]) = stack(&cache);
+        let reader = || -> Work {
+            let top = top.clone();
+            Box::new(move || check_assembled(&get(&top, 0, 0).expect("a tile"), 0))
+        };
+        crew.work(vec![reader(), reader()]);
+        assert_eq!(decodes(&story), 4, "four strips");
+        check_quiet(&cache);
+    });
+}
+
+#[test]
+fn a_strip_that_fails_beneath_a_stack_fails_once() {
+    check(|crew| {
+        let cache = cache(LARGE);
+        let (story, [_, map, top]) = stack(&cache);
+        story.failures.store(1, Ordering::SeqCst);
+        let reader = |provider: &Arc<dyn Provider>| -> Work {
+            let provider = provider.clone();
+            Box::new(move || match get(&provider, 0, 0) {
+                Ok(tile) => check_assembled(&tile, 0),
+                Err(error) => assert_eq!(error.source_code(), 7, "{error}"),
+            })
+        };
+        crew.work(vec![reader(&top), reader(&map), reader(&top)]);
+        check_quiet(&cache);
+        check_assembled(&get(&top, 0, 0).expect("the next load"), 0);
+        check_quiet(&cache);
+    });
+}
+
+#[test]
+fn a_stack_of_an_image_that_changes_is_never_older_than_the_request() {
+    check(|crew| {
+        let cache = cache(LARGE);
+        let (story, [bottom, map, top]) = stack(&cache);
+        let reader = |provider: &Arc<dyn Provider>| -> Work {
+            let provider = provider.clone();
+            Box::new(move || check_assembled(&get(&provider, 0, 0).expect("a tile"), 0))
+        };
+        let writer = {
+            let (story, top) = (story.clone(), top.clone());
+            move || {
+                story.version.store(1, Ordering::SeqCst);
+                invalidate(bottom.key());
+                let tile = get(&top, 0, 0).expect("a tile");
+                let bytes = tile.pixels().bytes();
+                assert!(bytes.iter().all(|byte| byte / 16 == 1), "an old tile");
+            }
+        };
+        crew.work(vec![reader(&top), reader(&map), Box::new(writer)]);
+        check_quiet(&cache);
+        let tile = get(&top, 0, 0).expect("a tile");
+        assert_eq!(version_of(&tile), 1, "an old tile was kept");
+    });
+}
+
+#[test]
+fn a_reader_of_a_stack_that_is_cancelled_costs_the_others_nothing() {
+    check(|crew| {
+        let cache = cache(LARGE);
+        let (_, [.., top]) = stack(&cache);
+        let cancel = Arc::new(Cancel::default());
+        let (cancelled, other, stops) = (top.clone(), top.clone(), cancel.clone());
+        crew.work(vec![
+            Box::new(move || {
+                let request = Request::new();
+                let readers = request.readers(&cancel);
+                let request = request.by_reader(Retention::Kept, &readers);
+                match cancelled.get_block(Block::new(0, 0, 0), &Bands::ALL, &request) {
+                    Ok(tile) => check_assembled(&tile, 0),
+                    Err(error) => assert_eq!(error.kind(), Kind::Cancelled, "{error}"),
+                }
+            }),
+            Box::new(move || check_assembled(&get(&other, 0, 0).expect("a tile"), 0)),
+            Box::new(move || stops.cancel()),
+        ]);
+        check_quiet(&cache);
+        check_assembled(&get(&top, 0, 0).expect("a tile"), 0);
     });
 }

@@ -45,6 +45,19 @@ tiff("predictor3", 2, dtype=gdal.GDT_Float32, options=["COMPRESS=DEFLATE", "PRED
 tiff("big", 2, dtype=gdal.GDT_Int16, options=["BIGTIFF=YES", "ENDIANNESS=BIG", "INTERLEAVE=BAND"])
 tiff("bits11", 2, dtype=gdal.GDT_UInt16, options=["NBITS=11"])
 tiff("bit", 1, options=["NBITS=1"])
+for compression in ["CCITTRLE", "CCITTFAX3", "CCITTFAX4"]:
+    tiff(compression, options=["NBITS=1", f"COMPRESS={compression}", "BLOCKYSIZE=5"])
+for compression, dtype in itertools.product(["LERC", "LERC_DEFLATE", "LERC_ZSTD"], [gdal.GDT_Byte, gdal.GDT_Float32]):
+    tiff(f"{compression}-{dtype}", 2, dtype=dtype, options=[f"COMPRESS={compression}", "BLOCKYSIZE=5"])
+tiff("webp", 3, options=["COMPRESS=WEBP", "BLOCKYSIZE=8"])
+tiff("webp-lossless", 4, options=["COMPRESS=WEBP", "WEBP_LOSSLESS=YES", "BLOCKYSIZE=8"])
+tiff("lzma", 2, dtype=gdal.GDT_Int16, options=["COMPRESS=LZMA", "PREDICTOR=2"])
+# Luma and chroma without JPEG, which GDAL does not write: a file of three bands that says so.
+tiff("units", 3, (24, 16), options=["INTERLEAVE=PIXEL", "BLOCKYSIZE=8"])
+file = bytearray(open("units.tif", "rb").read())
+at = file.index(b"\x06\x01\x03\0\x01\0\0\0\x02\0")
+file[at + 8] = 6
+open("units.tif", "wb").write(file)
 tiff("half", 1, dtype=gdal.GDT_Float32, options=["NBITS=16", "COMPRESS=ZSTD"])
 tiff("complex", 1, dtype=gdal.GDT_CFloat32)
 tiff("described", 2, nodata=7, texts={"A": "b", "TIFFTAG_SOFTWARE": "some"}, options=["SPARSE_OK=TRUE"])

@@ -52,6 +52,7 @@ make("bands.tif", samples(2, np.uint16), gdal.GDT_UInt16, deflate + ["INTERLEAVE
      overviews=[2, 4], apart=True)
 make("strip.tif", samples(1, np.float32), gdal.GDT_Float32, deflate + [f"BLOCKYSIZE={HEIGHT}"], nodata=-9999)
 make("complex.tif", samples(1, np.complex64), gdal.GDT_CFloat32, ["TILED=YES"])
+make("gaps.tif", rgb, gdal.GDT_Byte, deflate + ["INTERLEAVE=PIXEL", "TILED=YES"], overviews=[4, 16])
 make("masked.tif", rgb, gdal.GDT_Byte, ["TILED=YES", "INTERLEAVE=PIXEL"], mask=True, overviews=[2])
 
 palette = gdal.ColorTable()

@@ -5,12 +5,13 @@ use super::Bytes;
 use super::GDAL;
 use super::descriptors::Reopened;
 use crate::error::{Error, Kind, Result};
-use crate::sync::Mutex;
+use crate::sync::{Mutex, thread};
 use std::fs::{File, Metadata};
 use std::io::ErrorKind;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A file and what it was when it was first opened.
 #[derive(Debug)]
@@ -35,7 +36,14 @@ struct Identity {
 struct Links {
     changed: (i64, i64),
     count: u64,
+    /// The number was seen to change before the time that goes with it.
+    is_early: bool,
 }
+
+/// How often, and after how long each time, a file is looked at again whose change time alone is another:
+/// file systems may show the time of a change of its names before their number.
+const LOOKS: u32 = 6;
+const BETWEEN: Duration = Duration::from_millis(1);
 
 impl FileBytes {
     /// Opens a regular file for reading.
@@ -83,28 +91,50 @@ impl FileBytes {
 
     /// An error if this file is not what was opened first.
     fn check(&self, file: &File) -> Result<()> {
-        let metadata = file
-            .metadata()
-            .map_err(|error| Error::new(Kind::Io, error))?;
-        let now = Identity::of(&metadata);
-        let links = Links::of(&metadata);
-        let mut accepted = self.links.lock();
-        // A file that another one was renamed over loses a name. That moves the change time of the
-        // old inode and none of its bytes, so it is the one change that is accepted.
-        if links.count != accepted.count {
-            *accepted = links;
-        }
-        let expected = Identity {
-            changed: accepted.changed,
-            ..self.opened
-        };
-        if now == expected {
-            return Ok(());
+        for look in 0..LOOKS {
+            if look > 0 {
+                thread::sleep(BETWEEN);
+            }
+            let metadata = file
+                .metadata()
+                .map_err(|error| Error::new(Kind::Io, error))?;
+            let now = Identity::of(&metadata);
+            let expected = Identity {
+                changed: self.accept(Links::of(&metadata)),
+                ..self.opened
+            };
+            if now == expected {
+                return Ok(());
+            }
+            let changed = now.changed;
+            if now
+                != (Identity {
+                    changed,
+                    ..expected
+                })
+            {
+                break;
+            }
         }
         Err(Error::new(
             Kind::Changed,
             "the file was modified while it was open",
         ))
+    }
+
+    /// The change time that is expected of a file whose names are so.
+    ///
+    /// A file that another one was renamed over loses a name. That moves the change time of the old inode
+    /// and none of its bytes, so it is the one change that is accepted.
+    fn accept(&self, links: Links) -> (i64, i64) {
+        let mut accepted = self.links.lock();
+        if links.count != accepted.count {
+            let is_early = links.changed == accepted.changed;
+            *accepted = Links { is_early, ..links };
+        } else if accepted.is_early && links.changed != accepted.changed {
+            *accepted = links;
+        }
+        accepted.changed
     }
 }
 
@@ -125,6 +155,7 @@ impl Links {
         Self {
             changed: (metadata.ctime(), metadata.ctime_nsec()),
             count: metadata.nlink(),
+            is_early: false,
         }
     }
 }

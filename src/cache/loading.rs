@@ -102,6 +102,13 @@ impl Loading {
         Ok(Canvas::new(memory, layout))
     }
 
+    /// Enters a finished tile that no thread has asked for.
+    pub fn enter_sibling(self, at: Block, bands: &Bands, tile: &Tile) {
+        self.registration
+            .with(|ledger, key| ledger.count(key, |counters| counters.siblings += 1));
+        self.enter(at, bands, tile, Class::Unread);
+    }
+
     /// Enters the finished tile into the cache, unless its pixels may be out of date by now.
     pub fn enter(self, at: Block, bands: &Bands, tile: &Tile, class: Class) {
         // Taken out first: what the ledger drops may run a caller's release callback.

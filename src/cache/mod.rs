@@ -1,11 +1,10 @@
 //! One byte budget for decoded tiles, shared by every operator and every thread.
 //!
 //! `index` is where tiles are looked up, `hits` counts those that are found, `ledger` keeps the books,
-//! `recency` the order in which tiles go, by the moments of `stamp`, `flight` makes threads that want the same tile share one load, `gate` and `claims` bound what
-//! loads have in flight, [`Shelf`] puts them together for a provider.
+//! `recency` the order in which tiles go, by the moments of `stamp`, `gate` and `claims` bound what loads
+//! have in flight, [`Shelf`] puts them together for a provider.
 
 mod claims;
-mod flight;
 mod forms;
 mod foundation;
 mod gate;
@@ -40,7 +39,6 @@ use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::tile::{Pixels, Tile};
 use crate::workers::Workers;
-use flight::Flights;
 use gate::Gate;
 use gather::{gather, union};
 use hits::Hits;
@@ -235,7 +233,6 @@ struct Shared {
     /// The cache as buffers know it.
     home: HomeRef,
     ledger: Mutex<Ledger>,
-    flights: Flights,
     gate: Arc<Gate>,
     workers: Arc<Workers>,
     options: Options,
@@ -343,7 +340,6 @@ impl Cache {
                 index: index.clone(),
                 ledger: Mutex::new(Ledger::new(budget, options, home.clone(), index)),
                 home,
-                flights: Flights::default(),
                 gate: Arc::new(Gate::new(options.in_flight_cap(budget))),
                 workers: Workers::new(options.threads),
                 options,

@@ -1,7 +1,6 @@
 //! Where a provider's tiles are looked up, waited for and kept.
 
 use super::claims::{Claims, Permits};
-use super::flight::{Flights, Joined, Ticket};
 use super::gather::gather;
 use super::index::{Found, Hit, Look};
 use super::key::KEPT_LEVELS;
@@ -10,6 +9,7 @@ use super::{Cache, Class, Counters, Foundation, Loading, Registration, Usage};
 use crate::error::Result;
 use crate::geometry::Grid;
 use crate::image::{Bands, Block, Image};
+use crate::in_flight::{self, Cell, ImageId, Maker, Start, Want};
 use crate::load::Load;
 use crate::memory::Memory;
 use crate::provider::{Request, Retention};
@@ -22,6 +22,8 @@ use std::time::Instant;
 /// A provider's shelf: in a cache, or without one, where only loads in progress are shared.
 pub struct Shelf {
     place: Place,
+    /// What tells its blocks in flight from those of all other images.
+    image: Arc<ImageId>,
     key: Box<str>,
     lineage: Arc<Lineage>,
     bands: u32,
@@ -30,23 +32,30 @@ pub struct Shelf {
 
 enum Place {
     Cached(Arc<Registration>),
-    Alone {
-        flights: Flights,
-        counters: Mutex<Counters>,
-    },
+    Alone(Mutex<Counters>),
+}
+
+impl Place {
+    fn companion<T: Any + Send + Sync + Default>(&self) -> Arc<T> {
+        match self {
+            Place::Cached(registration) => {
+                registration.with(|ledger, key| ledger.key_record_mut(key).companion())
+            }
+            Place::Alone(_) => Arc::default(),
+        }
+    }
 }
 
 impl Shelf {
     /// A shelf for the image with this key; in `cache` if there is one.
     pub fn new(cache: Option<&Cache>, key: &str, image: &Image) -> Result<Self> {
+        let place = match cache {
+            Some(cache) => Place::Cached(Arc::new(cache.register(key, image)?)),
+            None => Place::Alone(Mutex::default()),
+        };
         Ok(Self {
-            place: match cache {
-                Some(cache) => Place::Cached(Arc::new(cache.register(key, image)?)),
-                None => Place::Alone {
-                    flights: Flights::default(),
-                    counters: Mutex::default(),
-                },
-            },
+            image: place.companion(),
+            place,
             key: key.into(),
             lineage: Lineage::of(key),
             bands: image.band_count(),
@@ -58,7 +67,7 @@ impl Shelf {
     pub fn cache(&self) -> Option<&Cache> {
         match &self.place {
             Place::Cached(registration) => Some(&registration.cache),
-            Place::Alone { .. } => None,
+            Place::Alone(_) => None,
         }
     }
 
@@ -96,7 +105,7 @@ impl Shelf {
                 let shared = &registration.cache.0;
                 shared.with(|ledger| ledger.key_counters(registration.key))
             }
-            Place::Alone { counters, .. } => *counters.lock(),
+            Place::Alone(counters) => *counters.lock(),
         }
     }
 
@@ -107,7 +116,7 @@ impl Shelf {
                 let shared = &registration.cache.0;
                 shared.with_held(|ledger| ledger.usage(registration.key))
             }
-            Place::Alone { .. } => Usage::default(),
+            Place::Alone(_) => Usage::default(),
         }
     }
 
@@ -117,7 +126,7 @@ impl Shelf {
             Place::Cached(registration) => {
                 registration.with(|ledger, key| ledger.count(key, change));
             }
-            Place::Alone { counters, .. } => change(&mut counters.lock()),
+            Place::Alone(counters) => change(&mut counters.lock()),
         }
     }
 
@@ -179,12 +188,7 @@ impl Shelf {
 
     /// What all providers with this key in this cache share beside the tiles; made on first use.
     pub fn companion<T: Any + Send + Sync + Default>(&self) -> Arc<T> {
-        match &self.place {
-            Place::Cached(registration) => {
-                registration.with(|ledger, key| ledger.key_record_mut(key).companion())
-            }
-            Place::Alone { .. } => Arc::default(),
-        }
+        self.place.companion()
     }
 
     /// The resident tile; not a use, not counted.
@@ -211,7 +215,7 @@ impl Shelf {
     pub fn contains(&self, at: Block, bands: &Bands) -> bool {
         match &self.place {
             Place::Cached(registration) => registration.contains(at, bands, self.bands),
-            Place::Alone { .. } => false,
+            Place::Alone(_) => false,
         }
     }
 
@@ -219,7 +223,7 @@ impl Shelf {
     pub fn has_put(&self, at: Block, bands: &Bands) -> bool {
         match &self.place {
             Place::Cached(registration) => !registration.puts(at, bands).is_empty(),
-            Place::Alone { .. } => false,
+            Place::Alone(_) => false,
         }
     }
 
@@ -253,16 +257,23 @@ impl Shelf {
         self.cache().map_or(0, Cache::unread_share)
     }
 
-    /// Whether a tile is being loaded by [`Shelf::get_or_load`].
+    /// Whether a tile is being made.
     pub fn is_loading(&self, at: Block, bands: &Bands) -> bool {
-        let (flights, key) = self.flights();
-        flights.contains((key, at), bands, self.bands)
+        in_flight::contains(self.cell(at), bands, self.bands)
     }
 
-    fn flights(&self) -> (&Flights, u32) {
-        match &self.place {
-            Place::Cached(registration) => (&registration.cache.0.flights, registration.key),
-            Place::Alone { flights, .. } => (flights, 0),
+    /// What stands for a block while it is being made.
+    pub fn cell(&self, at: Block) -> Cell {
+        self.image.cell(at)
+    }
+
+    /// A block with these bands, made from the present pixels.
+    pub fn want(&self, at: Block, bands: Bands) -> Want {
+        Want {
+            cell: self.cell(at),
+            bands,
+            all: self.bands,
+            oldest: self.generation(),
         }
     }
 
@@ -279,7 +290,7 @@ impl Shelf {
     pub fn loading(&self, request: &Request<'_>) -> Option<Loading> {
         match &self.place {
             Place::Cached(registration) => Some(Loading::new(registration.clone(), request)),
-            Place::Alone { .. } => None,
+            Place::Alone(_) => None,
         }
     }
 
@@ -364,7 +375,7 @@ impl Shelf {
         bands: &Bands,
         request: &Request<'_>,
         claim: impl Fn(&mut Claims),
-        load: impl FnOnce(&Bands, &Request<'_>) -> Result<Tile>,
+        load: impl Fn(&Bands, &Request<'_>) -> Result<Tile>,
     ) -> Result<Tile> {
         match self.get(at, bands, request)? {
             Some(tile) => Ok(tile),
@@ -380,47 +391,40 @@ impl Shelf {
         bands: &Bands,
         request: &Request<'_>,
         claim: impl Fn(&mut Claims),
-        load: impl FnOnce(&Bands, &Request<'_>) -> Result<Tile>,
+        load: impl Fn(&Bands, &Request<'_>) -> Result<Tile>,
     ) -> Result<Tile> {
         self.count(|counters| counters.misses += 1);
-        let wanted = self.bands_to_load(bands);
-        let (flights, key) = self.flights();
-        let cell = (key, at);
-        let join = |joined: Joined| {
-            self.count(|counters| counters.waits += 1);
-            joined.wait(request)
+        let to_load = self.bands_to_load(bands);
+        let loader = Loader {
+            shelf: self,
+            claim,
+            load,
         };
-        loop {
-            let joined = match flights.join(cell, &wanted, self.bands, self.generation()) {
-                Some(joined) => join(joined)?,
-                None => {
-                    let permits = self.admit(request, &claim)?;
-                    let oldest = self.generation();
-                    match flights.join_or_start(cell, &wanted, self.bands, request, oldest) {
-                        Ticket::Join(joined) => {
-                            drop(permits);
-                            join(joined)?
-                        }
-                        Ticket::Load(departure) => {
-                            // Another thread may have ended its load since the look-up.
-                            let outcome = match self.peek(at, &wanted) {
-                                Some(tile) => Ok(tile),
-                                None => departure
-                                    .load()
-                                    .clone()
-                                    .run(|| self.load(at, &wanted, request, load)),
-                            };
-                            departure.land(outcome.clone());
-                            drop(permits);
-                            return self.select(at, outcome?, &wanted, bands, request);
-                        }
-                    }
-                }
-            };
-            if let Some((tile, has)) = joined {
-                return self.select(at, tile, &has, bands, request);
+        let want = || self.want(at, to_load.clone());
+        let wanted = loop {
+            if let Some(joined) = in_flight::join(&want(), false, request) {
+                break self.count_wait(joined);
             }
-        }
+            let permits = self.admit(request, &loader.claim)?;
+            let is_resident = || self.contains(at, &to_load);
+            match in_flight::begin(&want(), None, request, permits, is_resident) {
+                Some(Start::Begun(begun)) => break begun.alone(),
+                Some(Start::Joined(joined)) => break self.count_wait(joined),
+                // Made by another thread since the look-up; if it is gone again, once more.
+                None => match self.peek(at, bands) {
+                    Some(tile) => return Ok(tile),
+                    None => continue,
+                },
+            }
+        };
+        let (tile, has) = wanted.make(&loader, request)?;
+        self.select(at, tile, &has, bands, request)
+    }
+
+    /// Counts that a thread waits for what another has begun.
+    pub fn count_wait<T>(&self, joined: T) -> T {
+        self.count(|counters| counters.waits += 1);
+        joined
     }
 
     fn load(
@@ -428,7 +432,7 @@ impl Shelf {
         at: Block,
         bands: &Bands,
         request: &Request<'_>,
-        load: impl FnOnce(&Bands, &Request<'_>) -> Result<Tile>,
+        load: impl Fn(&Bands, &Request<'_>) -> Result<Tile>,
     ) -> Result<Tile> {
         self.timed(|| match self.loading(request) {
             Some(loading) => {
@@ -462,6 +466,31 @@ fn look_of(request: &Request<'_>) -> Look {
     match request.retention() {
         Retention::Streamed => Look::Read,
         Retention::Kept | Retention::Bypassed => Look::Get,
+    }
+}
+
+/// Loads the blocks of a shelf by a call to its source.
+struct Loader<'a, C, L> {
+    shelf: &'a Shelf,
+    claim: C,
+    load: L,
+}
+
+impl<C, L> Maker for Loader<'_, C, L>
+where
+    C: Fn(&mut Claims),
+    L: Fn(&Bands, &Request<'_>) -> Result<Tile>,
+{
+    fn make(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile> {
+        self.shelf.load(at, bands, request, &self.load)
+    }
+
+    fn admit(&self, request: &Request<'_>) -> Result<Permits> {
+        self.shelf.admit(request, &self.claim)
+    }
+
+    fn try_help(&self) -> Option<Permits> {
+        self.shelf.try_admit(&self.claim)
     }
 }
 

@@ -4,6 +4,7 @@ use super::array;
 use super::tile::tc_tile;
 use crate::bytes::descriptors;
 use crate::cache::lineages_stand_still;
+use crate::in_flight;
 use crate::load::loads_stand_still;
 use crate::pad;
 use crate::sync::{ProcessGuard, ProcessMutex, Still};
@@ -92,6 +93,7 @@ fn all() -> Vec<Box<dyn Still>> {
         Workers::stand_still(),
         lineages_stand_still(),
         loads_stand_still(),
+        in_flight::stands_still(),
         descriptors::stand_still(),
         pad::stand_still(),
         array::stand_still(),

@@ -1,6 +1,7 @@
 //! Descriptions of images, from C and to C.
 
 use super::args::{self, SizeLed, natural};
+use super::handle;
 use super::source::{tc_source, tc_source_flags};
 use super::types::{
     tc_band_flags, tc_band_info, tc_dtype, tc_image_flags, tc_image_info, tc_target,
@@ -299,10 +300,11 @@ pub unsafe fn source_levels(source: &tc_source, image: &Image) -> Result<Option<
 /// # Safety
 /// `source.mask` must be NULL or a live handle.
 pub unsafe fn source_mask(source: &tc_source, image: &Image) -> Result<Option<Arc<dyn Provider>>> {
-    // SAFETY: promised by the caller.
-    let Some(mask) = (unsafe { source.mask.as_ref() }) else {
+    if source.mask.is_null() {
         return Ok(None);
-    };
+    }
+    // SAFETY: promised by the caller.
+    let mask = unsafe { handle::borrow(source.mask, "mask of source") }?;
     if source.levels.is_null() && image.levels.len() > 1 {
         return Err(Error::argument(
             "source has a mask and several levels, but levels is NULL",

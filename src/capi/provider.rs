@@ -10,7 +10,7 @@ use super::image::describe;
 use super::status::{tc_error, tc_status};
 use super::tile::tc_tile;
 use super::types::{tc_band_flags, tc_band_info, tc_image_info, tc_target};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::image::{Bands, Block};
 use crate::load::Cancel;
 use crate::provider::{self, Provider};
@@ -290,7 +290,8 @@ pub unsafe extern "C" fn provider_metadata_name(
 /// buffers stay while nobody holds them, until tc_clear.
 ///
 /// - provider: required.
-/// - row, col, level: of the grid; outside it, no block is stored.
+/// - row, col, level: of the grid; outside it, no block is stored, nor at a level that the file leaves out
+///   below others.
 /// - has: receives 1 or 0; 0 on failure.
 /// - err: may be NULL.
 ///
@@ -329,8 +330,8 @@ pub unsafe extern "C" fn provider_has_block(
 /// The tile has the size of the block at that level: cut at the right and bottom edge, unless the
 /// provider pads. A block that is not stored gives a tile of pad with TC_PIXELS_ABSENT.
 ///
-/// Errors: TC_E_RANGE if there is no such block, level or band; TC_E_ARGUMENT; TC_E_SOURCE if a
-/// callback failed; TC_E_IO, TC_E_CORRUPT, TC_E_UNSUPPORTED, TC_E_CHANGED for files; TC_E_REENTRANT
+/// Errors: TC_E_RANGE if there is no such block, level or band; TC_E_NOT_FOUND at a level that the file
+/// leaves out below others; TC_E_ARGUMENT; TC_E_SOURCE if a callback failed; TC_E_IO, TC_E_CORRUPT, TC_E_UNSUPPORTED, TC_E_CHANGED for files; TC_E_REENTRANT
 /// if the call would wait for itself; TC_E_CANCELLED by provider_cancel; TC_E_NO_MEMORY; TC_E_LIMIT. A
 /// failure is not remembered: the next call tries again. Thread-safe.
 #[unsafe(no_mangle)]
@@ -627,8 +628,6 @@ pub unsafe fn deliver(
 /// `source` must be NULL or a live handle.
 pub unsafe fn source_of(source: *mut tc_provider) -> Result<Arc<dyn Provider>> {
     // SAFETY: promised by the caller.
-    match unsafe { source.as_ref() } {
-        Some(source) => Ok(source.provider.clone()),
-        None => Err(Error::argument("source is NULL")),
-    }
+    let source = unsafe { handle::borrow(source, "source") }?;
+    Ok(source.provider.clone())
 }

@@ -187,7 +187,8 @@ pub struct tc_source {
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct tc_level {
-    /// Columns: those of level 0, halved as often as the level says and rounded either way.
+    /// Columns: those of level 0, halved as often as the level says and rounded either way, or another
+    /// number that is nearer to that than to any other whole part of level 0.
     pub width: i64,
     /// Rows, likewise.
     pub height: i64,
@@ -257,6 +258,10 @@ unsafe fn choice(options: &tc_open_options) -> Result<Choice<'_>> {
 /// codestream; NITF 2.1 and NSIF 1.0, whose R-sets beside the file are its levels; PNG; JPEG. It is read
 /// as blocks are asked for, from all threads at once. provider_format says what it is, and tc_format_info
 /// what is read of each format.
+///
+/// Overviews in a TIFF that are smaller by a power of two are levels, whatever their exact size. Levels that
+/// the file leaves out below them are there, but have no block, and give TC_E_NOT_FOUND when they are read.
+/// Overviews of other factors are images of their own, see provider_image_count.
 ///
 /// - path: required; the system's own bytes (on Windows UTF-8), copied.
 /// - options: NULL is all defaults.

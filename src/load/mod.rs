@@ -8,6 +8,7 @@ pub use cancel::{Cancel, Cancels};
 pub use waits::{Awaited, Ends, Waiting, cancelled, loads_stand_still};
 
 use crate::sync::{Mutex, thread_local};
+use std::any::Any;
 use std::cell::RefCell;
 use std::sync::Arc;
 use waits::Sleeper;
@@ -34,6 +35,9 @@ pub trait Interest: Send + Sync {
     /// Whether anybody waits for the load beside the request that began it. Where nobody does, nobody
     /// joins it from now on.
     fn is_shared(&self) -> bool;
+
+    /// The task that the load makes, if it makes one.
+    fn made(&self) -> Option<Arc<dyn Any + Send + Sync>>;
 }
 
 /// The interest in work that only the request that began it wants.
@@ -43,14 +47,27 @@ impl Interest for Unshared {
     fn is_shared(&self) -> bool {
         false
     }
+
+    fn made(&self) -> Option<Arc<dyn Any + Send + Sync>> {
+        None
+    }
 }
 
 impl Load {
     /// A load inside the one that the calling thread works for, begun by a request that `cancels`
     /// cancel.
     pub fn begin(cancels: Cancels, interest: impl Interest + 'static) -> Arc<Self> {
+        Self::begin_inside(Self::current(), cancels, interest)
+    }
+
+    /// A load inside another one.
+    pub fn begin_inside(
+        parent: Option<Arc<Load>>,
+        cancels: Cancels,
+        interest: impl Interest + 'static,
+    ) -> Arc<Self> {
         Arc::new(Self {
-            parent: Self::current(),
+            parent,
             cancels,
             interest: Box::new(interest),
             waits: Mutex::default(),
@@ -75,6 +92,11 @@ impl Load {
         let outer = CURRENT.try_with(|load| load.replace(Some(self.clone())));
         let _entered = outer.ok().map(Entered);
         work()
+    }
+
+    /// The task that it makes, or that the innermost load around it makes that makes one.
+    pub fn made(&self) -> Option<Arc<dyn Any + Send + Sync>> {
+        self.chain().find_map(|load| load.interest.made())
     }
 
     /// Whether nobody wants the load any more.

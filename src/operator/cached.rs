@@ -5,6 +5,7 @@ use crate::cache::{Cache, Claims, Counters, Hit, Shelf, Usage};
 use crate::error::Result;
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
+use crate::in_flight::Cell;
 use crate::load::nesting;
 use crate::provider::{Provider, Request, Retention, tile_bytes};
 use crate::tile::Tile;
@@ -211,8 +212,11 @@ impl Provider for Cached {
         self.source.announce(&mut absent, bands);
     }
 
-    fn is_loading(&self, at: Block, bands: &Bands) -> bool {
-        self.shelf.is_loading(at, bands)
+    fn cell(&self, at: Block) -> Option<Cell> {
+        match self.levels[at.level as usize] {
+            Some(_) => None,
+            None => Some(self.shelf.cell(at)),
+        }
     }
 
     fn was_made(&self, at: Block) -> bool {

@@ -10,6 +10,7 @@ use crate::cache::{
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
+use crate::in_flight::Cell;
 use crate::layout::Layout;
 use crate::load::nesting;
 use crate::memory::PixelsMut;
@@ -308,8 +309,11 @@ impl Provider for Operator {
         }
     }
 
-    fn is_loading(&self, at: Block, _bands: &Bands) -> bool {
-        self.shelf.is_loading(at, &Bands::ALL)
+    fn cell(&self, at: Block) -> Option<Cell> {
+        match self.level_image(at.level) {
+            Some(_) => None,
+            None => Some(self.shelf.cell(at)),
+        }
     }
 
     fn was_made(&self, at: Block) -> bool {

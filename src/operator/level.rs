@@ -4,6 +4,7 @@ use crate::cache::{Cache, Claims, Counters, Hit, Usage};
 use crate::error::Result;
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
+use crate::in_flight::Cell;
 use crate::load::nesting;
 use crate::provider::{Provider, Request, tile_bytes};
 use crate::tile::Tile;
@@ -176,9 +177,8 @@ impl Provider for Level {
         self.source.announce(&mut own, bands);
     }
 
-    fn is_loading(&self, at: Block, bands: &Bands) -> bool {
-        self.source_block(at)
-            .is_some_and(|block| self.source.is_loading(block, bands))
+    fn cell(&self, at: Block) -> Option<Cell> {
+        self.source.cell(self.source_block(at)?)
     }
 
     fn height(&self) -> u32 {

@@ -11,7 +11,6 @@ mod reader;
 mod retiled;
 mod siblings;
 mod windows;
-mod workshop;
 
 pub use cached::cached;
 pub use input::{Area, Border, Input, Inputs, Needed};

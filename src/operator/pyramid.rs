@@ -5,6 +5,7 @@ use crate::cache::{Cache, Claims, Counters, Hit, Usage};
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
+use crate::in_flight::Cell;
 use crate::load::nesting;
 use crate::provider::{Provider, Request, tile_bytes};
 use crate::tile::Tile;
@@ -154,8 +155,11 @@ impl Provider for Pyramid {
         self.images[0].announce(&mut blocks.filter(|at| at.level == 0), bands);
     }
 
-    fn is_loading(&self, at: Block, bands: &Bands) -> bool {
-        at.level == 0 && self.images[0].is_loading(at, bands)
+    fn cell(&self, at: Block) -> Option<Cell> {
+        match at.level {
+            0 => self.images[0].cell(at),
+            _ => None,
+        }
     }
 
     fn was_made(&self, at: Block) -> bool {

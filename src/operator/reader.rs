@@ -4,6 +4,7 @@ use crate::cache::{Cache, Claims, Counters, Hit, Usage};
 use crate::error::Result;
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
+use crate::in_flight::Cell;
 use crate::load::{Cancel, Load};
 use crate::provider::{Provider, Request, Retention, check_cancelled};
 use crate::tile::Tile;
@@ -146,8 +147,8 @@ impl Provider for Reader {
         drop(announced);
     }
 
-    fn is_loading(&self, at: Block, bands: &Bands) -> bool {
-        self.source.is_loading(at, bands)
+    fn cell(&self, at: Block) -> Option<Cell> {
+        self.source.cell(at)
     }
 
     fn was_made(&self, at: Block) -> bool {

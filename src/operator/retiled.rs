@@ -4,21 +4,21 @@ use super::cached::kept_image;
 use super::plane;
 use super::siblings::{Served, siblings};
 use super::windows::Windows;
-use super::workshop::{Draft, Finished, Piece, Start, Wanted, Worker, Workshop};
 use crate::cache::{
-    Cache, Claims, Class, Counters, Foundation, Hit, Loading, Moment, Permits, Scratch, Shelf,
-    Usage, now,
+    Cache, Claims, Class, Counters, Foundation, Hit, Loading, Permits, Scratch, Shelf, Usage,
 };
 use crate::error::{Error, Result};
 use crate::geometry::{Grid, Rect};
 use crate::image::{Bands, Block, Image, MAX_LEVELS};
+use crate::in_flight::{self, Cell, Draft, Input, Maker, Start, Stitch, Want, Wanted};
 use crate::layout::Layout;
-use crate::load::{Cancels, nesting};
+use crate::load::nesting;
+use crate::memory::Canvas;
 use crate::pad::Pads;
 use crate::provider::{Provider, Request, Retention, tile_bytes};
 use crate::tile::Tile;
 use crate::window::{cut, prefers_window, read_tile};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// The tile size where none is given.
 const DEFAULT_TILE: u64 = 1024;
@@ -35,8 +35,10 @@ pub struct RetileOptions {
     pub pad_edges: bool,
 }
 
-/// The provider over the blocks of a source; one per provider, however many share its workshop.
+/// The provider over the blocks of a source; one per provider, however many share its tiles.
 struct Retiled {
+    /// Itself, for the threads that make its tiles.
+    own: Weak<Retiled>,
     source: Arc<dyn Provider>,
     planes: Vec<Plane>,
     image: Image,
@@ -65,7 +67,6 @@ struct Plane {
 /// What providers with one key in one cache share.
 #[derive(Default)]
 struct Shared {
-    workshop: Workshop,
     served: Served,
     /// By the level of the tiles: each may stand on blocks of its own.
     windows: [Windows; MAX_LEVELS],
@@ -98,7 +99,8 @@ pub fn retiled(
         let foundation = |(plane, tiles): (&Plane, _)| plane.foundation(tiles);
         planes.iter().zip(tiles).map(foundation).collect()
     });
-    Ok(Arc::new(Retiled {
+    Ok(Arc::new_cyclic(|own| Retiled {
+        own: own.clone(),
         shared: shelf.companion(),
         pads: Pads::new(&image),
         height,
@@ -141,6 +143,15 @@ impl Plane {
     /// The cell of the tiles' key that keeps a block as long as other tiles need it.
     fn kept(&self, block: Block) -> Block {
         Shelf::kept_cell(self.tiles, block)
+    }
+
+    /// A block as an input of tiles.
+    fn input(&self, block: Block) -> Input {
+        Input {
+            block,
+            kept: self.kept(block),
+            beneath: self.provider.cell(block),
+        }
     }
 
     /// What tiles of a grid are stitched from, where the cache that keeps them has the blocks too.
@@ -200,15 +211,6 @@ impl Plane {
 }
 
 impl Retiled {
-    /// A tile as a request wants it. What an outdated request makes, nobody else may join.
-    fn piece(&self, at: Block, bands: &Bands, begun: Moment) -> Piece {
-        Piece {
-            at,
-            bands: bands.clone(),
-            generation: self.shelf.generation().min(begun),
-        }
-    }
-
     fn plane(&self, at: Block) -> &Plane {
         &self.planes[at.level as usize]
     }
@@ -351,13 +353,6 @@ impl Retiled {
         enough && bytes <= cache.unread_share()
     }
 
-    /// Waits until a tile may be in flight with all that it needs.
-    fn admit(&self, tile: &Piece, request: &Request<'_>) -> Result<Permits> {
-        let rect = tile.at.rect(&self.image);
-        let claim = |claims: &mut Claims| self.claim_load(tile.at, &rect, &tile.bands, claims);
-        self.shelf.admit(request, claim)
-    }
-
     /// Claims what [`Retiled::make`] has in flight.
     fn claim_load(&self, at: Block, rect: &Rect, bands: &Bands, claims: &mut Claims) {
         let plane = self.plane(at);
@@ -408,22 +403,34 @@ impl Retiled {
         self.shelf.select(at, made, &has, bands, request)
     }
 
-    /// Prepares the assembly of a tile in the memory that `canvas` gives.
+    /// What makes the inputs of a tile.
+    fn stitching(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Stitching> {
+        let view = self.own.upgrade();
+        Ok(Stitching {
+            view: view.ok_or_else(|| Error::internal("a provider that is going"))?,
+            at,
+            bands: bands.clone(),
+            retention: request.retention(),
+        })
+    }
+
+    /// Prepares a tile in the memory that `canvas` gives.
     fn draft(
         &self,
-        tile: Piece,
+        stitch: Stitching,
         loading: Option<Loading>,
-        canvas: impl FnOnce(&Option<Loading>, Layout) -> Result<Option<crate::memory::Canvas>>,
+        canvas: impl FnOnce(&Option<Loading>, Layout) -> Result<Option<Canvas>>,
     ) -> Result<Option<Draft>> {
-        let Piece { at, bands, .. } = &tile;
+        let at = stitch.at;
         let rect = at.rect(&self.image);
-        let plane = self.plane(*at);
-        let count = bands.count(self.image.band_count());
-        let layout = Layout::packed(self.image.block_shape(*at, count)?, self.image.dtype)?;
+        let plane = self.plane(at);
+        let count = stitch.bands.count(self.image.band_count());
+        let shape = self.image.block_shape(at, count)?;
+        let layout = Layout::packed(shape, self.image.dtype)?;
         let Some(mut canvas) = canvas(&loading, layout)? else {
             return Ok(None);
         };
-        if self.is_filled_up(*at, &rect) {
+        if self.is_filled_up(at, &rect) {
             canvas.pixels_mut().fill(&self.image.pad);
         }
         let blocks = plane.blocks(&rect);
@@ -450,7 +457,7 @@ impl Retiled {
                     .window_mut(left, top, right - left, bottom - top)
                     .fill(&self.image.pad);
             }
-            pending.push(stored.then_some(*block));
+            pending.push(stored.then(|| plane.input(*block)));
         }
         let corners = blocks
             .iter()
@@ -464,37 +471,34 @@ impl Retiled {
             canvas,
             columns,
             rows,
-            blocks: pending,
+            inputs: pending,
             corners,
             valid: (rect.width as usize, rect.height as usize),
             loading,
-            tile,
+            stitch: Arc::new(stitch),
         }))
     }
 
     /// Puts the tile together from the blocks over it, with these bands or, where another thread is
     /// about it, with more.
     fn assemble(&self, at: Block, bands: Bands, request: &Request<'_>) -> Result<(Tile, Bands)> {
-        let tile = self.piece(at, &bands, request.begun());
-        let all = self.image.band_count();
-        let workshop = &self.shared.workshop;
-        if let Some(wanted) = workshop.join(&tile, all, request.cancels()) {
-            return self.join(wanted, at, &bands, request);
+        let want = || self.shelf.want(at, bands.clone());
+        if let Some(joined) = in_flight::join(&want(), true, request) {
+            return self.join(joined, at, &bands, request);
         }
-        let permits = self.admit(&tile, request)?;
+        let stitch = self.stitching(at, &bands, request)?;
+        let permits = stitch.admit(request)?;
         let loading = self.shelf.loading(request);
         let canvas = |loading: &Option<Loading>, layout| match loading {
             Some(loading) => request.with_memory(loading).canvas(layout).map(Some),
             None => request.canvas(layout).map(Some),
         };
         // It asks a sparse source for blocks, and was admitted already.
-        let draft = request.run(|| self.draft(tile, loading, canvas))?;
-        let draft =
-            draft.ok_or_else(|| Error::internal("a tile that was asked for has no memory"))?;
+        let draft = request.run(|| self.draft(stitch, loading, canvas))?;
         let is_resident = || self.shelf.contains(at, &bands);
-        let begun = match workshop.begin(draft, all, request.cancels(), permits, is_resident) {
+        let begun = match in_flight::begin(&want(), draft, request, permits, is_resident) {
             Some(Start::Begun(begun)) => begun,
-            Some(Start::Joined(wanted)) => return self.join(wanted, at, &bands, request),
+            Some(Start::Joined(joined)) => return self.join(joined, at, &bands, request),
             // Completed by another thread since the look-up; if it is gone again, once more.
             None => {
                 return match self.shelf.find(at, &bands) {
@@ -504,42 +508,30 @@ impl Retiled {
             }
         };
         self.shelf.timed(|| {
-            let siblings = |tile: &Piece| self.siblings(tile, request);
-            let mut wanted = workshop.add_siblings(begun, all, siblings);
+            let wanted = begun.with_siblings(|bands| self.siblings(at, bands, request));
             request.run(|| self.announce(&mut std::iter::once(at), wanted.bands()));
-            let made = self.work(&mut wanted, request)?;
-            Ok((made, wanted.bands().clone()))
+            let stitch = self.stitching(at, wanted.bands(), request)?;
+            wanted.stitch(&stitch, request)
         })
     }
 
     /// A tile that another thread has begun, and its bands.
     fn join(
         &self,
-        mut wanted: Wanted<'_>,
+        joined: Wanted,
         at: Block,
         bands: &Bands,
         request: &Request<'_>,
     ) -> Result<(Tile, Bands)> {
-        self.shelf.count(|counters| counters.waits += 1);
-        let made = self.work(&mut wanted, request)?;
+        // Beneath the provider that began it there may be a reader that is cancelled.
+        let stitch = self.stitching(at, joined.bands(), request)?;
+        let made = self.shelf.count_wait(joined).stitch(&stitch, request)?;
         self.shelf.touch(at, bands);
-        Ok((made, wanted.bands().clone()))
+        Ok(made)
     }
 
-    fn work(&self, wanted: &mut Wanted<'_>, request: &Request<'_>) -> Result<Tile> {
-        let piece = wanted.tile().clone();
-        let worker = AtWork {
-            view: self,
-            piece: &piece,
-            scratch: Scratch::new(self.shelf.cache().or(request.cache())),
-            request,
-        };
-        self.shared.workshop.work(wanted, &worker)
-    }
-
-    /// The siblings of a tile that there is room for, ready to be assembled.
-    fn siblings(&self, tile: &Piece, request: &Request<'_>) -> Vec<Draft> {
-        let (at, bands) = (tile.at, &tile.bands);
+    /// The siblings of a tile that there is room for, ready to be put together.
+    fn siblings(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Vec<(Want, Draft)> {
         let bypasses = request.retention() == Retention::Bypassed;
         if bypasses || self.shelf.cache().is_none() || !self.makes_siblings(at, bands) {
             return Vec::new();
@@ -550,12 +542,7 @@ impl Retiled {
         let mut drafts = Vec::new();
         let mut passed_over = 0;
         for at in forward.chain(backward).filter(unserved) {
-            let piece = tile.of(at);
-            let known = self.shelf.contains(at, bands)
-                || self
-                    .shared
-                    .workshop
-                    .contains(&piece, self.image.band_count());
+            let known = self.shelf.contains(at, bands) || self.shelf.is_loading(at, bands);
             if known || !self.has_block(at).unwrap_or(false) {
                 passed_over += 1;
                 if passed_over == MAX_PASSED_OVER {
@@ -565,12 +552,13 @@ impl Retiled {
             }
             // Nobody has asked for siblings, so what stands in their way is no error.
             let loading = self.shelf.loading(request);
-            let draft = self.draft(piece, loading, |loading, layout| match loading {
+            let canvas = |loading: &Option<Loading>, layout| match loading {
                 Some(loading) => loading.sibling(layout),
                 None => Ok(None),
-            });
-            match draft {
-                Ok(Some(draft)) => drafts.push(draft),
+            };
+            let stitch = self.stitching(at, bands, request);
+            match stitch.and_then(|stitch| self.draft(stitch, loading, canvas)) {
+                Ok(Some(draft)) => drafts.push((self.shelf.want(at, bands.clone()), draft)),
                 _ => break,
             }
         }
@@ -614,67 +602,72 @@ impl Retiled {
     }
 }
 
-/// A thread at work on a tile.
-struct AtWork<'a> {
-    view: &'a Retiled,
-    piece: &'a Piece,
-    /// Gives the memory of one block to the next.
-    scratch: Scratch<'a>,
-    request: &'a Request<'a>,
+/// Makes the inputs of a tile.
+struct Stitching {
+    view: Arc<Retiled>,
+    at: Block,
+    bands: Bands,
+    retention: Retention,
 }
 
-impl Worker for AtWork<'_> {
-    fn cancels(&self) -> Cancels {
-        self.request.cancels()
-    }
-
-    fn check_cancelled(&self) -> Result<()> {
-        self.request.check_cancelled()
-    }
-
-    fn admit(&self) -> Result<Permits> {
-        self.view.admit(self.piece, self.request)
-    }
-
-    fn try_help(&self) -> Option<Permits> {
-        let Self { view, piece, .. } = self;
-        let rect = piece.at.rect(&view.image);
-        let claim = |claims: &mut Claims| {
-            view.plane(piece.at)
-                .claim_blocks(&rect, &piece.bands, claims)
-        };
-        view.shelf.try_admit(claim)
-    }
-
-    fn is_loading(&self, block: Block) -> bool {
-        let plane = self.view.plane(self.piece.at);
-        plane.provider.is_loading(block, &self.piece.bands)
-    }
-
-    fn decode(&self, block: Block) -> Result<Tile> {
-        let plane = self.view.plane(self.piece.at);
-        let bands = &self.piece.bands;
+impl Maker for Stitching {
+    fn make(&self, block: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile> {
+        let view = &self.view;
+        let plane = view.plane(self.at);
         if let Some(tile) = plane.resident.as_ref().and_then(|it| it.find(block, bands)) {
             return Ok(tile);
         }
-        let request = self.request.with_memory(&self.scratch);
         // Not a use: a kept block waits for the last tile that needs it, and not for its turn to go.
-        let tile = match self.view.shelf.peek(plane.kept(block), bands) {
+        let tile = match view.shelf.peek(plane.kept(block), bands) {
             Some(kept) => kept,
-            None => plane.provider.get_block(block, bands, &request)?,
+            None => plane.provider.get_block(block, bands, request)?,
         };
         match &plane.resident {
-            Some(resident) => resident.with_puts(block, bands, tile, &request),
+            Some(resident) => resident.with_puts(block, bands, tile, request),
             None => Ok(tile),
         }
     }
 
-    fn keep(&self, block: Block, tile: &Tile) {
-        let Self { view, piece, .. } = self;
-        let plane = view.plane(piece.at);
-        let (cell, bands) = (plane.kept(block), &piece.bands);
+    fn admit(&self, request: &Request<'_>) -> Result<Permits> {
+        let Self {
+            view, at, bands, ..
+        } = self;
+        let rect = at.rect(&view.image);
+        let claim = |claims: &mut Claims| view.claim_load(*at, &rect, bands, claims);
+        view.shelf.admit(request, claim)
+    }
+
+    fn try_help(&self) -> Option<Permits> {
+        let Self {
+            view, at, bands, ..
+        } = self;
+        let rect = at.rect(&view.image);
+        let claim = |claims: &mut Claims| view.plane(*at).claim_blocks(&rect, bands, claims);
+        view.shelf.try_admit(claim)
+    }
+}
+
+impl Stitch for Stitching {
+    fn cache(&self) -> Option<&Cache> {
+        self.view.shelf.cache()
+    }
+
+    fn retention(&self) -> Retention {
+        self.retention
+    }
+
+    fn height(&self) -> u32 {
+        self.view.height
+    }
+
+    fn keep(&self, block: Block, tile: &Tile, request: &Request<'_>, scratch: &Scratch<'_>) {
+        let Self {
+            view, at, bands, ..
+        } = self;
+        let plane = view.plane(*at);
+        let cell = plane.kept(block);
         if view.shelf.contains(cell, bands) {
-            if !view.straddles(piece.at, block, bands) {
+            if !view.straddles(*at, block, bands) {
                 view.shelf.give_up(tile);
             }
             return;
@@ -687,22 +680,12 @@ impl Worker for AtWork<'_> {
             && !is_there
             && !is_mixed
             && !tile.buffer().is_foreign()
-            && view.straddles(piece.at, block, bands)
-            && let Some(loading) = view.shelf.loading(self.request)
+            && view.straddles(*at, block, bands)
+            && let Some(loading) = view.shelf.loading(request)
             && loading.reserve_unread(tile.buffer().size())
         {
-            self.scratch.hand_over(tile);
+            scratch.hand_over(tile);
             loading.enter(cell, bands, tile, Class::Unread);
-        }
-    }
-
-    fn reclaim(&self, tile: Tile) {
-        self.scratch.reclaim(tile);
-    }
-
-    fn finished(&self, finished: Finished) {
-        if let Finished::Sibling = finished {
-            self.view.shelf.count(|counters| counters.siblings += 1);
         }
     }
 }
@@ -814,12 +797,8 @@ impl Provider for Retiled {
         plane.provider.announce(&mut wanted, bands);
     }
 
-    fn is_loading(&self, at: Block, bands: &Bands) -> bool {
-        self.shelf.is_loading(at, bands)
-            || self
-                .shared
-                .workshop
-                .contains(&self.piece(at, bands, now()), self.image.band_count())
+    fn cell(&self, at: Block) -> Option<Cell> {
+        Some(self.shelf.cell(at))
     }
 
     fn height(&self) -> u32 {

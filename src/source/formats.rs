@@ -3,6 +3,7 @@
 use super::Decoder;
 use super::jfif::JpegDecoder;
 use super::jp2::Jp2File;
+use super::missing;
 use super::nitf::{NitfFile, rsets};
 use super::png::PngDecoder;
 use super::tiff::{TiffDecoder, TiffFile};
@@ -71,6 +72,56 @@ impl Format {
     }
 }
 
+/// What is read of TIFF, with the codecs that are built in.
+const TIFF_READS: &[u8] = &joined::<{ length(TIFF_PARTS) + 1 }>(TIFF_PARTS);
+
+const TIFF_PARTS: &[&str] = &[
+    "Strips and tiles, both byte orders, bands interleaved or apart, sparse files, pages, internal overviews ",
+    "(of powers of two as levels, others as images) and masks, nodata, GeoKeys and GDAL's items as metadata. Uncompressed, LZW, Deflate, ",
+    "Zstd, PackBits, ",
+    if cfg!(feature = "lzma") { "LZMA, " } else { "" },
+    "CCITT RLE, group 3 and group 4, JPEG of 8 bits",
+    if cfg!(feature = "webp") { ", WebP" } else { "" },
+    if cfg!(feature = "lerc") {
+        ", LERC (packed with Deflate or Zstd too)"
+    } else {
+        ""
+    },
+    "; predictors 2 and 3. YCbCr of 8 bits as RGB, subsampled too. Integers of 1 to 64 bits, floats of 16, 24, 32 and 64, complex integers of 2 x 16 ",
+    "and 2 x 32, complex floats of 2 x 32 and 2 x 64.",
+];
+
+const fn length(parts: &[&str]) -> usize {
+    let (mut sum, mut part) = (0, 0);
+    while part < parts.len() {
+        sum += parts[part].len();
+        part += 1;
+    }
+    sum
+}
+
+/// All parts in a row, and a zero.
+const fn joined<const LEN: usize>(parts: &[&str]) -> [u8; LEN] {
+    let mut all = [0; LEN];
+    let (mut at, mut part) = (0, 0);
+    while part < parts.len() {
+        let (bytes, mut i) = (parts[part].as_bytes(), 0);
+        while i < bytes.len() {
+            all[at] = bytes[i];
+            (at, i) = (at + 1, i + 1);
+        }
+        part += 1;
+    }
+    all
+}
+
+const fn text(bytes: &[u8]) -> &CStr {
+    match CStr::from_bytes_with_nul(bytes) {
+        Ok(text) => text,
+        Err(_) => panic!("a zero within the text"),
+    }
+}
+
 /// All formats; the first that recognises a file is its.
 pub const FORMATS: &[Format] = &[
     Format {
@@ -87,13 +138,9 @@ pub const FORMATS: &[Format] = &[
             | can::MASKS
             | can::GEOREFERENCE
             | can::BYTES,
-        reads: c"Strips and tiles, both byte orders, bands interleaved or apart, sparse files, pages, \
-            internal overviews (halved each time) and masks, nodata, GeoKeys and GDAL's items as \
-            metadata. Uncompressed, LZW, Deflate, Zstd, PackBits, JPEG of 8 bits; predictors 2 and 3. \
-            Integers of 1 to 64 bits, floats of 16, 24, 32 and 64, complex integers of 2 x 16 and \
-            2 x 32, complex floats of 2 x 32 and 2 x 64.",
-        lacks: c"CCITT, LERC, LZMA, WebP, JPEG XL and JPEG 2000 inside TIFF; old-style JPEG; subsampled \
-            YCbCr without JPEG; bands of different types; .ovr, .msk and .aux.xml files beside the TIFF.",
+        reads: text(TIFF_READS),
+        lacks: c"JPEG XL and JPEG 2000 inside TIFF; old-style JPEG; bands of \
+            different types; .ovr, .msk and .aux.xml files beside the TIFF.",
         recognises: |first| first.len() >= 8 && TiffFile::is_tiff(first),
         open: |bytes| Ok(Box::new(TiffFile::open(bytes)?)),
         beside: |_| Vec::new(),
@@ -212,10 +259,15 @@ impl Images for TiffFile {
 
     fn image(self: Box<Self>, index: usize) -> Result<Parts> {
         let image = TiffFile::image(&self, index)?;
-        let part = |decoder: TiffDecoder| -> Part { (decoder.image().clone(), Box::new(decoder)) };
+        let parts = |decoders: Vec<TiffDecoder>, numbers: Vec<u32>| -> Vec<Part> {
+            let part =
+                |decoder: TiffDecoder| -> Part { (decoder.image().clone(), Box::new(decoder)) };
+            let parts = decoders.into_iter().map(part);
+            missing::filled(numbers.into_iter().zip(parts).collect())
+        };
         Ok(Parts {
-            levels: image.levels.into_iter().map(part).collect(),
-            masks: image.masks.into_iter().map(part).collect(),
+            levels: parts(image.levels, image.level_numbers),
+            masks: parts(image.masks, image.mask_numbers),
         })
     }
 }

@@ -5,6 +5,7 @@ use crate::cache::{Cache, Claims, Counters, Hit, Usage};
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
+use crate::in_flight::Cell;
 use crate::provider::{Provider, Request, tile_bytes};
 use crate::tile::{Pixels, Tile};
 use std::sync::Arc;
@@ -118,8 +119,8 @@ impl Provider for MemorySource {
 
     fn announce(&self, _blocks: &mut dyn Iterator<Item = Block>, _bands: &Bands) {}
 
-    fn is_loading(&self, _at: Block, _bands: &Bands) -> bool {
-        false
+    fn cell(&self, _at: Block) -> Option<Cell> {
+        None
     }
 
     fn was_made(&self, _at: Block) -> bool {

@@ -2,12 +2,14 @@
 
 mod decoded;
 mod exif;
+mod fax;
 pub mod file;
 pub mod formats;
 pub mod jfif;
 pub mod jp2;
 mod jpeg;
 pub mod memory;
+mod missing;
 pub mod nitf;
 mod parts;
 pub mod png;
@@ -20,6 +22,7 @@ use crate::cache::{Cache, Claims, Counters, Hit, Shelf, Usage, name_or_number, t
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image, shape};
+use crate::in_flight::Cell;
 use crate::layout::Layout;
 use crate::memory::PixelsMut;
 use crate::pad::Pads;
@@ -34,7 +37,8 @@ use std::sync::Arc;
 /// This is all that a new file format has to implement. Arguments have been checked: the block, the
 /// level and the bands exist, and `into` has the type and the size of what is asked for.
 pub trait Decoder: Send + Sync {
-    /// Whether the block is stored.
+    /// Whether the block is stored. An error of the kind [`NotFound`](crate::error::Kind::NotFound) says that
+    /// the whole level is missing.
     fn has_block(&self, _at: Block) -> Result<bool> {
         Ok(true)
     }
@@ -274,8 +278,8 @@ impl Provider for Source {
         self.decoder.announce(blocks, &list);
     }
 
-    fn is_loading(&self, at: Block, bands: &Bands) -> bool {
-        self.shelf.is_loading(at, bands)
+    fn cell(&self, at: Block) -> Option<Cell> {
+        Some(self.shelf.cell(at))
     }
 
     fn was_made(&self, at: Block) -> bool {

@@ -1,13 +1,18 @@
 //! Locks that a process has but once, and that its children go on with after a fork.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::ops::{Deref, DerefMut};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// A lock that knows nothing of its waiters. Those of a parent are not in its child, where a lock with a
 /// queue would wake them in place of threads that are there.
 pub struct ProcessMutex<T>(Mutex<T>);
 
 /// Access to what a [`ProcessMutex`] guards.
-pub type ProcessGuard<'a, T> = MutexGuard<'a, T>;
+pub struct ProcessGuard<'a, T>(Option<MutexGuard<'a, T>>);
+
+/// Where threads sleep without such a lock until they are called.
+#[derive(Default)]
+pub struct ProcessCondvar(Condvar);
 
 impl<T> ProcessMutex<T> {
     /// A lock that nobody holds.
@@ -17,12 +22,41 @@ impl<T> ProcessMutex<T> {
 
     /// Waits for the lock.
     pub fn lock(&self) -> ProcessGuard<'_, T> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        ProcessGuard(Some(self.0.lock().unwrap_or_else(PoisonError::into_inner)))
     }
 }
 
 impl<T: Default> Default for ProcessMutex<T> {
     fn default() -> Self {
         Self::new(T::default())
+    }
+}
+
+impl ProcessCondvar {
+    /// Sleeps without the lock until called, or for no reason.
+    pub fn wait<T>(&self, guard: &mut ProcessGuard<'_, T>) {
+        let held = guard.0.take().map(|held| self.0.wait(held));
+        guard.0 = held.map(|held| held.unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Calls all who sleep.
+    pub fn notify_all(&self) {
+        self.0.notify_all();
+    }
+}
+
+const HELD: &str = "a lock that only a sleeper is without";
+
+impl<T> Deref for ProcessGuard<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.0.as_ref().expect(HELD)
+    }
+}
+
+impl<T> DerefMut for ProcessGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        self.0.as_mut().expect(HELD)
     }
 }

@@ -178,7 +178,7 @@ unsafe fn read(
     // SAFETY: promised by the caller.
     let (user, into) = unsafe { (user_of(user), &*into) };
     let verdict = match user.reads_badly {
-        true => user.control.verdict(false),
+        true => user.control.verdict_at(at),
         false => Verdict::Works,
     };
     let wanted = (into.width * into.height) as usize;
@@ -216,8 +216,8 @@ unsafe extern "C" fn read_window(
 
 unsafe extern "C" fn has_block(
     user: *mut c_void,
-    _row: i64,
-    _col: i64,
+    row: i64,
+    col: i64,
     _level: i32,
     has: *mut i32,
     err: *mut tc_error,
@@ -226,7 +226,7 @@ unsafe extern "C" fn has_block(
     let control = unsafe { &user_of(user).control };
     // SAFETY: as above.
     control
-        .verdict(false)
+        .verdict_at((col * BLOCK, row * BLOCK))
         .end(1, err, |count| unsafe { *has = count as i32 })
 }
 
@@ -288,8 +288,9 @@ fn decoder(control: Arc<Control>) -> Provider {
 
 impl Decoder for Drawn {
     fn read_block(&self, at: Block, _bands: &[u32], into: &mut PixelsMut<'_>) -> Result<()> {
-        self.control.verdict(false).result()?;
         let rect = at.rect(&self.image);
+        let verdict = self.control.verdict_at((rect.x as i64, rect.y as i64));
+        verdict.result()?;
         for y in 0..rect.height {
             for (x, out) in into.row_mut(0, y as usize).iter_mut().enumerate() {
                 *out = sample(rect.x as i64 + x as i64, (rect.y + y) as i64);

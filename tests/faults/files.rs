@@ -238,6 +238,8 @@ struct Meddled {
     on_disk: Arc<OnDisk>,
     change: Change,
     control: Arc<Control>,
+    /// Held while it changes: no other thread reads before that was done.
+    changing: Mutex<()>,
 }
 
 /// The image of a file that suffers a change at the first read after `control` is told to wait for it.
@@ -247,6 +249,7 @@ pub fn open_meddled(on_disk: Arc<OnDisk>, change: Change, control: Arc<Control>)
         on_disk,
         change,
         control,
+        changing: Mutex::default(),
     };
     let core = open_bytes(Arc::new(meddled), &Choice::default());
     Provider::of(core.expect("an image"))
@@ -258,9 +261,11 @@ impl Bytes for Meddled {
     }
 
     fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<()> {
+        let changing = self.changing.lock().unwrap();
         if self.control.takes_turn() {
             self.on_disk.change(self.change);
         }
+        drop(changing);
         self.file.read_at(offset, into)
     }
 

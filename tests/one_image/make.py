@@ -56,6 +56,18 @@ def tiff():
     gdal.SetConfigOption("GDAL_TIFF_INTERNAL_MASK", None)
     gdal.Translate("cog.tif", "overviews.tif", format="COG", creationOptions=["BLOCKSIZE=128", "COMPRESS=DEFLATE"])
     expect_gdal("cog.tif")
+    for name, code, more in (("fax.tif", "CCITTFAX4", ["NBITS=1"]), ("lerc.tif", "LERC_ZSTD", []), ("lzma.tif", "LZMA", []),
+                             ("webp.tif", "WEBP", ["INTERLEAVE=PIXEL"])):
+        bands = 3 if code == "WEBP" else 1
+        data = samples("u8", bands, 111, 95, smooth=code == "WEBP", bits=1 if code == "CCITTFAX4" else None)
+        create(name, data, "u8", [f"COMPRESS={code}", *more, *tiles])
+        expect_gdal(name)
+    # An overview that is longer than the image halved.
+    for i, (width, height) in enumerate([(331, 203), (167, 104)]):
+        create(f"page-{i}.tif", samples("u8", 1, height, width), "u8", tiles)
+        run("tiffset", "-s", "254", str(i), f"page-{i}.tif")
+    run("tiffcp", "-t", "-w", "48", "-l", "32", "page-0.tif", "page-1.tif", "longer.tif")
+    expect_gdal("longer.tif")
     for name, photometric in (("jpeg-ycbcr.tif", "YCBCR"), ("jpeg-rgb.tif", "RGB")):
         create(name, samples("u8", 3, 111, 95, smooth=True), "u8",
                ["COMPRESS=JPEG", f"PHOTOMETRIC={photometric}", "INTERLEAVE=PIXEL", *tiles])

@@ -56,8 +56,8 @@ impl Sanitized {
                 format!("-Zsanitizer={name} -Cunsafe-allow-abi-mismatch=sanitizer --cfg {flag}"),
             )
             .env("CFLAGS", format!("-fsanitize={name}"))
-            // libjpeg-turbo takes longer to build than all else, and is as it was for the tests: a
-            // sanitizer sees what our C gives to it and takes from it, and its allocations.
+            // libjpeg-turbo takes long to build, and is that of the tests here, without the sanitizer: this
+            // sees what our C gives to it and takes from it, and its allocations, but not its own accesses.
             .env("TURBOJPEG_SOURCE", "explicit")
             .env("TURBOJPEG_LIB_DIR", headers.with_file_name("lib"))
             .env("TURBOJPEG_INCLUDE_DIR", headers)

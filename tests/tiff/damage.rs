@@ -60,6 +60,19 @@ fn damaged_files_give_errors_and_nothing_worse() {
         "jpeg-YCBCR-3-BLOCKYSIZE16-1.tif",
         "jpeg-MINISBLACK-4-BLOCKYSIZE48-0.tif",
         "half-BIG-3.tif",
+        "CCITTRLE-mixed-BLOCKYSIZE16.tif",
+        "mixed-g3-2d-fill-lsb2msb.tif",
+        "CCITTFAX4-mixed-MINISBLACK.tif",
+        "lerc-u8-PIXEL-0.tif",
+        "lerc_DEFLATE-f32-BAND-3.tif",
+        "lerc_ZSTD-i16-PIXEL-3.tif",
+        "lerc-none-f64-apart.tif",
+        "lerc-opacity-mask-PIXEL.tif",
+        "webp-3-False-BLOCKYSIZE16.tif",
+        "webp-4-True-TILEDYES-BLOCKXSIZE16-BLOCKYSIZE16.tif",
+        "lzma-u16-2-PIXEL.tif",
+        "units-42-other-8-None.tif",
+        "units-22-usual-16-16.tif",
         "pages.tif",
         "mask-strips.tif",
         "sparse-band.tif",
@@ -94,6 +107,31 @@ pub fn crafted(tags: &[(u16, u16, u32, u32)], tail: &[u8]) -> Vec<u8> {
     file.extend([0; 4]);
     file.extend(tail);
     file
+}
+
+/// A WebP picture whose lossy frame says another size than the picture.
+fn webp_frame(picture: (u32, u32), frame: (u16, u16)) -> Vec<u8> {
+    let mut file = b"RIFF\x28\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0".to_vec();
+    for side in [picture.0, picture.1] {
+        file.extend(&(side - 1).to_le_bytes()[..3]);
+    }
+    file.extend(b"VP8 \x0a\0\0\0\x10\0\0\x9d\x01\x2a");
+    file.extend(frame.0.to_le_bytes());
+    file.extend(frame.1.to_le_bytes());
+    file
+}
+
+/// A LERC blob of bytes that are all 7, of an old version, which has no check sum.
+fn constant_lerc(side: i32) -> Vec<u8> {
+    let mut blob = b"Lerc2 ".to_vec();
+    for number in [2, side, side, side * side, 8, 62, 1] {
+        blob.extend(i32::to_le_bytes(number));
+    }
+    for number in [0.5, 7.0, 7.0] {
+        blob.extend(f64::to_le_bytes(number));
+    }
+    blob.extend([0; 4]);
+    blob
 }
 
 #[test]
@@ -200,6 +238,98 @@ fn hostile_files_are_refused_by_kind_and_place() {
             ),
             Kind::Corrupt,
             "cannot hold",
+        ),
+        (
+            "a facsimile of samples of 8 bits",
+            with(&[(259, 3, 1, 4)], &[]),
+            Kind::Unsupported,
+            "CCITT",
+        ),
+        (
+            "a facsimile in a block of 512 MiB",
+            with(
+                &[
+                    (256, 4, 1, 1 << 26),
+                    (257, 4, 1, 64),
+                    (258, 3, 1, 1),
+                    (259, 3, 1, 4),
+                    (273, 4, 1, 8),
+                    (279, 4, 1, 50),
+                ],
+                &[],
+            ),
+            Kind::Corrupt,
+            "row 0: ",
+        ),
+        (
+            "a WebP frame that is larger than its picture",
+            with(
+                &[
+                    (256, 4, 1, 10),
+                    (257, 4, 1, 10),
+                    (259, 3, 1, 50001),
+                    (277, 3, 1, 3),
+                    (273, 4, 1, 110),
+                    (279, 4, 1, 48),
+                ],
+                &webp_frame((10, 10), (16383, 16383)),
+            ),
+            Kind::Corrupt,
+            "frame of 16383 x 16383",
+        ),
+        (
+            "a LERC blob of 1 GiB in a tile",
+            with(
+                &[
+                    (256, 4, 1, 10),
+                    (257, 4, 1, 10),
+                    (259, 3, 1, 34887),
+                    (322, 4, 1, 32768),
+                    (323, 4, 1, 32768),
+                    (324, 4, 1, 122),
+                    (325, 4, 1, 62),
+                ],
+                &constant_lerc(32768),
+            ),
+            Kind::Limit,
+            "of which the image has 10 x 10",
+        ),
+        (
+            "a LERC blob of another size",
+            with(
+                &[(259, 3, 1, 34887), (273, 4, 1, 98), (279, 4, 1, 62)],
+                &constant_lerc(99),
+            ),
+            Kind::Corrupt,
+            "of 99 x 99 pixels",
+        ),
+        (
+            "chroma of three columns",
+            with(
+                &[
+                    (258, 3, 1, 8),
+                    (262, 3, 1, 6),
+                    (277, 3, 1, 3),
+                    (530, 3, 2, 3 | 1 << 16),
+                ],
+                &[],
+            ),
+            Kind::Corrupt,
+            "subsampled by [3, 1]",
+        ),
+        (
+            "units in a predictor",
+            with(
+                &[
+                    (259, 3, 1, 8),
+                    (262, 3, 1, 6),
+                    (277, 3, 1, 3),
+                    (317, 3, 1, 2),
+                ],
+                &[],
+            ),
+            Kind::Unsupported,
+            "subsampled by [2, 2]",
         ),
         (
             "no such compression",

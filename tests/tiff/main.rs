@@ -9,6 +9,7 @@ mod damage;
 mod damaged;
 #[path = "../support/gdal.rs"]
 mod gdal;
+mod levels;
 mod support;
 
 use std::path::Path;
@@ -76,9 +77,8 @@ fn many_threads_read_one_decoder() {
 #[test]
 fn sub_directories_are_overviews() {
     let pixels = [1, 2, 3, 4, 5, 6, 7, 8, 9];
-    let tags = |kind, side: u32, at: u32, link: u32| {
-        vec![
-            (254, 4, 1, kind),
+    let tags = |kind: Option<u32>, side: u32, at: u32, link: u32| {
+        let mut tags = vec![
             (256, 4, 1, side),
             (257, 4, 1, side),
             (258, 3, 1, 8),
@@ -86,20 +86,25 @@ fn sub_directories_are_overviews() {
             (273, 4, 1, at),
             (279, 4, 1, side * side),
             (330, 4, 1, link),
-        ]
+        ];
+        if let Some(kind) = kind {
+            tags.insert(0, (254, 4, 1, kind));
+        }
+        tags
     };
-    // A header of 8 bytes, then two directories of 8 tags, then the pixels.
-    let size = 2 + 8 * 12 + 4;
-    let (second, at) = (8 + size, 8 + 2 * size);
-    let child = damage::crafted(&tags(1, 2, at + 3, 0), &pixels);
-    let file = damage::crafted(&tags(0, 3, at, second), &child[8..]);
-    let file = TiffFile::open(Arc::new(MemoryBytes::new(file))).expect("a TIFF file");
-    assert_eq!(file.image_count(), 1);
-    let image = file.image(0).expect("an image");
-    assert_eq!(image.levels.len(), 2);
-    assert_eq!(read_all(&image.levels[0], &[0]).expect("pixels"), pixels);
-    assert_eq!(
-        read_all(&image.levels[1], &[0]).expect("pixels"),
-        pixels[3..7]
-    );
+    // Some writers do not say what a sub-directory is.
+    for kind in [Some(1), None] {
+        let size = |tags: u32| 2 + tags * 12 + 4;
+        let second = 8 + size(8);
+        let at = second + size(tags(kind, 2, 0, 0).len() as u32);
+        let child = damage::crafted(&tags(kind, 2, at + 3, 0), &pixels);
+        let file = damage::crafted(&tags(Some(0), 3, at, second), &child[8..]);
+        let file = TiffFile::open(Arc::new(MemoryBytes::new(file))).expect("a TIFF file");
+        assert_eq!(file.image_count(), 1);
+        let image = file.image(0).expect("an image");
+        assert_eq!(image.levels.len(), 2);
+        assert_eq!(read_all(&image.levels[0], &[0]).expect("pixels"), pixels);
+        let level = read_all(&image.levels[1], &[0]).expect("pixels");
+        assert_eq!(level, pixels[3..7]);
+    }
 }

@@ -12,7 +12,7 @@ import zlib
 
 import numpy as np
 from osgeo import gdal
-from rasters import create, expect, expect_gdal, manifest, random, samples, say, TYPES
+from rasters import create, expect, expect_gdal, manifest, random, raw_of, samples, say, TYPES
 
 LAYOUTS = [
     ["BLOCKYSIZE=1"],
@@ -96,6 +96,178 @@ def jpeg():
     expect_gdal("jpeg-planar.tif")
 
 
+def facsimiles():
+    """CCITT compression by libtiff, through GDAL and through tiffcp."""
+    y, x = np.mgrid[:70, :203]
+    rings = (np.hypot(x - 90, y - 40) % 17 < 6).astype(np.uint8)
+    noise = samples("u8", 1, 70, 203, 1)[0]
+    mixed = np.where(x < 90, rings, noise)
+    mixed[7], mixed[8], mixed[30] = 0, 1, 1
+    # Runs longer than the codes for one.
+    wide = np.zeros((9, 9001), np.uint8)
+    wide[1], wide[2, 5200:], wide[3, :2561], wide[4, 2559:2560], wide[6:8, 64:8999] = 1, 1, 1, 1, 1
+    layouts = itertools.cycle(LAYOUTS)
+    for compression, (kind, data) in itertools.product(
+        ["CCITTRLE", "CCITTFAX3", "CCITTFAX4"], [("mixed", mixed), ("wide", wide)]
+    ):
+        for photometric in ("MINISWHITE", "MINISBLACK"):
+            name = f"{compression}-{kind}-{photometric}.tif"
+            create(name, data[None], "u8", ["NBITS=1", f"COMPRESS={compression}", f"PHOTOMETRIC={photometric}",
+                                            *next(layouts)])
+            expect_gdal(name)
+        for layout in LAYOUTS:
+            name = f"{compression}-{kind}-{'-'.join(layout)}.tif".replace("=", "")
+            create(name, data[None], "u8", ["NBITS=1", f"COMPRESS={compression}", *layout])
+            expect_gdal(name)
+    for option, order in itertools.product(["g3:1d", "g3:2d", "g3:1d:fill", "g3:2d:fill", "g4"], ["msb2lsb", "lsb2msb"]):
+        for source, rows in (("CCITTRLE-mixed-MINISWHITE", 13), ("CCITTRLE-wide-MINISBLACK", 9)):
+            name = f"{source[9:14]}-{option.replace(':', '-')}-{order}.tif"
+            subprocess.run(["tiffcp", "-f", order, "-r", str(rows), "-c", option, source + ".tif", name], check=True)
+            expect_gdal(name)
+    create("fax-bands.tif", np.stack([mixed, rings, 1 - rings]), "u8",
+           ["NBITS=1", "COMPRESS=CCITTFAX4", "INTERLEAVE=BAND", *LAYOUTS[1]])
+    expect_gdal("fax-bands.tif")
+    # Group 3 without end-of-line codes, which no encoder here writes: runs of a few lengths, and with the
+    # second coding a row like the one above for every other.
+    white = {3: "1000", 4: "1011", 5: "1100", 6: "1110", 7: "1111"}
+    black = {2: "11", 3: "10", 4: "011", 5: "0011", 6: "0010"}
+    for both in (0, 1):
+        data, text = [], ""
+        for y in range(30):
+            if both and y % 2:
+                changes = np.count_nonzero(np.diff(data[-1]))
+                text += "0" + "1" * (changes + 1)
+                data.append(data[-1])
+                continue
+            first = random.integers(3, 8, 7)
+            data.append(np.concatenate([[0] * a + [1] * (9 - a) for a in first]))
+            text += ("1" if both else "") + "".join(white[a] + black[9 - a] for a in first)
+        raw = np.stack(data).astype(np.uint8)
+        size = -(-len(text) // 8)
+        block = int(text.ljust(size * 8, "0"), 2).to_bytes(size, "big")
+        tags = {256: (3, [63]), 257: (3, [30]), 258: (3, [1]), 259: (3, [3]), 262: (3, [0]), 277: (3, [1]),
+                278: (3, [30]), 292: (4, [both])}
+        write_tiff(f"fax-no-eol-{both}.tif", False, tags, [block])
+        expect(f"fax-no-eol-{both}.tif", 0, "pixels", 0, (1, *raw.shape), "u8", raw.tobytes())
+
+
+def codecs():
+    """LERC, WebP and LZMA, by libtiff."""
+    layouts = itertools.cycle(LAYOUTS)
+    types = ["u8", "i8", "u16", "i16", "u32", "i32", "f32", "f64"]
+    for dtype, packing, interleave in itertools.product(types, ["", "_DEFLATE", "_ZSTD"], ["PIXEL", "BAND"]):
+        for error, endian in ((0, "LITTLE"), (3, "BIG")):
+            # Smooth enough that a tolerance changes how values are told.
+            data = (samples(dtype, 3, 45, 37) / 50).astype(samples(dtype, 1, 1, 1).dtype)
+            data[:, :16, :16] = 5
+            name = f"lerc{packing}-{dtype}-{interleave}-{error}.tif"
+            create(name, data, dtype, [f"COMPRESS=LERC{packing}", f"MAX_Z_ERROR={error}", f"INTERLEAVE={interleave}",
+                                       f"ENDIANNESS={endian}", *next(layouts)])
+            expect_gdal(name)
+    # Floats that are none.
+    for dtype in ("f32", "f64"):
+        data = samples(dtype, 3, 45, 37)
+        data[:, 3:30, 5:20], data[1, 20:40, 10:30] = np.nan, np.nan
+        create(f"lerc-none-{dtype}.tif", data, dtype, ["COMPRESS=LERC_ZSTD", "INTERLEAVE=BAND", *LAYOUTS[1]])
+        expect_gdal(f"lerc-none-{dtype}.tif")
+        # Side by side, where the libtiff at hand does not write them rightly: one blob with a mask for all
+        # bands, and one for each band.
+        data = np.array([3, 5, 8], data.dtype)[:, None, None] * np.ones((3, 9, 8), data.dtype)
+        data[:, 2:5, 3:7] = np.nan
+        together = lerc(data, np.isnan(data[0]))
+        none = np.isnan(data)
+        none[1, 4:, 1:3] = True
+        apart = b"".join(lerc(band[None], mask) for band, mask in zip(data, none))
+        for name, blob, mask in (("together", together, np.isnan(data)), ("apart", apart, none)):
+            size = data.dtype.itemsize
+            tags = {256: (3, [8]), 257: (3, [9]), 258: (3, [8 * size] * 3), 259: (3, [34887]), 262: (3, [2]),
+                    277: (3, [3]), 278: (3, [9]), 339: (3, [3] * 3), 50674: (4, [4, 0])}
+            write_tiff(f"lerc-none-{dtype}-{name}.tif", False, tags, [blob])
+            raw = np.where(mask, np.array(np.nan, data.dtype), data).tobytes()
+            expect(f"lerc-none-{dtype}-{name}.tif", 0, "pixels", 0, data.shape, dtype, raw)
+    # Opacity that a mask stands for, and such that none can.
+    for kind, opacity in (("mask", [0, 255]), ("values", [0, 77, 255])):
+        data = np.concatenate([samples("u8", 3, 45, 37, smooth=True), random.choice(opacity, (1, 45, 37)).astype("u1")])
+        for interleave in ("PIXEL", "BAND"):
+            name = f"lerc-opacity-{kind}-{interleave}.tif"
+            create(name, data, "u8", ["COMPRESS=LERC", "PHOTOMETRIC=RGB", "ALPHA=NON-PREMULTIPLIED",
+                                      f"INTERLEAVE={interleave}", *LAYOUTS[3]])
+            expect_gdal(name)
+    for bands, lossless, layout in itertools.product([3, 4], [True, False], LAYOUTS):
+        data = samples("u8", bands, 83, 70, smooth=True)
+        # One tile of four bands that are opaque throughout, which WebP stores as three.
+        data[3:, :48, :32] = 255
+        name = f"webp-{bands}-{lossless}-{'-'.join(layout)}.tif".replace("=", "")
+        create(name, data, "u8", ["COMPRESS=WEBP", f"WEBP_LOSSLESS={lossless}", "INTERLEAVE=PIXEL", *layout])
+        expect_gdal(name)
+    for dtype, predictor, interleave in itertools.product(["u8", "u16", "f32"], [1, 2, 3], ["PIXEL", "BAND"]):
+        if predictor < 3 or dtype == "f32":
+            name = f"lzma-{dtype}-{predictor}-{interleave}.tif"
+            create("plain.tif", samples(dtype, 3, 45, 37), dtype, [f"INTERLEAVE={interleave}", *next(layouts)])
+            subprocess.run(["tiffcp", "-c", f"lzma:{predictor}", "plain.tif", name], check=True)
+            expect_gdal(name)
+
+
+def lerc(bands, none):
+    """A blob of bands that have one value each, where `none` is not set."""
+    depth, rows, columns = bands.shape
+    valid = np.packbits(~none.ravel()).tobytes()
+    mask = struct.pack("<h", len(valid)) + valid + struct.pack("<h", -32768)
+    values = np.nanmax(bands, axis=(1, 2))
+    ranges = b"" if depth == 1 else values.tobytes() * 2
+    kind = {4: 6, 8: 7}[bands.itemsize]
+    size = 66 + len(mask) + 4 + len(ranges)
+    body = struct.pack("<7i3d", rows, columns, depth, int((~none).sum()), 8, size, kind, 0, values.min(), values.max())
+    body += struct.pack("<i", len(mask)) + mask + ranges
+    # Fletcher's sums over words with their high byte first.
+    low = high = 0xFFFF
+    words = np.frombuffer(body + b"\0" * (len(body) % 2), ">u2")
+    for word in words.tolist():
+        low = (low + word) % 0xFFFF
+        high = (high + low) % 0xFFFF
+    sums = (high or 0xFFFF) << 16 | (low or 0xFFFF)
+    return b"Lerc2 " + struct.pack("<iI", 4, sums) + body
+
+
+def units():
+    """Luma and chroma without JPEG, which GDAL shows as colours: units of several samples of luma."""
+    white = {532: (11, [16, 235, 128, 240, 128, 240]), 529: (11, [0.2125, 0.7154, 0.0721])}
+    packings = itertools.cycle([(1, bytes), (8, zlib.compress), (32773, pack_runs)])
+    for across, down in [(1, 1), (2, 1), (1, 2), (2, 2), (4, 1), (4, 2), (4, 4)]:
+        for name, more in (("usual", {}), ("other", white)):
+            for width, height, rows, tile in ((45, 37, 37, None), (45, 37, 8, None), (45, 37, 16, 16)):
+                base = {256: (3, [width]), 257: (3, [height]), 258: (3, [8] * 3), 262: (3, [6]), 277: (3, [3]),
+                        530: (3, [across, down]), **more}
+                if tile:
+                    base.update({322: (3, [tile]), 323: (3, [rows])})
+                    sizes = [(tile, rows)] * (-(-width // tile) * -(-height // rows))
+                else:
+                    base[278] = (3, [rows])
+                    sizes = [(width, min(rows, height - y)) for y in range(0, height, rows)]
+                number, pack = next(packings)
+                unit = across * down + 2
+                blocks = [pack(random.integers(0, 256, -(-w // across) * -(-h // down) * unit, "u1").tobytes())
+                          for w, h in sizes]
+                file = f"units-{across}{down}-{name}-{rows}-{tile}.tif"
+                write_tiff(file, down == 2, {**base, 259: (3, [number])}, blocks)
+                expect_gdal(file)
+    # Differences of samples that stand by themselves.
+    plain = random.integers(0, 256, (9, 20, 3), "u1")
+    base = {256: (3, [20]), 257: (3, [9]), 258: (3, [8] * 3), 262: (3, [6]), 277: (3, [3]), 278: (3, [9]), 530: (3, [1, 1])}
+    write_tiff("units-plain.tif", False, {**base, 259: (3, [1])}, [plain.tobytes()])
+    differences = np.diff(plain, axis=1, prepend=np.zeros((9, 1, 3), "u1")).astype("u1")
+    write_tiff("units-predicted.tif", False, {**base, 259: (3, [8]), 317: (3, [2])}, [zlib.compress(differences.tobytes())])
+    expect_gdal("units-plain.tif")
+    dataset = gdal.Open("units-plain.tif")
+    raw = raw_of([dataset.GetRasterBand(i) for i in (1, 2, 3)])
+    expect("units-predicted.tif", 0, "pixels", 0, (3, 9, 20), "u8", raw)
+
+
+def pack_runs(data):
+    """PackBits without runs."""
+    return b"".join(bytes([len(data[i:i + 128]) - 1]) + data[i:i + 128] for i in range(0, len(data), 128))
+
+
 def levels():
     data = samples("u8", 3, 203, 331)
     for name, options, config in [
@@ -108,12 +280,33 @@ def levels():
         dataset = None
         expect_gdal(name)
         say(name, "count", 1)
-    # Without level 1, the overview of level 2 is an image of its own.
-    create("gap.tif", data, "u8", [])
-    dataset = gdal.Open("gap.tif", gdal.GA_Update)
-    dataset.BuildOverviews("NEAREST", [4])
-    dataset = None
-    say("gap.tif", "count", 2)
+    # Levels 2 and 4 without those below; factors that are no powers of two, which are images of their own; both.
+    for name, factors, images in [("gap.tif", [4, 16], 1), ("thirds.tif", [3, 9], 3), ("factors.tif", [3, 4, 8, 10], 3)]:
+        create(name, data, "u8", ["COMPRESS=LZW"])
+        dataset = gdal.Open(name, gdal.GA_Update)
+        dataset.BuildOverviews("NEAREST", factors)
+        dataset = None
+        say(name, "count", images)
+    expect_gdal("gap.tif")
+    for name, places in (("thirds.tif", [(0, 0), (1, 0), (2, 0)]), ("factors.tif", [(0, 0), (1, 0), (0, 1), (0, 2), (2, 0)])):
+        dataset = gdal.Open(name)
+        for overview, (image, level) in enumerate(places):
+            bands = [dataset.GetRasterBand(i + 1) for i in range(3)]
+            if overview:
+                bands = [band.GetOverview(overview - 1) for band in bands]
+            shape = (3, bands[0].YSize, bands[0].XSize)
+            expect(name, image, "pixels", level, shape, "u8", raw_of(bands))
+    # Overviews of another size than the image halved, which no encoder here makes: from the directories
+    # of images of their own.
+    for name, sizes in (("longer.tif", [(400, 200), (201, 103)]), ("shorter.tif", [(400, 200), (199, 98), (97, 52)])):
+        pages = []
+        for i, (width, height) in enumerate(sizes):
+            create(f"page-{i}.tif", samples("u8", 1, height, width), "u8", ["BLOCKXSIZE=64", "BLOCKYSIZE=48", "TILED=YES"])
+            subprocess.run(["tiffset", "-s", "254", str(min(i, 1)), f"page-{i}.tif"], check=True)
+            pages.append(f"page-{i}.tif")
+        subprocess.run(["tiffcp", "-t", "-w", "64", "-l", "48", *pages, name], check=True)
+        expect_gdal(name)
+        say(name, "count", 1)
 
     gdal.SetConfigOption("GDAL_TIFF_INTERNAL_MASK", "YES")
     for name, options in [
@@ -149,18 +342,26 @@ def several():
     for i in range(3):
         expect_gdal("pages.tif", i, path=f"GTIFF_DIR:{i + 1}:pages.tif")
     say("pages.tif", "count", 3)
-    # Reversed bits, and a codec that is not read between two that are.
+    # Reversed bits, and a codec that is not read between two that are: ThunderScan.
     subprocess.run(["tiffcp", "-f", "lsb2msb", "-c", "zip", "page0.tif", "turned.tif"], check=True)
     expect_gdal("turned.tif")
-    create("bilevel.tif", samples("u8", 1, 30, 40, 1), "u8", ["NBITS=1", "COMPRESS=CCITTFAX4"])
-    subprocess.run(["tiffcp", "page0.tif", "bilevel.tif", "page2.tif", "mixed.tif"], check=True)
+    subprocess.run(["tiffcp", *pages, "mixed.tif"], check=True)
+    file = bytearray(open("mixed.tif", "rb").read())
+    second = directory(file, directory(file, struct.unpack_from("<I", file, 4)[0])[1])[0]
+    struct.pack_into("<H", file, second[259] + 8, 32809)
+    open("mixed.tif", "wb").write(file)
     for i in (0, 2):
         expect_gdal("mixed.tif", i, path=f"GTIFF_DIR:{i + 1}:mixed.tif")
     say("mixed.tif", "count", 3)
-    create("lerc.tif", samples("u8", 1, 30, 40), "u8", ["COMPRESS=LERC"])
-    create("lzma.tif", samples("u8", 1, 30, 40), "u8", ["COMPRESS=LZMA"])
-    for name in ("bilevel.tif", "lerc.tif", "lzma.tif"):
-        say(name, "error", "Unsupported")
+    write_tiff("thunder.tif", False, {256: (3, [2]), 257: (3, [1]), 258: (3, [4]), 259: (3, [32809])}, [b"\0"])
+    say("thunder.tif", "error", "Unsupported")
+
+
+def directory(file, at):
+    """Where the tags of a directory lie in a little-endian file, by number, and where the next one is."""
+    count = struct.unpack_from("<H", file, at)[0]
+    tags = {struct.unpack_from("<H", file, at + 2 + 12 * i)[0]: at + 2 + 12 * i for i in range(count)}
+    return tags, struct.unpack_from("<I", file, at + 2 + 12 * count)[0]
 
 
 def described():
@@ -217,7 +418,7 @@ def write_tiff(name, big_endian, tags, blocks, big=False, counts={}, absent=()):
     tags = dict(tags)
     tags[273] = (16 if big else 4, [0] * len(blocks))
     tags[279] = (16 if big else 4, [counts.get(i, len(block)) for i, block in enumerate(blocks)])
-    codes = {2: "B", 3: "H", 4: "I", 12: "d", 16: "Q"}
+    codes = {2: "B", 3: "H", 4: "I", 11: "f", 12: "d", 16: "Q"}
     size = (8 + 20 * len(tags) + 8) if big else (2 + 12 * len(tags) + 4)
     for _ in range(2):
         at = len(head) + size
@@ -384,6 +585,9 @@ def nodata():
 matrix()
 odd_bits()
 jpeg()
+facsimiles()
+codecs()
+units()
 levels()
 several()
 described()

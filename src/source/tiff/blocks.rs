@@ -1,7 +1,8 @@
 //! Where the blocks of one directory lie in the file.
 
 use super::directory::Directory;
-use super::plan::{Compression, Plan};
+use super::encoding::Compression;
+use super::plan::Plan;
 use super::tags;
 use crate::error::{Error, Result};
 

@@ -1,7 +1,9 @@
 //! Decompression of one block into memory of the size that the block must have.
 
+use super::encoding::Compression;
+#[cfg(feature = "lerc")]
+use super::encoding::Packing;
 use super::packbits;
-use super::plan::Compression;
 use crate::error::{Error, Kind, Result};
 use crate::source::scratch::sized;
 use libdeflater::{DecompressionError, Decompressor as Inflater};
@@ -34,6 +36,11 @@ pub fn most_expansion(compression: Compression) -> u64 {
         Compression::Lzw | Compression::Jpeg => 4096,
         // A block of one repeated byte: 128 KiB for four bytes.
         Compression::Zstd => 32768,
+        // A match of 273 bytes may take a small part of a bit.
+        #[cfg(feature = "lzma")]
+        Compression::Lzma => 32768,
+        // A bit can stand for a row of any length, and a header alone for pixels that are all the same.
+        _ => u64::MAX,
     }
 }
 
@@ -54,9 +61,14 @@ impl Codecs {
             Compression::Zstd => with_slack(out, slack, |out| self.unzstd(input, out))?,
             Compression::Lzw => self.lzw(input, out)?,
             Compression::PackBits => packbits::decode(input, out),
-            Compression::None | Compression::Jpeg => {
-                return Err(Error::internal("not a stream of bytes"));
+            Compression::None => {
+                let count = input.len().min(out.len());
+                out[..count].copy_from_slice(&input[..count]);
+                count
             }
+            #[cfg(feature = "lzma")]
+            Compression::Lzma => unxz(input, out)?,
+            _ => return Err(Error::internal("not a stream of bytes")),
         };
         if written < out.len() {
             return Err(Error::corrupt(format!(
@@ -65,6 +77,22 @@ impl Codecs {
             )));
         }
         Ok(())
+    }
+
+    /// Decompresses a blob of at most the length of `out`; gives its length.
+    #[cfg(feature = "lerc")]
+    pub fn unpack(&mut self, packing: Packing, input: &[u8], out: &mut [u8]) -> Result<usize> {
+        let written = match packing {
+            Packing::None => return Err(Error::internal("nothing to unpack")),
+            Packing::Deflate => self.inflate(input, out)?,
+            Packing::Zstd => self.unzstd(input, out)?,
+        };
+        written.ok_or_else(|| {
+            Error::corrupt(format!(
+                "the compressed data exceed the {} bytes that a LERC blob may have here",
+                out.len()
+            ))
+        })
     }
 
     fn inflate(&mut self, input: &[u8], out: &mut [u8]) -> Result<Option<usize>> {
@@ -123,6 +151,36 @@ impl Codecs {
         }
         Ok(written)
     }
+}
+
+/// What an XZ stream may take beside the pixels, in KiB: the largest dictionary that a preset has, 64 MiB.
+#[cfg(feature = "lzma")]
+const XZ_MEMORY: u32 = 80 << 10;
+
+/// Fills `out` from the stream, as far as that goes.
+#[cfg(feature = "lzma")]
+fn unxz(input: &[u8], out: &mut [u8]) -> Result<usize> {
+    use std::io::{ErrorKind, Read};
+    let mut reader = lzma_rust2::XzReader::new_mem_limit(input, false, XZ_MEMORY);
+    let mut written = 0;
+    while written < out.len() {
+        match reader.read(&mut out[written..]) {
+            Ok(0) => break,
+            Ok(count) => written += count,
+            Err(error) if error.kind() == ErrorKind::OutOfMemory => {
+                return Err(Error::limit(format!("the LZMA data: {error}")));
+            }
+            Err(error) if error.kind() == ErrorKind::Unsupported => {
+                return Err(Error::unsupported(format!("the LZMA data: {error}")));
+            }
+            Err(error) => {
+                return Err(Error::corrupt(format!(
+                    "the LZMA data are damaged: {error}"
+                )));
+            }
+        }
+    }
+    Ok(written)
 }
 
 fn no_codec() -> Error {

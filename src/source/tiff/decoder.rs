@@ -1,19 +1,31 @@
 //! Decoding the blocks of one directory.
 
 use super::blocks::{BlockTable, Stored};
+use super::codec::Codecs;
 use super::describe;
 use super::directory::{Directory, Reader};
-use super::plan::{Compression, Plan};
+use super::encoding::Compression;
+#[cfg(feature = "lerc")]
+use super::encoding::Packing;
+#[cfg(feature = "lerc")]
+use super::lerc;
+use super::plan::Plan;
 use super::samples::RowReader;
+#[cfg(feature = "webp")]
+use super::webp;
 use super::{codec, raw};
+#[cfg(feature = "lerc")]
+use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::{Block, Image};
 use crate::memory::PixelsMut;
-use crate::source::Decoder;
 use crate::source::jpeg::{self, Colours};
 use crate::source::parts::for_each_part;
+#[cfg(feature = "lerc")]
+use crate::source::scratch::zeroed;
 use crate::source::scratch::{Scratch, sized, with_scratch};
+use crate::source::{Decoder, fax};
 
 /// The image of one directory: one level on the grid of its strips or tiles.
 pub struct TiffDecoder {
@@ -77,7 +89,7 @@ impl TiffDecoder {
     /// A block of a plane, or `None` where it is not stored.
     fn stored(&self, at: Block, plane: usize) -> Result<Option<Stored>> {
         let plan = &self.plan;
-        let size = || plan.row_bytes(plane) * plan.stored_rows(at.row);
+        let size = || plan.stored_bytes(plane, plan.stored_rows(at.row));
         let plain = (plan.compression == Compression::None).then(size);
         self.table.get(self.index(at, plane), plain)
     }
@@ -128,7 +140,10 @@ impl TiffDecoder {
             picks,
         };
         with_scratch(|scratch| match self.plan.compression {
-            Compression::None => raw::read(self, &wanted, scratch, into),
+            Compression::None if self.plan.units.is_none() => {
+                raw::read(self, &wanted, scratch, into)
+            }
+            Compression::Fax(coding) => self.draw(coding, &wanted, scratch, into),
             _ => self.decode(&wanted, scratch, into),
         })?;
         if self.mask {
@@ -151,14 +166,8 @@ impl TiffDecoder {
         let Wanted { rows, part, .. } = wanted;
         let compression = self.plan.compression;
         let row_bytes = self.plan.row_bytes(wanted.plane);
-        let expected = row_bytes * wanted.stored_rows;
-        let most = codec::most_expansion(compression);
-        if expected / most > wanted.stored.len {
-            return Err(Error::corrupt(format!(
-                "{} compressed bytes cannot hold a block of {expected}",
-                wanted.stored.len
-            )));
-        }
+        let expected = self.plan.stored_bytes(wanted.plane, wanted.stored_rows);
+        self.check_room(wanted, expected)?;
         let Scratch {
             input,
             output,
@@ -173,22 +182,10 @@ impl TiffDecoder {
         let input = sized(input, len)?;
         self.reader.bytes.read_at(wanted.stored.offset, input)?;
         let row_bytes = row_bytes as usize;
-        if compression == Compression::Jpeg {
-            let frame = jpeg::Frame {
-                width: self.plan.block.0 as usize,
-                rows: wanted.stored_rows as usize,
-                most_rows: self.plan.block.1 as usize,
-                bands: self.plan.plane_bands(wanted.plane).len(),
-                // As in libtiff, the directory decides, and not the stream.
-                colours: match (self.plan.photometric, self.plan.planar, self.plan.bands) {
-                    (6, false, 3) => Colours::FromYCbCr,
-                    _ => Colours::AsStored,
-                },
-            };
-            jpeg::decode(&self.plan.jpeg_tables, input, &frame, output)?;
-        } else {
+        if !self.decode_picture(wanted, input, expected, output, codecs)? {
             self.turn_bits(input);
-            let slack = (row_bytes as u64 * self.plan.block.1 - expected) as usize;
+            let full = self.plan.stored_bytes(wanted.plane, self.plan.block.1);
+            let slack = (full - expected) as usize;
             let whole = part.width == self.plan.block.0 && part.height == wanted.stored_rows;
             if whole && rows.is_one_band() && wanted.picks.len() == 1 {
                 // The block is delivered as it is stored, so that no copy is needed.
@@ -201,6 +198,19 @@ impl TiffDecoder {
                 }
             }
             codecs.decode(compression, input, sized(output, expected)?, slack)?;
+            if let Some(units) = &self.plan.units {
+                let row_bytes = units.row_bytes(self.plan.block.0) as usize;
+                let (x, y) = (part.x as usize, part.y as usize);
+                // Without a predictor that does nothing, for samples are bytes.
+                for row in output[..expected as usize].chunks_exact_mut(row_bytes) {
+                    rows.restore(row, spare);
+                }
+                for row in 0..part.height as usize {
+                    let mut out = into.rows_mut(row);
+                    units.store(output, row_bytes, y + row, x, wanted.picks, &mut out);
+                }
+                return Ok(());
+            }
         }
         let decoded = output.chunks_exact_mut(row_bytes).skip(part.y as usize);
         for (y, row) in decoded.take(part.height as usize).enumerate() {
@@ -208,6 +218,113 @@ impl TiffDecoder {
             rows.store(row, part.x as usize, wanted.picks, &mut into.rows_mut(y));
         }
         Ok(())
+    }
+
+    /// Refuses a block that would take much more memory than the pixels that are wanted of it, where it is
+    /// not so long that it can be believed.
+    fn check_room(&self, wanted: &Wanted<'_>, expected: u64) -> Result<()> {
+        /// Blocks up to so many bytes are decoded for any part of them.
+        const SMALL: u64 = 32 << 20;
+        let (stored, most) = (
+            wanted.stored.len,
+            codec::most_expansion(self.plan.compression),
+        );
+        if expected / most > stored {
+            return Err(Error::corrupt(format!(
+                "{stored} compressed bytes cannot hold a block of {expected}"
+            )));
+        }
+        let share =
+            self.plan.block.0 / wanted.part.width * (wanted.stored_rows / wanted.part.height);
+        if most == u64::MAX && expected > SMALL && expected / 4096 > stored && share > 16 {
+            return Err(Error::limit(format!(
+                "{stored} compressed bytes for a block of {expected}, of which the image has {} x {} pixels",
+                wanted.part.width, wanted.part.height
+            )));
+        }
+        Ok(())
+    }
+
+    /// Decodes a block of the codecs that know of pixels into `output`; gives whether it is one.
+    fn decode_picture(
+        &self,
+        wanted: &Wanted<'_>,
+        input: &[u8],
+        expected: u64,
+        output: &mut Vec<u8>,
+        codecs: &mut Codecs,
+    ) -> Result<bool> {
+        let (width, most_rows) = self.plan.block;
+        let rows = wanted.stored_rows;
+        let bands = self.plan.plane_bands(wanted.plane).len();
+        match self.plan.compression {
+            Compression::Jpeg => {
+                let frame = jpeg::Frame {
+                    width: width as usize,
+                    rows: rows as usize,
+                    most_rows: most_rows as usize,
+                    bands,
+                    // As in libtiff, the directory decides, and not the stream.
+                    colours: match self.plan.gives_colours() {
+                        true => Colours::FromYCbCr,
+                        false => Colours::AsStored,
+                    },
+                };
+                jpeg::decode(&self.plan.jpeg_tables, input, &frame, output)?;
+            }
+            #[cfg(feature = "webp")]
+            Compression::WebP => {
+                webp::decode(input, (width, rows), bands, sized(output, expected)?)?;
+            }
+            #[cfg(feature = "lerc")]
+            Compression::Lerc(packing) => {
+                let frame = lerc::Frame {
+                    width: width as usize,
+                    rows: rows as usize,
+                    bands,
+                    dtype: self.plan.dtype,
+                    opacity: self.plan.opacity && !self.plan.planar && self.plan.dtype == DType::U8,
+                };
+                let output = sized(output, expected)?;
+                if packing == Packing::None {
+                    lerc::decode(input, &frame, output)?;
+                } else {
+                    // As long as libtiff allows.
+                    let mut blob = zeroed(256 + expected + expected / 3)?;
+                    let len = codecs.unpack(packing, input, &mut blob)?;
+                    lerc::decode(&blob[..len], &frame, output)?;
+                }
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// Draws part of a facsimile, of which no row behind the part is looked at.
+    fn draw(
+        &self,
+        coding: fax::Coding,
+        wanted: &Wanted<'_>,
+        scratch: &mut Scratch,
+        into: &mut PixelsMut<'_>,
+    ) -> Result<()> {
+        let Wanted { part, stored, .. } = wanted;
+        let (width, _) = self.plan.block;
+        // No row is much longer than its pixels, of which two may take nine bits, with its fill bits.
+        let longest = width.saturating_mul(wanted.stored_rows).saturating_mul(2);
+        let input = sized(
+            &mut scratch.input,
+            stored.len.min(longest.saturating_add(1 << 20)),
+        )?;
+        self.reader.bytes.read_at(stored.offset, input)?;
+        self.turn_bits(input);
+        fax::decode(input, coding, width as u32, part.bottom(), |y, changes| {
+            if y >= part.y {
+                for row in into.rows_mut((y - part.y) as usize) {
+                    fax::draw(row, part.x as usize, changes);
+                }
+            }
+        })
     }
 
     /// Puts the highest bit of each byte first.

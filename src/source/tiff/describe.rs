@@ -1,9 +1,10 @@
 //! The description of a directory's image: bands, colours, nodata and pad.
 
 use super::directory::Directory;
+use super::encoding::Compression;
 use super::metadata;
 use super::nodata::nodata;
-use super::plan::{Compression, Plan};
+use super::plan::Plan;
 use super::tags;
 use crate::error::Result;
 use crate::image::{Band, Colour, Image, Metadata};
@@ -15,7 +16,7 @@ pub fn image(directory: &Directory, plan: &Plan, mask: bool) -> Result<Image> {
     image.block = plan.block;
     image.bits = plan.most_bits() / plan.dtype.parts() as u32;
     image.bands_together = plan.bands > 1 && !plan.planar;
-    image.windowed = plan.compression == Compression::None;
+    image.windowed = plan.compression == Compression::None && plan.units.is_none();
     if mask {
         image.bits = 8;
     } else {
@@ -36,9 +37,7 @@ fn bands(directory: &Directory, plan: &Plan, metadata: &Metadata) -> Result<Vec<
         2 => &[Colour::Red, Colour::Green, Colour::Blue],
         3 => &[Colour::Palette],
         5 => &[Colour::Cyan, Colour::Magenta, Colour::Yellow, Colour::Black],
-        6 if plan.compression == Compression::Jpeg && !plan.planar && plan.bands == 3 => {
-            &[Colour::Red, Colour::Green, Colour::Blue]
-        }
+        6 if plan.gives_colours() => &[Colour::Red, Colour::Green, Colour::Blue],
         6 => &[Colour::Luma, Colour::Cb, Colour::Cr],
         _ => &[],
     };

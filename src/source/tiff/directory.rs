@@ -44,6 +44,8 @@ pub struct Directory {
     pub index: usize,
     /// Its offset in the file.
     pub at: u64,
+    /// Another directory links to it as its sub-directory.
+    pub is_child: bool,
     /// All tags by number; of repeated ones the first.
     pub entries: BTreeMap<u16, Entry>,
     /// The file.
@@ -159,7 +161,7 @@ impl Reader {
         let mut next = first;
         while next != 0 && chain.broken.is_none() {
             let index = chain.directories.len();
-            match self.visit(next, &mut chain) {
+            match self.visit(next, false, &mut chain) {
                 Ok(link) => {
                     next = link;
                     self.visit_children(index, &mut chain);
@@ -174,7 +176,7 @@ impl Reader {
     }
 
     /// Adds the directory at an offset to the chain; gives the offset of the next one.
-    fn visit(&self, at: u64, chain: &mut Chain) -> Result<u64> {
+    fn visit(&self, at: u64, is_child: bool, chain: &mut Chain) -> Result<u64> {
         let index = chain.directories.len();
         if index == MAX_DIRECTORIES || chain.tags > MAX_TAGS {
             return Err(Error::limit(format!(
@@ -191,6 +193,7 @@ impl Reader {
         chain.directories.push(Directory {
             index,
             at,
+            is_child,
             entries,
             reader: self.clone(),
         });
@@ -201,7 +204,7 @@ impl Reader {
     fn visit_children(&self, index: usize, chain: &mut Chain) {
         let children = chain.directories[index].unsigneds(super::tags::SUB_IFDS, MAX_CHILDREN);
         for at in children.unwrap_or_default().into_iter().flatten() {
-            if self.visit(at, chain).is_err() {
+            if self.visit(at, true, chain).is_err() {
                 break;
             }
         }

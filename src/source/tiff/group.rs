@@ -3,13 +3,30 @@
 use super::{Part, tags};
 use crate::image::{MAX_LEVELS, is_level};
 
-/// The directories of one image.
+/// The directories of one image, each with the number of its level.
 #[derive(Debug)]
 pub struct Group {
-    /// One for each resolution level.
-    pub levels: Vec<usize>,
+    /// The image, and its overviews by their levels.
+    pub levels: Vec<(u32, usize)>,
     /// Masks of the levels, from the first on.
-    pub masks: Vec<usize>,
+    pub masks: Vec<(u32, usize)>,
+}
+
+impl Group {
+    fn new(base: usize) -> Self {
+        Self {
+            levels: vec![(0, base)],
+            masks: Vec::new(),
+        }
+    }
+
+    fn base(&self) -> usize {
+        self.levels[0].1
+    }
+
+    fn has_level(&self, level: u32) -> bool {
+        self.levels.iter().any(|(other, _)| *other == level)
+    }
 }
 
 /// What a directory says that it is.
@@ -22,57 +39,45 @@ enum Role {
 
 /// Sorts directories into images, in the order of the file.
 ///
-/// An overview belongs to the nearest image before it that it fits; one that fits none, because its
-/// size, type or bands differ or a level below it is missing, is an image of its own.
+/// An overview belongs to the nearest image before it that it fits, as the level that its size says. One that
+/// fits none, because its type or bands differ or it is no power of two smaller, is an image of its own, and
+/// so is a second one of a level.
 pub fn sort(parts: &[Part]) -> Vec<Group> {
     let roles: Vec<Role> = parts.iter().map(role).collect();
-    let mut groups: Vec<Group> = Vec::new();
-    let mut taken = vec![false; parts.len()];
-    for (base, _) in roles
-        .iter()
-        .enumerate()
-        .filter(|(_, role)| **role == Role::Full)
-    {
-        groups.push(Group {
-            levels: vec![base],
-            masks: Vec::new(),
-        });
-        taken[base] = true;
-    }
-    let owners = owners(parts, &roles, &groups);
-    for (at, group) in groups.iter_mut().enumerate() {
-        let owned: Vec<usize> = (0..parts.len())
-            .filter(|part| owners[*part] == Some(at))
-            .collect();
-        let mut take = |fits: &dyn Fn(usize) -> bool| {
-            let found = owned.iter().find(|part| !taken[**part] && fits(**part));
-            found.inspect(|part| taken[**part] = true).copied()
+    let is_full = |part: &usize| roles[*part] == Role::Full;
+    let mut groups: Vec<Group> = (0..parts.len()).filter(is_full).map(Group::new).collect();
+    let mut taken: Vec<bool> = roles.iter().map(|role| *role == Role::Full).collect();
+    let owned = owned(parts, &roles, &groups);
+    for (group, owned) in groups.iter_mut().zip(&owned) {
+        let roles = &roles;
+        let of_role = |role| {
+            owned
+                .iter()
+                .copied()
+                .filter(move |part| roles[*part] == role)
         };
-        while group.levels.len() < MAX_LEVELS {
-            let level = group.levels.len() as u32;
-            let base = group.levels[0];
-            let Some(part) = take(&|part| {
-                roles[part] == Role::Reduced && fits_level(&parts[base], &parts[part], level)
-            }) else {
-                break;
-            };
-            group.levels.push(part);
+        let base = &parts[group.base()];
+        for part in of_role(Role::Reduced) {
+            let free =
+                |level: &u32| fits_level(base, &parts[part], *level) && !group.has_level(*level);
+            if let Some(level) = (1..MAX_LEVELS as u32).find(free) {
+                group.levels.push((level, part));
+                taken[part] = true;
+            }
         }
-        for level in &group.levels {
-            let Some(mask) = take(&|part| {
-                roles[part] == Role::Mask && size(&parts[part]) == size(&parts[*level])
-            }) else {
+        group.levels.sort_unstable();
+        for (level, image) in &group.levels {
+            let fits = |part: &usize| !taken[*part] && size(&parts[*part]) == size(&parts[*image]);
+            let Some(mask) = of_role(Role::Mask).find(fits) else {
                 break;
             };
-            group.masks.push(mask);
+            taken[mask] = true;
+            group.masks.push((*level, mask));
         }
     }
     let alone = (0..parts.len()).filter(|part| !taken[*part]);
-    groups.extend(alone.map(|part| Group {
-        levels: vec![part],
-        masks: Vec::new(),
-    }));
-    groups.sort_by_key(|group| group.levels[0]);
+    groups.extend(alone.map(Group::new));
+    groups.sort_by_key(Group::base);
     groups
 }
 
@@ -84,15 +89,16 @@ fn role(part: &Part) -> Role {
         (Some(kind), _) if kind & 4 != 0 => Role::Mask,
         (Some(kind), _) if kind & 1 != 0 => Role::Reduced,
         (None, Some(2)) => Role::Reduced,
+        (None, None) if directory.is_child => Role::Reduced,
         _ => Role::Full,
     }
 }
 
-/// For every overview and mask the nearest group before it that it fits.
-fn owners(parts: &[Part], roles: &[Role], groups: &[Group]) -> Vec<Option<usize>> {
+/// For each group the overviews and masks that belong to it: it is the nearest before them that they fit.
+fn owned(parts: &[Part], roles: &[Role], groups: &[Group]) -> Vec<Vec<usize>> {
     let owner = |part: usize| {
         let fits = |group: &&Group| {
-            let base = &parts[group.levels[0]];
+            let base = &parts[group.base()];
             match roles[part] {
                 Role::Full => false,
                 Role::Reduced => {
@@ -101,10 +107,16 @@ fn owners(parts: &[Part], roles: &[Role], groups: &[Group]) -> Vec<Option<usize>
                 Role::Mask => is_mask(&parts[part]) && fits_size(base, &parts[part]),
             }
         };
-        let before = groups.partition_point(|group| group.levels[0] < part);
+        let before = groups.partition_point(|group| group.base() < part);
         (0..before).rev().find(|at| fits(&&groups[*at]))
     };
-    (0..parts.len()).map(owner).collect()
+    let mut owned = vec![Vec::new(); groups.len()];
+    for part in 0..parts.len() {
+        if let Some(group) = owner(part) {
+            owned[group].push(part);
+        }
+    }
+    owned
 }
 
 fn size(part: &Part) -> Option<(u64, u64)> {

@@ -3,14 +3,23 @@
 //! A file is a chain of directories, each the image of one resolution or a mask. Here they are
 //! sorted into images; everything about pixels is the matter of [`TiffDecoder`].
 
+// What only a codec needs that is left out.
+#![cfg_attr(
+    not(all(feature = "lerc", feature = "lzma", feature = "webp")),
+    allow(dead_code, unused_variables)
+)]
+
 mod blocks;
 mod codec;
 mod decoder;
 mod describe;
 mod directory;
+mod encoding;
 mod gdal_xml;
 mod geokeys;
 mod group;
+#[cfg(feature = "lerc")]
+mod lerc;
 mod metadata;
 mod nodata;
 mod packbits;
@@ -19,6 +28,9 @@ mod predictor;
 mod raw;
 mod samples;
 mod tags;
+#[cfg(feature = "webp")]
+mod webp;
+mod ycbcr;
 
 pub(super) use codec::Codecs;
 pub use decoder::TiffDecoder;
@@ -49,8 +61,12 @@ struct Part {
 pub struct TiffImage {
     /// The image at each resolution, the full one first.
     pub levels: Vec<TiffDecoder>,
+    /// Which levels these are: 0, and for each overview how often the image is halved.
+    pub level_numbers: Vec<u32>,
     /// The mask of each resolution that has one, from the full one on.
     pub masks: Vec<TiffDecoder>,
+    /// Which levels these belong to.
+    pub mask_numbers: Vec<u32>,
 }
 
 impl TiffFile {
@@ -109,16 +125,19 @@ impl TiffFile {
                 ),
             });
         };
-        let decoders = |parts: &[usize], mask| -> Result<Vec<TiffDecoder>> {
-            let decoder = |part: &usize| {
+        let decoders = |parts: &[(u32, usize)], mask| -> Result<Vec<TiffDecoder>> {
+            let decoder = |(_, part): &(u32, usize)| {
                 let Part { directory, plan } = &self.parts[*part];
                 TiffDecoder::new(directory, plan.clone()?, mask)
             };
             parts.iter().map(decoder).collect()
         };
+        let numbers = |parts: &[(u32, usize)]| parts.iter().map(|(level, _)| *level).collect();
         let image = TiffImage {
             levels: decoders(&group.levels, false)?,
+            level_numbers: numbers(&group.levels),
             masks: decoders(&group.masks, true)?,
+            mask_numbers: numbers(&group.masks),
         };
         for level in &image.levels {
             level.reader.bytes.check_unchanged()?;

@@ -1,7 +1,9 @@
 //! What the tags of one directory say of its pixels, checked once so that decoding need not ask.
 
 use super::directory::Directory;
+use super::encoding::{self, Compression, Format, Predictor};
 use super::tags;
+use super::ycbcr::Units;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::geometry::Grid;
@@ -11,49 +13,6 @@ use std::sync::Arc;
 
 /// The largest block that is decompressed; its whole must be in memory.
 const MAX_DECODED: u64 = 4 << 30;
-
-/// How the bytes of a block are compressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Compression {
-    /// Not at all.
-    None,
-    /// LZW, in either bit order.
-    Lzw,
-    /// JPEG with tables in the directory.
-    Jpeg,
-    /// Zlib streams, by both numbers.
-    Deflate,
-    /// Runs of bytes.
-    PackBits,
-    /// Zstandard frames.
-    Zstd,
-}
-
-/// What is undone after the decompression.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Predictor {
-    /// Nothing.
-    None,
-    /// Differences to the pixel on the left.
-    Horizontal,
-    /// Differences of the bytes of floats, sorted by significance.
-    Float,
-}
-
-/// What the bits of a sample mean.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// A whole number from 0.
-    Unsigned,
-    /// A whole number in two's complement.
-    Signed,
-    /// A floating-point number.
-    Float,
-    /// Two whole numbers.
-    ComplexInteger,
-    /// Two floating-point numbers.
-    ComplexFloat,
-}
 
 /// The shape, the sample type and the encoding of the image of one directory.
 #[derive(Clone, Debug)]
@@ -85,6 +44,10 @@ pub struct Plan {
     pub photometric: u64,
     /// The JPEG tables that all blocks share.
     pub jpeg_tables: Arc<[u8]>,
+    /// How luma and chroma are packed that become colours without JPEG.
+    pub units: Option<Units>,
+    /// The last band is opacity that the colours are not multiplied by.
+    pub opacity: bool,
 }
 
 impl Plan {
@@ -102,7 +65,7 @@ impl Plan {
                 Error::corrupt(format!("tag {tag} ({name}) is missing"))
             })
         };
-        let compression = compression(or(tags::COMPRESSION, 1)?)?;
+        let compression = encoding::compression(directory, or(tags::COMPRESSION, 1)?)?;
         let size = (need(tags::IMAGE_WIDTH)?, need(tags::IMAGE_LENGTH)?);
         let tiled = directory.entries.contains_key(&tags::TILE_WIDTH);
         let block = if tiled {
@@ -126,15 +89,18 @@ impl Plan {
             2 => bands > 1,
             other => return Err(Error::corrupt(format!("planar configuration {other}"))),
         };
-        let format = format(directory, bands)?;
-        let bits = bits(directory, bands as usize)?;
+        let format = encoding::format(directory, bands)?;
+        let bits = encoding::bits(directory, bands as usize)?;
+        let extra = directory
+            .unsigneds(tags::EXTRA_SAMPLES, bands)?
+            .unwrap_or_default();
         let plan = Self {
             size,
             block,
             tiled,
             planar,
             bands: bands as usize,
-            dtype: dtype(&bits, format)?,
+            dtype: encoding::dtype(&bits, format)?,
             bits,
             format,
             compression,
@@ -146,18 +112,19 @@ impl Plan {
             },
             photometric: or(tags::PHOTOMETRIC, 1)?,
             jpeg_tables: Arc::default(),
+            units: None,
+            opacity: extra.last() == Some(&2),
         };
         let predictor = plan.predictor(or(tags::PREDICTOR, 1)?)?;
         let plan = Self { predictor, ..plan };
         plan.check_size()?;
-        plan.check_colour(directory)?;
-        plan.with_jpeg(directory)
+        plan.check_samples()?;
+        plan.with_units(directory)?.with_jpeg(directory)
     }
 
     /// Only these codecs use a predictor; others ignore the tag.
     fn predictor(&self, tag: u64) -> Result<Predictor> {
-        use Compression::{Deflate, Lzw, Zstd};
-        if !matches!(self.compression, Deflate | Lzw | Zstd) {
+        if !self.compression.has_predictor() {
             return Ok(Predictor::None);
         }
         let bits = self.uniform_bits();
@@ -195,19 +162,69 @@ impl Plan {
         Ok(())
     }
 
-    /// Subsampled YCbCr is packed in a way of its own, which only JPEG spares us.
-    fn check_colour(&self, directory: &Directory) -> Result<()> {
+    /// Luma and chroma of 8 bits that stand together become colours, by JPEG or here.
+    fn with_units(self, directory: &Directory) -> Result<Self> {
         if self.photometric != 6 || self.compression == Compression::Jpeg {
-            return Ok(());
+            return Ok(self);
         }
-        let subsampling = directory.unsigneds(tags::YCBCR_SUBSAMPLING, 2)?;
-        if subsampling.as_deref() == Some(&[1, 1]) {
-            return Ok(());
+        let said = directory.unsigneds(tags::YCBCR_SUBSAMPLING, 2)?;
+        let subsampling = match said.as_deref() {
+            Some([across, down]) => [*across, *down],
+            _ => [2, 2],
+        };
+        let is_stream = self.compression == Compression::None
+            || self.compression == Compression::PackBits
+            || self.compression.has_predictor();
+        let usual = self.uniform_bits() == Some(8) && self.dtype == DType::U8 && self.bands == 3;
+        // No two readers agree on differences between units of several samples.
+        let is_plain = self.predictor == Predictor::None || subsampling == [1, 1];
+        if usual && !self.planar && is_stream && is_plain {
+            let units = Some(Units::new(directory, subsampling)?);
+            return Ok(Self { units, ..self });
+        }
+        if subsampling == [1, 1] {
+            return Ok(self);
         }
         Err(Error::unsupported(format!(
-            "YCbCr samples subsampled by {:?} without JPEG compression",
-            subsampling.as_deref().unwrap_or(&[2, 2])
+            "YCbCr samples subsampled by {subsampling:?} in {} bands of {:?} bits, {:?} with predictor {:?}",
+            self.bands, self.bits, self.compression, self.predictor
         )))
+    }
+
+    /// Some codecs are for samples of certain kinds.
+    fn check_samples(&self) -> Result<()> {
+        let together = self.plane_bands(0).len();
+        let whole = self.uniform_bits() == Some(self.dtype.size() as u32 * 8);
+        let (name, fits) = match self.compression {
+            Compression::Fax(_) => {
+                let bits = self.bits.as_ref() == [1] && self.format == Format::Unsigned;
+                ("CCITT", bits && together == 1)
+            }
+            #[cfg(feature = "webp")]
+            Compression::WebP => {
+                let bytes = whole && self.dtype == DType::U8;
+                ("WebP", bytes && !self.planar && matches!(together, 3 | 4))
+            }
+            #[cfg(feature = "lerc")]
+            Compression::Lerc(_) => (
+                "LERC",
+                whole && super::lerc::data_type(self.dtype).is_some(),
+            ),
+            _ => return Ok(()),
+        };
+        if !fits {
+            return Err(Error::unsupported(format!(
+                "{name} compression of {together} bands together, {:?} samples of {:?} bits",
+                self.format, self.bits
+            )));
+        }
+        if u32::try_from(self.block.0).is_err() {
+            let (width, _) = self.block;
+            return Err(Error::limit(format!(
+                "{name} compression of rows of {width} pixels"
+            )));
+        }
+        Ok(())
     }
 
     fn with_jpeg(self, directory: &Directory) -> Result<Self> {
@@ -237,6 +254,12 @@ impl Plan {
     /// The bits of a sample of the band that has most.
     pub fn most_bits(&self) -> u32 {
         self.bits.iter().copied().fold(1, u32::max)
+    }
+
+    /// Whether luma and chroma are delivered as red, green and blue.
+    pub fn gives_colours(&self) -> bool {
+        let by_jpeg = self.compression == Compression::Jpeg && !self.planar && self.bands == 3;
+        self.units.is_some() || self.photometric == 6 && by_jpeg
     }
 
     /// Sets of blocks: one for each band where bands are stored apart.
@@ -272,6 +295,14 @@ impl Plan {
         (self.block.0 * self.pixel_bits(plane)).div_ceil(8)
     }
 
+    /// Bytes of so many rows of a block as stored.
+    pub fn stored_bytes(&self, plane: usize, rows: u64) -> u64 {
+        match &self.units {
+            Some(units) => units.row_bytes(self.block.0) * units.rows(rows),
+            None => self.row_bytes(plane) * rows,
+        }
+    }
+
     /// Bytes of one pixel as stored, where it is made of whole bytes.
     pub fn pixel_bytes(&self, plane: usize) -> Option<u64> {
         let whole = self.bits.iter().all(|bits| bits % 8 == 0);
@@ -297,98 +328,4 @@ impl Plan {
         let grid = self.grid();
         grid.rows() * grid.cols() * self.planes() as u64
     }
-}
-
-fn compression(tag: u64) -> Result<Compression> {
-    let name = match tag {
-        1 => return Ok(Compression::None),
-        5 => return Ok(Compression::Lzw),
-        7 => return Ok(Compression::Jpeg),
-        8 | 32946 => return Ok(Compression::Deflate),
-        32773 => return Ok(Compression::PackBits),
-        50000 => return Ok(Compression::Zstd),
-        2 => "CCITT RLE",
-        3 => "CCITT group 3",
-        4 => "CCITT group 4",
-        6 => "old-style JPEG",
-        32809 => "ThunderScan",
-        34676 | 34677 => "SGI LogLuv",
-        34712 | 33003..=33005 => "JPEG 2000",
-        34887 => "LERC",
-        34925 => "LZMA",
-        50001 => "WebP",
-        50002 | 52546 => "JPEG XL",
-        _ => "unknown",
-    };
-    Err(Error::unsupported(format!("compression {tag} ({name})")))
-}
-
-fn format(directory: &Directory, bands: u64) -> Result<Format> {
-    let formats = directory.unsigneds(tags::SAMPLE_FORMAT, bands)?;
-    let formats = formats.filter(|list| !list.is_empty()).unwrap_or(vec![1]);
-    if formats.iter().any(|format| *format != formats[0]) {
-        return Err(Error::unsupported(format!(
-            "bands of different sample formats {formats:?}"
-        )));
-    }
-    match formats[0] {
-        // 4 is "undefined", which all readers take for a whole number.
-        1 | 4 => Ok(Format::Unsigned),
-        2 => Ok(Format::Signed),
-        3 => Ok(Format::Float),
-        5 => Ok(Format::ComplexInteger),
-        6 => Ok(Format::ComplexFloat),
-        other => Err(Error::corrupt(format!("sample format {other}"))),
-    }
-}
-
-/// The bits of each band, without repetitions of the last.
-fn bits(directory: &Directory, bands: usize) -> Result<Arc<[u32]>> {
-    let given = directory.unsigneds(tags::BITS_PER_SAMPLE, bands as u64)?;
-    let mut given = given.filter(|list| !list.is_empty()).unwrap_or(vec![1]);
-    if let Some(bits) = given.iter().find(|bits| !(1..=128).contains(*bits)) {
-        return Err(Error::unsupported(format!("samples of {bits} bits")));
-    }
-    while given.len() > 1 && given[given.len() - 2] == given[given.len() - 1] {
-        given.pop();
-    }
-    Ok(given.iter().map(|bits| *bits as u32).collect())
-}
-
-fn dtype(bits: &[u32], format: Format) -> Result<DType> {
-    let first = dtype_of(bits[0], format)?;
-    let mixed = bits.iter().any(|other| *other != bits[0]);
-    for other in bits {
-        // Words of whole bytes follow the byte order of the file and odd ones do not, so that a
-        // mixture of both above one byte has no agreed meaning.
-        let packed = *other <= 8 || other % 8 != 0;
-        if dtype_of(*other, format)? != first || mixed && !packed {
-            return Err(Error::unsupported(format!("bands of {bits:?} bits")));
-        }
-    }
-    Ok(first)
-}
-
-fn dtype_of(bits: u32, format: Format) -> Result<DType> {
-    Ok(match (format, bits) {
-        (Format::Unsigned, 1..=8) => DType::U8,
-        (Format::Unsigned, 9..=16) => DType::U16,
-        (Format::Unsigned, 17..=32) => DType::U32,
-        (Format::Unsigned, 33..=64) => DType::U64,
-        (Format::Signed, 1..=8) => DType::I8,
-        (Format::Signed, 9..=16) => DType::I16,
-        (Format::Signed, 17..=32) => DType::I32,
-        (Format::Signed, 33..=64) => DType::I64,
-        (Format::Float, 16 | 24 | 32) => DType::F32,
-        (Format::Float, 64) => DType::F64,
-        (Format::ComplexInteger, 32) => DType::CI16,
-        (Format::ComplexInteger, 64) => DType::CI32,
-        (Format::ComplexFloat, 64) => DType::CF32,
-        (Format::ComplexFloat, 128) => DType::CF64,
-        _ => {
-            return Err(Error::unsupported(format!(
-                "{format:?} samples of {bits} bits"
-            )));
-        }
-    })
 }

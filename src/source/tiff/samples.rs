@@ -1,6 +1,7 @@
 //! From the stored rows of a plane to rows of native samples, band by band.
 
-use super::plan::{Format, Plan, Predictor};
+use super::encoding::{Format, Predictor};
+use super::plan::Plan;
 use super::predictor;
 use crate::source::samples::{bit_field, extend, split, turn, widen};
 use smallvec::SmallVec;

@@ -1,0 +1,138 @@
+//! What is in flight: every block of every image that some thread makes now, in one table.
+//!
+//! A task makes one block. A thread that wants a block joins its task or begins one, and then works on
+//! it: it starts what the task needs and no other thread has started, at any depth beneath it, and sleeps
+//! only when all of that is being made. It is woken when its own task is complete or has failed, or
+//! when there is something to start. Threads come and go: the task is given up when the last that wants it
+//! has left.
+
+mod begin;
+mod run;
+mod table;
+mod task;
+mod work;
+
+pub use begin::{Start, begin, join};
+pub use table::stands_still;
+pub use work::Wanted;
+
+use crate::cache::{Cache, Loading, Moment, Permits, Scratch};
+use crate::error::Result;
+use crate::image::{Bands, Block};
+use crate::memory::Canvas;
+use crate::provider::{Request, Retention};
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::tile::Tile;
+use std::sync::Arc;
+use table::TABLE;
+
+/// The identity of an image in flight: a number that no other image ever has.
+#[derive(Debug)]
+pub struct ImageId(u64);
+
+impl Default for ImageId {
+    fn default() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+impl ImageId {
+    /// A block of the image.
+    pub fn cell(&self, at: Block) -> Cell {
+        Cell { image: self.0, at }
+    }
+}
+
+/// A block of one image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cell {
+    image: u64,
+    at: Block,
+}
+
+/// What a thread wants.
+pub struct Want {
+    /// The block.
+    pub cell: Cell,
+    /// At least these bands of it.
+    pub bands: Bands,
+    /// How many bands the image has.
+    pub all: u32,
+    /// What began before does not do.
+    pub oldest: Moment,
+}
+
+/// Makes the blocks that a task needs.
+pub trait Maker {
+    /// The pixels of a block, just these bands.
+    fn make(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile>;
+
+    /// Waits until the task may be in flight with all that it needs.
+    fn admit(&self, request: &Request<'_>) -> Result<Permits>;
+
+    /// The right to have a block in flight beside those of the thread that was admitted for the task; `None` if
+    /// there is no room for it now.
+    fn try_help(&self) -> Option<Permits>;
+}
+
+/// Makes the inputs of tiles, on any thread that waits for such a tile.
+pub trait Stitch: Maker + Send + Sync {
+    /// The cache that counts the memory of inputs on their way, if there is one.
+    fn cache(&self) -> Option<&Cache>;
+
+    /// What becomes of what is made.
+    fn retention(&self) -> Retention;
+
+    /// How many providers a call goes through to make an input.
+    fn height(&self) -> u32;
+
+    /// Keeps an input that tiles beyond these still need.
+    fn keep(&self, at: Block, tile: &Tile, request: &Request<'_>, scratch: &Scratch<'_>);
+}
+
+/// A block that tiles are put together from.
+#[derive(Clone, Copy)]
+pub struct Input {
+    /// The block of the source.
+    pub block: Block,
+    /// The block of the tiles' image that stands for it.
+    pub kept: Block,
+    /// The cell in which the source makes it.
+    pub beneath: Option<Cell>,
+}
+
+impl Input {
+    /// What stands for it among the blocks of the image that is wanted.
+    fn cell(&self, want: &Want) -> Cell {
+        Cell {
+            at: self.kept,
+            ..want.cell
+        }
+    }
+}
+
+/// A tile that is ready to be put together: its memory, and the input that each part of it waits for.
+pub struct Draft {
+    /// The memory of the tile.
+    pub canvas: Canvas,
+    /// Where the parts begin and end in the canvas, from left to right.
+    pub columns: Vec<usize>,
+    /// And from top to bottom.
+    pub rows: Vec<usize>,
+    /// The inputs of the parts, row by row; `None` where the part is filled already.
+    pub inputs: Vec<Option<Input>>,
+    /// The column and row of its input where each part begins.
+    pub corners: Vec<(usize, usize)>,
+    /// Columns and rows inside the image.
+    pub valid: (usize, usize),
+    /// Enters the finished tile into the cache.
+    pub loading: Option<Loading>,
+    /// Makes the inputs.
+    pub stitch: Arc<dyn Stitch>,
+}
+
+/// Whether a block with these bands, of so many, is in flight.
+pub fn contains(cell: Cell, bands: &Bands, all: u32) -> bool {
+    TABLE.lock().contains(cell, bands, all)
+}

@@ -1,0 +1,129 @@
+//! What becomes of a task that a thread has started: its pixels go to all that wait for them, or its
+//! failure does.
+
+use super::Stitch;
+use super::table::TABLE;
+use super::task::{Slice, Stage, Task, Waiter, Work};
+use crate::cache::{Class, Scratch};
+use crate::error::{Error, Result};
+use crate::load::Load;
+use crate::provider::Request;
+use crate::tile::Tile;
+use std::sync::Arc;
+
+/// Makes a task that the thread has started. An error if it was given up for others to make.
+pub fn run(
+    task: &Arc<Task>,
+    load: &Arc<Load>,
+    own: &Arc<Waiter>,
+    make: impl FnOnce(&Request<'_>) -> Result<Tile>,
+    inputs: Option<(&dyn Stitch, &Scratch<'_>)>,
+    request: &Request<'_>,
+) -> Result<()> {
+    let started = Started(task);
+    let made = match inputs {
+        Some((_, scratch)) => load.run(|| make(&request.with_memory(scratch))),
+        None => load.run(|| make(request)),
+    };
+    match (made, inputs) {
+        (Ok(tile), None) => TABLE.lock().end(task, Ok(tile)),
+        (Ok(tile), Some((stitch, scratch))) => {
+            let parts = {
+                let _table = TABLE.lock();
+                let mut state = task.state.lock();
+                state.stage = Stage::Done(Ok(tile.clone()));
+                Parts(std::mem::take(&mut state.parts))
+            };
+            parts.copy(&tile);
+            // What looks for the input next must find it, in the table or where it is kept.
+            stitch.keep(task.block, &tile, request, scratch);
+            let spent = {
+                let mut table = TABLE.lock();
+                table.remove(task);
+                std::mem::replace(&mut task.state.lock().stage, Stage::Spent)
+            };
+            drop(spent);
+            scratch.reclaim(tile);
+        }
+        (Err(error), _) => {
+            let gone = TABLE.lock().give_up(task, own, &error);
+            if gone.is_none() {
+                std::mem::forget(started);
+                return Err(error);
+            }
+        }
+    }
+    std::mem::forget(started);
+    Ok(())
+}
+
+/// A task that a thread has started. Dropped on the way of a panic it fails all that wait for it.
+struct Started<'a>(&'a Arc<Task>);
+
+impl Drop for Started<'_> {
+    fn drop(&mut self) {
+        let error = Error::internal("the load of this tile panicked");
+        let gone = TABLE.lock().fail(self.0, &error);
+        drop(gone);
+    }
+}
+
+pub fn copy_ready(ready: Vec<(Slice, Tile)>) {
+    for (slice, tile) in ready {
+        Parts(vec![slice]).copy(&tile);
+    }
+}
+
+/// Parts that an input is to be copied into. Dropped on the way of a panic they fail their tasks.
+struct Parts(Vec<Slice>);
+
+impl Parts {
+    /// Copies an input into all parts, and completes the tasks whose last part that was.
+    fn copy(mut self, tile: &Tile) {
+        self.0.reverse();
+        while let Some(Slice { part, corner, .. }) = self.0.last_mut() {
+            let mut pixels = part.pixels_mut();
+            let (shape, (x, y)) = (pixels.layout().shape, *corner);
+            tile.window(x, y, shape.width, shape.height)
+                .copy_to(&mut pixels);
+            let Some(Slice { owner, part, .. }) = self.0.pop() else {
+                return;
+            };
+            drop(part);
+            let complete = {
+                let mut state = owner.state.lock();
+                state.missing -= 1;
+                (state.missing == 0).then(|| state.work.take()).flatten()
+            };
+            complete.into_iter().for_each(|work| finish(&owner, work));
+        }
+    }
+}
+
+impl Drop for Parts {
+    fn drop(&mut self) {
+        for Slice { owner, .. } in self.0.drain(..) {
+            let error = Error::internal("the copy into this tile panicked");
+            let gone = TABLE.lock().withdraw(&owner, error);
+            drop(gone);
+        }
+    }
+}
+
+/// Enters a complete tile into the cache, then tells those who wait for it.
+pub fn finish(task: &Task, work: Work) {
+    let outcome = match work.canvas.join() {
+        Some(canvas) => {
+            let tile = Tile::from_canvas(canvas);
+            Ok(tile.map(|pixels| pixels.clone().with_valid(work.valid.0, work.valid.1)))
+        }
+        None => Err(Error::internal("a part of a complete tile is still in use")),
+    };
+    if let (Some(loading), Ok(tile)) = (work.loading, &outcome) {
+        match task.is_wanted() {
+            true => loading.enter(task.block, &task.bands, tile, Class::Asked),
+            false => loading.enter_sibling(task.block, &task.bands, tile),
+        }
+    }
+    TABLE.lock().end(task, outcome);
+}

@@ -1,0 +1,58 @@
+//! Levels that a file leaves out below others that it has.
+
+use super::Decoder;
+use super::formats::Part;
+use crate::error::{Error, Kind, Result};
+use crate::image::{Block, Image};
+use crate::memory::PixelsMut;
+
+/// The place of a level that the file has not.
+struct Missing {
+    level: u32,
+}
+
+/// The images of levels with their numbers, in order, as one for each level: those that are missing have no
+/// block, and reading them fails with [`Kind::NotFound`].
+pub fn filled(levels: Vec<(u32, Part)>) -> Vec<Part> {
+    let mut all: Vec<Part> = Vec::new();
+    for (level, part) in levels {
+        while (all.len() as u32) < level {
+            let level = all.len() as u32;
+            let image = image(&all[0].0, level);
+            all.push((image, Box::new(Missing { level })));
+        }
+        all.push(part);
+    }
+    all
+}
+
+/// The image of a level of which nothing is known but its place.
+fn image(full: &Image, level: u32) -> Image {
+    let (width, height) = full.levels[0];
+    let mut image = full.clone();
+    image.levels = vec![(width.div_ceil(1 << level), height.div_ceil(1 << level))];
+    image.sparse = true;
+    image.windowed = false;
+    image.metadata.clear();
+    image
+}
+
+impl Missing {
+    fn error(&self) -> Error {
+        let Self { level } = self;
+        Error::new(
+            Kind::NotFound,
+            format!("level {level} is not in the file, which has a higher one"),
+        )
+    }
+}
+
+impl Decoder for Missing {
+    fn has_block(&self, _at: Block) -> Result<bool> {
+        Err(self.error())
+    }
+
+    fn read_block(&self, _at: Block, _bands: &[u32], _into: &mut PixelsMut<'_>) -> Result<()> {
+        Err(self.error())
+    }
+}

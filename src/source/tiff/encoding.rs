@@ -1,0 +1,212 @@
+//! What the numbers of the tags mean: compressions, predictors, formats and bits of samples.
+
+use super::directory::Directory;
+use super::tags;
+use crate::dtype::DType;
+use crate::error::{Error, Result};
+use crate::source::fax;
+use std::sync::Arc;
+
+/// How the bytes of a block are compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    /// Not at all.
+    None,
+    /// LZW, in either bit order.
+    Lzw,
+    /// JPEG with tables in the directory.
+    Jpeg,
+    /// Zlib streams, by both numbers.
+    Deflate,
+    /// Runs of bytes.
+    PackBits,
+    /// Zstandard frames.
+    Zstd,
+    /// As facsimiles are.
+    Fax(fax::Coding),
+    /// XZ files.
+    #[cfg(feature = "lzma")]
+    Lzma,
+    /// WebP pictures.
+    #[cfg(feature = "webp")]
+    WebP,
+    /// LERC blobs, which may be compressed once more.
+    #[cfg(feature = "lerc")]
+    Lerc(Packing),
+}
+
+/// How blobs are compressed once more.
+#[cfg(feature = "lerc")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Packing {
+    /// Not at all.
+    None,
+    /// Zlib streams.
+    Deflate,
+    /// Zstandard frames.
+    Zstd,
+}
+
+/// What is undone after the decompression.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Predictor {
+    /// Nothing.
+    None,
+    /// Differences to the pixel on the left.
+    Horizontal,
+    /// Differences of the bytes of floats, sorted by significance.
+    Float,
+}
+
+/// What the bits of a sample mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// A whole number from 0.
+    Unsigned,
+    /// A whole number in two's complement.
+    Signed,
+    /// A floating-point number.
+    Float,
+    /// Two whole numbers.
+    ComplexInteger,
+    /// Two floating-point numbers.
+    ComplexFloat,
+}
+
+impl Compression {
+    /// Whether writers of it use a predictor; others ignore the tag.
+    pub fn has_predictor(self) -> bool {
+        match self {
+            Self::Deflate | Self::Lzw | Self::Zstd => true,
+            #[cfg(feature = "lzma")]
+            Self::Lzma => true,
+            _ => false,
+        }
+    }
+}
+
+/// The compression by its number.
+pub fn compression(directory: &Directory, tag: u64) -> Result<Compression> {
+    use fax::Coding;
+    let name = match tag {
+        1 => return Ok(Compression::None),
+        2 => return Ok(Compression::Fax(Coding::Runs)),
+        3 => {
+            let options = directory.unsigned(tags::T4_OPTIONS)?.unwrap_or(0);
+            let both = options & 1 == 1;
+            return Ok(Compression::Fax(Coding::Group3 { both }));
+        }
+        4 => return Ok(Compression::Fax(Coding::Group4)),
+        5 => return Ok(Compression::Lzw),
+        7 => return Ok(Compression::Jpeg),
+        8 | 32946 => return Ok(Compression::Deflate),
+        32773 => return Ok(Compression::PackBits),
+        50000 => return Ok(Compression::Zstd),
+        #[cfg(feature = "lerc")]
+        34887 => return Ok(Compression::Lerc(packing(directory)?)),
+        #[cfg(feature = "lzma")]
+        34925 => return Ok(Compression::Lzma),
+        #[cfg(feature = "webp")]
+        50001 => return Ok(Compression::WebP),
+        6 => "old-style JPEG",
+        32771 => "CCITT RLE of words",
+        32809 => "ThunderScan",
+        34676 | 34677 => "SGI LogLuv",
+        34712 | 33003..=33005 => "JPEG 2000",
+        #[cfg(not(feature = "lerc"))]
+        34887 => "LERC, which this build is without",
+        #[cfg(not(feature = "lzma"))]
+        34925 => "LZMA, which this build is without",
+        #[cfg(not(feature = "webp"))]
+        50001 => "WebP, which this build is without",
+        50002 | 52546 => "JPEG XL",
+        _ => "unknown",
+    };
+    Err(Error::unsupported(format!("compression {tag} ({name})")))
+}
+
+/// How LERC blobs are compressed once more: the second of two numbers, behind the version.
+#[cfg(feature = "lerc")]
+fn packing(directory: &Directory) -> Result<Packing> {
+    let parameters = directory.unsigneds(tags::LERC_PARAMETERS, 2)?;
+    match parameters.and_then(|list| list.get(1).copied()) {
+        None | Some(0) => Ok(Packing::None),
+        Some(1) => Ok(Packing::Deflate),
+        Some(2) => Ok(Packing::Zstd),
+        Some(other) => Err(Error::unsupported(format!(
+            "LERC with a second compression {other}"
+        ))),
+    }
+}
+
+/// What the bits of the samples mean, of all bands alike.
+pub fn format(directory: &Directory, bands: u64) -> Result<Format> {
+    let formats = directory.unsigneds(tags::SAMPLE_FORMAT, bands)?;
+    let formats = formats.filter(|list| !list.is_empty()).unwrap_or(vec![1]);
+    if formats.iter().any(|format| *format != formats[0]) {
+        return Err(Error::unsupported(format!(
+            "bands of different sample formats {formats:?}"
+        )));
+    }
+    match formats[0] {
+        // 4 is "undefined", which all readers take for a whole number.
+        1 | 4 => Ok(Format::Unsigned),
+        2 => Ok(Format::Signed),
+        3 => Ok(Format::Float),
+        5 => Ok(Format::ComplexInteger),
+        6 => Ok(Format::ComplexFloat),
+        other => Err(Error::corrupt(format!("sample format {other}"))),
+    }
+}
+
+/// The bits of each band, without repetitions of the last.
+pub fn bits(directory: &Directory, bands: usize) -> Result<Arc<[u32]>> {
+    let given = directory.unsigneds(tags::BITS_PER_SAMPLE, bands as u64)?;
+    let mut given = given.filter(|list| !list.is_empty()).unwrap_or(vec![1]);
+    if let Some(bits) = given.iter().find(|bits| !(1..=128).contains(*bits)) {
+        return Err(Error::unsupported(format!("samples of {bits} bits")));
+    }
+    while given.len() > 1 && given[given.len() - 2] == given[given.len() - 1] {
+        given.pop();
+    }
+    Ok(given.iter().map(|bits| *bits as u32).collect())
+}
+
+/// The type that samples of so many bits, band by band, are delivered in.
+pub fn dtype(bits: &[u32], format: Format) -> Result<DType> {
+    let first = dtype_of(bits[0], format)?;
+    let mixed = bits.iter().any(|other| *other != bits[0]);
+    for other in bits {
+        // Words of whole bytes follow the byte order of the file and odd ones do not, so that a
+        // mixture of both above one byte has no agreed meaning.
+        let packed = *other <= 8 || other % 8 != 0;
+        if dtype_of(*other, format)? != first || mixed && !packed {
+            return Err(Error::unsupported(format!("bands of {bits:?} bits")));
+        }
+    }
+    Ok(first)
+}
+
+fn dtype_of(bits: u32, format: Format) -> Result<DType> {
+    Ok(match (format, bits) {
+        (Format::Unsigned, 1..=8) => DType::U8,
+        (Format::Unsigned, 9..=16) => DType::U16,
+        (Format::Unsigned, 17..=32) => DType::U32,
+        (Format::Unsigned, 33..=64) => DType::U64,
+        (Format::Signed, 1..=8) => DType::I8,
+        (Format::Signed, 9..=16) => DType::I16,
+        (Format::Signed, 17..=32) => DType::I32,
+        (Format::Signed, 33..=64) => DType::I64,
+        (Format::Float, 16 | 24 | 32) => DType::F32,
+        (Format::Float, 64) => DType::F64,
+        (Format::ComplexInteger, 32) => DType::CI16,
+        (Format::ComplexInteger, 64) => DType::CI32,
+        (Format::ComplexFloat, 64) => DType::CF32,
+        (Format::ComplexFloat, 128) => DType::CF64,
+        _ => {
+            return Err(Error::unsupported(format!(
+                "{format:?} samples of {bits} bits"
+            )));
+        }
+    })
+}
