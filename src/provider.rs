@@ -1,6 +1,6 @@
 //! The one model that every source and every operator implements.
 
-use crate::cache::{Cache, Claims, Counters, Hit, Moment, Usage, now};
+use crate::cache::{Cache, Claims, Counters, Moment, Usage, now};
 use crate::error::{Kind, Result};
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
@@ -31,7 +31,7 @@ pub trait Provider: Send + Sync {
     /// A resident block with all bands, as a use and a hit, where that takes a few instructions that cannot
     /// fail: [`Shelf::hit`](crate::cache::Shelf::hit). It may be no block of the image, which is then not
     /// resident. Where it says nothing, [`Provider::get_block`] has the answer.
-    fn hit(&self, at: &Block) -> Hit;
+    fn hit(&self, at: &Block) -> Option<Tile>;
 
     /// The pixels of a block, all of them inside the image unless [`Image::padded`] says otherwise.
     ///
@@ -292,7 +292,7 @@ impl Default for Request<'static> {
 /// [`Provider::get_block`] with its arguments checked.
 pub fn get_block(provider: &dyn Provider, at: Block, bands: &Bands) -> Result<Tile> {
     if bands.list().is_none()
-        && let Ok(tile) = provider.hit(&at)
+        && let Some(tile) = provider.hit(&at)
     {
         return Ok(tile);
     }
@@ -312,7 +312,7 @@ pub fn peek_block(provider: &dyn Provider, at: Block, bands: &Bands) -> Result<O
 /// [`Provider::try_block`] with its arguments checked.
 pub fn try_block(provider: &dyn Provider, at: Block, bands: &Bands) -> Result<Option<Tile>> {
     if bands.list().is_none()
-        && let Ok(tile) = provider.hit(&at)
+        && let Some(tile) = provider.hit(&at)
     {
         return Ok(Some(tile));
     }

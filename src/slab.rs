@@ -6,9 +6,10 @@
 //! all later ones go too: from then on the last release is seen. A pin and a close meet in one word of a
 //! column, so that each pin is either moved or sees that it has to go to the count.
 //!
-//! A look-up takes no lock: it pins a node that it saw, and then looks whether that is still what it
-//! wanted. Nodes are therefore memory that is never anything else: a chunk of them lives as long as its
-//! slab, or as long as one of its nodes is held.
+//! A look-up takes no lock. It pins a node as it was seen, which fails if the node was closed since, or it
+//! pins whatever a node is and then looks whether that is what it wanted. Nodes are therefore memory that
+//! is never anything else: a chunk of them lives as long as its slab, or as long as one of its nodes is
+//! held.
 
 use crate::pages::{Late, Pages};
 use crate::sync::Mutex;
@@ -195,6 +196,31 @@ pub struct NodeRef<'a> {
     node: NonNull<Node>,
     chunk: &'a Chunk,
     place: usize,
+}
+
+/// An open node as it was seen.
+///
+/// No word of a column is ever the same for two occupations of a node: stamps in it never decrease, and
+/// the one with which an occupation begins is later than all before.
+pub struct Seen<'a> {
+    node: NonNull<Node>,
+    stripe: Stripe,
+    word: &'a AtomicU64,
+    seen: u64,
+}
+
+impl Seen<'_> {
+    /// A handle to the node, as a use with this stamp, unless its pins in the stripe were changed since it was
+    /// seen. So what was read of the node in between, label and pixels, is still so.
+    #[inline(always)]
+    pub fn pin(self, stamp: u64) -> Option<Handle> {
+        let new = with_stamp(self.seen, stamp) + PIN;
+        let (pinned, failed) = (Ordering::SeqCst, Ordering::Relaxed);
+        let swapped = self.word.compare_exchange(self.seen, new, pinned, failed);
+        swapped
+            .is_ok()
+            .then(|| Handle::of_node(self.node, self.stripe))
+    }
 }
 
 impl Handle {
@@ -411,7 +437,7 @@ impl<'a> NodeRef<'a> {
         }
     }
 
-    /// The moment of the last use that a look-up has left; 0 for none.
+    /// The moment of the last use that a look-up has left; before the first one, that of its insertion or 0.
     pub fn last_use(&self) -> u64 {
         let words = self.chunk.words(self.place);
         let stamps = words.map(|word| word.load(Ordering::Relaxed) & STAMP);
@@ -430,26 +456,33 @@ impl<'a> NodeRef<'a> {
 
     /// A handle to what the node is at this moment; `None` if it is free.
     pub fn pin(&self, stripe: Stripe) -> Option<Handle> {
-        match self.pin_in_column(stripe, 0) {
+        match self.pin_in_column(stripe) {
             None => self.pin_in_count(stripe),
             handle => handle,
         }
     }
 
-    /// [`NodeRef::pin`] as a use with this stamp, if the thread can note it where it notes its own.
+    /// The node as it is now, if a thread of the stripe can pin it in the column.
     #[inline(always)]
-    pub fn pin_in_column(&self, stripe: Stripe, stamp: u64) -> Option<Handle> {
+    pub fn as_seen(&self, stripe: Stripe) -> Option<Seen<'a>> {
         let column = self.chunk.columns[stripe.number()].get()?;
         let word = &column[self.place % NODES];
-        let mut seen = word.load(Ordering::Relaxed);
-        while seen < MOST {
-            let new = with_stamp(seen, stamp) + PIN;
-            match word.compare_exchange_weak(seen, new, Ordering::SeqCst, Ordering::Relaxed) {
-                Ok(_) => return Some(Handle::of_node(self.node, stripe)),
-                Err(now) => seen = now,
+        let seen = word.load(Ordering::Acquire);
+        (seen < MOST).then_some(Seen {
+            node: self.node,
+            stripe,
+            word,
+            seen,
+        })
+    }
+
+    fn pin_in_column(&self, stripe: Stripe) -> Option<Handle> {
+        loop {
+            let pinned = self.as_seen(stripe)?.pin(0);
+            if pinned.is_some() {
+                return pinned;
             }
         }
-        None
     }
 
     #[cold]
@@ -596,8 +629,9 @@ impl Slab {
         Some(NodeRef { node, chunk, place })
     }
 
-    /// A closed node with these pixels, which is the slab's until it is removed.
-    pub fn insert(&self, pixels: Pixels, label: [u64; 3], flags: u32) -> u32 {
+    /// A closed node with these pixels, which is the slab's until it is removed. `stamp` is a moment later than
+    /// all that the node was used at.
+    pub fn insert(&self, pixels: Pixels, label: [u64; 3], flags: u32, stamp: u64) -> u32 {
         let mut free = self.0.free.lock();
         let id = match free.first {
             NONE => {
@@ -622,7 +656,7 @@ impl Slab {
         let flags = flags | LIVE | ((place as u32) << PLACE);
         node.head.flags.store(flags, Ordering::SeqCst);
         for word in chunk.words(place) {
-            word.store(CLOSED, Ordering::SeqCst);
+            word.store(CLOSED | stamp, Ordering::SeqCst);
         }
         // SAFETY: the pointer comes from an `Arc` that is alive; the node has this reference until it is free.
         unsafe { Arc::increment_strong_count(node_ref.chunk_pointer()) };
@@ -762,7 +796,7 @@ mod tests {
     fn slab() -> (Slab, u32, Arc<Buffer>) {
         let (slab, pixels) = (Slab::default(), pixels());
         let buffer = pixels.buffer().clone();
-        let id = slab.insert(pixels, [1, 2, 3], FINDABLE);
+        let id = slab.insert(pixels, [1, 2, 3], FINDABLE, 1);
         slab.open(id);
         (slab, id, buffer)
     }
@@ -803,20 +837,45 @@ mod tests {
         assert_eq!(slab.node(id).unwrap().last_use(), 5);
         slab.remove(id);
         assert_eq!(buffer.pins(), 1);
-        let next = slab.insert(pixels(), [0; 3], FINDABLE);
+        let next = slab.insert(pixels(), [0; 3], FINDABLE, 9);
         assert_ne!(next, id, "what is held is not used again");
         assert_eq!(handles[0].pixels().row(0, 3), [7; 8]);
         drop(handles);
         assert_eq!((buffer.pins(), Arc::strong_count(&buffer)), (0, 1));
         assert!(slab.node(id).unwrap().pin(Stripe::own()).is_none());
-        assert_eq!(slab.insert(pixels(), [0; 3], FINDABLE), id);
+        assert_eq!(slab.insert(pixels(), [0; 3], FINDABLE, 9), id);
+    }
+
+    #[test]
+    fn what_was_seen_of_a_node_is_pinned_only_as_long_as_it_is_so() {
+        let (slab, id, _) = slab();
+        let stripe = Stripe::own();
+        let see = || slab.node(id).unwrap().as_seen(stripe);
+        drop(slab.node(id).unwrap().pin(stripe));
+        slab.node(id).unwrap().column(stripe);
+        let (first, second) = (see().unwrap(), see().unwrap());
+        drop(first.pin(3));
+        assert!(second.pin(3).is_none(), "used since");
+        let (first, second) = (see().unwrap(), see().unwrap());
+        slab.close(id);
+        assert!(first.pin(4).is_none() && see().is_none(), "closed since");
+        slab.remove(id);
+        assert_eq!(slab.insert(pixels(), [0; 3], FINDABLE, 9), id);
+        slab.open(id);
+        assert!(second.pin(4).is_none(), "another since");
+        let unused = see().unwrap();
+        slab.remove(id);
+        assert_eq!(slab.insert(pixels(), [0; 3], FINDABLE, 10), id);
+        slab.open(id);
+        assert!(unused.pin(11).is_none(), "another since, both unused");
+        assert_eq!(slab.node(id).unwrap().last_use(), 10);
     }
 
     #[test]
     fn what_is_held_outlives_the_slab_and_nothing_else_does() {
         let (slab, id, buffer) = slab();
-        let other = slab.insert(pixels(), [0; 3], FINDABLE);
-        let free = slab.insert(pixels(), [0; 3], FINDABLE);
+        let other = slab.insert(pixels(), [0; 3], FINDABLE, 9);
+        let free = slab.insert(pixels(), [0; 3], FINDABLE, 9);
         slab.remove(free);
         let handle = pin(&slab, id);
         let again = elsewhere(|| handle.clone());

@@ -1,9 +1,10 @@
 //! Where tiles are looked up, apart from the books: a table that is read without a lock.
 //!
-//! A look-up follows the chain of its bucket, pins what it finds and looks again whether that is still
-//! there to be found. What takes an entry away first lets nothing find it, and then looks whether it is
-//! pinned: so look-ups and evictions cannot pass each other by. A look-up that finds nothing while chains
-//! are changed looks once more under the lock of those changes.
+//! A look-up follows the chain of its bucket and pins what it finds: [`Index::hit`] as it saw it, which fails
+//! if the entry was closed since, [`Index::find`] whatever it is by then, and looks again whether that is
+//! still there to be found. What takes an entry away first lets nothing find it, then closes it, and then
+//! looks whether it is pinned: so look-ups and evictions cannot pass each other by. A look-up that finds
+//! nothing while chains are changed looks once more under the lock of those changes.
 //!
 //! Only what holds the ledger's lock adds and removes entries, so under it the index stands still.
 
@@ -86,10 +87,6 @@ pub struct Neighbour {
     pub bands: Bands,
     pub is_put: bool,
 }
-
-/// What a look-up has that takes a few instructions and cannot fail: a tile, or none. A handle that turned out
-/// to be of something else stands beside that, for to drop it may take longer.
-pub type Hit = Result<Tile, Option<Tile>>;
 
 /// What a look-up finds.
 pub struct Found {
@@ -194,37 +191,35 @@ impl Index {
     /// The tile of a cell with all bands, as a use and a hit, if that is had without a lock, without
     /// memory and without anything that could fail. Else [`Index::find`] has the answer.
     #[inline(always)]
-    pub fn hit(&self, cell: &Cell, hits: &Arc<Hits>) -> Hit {
-        const WANTED: u32 = flag::FINDABLE | flag::ALL_BANDS | flag::HANDED;
-        let is_wanted = |node: &NodeRef<'_>| node.flags() & (WANTED | flag::UNREAD) == WANTED;
+    pub fn hit(&self, cell: &Cell, hits: &Arc<Hits>) -> Option<Tile> {
+        const WANTED: u32 = flag::FINDABLE | flag::ALL_BANDS;
         // First, for what is asked of the thread is a call, across which little is to be kept.
         let (stripe, stamp) = stamp::hit();
         let label = cell.label();
-        let Some(mut next) = self.bucket(self.hash(&label)) else {
-            return Err(None);
-        };
+        let mut next = self.bucket(self.hash(&label))?;
         for _ in 0..LONG {
-            let Some(node) = self.slab.node(next.load(Ordering::Acquire).wrapping_sub(1)) else {
-                return Err(None);
-            };
-            if node.is_labelled(&label) {
-                // Before the pin, which is a use.
-                if !is_wanted(&node) {
-                    return Err(None);
-                }
-                let Some(handle) = node.pin_in_column(stripe, stamp) else {
-                    return Err(None);
-                };
-                let tile = Tile::from_handle(handle);
-                if !is_wanted(&node) || !node.is_labelled(&label) {
-                    return Err(tile.release_quickly());
+            let node = self
+                .slab
+                .node(next.load(Ordering::Acquire).wrapping_sub(1))?;
+            // Before the node is looked at, so that the pin fails if it became another since.
+            let seen = node.as_seen(stripe)?;
+            if !node.is_labelled(&label) {
+                next = node.next();
+                continue;
+            }
+            if node.flags() & (WANTED | flag::UNREAD) != WANTED {
+                return None;
+            }
+            // Where another thread of the stripe was faster, the node is looked at again.
+            if let Some(handle) = seen.pin(stamp) {
+                if node.flags() & flag::HANDED == 0 {
+                    node.hand_out();
                 }
                 self.hits.count(hits, stripe);
-                return Ok(tile);
+                return Some(Tile::from_handle(handle));
             }
-            next = node.next();
         }
-        Err(None)
+        None
     }
 
     /// The tile of a cell with these bands, of an image with `all` bands, or with more of them; counted
@@ -500,7 +495,7 @@ impl Index {
         if pixels.form().bands == Bands::ALL {
             flags |= flag::ALL_BANDS;
         }
-        let id = self.slab.insert(pixels, label, flags);
+        let id = self.slab.insert(pixels, label, flags, stamp::unused());
         if is_open {
             self.slab.open(id);
         }

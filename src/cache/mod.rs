@@ -22,7 +22,6 @@ mod stamp;
 
 pub use claims::{Claims, Permits};
 pub use foundation::Foundation;
-pub use index::Hit;
 pub use key::{compute_key, name_or_number, title};
 pub use ledger::Class;
 pub use lineage::{Moment, lineages_stand_still, now};
@@ -583,7 +582,7 @@ impl Registration {
 
     /// [`Index::hit`].
     #[inline(always)]
-    fn hit(&self, at: &Block) -> Hit {
+    fn hit(&self, at: &Block) -> Option<Tile> {
         let cell = Cell::new(self.key, *at);
         self.cache.0.index.hit(&cell, &self.hits)
     }

@@ -2,7 +2,7 @@
 
 use super::claims::{Claims, Permits};
 use super::gather::gather;
-use super::index::{Found, Hit, Look};
+use super::index::{Found, Look};
 use super::key::KEPT_LEVELS;
 use super::lineage::{Lineage, Moment};
 use super::{Cache, Class, Counters, Foundation, Loading, Registration, Usage};
@@ -133,11 +133,11 @@ impl Shelf {
     /// The resident tile with all bands, as a use and a hit, where that takes a few instructions that
     /// cannot fail.
     #[inline(always)]
-    pub fn hit(&self, at: &Block) -> Hit {
+    pub fn hit(&self, at: &Block) -> Option<Tile> {
         match &self.place {
             // Beyond the levels of images are blocks that are kept for tiles.
             Place::Cached(registration) if at.level < KEPT_LEVELS => registration.hit(at),
-            _ => Err(None),
+            _ => None,
         }
     }
 

@@ -25,11 +25,12 @@ pub fn is_use(stamp: Stamp) -> bool {
     stamp & USE != 0
 }
 
-/// The stamp of a use that [`hit`] has numbered; 0 for none.
+/// The stamp of a use that [`hit`] has numbered; 0 if the number is the first of an epoch, or 0, for then
+/// there was none.
 pub fn of_hit(number: u64) -> Stamp {
-    match number {
+    match number % EPOCH {
         0 => 0,
-        number => number | USE,
+        _ => number | USE,
     }
 }
 
@@ -83,6 +84,6 @@ mod tests {
             .expect("a stamp");
         assert!(other + EPOCH > last);
         assert!(std::thread::spawn(used).join().expect("a stamp") > last.max(other));
-        assert!(!is_use(unused()) && of_hit(0) == 0);
+        assert!(!is_use(unused()) && of_hit(0) == 0 && of_hit(unused()) == 0);
     }
 }

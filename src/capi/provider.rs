@@ -14,7 +14,6 @@ use crate::error::Result;
 use crate::image::{Bands, Block};
 use crate::load::Cancel;
 use crate::provider::{self, Provider};
-use crate::tile::Tile;
 use std::ffi::{CStr, CString, c_char};
 use std::ptr::{NonNull, null, null_mut};
 use std::sync::{Arc, OnceLock};
@@ -356,12 +355,12 @@ pub unsafe extern "C" fn provider_get_block(
     // SAFETY: as above.
     match unsafe { &*provider }.direct().hit(&at) {
         // SAFETY: as above.
-        Ok(found) => unsafe {
+        Some(found) => unsafe {
             tile.write(tc_tile::handle_of_no_child(found));
             succeed(err)
         },
         // SAFETY: as above.
-        Err(stale) => unsafe { get_missed_block(&*provider, at, tile, err, stale) },
+        None => unsafe { get_missed_block(&*provider, at, tile, err) },
     }
 }
 
@@ -395,7 +394,7 @@ unsafe fn get_any_block(
     }
 }
 
-/// [`provider_get_block`] with all bands, where the block is not had at once; `stale` is dropped first.
+/// [`provider_get_block`] with all bands, where the block is not had at once.
 ///
 /// # Safety
 /// As for [`provider_get_block`].
@@ -406,12 +405,10 @@ unsafe fn get_missed_block(
     at: Block,
     tile: *mut *mut tc_tile,
     err: *mut tc_error,
-    stale: Option<Tile>,
 ) -> tc_status {
     // SAFETY: promised by the caller.
     unsafe {
         guard(err, || {
-            drop(stale);
             let tile = args::output(tile, null_mut(), "tile")?;
             let found = provider::get_block(&*provider.provider, at, &Bands::ALL)?;
             tile.set(tc_tile::handle(found));

@@ -1,7 +1,7 @@
 //! Cached: the same image, with its blocks kept in a cache.
 
 use super::windows::Windows;
-use crate::cache::{Cache, Claims, Counters, Hit, Shelf, Usage};
+use crate::cache::{Cache, Claims, Counters, Shelf, Usage};
 use crate::error::Result;
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
@@ -99,10 +99,10 @@ impl Provider for Cached {
         Ok(self.shelf.has_put(at, &Bands::ALL) || self.source.has_block(at)?)
     }
 
-    fn hit(&self, at: &Block) -> Hit {
+    fn hit(&self, at: &Block) -> Option<Tile> {
         // Levels with a grid of their own are kept under keys of their own.
         if at.level >= self.own_levels {
-            return Err(None);
+            return None;
         }
         self.shelf.hit(at)
     }

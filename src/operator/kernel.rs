@@ -5,7 +5,7 @@ use super::input::{Input, Inputs, Needed};
 use super::siblings::Served;
 use super::{own_block, plane};
 use crate::cache::{
-    Cache, Claims, Counters, Hit, Scratch, Shelf, Usage, compute_key, name_or_number, title,
+    Cache, Claims, Counters, Scratch, Shelf, Usage, compute_key, name_or_number, title,
 };
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
@@ -207,10 +207,10 @@ impl Provider for Operator {
         Ok(false)
     }
 
-    fn hit(&self, at: &Block) -> Hit {
+    fn hit(&self, at: &Block) -> Option<Tile> {
         // A sparse image says first whether it has the block.
         match self.image().sparse || at.level >= self.own_levels {
-            true => Err(None),
+            true => None,
             false => self.shelf.hit(at),
         }
     }

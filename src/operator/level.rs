@@ -1,6 +1,6 @@
 //! Level as image: one resolution level, with the levels above it, as an image of its own.
 
-use crate::cache::{Cache, Claims, Counters, Hit, Usage};
+use crate::cache::{Cache, Claims, Counters, Usage};
 use crate::error::Result;
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
@@ -88,13 +88,13 @@ impl Provider for Level {
         }
     }
 
-    fn hit(&self, at: &Block) -> Hit {
+    fn hit(&self, at: &Block) -> Option<Tile> {
         match self.has_blocks_of_source() {
             true => {
                 let level = self.level + at.level;
                 self.source.hit(&Block::new(level, at.row, at.col))
             }
-            false => Err(None),
+            false => None,
         }
     }
 

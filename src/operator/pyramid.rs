@@ -1,7 +1,7 @@
 //! Pyramid: an image and its overviews, each with a grid of its own, as one image with levels.
 
 use super::own_block;
-use crate::cache::{Cache, Claims, Counters, Hit, Usage};
+use crate::cache::{Cache, Claims, Counters, Usage};
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
@@ -70,10 +70,10 @@ impl Provider for Pyramid {
         has_any(&**level, 0, &at.rect(&self.image))
     }
 
-    fn hit(&self, at: &Block) -> Hit {
+    fn hit(&self, at: &Block) -> Option<Tile> {
         match at.level {
             0 => self.images[0].hit(at),
-            _ => Err(None),
+            _ => None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Reader: the same image, read in a way of one's own.
 
-use crate::cache::{Cache, Claims, Counters, Hit, Usage};
+use crate::cache::{Cache, Claims, Counters, Usage};
 use crate::error::Result;
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
@@ -80,10 +80,10 @@ impl Provider for Reader {
         })
     }
 
-    fn hit(&self, at: &Block) -> Hit {
+    fn hit(&self, at: &Block) -> Option<Tile> {
         match self.options.retention {
             Retention::Kept if !self.is_cancelled() => self.source.hit(at),
-            _ => Err(None),
+            _ => None,
         }
     }
 

@@ -5,7 +5,7 @@ use super::plane;
 use super::siblings::{Served, siblings};
 use super::windows::Windows;
 use crate::cache::{
-    Cache, Claims, Class, Counters, Foundation, Hit, Loading, Permits, Scratch, Shelf, Usage,
+    Cache, Claims, Class, Counters, Foundation, Loading, Permits, Scratch, Shelf, Usage,
 };
 use crate::error::{Error, Result};
 use crate::geometry::{Grid, Rect};
@@ -706,10 +706,10 @@ impl Provider for Retiled {
         self.plane(at).has_any(&at.rect(&self.image))
     }
 
-    fn hit(&self, at: &Block) -> Hit {
+    fn hit(&self, at: &Block) -> Option<Tile> {
         let tile = self.shelf.hit(at)?;
         self.shared.served.note_tile(&self.grid, at, &tile);
-        Ok(tile)
+        Some(tile)
     }
 
     fn get_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile> {

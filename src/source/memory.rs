@@ -1,7 +1,7 @@
 //! A caller's array as an image: every block and every window is a view of it.
 
 use super::source_key;
-use crate::cache::{Cache, Claims, Counters, Hit, Usage};
+use crate::cache::{Cache, Claims, Counters, Usage};
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
@@ -57,8 +57,8 @@ impl Provider for MemorySource {
         &self.image
     }
 
-    fn hit(&self, _at: &Block) -> Hit {
-        Err(None)
+    fn hit(&self, _at: &Block) -> Option<Tile> {
+        None
     }
 
     fn get_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile> {

@@ -18,7 +18,7 @@ mod scratch;
 pub mod sessions;
 pub mod tiff;
 
-use crate::cache::{Cache, Claims, Counters, Hit, Shelf, Usage, name_or_number, title};
+use crate::cache::{Cache, Claims, Counters, Shelf, Usage, name_or_number, title};
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image, shape};
@@ -163,8 +163,8 @@ impl Provider for Source {
         self.decoder.has_block(at)
     }
 
-    fn hit(&self, _at: &Block) -> Hit {
-        Err(None)
+    fn hit(&self, _at: &Block) -> Option<Tile> {
+        None
     }
 
     fn get_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile> {
