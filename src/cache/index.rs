@@ -197,7 +197,9 @@ impl Index {
         let (stripe, stamp) = stamp::hit();
         let label = cell.label();
         let mut next = self.bucket(self.hash(&label))?;
-        for _ in 0..LONG {
+        let mut left = LONG;
+        while left > 0 {
+            left -= 1;
             let node = self
                 .slab
                 .node(next.load(Ordering::Acquire).wrapping_sub(1))?;
@@ -212,9 +214,6 @@ impl Index {
             }
             // Where another thread of the stripe was faster, the node is looked at again.
             if let Some(handle) = seen.pin(stamp) {
-                if node.flags() & flag::HANDED == 0 {
-                    node.hand_out();
-                }
                 self.hits.count(hits, stripe);
                 return Some(Tile::from_handle(handle));
             }

@@ -11,6 +11,8 @@
 //! is never anything else: a chunk of them lives as long as its slab, or as long as one of its nodes is
 //! held.
 
+mod word;
+
 use crate::pages::{Late, Pages};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
@@ -20,6 +22,7 @@ use std::cell::UnsafeCell;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ptr::NonNull;
 use std::sync::{Arc, Weak};
+use word::{AtomicWord, Word};
 
 /// Nodes of a chunk: as many as there are bits in [`Chunk::handed`].
 const NODES: usize = 64;
@@ -52,26 +55,8 @@ pub mod flag {
 }
 use flag::{APART, FINDABLE, HANDED, LIVE, MARK, OPEN, PLACE};
 
-/// What a column has for a node: below, the moment of the last use; above it, pins less unpins plus
-/// [`ZERO`]; or [`CLOSED`] beside the moment.
-const STAMP: u64 = (1 << 56) - 1;
-const PIN: u64 = 1 << 56;
-const ZERO: u64 = 64 * PIN;
-const MOST: u64 = 127 * PIN;
-const CLOSED: u64 = 1 << 63;
-
 /// What an open node counts beside its handles, lest they seem to be none while they are moved.
 const OPEN_COUNT: i64 = 1 << 40;
-
-/// Pins less unpins.
-fn net(word: u64) -> i64 {
-    ((word & !STAMP) / PIN) as i64 - (ZERO / PIN) as i64
-}
-
-fn with_stamp(word: u64, stamp: u64) -> u64 {
-    let old = word & STAMP;
-    word - old + old.max(stamp)
-}
 
 /// What every handle points to.
 #[repr(C)]
@@ -115,7 +100,7 @@ struct Node {
     label: [AtomicU64; 3],
 }
 
-type Column = [AtomicU64; NODES];
+type Column = [AtomicWord; NODES];
 
 #[repr(C)]
 struct Chunk {
@@ -147,16 +132,17 @@ impl Chunk {
     /// there is one.
     fn make_column(&self, stripe: Stripe) -> &Column {
         self.columns[stripe.number()].get_or_make(|| {
+            let closed = Word::closed(0);
             let word = |node: &Node| match node.head.flags.load(Ordering::SeqCst) & OPEN {
-                0 => AtomicU64::new(CLOSED),
-                _ => AtomicU64::new(ZERO),
+                0 => AtomicWord::new(closed),
+                _ => AtomicWord::new(closed.open()),
             };
             self.nodes.each_ref().map(word)
         })
     }
 
     /// The words of a node in all columns that there are.
-    fn words(&self, place: usize) -> impl Iterator<Item = &AtomicU64> {
+    fn words(&self, place: usize) -> impl Iterator<Item = &AtomicWord> {
         let columns = self.columns.iter().filter_map(Late::get);
         columns.map(move |column| &column[place])
     }
@@ -198,15 +184,12 @@ pub struct NodeRef<'a> {
     place: usize,
 }
 
-/// An open node as it was seen.
-///
-/// No word of a column is ever the same for two occupations of a node: stamps in it never decrease, and
-/// the one with which an occupation begins is later than all before.
+/// An open node as a thread of a stripe saw it.
 pub struct Seen<'a> {
-    node: NonNull<Node>,
+    node: NodeRef<'a>,
     stripe: Stripe,
-    word: &'a AtomicU64,
-    seen: u64,
+    word: &'a AtomicWord,
+    seen: Word,
 }
 
 impl Seen<'_> {
@@ -214,12 +197,17 @@ impl Seen<'_> {
     /// seen. So what was read of the node in between, label and pixels, is still so.
     #[inline(always)]
     pub fn pin(self, stamp: u64) -> Option<Handle> {
-        let new = with_stamp(self.seen, stamp) + PIN;
-        let (pinned, failed) = (Ordering::SeqCst, Ordering::Relaxed);
-        let swapped = self.word.compare_exchange(self.seen, new, pinned, failed);
-        swapped
-            .is_ok()
-            .then(|| Handle::of_node(self.node, self.stripe))
+        let Self { node, stripe, .. } = self;
+        let replaced = self.word.replace(self.seen, self.seen.pinned(stamp));
+        if replaced.is_err() {
+            return None;
+        }
+        let handle = Handle::of_node(node.node, stripe);
+        // After the pin, for what looks for held nodes takes the flag away before it looks for pins.
+        match node.flags() & HANDED {
+            0 => Some(handle.handed_out()),
+            _ => Some(handle),
+        }
     }
 }
 
@@ -303,6 +291,16 @@ impl Handle {
         let node = handle.node();
         let done = node.is_some_and(|node| node.unpin_in_column(handle.stripe()));
         (!done).then(|| ManuallyDrop::into_inner(handle))
+    }
+
+    /// The handle, after it was noted that its node is handed out.
+    #[cold]
+    #[inline(never)]
+    fn handed_out(self) -> Self {
+        if let Some(node) = self.node() {
+            node.hand_out();
+        }
+        self
     }
 
     /// The node, unless the handle is apart.
@@ -440,18 +438,14 @@ impl<'a> NodeRef<'a> {
     /// The moment of the last use that a look-up has left; before the first one, that of its insertion or 0.
     pub fn last_use(&self) -> u64 {
         let words = self.chunk.words(self.place);
-        let stamps = words.map(|word| word.load(Ordering::Relaxed) & STAMP);
+        let stamps = words.map(|word| word.load(Ordering::Relaxed).stamp());
         stamps.max().unwrap_or(0)
     }
 
     /// Handles less those that the pins of its buffer count: of one that is closed, none.
     pub fn pins(&self) -> i64 {
         let words = self.chunk.words(self.place);
-        let pins = words.map(|word| match word.load(Ordering::SeqCst) {
-            word if word >= CLOSED => 0,
-            word => net(word),
-        });
-        pins.sum()
+        words.map(|word| word.load(Ordering::SeqCst).pins()).sum()
     }
 
     /// A handle to what the node is at this moment; `None` if it is free.
@@ -468,8 +462,8 @@ impl<'a> NodeRef<'a> {
         let column = self.chunk.columns[stripe.number()].get()?;
         let word = &column[self.place % NODES];
         let seen = word.load(Ordering::Acquire);
-        (seen < MOST).then_some(Seen {
-            node: self.node,
+        seen.can_pin().then_some(Seen {
+            node: *self,
             stripe,
             word,
             seen,
@@ -503,8 +497,7 @@ impl<'a> NodeRef<'a> {
     /// Notes a use with this stamp.
     pub fn note_use(&self, stripe: Stripe, stamp: u64) {
         let word = &self.column(stripe)[self.place];
-        let later = |seen| Some(with_stamp(seen, stamp));
-        let _ = word.fetch_update(Ordering::SeqCst, Ordering::SeqCst, later);
+        word.change(|seen| Some(seen.used(stamp)));
     }
 
     /// Takes a pin out of a column; says whether it could.
@@ -513,10 +506,9 @@ impl<'a> NodeRef<'a> {
         if let Some(column) = self.chunk.columns[stripe.number()].get() {
             let word = &column[self.place % NODES];
             let mut seen = word.load(Ordering::Relaxed);
-            while (PIN..CLOSED).contains(&seen) {
-                let new = seen - PIN;
-                match word.compare_exchange_weak(seen, new, Ordering::SeqCst, Ordering::Relaxed) {
-                    Ok(_) => return true,
+            while let Some(unpinned) = seen.unpinned() {
+                match word.replace(seen, unpinned) {
+                    Ok(()) => return true,
                     Err(now) => seen = now,
                 }
             }
@@ -563,14 +555,12 @@ impl<'a> NodeRef<'a> {
             return;
         };
         let word = &column[self.place % NODES];
-        let is_full = |word: u64| word < CLOSED && !(PIN..MOST).contains(&word);
-        if is_full(word.load(Ordering::Relaxed))
+        if word.load(Ordering::Relaxed).even().is_some()
             && let Some(slab) = self.chunk.slab.upgrade()
         {
             let _closing = slab.free.lock();
-            let even = |seen| is_full(seen).then_some((seen & STAMP) | ZERO);
-            if let Ok(old) = word.fetch_update(Ordering::SeqCst, Ordering::SeqCst, even) {
-                self.add(net(old));
+            if let Some(old) = word.change(Word::even) {
+                self.add(old.pins());
             }
         }
     }
@@ -656,7 +646,7 @@ impl Slab {
         let flags = flags | LIVE | ((place as u32) << PLACE);
         node.head.flags.store(flags, Ordering::SeqCst);
         for word in chunk.words(place) {
-            word.store(CLOSED | stamp, Ordering::SeqCst);
+            word.store(Word::closed(stamp));
         }
         // SAFETY: the pointer comes from an `Arc` that is alive; the node has this reference until it is free.
         unsafe { Arc::increment_strong_count(node_ref.chunk_pointer()) };
@@ -671,9 +661,8 @@ impl Slab {
         if node.flags() & OPEN == 0 {
             node.get().count.fetch_add(OPEN_COUNT, Ordering::SeqCst);
             node.set(OPEN);
-            let open = |seen| Some((seen & STAMP) | ZERO);
             for word in node.chunk.words(node.place) {
-                let _ = word.fetch_update(Ordering::SeqCst, Ordering::SeqCst, open);
+                word.change(|seen| Some(seen.open()));
             }
         }
     }
@@ -690,10 +679,9 @@ impl Slab {
         if node.unset(OPEN) & OPEN == 0 {
             return;
         }
-        let closed = |seen| Some((seen & STAMP) | CLOSED);
         for word in node.chunk.words(node.place) {
-            if let Ok(seen) = word.fetch_update(Ordering::SeqCst, Ordering::SeqCst, closed) {
-                node.add(net(seen));
+            if let Some(seen) = word.change(|seen| Some(seen.close())) {
+                node.add(seen.pins());
             }
         }
         node.get().count.fetch_sub(OPEN_COUNT, Ordering::SeqCst);
