@@ -446,7 +446,7 @@ typedef tc_status (*getter)(tc_provider *, int64_t, int64_t, int32_t, const int3
 static void getting_a_block(void **state)
 {
   (void)state;
-  static const getter calls[] = {provider_get_block, provider_peek_block};
+  static const getter calls[] = {provider_get_block, provider_peek_block, provider_try_block};
   static const int32_t high[] = {0, 2}, negative[] = {-1};
   for (size_t i = 0; i < COUNT(calls); i++) {
     getter f = calls[i];
@@ -465,6 +465,7 @@ static void getting_a_block(void **state)
     yields_no(got, TC_E_RANGE, "n_bands", f(p, 0, 0, 0, bands, SIZE_MAX, &got, e));
   }
   yields_no(got, TC_E_NOT_RESIDENT, "", provider_peek_block(p, 1, 1, 0, NULL, 0, &got, e));
+  yields_no(got, TC_E_NOT_RESIDENT, "", provider_try_block(p, 1, 1, 0, NULL, 0, &got, e));
 }
 
 /* ---- readers ---- */

@@ -333,6 +333,7 @@ static void a_cancelled_waiter_leaves_and_the_load_goes_on(void **state)
     tc_target into = {window, 0, 0, 0, 2, 2, 1, TC_U8};
     fails(TC_E_CANCELLED, "cancelled", provider_get_block(reader, 0, 0, 0, NULL, 0, &tile, &err));
     fails(TC_E_CANCELLED, "cancelled", provider_peek_block(reader, 0, 0, 0, NULL, 0, &tile, &err));
+    fails(TC_E_CANCELLED, "cancelled", provider_try_block(reader, 0, 0, 0, NULL, 0, &tile, &err));
     fails(TC_E_CANCELLED, "cancelled", provider_has_block(reader, 0, 0, 0, &has, &err));
     fails(TC_E_CANCELLED, "cancelled", provider_read_window(reader, 0, 0, 0, NULL, 0, &into, &err));
     fails(TC_E_CANCELLED, "cancelled", provider_read_window(reader, -9, -9, 0, NULL, 0, &into, &err));

@@ -510,8 +510,8 @@ typedef enum tc_map_flags {
  * Tiles in the hands of callers are never evicted.
  *
  * Uses are: a get that returns a tile, a put, a window read and the gets of operators. Not uses are:
- * peek, release and has_block. With several threads, another thread's use may take effect late by
- * at most a millisecond.
+ * peek, release and has_block. With several threads, uses before a miss are older than those after
+ * it; between two misses the uses of different threads are in no order, at most 256 of each.
  *
  * Reference-counted: tc_retain, tc_release. Providers made with a cache keep it alive.
  */
@@ -2009,6 +2009,32 @@ tc_status provider_peek_block(struct tc_provider *provider,
                               size_t n_bands,
                               struct tc_tile **tile,
                               struct tc_error *err);
+
+/**
+ * A block if it can be had at once, as provider_get_block has it from the cache: never decodes and never
+ * waits, for threads that must not, as those of an event loop. To have it made, ask with
+ * provider_request_block.
+ *
+ * - provider: required.
+ * - row, col, level, bands, n_bands: as for provider_get_block.
+ * - tile: receives a reference that you own and release with tc_tile_release; NULL on failure.
+ * - err: may be NULL.
+ *
+ * A tile that is had is a hit and a use. One that a cache does not have is a miss. Some bands of a tile that
+ * cannot be seen in place are copied, and the copy is not kept.
+ *
+ * Errors: TC_E_NOT_RESIDENT if the block would have to be decoded, mapped or put together from other blocks,
+ * or is being made; TC_E_RANGE if there is no such block, level or band; TC_E_ARGUMENT; TC_E_CANCELLED.
+ * Thread-safe.
+ */
+tc_status provider_try_block(struct tc_provider *provider,
+                             int64_t row,
+                             int64_t col,
+                             int32_t level,
+                             const int32_t *bands,
+                             size_t n_bands,
+                             struct tc_tile **tile,
+                             struct tc_error *err);
 
 /**
  * Copies any rectangle of a level into memory of yours. What lies outside the image is pad.

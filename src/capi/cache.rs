@@ -24,8 +24,8 @@ use std::ptr::null_mut;
 /// Tiles in the hands of callers are never evicted.
 ///
 /// Uses are: a get that returns a tile, a put, a window read and the gets of operators. Not uses are:
-/// peek, release and has_block. With several threads, another thread's use may take effect late by
-/// at most a millisecond.
+/// peek, release and has_block. With several threads, uses before a miss are older than those after
+/// it; between two misses the uses of different threads are in no order, at most 256 of each.
 ///
 /// Reference-counted: tc_retain, tc_release. Providers made with a cache keep it alive.
 pub struct tc_cache {

@@ -3,18 +3,19 @@
 use super::args;
 use super::array::Array;
 use super::cache::{resident, tc_cache_stats};
-use super::guard::{guard, guard_value};
+use super::fork;
+use super::guard::{guard, guard_value, succeed};
 use super::handle;
 use super::image::describe;
 use super::status::{tc_error, tc_status};
 use super::tile::tc_tile;
 use super::types::{tc_band_flags, tc_band_info, tc_image_info, tc_target};
 use crate::error::Result;
-use crate::image::Bands;
+use crate::image::{Bands, Block};
 use crate::load::Cancel;
 use crate::provider::{self, Provider};
 use std::ffi::{CStr, CString, c_char};
-use std::ptr::{null, null_mut};
+use std::ptr::{NonNull, null, null_mut};
 use std::sync::{Arc, OnceLock};
 
 /// An image as a grid of blocks: a file, memory, your callbacks, or an operator over another provider.
@@ -26,6 +27,8 @@ use std::sync::{Arc, OnceLock};
 pub struct tc_provider {
     /// The provider itself.
     pub provider: Arc<dyn Provider>,
+    /// Where that is.
+    direct: NonNull<dyn Provider>,
     /// What ends it, if it is a reader.
     pub cancel: Option<Arc<Cancel>>,
     key: CString,
@@ -39,7 +42,19 @@ struct Entry {
     value: CString,
 }
 
+// SAFETY: what `direct` points to is that of `provider`, which is both.
+unsafe impl Send for tc_provider {}
+// SAFETY: as above.
+unsafe impl Sync for tc_provider {}
+
 impl tc_provider {
+    /// The provider, without the way to it through the counts of its `Arc`.
+    #[inline(always)]
+    fn direct(&self) -> &dyn Provider {
+        // SAFETY: `provider` keeps it alive and where it is, and is never another.
+        unsafe { self.direct.as_ref() }
+    }
+
     /// A new handle to a provider.
     pub fn handle(provider: Arc<dyn Provider>) -> *mut tc_provider {
         Self::reader(provider, None)
@@ -49,6 +64,7 @@ impl tc_provider {
     pub fn reader(provider: Arc<dyn Provider>, cancel: Option<Arc<Cancel>>) -> *mut tc_provider {
         let key = c_text(provider.key());
         handle::new(tc_provider {
+            direct: NonNull::from(&*provider),
             provider,
             cancel,
             key,
@@ -328,18 +344,74 @@ pub unsafe extern "C" fn provider_get_block(
     tile: *mut *mut tc_tile,
     err: *mut tc_error,
 ) -> tc_status {
-    // SAFETY: the caller keeps what the header says of every pointer.
+    let is_plain = bands.is_null() && n_bands == 0 && (row | col | i64::from(level)) >= 0;
+    if !is_plain || fork::is_child() || provider.is_null() || tile.is_null() {
+        // SAFETY: the caller keeps what the header says of every pointer.
+        return unsafe { get_any_block(provider, row, col, level, bands, n_bands, tile, err) };
+    }
+    // What nearly every call is needs no guard, for it can neither fail nor call anything of a user's. No handle
+    // is from before a fork, and no account is kept of tiles.
+    let at = Block::new(level as u32, row as u64, col as u64);
+    // SAFETY: as above.
+    match unsafe { &*provider }.direct().hit(&at) {
+        // SAFETY: as above.
+        Some(found) => unsafe {
+            tile.write(tc_tile::handle_of_no_child(found));
+            succeed(err)
+        },
+        // SAFETY: as above.
+        None => unsafe { get_missed_block(&*provider, at, tile, err) },
+    }
+}
+
+/// [`provider_get_block`], whatever its arguments are.
+///
+/// # Safety
+/// As for [`provider_get_block`].
+#[cold]
+#[inline(never)]
+unsafe fn get_any_block(
+    provider: *mut tc_provider,
+    row: i64,
+    col: i64,
+    level: i32,
+    bands: *const i32,
+    n_bands: usize,
+    tile: *mut *mut tc_tile,
+    err: *mut tc_error,
+) -> tc_status {
+    // SAFETY: promised by the caller.
     unsafe {
         guard(err, || {
             let tile = args::output(tile, null_mut(), "tile")?;
             let provider = &handle::borrow(provider, "provider")?.provider;
             let at = args::block(row, col, level)?;
             let bands = args::bands(bands, n_bands, provider.image().band_count())?;
-            tile.set(tc_tile::handle(provider::get_block(
-                &**provider,
-                at,
-                &bands,
-            )?));
+            let found = provider::get_block(&**provider, at, &bands)?;
+            tile.set(tc_tile::handle(found));
+            Ok(())
+        })
+    }
+}
+
+/// [`provider_get_block`] with all bands, where the block is not had at once.
+///
+/// # Safety
+/// As for [`provider_get_block`].
+#[cold]
+#[inline(never)]
+unsafe fn get_missed_block(
+    provider: &tc_provider,
+    at: Block,
+    tile: *mut *mut tc_tile,
+    err: *mut tc_error,
+) -> tc_status {
+    // SAFETY: promised by the caller.
+    unsafe {
+        guard(err, || {
+            let tile = args::output(tile, null_mut(), "tile")?;
+            let found = provider::get_block(&*provider.provider, at, &Bands::ALL)?;
+            tile.set(tc_tile::handle(found));
             Ok(())
         })
     }
@@ -370,6 +442,46 @@ pub unsafe extern "C" fn provider_peek_block(
             let at = args::block(row, col, level)?;
             let bands = args::bands(bands, n_bands, provider.image().band_count())?;
             let found = provider::peek_block(&**provider, at, &bands)?;
+            tile.set(tc_tile::handle(resident(found)?));
+            Ok(())
+        })
+    }
+}
+
+/// A block if it can be had at once, as provider_get_block has it from the cache: never decodes and never
+/// waits, for threads that must not, as those of an event loop. To have it made, ask with
+/// provider_request_block.
+///
+/// - provider: required.
+/// - row, col, level, bands, n_bands: as for provider_get_block.
+/// - tile: receives a reference that you own and release with tc_tile_release; NULL on failure.
+/// - err: may be NULL.
+///
+/// A tile that is had is a hit and a use. One that a cache does not have is a miss. Some bands of a tile that
+/// cannot be seen in place are copied, and the copy is not kept.
+///
+/// Errors: TC_E_NOT_RESIDENT if the block would have to be decoded, mapped or put together from other blocks,
+/// or is being made; TC_E_RANGE if there is no such block, level or band; TC_E_ARGUMENT; TC_E_CANCELLED.
+/// Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn provider_try_block(
+    provider: *mut tc_provider,
+    row: i64,
+    col: i64,
+    level: i32,
+    bands: *const i32,
+    n_bands: usize,
+    tile: *mut *mut tc_tile,
+    err: *mut tc_error,
+) -> tc_status {
+    // SAFETY: the caller keeps what the header says of every pointer.
+    unsafe {
+        guard(err, || {
+            let tile = args::output(tile, null_mut(), "tile")?;
+            let provider = &handle::borrow(provider, "provider")?.provider;
+            let at = args::block(row, col, level)?;
+            let bands = args::bands(bands, n_bands, provider.image().band_count())?;
+            let found = provider::try_block(&**provider, at, &bands)?;
             tile.set(tc_tile::handle(resident(found)?));
             Ok(())
         })

@@ -163,6 +163,10 @@ impl Provider for Source {
         self.decoder.has_block(at)
     }
 
+    fn hit(&self, _at: &Block) -> Option<Tile> {
+        None
+    }
+
     fn get_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile> {
         if !request.run(|| self.decoder.has_block(at))? {
             let count = bands.count(self.image.band_count());
@@ -221,6 +225,10 @@ impl Provider for Source {
 
     fn peek_block(&self, _at: Block, _bands: &Bands) -> Option<Tile> {
         None
+    }
+
+    fn try_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Option<Tile> {
+        self.shelf.try_get(at, bands, request)
     }
 
     fn get_view(&self, _level: u32, _rect: Rect, _bands: &Bands) -> Option<Tile> {
