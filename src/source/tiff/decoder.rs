@@ -58,10 +58,10 @@ impl TiffDecoder {
     /// The image of a directory; as a mask, its samples become 0 and 255.
     pub(super) fn new(directory: &Directory, plan: Plan, mask: bool) -> Result<Self> {
         let place = || directory.place();
-        let table = BlockTable::read(directory, &plan).map_err(|error| error.at(place()))?;
+        let table = BlockTable::new(directory, &plan).map_err(|error| error.at(place()))?;
         let mut image =
             describe::image(directory, &plan, mask).map_err(|error| error.at(place()))?;
-        image.sparse = table.is_sparse();
+        image.sparse = true;
         image.check().map_err(|error| error.at(place()))?;
         Ok(Self {
             directory: directory.index,
@@ -76,9 +76,22 @@ impl TiffDecoder {
         })
     }
 
-    /// The description of the image.
+    /// The description of the image. It is sparse until [`Self::look_for_absent_blocks`] finds none.
     pub fn image(&self) -> &Image {
         &self.image
+    }
+
+    /// Bytes of the tables that tell where its blocks are.
+    pub(super) fn table_bytes(&self) -> u64 {
+        self.table.bytes()
+    }
+
+    /// Reads all of these tables.
+    pub(super) fn look_for_absent_blocks(&mut self) -> Result<()> {
+        let is_sparse = self.table.is_sparse();
+        let place = |error: Error| error.at(format!("directory {}", self.directory));
+        self.image.sparse = is_sparse.map_err(place)?;
+        Ok(())
     }
 
     fn index(&self, at: Block, plane: usize) -> u64 {
@@ -372,6 +385,7 @@ impl Decoder for TiffDecoder {
 
     fn forget(&self) {
         self.reader.bytes.forget();
+        self.reader.index.forget();
     }
 
     fn read_block(&self, at: Block, bands: &[u32], into: &mut PixelsMut<'_>) -> Result<()> {
