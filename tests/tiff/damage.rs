@@ -59,6 +59,8 @@ fn damaged_files_give_errors_and_nothing_worse() {
         "nbits11-BIG-PIXEL.tif",
         "jpeg-YCBCR-3-BLOCKYSIZE16-1.tif",
         "jpeg-MINISBLACK-4-BLOCKYSIZE48-0.tif",
+        "jpeg-lossless-12-3-False-True.tif",
+        "jpeg-12-1-True.tif",
         "half-BIG-3.tif",
         "CCITTRLE-mixed-BLOCKYSIZE16.tif",
         "mixed-g3-2d-fill-lsb2msb.tif",

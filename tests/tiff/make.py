@@ -10,9 +10,10 @@ import struct
 import subprocess
 import zlib
 
+import jpegs
 import numpy as np
 from osgeo import gdal
-from rasters import create, expect, expect_gdal, manifest, random, raw_of, samples, say, TYPES
+from rasters import NAMES, create, expect, expect_gdal, manifest, random, raw_of, samples, say, TYPES
 
 LAYOUTS = [
     ["BLOCKYSIZE=1"],
@@ -94,6 +95,41 @@ def jpeg():
     create("jpeg-planar.tif", samples("u8", 3, 40, 50, smooth=True), "u8",
            ["COMPRESS=JPEG", "INTERLEAVE=BAND", *LAYOUTS[3]])
     expect_gdal("jpeg-planar.tif")
+
+
+def deep_jpeg():
+    """JPEG of 12 bits and without loss, which GDAL 3.6 does not read: what was put in is expected."""
+    height, width, rows = 45, 37, 16
+    for bits, bands, big_endian, tiled in itertools.product([8, 12, 16], [1, 3], [False, True], [False, True]):
+        data = samples("u16" if bits > 8 else "u8", bands, height, width, bits)
+        data[:, :, ::2] = data[:, :, :1]
+        base = {256: (3, [width]), 257: (3, [height]), 258: (3, [bits] * bands), 259: (3, [7]), 277: (3, [bands]),
+                262: (3, [2 if bands == 3 else 1])}
+        if tiled:
+            base.update({322: (3, [16]), 323: (3, [rows])})
+            padded = np.pad(data, ((0, 0), (0, 3), (0, 11)), "edge")
+            parts = [padded[:, y:y + rows, x:x + 16] for y in range(0, 48, rows) for x in range(0, 48, 16)]
+        else:
+            base[278] = (3, [rows])
+            parts = [data[:, y:y + rows] for y in range(0, height, rows)]
+        name = f"jpeg-lossless-{bits}-{bands}-{big_endian}-{tiled}.tif"
+        write_tiff(name, big_endian, base, [jpegs.lossless(part, bits, 1 + bands) for part in parts])
+        expect(name, 0, "pixels", 0, data.shape, NAMES[data.dtype.name], data.tobytes())
+        if bits == 12 and not tiled:
+            streams = [jpegs.transformed(part) for part in parts]
+            exact = jpegs.samples_of(np.concatenate([exact for _, exact in streams], 1), 12)
+            name = f"jpeg-12-{bands}-{big_endian}.tif"
+            write_tiff(name, big_endian, base, [stream for stream, _ in streams])
+            expect(name, 0, "pixels", 0, data.shape, "u16", exact.tobytes(), 1)
+    # Bands apart.
+    data = samples("u16", 2, height, width, 12)
+    base = {256: (3, [width]), 257: (3, [height]), 258: (3, [12] * 2), 259: (3, [7]), 277: (3, [2]), 262: (3, [1]),
+            278: (3, [height]), 284: (3, [2]), 338: (3, [0])}
+    write_tiff("jpeg-12-apart.tif", False, base, [jpegs.lossless(band[None], 12) for band in data])
+    expect("jpeg-12-apart.tif", 0, "pixels", 0, data.shape, "u16", data.tobytes())
+    # The stream has other samples than the directory says.
+    base = {256: (3, [width]), 257: (3, [height]), 258: (3, [8]), 259: (3, [7]), 277: (3, [1]), 262: (3, [1]), 278: (3, [height])}
+    write_tiff("jpeg-other-bits.tif", False, base, [jpegs.lossless(data[:1], 12)])
 
 
 def facsimiles():
@@ -585,6 +621,7 @@ def nodata():
 matrix()
 odd_bits()
 jpeg()
+deep_jpeg()
 facsimiles()
 codecs()
 units()

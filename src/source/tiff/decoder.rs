@@ -277,6 +277,7 @@ impl TiffDecoder {
                     rows: rows as usize,
                     most_rows: most_rows as usize,
                     bands,
+                    sample_bytes: self.plan.dtype.size(),
                     // As in libtiff, the directory decides, and not the stream.
                     colours: match self.plan.gives_colours() {
                         true => Colours::FromYCbCr,

@@ -30,6 +30,8 @@ pub struct Plan {
     /// Bits of a sample as stored, band by band; the last holds for all bands behind it. So short
     /// because a file may claim many bands in many directories.
     bits: Arc<[u32]>,
+    /// Bits of a sample that have a meaning, where they are fewer.
+    significant: Option<u32>,
     /// What the bits mean.
     pub format: Format,
     /// The sample type of the decoded pixels.
@@ -102,6 +104,7 @@ impl Plan {
             bands: bands as usize,
             dtype: encoding::dtype(&bits, format)?,
             bits,
+            significant: None,
             format,
             compression,
             predictor: Predictor::None,
@@ -116,10 +119,10 @@ impl Plan {
             opacity: extra.last() == Some(&2),
         };
         let predictor = plan.predictor(or(tags::PREDICTOR, 1)?)?;
-        let plan = Self { predictor, ..plan };
+        let plan = Self { predictor, ..plan }.with_jpeg(directory)?;
         plan.check_size()?;
         plan.check_samples()?;
-        plan.with_units(directory)?.with_jpeg(directory)
+        plan.with_units(directory)
     }
 
     /// Only these codecs use a predictor; others ignore the tag.
@@ -231,16 +234,24 @@ impl Plan {
         if self.compression != Compression::Jpeg {
             return Ok(self);
         }
-        if self.uniform_bits() != Some(8) || self.dtype != DType::U8 {
+        let said = self.uniform_bits().unwrap_or_default();
+        if !matches!((self.dtype, said), (DType::U8, 8) | (DType::U16, 9..=16)) {
             return Err(Error::unsupported(format!(
-                "JPEG compression of {} bits",
-                self.bits[0]
+                "JPEG compression of {:?} samples of {:?} bits",
+                self.format, self.bits
             )));
         }
+        // Samples of more than 8 bits come out of the stream in two bytes.
+        let (bits, significant) = match self.dtype {
+            DType::U8 => (self.bits, None),
+            _ => ([16].into(), Some(said)),
+        };
         // Quantisation and Huffman tables take a few KiB; 64 KiB is the most one marker can hold.
         let tables = directory.bytes(tags::JPEG_TABLES, 64 << 10)?;
         Ok(Self {
             jpeg_tables: tables.unwrap_or_default().into(),
+            bits,
+            significant,
             ..self
         })
     }
@@ -251,8 +262,11 @@ impl Plan {
         self.bits.iter().all(|bits| *bits == first).then_some(first)
     }
 
-    /// The bits of a sample of the band that has most.
+    /// The significant bits of a sample of the band that has most.
     pub fn most_bits(&self) -> u32 {
+        if let Some(bits) = self.significant {
+            return bits;
+        }
         self.bits.iter().copied().fold(1, u32::max)
     }
 
