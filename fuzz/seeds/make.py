@@ -67,6 +67,16 @@ for name, stream in (("lossless", jpegs.lossless(deep, 12, 4)), ("bits12", jpegs
             (273, 8 + 2 + 8 * 12 + 4), (277, bands), (279, len(stream))]
     entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
     open(f"jpeg-{name}.tif", "wb").write(b"II*\0\x08\0\0\0" + struct.pack("<H", 8) + entries + bytes(4) + stream)
+# Old-style JPEG: the header of a stream, whose scan is the strip, and the whole stream in its place.
+made("JPEG", "3-0.jpg", 3, (24, 20), gdal.GDT_Byte, [])
+stream = open("3-0.jpg", "rb").read()
+scan = stream.index(b"\xff\xda") + 14
+for name, length in (("head", scan), ("whole", len(stream))):
+    begin = 8 + 2 + 12 * 12 + 4
+    tags = [(256, 24), (257, 20), (258, 8), (259, 6), (262, 6), (273, begin + scan), (277, 3), (278, 20),
+            (279, len(stream) - scan), (513, begin), (514, length), (530, 2 | 2 << 16)]
+    entries = b"".join(struct.pack("<HHII", tag, 3 if tag == 530 else 4, 1 + (tag == 530), value) for tag, value in tags)
+    open(f"old-jpeg-{name}.tif", "wb").write(b"II*\0\x08\0\0\0" + struct.pack("<H", 12) + entries + bytes(4) + stream)
 # Luma and chroma without JPEG, which GDAL does not write: a file of three bands that says so.
 tiff("units", 3, (24, 16), options=["INTERLEAVE=PIXEL", "BLOCKYSIZE=8"])
 file = bytearray(open("units.tif", "rb").read())

@@ -80,7 +80,7 @@ const TIFF_PARTS: &[&str] = &[
     "(of powers of two as levels, others as images) and masks, nodata, GeoKeys and GDAL's items as metadata. Uncompressed, LZW, Deflate, ",
     "Zstd, PackBits, ",
     if cfg!(feature = "lzma") { "LZMA, " } else { "" },
-    "CCITT RLE, group 3 and group 4, JPEG of 8 and 12 bits and lossless of up to 16",
+    "CCITT RLE, group 3 and group 4, JPEG of 8 and 12 bits and lossless of up to 16, old-style JPEG",
     if cfg!(feature = "webp") { ", WebP" } else { "" },
     if cfg!(feature = "lerc") {
         ", LERC (packed with Deflate or Zstd too)"
@@ -139,8 +139,8 @@ pub const FORMATS: &[Format] = &[
             | can::GEOREFERENCE
             | can::BYTES,
         reads: text(TIFF_READS),
-        lacks: c"JPEG XL and JPEG 2000 inside TIFF; old-style JPEG; bands of \
-            different types; .ovr, .msk and .aux.xml files beside the TIFF.",
+        lacks: c"JPEG XL and JPEG 2000 inside TIFF; bands of different types; .ovr, .msk and .aux.xml files \
+            beside the TIFF.",
         recognises: |first| first.len() >= 8 && TiffFile::is_tiff(first),
         open: |bytes| Ok(Box::new(TiffFile::open(bytes)?)),
         beside: |_| Vec::new(),

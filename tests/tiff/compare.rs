@@ -267,6 +267,22 @@ fn a_stream_of_other_samples_than_are_said_is_an_error() {
 }
 
 #[test]
+fn old_style_jpeg_that_lacks_something_says_what() {
+    for (name, kind, said) in [
+        ("predicted", Kind::Unsupported, "directory 0: lossless"),
+        ("elsewhere", Kind::Corrupt, "offset 1073741824 (tag 513)"),
+        ("bare", Kind::Corrupt, "block (0, 0): a scan without tables"),
+    ] {
+        let image =
+            open(&made().join(format!("old-jpeg-{name}.tif"))).and_then(|file| file.image(0));
+        let read = image.and_then(|image| read_all(&image.levels[0], &[0]));
+        let error = read.expect_err(name);
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(error.message().contains(said), "{error}");
+    }
+}
+
+#[test]
 fn texts_without_a_name_are_left_out() {
     let image = file::open(&made().join("nameless.tif"), 0, None).expect("the file");
     let metadata = &image.image().metadata;

@@ -17,7 +17,7 @@
 
 enum { DECODED, CORRUPT, NO_MEMORY, LIMIT, UNSUPPORTED, OTHER_SHAPE, OTHER_DEPTH };
 
-enum { AS_STORED, FROM_YCBCR, AS_MARKED };
+enum { AS_STORED, FROM_YCBCR, AS_MARKED, AS_STORED_REPEATED };
 
 /* Rows that one call of libjpeg may deliver. */
 #define ROWS 16
@@ -242,6 +242,7 @@ static void set_colours(j_decompress_ptr cinfo, int colours)
     default:
         cinfo->jpeg_color_space = JCS_UNKNOWN;
         cinfo->out_color_space = JCS_UNKNOWN;
+        cinfo->do_fancy_upsampling = colours != AS_STORED_REPEATED;
     }
 }
 

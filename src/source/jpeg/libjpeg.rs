@@ -68,6 +68,7 @@ pub fn decode(tables: &[u8], stream: &[u8], frame: &Frame, out: &mut [u8]) -> Re
             Colours::AsStored => 0,
             Colours::FromYCbCr => 1,
             Colours::AsMarked => 2,
+            Colours::AsStoredRepeated => 3,
         },
         most_scans: super::MOST_SCANS,
         most_memory: super::MOST_MEMORY,

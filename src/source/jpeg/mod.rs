@@ -24,6 +24,8 @@ const MOST_MEMORY: i64 = 4 << 30;
 pub enum Colours {
     /// What is stored, whatever it is.
     AsStored,
+    /// The same, with samples of which there are fewer repeated and not interpolated.
+    AsStoredRepeated,
     /// The three are luma and chroma, and become red, green and blue.
     FromYCbCr,
     /// What the stream's own markers and numbers of components say, as libjpeg reads them, decides:

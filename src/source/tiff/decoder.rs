@@ -102,6 +102,9 @@ impl TiffDecoder {
     /// A block of a plane, or `None` where it is not stored.
     fn stored(&self, at: Block, plane: usize) -> Result<Option<Stored>> {
         let plan = &self.plan;
+        if let Some(whole) = plan.old_jpeg.as_ref().and_then(|old| old.whole) {
+            return Ok(Some(whole));
+        }
         let size = || plan.stored_bytes(plane, plan.stored_rows(at.row));
         let plain = (plan.compression == Compression::None).then(size);
         self.table.get(self.index(at, plane), plain)
@@ -211,19 +214,19 @@ impl TiffDecoder {
                 }
             }
             codecs.decode(compression, input, sized(output, expected)?, slack)?;
-            if let Some(units) = &self.plan.units {
-                let row_bytes = units.row_bytes(self.plan.block.0) as usize;
-                let (x, y) = (part.x as usize, part.y as usize);
-                // Without a predictor that does nothing, for samples are bytes.
-                for row in output[..expected as usize].chunks_exact_mut(row_bytes) {
-                    rows.restore(row, spare);
-                }
-                for row in 0..part.height as usize {
-                    let mut out = into.rows_mut(row);
-                    units.store(output, row_bytes, y + row, x, wanted.picks, &mut out);
-                }
-                return Ok(());
+        }
+        if let Some(units) = &self.plan.units {
+            let row_bytes = units.row_bytes(self.plan.block.0) as usize;
+            let (x, y) = (part.x as usize, part.y as usize);
+            // Without a predictor that does nothing, for samples are bytes.
+            for row in output[..expected as usize].chunks_exact_mut(row_bytes) {
+                rows.restore(row, spare);
             }
+            for row in 0..part.height as usize {
+                let mut out = into.rows_mut(row);
+                units.store(output, row_bytes, y + row, x, wanted.picks, &mut out);
+            }
+            return Ok(());
         }
         let decoded = output.chunks_exact_mut(row_bytes).skip(part.y as usize);
         for (y, row) in decoded.take(part.height as usize).enumerate() {
@@ -271,7 +274,7 @@ impl TiffDecoder {
         let rows = wanted.stored_rows;
         let bands = self.plan.plane_bands(wanted.plane).len();
         match self.plan.compression {
-            Compression::Jpeg => {
+            Compression::Jpeg | Compression::OldJpeg => {
                 let frame = jpeg::Frame {
                     width: width as usize,
                     rows: rows as usize,
@@ -284,7 +287,15 @@ impl TiffDecoder {
                         false => Colours::AsStored,
                     },
                 };
-                jpeg::decode(&self.plan.jpeg_tables, input, &frame, output)?;
+                let components = self.plan.plane_bands(wanted.plane);
+                match &self.plan.old_jpeg {
+                    None => jpeg::decode(&self.plan.jpeg_tables, input, &frame, output)?,
+                    Some(old) => {
+                        let stream = old.stream(input, width, rows, components)?;
+                        let colours = Colours::AsStoredRepeated;
+                        jpeg::decode(&[], &stream, &jpeg::Frame { colours, ..frame }, output)?;
+                    }
+                }
             }
             #[cfg(feature = "webp")]
             Compression::WebP => {

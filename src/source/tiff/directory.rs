@@ -140,7 +140,7 @@ impl Reader {
     }
 
     /// Bytes that lie inside the file, checked before memory is taken for them.
-    fn read(&self, at: u64, len: u64) -> Result<Vec<u8>> {
+    pub fn read(&self, at: u64, len: u64) -> Result<Vec<u8>> {
         self.check_inside(at, len)?;
         let mut bytes = zeroed(len)?;
         self.bytes.read_at(at, &mut bytes)?;

@@ -16,6 +16,8 @@ pub enum Compression {
     Lzw,
     /// JPEG with tables in the directory.
     Jpeg,
+    /// JPEG as it was in TIFF before that.
+    OldJpeg,
     /// Zlib streams, by both numbers.
     Deflate,
     /// Runs of bytes.
@@ -98,6 +100,7 @@ pub fn compression(directory: &Directory, tag: u64) -> Result<Compression> {
         }
         4 => return Ok(Compression::Fax(Coding::Group4)),
         5 => return Ok(Compression::Lzw),
+        6 => return Ok(Compression::OldJpeg),
         7 => return Ok(Compression::Jpeg),
         8 | 32946 => return Ok(Compression::Deflate),
         32773 => return Ok(Compression::PackBits),
@@ -108,7 +111,6 @@ pub fn compression(directory: &Directory, tag: u64) -> Result<Compression> {
         34925 => return Ok(Compression::Lzma),
         #[cfg(feature = "webp")]
         50001 => return Ok(Compression::WebP),
-        6 => "old-style JPEG",
         32771 => "CCITT RLE of words",
         32809 => "ThunderScan",
         34676 | 34677 => "SGI LogLuv",

@@ -23,6 +23,7 @@ mod layout;
 mod lerc;
 mod metadata;
 mod nodata;
+mod old_jpeg;
 mod packbits;
 mod plan;
 mod predictor;

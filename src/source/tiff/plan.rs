@@ -2,6 +2,7 @@
 
 use super::directory::Directory;
 use super::encoding::{self, Compression, Format, Predictor};
+use super::old_jpeg::OldJpeg;
 use super::tags;
 use super::ycbcr::Units;
 use crate::dtype::DType;
@@ -46,6 +47,8 @@ pub struct Plan {
     pub photometric: u64,
     /// The JPEG tables that all blocks share.
     pub jpeg_tables: Arc<[u8]>,
+    /// How blocks become JPEG streams that are none.
+    pub old_jpeg: Option<OldJpeg>,
     /// How luma and chroma are packed that become colours without JPEG.
     pub units: Option<Units>,
     /// The last band is opacity that the colours are not multiplied by.
@@ -115,6 +118,7 @@ impl Plan {
             },
             photometric: or(tags::PHOTOMETRIC, 1)?,
             jpeg_tables: Arc::default(),
+            old_jpeg: None,
             units: None,
             opacity: extra.last() == Some(&2),
         };
@@ -181,6 +185,11 @@ impl Plan {
         let usual = self.uniform_bits() == Some(8) && self.dtype == DType::U8 && self.bands == 3;
         // No two readers agree on differences between units of several samples.
         let is_plain = self.predictor == Predictor::None || subsampling == [1, 1];
+        if usual && !self.planar && self.compression == Compression::OldJpeg {
+            // Chroma is repeated before it becomes colours, as by libtiff.
+            let units = Some(Units::new(directory, [1, 1])?);
+            return Ok(Self { units, ..self });
+        }
         if usual && !self.planar && is_stream && is_plain {
             let units = Some(Units::new(directory, subsampling)?);
             return Ok(Self { units, ..self });
@@ -230,7 +239,30 @@ impl Plan {
         Ok(())
     }
 
+    fn with_old_jpeg(self, directory: &Directory) -> Result<Self> {
+        if self.uniform_bits() != Some(8) || self.dtype != DType::U8 {
+            return Err(Error::unsupported(format!(
+                "old-style JPEG compression of {:?} samples of {:?} bits",
+                self.format, self.bits
+            )));
+        }
+        let old = OldJpeg::read(directory, self.size, self.bands)?;
+        let (block, tiled) = match old.whole {
+            Some(_) => (self.size, false),
+            None => (self.block, self.tiled),
+        };
+        Ok(Self {
+            block,
+            tiled,
+            old_jpeg: Some(old),
+            ..self
+        })
+    }
+
     fn with_jpeg(self, directory: &Directory) -> Result<Self> {
+        if self.compression == Compression::OldJpeg {
+            return self.with_old_jpeg(directory);
+        }
         if self.compression != Compression::Jpeg {
             return Ok(self);
         }
