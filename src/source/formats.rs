@@ -88,7 +88,8 @@ const TIFF_PARTS: &[&str] = &[
         ""
     },
     "; predictors 2 and 3. YCbCr of 8 bits as RGB, subsampled too. Integers of 1 to 64 bits, floats of 16, 24, 32 and 64, complex integers of 2 x 16 ",
-    "and 2 x 32, complex floats of 2 x 32 and 2 x 64.",
+    "and 2 x 32, complex floats of 2 x 32 and 2 x 64; bands of different types in the smallest type that has all ",
+    "their values.",
 ];
 
 const fn length(parts: &[&str]) -> usize {
@@ -139,8 +140,7 @@ pub const FORMATS: &[Format] = &[
             | can::GEOREFERENCE
             | can::BYTES,
         reads: text(TIFF_READS),
-        lacks: c"JPEG XL and JPEG 2000 inside TIFF; bands of different types; .ovr, .msk and .aux.xml files \
-            beside the TIFF.",
+        lacks: c"JPEG XL and JPEG 2000 inside TIFF; .ovr, .msk and .aux.xml files beside the TIFF.",
         recognises: |first| first.len() >= 8 && TiffFile::is_tiff(first),
         open: |bytes| Ok(Box::new(TiffFile::open(bytes)?)),
         beside: |_| Vec::new(),

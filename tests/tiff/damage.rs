@@ -65,6 +65,7 @@ fn damaged_files_give_errors_and_nothing_worse() {
         "jpeg-lossless-12-3-False-True.tif",
         "jpeg-12-1-True.tif",
         "half-BIG-3.tif",
+        "types-u8-f64-u16-1-1-1.tif",
         "CCITTRLE-mixed-BLOCKYSIZE16.tif",
         "mixed-g3-2d-fill-lsb2msb.tif",
         "CCITTFAX4-mixed-MINISBLACK.tif",

@@ -560,6 +560,44 @@ def write_tiff(name, big_endian, tags, blocks, big=False, counts={}, absent=(), 
         out.write(head + count + entries + struct.pack(order + word, 0) + extra + b"".join(blocks))
 
 
+def types():
+    """Bands of different types, which GDAL does not read: what was put in, in the type that has all their values."""
+    height, width, rows = 21, 17, 8
+    kinds = [(("u8", "u16"), "u16"), (("u16", "i16"), "i32"), (("u8", "i8", "u8"), "i16"), (("i16", "f32"), "f32"),
+             (("u8", "f64", "u16"), "f64"), (("i32", "f32"), "f64"), (("u32", "i16"), "i64"), (("u64", "f32"), "f64")]
+    for (bands, all_of), big_endian, planar, packed in itertools.product(kinds, [0, 1], [1, 2], [0, 1]):
+        order = ">" if big_endian else "<"
+        data = [samples(dtype, 1, height, width)[0] for dtype in bands]
+        stored = [band.astype(band.dtype.newbyteorder(order)) for band in data]
+        tags = {256: (3, [width]), 257: (3, [height]), 258: (3, [8 * band.itemsize for band in data]), 277: (3, [len(bands)]),
+                259: (3, [8 if packed else 1]), 262: (3, [1]), 278: (3, [rows]), 284: (3, [planar]),
+                338: (3, [0] * (len(bands) - 1)), 339: (3, ["uif".index(dtype[0]) + 1 for dtype in bands])}
+        blocks = []
+        predictor = packed and len({band.itemsize for band in data}) == 1
+        if planar == 2:
+            pieces = [band[y:y + rows, :, None] for band in stored for y in range(0, height, rows)]
+            blocks = [piece.tobytes() for piece in pieces]
+        else:
+            pixel = np.dtype([(str(i), band.dtype) for i, band in enumerate(stored)])
+            whole = np.empty((height, width), pixel)
+            for i, band in enumerate(stored):
+                whole[str(i)] = band
+            blocks = [whole[y:y + rows].tobytes() for y in range(0, height, rows)]
+        if predictor:
+            tags[317] = (3, [2])
+            word, channels = f"{order}u{data[0].itemsize}", len(bands) if planar == 1 else 1
+            words = [np.frombuffer(block, word).reshape(-1, width, channels) for block in blocks]
+            blocks = [np.diff(block, axis=1, prepend=np.zeros_like(block[:, :1])).astype(word).tobytes() for block in words]
+        if packed:
+            blocks = [zlib.compress(block) for block in blocks]
+        name = f"types-{'-'.join(bands)}-{big_endian}-{planar}-{packed}.tif"
+        write_tiff(name, big_endian, tags, blocks)
+        wide = np.dtype(next(long for long, short in NAMES.items() if short == all_of))
+        with np.errstate(invalid="ignore"):
+            raw = b"".join(band.astype(wide).tobytes() for band in data)
+        expect(name, 0, "pixels", 0, (len(bands), height, width), all_of, raw)
+
+
 def pack_bits(values, bits):
     """Rows of numbers as fields of so many bits, the highest first."""
     rows = []
@@ -712,6 +750,7 @@ levels()
 several()
 described()
 handmade()
+types()
 tables()
 nodata()
 manifest.close()

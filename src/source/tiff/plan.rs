@@ -33,10 +33,12 @@ pub struct Plan {
     bits: Arc<[u32]>,
     /// Bits of a sample that have a meaning, where they are fewer.
     significant: Option<u32>,
-    /// What the bits mean.
+    /// What the bits mean; of the first band where the types of bands differ.
     pub format: Format,
     /// The sample type of the decoded pixels.
     pub dtype: DType,
+    /// The type of each band as stored, where they differ; the last holds for all bands behind it.
+    types: Option<Arc<[DType]>>,
     /// How blocks are compressed.
     pub compression: Compression,
     /// What is undone after the decompression.
@@ -94,8 +96,9 @@ impl Plan {
             2 => bands > 1,
             other => return Err(Error::corrupt(format!("planar configuration {other}"))),
         };
-        let format = encoding::format(directory, bands)?;
+        let formats = encoding::formats(directory, bands)?;
         let bits = encoding::bits(directory, bands as usize)?;
+        let (dtype, types) = encoding::types(&bits, &formats)?;
         let extra = directory
             .unsigneds(tags::EXTRA_SAMPLES, bands)?
             .unwrap_or_default();
@@ -105,10 +108,11 @@ impl Plan {
             tiled,
             planar,
             bands: bands as usize,
-            dtype: encoding::dtype(&bits, format)?,
+            dtype,
+            types,
             bits,
             significant: None,
-            format,
+            format: formats[0],
             compression,
             predictor: Predictor::None,
             low_bits_first: match or(tags::FILL_ORDER, 1)? {
@@ -138,7 +142,9 @@ impl Plan {
         match (tag, bits, self.format) {
             (1, ..) => Ok(Predictor::None),
             (2, Some(8 | 16 | 32 | 64), _) => Ok(Predictor::Horizontal),
-            (3, Some(16 | 24 | 32 | 64), Format::Float) => Ok(Predictor::Float),
+            (3, Some(16 | 24 | 32 | 64), Format::Float) if self.types.is_none() => {
+                Ok(Predictor::Float)
+            }
             (2 | 3, ..) => Err(Error::unsupported(format!(
                 "predictor {tag} on {:?} samples of {} bits",
                 self.format, self.bits[0]
@@ -206,7 +212,8 @@ impl Plan {
     /// Some codecs are for samples of certain kinds.
     fn check_samples(&self) -> Result<()> {
         let together = self.plane_bands(0).len();
-        let whole = self.uniform_bits() == Some(self.dtype.size() as u32 * 8);
+        let whole =
+            self.types.is_none() && self.uniform_bits() == Some(self.dtype.size() as u32 * 8);
         let (name, fits) = match self.compression {
             Compression::Fax(_) => {
                 let bits = self.bits.as_ref() == [1] && self.format == Format::Unsigned;
@@ -299,6 +306,9 @@ impl Plan {
         if let Some(bits) = self.significant {
             return bits;
         }
+        if self.types.is_some() {
+            return self.dtype.size() as u32 * 8;
+        }
         self.bits.iter().copied().fold(1, u32::max)
     }
 
@@ -320,6 +330,12 @@ impl Plan {
         } else {
             0..self.bands
         }
+    }
+
+    /// The type of a band as stored, where the bands have different ones.
+    pub fn band_type(&self, band: usize) -> Option<DType> {
+        let types = self.types.as_ref()?;
+        Some(types[band.min(types.len() - 1)])
     }
 
     /// The bits of a sample of a band.
