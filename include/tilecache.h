@@ -333,7 +333,8 @@ typedef enum tc_image_flags {
    */
   TC_IMAGE_BANDS_TOGETHER = 2,
   /**
-   * Blocks may be absent; see provider_has_block.
+   * Blocks may be absent; see provider_has_block. Of a TIFF whose tables of blocks take more than 64 KiB
+   * this is not looked for, so that opening it costs little.
    */
   TC_IMAGE_SPARSE = 4,
   /**
@@ -715,6 +716,10 @@ typedef struct tc_cache_stats {
    * Loads that went on beyond the cap because no load had ended for a second.
    */
   uint64_t overdue;
+  /**
+   * Of the indexes of files, which the whole process keeps beside all budgets; see tc_set_index_bytes.
+   */
+  uint64_t index;
 } tc_cache_stats;
 
 /**
@@ -1390,6 +1395,20 @@ uint64_t tc_default_budget(void);
  * Cannot fail. Thread-safe.
  */
 void tc_set_open_files(uint64_t most);
+
+/**
+ * How many bytes of the indexes of files the library keeps at most, in the whole process: parts of 64 KiB of
+ * the tables that tell where the blocks of a TIFF lie, read when a block is asked for, and what its
+ * directories were found to say. They are kept once for all openings of a file (of bytes of yours, for one
+ * provider), and beside the budgets of caches; what was not used lately goes, and is read again when it is
+ * needed. `index` of tc_cache_stats tells how many bytes are kept.
+ *
+ * - most: 32 MiB at first; 0 keeps nothing. With a smaller number than before, memory is given back in
+ *   this call.
+ *
+ * Cannot fail. Thread-safe.
+ */
+void tc_set_index_bytes(uint64_t most);
 
 /**
  * Calls the release functions that were put off, by TC_PIXELS_DEFER_RELEASE or TC_IMAGE_DEFER_RELEASE,
@@ -2068,8 +2087,8 @@ tc_status provider_read_window(struct tc_provider *provider,
  * What this provider has done, and what it has in the cache that keeps its tiles. Providers with one
  * key in one cache count together.
  *
- * Of the members of `stats`, budget, reusable, max_in_flight, queued and overdue belong to a cache as a
- * whole and are 0. A buffer counts with the provider that brought it, also where tiles of others are
+ * Of the members of `stats`, budget, reusable, max_in_flight, queued, overdue and index belong to a cache or
+ * the process as a whole and are 0. A buffer counts with the provider that brought it, also where tiles of others are
  * views of it; in_flight is that of tiles of its own, not of blocks that pass through on the way to
  * them, and peak leaves out what the key is charged. Without a cache of its own, all sizes are 0.
  *

@@ -125,12 +125,14 @@ pub struct tc_cache_stats {
     pub queued: u64,
     /// Loads that went on beyond the cap because no load had ended for a second.
     pub overdue: u64,
+    /// Of the indexes of files, which the whole process keeps beside all budgets; see tc_set_index_bytes.
+    pub index: u64,
 }
 
 const _: () = {
     use std::mem::offset_of;
     assert!(size_of::<tc_cache_options>() == 32 && offset_of!(tc_cache_options, view_limit) == 8);
-    assert!(size_of::<tc_cache_stats>() == 184 && offset_of!(tc_cache_stats, hits) == 88);
+    assert!(size_of::<tc_cache_stats>() == 192 && offset_of!(tc_cache_stats, hits) == 88);
 };
 
 // SAFETY: plain numbers behind a size.
@@ -171,6 +173,7 @@ impl tc_cache_stats {
             max_in_flight: 0,
             queued: 0,
             overdue: 0,
+            index: 0,
         }
     }
 }
@@ -359,6 +362,7 @@ pub unsafe extern "C" fn tc_statistics(
                 max_in_flight: now.in_flight_cap,
                 queued: now.queued,
                 overdue: now.overdue,
+                index: crate::source::index::kept_bytes(),
                 ..tc_cache_stats::of(&now.counters)
             });
             Ok(())

@@ -36,7 +36,7 @@ pub use format::{tc_format, tc_format_count, tc_format_flags, tc_format_info};
 pub use library::{
     TC_LIBRARY_VERSION, TC_LIBRARY_VERSION_MAJOR, TC_LIBRARY_VERSION_MINOR,
     TC_LIBRARY_VERSION_PATCH, tc_default_budget, tc_library_version, tc_memory_limit,
-    tc_run_releases, tc_set_open_files, tc_status_name,
+    tc_run_releases, tc_set_index_bytes, tc_set_open_files, tc_status_name,
 };
 pub use operator::{
     provider_cached, provider_level, provider_map, provider_mask, provider_retile, tc_map_flags,

@@ -5,6 +5,7 @@ mod exif;
 mod fax;
 pub mod file;
 pub mod formats;
+pub mod index;
 pub mod jfif;
 pub mod jp2;
 mod jpeg;
