@@ -494,6 +494,7 @@ static void reading_apart(void **state)
   assert_null(tc_load_retain(NULL));
   assert_int_equal(tc_load_is_cancelled(NULL), 0);
   tc_load_release(NULL);
+  tc_decoded_beneath(-1); /* outside a callback it does nothing */
 }
 
 /* ---- copies ---- */

@@ -1029,7 +1029,9 @@ typedef struct tc_text {
 typedef struct tc_level {
   /**
    * Columns: those of level 0, halved as often as the level says and rounded either way, or another
-   * number that is nearer to that than to any other whole part of level 0.
+   * number that is nearer to that than to any other whole part of level 0. 0, with a height of 0, is a
+   * level that the source leaves out below one that it has: it has no block, and reading it gives
+   * TC_E_NOT_FOUND.
    */
   int64_t width;
   /**
@@ -2051,7 +2053,9 @@ tc_status provider_read_window(struct tc_provider *provider,
  * - stats: required, with struct_size set; the other members are 0 on failure.
  * - amplification: receives the blocks that the source under this provider has decoded, for all who
  *   asked it, divided by the distinct ones among them: 1 if none was decoded twice, 0 if none was
- *   decoded; a part of a block counts as its share of the block's pixels; an estimate where an image has more than 8388608 blocks; may be NULL.
+ *   decoded; a part of a block counts as its share of the block's pixels, and what a source had to decode
+ *   beneath its blocks as it says by tc_decoded_beneath; an estimate where an image has more than 8388608
+ *   blocks; may be NULL.
  * - err: may be NULL.
  *
  * Errors: TC_E_ARGUMENT. Thread-safe.
@@ -2148,6 +2152,19 @@ tc_status provider_request_block(struct tc_provider *provider,
  * the thread works for none, as while a file is opened. Cannot fail. Thread-safe.
  */
 struct tc_load *tc_load_current(void);
+
+/**
+ * Says inside a read_block or read_window callback what the source had to decode for it, where that is not
+ * just what it was asked for, as where it reads blocks of other files that lie across its own, or finds them
+ * at hand: the amplification of provider_counters then counts that.
+ *
+ * - blocks: how much, in whole blocks of the level that the callback reads: 1 is what counts for a block if
+ *   nothing is said, 0 that nothing was decoded. Several calls add up. What is negative or not finite is
+ *   ignored.
+ *
+ * Call it on the thread on which the callback was called; elsewhere it does nothing. Cannot fail. Thread-safe.
+ */
+void tc_decoded_beneath(double blocks);
 
 /**
  * Whether nobody wants the load any more: 1 if all who wait for it were cancelled, else 0, also for

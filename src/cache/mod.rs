@@ -98,7 +98,7 @@ pub struct Counters {
     pub load_nanoseconds: u64,
     /// Blocks decoded by the source.
     pub decodes: u64,
-    /// What the source decoded in parts of blocks, in millionths of a block.
+    /// What the source decoded in parts of blocks or beneath them, in millionths of a block.
     pub decoded_millionths: u64,
     /// Distinct blocks among all those; an estimate for images of very many blocks.
     pub distinct_decodes: u64,

@@ -430,7 +430,9 @@ pub unsafe extern "C" fn provider_read_window(
 /// - stats: required, with struct_size set; the other members are 0 on failure.
 /// - amplification: receives the blocks that the source under this provider has decoded, for all who
 ///   asked it, divided by the distinct ones among them: 1 if none was decoded twice, 0 if none was
-///   decoded; a part of a block counts as its share of the block's pixels; an estimate where an image has more than 8388608 blocks; may be NULL.
+///   decoded; a part of a block counts as its share of the block's pixels, and what a source had to decode
+///   beneath its blocks as it says by tc_decoded_beneath; an estimate where an image has more than 8388608
+///   blocks; may be NULL.
 /// - err: may be NULL.
 ///
 /// Errors: TC_E_ARGUMENT. Thread-safe.

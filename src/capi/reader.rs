@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::load::{Cancel, Load, nesting};
 use crate::operator::{ReaderOptions, reader};
 use crate::provider::{Retention, check_cancelled, get_block};
+use crate::source::beneath;
 use crate::tile::Tile;
 use crate::workers::{Job, Workers};
 use std::ffi::c_void;
@@ -250,6 +251,20 @@ pub extern "C" fn tc_load_current() -> *mut tc_load {
     guard_value(null_mut(), || {
         Load::current().map_or(null_mut(), |load| handle::new(tc_load { load }))
     })
+}
+
+/// Says inside a read_block or read_window callback what the source had to decode for it, where that is not
+/// just what it was asked for, as where it reads blocks of other files that lie across its own, or finds them
+/// at hand: the amplification of provider_counters then counts that.
+///
+/// - blocks: how much, in whole blocks of the level that the callback reads: 1 is what counts for a block if
+///   nothing is said, 0 that nothing was decoded. Several calls add up. What is negative or not finite is
+///   ignored.
+///
+/// Call it on the thread on which the callback was called; elsewhere it does nothing. Cannot fail. Thread-safe.
+#[unsafe(no_mangle)]
+pub extern "C" fn tc_decoded_beneath(blocks: f64) {
+    guard_value((), || beneath::say(blocks));
 }
 
 /// Whether nobody wants the load any more: 1 if all who wait for it were cancelled, else 0, also for

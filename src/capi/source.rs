@@ -188,7 +188,9 @@ pub struct tc_source {
 #[derive(Clone, Copy)]
 pub struct tc_level {
     /// Columns: those of level 0, halved as often as the level says and rounded either way, or another
-    /// number that is nearer to that than to any other whole part of level 0.
+    /// number that is nearer to that than to any other whole part of level 0. 0, with a height of 0, is a
+    /// level that the source leaves out below one that it has: it has no block, and reading it gives
+    /// TC_E_NOT_FOUND.
     pub width: i64,
     /// Rows, likewise.
     pub height: i64,
@@ -410,7 +412,7 @@ pub unsafe extern "C" fn provider_from_source(
                 let made = match grids {
                     None if mask.is_none() => Source::provider(key, image, Box::new(decoder))?,
                     grids => {
-                        let grids = grids.unwrap_or_else(|| vec![image]);
+                        let grids = grids.unwrap_or_else(|| vec![Some(image)]);
                         LevelDecoder::provider(key, grids, mask, decoder)?
                     }
                 };
