@@ -474,6 +474,10 @@ typedef enum tc_reader_flags {
    * What is loaded is not kept at all; what is found is used. For a pass over what fits no cache.
    */
   TC_READ_BYPASS = 2,
+  /**
+   * `fill` is set.
+   */
+  TC_READ_FILL = 4,
 } tc_reader_flags;
 
 /**
@@ -1312,7 +1316,7 @@ typedef struct tc_reader_options {
    */
   uint32_t struct_size;
   /**
-   * Bits of tc_reader_flags, of which only one may be set.
+   * Bits of tc_reader_flags, of which only one of TC_READ_STREAMING and TC_READ_BYPASS may be set.
    */
   uint32_t flags;
   /**
@@ -1323,6 +1327,12 @@ typedef struct tc_reader_options {
    * wants the load any more. NULL: none.
    */
   const struct tc_load *load;
+  /**
+   * With TC_READ_FILL: a sample of the image's type, which provider_read_window through this reader, its
+   * levels and readers over it writes outside the image instead of pad. Else 0. Tiles at the edge, absent
+   * ones and operators over the reader have pad as ever, for other readers share them.
+   */
+  uint8_t fill[16];
 } tc_reader_options;
 
 /**
@@ -2013,7 +2023,8 @@ tc_status provider_peek_block(struct tc_provider *provider,
                               struct tc_error *err);
 
 /**
- * Copies any rectangle of a level into memory of yours. What lies outside the image is pad.
+ * Copies any rectangle of a level into memory of yours. What lies outside the image is pad, or what the
+ * reader fills it with: see tc_reader_options.
  *
  * - provider: required.
  * - x, y: the column and row of the level where the rectangle begins, negative allowed; its size is
