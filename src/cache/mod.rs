@@ -389,7 +389,9 @@ impl Cache {
             };
             let record = ledger.key_record(id);
             let (bands, count) = (record.normal(bands), record.band_count());
-            let found = self.0.index.find(&Cell::new(id, at), &bands, count, look);
+            let cell = Cell::new(id, at);
+            let count = count.or_else(|| self.bands_put(&cell, &bands));
+            let found = self.0.index.find(&cell, &bands, count, look);
             match &found {
                 Some(found) => ledger.note_first_get(found),
                 None if look == Look::Get => ledger.count(id, |counters| counters.misses += 1),
@@ -409,6 +411,14 @@ impl Cache {
             }
             None => Ok(Some(tile)),
         }
+    }
+
+    /// How many bands the tile of a cell has that a caller put as a whole under a key which no provider has, if
+    /// some of them are wanted.
+    fn bands_put(&self, cell: &Cell, wanted: &Bands) -> Option<u32> {
+        wanted.list()?;
+        let whole = self.0.index.find(cell, &Bands::ALL, None, Look::Peek)?;
+        Some(whole.tile.shape().bands as u32)
     }
 
     /// Puts a caller's tile into a key's cell, replacing what is there. What is there with other bands too
