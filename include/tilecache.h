@@ -802,9 +802,9 @@ typedef struct tc_open_options {
    */
   int32_t image;
   /**
-   * The key of the image in caches, UTF-8; copied. NULL: provider_open takes the identity of the
-   * file (device, inode, size, times), so that opening it twice shares tiles; provider_open_io takes
-   * one that is never used again.
+   * What the key of the image begins with, UTF-8; copied; provider_key says the whole key. NULL:
+   * provider_open takes the identity of the file (device, inode, size, times), so that opening it twice
+   * shares tiles; provider_open_io takes a number that is never used again.
    */
   const char *key;
   /**
@@ -1080,8 +1080,9 @@ typedef struct tc_source {
    */
   const struct tc_image_info *image;
   /**
-   * The key of the image in caches, UTF-8; copied. Two sources may share a key only if they give the
-   * same pixels. NULL: one that is never used again.
+   * What the key of the image begins with, UTF-8; copied: caches know the image by what provider_key says,
+   * which is this and which image, level and mask it is. Two sources may share it only if they give the
+   * same pixels. NULL: a number that is never used again.
    */
   const char *key;
   /**
@@ -1710,7 +1711,7 @@ tc_status provider_from_source(const struct tc_source *source,
  * - array: required; its pixels must stay readable and unchanged until release(user).
  * - image: what else is known of it, of the same size, type and number of bands, with one level; NULL:
  *   one block and nothing else.
- * - key: the key of the image in caches; NULL: one that is never used again.
+ * - key: what the key of the image begins with, see provider_key; NULL: a number that is never used again.
  * - release: NULL if the memory outlives all providers and tiles; else called once, when the last of
  *   them is gone, or later with TC_IMAGE_DEFER_RELEASE; after a failure it is not called.
  * - user: passed to `release`.
