@@ -119,10 +119,11 @@ AT(tc_format, media_types, 32);
 AT(tc_format, reads, 40);
 AT(tc_format, lacks, 48);
 
-SIZE(tc_reader_options, 16);
+SIZE(tc_reader_options, 32);
 AT(tc_reader_options, struct_size, 0);
 AT(tc_reader_options, flags, 4);
 AT(tc_reader_options, load, 8);
+AT(tc_reader_options, fill, 16);
 
 SIZE(tc_io, 40);
 AT(tc_io, struct_size, 0);

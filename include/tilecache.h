@@ -475,6 +475,10 @@ typedef enum tc_reader_flags {
    * What is loaded is not kept at all; what is found is used. For a pass over what fits no cache.
    */
   TC_READ_BYPASS = 2,
+  /**
+   * `fill` is set.
+   */
+  TC_READ_FILL = 4,
 } tc_reader_flags;
 
 /**
@@ -803,9 +807,9 @@ typedef struct tc_open_options {
    */
   int32_t image;
   /**
-   * The key of the image in caches, UTF-8; copied. NULL: provider_open takes the identity of the
-   * file (device, inode, size, times), so that opening it twice shares tiles; provider_open_io takes
-   * one that is never used again.
+   * What the key of the image begins with, UTF-8; copied; provider_key says the whole key. NULL:
+   * provider_open takes the identity of the file (device, inode, size, times), so that opening it twice
+   * shares tiles; provider_open_io takes a number that is never used again.
    */
   const char *key;
   /**
@@ -1034,7 +1038,9 @@ typedef struct tc_text {
 typedef struct tc_level {
   /**
    * Columns: those of level 0, halved as often as the level says and rounded either way, or another
-   * number that is nearer to that than to any other whole part of level 0.
+   * number that is nearer to that than to any other whole part of level 0. 0, with a height of 0, is a
+   * level that the source leaves out below one that it has: it has no block, and reading it gives
+   * TC_E_NOT_FOUND.
    */
   int64_t width;
   /**
@@ -1079,8 +1085,9 @@ typedef struct tc_source {
    */
   const struct tc_image_info *image;
   /**
-   * The key of the image in caches, UTF-8; copied. Two sources may share a key only if they give the
-   * same pixels. NULL: one that is never used again.
+   * What the key of the image begins with, UTF-8; copied: caches know the image by what provider_key says,
+   * which is this and which image, level and mask it is. Two sources may share it only if they give the
+   * same pixels. NULL: a number that is never used again.
    */
   const char *key;
   /**
@@ -1315,7 +1322,7 @@ typedef struct tc_reader_options {
    */
   uint32_t struct_size;
   /**
-   * Bits of tc_reader_flags, of which only one may be set.
+   * Bits of tc_reader_flags, of which only one of TC_READ_STREAMING and TC_READ_BYPASS may be set.
    */
   uint32_t flags;
   /**
@@ -1326,6 +1333,12 @@ typedef struct tc_reader_options {
    * wants the load any more. NULL: none.
    */
   const struct tc_load *load;
+  /**
+   * With TC_READ_FILL: a sample of the image's type, which provider_read_window through this reader, its
+   * levels and readers over it writes outside the image instead of pad. Else 0. Tiles at the edge, absent
+   * ones and operators over the reader have pad as ever, for other readers share them.
+   */
+  uint8_t fill[16];
 } tc_reader_options;
 
 /**
@@ -1524,7 +1537,8 @@ tc_status tc_statistics(const struct tc_cache *cache,
  *
  * - key: required, what provider_key says, or the key under which tc_put put it.
  * - row, col, level: of the grid of that image.
- * - bands, n_bands: NULL and 0 for all.
+ * - bands, n_bands: NULL and 0 for all. A tile that has more bands serves some of them. What was put as a
+ *   list of bands under a key that no provider has is not known to be all of them.
  * - tile: receives a reference that you own and release with tc_tile_release; NULL on failure.
  * - err: may be NULL.
  *
@@ -1716,7 +1730,7 @@ tc_status provider_from_source(const struct tc_source *source,
  * - array: required; its pixels must stay readable and unchanged until release(user).
  * - image: what else is known of it, of the same size, type and number of bands, with one level; NULL:
  *   one block and nothing else.
- * - key: the key of the image in caches; NULL: one that is never used again.
+ * - key: what the key of the image begins with, see provider_key; NULL: a number that is never used again.
  * - release: NULL if the memory outlives all providers and tiles; else called once, when the last of
  *   them is gone, or later with TC_IMAGE_DEFER_RELEASE; after a failure it is not called.
  * - user: passed to `release`.
@@ -2056,7 +2070,8 @@ tc_status provider_try_block(struct tc_provider *provider,
                              struct tc_error *err);
 
 /**
- * Copies any rectangle of a level into memory of yours. What lies outside the image is pad.
+ * Copies any rectangle of a level into memory of yours. What lies outside the image is pad, or what the
+ * reader fills it with: see tc_reader_options.
  *
  * - provider: required.
  * - x, y: the column and row of the level where the rectangle begins, negative allowed; its size is
@@ -2096,7 +2111,9 @@ tc_status provider_read_window(struct tc_provider *provider,
  * - stats: required, with struct_size set; the other members are 0 on failure.
  * - amplification: receives the blocks that the source under this provider has decoded, for all who
  *   asked it, divided by the distinct ones among them: 1 if none was decoded twice, 0 if none was
- *   decoded; a part of a block counts as its share of the block's pixels; an estimate where an image has more than 8388608 blocks; may be NULL.
+ *   decoded; a part of a block counts as its share of the block's pixels, and what a source had to decode
+ *   beneath its blocks as it says by tc_decoded_beneath; an estimate where an image has more than 8388608
+ *   blocks; may be NULL.
  * - err: may be NULL.
  *
  * Errors: TC_E_ARGUMENT. Thread-safe.
@@ -2193,6 +2210,19 @@ tc_status provider_request_block(struct tc_provider *provider,
  * the thread works for none, as while a file is opened. Cannot fail. Thread-safe.
  */
 struct tc_load *tc_load_current(void);
+
+/**
+ * Says inside a read_block or read_window callback what the source had to decode for it, where that is not
+ * just what it was asked for, as where it reads blocks of other files that lie across its own, or finds them
+ * at hand: the amplification of provider_counters then counts that.
+ *
+ * - blocks: how much, in whole blocks of the level that the callback reads: 1 is what counts for a block if
+ *   nothing is said, 0 that nothing was decoded. Several calls add up. What is negative or not finite is
+ *   ignored.
+ *
+ * Call it on the thread on which the callback was called; elsewhere it does nothing. Cannot fail. Thread-safe.
+ */
+void tc_decoded_beneath(double blocks);
 
 /**
  * Whether nobody wants the load any more: 1 if all who wait for it were cancelled, else 0, also for

@@ -374,7 +374,8 @@ pub unsafe extern "C" fn tc_statistics(
 ///
 /// - key: required, what provider_key says, or the key under which tc_put put it.
 /// - row, col, level: of the grid of that image.
-/// - bands, n_bands: NULL and 0 for all.
+/// - bands, n_bands: NULL and 0 for all. A tile that has more bands serves some of them. What was put as a
+///   list of bands under a key that no provider has is not known to be all of them.
 /// - tile: receives a reference that you own and release with tc_tile_release; NULL on failure.
 /// - err: may be NULL.
 ///

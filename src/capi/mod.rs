@@ -49,8 +49,9 @@ pub use provider::{
     provider_retain, tc_provider,
 };
 pub use reader::{
-    provider_cancel, provider_reader, provider_request_block, tc_done_fn, tc_load, tc_load_current,
-    tc_load_is_cancelled, tc_load_release, tc_load_retain, tc_reader_flags, tc_reader_options,
+    provider_cancel, provider_reader, provider_request_block, tc_decoded_beneath, tc_done_fn,
+    tc_load, tc_load_current, tc_load_is_cancelled, tc_load_release, tc_load_retain,
+    tc_reader_flags, tc_reader_options,
 };
 pub use source::{
     provider_from_memory, provider_from_source, provider_image_count, provider_image_count_io,

@@ -238,7 +238,7 @@ pub(super) trait Images {
 }
 
 /// An image and what decodes it.
-pub(super) type Part = (Image, Box<dyn Decoder>);
+pub type Part = (Image, Box<dyn Decoder>);
 
 /// What one image of a file is made of.
 pub(super) struct Parts {
