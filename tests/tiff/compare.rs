@@ -283,6 +283,15 @@ fn old_style_jpeg_that_lacks_something_says_what() {
 }
 
 #[test]
+fn a_tile_that_ends_within_the_image_is_an_error() {
+    let image = open(&made().join("cut-tile-short.tif")).and_then(|file| file.image(0));
+    let error = read_all(&image.expect("the file").levels[0], &[0]).expect_err("an error");
+    assert_eq!(error.kind(), Kind::Corrupt, "{error}");
+    let said = "block (0, 0): the compressed data end after 6912 of 7104 bytes";
+    assert!(error.message().contains(said), "{error}");
+}
+
+#[test]
 fn texts_without_a_name_are_left_out() {
     let image = file::open(&made().join("nameless.tif"), 0, None).expect("the file");
     let metadata = &image.image().metadata;

@@ -718,6 +718,30 @@ def tables():
     expect_gdal("tile-left-out.tif")
 
 
+def cut_tiles():
+    """Tiles at the lower edge that are encoded only as far as the image goes, and one that ends before."""
+    data = samples("u8", 3, 37, 35)
+    padded = np.pad(data, ((0, 0), (0, 0), (0, 29)))
+    base = {256: (3, [35]), 257: (3, [37]), 258: (3, [8] * 3), 262: (3, [2]), 277: (3, [3]), 322: (3, [64]),
+            323: (3, [64])}
+    together = np.moveaxis(padded, 0, -1)
+    differences = np.diff(together, axis=1, prepend=np.uint8(0))
+    runs = lambda rows: b"".join(pack_runs(row.tobytes()) for row in rows)
+    deflate = lambda rows: zlib.compress(rows.tobytes())
+    for name, tags, blocks in [
+        ("runs", {259: (3, [32773]), 284: (3, [1])}, [runs(together)]),
+        ("runs-apart", {259: (3, [32773]), 284: (3, [2])}, [runs(band) for band in padded]),
+        ("deflate", {259: (3, [8])}, [deflate(together)]),
+        ("predicted", {259: (3, [8]), 317: (3, [2])}, [deflate(differences)]),
+        ("deflate-apart", {259: (3, [8]), 284: (3, [2])}, [deflate(band) for band in padded]),
+    ]:
+        name = f"cut-tile-{name}.tif"
+        write_tiff(name, False, {**base, **tags}, blocks)
+        assert (gdal.Open(name).ReadAsArray() == data).all(), name
+        expect(name, 0, "pixels", 0, data.shape, "u8", data.tobytes())
+    write_tiff("cut-tile-short.tif", False, {**base, 259: (3, [8])}, [deflate(together[:36])])
+
+
 def nodata():
     """Texts of the tag, with the value that GDAL has for them: as said in f64 and in whole numbers."""
     texts = ["nan", "NaN", "-nan", "nan(0x7ff)", "1.#QNAN", "-1.#IND", "1.#SNAN", "1.#INF", "-1.#INF",
@@ -752,5 +776,6 @@ described()
 handmade()
 types()
 tables()
+cut_tiles()
 nodata()
 manifest.close()
