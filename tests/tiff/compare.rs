@@ -284,10 +284,24 @@ fn old_style_jpeg_that_lacks_something_says_what() {
 
 #[test]
 fn a_tile_that_ends_within_the_image_is_an_error() {
-    let image = open(&made().join("cut-tile-short.tif")).and_then(|file| file.image(0));
+    is_corrupt(
+        "cut-tile-short.tif",
+        "block (0, 0): the compressed data end after 6912 of 7104 bytes",
+    );
+}
+
+#[test]
+fn a_stream_that_is_much_longer_than_its_block_is_an_error() {
+    is_corrupt(
+        "much-longer-stream.tif",
+        "block (0, 0): the compressed data exceed the",
+    );
+}
+
+fn is_corrupt(name: &str, said: &str) {
+    let image = open(&made().join(name)).and_then(|file| file.image(0));
     let error = read_all(&image.expect("the file").levels[0], &[0]).expect_err("an error");
     assert_eq!(error.kind(), Kind::Corrupt, "{error}");
-    let said = "block (0, 0): the compressed data end after 6912 of 7104 bytes";
     assert!(error.message().contains(said), "{error}");
 }
 

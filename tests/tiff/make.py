@@ -657,6 +657,12 @@ def handmade():
             277: (3, [1]), 278: (3, [8])}
     write_tiff("filled.tif", False, tags, blocks)
     expect("filled.tif", 0, "pixels", 0, data.shape, "u8", data.tobytes())
+    # Streams that have more than their blocks, up to a bound.
+    whole = {**tags, 278: (3, [10])}
+    write_tiff("longer-stream.tif", False, whole, [zlib.compress(data.tobytes() + bytes(2000))])
+    assert (gdal.Open("longer-stream.tif").ReadAsArray() == data[0]).all()
+    expect("longer-stream.tif", 0, "pixels", 0, data.shape, "u8", data.tobytes())
+    write_tiff("much-longer-stream.tif", False, whole, [zlib.compress(data.tobytes() + bytes(2 << 20))])
     # Bands of 5, 6 and 5 bits.
     data = np.stack([samples("u8", 1, 4, 6, bits)[0] for bits in (5, 6, 5)])
     rows = []

@@ -48,7 +48,8 @@ impl Codecs {
     /// Fills `out` with the decompressed bytes of `input`, as far as these go.
     ///
     /// A stream that ends before `needed` bytes is an error. One may be longer than `out` by up to `slack`
-    /// bytes, as where a writer fills up the last strip; these are dropped.
+    /// bytes, as where a writer fills up the last strip; these are dropped. Memory is taken for them where
+    /// there are any.
     pub fn decode(
         &mut self,
         compression: Compression,

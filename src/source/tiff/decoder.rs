@@ -204,7 +204,8 @@ impl TiffDecoder {
         if !self.decode_picture(wanted, input, expected, output, codecs)? {
             self.turn_bits(input);
             let full = self.plan.stored_bytes(wanted.plane, self.plan.block.1);
-            let slack = (full - expected) as usize;
+            // A stream may also go on a little behind its block, as other readers do not even notice.
+            let slack = (full - expected).max(1 << 20) as usize;
             // Some writers encode a tile at the lower edge only as far as the image goes.
             let needed = self.plan.stored_bytes(wanted.plane, wanted.image_rows) as usize;
             let whole = part.width == self.plan.block.0 && part.height == wanted.stored_rows;
