@@ -224,6 +224,7 @@ fn a_table_that_cannot_be_right_is_an_error_for_its_block_alone() {
     for (name, said) in [
         ("strip-zero.tif", "a block of 0 bytes at offset"),
         ("strip-nowhere.tif", "bytes at offset 0"),
+        ("strip-negative.tif", "the value -5 where"),
         ("strip-short.tif", "100 bytes are stored where 656 belong"),
     ] {
         let image = open(&made().join(name)).and_then(|file| file.image(0));
