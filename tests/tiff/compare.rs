@@ -259,6 +259,34 @@ fn a_table_that_cannot_be_right_is_an_error_for_its_block_alone() {
 }
 
 #[test]
+fn tables_that_are_too_short_give_a_warning() {
+    for (name, last, text) in [
+        (
+            "offsets-short.tif",
+            false,
+            "only 3 of 4 blocks have an offset",
+        ),
+        (
+            "counts-short-plain.tif",
+            true,
+            "only 2 of 4 blocks have a byte count",
+        ),
+        (
+            "counts-short-deflate.tif",
+            true,
+            "only 2 of 4 blocks have a byte count",
+        ),
+    ] {
+        let image = file::open(&made().join(name), 0, None).expect(name);
+        let warning = (image.image().metadata).get(&(None, "TC:WARNING:1".into()));
+        assert_eq!(warning.map(String::as_str), Some(text), "{name}");
+        assert_eq!(image.image().sparse, !last, "{name}");
+        let has = image.has_block(Block::new(0, 3, 0)).expect(name);
+        assert_eq!(has, last, "{name}");
+    }
+}
+
+#[test]
 fn a_stream_of_other_samples_than_are_said_is_an_error() {
     let image = open(&made().join("jpeg-other-bits.tif")).and_then(|file| file.image(0));
     let error = read_all(&image.expect("the file").levels[0], &[0]).expect_err("an error");

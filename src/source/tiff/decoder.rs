@@ -25,6 +25,7 @@ use crate::source::parts::for_each_part;
 #[cfg(feature = "lerc")]
 use crate::source::scratch::zeroed;
 use crate::source::scratch::{Scratch, sized, with_scratch};
+use crate::source::warnings::warn;
 use crate::source::{Decoder, fax};
 
 /// The image of one directory: one level on the grid of its strips or tiles.
@@ -64,6 +65,9 @@ impl TiffDecoder {
         let mut image =
             describe::image(directory, &plan, mask).map_err(|error| error.at(place()))?;
         image.sparse = true;
+        if let Some(text) = table.warning() {
+            warn(&mut image.metadata, text);
+        }
         image.check().map_err(|error| error.at(place()))?;
         Ok(Self {
             directory: directory.index,
