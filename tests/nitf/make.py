@@ -350,13 +350,16 @@ def jpegs_by_gdal():
         ("jpeg-B-1-M3", "B", 1, {0, 4}, "MULTI"), ("jpeg-B-3-M3", "B", 3, {1, 4, 8}, "MULTI"),
         ("jpeg-S-3-M3", "S", 3, {4, 13, 22, 2}, "MULTI"), ("jpeg-P-3-M3", "P", 3, {4}, "YCbCr601"),
         # The stream says what its samples are, whatever the subheader does.
-        ("jpeg-rgb", "P", 3, (), "RGB"), ("jpeg-rgb-M3", "P", 3, {4}, "RGB"), ("jpeg-multi", "P", 3, (), "MULTI"),
+        ("jpeg-junk", "B", 1, (), "MULTI"), ("jpeg-rgb", "P", 3, (), "RGB"), ("jpeg-rgb-M3", "P", 3, {4}, "RGB"), ("jpeg-multi", "P", 3, (), "MULTI"),
     ]
     for name, imode, bands, absent, irep in cases:
         cells = []
 
         def stream(cell):
             made = jpeg_stream(cell)
+            if name == "jpeg-junk":
+                # Bytes between segments that belong to none.
+                made = made[:2] + bytes(7) + made[2:]
             cells.append(gdal.Open("/vsimem/x.jpg").ReadAsArray().reshape(cell.shape))
             return made
 
