@@ -238,6 +238,9 @@ pub unsafe extern "C" fn provider_band_info(
 
 /// A text that came with the image: a TIFF tag, a NITF field, XML, ... by its name.
 ///
+/// What is wrong with a file of which pixels are read all the same is told in the texts TC:WARNING:1,
+/// TC:WARNING:2, ... of band -1.
+///
 /// - provider: NULL gives NULL.
 /// - band: from 0, or -1 for what concerns the whole image.
 /// - name: NULL gives NULL.

@@ -19,6 +19,7 @@ mod samples;
 mod scratch;
 pub mod sessions;
 pub mod tiff;
+mod warnings;
 
 use crate::cache::{Asking, Cache, Claims, Counters, Shelf, Usage, name_or_number, title};
 use crate::error::{Error, Result};
