@@ -239,6 +239,13 @@ static void enter(source *s, int *session)
     broken(s, "a call without a session of its own");
   if (s->released)
     broken(s, "a call after the release");
+  /* Not for ever: what waits for the release of this one fails and does not hang. */
+  for (int ms = 0; s->is_held && ms < 20000; ms++)
+  {
+    pthread_mutex_unlock(&s->lock);
+    sleep_ms(1);
+    pthread_mutex_lock(&s->lock);
+  }
   pthread_mutex_unlock(&s->lock);
   if (s->decode_ms != 0)
     sleep_ms(s->decode_ms);

@@ -80,6 +80,7 @@ typedef struct source {
   bool sparse;          /* blocks whose row + column is odd are absent */
   uint64_t seed;        /* another seed, another image */
   unsigned decode_ms;   /* how long a block takes */
+  int is_held;          /* blocks wait until this is taken back under `lock` */
 
   /* The next `fail_times` decodes of block (fail_row, fail_col) fail with this code and message. */
   int fail_times;

@@ -479,11 +479,13 @@ static void reading_apart(void **state)
 {
   (void)state;
   tc_reader_options both = {.struct_size = sizeof both, .flags = TC_READ_STREAMING | TC_READ_BYPASS};
-  tc_reader_options unknown = {.struct_size = sizeof unknown, .flags = 4};
+  tc_reader_options unknown = {.struct_size = sizeof unknown, .flags = 8};
+  tc_reader_options unsaid = {.struct_size = sizeof unsaid, .fill = {7}};
   refuses(TC_E_ARGUMENT, "reader", provider_reader(p, NULL, NULL, e));
   yields_no(made, TC_E_ARGUMENT, "source", provider_reader(NULL, NULL, &made, e));
   yields_no(made, TC_E_ARGUMENT, "0x3", provider_reader(p, &both, &made, e));
-  yields_no(made, TC_E_ARGUMENT, "0x4", provider_reader(p, &unknown, &made, e));
+  yields_no(made, TC_E_ARGUMENT, "0x8", provider_reader(p, &unknown, &made, e));
+  yields_no(made, TC_E_ARGUMENT, "TC_READ_FILL is not", provider_reader(p, &unsaid, &made, e));
   refuses(TC_E_ARGUMENT, "reader", provider_cancel(NULL, e));
   refuses(TC_E_ARGUMENT, "no", provider_cancel(p, e));
   refuses(TC_E_ARGUMENT, "provider", provider_request_block(NULL, 0, 0, 0, NULL, 0, note_nothing, NULL, e));
@@ -495,6 +497,7 @@ static void reading_apart(void **state)
   assert_null(tc_load_retain(NULL));
   assert_int_equal(tc_load_is_cancelled(NULL), 0);
   tc_load_release(NULL);
+  tc_decoded_beneath(-1); /* outside a callback it does nothing */
 }
 
 /* ---- copies ---- */

@@ -490,6 +490,17 @@ static void bands_are_chosen_from_what_was_put(void **state)
   assert_int_equal(((const unsigned char *)found.data)[found.band_stride], 0);
   tc_tile_release(tile);
   fails(TC_E_NOT_RESIDENT, "", tc_get(cache, "mine", 0, 0, 0, missing, 1, &tile, &err));
+  /* And of one that was put as a whole, as far as it has them. */
+  ok(tc_put(cache, "whole", 0, 0, 0, NULL, 0, &p, NULL, NULL, &err));
+  ok(tc_get(cache, "whole", 0, 0, 0, one, 1, &tile, &err));
+  tc_tile_pixels(tile, &found);
+  assert_int_equal(found.bands, 1);
+  assert_int_equal(*(const unsigned char *)found.data, 2);
+  tc_tile_release(tile);
+  uint64_t hits = stats_of(cache).hits;
+  fails(TC_E_NOT_RESIDENT, "", tc_get(cache, "whole", 0, 0, 0, other, 2, &tile, &err));
+  fails(TC_E_NOT_RESIDENT, "", tc_peek(cache, "whole", 0, 0, 0, other, 2, &tile, &err));
+  assert_int_equal(stats_of(cache).hits, hits);
   tc_release(cache);
 }
 

@@ -1,6 +1,6 @@
 //! The one model that every source and every operator implements.
 
-use crate::cache::{Cache, Claims, Counters, Moment, Usage, now};
+use crate::cache::{AskedOfTiers, Asking, Cache, Claims, Counters, Moment, Usage, now};
 use crate::error::{Kind, Result};
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
@@ -61,8 +61,8 @@ pub trait Provider: Send + Sync {
     /// own; `None` where its blocks are those of level 0, halved.
     fn level_image(&self, level: u32) -> Option<Arc<dyn Provider>>;
 
-    /// The image, and its level, whose blocks a level is put together from anew each time; `None` where
-    /// blocks are made otherwise, or kept.
+    /// The image, and its level, whose blocks those of a level are put together from, pixel by pixel; `None`
+    /// where they are made otherwise.
     fn origin(&self, level: u32) -> Option<(Arc<dyn Provider>, u32)>;
 
     /// Where the pixels are data, as an image of one u8 band, 0 or 255, on the same grid; `None`
@@ -78,6 +78,9 @@ pub trait Provider: Send + Sync {
     /// Hears of blocks that are about to be asked for, so that what lies together in a file may be read
     /// at once.
     fn announce(&self, blocks: &mut dyn Iterator<Item = Block>, bands: &Bands);
+
+    /// Asks other tiers for a block that is not resident, or where they do not have it for what it is made from.
+    fn ask(&self, at: Block, bands: &Bands, asking: &mut Asking<'_>);
 
     /// What stands for a block while it is being made, so that asking for it would wait; `None` where it is
     /// cut out of others or put together from them each time.
@@ -298,8 +301,20 @@ pub fn get_block(provider: &dyn Provider, at: Block, bands: &Bands) -> Result<Ti
     }
     provider.image().check_block(at, bands)?;
     nesting::enter(provider.height(), || {
-        provider.get_block(at, bands, &Request::new())
+        let request = Request::new();
+        let _asked = AskedOfTiers::all(provider, || vec![at], bands, &request)?;
+        provider.get_block(at, bands, &request)
     })
+}
+
+/// [`get_block`] of a block that was found in the image, after other tiers were asked.
+pub fn get_block_asked(
+    provider: &dyn Provider,
+    at: Block,
+    bands: &Bands,
+    request: &Request<'_>,
+) -> Result<Tile> {
+    nesting::enter(provider.height(), || provider.get_block(at, bands, request))
 }
 
 /// [`Provider::peek_block`] with its arguments checked.

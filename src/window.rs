@@ -1,7 +1,8 @@
 //! Windows: any rectangle of a level, put together from blocks.
 
-use crate::cache::{Claims, Scratch};
+use crate::cache::{AskedOfTiers, Asking, Claims, Scratch};
 use crate::convert::convert_row;
+use crate::dtype::{DType, Sample};
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, shape};
@@ -53,7 +54,14 @@ fn for_blocks(
         .flat_map(|row| cols.clone().map(move |col| (row, col)));
     let mut blocks = places.map(|(row, col)| Block::new(level, row, col));
     Request::new().run(|| provider.announce(&mut blocks, bands));
+    let request = Request::new();
     for row in rows {
+        let of_row = || {
+            cols.clone()
+                .map(|col| Block::new(level, row, col))
+                .collect()
+        };
+        let _asked = AskedOfTiers::all(provider, of_row, bands, &request)?;
         for col in cols.clone() {
             let block = grid.rect(row, col);
             // At a high level a block between others may have no pixels.
@@ -128,10 +136,7 @@ pub(crate) fn read_tile(
     }
     let mut canvas = request.canvas(Layout::packed(shape, image.dtype)?)?;
     let mut pixels = canvas.pixels_mut();
-    let scratch = Scratch::new(request.cache());
-    for_blocks(&*provider, level, &rect, bands, |at, block, part| {
-        let request = request.with_memory(&scratch);
-        let tile = read_part(&*provider, at, &block, &part, bands, &request)?;
+    for_parts(&provider, level, &rect, bands, request, |part, tile| {
         let mut into = pixels.window_mut(
             (part.x - rect.x) as usize,
             (part.y - rect.y) as usize,
@@ -139,7 +144,6 @@ pub(crate) fn read_tile(
             part.height as usize,
         );
         tile.copy_to(&mut into);
-        scratch.reclaim(tile);
         Ok(())
     })?;
     let tile = Tile::from_canvas(canvas);
@@ -149,8 +153,43 @@ pub(crate) fn read_tile(
     })
 }
 
-/// Claims what [`read_tile`] has in flight beside the tile itself while it has one of the blocks over a
-/// rectangle loaded; the first stands for all.
+/// Calls `each` with the pixels over a rectangle inside the image, part by part in the same memory: of each
+/// block what lies inside.
+pub(crate) fn for_parts(
+    provider: &Arc<dyn Provider>,
+    level: u32,
+    rect: &Rect,
+    bands: &Bands,
+    request: &Request<'_>,
+    mut each: impl FnMut(Rect, &Pixels) -> Result<()>,
+) -> Result<()> {
+    let (provider, level) = plane(provider, level);
+    let scratch = Scratch::new(request.cache());
+    let request = request.with_memory(&scratch);
+    for_blocks(&*provider, level, rect, bands, |at, block, part| {
+        let tile = read_part(&*provider, at, &block, &part, bands, &request)?;
+        each(part, &tile)?;
+        scratch.reclaim(tile);
+        Ok(())
+    })
+}
+
+/// Asks other tiers for the blocks over a rectangle of a level.
+pub(crate) fn ask_rect(
+    provider: &Arc<dyn Provider>,
+    level: u32,
+    rect: &Rect,
+    bands: &Bands,
+    asking: &mut Asking<'_>,
+) {
+    let (provider, level) = plane(provider, level);
+    for (row, col) in provider.image().grid(level).cells_over(rect) {
+        provider.ask(Block::new(level, row, col), bands, asking);
+    }
+}
+
+/// Claims what [`for_parts`] has in flight, or [`read_tile`] beside the tile itself, while one of the blocks over
+/// a rectangle is loaded; the first stands for all.
 pub(crate) fn claim_rect(
     provider: &Arc<dyn Provider>,
     level: u32,
@@ -178,8 +217,22 @@ pub fn read_window(
     bands: &[Option<u32>],
     into: Target,
 ) -> Result<()> {
+    let pad = provider.image().pad;
+    read_filled(provider, x, y, level, bands, into, &pad)
+}
+
+/// [`read_window`] with another sample than pad outside the image.
+pub fn read_filled(
+    provider: &Arc<dyn Provider>,
+    x: i64,
+    y: i64,
+    level: u32,
+    bands: &[Option<u32>],
+    into: Target,
+    fill: &Sample,
+) -> Result<()> {
     nesting::enter(provider.height(), || {
-        copy_window(provider, x, y, level, bands, into)
+        copy_window(provider, x, y, level, bands, into, fill)
     })
 }
 
@@ -190,6 +243,7 @@ fn copy_window(
     level: u32,
     bands: &[Option<u32>],
     mut into: Target,
+    fill: &Sample,
 ) -> Result<()> {
     provider.image().check_level(level)?;
     check_cancelled(&**provider)?;
@@ -217,7 +271,8 @@ fn copy_window(
         (rect.width, rect.height) == (into.shape.width as u64, into.shape.height as u64)
     });
     if !whole {
-        fill_pad(&*provider, bands, &mut into);
+        let image_type = provider.image().dtype;
+        fill_outside(image_type, fill, bands, &mut into);
     }
     let Some(rect) = inside.filter(|rect| !rect.is_empty() && !bands.is_empty()) else {
         return Ok(());
@@ -252,21 +307,15 @@ fn overlap(start: i64, count: usize, limit: u64) -> Option<(u64, u64)> {
     (begin < end).then(|| (begin as u64, (end - begin) as u64))
 }
 
-/// Writes pad everywhere, and opaque alpha where that is asked for.
-fn fill_pad(provider: &dyn Provider, bands: &[Option<u32>], into: &mut Target) {
-    let image = provider.image();
+/// Writes a sample of this type everywhere, and opaque alpha where that is asked for.
+fn fill_outside(dtype: DType, fill: &Sample, bands: &[Option<u32>], into: &mut Target) {
     let size = into.dtype.size();
-    let mut pad = vec![0; size];
-    convert_row(
-        image.dtype,
-        image.pad.bytes(image.dtype),
-        into.dtype,
-        &mut pad,
-    );
+    let mut sample = vec![0; size];
+    convert_row(dtype, fill.bytes(dtype), into.dtype, &mut sample);
     let opaque = crate::convert::opaque(into.dtype);
     for (to, band) in bands.iter().enumerate() {
         let sample = match band {
-            Some(_) => &pad[..],
+            Some(_) => &sample[..],
             None => opaque.bytes(into.dtype),
         };
         let row = sample.repeat(into.shape.width);

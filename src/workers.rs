@@ -1,14 +1,21 @@
 //! Threads of the library's own, for requests that must not keep one of the caller's waiting.
 
+use crate::cache::AskedOfTiers;
 use crate::error::{Error, Kind, Result};
+use crate::image::{Bands, Block};
 use crate::load::nesting;
-use crate::provider::Provider;
+use crate::provider::{Provider, Request, check_cancelled, get_block_asked};
+use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{ProcessGuard, ProcessMutex, Still, thread};
-use std::collections::VecDeque;
+use crate::tile::Tile;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, LazyLock};
 
 /// Something to do with a provider.
 pub type Work = dyn FnOnce(&dyn Provider) + Send;
+
+/// Gets the tile of a request; called once, inside what tells of it.
+pub type Get<'a> = dyn FnMut() -> Result<Tile> + 'a;
 
 /// What a thread is to do.
 pub struct Job {
@@ -33,6 +40,9 @@ pub struct Workers {
 #[derive(Default)]
 struct State {
     queue: VecDeque<Job>,
+    /// Jobs that go on when other tiers have answered, by a number.
+    suspended: BTreeMap<u64, Job>,
+    numbers: u64,
     threads: usize,
 }
 
@@ -85,13 +95,114 @@ impl Workers {
         Ok(())
     }
 
-    /// Has the queued jobs that were cancelled done before all others, by one thread of their own: all
+    /// Has a block made, and `done` called, which gets it. It takes no thread while other tiers are asked.
+    pub fn request(
+        self: &Arc<Self>,
+        provider: Arc<dyn Provider>,
+        at: Block,
+        bands: Bands,
+        done: impl FnOnce(&mut Get<'_>) + Send + 'static,
+    ) -> Result<()> {
+        self.add(self.job(provider, at, bands, AskedOfTiers::default(), done))
+    }
+
+    fn job(
+        self: &Arc<Self>,
+        provider: Arc<dyn Provider>,
+        at: Block,
+        bands: Bands,
+        mut asked: AskedOfTiers,
+        done: impl FnOnce(&mut Get<'_>) + Send + 'static,
+    ) -> Job {
+        let (workers, own) = (self.clone(), provider.clone());
+        let work = move |provider: &dyn Provider| {
+            let request = Request::new();
+            // What was suspended goes on when all answers are there, or when it is cancelled.
+            let mut is_complete = || {
+                check_cancelled(provider)?;
+                asked.wait(&request)?;
+                Ok(asked.look(provider, &mut std::iter::once(at), &bands, &request))
+            };
+            match is_complete() {
+                Ok(false) => (),
+                Ok(true) => {
+                    let mut get = || get_block_asked(provider, at, &bands, &request);
+                    return done(&mut get);
+                }
+                Err(error) => {
+                    // What is told of it finds no interest in the answers any more.
+                    drop(asked);
+                    return done(&mut || Err(Error::clone(&error)));
+                }
+            }
+            let number = workers.number();
+            let left = Arc::new(AtomicUsize::new(1 + asked.coming().count()));
+            let count_down = {
+                let (workers, left) = (workers.clone(), left.clone());
+                move || {
+                    if left.fetch_sub(1, Ordering::AcqRel) == 1 {
+                        workers.resume(number);
+                    }
+                }
+            };
+            for answer in asked.coming() {
+                answer.then(Box::new(count_down.clone()));
+            }
+            let job = workers.job(own, at, bands, asked, done);
+            workers.suspend(number, job);
+            count_down();
+        };
+        Job {
+            provider,
+            work: Box::new(work),
+        }
+    }
+
+    fn number(&self) -> u64 {
+        let mut state = self.state.lock();
+        state.numbers += 1;
+        state.numbers
+    }
+
+    fn suspend(self: &Arc<Self>, number: u64, job: Job) {
+        let provider = job.provider.clone();
+        self.state.lock().suspended.insert(number, job);
+        if provider.is_cancelled() {
+            self.end_cancelled();
+        }
+    }
+
+    /// Lets a suspended job go on before all others, which came after it.
+    fn resume(self: &Arc<Self>, number: u64) {
+        let mut state = self.state.lock();
+        let Some(job) = state.suspended.remove(&number) else {
+            return;
+        };
+        if state.threads < self.max && self.start().is_ok() {
+            state.threads += 1;
+        }
+        let is_orphan = state.threads == 0;
+        state.queue.push_front(job);
+        let orphan = is_orphan.then(|| state.queue.pop_front()).flatten();
+        drop(state);
+        // Without a thread of its own it is done here.
+        orphan
+            .into_iter()
+            .for_each(|job| (job.work)(&*job.provider));
+    }
+
+    /// Has the jobs that wait and were cancelled done before all others, by one thread of their own: all
     /// the usual ones may be at work on what takes long.
     pub fn end_cancelled(self: &Arc<Self>) {
         let mut state = self.state.lock();
-        let (cancelled, others): (VecDeque<_>, VecDeque<_>) = std::mem::take(&mut state.queue)
+        let (mut cancelled, others): (VecDeque<_>, VecDeque<_>) = std::mem::take(&mut state.queue)
             .into_iter()
             .partition(Job::is_cancelled);
+        let (ended, suspended): (BTreeMap<_, _>, _) = std::mem::take(&mut state.suspended)
+            .into_iter()
+            .partition(|(_, job)| job.is_cancelled());
+        state.suspended = suspended;
+        cancelled.extend(ended.into_values());
         let any = !cancelled.is_empty();
         state.queue = cancelled;
         state.queue.extend(others);

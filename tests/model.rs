@@ -7,15 +7,17 @@
 
 use shuttle::sync::mpsc;
 use shuttle::thread;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use tilecache::cache::{Cache, Options, Statistics, invalidate};
+use tilecache::cache::{Cache, Options, Statistics, Ticket, Tier, invalidate};
 use tilecache::dtype::DType;
 use tilecache::error::{Error, Kind, Result};
 use tilecache::image::{Bands, Block, Image};
 use tilecache::load::Cancel;
 use tilecache::memory::PixelsMut;
-use tilecache::operator::{Map, MapOptions, RetileOptions, cached, mapped, pyramid, retiled};
+use tilecache::operator::{
+    Map, MapOptions, ReaderOptions, RetileOptions, cached, mapped, pyramid, reader, retiled,
+};
 use tilecache::provider::{Provider, Request, Retention, get_block};
 use tilecache::source::{Decoder, Source};
 use tilecache::tile::{Pixels, Tile};
@@ -886,5 +888,113 @@ fn a_reader_of_a_stack_that_is_cancelled_costs_the_others_nothing() {
         ]);
         check_quiet(&cache);
         check_assembled(&get(&top, 0, 0).expect("a tile"), 0);
+    });
+}
+
+/// A second tier whose tickets another thread answers, until nothing more is asked.
+struct Posted {
+    post: Mutex<mpsc::Sender<Option<Ticket>>>,
+    ended: AtomicBool,
+}
+
+impl Tier for Posted {
+    fn get(&self, _key: &str, _at: Block, _bands: &Bands, ticket: Ticket) {
+        if !self.ended.load(Ordering::SeqCst) {
+            self.send(Some(ticket));
+        }
+    }
+}
+
+impl Posted {
+    fn send(&self, ticket: Option<Ticket>) {
+        let post = self.post.lock().unwrap_or_else(PoisonError::into_inner);
+        post.send(ticket).expect("a thread that answers");
+    }
+
+    /// Nothing more is asked.
+    fn end(&self) {
+        self.ended.store(true, Ordering::SeqCst);
+        self.send(None);
+    }
+}
+
+/// Blocks in a cache with a second tier, and what answers its tickets.
+fn tiered() -> (
+    Cache,
+    Arc<Story>,
+    Arc<dyn Provider>,
+    Arc<Posted>,
+    mpsc::Receiver<Option<Ticket>>,
+) {
+    let cache = cache(LARGE);
+    let (post, tickets) = mpsc::channel();
+    let tier = Arc::new(Posted {
+        post: Mutex::new(post),
+        ended: AtomicBool::new(false),
+    });
+    cache
+        .set_tier(tier.clone())
+        .expect("a cache without a tier");
+    let (story, provider) = blocks(&cache);
+    (cache, story, provider, tier, tickets)
+}
+
+/// Answers all tickets with the pixels of the version that there is then.
+fn answer(story: &Story, tickets: &mpsc::Receiver<Option<Ticket>>) {
+    while let Ok(Some(ticket)) = tickets.recv() {
+        let value = sample(story.version.load(Ordering::SeqCst) as u8, 0, 0);
+        thread::yield_now();
+        let write = |into: &mut PixelsMut<'_>| {
+            (0..into.layout().shape.height).for_each(|y| into.row_mut(0, y).fill(value));
+            Ok(())
+        };
+        ticket.answer(write).expect("memory for a block");
+    }
+}
+
+#[test]
+fn a_second_tier_that_answers_among_cancels_leaves_nobody_waiting() {
+    check(|crew| {
+        let (cache, story, provider, tier, tickets) = tiered();
+        let cancel = Arc::new(Cancel::default());
+        let (cancelled, stops, told) = (provider.clone(), cancel.clone(), story.clone());
+        crew.work(vec![
+            Box::new(move || {
+                let source = reader(cancelled, ReaderOptions::default(), cancel);
+                match get(&source, 0, 0) {
+                    Ok(tile) => check_block(&tile, 0, 0),
+                    Err(error) => assert_eq!(error.kind(), Kind::Cancelled, "{error}"),
+                }
+                tier.end();
+            }),
+            Box::new(move || answer(&told, &tickets)),
+            Box::new(move || stops.cancel()),
+        ]);
+        check_quiet(&cache);
+        check_block(&get(&provider, 0, 0).expect("a block"), 0, 0);
+        assert!(decodes(&story) <= 1);
+    });
+}
+
+#[test]
+fn what_a_second_tier_answers_after_a_change_is_not_kept() {
+    check(|crew| {
+        let (cache, story, provider, tier, tickets) = tiered();
+        let (asks, changes) = (provider.clone(), provider.clone());
+        let (told, changed) = (story.clone(), story.clone());
+        crew.work(vec![
+            Box::new(move || {
+                check_block(&get(&asks, 0, 0).expect("a block"), 0, 0);
+                tier.end();
+            }),
+            Box::new(move || answer(&told, &tickets)),
+            Box::new(move || {
+                changed.version.store(1, Ordering::SeqCst);
+                invalidate(changes.key());
+            }),
+        ]);
+        check_quiet(&cache);
+        let tile = get(&provider, 0, 0).expect("a block");
+        assert_eq!(version_of(&tile), 1, "an old block was kept");
     });
 }

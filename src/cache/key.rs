@@ -142,9 +142,14 @@ fn without_overview(key: &str) -> &str {
 /// Where a number stands for a name within a key, behind its beginning.
 const UNNAMED: [&str; 3] = ["::", "(:", ",:"];
 
-/// From this level on a key keeps blocks beneath its tiles, and not tiles: those beneath the tiles of level
-/// 0, then those beneath level 1. No request asks for them; they wait for tiles that still need them.
+/// From this level on a key keeps blocks beneath its tiles, and not tiles. No request asks for them; they
+/// wait for tiles that still need them.
 pub const KEPT_LEVELS: u32 = MAX_LEVELS as u32;
+
+/// The level at which a key keeps blocks of the `nth` image beneath the tiles of a level.
+pub const fn kept_level(tiles: u32, nth: u32) -> u32 {
+    KEPT_LEVELS * (1 + nth) + tiles
+}
 
 /// What all providers with one key agree on.
 #[derive(Clone, Debug, PartialEq)]
@@ -253,7 +258,7 @@ pub struct KeyRecord {
     /// What its tiles are stitched from, level by level, where the order in which they go depends on it.
     pub foundations: Vec<Option<Foundation>>,
     /// The blocks beneath its tiles, level by level of the tiles, that it may keep beside them.
-    pub kept_blocks: Vec<Grid>,
+    pub kept_blocks: Vec<Vec<Grid>>,
     /// The first of its entries.
     pub first_entry: u32,
     /// What callers put under it lately.

@@ -42,6 +42,11 @@ impl Loading {
         &self.registration.cache
     }
 
+    /// When the request began.
+    pub fn begun(&self) -> Moment {
+        self.begun
+    }
+
     /// A canvas for a tile nobody has asked for, or `None` if the unread share has no room for it.
     pub fn sibling(&self, layout: Layout) -> Result<Option<Canvas>> {
         if !self.reserve_unread(Memory::allocated_size(layout.span())) {

@@ -19,6 +19,7 @@ mod puts;
 mod recency;
 mod shelf;
 mod stamp;
+mod tier;
 
 pub use claims::{Claims, Permits};
 pub use foundation::Foundation;
@@ -27,6 +28,7 @@ pub use ledger::Class;
 pub use lineage::{Moment, lineages_stand_still, now};
 pub use loading::{Loading, Scratch};
 pub use shelf::Shelf;
+pub use tier::{AskedOfTiers, Asking, Ticket, Tier};
 
 use crate::error::{Error, Result};
 use crate::geometry::Area;
@@ -44,7 +46,7 @@ use hits::Hits;
 use index::{Cell, Found, Index, Look, Neighbour};
 use key::KeyId;
 use ledger::{CHUNKS_PER_CALL, Interrupted, Ledger, Room};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 /// What a cache can be told beside its budget; zeros mean the defaults.
 #[derive(Clone, Copy, Debug, Default)]
@@ -99,7 +101,7 @@ pub struct Counters {
     pub load_nanoseconds: u64,
     /// Blocks decoded by the source.
     pub decodes: u64,
-    /// What the source decoded in parts of blocks, in millionths of a block.
+    /// What the source decoded in parts of blocks or beneath them, in millionths of a block.
     pub decoded_millionths: u64,
     /// Distinct blocks among all those; an estimate for images of very many blocks.
     pub distinct_decodes: u64,
@@ -234,6 +236,7 @@ struct Shared {
     ledger: Mutex<Ledger>,
     gate: Arc<Gate>,
     workers: Arc<Workers>,
+    tier: OnceLock<Arc<dyn Tier>>,
     options: Options,
 }
 
@@ -341,6 +344,7 @@ impl Cache {
                 home,
                 gate: Arc::new(Gate::new(options.in_flight_cap(budget))),
                 workers: Workers::new(options.threads),
+                tier: OnceLock::new(),
                 options,
             }
         })))
@@ -414,8 +418,9 @@ impl Cache {
         let Some((id, bands, count, hits)) = known else {
             return Ok(None);
         };
-        let index = &self.0.index;
-        let found = index.find(&Cell::new(id, at), &bands, count, look, &hits);
+        let (index, cell) = (&self.0.index, Cell::new(id, at));
+        let count = count.or_else(|| self.bands_put(&cell, &bands, &hits));
+        let found = index.find(&cell, &bands, count, look, &hits);
         self.0.with(|ledger| {
             match &found {
                 Some(found) => ledger.note_first_get(found),
@@ -439,6 +444,15 @@ impl Cache {
             }
             None => Ok(Some(found.tile)),
         }
+    }
+
+    /// How many bands the tile of a cell has that a caller put as a whole under a key which no provider has, if
+    /// some of them are wanted.
+    fn bands_put(&self, cell: &Cell, wanted: &Bands, hits: &Arc<Hits>) -> Option<u32> {
+        wanted.list()?;
+        let index = &self.0.index;
+        let whole = index.find(cell, &Bands::ALL, None, Look::Peek, hits)?;
+        Some(whole.tile.shape().bands as u32)
     }
 
     /// Puts a caller's tile into a key's cell, replacing what is there. What is there with other bands too

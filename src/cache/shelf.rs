@@ -3,15 +3,16 @@
 use super::claims::{Claims, Permits};
 use super::gather::gather;
 use super::index::{Found, Look};
-use super::key::KEPT_LEVELS;
+use super::key::{KEPT_LEVELS, kept_level};
 use super::lineage::{Lineage, Moment};
 use super::{Cache, Class, Counters, Foundation, Loading, Registration, Usage};
 use crate::error::Result;
 use crate::geometry::Grid;
 use crate::image::{Bands, Block, Image};
-use crate::in_flight::{self, Cell, ImageId, Maker, Start, Want};
+use crate::in_flight::{self, Cell, ImageId, Maker, Start, Want, Way};
+use crate::layout::Layout;
 use crate::load::Load;
-use crate::memory::Memory;
+use crate::memory::{Canvas, Memory};
 use crate::provider::{Request, Retention};
 use crate::sync::Mutex;
 use crate::tile::Tile;
@@ -63,6 +64,25 @@ impl Shelf {
         })
     }
 
+    /// The same shelf, where it is in a cache.
+    pub fn in_cache(&self) -> Option<Self> {
+        let Place::Cached(registration) = &self.place else {
+            return None;
+        };
+        Some(Self {
+            place: Place::Cached(registration.clone()),
+            image: self.image.clone(),
+            key: self.key.clone(),
+            lineage: self.lineage.clone(),
+            ..*self
+        })
+    }
+
+    /// The key of the image.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
     /// The cache, if there is one.
     pub fn cache(&self) -> Option<&Cache> {
         match &self.place {
@@ -81,16 +101,17 @@ impl Shelf {
         }
     }
 
-    /// Tells the cache of the blocks that may be kept beside the tiles, by the level of the tiles.
-    pub fn keeps_blocks(&self, grids: Vec<Grid>) {
+    /// Tells the cache of the blocks that may be kept beside the tiles: by the level of the tiles those of
+    /// each image that they can be put together from.
+    pub fn keeps_blocks(&self, grids: Vec<Vec<Grid>>) {
         if let Place::Cached(registration) = &self.place {
             registration.with(|ledger, key| ledger.key_record_mut(key).kept_blocks = grids);
         }
     }
 
-    /// The cell that keeps a block beneath the tiles of a level.
-    pub fn kept_cell(tiles: u32, block: Block) -> Block {
-        Block::new(KEPT_LEVELS + tiles, block.row, block.col)
+    /// The cell that keeps a block of the `nth` image beneath the tiles of a level.
+    pub fn kept_cell(tiles: u32, nth: u32, block: Block) -> Block {
+        Block::new(kept_level(tiles, nth), block.row, block.col)
     }
 
     /// A number that changes when the pixels of the image do.
@@ -241,15 +262,29 @@ impl Shelf {
         tile: Tile,
         request: &Request<'_>,
     ) -> Result<Tile> {
+        self.with_puts_since(at, bands, tile, request.begun(), |layout| {
+            request.canvas(layout)
+        })
+    }
+
+    /// [`Shelf::with_puts`] of a request that began then, in memory from `canvas`.
+    pub fn with_puts_since(
+        &self,
+        at: Block,
+        bands: &Bands,
+        tile: Tile,
+        begun: Moment,
+        canvas: impl Fn(Layout) -> Result<Canvas>,
+    ) -> Result<Tile> {
         let Place::Cached(registration) = &self.place else {
             return Ok(tile);
         };
         let mut tiles = registration.puts(at, bands);
-        if tiles.is_empty() || registration.was_put_since(at, request.begun()) {
+        if tiles.is_empty() || registration.was_put_since(at, begun) {
             return Ok(tile);
         }
         tiles.push((tile, bands.clone()));
-        gather(bands, &tiles, |layout| request.canvas(layout))
+        gather(bands, &tiles, canvas)
     }
 
     /// The most that tiles made ahead of their first use may take; nothing without a cache.
@@ -402,7 +437,7 @@ impl Shelf {
         };
         let want = || self.want(at, to_load.clone());
         let wanted = loop {
-            if let Some(joined) = in_flight::join(&want(), false, request) {
+            if let Some(joined) = in_flight::join(&want(), Way::Call, request) {
                 break self.count_wait(joined);
             }
             let permits = self.admit(request, &loader.claim)?;

@@ -127,12 +127,14 @@ pub struct tc_cache_stats {
     pub queued: u64,
     /// Loads that went on beyond the cap because no load had ended for a second.
     pub overdue: u64,
+    /// Of the indexes of files, which the whole process keeps beside all budgets; see tc_set_index_bytes.
+    pub index: u64,
 }
 
 const _: () = {
     use std::mem::offset_of;
     assert!(size_of::<tc_cache_options>() == 32 && offset_of!(tc_cache_options, view_limit) == 8);
-    assert!(size_of::<tc_cache_stats>() == 184 && offset_of!(tc_cache_stats, hits) == 88);
+    assert!(size_of::<tc_cache_stats>() == 192 && offset_of!(tc_cache_stats, hits) == 88);
 };
 
 // SAFETY: plain numbers behind a size.
@@ -173,6 +175,7 @@ impl tc_cache_stats {
             max_in_flight: 0,
             queued: 0,
             overdue: 0,
+            index: 0,
         }
     }
 }
@@ -361,6 +364,7 @@ pub unsafe extern "C" fn tc_statistics(
                 max_in_flight: now.in_flight_cap,
                 queued: now.queued,
                 overdue: now.overdue,
+                index: crate::source::index::kept_bytes(),
                 ..tc_cache_stats::of(&now.counters)
             });
             Ok(())
@@ -372,7 +376,8 @@ pub unsafe extern "C" fn tc_statistics(
 ///
 /// - key: required, what provider_key says, or the key under which tc_put put it.
 /// - row, col, level: of the grid of that image.
-/// - bands, n_bands: NULL and 0 for all.
+/// - bands, n_bands: NULL and 0 for all. A tile that has more bands serves some of them. What was put as a
+///   list of bands under a key that no provider has is not known to be all of them.
 /// - tile: receives a reference that you own and release with tc_tile_release; NULL on failure.
 /// - err: may be NULL.
 ///

@@ -7,6 +7,7 @@ use crate::cache::lineages_stand_still;
 use crate::in_flight;
 use crate::load::loads_stand_still;
 use crate::pad;
+use crate::source::index;
 use crate::sync::{ProcessGuard, ProcessMutex, Still};
 use crate::workers::Workers;
 use std::cell::RefCell;
@@ -96,6 +97,7 @@ fn all() -> Vec<Box<dyn Still>> {
         in_flight::stands_still(),
         descriptors::stand_still(),
         pad::stand_still(),
+        index::stand_still(),
         array::stand_still(),
         Box::new(TILES.lock()),
     ]

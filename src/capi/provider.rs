@@ -10,10 +10,12 @@ use super::image::describe;
 use super::status::{tc_error, tc_status};
 use super::tile::tc_tile;
 use super::types::{tc_band_flags, tc_band_info, tc_image_info, tc_target};
+use crate::dtype::Sample;
 use crate::error::Result;
 use crate::image::{Bands, Block};
 use crate::load::Cancel;
 use crate::provider::{self, Provider};
+use crate::window;
 use std::ffi::{CStr, CString, c_char};
 use std::ptr::{NonNull, null, null_mut};
 use std::sync::{Arc, OnceLock};
@@ -31,6 +33,8 @@ pub struct tc_provider {
     direct: NonNull<dyn Provider>,
     /// What ends it, if it is a reader.
     pub cancel: Option<Arc<Cancel>>,
+    /// What its windows have outside the image, if that is not pad.
+    pub fill: Option<Sample>,
     key: CString,
     metadata: OnceLock<Vec<Entry>>,
 }
@@ -57,16 +61,34 @@ impl tc_provider {
 
     /// A new handle to a provider.
     pub fn handle(provider: Arc<dyn Provider>) -> *mut tc_provider {
-        Self::reader(provider, None)
+        Self::filling(provider, None)
+    }
+
+    /// A new handle to a provider whose windows have `fill` outside the image.
+    pub fn filling(provider: Arc<dyn Provider>, fill: Option<Sample>) -> *mut tc_provider {
+        Self::with(provider, None, fill)
     }
 
     /// A new handle to a reader that `cancel` ends.
-    pub fn reader(provider: Arc<dyn Provider>, cancel: Option<Arc<Cancel>>) -> *mut tc_provider {
+    pub fn reader(
+        provider: Arc<dyn Provider>,
+        cancel: Arc<Cancel>,
+        fill: Option<Sample>,
+    ) -> *mut tc_provider {
+        Self::with(provider, Some(cancel), fill)
+    }
+
+    fn with(
+        provider: Arc<dyn Provider>,
+        cancel: Option<Arc<Cancel>>,
+        fill: Option<Sample>,
+    ) -> *mut tc_provider {
         let key = c_text(provider.key());
         handle::new(tc_provider {
             direct: NonNull::from(&*provider),
             provider,
             cancel,
+            fill,
             key,
             metadata: OnceLock::new(),
         })
@@ -488,7 +510,8 @@ pub unsafe extern "C" fn provider_try_block(
     }
 }
 
-/// Copies any rectangle of a level into memory of yours. What lies outside the image is pad.
+/// Copies any rectangle of a level into memory of yours. What lies outside the image is pad, or what the
+/// reader fills it with: see tc_reader_options.
 ///
 /// - provider: required.
 /// - x, y: the column and row of the level where the rectangle begins, negative allowed; its size is
@@ -519,13 +542,15 @@ pub unsafe extern "C" fn provider_read_window(
     // SAFETY: the caller keeps what the header says of every pointer.
     unsafe {
         guard(err, || {
-            let provider = &handle::borrow(provider, "provider")?.provider;
+            let handle = handle::borrow(provider, "provider")?;
+            let provider = &handle.provider;
             let image = provider.image();
             let level = args::natural(level, "level")? as u32;
             let bands = args::copied_bands(bands, n_bands, image.band_count())?;
             let into = Array::of_target(handle::given(into, "into")?, "into", image.dtype)?;
             into.check_bands(bands.len())?;
-            crate::window::read_window(provider, x, y, level, &bands, into.target())
+            let fill = handle.fill.unwrap_or(image.pad);
+            window::read_filled(provider, x, y, level, &bands, into.target(), &fill)
         })
     }
 }
@@ -533,8 +558,8 @@ pub unsafe extern "C" fn provider_read_window(
 /// What this provider has done, and what it has in the cache that keeps its tiles. Providers with one
 /// key in one cache count together.
 ///
-/// Of the members of `stats`, budget, reusable, max_in_flight, queued and overdue belong to a cache as a
-/// whole and are 0. A buffer counts with the provider that brought it, also where tiles of others are
+/// Of the members of `stats`, budget, reusable, max_in_flight, queued, overdue and index belong to a cache or
+/// the process as a whole and are 0. A buffer counts with the provider that brought it, also where tiles of others are
 /// views of it; in_flight is that of tiles of its own, not of blocks that pass through on the way to
 /// them, and peak leaves out what the key is charged. Without a cache of its own, all sizes are 0.
 ///
@@ -542,7 +567,9 @@ pub unsafe extern "C" fn provider_read_window(
 /// - stats: required, with struct_size set; the other members are 0 on failure.
 /// - amplification: receives the blocks that the source under this provider has decoded, for all who
 ///   asked it, divided by the distinct ones among them: 1 if none was decoded twice, 0 if none was
-///   decoded; a part of a block counts as its share of the block's pixels; an estimate where an image has more than 8388608 blocks; may be NULL.
+///   decoded; a part of a block counts as its share of the block's pixels, and what a source had to decode
+///   beneath its blocks as it says by tc_decoded_beneath; an estimate where an image has more than 8388608
+///   blocks; may be NULL.
 /// - err: may be NULL.
 ///
 /// Errors: TC_E_ARGUMENT. Thread-safe.

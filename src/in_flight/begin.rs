@@ -4,7 +4,7 @@ use super::run::{copy_ready, finish};
 use super::table::TABLE;
 use super::task::{Task, Waiter};
 use super::work::Wanted;
-use super::{Draft, Want};
+use super::{Draft, Want, Way};
 use crate::cache::Permits;
 use crate::image::{Bands, Block};
 use crate::load::{Load, Unshared};
@@ -27,11 +27,11 @@ pub struct Begun {
     wanted: Wanted,
 }
 
-/// Joins a task that gives what is wanted, made from inputs or not.
-pub fn join(want: &Want, is_stitched: bool, request: &Request<'_>) -> Option<Wanted> {
+/// Joins a task that gives what is wanted in some way.
+pub fn join(want: &Want, way: Way, request: &Request<'_>) -> Option<Wanted> {
     let waiter = Waiter::new(request.cancels());
     let table = TABLE.lock();
-    let task = table.find(want, is_stitched)?.clone();
+    let task = table.find(want, way)?.clone();
     Some(Wanted::of(&table, task, waiter))
 }
 
@@ -44,9 +44,13 @@ pub fn begin(
     permits: Permits,
     is_resident: impl FnOnce() -> bool,
 ) -> Option<Start> {
+    let way = match draft {
+        Some(_) => Way::Stitch,
+        None => Way::Call,
+    };
     let waiter = Waiter::new(request.cancels());
     let mut table = TABLE.lock();
-    if let Some(known) = table.find(want, draft.is_some()).cloned() {
+    if let Some(known) = table.find(want, way).cloned() {
         let wanted = Wanted::of(&table, known, waiter);
         drop(table);
         // A task is counted once, however many threads wait for it.
@@ -112,15 +116,15 @@ fn begin_siblings(lead: &Arc<Task>, drafts: Vec<(Want, Draft)>) {
         return;
     };
     let inputs = stitched.inputs.iter();
-    let inputs: HashMap<Block, &Arc<Task>> = inputs.map(|task| (task.block, task)).collect();
+    let inputs: HashMap<Block, &Arc<Task>> = inputs.map(|task| (task.cell.at, task)).collect();
     for (want, draft) in drafts {
         let own = draft.inputs.iter().flatten();
         let own: Option<Vec<_>> = own
-            .map(|it| inputs.get(&it.block).copied().cloned())
+            .map(|it| inputs.get(&it.kept).copied().cloned())
             .collect();
         let mut table = TABLE.lock();
         let own = own.filter(|own| own.iter().all(|input| input.is_coming()) && !own.is_empty());
-        let Some(own) = own.filter(|_| table.find(&want, true).is_none()) else {
+        let Some(own) = own.filter(|_| table.find(&want, Way::Stitch).is_none()) else {
             drop(table);
             drop(draft);
             continue;

@@ -6,12 +6,15 @@
 //! when there is something to start. Threads come and go: the task is given up when the last that wants it
 //! has left.
 
+mod ask;
 mod begin;
 mod run;
+mod sleep;
 mod table;
 mod task;
 mod work;
 
+pub use ask::{Answer, Question, ask};
 pub use begin::{Start, begin, join};
 pub use table::stands_still;
 pub use work::Wanted;
@@ -63,9 +66,20 @@ pub struct Want {
     pub oldest: Moment,
 }
 
+/// How what is wanted comes about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// By one call.
+    Call,
+    /// Out of inputs.
+    Stitch,
+    /// From another tier.
+    Tier,
+}
+
 /// Makes the blocks that a task needs.
 pub trait Maker {
-    /// The pixels of a block, just these bands.
+    /// The pixels of a task, just these bands.
     fn make(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile>;
 
     /// Waits until the task may be in flight with all that it needs.
@@ -88,15 +102,13 @@ pub trait Stitch: Maker + Send + Sync {
     fn height(&self) -> u32;
 
     /// Keeps an input that tiles beyond these still need.
-    fn keep(&self, at: Block, tile: &Tile, request: &Request<'_>, scratch: &Scratch<'_>);
+    fn keep(&self, kept: Block, tile: &Tile, request: &Request<'_>, scratch: &Scratch<'_>);
 }
 
 /// A block that tiles are put together from.
 #[derive(Clone, Copy)]
 pub struct Input {
-    /// The block of the source.
-    pub block: Block,
-    /// The block of the tiles' image that stands for it.
+    /// What stands for it among the blocks of the tiles' image.
     pub kept: Block,
     /// The cell in which the source makes it.
     pub beneath: Option<Cell>,
@@ -132,7 +144,7 @@ pub struct Draft {
     pub stitch: Arc<dyn Stitch>,
 }
 
-/// Whether a block with these bands, of so many, is in flight.
+/// Whether a block with these bands, of so many, is being made, or about to be.
 pub fn contains(cell: Cell, bands: &Bands, all: u32) -> bool {
     TABLE.lock().contains(cell, bands, all)
 }

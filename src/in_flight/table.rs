@@ -1,7 +1,7 @@
 //! The table itself: which tasks there are, and how they begin, are given up and end.
 
 use super::task::{Slice, Stage, State, Stitched, Task, Waiter, Wants, Work};
-use super::{Cell, Draft, Input, Want};
+use super::{Cell, Draft, Input, Want, Way};
 use crate::cache::Moment;
 use crate::error::{Error, Kind, Result};
 use crate::image::Bands;
@@ -60,11 +60,11 @@ impl Table {
         self.tasks.get(&cell).map_or(&[], |tasks| &tasks[..])
     }
 
-    /// A task that gives what is wanted, made from inputs or not.
-    pub fn find(&self, want: &Want, is_stitched: bool) -> Option<&Arc<Task>> {
+    /// A task that gives what is wanted in some way.
+    pub fn find(&self, want: &Want, way: Way) -> Option<&Arc<Task>> {
         self.at(want.cell).iter().find(|task| {
             task.begun >= want.oldest
-                && task.stitched.is_some() == is_stitched
+                && task.way() == way
                 && want.bands.positions_in(&task.bands, want.all).is_some()
                 && !task.state.lock().abandoned
         })
@@ -73,7 +73,7 @@ impl Table {
     /// Whether a task with these bands is in flight.
     pub fn contains(&self, cell: Cell, bands: &Bands, all: u32) -> bool {
         let mut tasks = self.at(cell).iter();
-        tasks.any(|task| bands.positions_in(&task.bands, all).is_some())
+        tasks.any(|task| !task.is_asked() && bands.positions_in(&task.bands, all).is_some())
     }
 
     pub fn add(&mut self, task: Task) -> Arc<Task> {
@@ -96,13 +96,13 @@ impl Table {
     pub fn input(&mut self, input: &Input, want: &Want, begun: Moment) -> Arc<Task> {
         let cell = input.cell(want);
         let mut known = self.at(cell).iter();
-        let known = known.find(|task| task.begun >= want.oldest && task.bands == want.bands);
+        let known = known
+            .find(|task| task.begun >= want.oldest && task.bands == want.bands && !task.is_asked());
         if let Some(known) = known {
             return known.clone();
         }
         self.add(Task {
             cell,
-            block: input.block,
             beneath: input.beneath,
             ..Task::new(want, begun)
         })
@@ -264,7 +264,7 @@ impl Table {
         let mut gone = Vec::new();
         let Some(stitched) = &task.stitched else {
             task.end_admission(waiter);
-            if task.is_open() && !task.is_wanted() {
+            if (task.is_open() || task.is_asked()) && !task.is_wanted() {
                 self.remove(task);
             }
             return (loads, gone);

@@ -1,10 +1,11 @@
 //! Tasks: each makes one block of one image for all that want it.
 
+use super::ask::Then;
 use super::table::TABLE;
-use super::{Cell, Stitch, Want};
+use super::{Cell, Stitch, Want, Way};
 use crate::cache::{Loading, Moment};
 use crate::error::Result;
-use crate::image::{Bands, Block};
+use crate::image::Bands;
 use crate::load::{Awaited, Cancels, Ends, Interest, Load};
 use crate::memory::{Part, SplitCanvas};
 use crate::sync::{Mutex, ProcessCondvar};
@@ -16,8 +17,6 @@ use std::sync::{Arc, Weak};
 /// A block that is being made, with some of its bands.
 pub struct Task {
     pub cell: Cell,
-    /// The block as its maker knows it.
-    pub block: Block,
     pub bands: Bands,
     /// How many bands the image has.
     pub all: u32,
@@ -67,6 +66,8 @@ pub struct State {
     /// sibling misses one.
     pub preparing: Option<Arc<Load>>,
     pub work: Option<Work>,
+    /// What another tier's answer does.
+    pub then: Vec<Then>,
 }
 
 /// How far a task has come.
@@ -75,6 +76,10 @@ pub enum Stage {
     /// No thread has started it, or the one that had gave it up.
     #[default]
     Open,
+    /// Another tier was asked for it.
+    Asked,
+    /// Another tier does not have it.
+    Missed,
     /// A thread makes it.
     Running(Arc<Load>),
     /// It was made, or has failed.
@@ -122,7 +127,6 @@ impl Task {
     pub fn new(want: &Want, begun: Moment) -> Self {
         Self {
             cell: want.cell,
-            block: want.cell.at,
             bands: want.bands.clone(),
             all: want.all,
             begun,
@@ -131,6 +135,20 @@ impl Task {
             changed: ProcessCondvar::default(),
             state: Mutex::default(),
         }
+    }
+
+    /// How it comes about.
+    pub fn way(&self) -> Way {
+        match (&self.stitched, self.is_asked()) {
+            (Some(_), _) => Way::Stitch,
+            (None, true) => Way::Tier,
+            (None, false) => Way::Call,
+        }
+    }
+
+    /// Whether another tier is asked for it.
+    pub fn is_asked(&self) -> bool {
+        matches!(self.state.lock().stage, Stage::Asked)
     }
 
     /// What it is put together from.
@@ -161,7 +179,7 @@ impl Task {
     pub fn is_coming(&self) -> bool {
         match self.state.lock().stage {
             Stage::Open | Stage::Running(_) | Stage::Done(Ok(_)) => true,
-            Stage::Done(Err(_)) | Stage::Spent => false,
+            Stage::Done(Err(_)) | Stage::Spent | Stage::Asked | Stage::Missed => false,
         }
     }
 

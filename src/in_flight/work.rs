@@ -1,12 +1,13 @@
 //! What a thread does for a task that it wants: it starts what is needed, or sleeps.
 
 use super::run::run;
+use super::sleep::Sleep;
 use super::table::{TABLE, Table};
 use super::task::{End, Helped, Stage, Stitched, Task, Waiter};
 use super::{Maker, Stitch};
 use crate::cache::{Permits, Scratch};
 use crate::error::Result;
-use crate::image::Bands;
+use crate::image::{Bands, Block};
 use crate::load::{Cancels, Load, Waiting, nesting};
 use crate::provider::Request;
 use crate::tile::Tile;
@@ -68,6 +69,11 @@ impl Wanted {
         &self.task.bands
     }
 
+    /// What stands for the first block that it is put together from.
+    pub fn first_input(&self) -> Option<Block> {
+        self.task.inputs().first().map(|input| input.cell.at)
+    }
+
     /// Works on a task whose inputs `stitch` makes until it is complete or has failed, or the request is
     /// cancelled.
     pub fn stitch(mut self, stitch: &dyn Stitch, request: &Request<'_>) -> Result<(Tile, Bands)> {
@@ -122,7 +128,8 @@ impl Wanted {
                 }
                 Next::HelpBeneath(task) => stays_above = !self.help_beneath(&task, request),
                 Next::Run(task, load) => {
-                    let make = |request: &Request<'_>| maker.make(task.block, &task.bands, request);
+                    let make =
+                        |request: &Request<'_>| maker.make(task.cell.at, &task.bands, request);
                     let request = request.since(task.begun);
                     run(&task, &load, &self.waiter, make, inputs, &request)?;
                     help = None;
@@ -139,8 +146,7 @@ impl Wanted {
         request: &Request<'_>,
     ) -> Next {
         let task = &self.task;
-        // Ends after the lock: what follows the waits takes them in the other order.
-        let mut waiting: Option<Waiting> = None;
+        let mut sleep = Sleep::default();
         let mut table = TABLE.lock();
         loop {
             let mut state = task.state.lock();
@@ -164,25 +170,10 @@ impl Wanted {
             if !stays_above && let Some(beneath) = task.find_open_beneath() {
                 return Next::HelpBeneath(beneath);
             }
-            match &mut waiting {
-                None => {
-                    drop(table);
-                    let end = Arc::new(End(task.clone()));
-                    match Waiting::begin(end, request.cancels()) {
-                        Ok(begun) => waiting = Some(begun),
-                        Err(error) => return Next::Done(Err(error)),
-                    }
-                    table = TABLE.lock();
-                }
-                Some(waiting) if waiting.is_disturbed() => {
-                    drop(table);
-                    if let Err(error) = waiting.check() {
-                        return Next::Done(Err(error));
-                    }
-                    table = TABLE.lock();
-                }
-                Some(_) => task.changed.wait(&mut table),
-            }
+            table = match sleep.until_changed(task, table, request) {
+                Ok(table) => table,
+                Err(error) => return Next::Done(Err(error)),
+            };
         }
     }
 
@@ -216,7 +207,7 @@ impl Wanted {
             let helped = Arc::new(Helped(load.clone()));
             let waiting = Waiting::begin(helped, request.cancels());
             let make = |request: &Request<'_>| match &waiting {
-                Ok(_) => stitch.make(open.block, &open.bands, request),
+                Ok(_) => stitch.make(open.cell.at, &open.bands, request),
                 Err(error) => Err(error.clone()),
             };
             let scratch = Scratch::new(stitch.cache());

@@ -1,7 +1,7 @@
 //! Cached: the same image, with its blocks kept in a cache.
 
 use super::windows::Windows;
-use crate::cache::{Cache, Claims, Counters, Shelf, Usage};
+use crate::cache::{Asking, Cache, Claims, Counters, Shelf, Usage};
 use crate::error::Result;
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
@@ -9,7 +9,7 @@ use crate::in_flight::Cell;
 use crate::load::nesting;
 use crate::provider::{Provider, Request, Retention, tile_bytes};
 use crate::tile::Tile;
-use crate::window::{claim_rect, cut, read_tile};
+use crate::window::{ask_rect, claim_rect, cut, read_tile};
 use smallvec::SmallVec;
 use std::sync::Arc;
 
@@ -210,6 +210,15 @@ impl Provider for Cached {
     fn announce(&self, blocks: &mut dyn Iterator<Item = Block>, bands: &Bands) {
         let mut absent = blocks.filter(|at| !self.shelf.contains(*at, bands));
         self.source.announce(&mut absent, bands);
+    }
+
+    fn ask(&self, at: Block, bands: &Bands, asking: &mut Asking<'_>) {
+        if let Some(level) = &self.levels[at.level as usize] {
+            return ask_rect(level, 0, &at.rect(self.image()), bands, asking);
+        }
+        if asking.is_missing(&self.shelf, self.image(), at, bands) {
+            self.source.ask(at, bands, asking);
+        }
     }
 
     fn cell(&self, at: Block) -> Option<Cell> {

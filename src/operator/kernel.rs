@@ -1,11 +1,12 @@
 //! Kernels: an operator as what it needs for a block and a function of that. All else that a provider is
 //! follows here, once for all of them.
 
+use super::fold::{self, Fold, fold};
 use super::input::{Input, Inputs, Needed};
 use super::siblings::Served;
 use super::{own_block, plane};
 use crate::cache::{
-    Cache, Claims, Counters, Scratch, Shelf, Usage, compute_key, name_or_number, title,
+    Asking, Cache, Claims, Counters, Scratch, Shelf, Usage, compute_key, name_or_number, title,
 };
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
@@ -17,7 +18,7 @@ use crate::memory::PixelsMut;
 use crate::pad::Pads;
 use crate::provider::{Provider, Request, tile_bytes};
 use crate::tile::Tile;
-use crate::window::{claim_rect, has_any, read_tile};
+use crate::window::{ask_rect, claim_rect, has_any, read_tile};
 use std::sync::Arc;
 
 /// Of so many blocks with several inputs a source hears at once.
@@ -34,10 +35,18 @@ pub trait Kernel: Send + Sync {
     fn compute(&self, at: Block, inputs: &[Tile], output: &mut PixelsMut<'_>) -> Result<()>;
 }
 
+/// How the blocks of an operator come about.
+pub(super) enum Work {
+    /// From all pixels of their inputs at once.
+    Kernel(Arc<dyn Kernel>),
+    /// From one part of them after the other.
+    Fold(Arc<dyn Fold>),
+}
+
 /// An image that a kernel computes from others.
 pub(super) struct Computed {
     pub sources: Vec<Arc<dyn Provider>>,
-    pub kernel: Arc<dyn Kernel>,
+    pub work: Work,
     /// Where level 0 of this image stands among the levels that the kernel is told.
     pub level: u32,
     pub key: String,
@@ -74,21 +83,35 @@ pub fn computed(
     kernel: Arc<dyn Kernel>,
     cache: Option<&Cache>,
 ) -> Result<Arc<dyn Provider>> {
-    let keys = sources.iter().map(|source| source.key());
-    let key = compute_key(&name_or_number(name), keys);
-    let parts = Computed {
-        kernel,
-        level: 0,
-        key,
-        image,
-        keeps_mask: false,
-        above: Vec::new(),
-        sources,
-    };
-    parts.build(cache)
+    Computed::new(sources, image, name, Work::Kernel(kernel)).build(cache)
+}
+
+/// [`computed`] of a fold, which never holds its inputs: of them one block, or a part of one, is in flight at
+/// a time.
+pub fn folded(
+    sources: Vec<Arc<dyn Provider>>,
+    image: Image,
+    name: Option<&str>,
+    fold: Arc<dyn Fold>,
+    cache: Option<&Cache>,
+) -> Result<Arc<dyn Provider>> {
+    Computed::new(sources, image, name, Work::Fold(fold)).build(cache)
 }
 
 impl Computed {
+    fn new(sources: Vec<Arc<dyn Provider>>, image: Image, name: Option<&str>, work: Work) -> Self {
+        let keys = sources.iter().map(|source| source.key());
+        Computed {
+            key: compute_key(&name_or_number(name), keys),
+            work,
+            level: 0,
+            image,
+            keeps_mask: false,
+            above: Vec::new(),
+            sources,
+        }
+    }
+
     pub(super) fn build(mut self, cache: Option<&Cache>) -> Result<Arc<dyn Provider>> {
         self.image.windowed = false;
         self.image.bands_together = self.image.bands.len() > 1;
@@ -124,26 +147,47 @@ impl Operator {
 
     /// What a block is made from.
     fn inputs(&self, at: Block) -> Inputs {
-        self.parts.kernel.inputs(self.told(at))
+        match &self.parts.work {
+            Work::Kernel(kernel) => kernel.inputs(self.told(at)),
+            Work::Fold(fold) => fold.inputs(self.told(at)),
+        }
     }
 
     /// A block, all bands of it, which is what a kernel writes.
     fn make(&self, at: Block, request: &Request<'_>) -> Result<Tile> {
-        let Computed { sources, image, .. } = &self.parts;
+        let Computed {
+            sources,
+            image,
+            work,
+            ..
+        } = &self.parts;
         let scratch = Scratch::new(request.cache());
         let inner = request.with_memory(&scratch);
         let inputs = self.inputs(at);
-        let pixels: Vec<Tile> = inputs
-            .iter()
-            .map(|input| input.read(&sources[input.source], at, &inner))
-            .collect::<Result<_>>()?;
         let shape = image.block_shape(at, image.bands.len())?;
-        let mut canvas = request.canvas(Layout::packed(shape, image.dtype)?)?;
-        let kernel = &self.parts.kernel;
-        kernel
-            .compute(self.told(at), &pixels, &mut canvas.pixels_mut())
-            .map_err(|error| error.at(title(&self.parts.key)))?;
-        pixels.into_iter().for_each(|tile| scratch.reclaim(tile));
+        let layout = Layout::packed(shape, image.dtype)?;
+        let own = |error: Error| error.at(title(&self.parts.key));
+        let canvas = match work {
+            Work::Kernel(kernel) => {
+                let pixels: Vec<Tile> = inputs
+                    .iter()
+                    .map(|input| input.read(&sources[input.source], at, &inner))
+                    .collect::<Result<_>>()?;
+                let mut canvas = request.canvas(layout)?;
+                kernel
+                    .compute(self.told(at), &pixels, &mut canvas.pixels_mut())
+                    .map_err(own)?;
+                pixels.into_iter().for_each(|tile| scratch.reclaim(tile));
+                canvas
+            }
+            Work::Fold(kernel) => {
+                let mut folding = kernel.begin(self.told(at)).map_err(own)?;
+                fold(&mut *folding, sources, &inputs, at, &inner)?;
+                let mut canvas = request.canvas(layout)?;
+                folding.end(&mut canvas.pixels_mut()).map_err(own)?;
+                canvas
+            }
+        };
         self.made.note(self.grid, at);
         Ok(self.cut_to_image(at, &Tile::from_canvas(canvas)))
     }
@@ -158,7 +202,11 @@ impl Operator {
     fn claim_load(&self, at: Block, claims: &mut Claims) {
         claims.add(tile_bytes(&self.parts.image, at, &Bands::ALL));
         for input in self.inputs(at) {
-            input.claim(&self.parts.sources[input.source], at, claims);
+            let source = &self.parts.sources[input.source];
+            match self.parts.work {
+                Work::Kernel(_) => input.claim(source, at, claims),
+                Work::Fold(_) => fold::claim(&input, source, at, claims),
+            }
         }
     }
 }
@@ -306,6 +354,25 @@ impl Provider for Operator {
         let blocks: Vec<Block> = blocks.take(MOST_ANNOUNCED).collect();
         for (place, input) in inputs.iter().enumerate() {
             self.announce_input(place, input, &mut blocks.iter().copied());
+        }
+    }
+
+    fn ask(&self, at: Block, bands: &Bands, asking: &mut Asking<'_>) {
+        if let Some(own) = self.level_image(at.level) {
+            return ask_rect(&own, 0, &at.rect(self.image()), bands, asking);
+        }
+        if !asking.is_missing(&self.shelf, self.image(), at, &Bands::ALL) {
+            return;
+        }
+        for input in self.inputs(at) {
+            let source = &self.parts.sources[input.source];
+            match (&input.pixels, input.rect(&**source)) {
+                (Needed::Area(area), Some(rect)) => {
+                    ask_rect(source, area.level, &rect, &input.bands, asking);
+                }
+                (Needed::Area(_), None) => (),
+                (Needed::SameBlock, _) => source.ask(at, &input.bands, asking),
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! Level as image: one resolution level, with the levels above it, as an image of its own.
 
-use crate::cache::{Cache, Claims, Counters, Usage};
+use crate::cache::{Asking, Cache, Claims, Counters, Usage};
 use crate::error::Result;
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
@@ -8,7 +8,7 @@ use crate::in_flight::Cell;
 use crate::load::nesting;
 use crate::provider::{Provider, Request, tile_bytes};
 use crate::tile::Tile;
-use crate::window::{claim_rect, has_any, read_tile};
+use crate::window::{ask_rect, claim_rect, has_any, read_tile};
 use std::sync::Arc;
 
 /// A level whose blocks are those of level 0, halved, on a uniform grid.
@@ -175,6 +175,16 @@ impl Provider for Level {
     fn announce(&self, blocks: &mut dyn Iterator<Item = Block>, bands: &Bands) {
         let mut own = blocks.filter_map(|at| self.source_block(at));
         self.source.announce(&mut own, bands);
+    }
+
+    fn ask(&self, at: Block, bands: &Bands, asking: &mut Asking<'_>) {
+        match self.source_block(at) {
+            Some(block) => self.source.ask(block, bands, asking),
+            None => {
+                let rect = at.rect(&self.image);
+                ask_rect(&self.source, self.level + at.level, &rect, bands, asking);
+            }
+        }
     }
 
     fn cell(&self, at: Block) -> Option<Cell> {

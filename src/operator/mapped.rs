@@ -1,7 +1,7 @@
 //! Mapped: every block passed through a function.
 
 use super::input::{Input, Inputs};
-use super::kernel::{Computed, Kernel};
+use super::kernel::{Computed, Kernel, Work};
 use crate::cache::{Cache, name_or_number};
 use crate::dtype::{DType, Sample};
 use crate::error::{Error, Result};
@@ -188,7 +188,7 @@ impl Operation {
         };
         Computed {
             sources: vec![source],
-            kernel: self.clone(),
+            work: Work::Kernel(self.clone()),
             level,
             key,
             image,

@@ -1,6 +1,7 @@
 //! Operators: providers over other providers.
 
 mod cached;
+mod fold;
 mod input;
 mod kernel;
 mod level;
@@ -13,8 +14,9 @@ mod siblings;
 mod windows;
 
 pub use cached::cached;
+pub use fold::{Fold, Folding};
 pub use input::{Area, Border, Input, Inputs, Needed};
-pub use kernel::{Kernel, computed};
+pub use kernel::{Kernel, computed, folded};
 pub use level::level;
 pub use mapped::{Map, MapOptions, mapped};
 pub use mask::mask;

@@ -1,7 +1,7 @@
 //! Pyramid: an image and its overviews, each with a grid of its own, as one image with levels.
 
 use super::own_block;
-use crate::cache::{Cache, Claims, Counters, Usage};
+use crate::cache::{Asking, Cache, Claims, Counters, Usage};
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
@@ -9,7 +9,7 @@ use crate::in_flight::Cell;
 use crate::load::nesting;
 use crate::provider::{Provider, Request, tile_bytes};
 use crate::tile::Tile;
-use crate::window::{claim_rect, has_any, read_tile};
+use crate::window::{ask_rect, claim_rect, has_any, read_tile};
 use std::sync::Arc;
 
 struct Pyramid {
@@ -153,6 +153,16 @@ impl Provider for Pyramid {
 
     fn announce(&self, blocks: &mut dyn Iterator<Item = Block>, bands: &Bands) {
         self.images[0].announce(&mut blocks.filter(|at| at.level == 0), bands);
+    }
+
+    fn ask(&self, at: Block, bands: &Bands, asking: &mut Asking<'_>) {
+        match at.level {
+            0 => self.images[0].ask(at, bands, asking),
+            level => {
+                let image = &self.images[level as usize];
+                ask_rect(image, 0, &at.rect(&self.image), bands, asking);
+            }
+        }
     }
 
     fn cell(&self, at: Block) -> Option<Cell> {

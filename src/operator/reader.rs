@@ -1,6 +1,6 @@
 //! Reader: the same image, read in a way of one's own.
 
-use crate::cache::{Cache, Claims, Counters, Usage};
+use crate::cache::{Asking, Cache, Claims, Counters, Usage};
 use crate::error::Result;
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
@@ -145,6 +145,12 @@ impl Provider for Reader {
         });
         // Nobody asks a reader that was cancelled for the blocks.
         drop(announced);
+    }
+
+    fn ask(&self, at: Block, bands: &Bands, asking: &mut Asking<'_>) {
+        asking.for_reader(self.options.retention, &self.cancel, |asking| {
+            self.source.ask(at, bands, asking);
+        });
     }
 
     fn cell(&self, at: Block) -> Option<Cell> {

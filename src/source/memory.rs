@@ -1,7 +1,7 @@
 //! A caller's array as an image: every block and every window is a view of it.
 
 use super::source_key;
-use crate::cache::{Cache, Claims, Counters, Usage};
+use crate::cache::{Asking, Cache, Claims, Counters, Usage};
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
@@ -118,6 +118,10 @@ impl Provider for MemorySource {
     }
 
     fn announce(&self, _blocks: &mut dyn Iterator<Item = Block>, _bands: &Bands) {}
+
+    fn ask(&self, _at: Block, _bands: &Bands, _asking: &mut Asking<'_>) {
+        // What is kept of it is kept by others.
+    }
 
     fn cell(&self, _at: Block) -> Option<Cell> {
         None

@@ -1,15 +1,17 @@
 //! Sources: what decodes pixels in the first place, and the provider over any of them.
 
+pub mod beneath;
 mod decoded;
 mod exif;
 mod fax;
 pub mod file;
 pub mod formats;
+pub mod index;
 pub mod jfif;
 pub mod jp2;
 mod jpeg;
 pub mod memory;
-mod missing;
+pub mod missing;
 pub mod nitf;
 mod parts;
 pub mod png;
@@ -18,7 +20,7 @@ mod scratch;
 pub mod sessions;
 pub mod tiff;
 
-use crate::cache::{Cache, Claims, Counters, Shelf, Usage, name_or_number, title};
+use crate::cache::{Asking, Cache, Claims, Counters, Shelf, Usage, name_or_number, title};
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image, shape};
@@ -181,9 +183,10 @@ impl Provider for Source {
                 self.decoded.note(at);
                 self.renew();
                 self.decoder.announce(&mut std::iter::once(at), &list);
-                self.decoder
-                    .read_block(at, &list, &mut canvas.pixels_mut())
-                    .map_err(|error| error.at(self.place(at)))?;
+                let read = || self.decoder.read_block(at, &list, &mut canvas.pixels_mut());
+                let (read, said) = beneath::heard(read);
+                self.decoded.count(said.unwrap_or(1.0));
+                read.map_err(|error| error.at(self.place(at)))?;
                 Ok(Tile::from_canvas(canvas))
             })
     }
@@ -204,19 +207,21 @@ impl Provider for Source {
         let shape = shape(rect.width, rect.height, list.len())?;
         let mut canvas = request.canvas(Layout::packed(shape, self.image.dtype)?)?;
         let grid = self.image.grid(level);
+        let mut blocks = 0.0;
         for (row, col) in grid.cells_over(&rect) {
             let block = grid.rect(row, col);
-            let (part, of) = (block.intersection(&rect).area(), block.area());
-            self.decoded
-                .note_part(Block::new(level, row, col), part, of);
+            let part = block.intersection(&rect).area();
+            blocks += part as f64 / block.area().max(1) as f64;
+            self.decoded.note_part(Block::new(level, row, col));
         }
         self.renew();
-        self.shelf
-            .timed(|| {
-                let mut into = canvas.pixels_mut();
-                request.run(|| self.decoder.read_window(level, rect, &list, &mut into))
-            })
-            .map_err(|error| error.at(self.place(format_args!("level {level}, {rect}"))))?;
+        let read = || {
+            let mut into = canvas.pixels_mut();
+            request.run(|| self.decoder.read_window(level, rect, &list, &mut into))
+        };
+        let (read, said) = beneath::heard(|| self.shelf.timed(read));
+        self.decoded.count(said.unwrap_or(blocks));
+        read.map_err(|error| error.at(self.place(format_args!("level {level}, {rect}"))))?;
         let positions = bands.positions_in(&wanted, all).unwrap_or_default();
         Tile::from_canvas(canvas)
             .select(&positions, |layout| request.canvas(layout))
@@ -276,6 +281,10 @@ impl Provider for Source {
         let wanted = self.shelf.bands_to_load(bands);
         let list = wanted.to_vec(self.image.band_count());
         self.decoder.announce(blocks, &list);
+    }
+
+    fn ask(&self, _at: Block, _bands: &Bands, _asking: &mut Asking<'_>) {
+        // What is kept of it is kept by others.
     }
 
     fn cell(&self, at: Block) -> Option<Cell> {

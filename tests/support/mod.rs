@@ -106,11 +106,16 @@ impl Decoder for Synthetic {
 
 /// A provider of synthetic pixels.
 pub fn source(image: Image, behaviour: Arc<Behaviour>) -> Arc<dyn Provider> {
+    named(None, image, behaviour)
+}
+
+/// [`source`] with a key.
+pub fn named(name: Option<&str>, image: Image, behaviour: Arc<Behaviour>) -> Arc<dyn Provider> {
     let decoder = Synthetic {
         image: image.clone(),
         behaviour,
     };
-    Source::provider(None, image, Box::new(decoder)).expect("a valid image")
+    Source::provider(name, image, Box::new(decoder)).expect("a valid image")
 }
 
 /// An image of u8 in blocks.

@@ -2,7 +2,7 @@
 
 use super::{Class, ENTRY_BYTES, Ledger, Link, Record, Room, Standing, reserve_gently};
 use crate::cache::index::{Cell, EntryId, Neighbour};
-use crate::cache::key::{KEPT_LEVELS, KeyId, KeyRecord, Over, image_of, is_built_on};
+use crate::cache::key::{KeyId, KeyRecord, Over, image_of, is_built_on, kept_level};
 use crate::cache::lineage::{Moment, tick};
 use crate::cache::puts::CELLS;
 use crate::cache::recency::{Place, Slot};
@@ -263,8 +263,9 @@ impl Ledger {
                 Over::Cells(level, grid) => {
                     ledger.outdate_cells(derived, level, grid, &area.rect);
                     let kept = &ledger.keys[derived as usize].kept_blocks;
-                    if let Some(blocks) = kept.get(level as usize).copied() {
-                        let kept = KEPT_LEVELS + level;
+                    let kept = kept.get(level as usize).cloned().unwrap_or_default();
+                    for (nth, blocks) in (0..).zip(kept) {
+                        let kept = kept_level(level, nth);
                         ledger.outdate_cells(derived, kept, blocks, &area.rect);
                     }
                 }

@@ -1,7 +1,10 @@
 //! Operators as kernels: a few lines each, and equal to the whole-image result bit by bit at every tile
 //! size, level, number of threads and budget.
 
+mod fold;
+#[path = "../support/mod.rs"]
 mod support;
+mod tier;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

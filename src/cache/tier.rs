@@ -1,0 +1,216 @@
+//! Other tiers: where tiles may be that memory does not have, asked before a source is.
+
+use super::{Cache, Class, Loading, Shelf};
+use crate::error::{Error, Result};
+use crate::image::{Bands, Block, Image};
+use crate::in_flight::{Answer, Cell, Question, ask};
+use crate::layout::Layout;
+use crate::load::{Cancel, Load};
+use crate::memory::PixelsMut;
+use crate::provider::{Allocate, Provider, Request, Retention};
+use crate::tile::Tile;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether any cache has another tier: without one nothing is asked, and nothing is paid.
+static ANY: AtomicBool = AtomicBool::new(false);
+
+/// A store of tiles that may answer late, from any thread.
+pub trait Tier: Send + Sync {
+    /// Asks for a block, with these bands, of the image with this key. The ticket takes the answer, now or
+    /// later; one that is dropped is a miss. No permit is held and no session meanwhile, and no thread but
+    /// those of the callers that wait for the block.
+    fn get(&self, key: &str, at: Block, bands: &Bands, ticket: Ticket);
+}
+
+/// A question to a tier, and where its answer goes.
+pub struct Ticket {
+    question: Question,
+    shelf: Shelf,
+    at: Block,
+    bands: Bands,
+    loading: Loading,
+    layout: Layout,
+    /// Columns and rows inside the image.
+    valid: (usize, usize),
+}
+
+impl Ticket {
+    /// Whether any request still waits for the answer.
+    pub fn is_wanted(&self) -> bool {
+        self.question.is_wanted()
+    }
+
+    /// Answers with the pixels that `write` writes, which the cache keeps like those of any load. Where it
+    /// fails the answer is a miss.
+    pub fn answer(self, write: impl FnOnce(&mut PixelsMut<'_>) -> Result<()>) -> Result<()> {
+        let mut canvas = self.loading.canvas(self.layout)?;
+        write(&mut canvas.pixels_mut())?;
+        let (width, height) = self.valid;
+        let tile = Tile::from_canvas(canvas);
+        let tile = tile.map(|pixels| pixels.clone().with_valid(width, height));
+        let tile = self.shelf.with_puts_since(
+            self.at,
+            &self.bands,
+            tile,
+            self.loading.begun(),
+            |layout| self.loading.canvas(layout),
+        )?;
+        self.loading
+            .enter(self.at, &self.bands, &tile, Class::Asked);
+        self.question.answer(tile);
+        Ok(())
+    }
+}
+
+/// A look at what a request needs of other tiers.
+pub struct Asking<'a> {
+    request: &'a Request<'a>,
+    asked: &'a mut AskedOfTiers,
+}
+
+/// What a request has asked other tiers for.
+#[derive(Default)]
+pub struct AskedOfTiers {
+    /// Answers that are still to come.
+    coming: Vec<(Cell, Bands, Answer)>,
+    /// What was answered: it is asked for once, also where the answer was out of date when it came.
+    answered: Vec<(Cell, Bands)>,
+    /// What came stays until the request has got its tile.
+    found: Vec<Tile>,
+}
+
+impl Asking<'_> {
+    /// The same look as a reader takes it.
+    pub fn for_reader(
+        &mut self,
+        retention: Retention,
+        cancel: &Arc<Cancel>,
+        look: impl FnOnce(&mut Asking<'_>),
+    ) {
+        let readers = self.request.readers(cancel);
+        look(&mut Asking {
+            request: &self.request.by_reader(retention, &readers),
+            asked: self.asked,
+        });
+    }
+
+    /// Whether a block has to be made from what is beneath: it is not resident, is not being made, and does
+    /// not come from another tier.
+    pub fn is_missing(&mut self, shelf: &Shelf, image: &Image, at: Block, bands: &Bands) -> bool {
+        let bands = shelf.bands_to_load(bands);
+        if shelf.contains(at, &bands) || shelf.is_loading(at, &bands) {
+            return false;
+        }
+        let Some(tier) = shelf.cache().and_then(Cache::tier) else {
+            return true;
+        };
+        let key = (shelf.cell(at), bands);
+        if self.request.retention() == Retention::Bypassed || self.asked.answered.contains(&key) {
+            return true;
+        }
+        let (cell, bands) = key;
+        let (answer, question) = ask(&shelf.want(at, bands.clone()), self.request);
+        if let Some(question) = question {
+            let ticket = shelf.ticket(question, image, at, &bands, self.request);
+            // Without memory for it there is nothing to be got from a tier.
+            if let Ok(ticket) = ticket {
+                tier.get(shelf.key(), at, &bands, ticket);
+            }
+        }
+        self.asked.coming.push((cell, bands, answer));
+        false
+    }
+}
+
+impl AskedOfTiers {
+    /// Looks what blocks of a provider still need; true if there is nothing to wait for.
+    pub fn look(
+        &mut self,
+        provider: &dyn Provider,
+        blocks: &mut dyn Iterator<Item = Block>,
+        bands: &Bands,
+        request: &Request<'_>,
+    ) -> bool {
+        if !ANY.load(Ordering::Acquire) || Load::is_nested() {
+            return true;
+        }
+        let mut asking = Asking {
+            request,
+            asked: self,
+        };
+        blocks.for_each(|at| provider.ask(at, bands, &mut asking));
+        self.coming.is_empty()
+    }
+
+    /// The answers that are still to come.
+    pub fn coming(&self) -> impl Iterator<Item = &Answer> {
+        self.coming.iter().map(|(.., answer)| answer)
+    }
+
+    /// Waits until the answers are there.
+    pub fn wait(&mut self, request: &Request<'_>) -> Result<()> {
+        for (cell, bands, answer) in self.coming.drain(..) {
+            self.found.extend(answer.wait(request)?);
+            self.answered.push((cell, bands));
+        }
+        Ok(())
+    }
+
+    /// Waits until blocks of a provider need nothing more of other tiers. What came stays as long as the value.
+    pub fn all(
+        provider: &dyn Provider,
+        blocks: impl Fn() -> Vec<Block>,
+        bands: &Bands,
+        request: &Request<'_>,
+    ) -> Result<Self> {
+        let mut asked = Self::default();
+        if !ANY.load(Ordering::Relaxed) {
+            return Ok(asked);
+        }
+        let blocks = blocks();
+        while !asked.look(provider, &mut blocks.iter().copied(), bands, request) {
+            asked.wait(request)?;
+        }
+        Ok(asked)
+    }
+}
+
+impl Cache {
+    /// Gives the cache another tier, once and before it is used.
+    pub fn set_tier(&self, tier: Arc<dyn Tier>) -> Result<()> {
+        let set = self.0.tier.set(tier);
+        ANY.store(true, Ordering::Release);
+        set.map_err(|_| Error::argument("the cache has another tier already"))
+    }
+
+    fn tier(&self) -> Option<&Arc<dyn Tier>> {
+        self.0.tier.get()
+    }
+}
+
+impl Shelf {
+    fn ticket(
+        &self,
+        question: Question,
+        image: &Image,
+        at: Block,
+        bands: &Bands,
+        request: &Request<'_>,
+    ) -> Result<Ticket> {
+        let (Some(shelf), Some(loading)) = (self.in_cache(), self.loading(request)) else {
+            return Err(Error::internal("a tier without a cache"));
+        };
+        let shape = image.block_shape(at, bands.count(image.band_count()))?;
+        let rect = at.rect(image);
+        Ok(Ticket {
+            question,
+            shelf,
+            at,
+            bands: bands.clone(),
+            loading,
+            layout: Layout::packed(shape, image.dtype)?,
+            valid: (rect.width as usize, rect.height as usize),
+        })
+    }
+}

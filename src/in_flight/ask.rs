@@ -1,0 +1,98 @@
+//! Tasks that another tier was asked for: no thread works on them, and none needs to wait, until the answer
+//! comes.
+
+use super::sleep::Sleep;
+use super::table::TABLE;
+use super::task::{Stage, Task, Waiter};
+use super::work::Wanted;
+use super::{Want, Way};
+use crate::error::Result;
+use crate::provider::Request;
+use crate::tile::Tile;
+use std::sync::Arc;
+
+/// What the answer to a question does, beside waking the threads that wait for it.
+pub type Then = Box<dyn FnOnce() + Send>;
+
+/// A question that is out: the one who answers has it. Dropped without an answer, it is answered with
+/// nothing.
+pub struct Question(Arc<Task>);
+
+/// The answer to a question, which may be still to come.
+pub struct Answer(Wanted);
+
+/// Asks for what is wanted; with the question that is to be sent, if no other thread has sent it.
+pub fn ask(want: &Want, request: &Request<'_>) -> (Answer, Option<Question>) {
+    let waiter = Waiter::new(request.cancels());
+    let mut table = TABLE.lock();
+    if let Some(known) = table.find(want, Way::Tier).cloned() {
+        return (Answer(Wanted::of(&table, known, waiter)), None);
+    }
+    let task = table.add(Task::new(want, request.begun()));
+    task.state.lock().stage = Stage::Asked;
+    let answer = Answer(Wanted::of(&table, task.clone(), waiter));
+    (answer, Some(Question(task)))
+}
+
+impl Question {
+    /// Whether anything waits for the answer.
+    pub fn is_wanted(&self) -> bool {
+        let _table = TABLE.lock();
+        self.0.is_wanted()
+    }
+
+    /// Answers it with a tile that the cache has, or has had.
+    pub fn answer(self, tile: Tile) {
+        self.end(Stage::Done(Ok(tile)));
+    }
+
+    fn end(&self, stage: Stage) {
+        let mut table = TABLE.lock();
+        if !matches!(self.0.state.lock().stage, Stage::Asked) {
+            return;
+        }
+        table.remove(&self.0);
+        let mut state = self.0.state.lock();
+        state.stage = stage;
+        let then = std::mem::take(&mut state.then);
+        drop(state);
+        self.0.changed.notify_all();
+        drop(table);
+        then.into_iter().for_each(|then| then());
+    }
+}
+
+impl Drop for Question {
+    fn drop(&mut self) {
+        self.end(Stage::Missed);
+    }
+}
+
+impl Answer {
+    /// Has `then` called when the answer is there; at once if it is.
+    pub fn then(&self, then: Then) {
+        let table = TABLE.lock();
+        let mut state = self.0.task.state.lock();
+        if matches!(state.stage, Stage::Asked) {
+            state.then.push(then);
+            return;
+        }
+        drop((state, table));
+        then();
+    }
+
+    /// Waits for the answer: the tile, or nothing. An error if the request is cancelled.
+    pub fn wait(&self, request: &Request<'_>) -> Result<Option<Tile>> {
+        let task = &self.0.task;
+        let mut sleep = Sleep::default();
+        let mut table = TABLE.lock();
+        loop {
+            match &task.state.lock().stage {
+                Stage::Done(Ok(tile)) => return Ok(Some(tile.clone())),
+                Stage::Asked => (),
+                _ => return Ok(None),
+            }
+            table = sleep.until_changed(task, table, request)?;
+        }
+    }
+}

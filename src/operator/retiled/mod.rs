@@ -1,0 +1,325 @@
+//! Retiled: the same image on a uniform grid of any size.
+
+mod plane;
+mod service;
+mod stitching;
+
+use super::siblings::Served;
+use super::windows::Windows;
+use crate::cache::{Asking, Cache, Claims, Class, Counters, Shelf, Usage};
+use crate::error::Result;
+use crate::geometry::Rect;
+use crate::image::{Bands, Block, Image, MAX_LEVELS};
+use crate::in_flight::Cell;
+use crate::load::nesting;
+use crate::pad::Pads;
+use crate::provider::{Provider, Request, Retention};
+use crate::tile::Tile;
+use plane::{Plane, Planes};
+use service::Service;
+use std::sync::{Arc, Weak};
+
+/// The tile size where none is given.
+const DEFAULT_TILE: u64 = 1024;
+
+/// How an image is retiled.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RetileOptions {
+    /// Columns and rows of a tile; 0 is 1024.
+    pub tile: (u64, u64),
+    /// Fills edge tiles up to full size with pad.
+    pub pad_edges: bool,
+}
+
+/// The provider over the blocks of a source; one per provider, however many share its tiles.
+struct Retiled {
+    /// Itself, for the threads that make its tiles.
+    own: Weak<Retiled>,
+    source: Arc<dyn Provider>,
+    /// Level by level.
+    planes: Vec<Planes>,
+    image: Image,
+    /// Rows and columns of tiles.
+    grid: (u64, u64),
+    key: String,
+    shelf: Shelf,
+    shared: Arc<Shared>,
+    pads: Pads,
+    height: u32,
+}
+
+/// What providers with one key in one cache share.
+#[derive(Default)]
+struct Shared {
+    served: Served,
+    /// By the level of the tiles: each may stand on blocks of its own.
+    windows: [Windows; MAX_LEVELS],
+}
+
+/// `source` on a uniform grid; the tiles are kept in `cache`, if there is one.
+pub fn retiled(
+    source: Arc<dyn Provider>,
+    options: &RetileOptions,
+    cache: Option<&Cache>,
+) -> Result<Arc<dyn Provider>> {
+    let or_default = |n: u64| if n == 0 { DEFAULT_TILE } else { n };
+    let tile = (or_default(options.tile.0), or_default(options.tile.1));
+    let mut image = source.image().clone();
+    image.block = tile;
+    image.padded = options.pad_edges;
+    image.windowed = false;
+    image.check()?;
+    let pad = if options.pad_edges { ":pad" } else { "" };
+    let key = format!("{}:retiled:{}x{}{pad}", source.key(), tile.0, tile.1);
+    let height = nesting::above(source.height())?;
+    let shelf = Shelf::new(cache, &key, &image)?;
+    let planes = (0..image.levels.len() as u32)
+        .map(|level| Planes::new(&source, level, cache))
+        .collect::<Result<Vec<_>>>()?;
+    let blocks = |planes: &Planes| planes.iter().map(Plane::grid).collect();
+    shelf.keeps_blocks(planes.iter().map(blocks).collect());
+    shelf.stitched_from(|| {
+        let tiles = (0..).map(|level| image.grid(level));
+        let foundation = |(planes, tiles): (&Planes, _)| planes.own.foundation(tiles);
+        planes.iter().zip(tiles).map(foundation).collect()
+    });
+    Ok(Arc::new_cyclic(|own| Retiled {
+        own: own.clone(),
+        shared: shelf.companion(),
+        pads: Pads::new(&image),
+        height,
+        source,
+        planes,
+        grid: (image.grid(0).rows(), image.grid(0).cols()),
+        image,
+        key,
+        shelf,
+    }))
+}
+
+impl Retiled {
+    /// How much of the blocks under tiles of a level was read in windows.
+    fn windows(&self, at: Block) -> &Windows {
+        &self.shared.windows[at.level as usize]
+    }
+
+    /// Whether a tile is larger than the part of the image in it.
+    fn is_filled_up(&self, at: Block, rect: &Rect) -> bool {
+        self.image.block_size(at) != (rect.width, rect.height)
+    }
+
+    /// A tile that is not resident.
+    fn make(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile> {
+        let rect = at.rect(&self.image);
+        if self.image.sparse && !request.run(|| self.has_block(at))? {
+            let shape = self
+                .image
+                .block_shape(at, bands.count(self.image.band_count()))?;
+            let pad = self.pads.tile(shape)?;
+            let (width, height) = (rect.width as usize, rect.height as usize);
+            return Ok(pad.map(|pixels| pixels.clone().with_valid(width, height)));
+        }
+        let wanted = self.shelf.bands_to_load(bands);
+        let service = self.service(at, &rect, &wanted, request.retention());
+        let (made, has) = match service {
+            Service::Block(_) | Service::View(_) | Service::Window => {
+                let claim = |claims: &mut Claims| {
+                    self.claim_service(&service, at, &rect, bands, claims);
+                };
+                let serve = |bands: &Bands, request: &Request<'_>| {
+                    self.serve(&service, at, &rect, bands, request)
+                };
+                return self.shelf.load_shared(at, bands, request, claim, serve);
+            }
+            Service::Part(block) => {
+                self.shelf.count(|counters| counters.misses += 1);
+                match self.part(block, at, &rect, &wanted, request)? {
+                    Some(view) => {
+                        if let Some(loading) = self.shelf.loading(request) {
+                            loading.enter(at, &wanted, &view, Class::Asked);
+                        }
+                        (view, wanted)
+                    }
+                    None => {
+                        let own = &self.planes[at.level as usize].own;
+                        self.assemble(at, own, wanted, request)?
+                    }
+                }
+            }
+            Service::Assembly(plane) => {
+                self.shelf.count(|counters| counters.misses += 1);
+                self.assemble(at, plane, wanted, request)?
+            }
+        };
+        self.shelf.select(at, made, &has, bands, request)
+    }
+
+    /// Asks other tiers for a block that tiles are made from.
+    fn ask_block(&self, plane: &Plane, block: Block, bands: &Bands, asking: &mut Asking<'_>) {
+        let image = plane.provider.image();
+        let is_missing = match &plane.resident {
+            Some(resident) => asking.is_missing(resident, image, block, bands),
+            None => true,
+        };
+        if is_missing {
+            plane.provider.ask(block, bands, asking);
+        }
+    }
+
+    /// Tells the source of tiles which of its blocks are about to be read.
+    fn announce_inputs(
+        &self,
+        plane: &Plane,
+        tiles: &mut dyn Iterator<Item = Block>,
+        bands: &Bands,
+    ) {
+        let is_kept = |block: &Block| self.shelf.contains(plane.kept(*block), bands);
+        let mut wanted = tiles
+            .flat_map(|at| plane.blocks(&at.rect(&self.image)))
+            .filter(|block| !is_kept(block));
+        plane.provider.announce(&mut wanted, bands);
+    }
+}
+
+impl Provider for Retiled {
+    fn key(&self) -> &str {
+        &self.key
+    }
+
+    fn image(&self) -> &Image {
+        &self.image
+    }
+
+    fn has_block(&self, at: Block) -> Result<bool> {
+        if !self.image.sparse {
+            return Ok(true);
+        }
+        let own = &self.planes[at.level as usize].own;
+        own.has_any(&at.rect(&self.image))
+    }
+
+    fn hit(&self, at: &Block) -> Option<Tile> {
+        let tile = self.shelf.hit(at)?;
+        self.shared.served.note_tile(&self.grid, at, &tile);
+        Some(tile)
+    }
+
+    fn get_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile> {
+        let tile = match self.shelf.get(at, bands, request)? {
+            Some(tile) => tile,
+            None => self.make(at, bands, request)?,
+        };
+        self.shared.served.note_tile(&self.grid, &at, &tile);
+        Ok(tile)
+    }
+
+    fn peek_block(&self, at: Block, bands: &Bands) -> Option<Tile> {
+        self.shelf.peek(at, bands)
+    }
+
+    fn try_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Option<Tile> {
+        let tile = self.shelf.try_get(at, bands, request)?;
+        self.shared.served.note_tile(&self.grid, &at, &tile);
+        Some(tile)
+    }
+
+    fn get_window(
+        &self,
+        _level: u32,
+        _rect: Rect,
+        _bands: &Bands,
+        _request: &Request<'_>,
+    ) -> Result<Option<Tile>> {
+        // Windows are cut out of tiles, which stay.
+        Ok(None)
+    }
+
+    fn get_view(&self, _level: u32, _rect: Rect, _bands: &Bands) -> Option<Tile> {
+        None
+    }
+
+    fn level_image(&self, _level: u32) -> Option<Arc<dyn Provider>> {
+        None
+    }
+
+    fn origin(&self, level: u32) -> Option<(Arc<dyn Provider>, u32)> {
+        let own = &self.planes[level as usize].own;
+        Some((own.provider.clone(), own.level))
+    }
+
+    fn mask(&self) -> Option<Arc<dyn Provider>> {
+        self.source.mask()
+    }
+
+    fn cache(&self) -> Option<&Cache> {
+        self.shelf.cache()
+    }
+
+    fn is_kept_in(&self, cache: &Cache) -> bool {
+        self.cache().is_some_and(|own| own.is(cache))
+    }
+
+    fn was_made(&self, at: Block) -> bool {
+        self.shared.served.contains(self.grid, at)
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.source.is_cancelled()
+    }
+
+    fn claim(&self, at: Block, bands: &Bands, claims: &mut Claims) {
+        let rect = at.rect(&self.image);
+        self.shelf.claim(at, bands, claims, |claims| {
+            let service = self.service(at, &rect, bands, Retention::Kept);
+            self.claim_service(&service, at, &rect, bands, claims);
+        });
+    }
+
+    fn announce(&self, blocks: &mut dyn Iterator<Item = Block>, bands: &Bands) {
+        let mut tiles = blocks
+            .filter(|at| !self.shelf.contains(*at, bands))
+            .peekable();
+        let Some(first) = tiles.peek() else {
+            return;
+        };
+        let planes = &self.planes[first.level as usize];
+        let plane = planes.best(&first.rect(&self.image), bands);
+        self.announce_inputs(plane, &mut tiles, bands);
+    }
+
+    fn ask(&self, at: Block, bands: &Bands, asking: &mut Asking<'_>) {
+        if !asking.is_missing(&self.shelf, &self.image, at, bands) {
+            return;
+        }
+        let rect = at.rect(&self.image);
+        let bands = self.shelf.bands_to_load(bands);
+        let own = &self.planes[at.level as usize].own;
+        match self.service(at, &rect, &bands, Retention::Kept) {
+            Service::View(_) | Service::Window => (),
+            Service::Block(block) | Service::Part(block) => {
+                self.ask_block(own, block, &bands, asking);
+            }
+            Service::Assembly(plane) => {
+                let blocks = plane.blocks(&rect).into_iter();
+                let wanted = blocks.filter(|at| !self.shelf.contains(plane.kept(*at), &bands));
+                wanted.for_each(|block| self.ask_block(plane, block, &bands, asking));
+            }
+        }
+    }
+
+    fn cell(&self, at: Block) -> Option<Cell> {
+        Some(self.shelf.cell(at))
+    }
+
+    fn height(&self) -> u32 {
+        self.height
+    }
+
+    fn counters(&self) -> Counters {
+        self.source.counters().under(self.shelf.counters())
+    }
+
+    fn usage(&self) -> Usage {
+        self.shelf.usage()
+    }
+}

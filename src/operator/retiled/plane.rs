@@ -1,0 +1,203 @@
+//! Planes: the images whose blocks the tiles of one level are put together from.
+
+use super::super::cached::kept_image;
+use super::super::plane;
+use crate::cache::{Cache, Claims, Foundation, Shelf};
+use crate::error::Result;
+use crate::geometry::{Grid, Rect};
+use crate::image::{Bands, Block};
+use crate::in_flight::Input;
+use crate::provider::{Provider, tile_bytes};
+use std::sync::Arc;
+
+/// What the tiles of one level can be put together from.
+pub struct Planes {
+    /// The source's own blocks.
+    pub own: Plane,
+    /// Where the cache of the tiles keeps those too: what they are put together from.
+    around: Option<Around>,
+}
+
+/// What tiles are put together from where the cache is too small to keep the blocks beside them.
+struct Around {
+    plane: Plane,
+    /// The blocks that it goes around, in the cache.
+    passed: Shelf,
+}
+
+/// The image whose own blocks hold the pixels of one level.
+pub struct Plane {
+    pub provider: Arc<dyn Provider>,
+    pub level: u32,
+    /// Whether blocks come out of the cache that keeps the tiles.
+    pub is_cached: bool,
+    /// The key of the blocks in the cache that keeps the tiles, where they are not looked up through it anyway.
+    /// What it has goes before the source's pixels: a caller may have put it.
+    pub resident: Option<Shelf>,
+    /// The level of the tiles.
+    tiles: u32,
+    /// Which of the planes of that level it is.
+    pub nth: u32,
+}
+
+impl Planes {
+    /// The planes under the tiles of level `tiles`, which `cache` keeps.
+    pub fn new(source: &Arc<dyn Provider>, tiles: u32, cache: Option<&Cache>) -> Result<Self> {
+        let own = Plane::new(plane(source, tiles), (tiles, 0), cache)?;
+        let origin = own.provider.origin(own.level).filter(|_| own.is_cached);
+        let around = match (origin, cache) {
+            (Some((origin, level)), Some(_)) => Some(Around {
+                plane: Plane::new(plane(&origin, level), (tiles, 1), cache)?,
+                passed: Shelf::new(cache, own.provider.key(), &kept_image(&*own.provider))?,
+            }),
+            _ => None,
+        };
+        Ok(Self { own, around })
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Plane> {
+        let around = self.around.iter().map(|around| &around.plane);
+        std::iter::once(&self.own).chain(around)
+    }
+
+    /// What a tile over a rectangle is best put together from.
+    pub fn best(&self, rect: &Rect, bands: &Bands) -> &Plane {
+        match &self.around {
+            Some(around) if !self.keeps_own(rect, bands, &around.passed) => &around.plane,
+            _ => &self.own,
+        }
+    }
+
+    /// Whether the source's own blocks over a rectangle are in the cache, or would stay in it beside tiles.
+    fn keeps_own(&self, rect: &Rect, bands: &Bands, own: &Shelf) -> bool {
+        let blocks = self.own.blocks(rect);
+        let image = self.own.provider.image();
+        let bytes = blocks.iter().map(|at| tile_bytes(image, *at, bands));
+        bytes.sum::<u64>() <= own.unread_share()
+            || blocks.iter().all(|at| own.contains(*at, bands))
+            || blocks.iter().any(|at| own.has_put(*at, bands))
+    }
+
+    /// One of the planes.
+    pub fn nth(&self, nth: u32) -> &Plane {
+        self.iter().nth(nth as usize).unwrap_or(&self.own)
+    }
+
+    /// The plane that a kept block is of.
+    pub fn of_kept(&self, kept: Block) -> &Plane {
+        let mut planes = self.iter();
+        let found = planes.find(|plane| plane.kept(kept).level == kept.level);
+        found.unwrap_or(&self.own)
+    }
+}
+
+impl Plane {
+    fn new(
+        (mut provider, mut level): (Arc<dyn Provider>, u32),
+        (tiles, nth): (u32, u32),
+        cache: Option<&Cache>,
+    ) -> Result<Self> {
+        while provider.cache().is_none()
+            && let Some((origin, of_origin)) = provider.origin(level)
+        {
+            (provider, level) = plane(&origin, of_origin);
+        }
+        let is_cached = match (cache, provider.cache()) {
+            (Some(ours), Some(below)) => ours.is(below),
+            _ => false,
+        };
+        let resident = match cache {
+            Some(cache) if !is_cached => {
+                let image = kept_image(&*provider);
+                Some(Shelf::new(Some(cache), provider.key(), &image)?)
+            }
+            _ => None,
+        };
+        Ok(Self {
+            provider,
+            level,
+            is_cached,
+            resident,
+            tiles,
+            nth,
+        })
+    }
+
+    /// The blocks of the plane.
+    pub fn grid(&self) -> Grid {
+        self.provider.image().grid(self.level)
+    }
+
+    /// The cell of the tiles' key that keeps a block as long as other tiles need it.
+    pub fn kept(&self, block: Block) -> Block {
+        Shelf::kept_cell(self.tiles, self.nth, block)
+    }
+
+    /// The block that such a cell keeps.
+    pub fn of_kept(&self, kept: Block) -> Block {
+        Block::new(self.level, kept.row, kept.col)
+    }
+
+    /// A block as an input of tiles.
+    pub fn input(&self, block: Block) -> Input {
+        Input {
+            kept: self.kept(block),
+            beneath: self.provider.cell(block),
+        }
+    }
+
+    /// What tiles of a grid are stitched from, where the cache that keeps them has the blocks too.
+    pub fn foundation(&self, tiles: Grid) -> Option<Foundation> {
+        self.is_cached.then(|| Foundation {
+            key: self.provider.key().into(),
+            level: self.level,
+            blocks: self.grid(),
+            tiles,
+        })
+    }
+
+    pub fn rect(&self, block: Block) -> Rect {
+        block.rect(self.provider.image())
+    }
+
+    /// The blocks over a rectangle that have pixels, row by row.
+    pub fn blocks(&self, rect: &Rect) -> Vec<Block> {
+        let cells = self.grid().cells_over(rect);
+        cells
+            .map(|(row, col)| Block::new(self.level, row, col))
+            .collect()
+    }
+
+    /// Claims what a thread has in flight that decodes the blocks over a rectangle.
+    pub fn claim_blocks(&self, rect: &Rect, bands: &Bands, claims: &mut Claims) {
+        match &self.blocks(rect)[..] {
+            [block] => self.provider.claim(*block, bands, claims),
+            blocks => {
+                // One is decoded after the other, in the same memory.
+                let area = |block: &&Block| {
+                    let rect = self.rect(**block);
+                    u128::from(rect.width) * u128::from(rect.height)
+                };
+                if let Some(largest) = blocks.iter().max_by_key(area) {
+                    claims.of_sample(|claims| self.provider.claim(*largest, bands, claims));
+                }
+            }
+        }
+    }
+
+    /// Whether a block is stored, or a caller put it.
+    pub fn has_block(&self, at: Block) -> Result<bool> {
+        let resident = self.resident.as_ref();
+        let is_put = resident.is_some_and(|shelf| shelf.has_put(at, &Bands::ALL));
+        Ok(is_put || self.provider.has_block(at)?)
+    }
+
+    pub fn has_any(&self, rect: &Rect) -> Result<bool> {
+        for block in self.blocks(rect) {
+            if self.has_block(block)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}

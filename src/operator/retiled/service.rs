@@ -1,0 +1,197 @@
+//! How a tile that is not resident is served: decided once, and read by what admits it and what makes it.
+
+use super::Retiled;
+use super::plane::Plane;
+use crate::cache::Claims;
+use crate::error::Result;
+use crate::geometry::Rect;
+use crate::image::{Bands, Block};
+use crate::provider::{Request, Retention, tile_bytes};
+use crate::tile::Tile;
+use crate::window::{cut, prefers_window, read_tile};
+
+/// How a tile is served.
+pub enum Service<'a> {
+    /// The source's own block is just the tile.
+    Block(Block),
+    /// The tile is memory of a caller.
+    View(Tile),
+    /// The source reads just this part of itself.
+    Window,
+    /// The tile is a part of a block that the cache keeps anyway; put together where it does not.
+    Part(Block),
+    /// The tile is put together from blocks.
+    Assembly(&'a Plane),
+}
+
+impl Retiled {
+    /// How the tile over `rect` is served, told without reading anything.
+    pub fn service(
+        &self,
+        at: Block,
+        rect: &Rect,
+        bands: &Bands,
+        retention: Retention,
+    ) -> Service<'_> {
+        let planes = &self.planes[at.level as usize];
+        let own = &planes.own;
+        if self.has_blocks(own, rect, bands) {
+            return Service::Assembly(own);
+        }
+        if let Some(block) = self.same_block(own, at, rect) {
+            return Service::Block(block);
+        }
+        if !self.is_filled_up(at, rect) {
+            if let Some(view) = own.provider.get_view(own.level, *rect, bands) {
+                return Service::View(view);
+            }
+            if prefers_window(&*own.provider, own.level, rect)
+                && !self.is_worth_decoding(at, rect, bands)
+            {
+                return Service::Window;
+            }
+            if let Some(block) = self.block_that_stays(own, rect, retention) {
+                return Service::Part(block);
+            }
+        }
+        Service::Assembly(planes.best(rect, bands))
+    }
+
+    /// The tile from one call to the source.
+    pub fn serve(
+        &self,
+        service: &Service<'_>,
+        at: Block,
+        rect: &Rect,
+        bands: &Bands,
+        request: &Request<'_>,
+    ) -> Result<Tile> {
+        let plane = &self.planes[at.level as usize].own;
+        match service {
+            Service::Block(block) => return plane.provider.get_block(*block, bands, request),
+            Service::View(view) => return Ok(view.clone()),
+            Service::Window => {
+                self.note_window(plane, at, rect);
+                let window = plane
+                    .provider
+                    .get_window(plane.level, *rect, bands, request)?;
+                if let Some(tile) = window {
+                    return Ok(tile);
+                }
+            }
+            Service::Part(_) | Service::Assembly(_) => (),
+        }
+        // The cache has had blocks of its own to look at since.
+        read_tile(&plane.provider, plane.level, *rect, bands, request)
+    }
+
+    /// Claims what the load of a tile has in flight that is served so.
+    pub fn claim_service(
+        &self,
+        service: &Service<'_>,
+        at: Block,
+        rect: &Rect,
+        bands: &Bands,
+        claims: &mut Claims,
+    ) {
+        let own = &self.planes[at.level as usize].own;
+        if let Service::Block(block) = service {
+            return own.provider.claim(*block, bands, claims);
+        }
+        claims.add(tile_bytes(&self.image, at, bands));
+        match service {
+            Service::Part(_) => own.claim_blocks(rect, bands, claims),
+            Service::Assembly(plane) => plane.claim_blocks(rect, bands, claims),
+            Service::Block(_) | Service::View(_) | Service::Window => (),
+        }
+    }
+
+    /// The part of a block that the cache keeps anyway; `None` if it turns out that it does not.
+    pub fn part(
+        &self,
+        block: Block,
+        at: Block,
+        rect: &Rect,
+        bands: &Bands,
+        request: &Request<'_>,
+    ) -> Result<Option<Tile>> {
+        let plane = &self.planes[at.level as usize].own;
+        let tile = plane.provider.get_block(block, bands, &request.inner())?;
+        let is_kept = self.shelf.cache().is_some_and(|cache| cache.counts(&tile));
+        Ok(is_kept.then(|| tile.map(|pixels| cut(pixels, &plane.rect(block), rect))))
+    }
+
+    /// The source's own block, where it is just the tile.
+    fn same_block(&self, plane: &Plane, at: Block, rect: &Rect) -> Option<Block> {
+        match plane.blocks(rect)[..] {
+            [block]
+                if plane.rect(block) == *rect
+                    && !plane.provider.image().padded
+                    && !self.is_filled_up(at, rect) =>
+            {
+                Some(block)
+            }
+            _ => None,
+        }
+    }
+
+    /// The only block over a rectangle, where the cache keeps it anyway and it is not too large to be kept
+    /// for a part of it.
+    fn block_that_stays(&self, plane: &Plane, rect: &Rect, retention: Retention) -> Option<Block> {
+        let (Some(cache), [block]) = (self.shelf.cache(), &plane.blocks(rect)[..]) else {
+            return None;
+        };
+        let pixel_bytes = self.image.bands.len() * self.image.dtype.size();
+        // A block in memory is far smaller than what saturates.
+        let bytes = |rect: &Rect| {
+            let area = rect.width.saturating_mul(rect.height);
+            area.saturating_mul(pixel_bytes as u64)
+        };
+        let stays = plane.is_cached
+            && retention != Retention::Bypassed
+            && bytes(&plane.rect(*block)) <= cache.view_limit(bytes(rect));
+        stays.then_some(*block)
+    }
+
+    /// Whether the cache of the tiles has a block over a rectangle, or pixels that a caller put, where blocks
+    /// are not looked up through it anyway.
+    fn has_blocks(&self, plane: &Plane, rect: &Rect, bands: &Bands) -> bool {
+        let mut blocks = plane.blocks(rect).into_iter();
+        blocks.any(|at| {
+            let resident = plane.resident.as_ref();
+            self.shelf.contains(plane.kept(at), bands)
+                || resident.is_some_and(|it| it.contains(at, bands) || it.has_put(at, bands))
+        })
+    }
+
+    /// Notes how much of each block over a rectangle is read in a window.
+    fn note_window(&self, plane: &Plane, at: Block, rect: &Rect) {
+        let image = plane.provider.image();
+        if image.windows_overlap {
+            for block in plane.blocks(rect) {
+                let part = plane.rect(block).intersection(rect);
+                self.windows(at).note(image, block, &part);
+            }
+        }
+    }
+
+    /// Whether so many windows of the blocks over a rectangle were read that they had better be
+    /// decoded now, and the cache can keep what comes of it.
+    fn is_worth_decoding(&self, at: Block, rect: &Rect, bands: &Bands) -> bool {
+        let plane = &self.planes[at.level as usize].own;
+        let image = plane.provider.image();
+        let Some(cache) = self.shelf.cache().filter(|_| image.windows_overlap) else {
+            return false;
+        };
+        let sample_bytes = bands.count(image.band_count()) as u64 * image.dtype.size() as u64;
+        let mut bytes = 0u64;
+        let enough = plane.blocks(rect).into_iter().all(|block| {
+            let all = plane.rect(block);
+            let area = all.width.saturating_mul(all.height);
+            bytes = bytes.saturating_add(area.saturating_mul(sample_bytes));
+            let part = all.intersection(rect);
+            self.windows(at).are_enough(image, block, &part)
+        });
+        enough && bytes <= cache.unread_share()
+    }
+}
