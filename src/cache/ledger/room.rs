@@ -779,7 +779,9 @@ pub(in crate::cache) mod tests {
             super::LOOKS_PER_CALL + super::STEPS_PER_TURN * (1 + super::LOOKS_PER_VICTIM);
         let cache = full();
         for change in [
-            |cache: &Cache| drop(cache.statistics()),
+            |cache: &Cache| {
+                cache.statistics();
+            },
             |cache: &Cache| cache.set_budget(TILES * 256),
         ] {
             sweep(&cache);
