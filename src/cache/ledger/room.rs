@@ -313,6 +313,8 @@ impl Ledger {
                 slot,
                 ..
             } = victim;
+            // What is set aside now is no victim later.
+            oldest.take_if(|oldest| oldest.slot == slot);
             if self.park_if_held(slot, stamp) {
                 patience.spend()?;
             } else if place == Place::Cheap && !self.is_cheap(slot) {
@@ -756,6 +758,26 @@ pub(in crate::cache) mod tests {
         let new = tile().pixels().clone();
         cache.put("other", at(0), &Bands::ALL, new).unwrap();
         check("a key");
+    }
+
+    #[test]
+    fn a_held_tile_of_which_a_search_learnt_is_set_aside_once() {
+        const LOOKS: u64 = super::LOOKS_PER_CALL as u64;
+        let get = |cache: &Cache, row| cache.get("full", at(row), &Bands::ALL).unwrap();
+        let cache = Cache::new(1 << 30, Options::default()).unwrap();
+        (0..LOOKS / 2).for_each(|row| put(&cache, row));
+        drop(get(&cache, 0));
+        (LOOKS / 2..TILES).for_each(|row| put(&cache, row));
+        (1..TILES).for_each(|row| drop(get(&cache, row)));
+        cache.set_budget(cache.statistics().idle);
+        let held = cache.peek("full", at(0), &Bands::ALL).unwrap();
+        // The search learns of the first half, sets the held one aside, and learns of the second half.
+        put(&cache, TILES);
+        let gone: Vec<_> = (0..TILES).filter(|row| !is_there(&cache, *row)).collect();
+        assert_eq!(gone, [LOOKS / 2]);
+        drop(held);
+        cache.set_budget(0);
+        assert_eq!(cache.statistics().entries, 0);
     }
 
     #[test]
