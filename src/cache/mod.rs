@@ -267,7 +267,7 @@ impl Shared {
         ledger::STEPS.set(0);
         let result = work(&mut ledger);
         #[cfg(test)]
-        ledger::MOST_STEPS.set(ledger::MOST_STEPS.get().max(ledger::STEPS.get()));
+        ledger::note_steps();
         let garbage = ledger.take_garbage();
         drop(ledger);
         drop(garbage);

@@ -10,7 +10,7 @@ mod shares;
 
 pub use room::Interrupted;
 #[cfg(test)]
-pub use room::tests::{MOST_STEPS, STEPS};
+pub use room::tests::{STEPS, note_steps};
 
 use super::index::{EntryId, Found, Index};
 use super::key::{KeyId, KeyRecord};
@@ -38,8 +38,14 @@ const DEMOTIONS_PER_CALL: usize = 64;
 /// How many keys it looks at for that, beside its own.
 const KEYS_PER_CALL: usize = 8;
 
-/// How many outdated stamps one call corrects at most while others wait for the books.
-const CORRECTIONS_PER_CALL: usize = 256;
+/// How many buffers one call evicts or sets aside at most while others wait for the books.
+const STEPS_PER_TURN: usize = 256;
+
+/// How many later uses one call learns of at most, if it finds as many victims as it needs among them.
+const LOOKS_PER_CALL: usize = 64;
+
+/// How many it may learn of for each victim all the same.
+const LOOKS_PER_VICTIM: usize = 2;
 
 /// In how many chunks of entries one call looks for held ones while others wait for the books.
 pub const CHUNKS_PER_CALL: usize = 4;

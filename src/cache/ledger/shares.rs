@@ -1,7 +1,7 @@
 //! Shares: what a key may take of the budget at most, and what others leave to it.
 
 use super::room::{Interrupted, Patience, Whose};
-use super::{CORRECTIONS_PER_CALL, Class, Ledger, Standing};
+use super::{Class, Ledger, Standing};
 use crate::cache::recency::{COMMON, Group};
 use crate::error::{Error, Result};
 use hashbrown::HashMap;
@@ -163,7 +163,7 @@ impl Ledger {
 
     /// Evicts what a group has beyond its maximum, as far as it is idle.
     pub fn shrink_share(&mut self, group: Group) -> std::result::Result<(), Interrupted> {
-        let mut patience = Patience(CORRECTIONS_PER_CALL);
+        let mut patience = Patience::of_turn();
         while self.shares.excess(group, 0) > 0 {
             patience.spend()?;
             let own = Whose::Own(group);
