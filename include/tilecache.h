@@ -654,19 +654,19 @@ typedef struct tc_cache_stats {
    */
   uint64_t reusable;
   /**
-   * Of tiles that callers hold, outside the budget: there was no room for them, or they are detached.
+   * Of tiles that callers hold, outside the budget: there was no room for them, or they are orphaned.
    */
-  uint64_t overhang;
+  uint64_t over_budget;
   /**
-   * The part of `overhang` that the cache does not find any more: removed, replaced or cleared.
+   * The part of `over_budget` that the cache does not find any more: removed, replaced or cleared.
    */
-  uint64_t detached;
+  uint64_t orphaned;
   /**
    * Of tiles that are being decoded or assembled now.
    */
   uint64_t in_flight;
   /**
-   * The most that `resident`, `overhang` and `in_flight` together have been.
+   * The most that `resident`, `over_budget` and `in_flight` together have been.
    */
   uint64_t peak;
   /**

@@ -92,13 +92,13 @@ pub struct tc_cache_stats {
     pub held: u64,
     /// Kept for the next tile.
     pub reusable: u64,
-    /// Of tiles that callers hold, outside the budget: there was no room for them, or they are detached.
-    pub overhang: u64,
-    /// The part of `overhang` that the cache does not find any more: removed, replaced or cleared.
-    pub detached: u64,
+    /// Of tiles that callers hold, outside the budget: there was no room for them, or they are orphaned.
+    pub over_budget: u64,
+    /// The part of `over_budget` that the cache does not find any more: removed, replaced or cleared.
+    pub orphaned: u64,
     /// Of tiles that are being decoded or assembled now.
     pub in_flight: u64,
-    /// The most that `resident`, `overhang` and `in_flight` together have been.
+    /// The most that `resident`, `over_budget` and `in_flight` together have been.
     pub peak: u64,
     /// Tiles that the cache finds.
     pub entries: u64,
@@ -158,8 +158,8 @@ impl tc_cache_stats {
             idle: 0,
             held: 0,
             reusable: 0,
-            overhang: 0,
-            detached: 0,
+            over_budget: 0,
+            orphaned: 0,
             in_flight: 0,
             peak: 0,
             entries: 0,
@@ -356,8 +356,8 @@ pub unsafe extern "C" fn tc_statistics(
                 idle: now.idle,
                 held: now.held,
                 reusable: now.reusable,
-                overhang: now.overhang,
-                detached: now.detached,
+                over_budget: now.over_budget,
+                orphaned: now.orphaned,
                 in_flight: now.in_flight,
                 peak: now.peak,
                 entries: now.entries,

@@ -82,7 +82,7 @@ impl TiffDecoder {
         })
     }
 
-    /// The description of the image. It is sparse until [`Self::look_for_absent_blocks`] finds none.
+    /// The description of the image. It is sparse until `look_for_absent_blocks` finds none.
     pub fn image(&self) -> &Image {
         &self.image
     }

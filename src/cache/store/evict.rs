@@ -1,11 +1,11 @@
-//! Room in the budget: who goes when it is short, and memory on its way from one tile to the next.
+//! Eviction: room in the budget, which tile goes when it is short, and memory on its way from one tile to the next.
 
 use super::{
     Class, DEMOTIONS_PER_CALL, ENTRY_BYTES, KEYS_PER_CALL, LOOKS_PER_CALL, LOOKS_PER_VICTIM,
-    Ledger, REUSABLE_DIVISOR, RecycledMemory, Room, STEPS_PER_TURN, Standing,
+    REUSABLE_DIVISOR, RecycledMemory, Room, STEPS_PER_TURN, Standing, Store,
 };
+use crate::cache::eviction_order::{COMMON, Group, Place, Slot};
 use crate::cache::key::KeyId;
-use crate::cache::recency::{COMMON, Group, Place, Slot};
 use crate::cache::stamp::{self, Stamp};
 use crate::memory::{Buffer, Memory};
 use smallvec::SmallVec;
@@ -95,7 +95,7 @@ fn count_step() {
     tests::STEPS.set(tests::STEPS.get() + 1);
 }
 
-impl Ledger {
+impl Store {
     /// Keeps room for a tile of `bytes` before it is made, and a victim's memory if one was of just
     /// that size. `None`, with nothing evicted, if what is held or guaranteed leaves no room.
     pub fn reserve(
@@ -159,7 +159,7 @@ impl Ledger {
         self.weights.resident + self.bookkeeping + self.reserved + self.reusable
     }
 
-    /// [`Ledger::try_make_room`], unless it takes long: for what is nearly always there, because it has
+    /// [`Store::try_make_room`], unless it takes long: for what is nearly always there, because it has
     /// just been kept.
     pub(super) fn make_room(&mut self, group: Group, bytes: u64, class: Class) -> Option<()> {
         let patience = &mut Patience::of_turn();
@@ -168,7 +168,7 @@ impl Ledger {
     }
 
     /// Brings what is inside the budget down until `bytes` more of a group fit, and some beside them, and the
-    /// group within its maximum. Evicts idle buffers as [`Ledger::candidate`] has them, and returns the memory of
+    /// group within its maximum. Evicts idle buffers as [`Store::candidate`] has them, and returns the memory of
     /// one if it has the size wanted. The outer `None`: no room, and nothing evicted.
     fn try_make_room(
         &mut self,
@@ -323,7 +323,7 @@ impl Ledger {
             } else {
                 let charge = self.records[slot as usize].charge();
                 self.shares.choose(group, charge);
-                self.recency.remove(group, place, slot);
+                self.order.remove(group, place, slot);
                 return Ok(Some(victim));
             }
         }
@@ -336,7 +336,7 @@ impl Ledger {
         } = first;
         let place = match place {
             Place::Used | Place::Cheap => {
-                self.recency.postpone(group, place, latest);
+                self.order.postpone(group, place, latest);
                 place
             }
             // Its first use is about to be reported.
@@ -358,7 +358,7 @@ impl Ledger {
     fn put_back(&mut self, victim: Victim) {
         let charge = self.records[victim.slot as usize].charge();
         self.shares.put_back(victim.group, charge);
-        self.recency
+        self.order
             .add(victim.group, victim.place, victim.slot, victim.stamp);
     }
 
@@ -374,7 +374,7 @@ impl Ledger {
                 Whose::Any(_) | Whose::Even => true,
             }
         };
-        let firsts = self.recency.groups().filter_map(|group| {
+        let firsts = self.order.groups().filter_map(|group| {
             // A share that gives nothing is not asked for its first.
             self.first_of(group, class).filter(may_give)
         });
@@ -386,7 +386,7 @@ impl Ledger {
     /// unread.
     fn first_of(&self, group: Group, class: Class) -> Option<Victim> {
         let first = |place, rank| {
-            let (stamp, slot) = self.recency.first(group, place)?;
+            let (stamp, slot) = self.order.first(group, place)?;
             Some(Victim {
                 group,
                 place,
@@ -458,7 +458,7 @@ impl Ledger {
         }
     }
 
-    /// Undoes [`Ledger::enter_budget`].
+    /// Undoes [`Store::enter_budget`].
     pub(super) fn leave_budget(&mut self, key: KeyId, place: Place, charge: u64) {
         self.weigh(key, |bytes| bytes.resident -= charge);
         self.leave_place(self.keys[key as usize].group, place, charge);
@@ -508,7 +508,7 @@ impl Ledger {
         self.note_peak();
     }
 
-    /// Undoes [`Ledger::begin_flight`].
+    /// Undoes [`Store::begin_flight`].
     pub fn end_flight(&mut self, key: Option<KeyId>, size: usize) {
         self.fly(key, |in_flight| *in_flight -= size as u64);
     }
@@ -528,7 +528,7 @@ impl Ledger {
     pub(super) fn note_peak(&mut self) {
         self.peak = self
             .peak
-            .max(self.taken() - self.reserved + self.weights.overhang + self.weights.in_flight);
+            .max(self.taken() - self.reserved + self.weights.over_budget + self.weights.in_flight);
     }
 
     /// The last handle of a buffer that was parked or outside the budget is gone.
@@ -543,7 +543,7 @@ impl Ledger {
                 self.open(slot);
             }
             Standing::Resident(_) => (),
-            Standing::Overhang | Standing::Detached => drop(self.free(slot)),
+            Standing::OverBudget | Standing::Detached => drop(self.free(slot)),
         }
     }
 
@@ -551,7 +551,7 @@ impl Ledger {
     pub fn give_up(&mut self, buffer: &Buffer) {
         if let Some(slot) = buffer.slot_in(&self.home)
             && let Standing::Resident(place) = self.records[slot as usize].standing
-            && let Some(stamp) = self.recency.stamp(self.group(slot), place, slot)
+            && let Some(stamp) = self.order.stamp(self.group(slot), place, slot)
         {
             self.demote(slot, stamp);
         }
@@ -565,7 +565,7 @@ impl Ledger {
         // The number may be another's by now.
         if let Standing::Resident(place) = record.standing
             && record.is_unread()
-            && self.recency.stamp(self.group(slot), place, slot) == Some(stamp)
+            && self.order.stamp(self.group(slot), place, slot) == Some(stamp)
         {
             self.move_to(slot, Place::Used, stamp);
         }
@@ -639,15 +639,15 @@ impl Ledger {
                 continue;
             }
             let parked = |group| {
-                let (stamp, slot) = self.recency.first(group, Place::Parked)?;
+                let (stamp, slot) = self.order.first(group, Place::Parked)?;
                 Some((stamp, slot, group))
             };
-            let Some((stamp, slot, group)) = self.recency.groups().filter_map(parked).min() else {
+            let Some((stamp, slot, group)) = self.order.groups().filter_map(parked).min() else {
                 break;
             };
             let latest = self.last_use(slot);
             if latest > stamp {
-                self.recency.postpone(group, Place::Parked, latest);
+                self.order.postpone(group, Place::Parked, latest);
             } else {
                 self.push_out(slot);
             }
@@ -658,11 +658,11 @@ impl Ledger {
     /// A held buffer goes outside the budget, findable until its last handle is gone.
     fn push_out(&mut self, slot: Slot) {
         let record = &mut self.records[slot as usize];
-        record.standing = Standing::Overhang;
+        record.standing = Standing::OverBudget;
         let (key, charge) = (record.key, record.charge());
         self.leave_budget(key, Place::Parked, charge);
-        self.recency.remove(self.group(slot), Place::Parked, slot);
-        self.weigh(key, |bytes| bytes.overhang += charge);
+        self.order.remove(self.group(slot), Place::Parked, slot);
+        self.weigh(key, |bytes| bytes.over_budget += charge);
         // Released meanwhile, nobody else will free it.
         self.free(slot);
     }
