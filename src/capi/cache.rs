@@ -26,7 +26,7 @@ use std::ptr::null_mut;
 /// Uses are: a get that returns a tile, a put, a window read and the gets of operators. Not uses are:
 /// peek, release and has_block. With several threads, uses before a miss are older than those after
 /// it; between two misses the uses of different threads are in no order, at most 256 of each. A miss learns
-/// of at most 64 tiles that were used since the misses before, or of two for each tile that goes; where more
+/// of at most 1,024 tiles that were used since the misses before, or of two for each tile that goes; where more
 /// were, the one of them goes whose last use is oldest. So no miss takes longer after many hits.
 ///
 /// Reference-counted: tc_retain, tc_release. Providers made with a cache keep it alive.

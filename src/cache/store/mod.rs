@@ -42,7 +42,7 @@ const KEYS_PER_CALL: usize = 8;
 const STEPS_PER_TURN: usize = 256;
 
 /// How many later uses one call learns of at most, if it finds as many victims as it needs among them.
-const LOOKS_PER_CALL: usize = 64;
+const LOOKS_PER_CALL: usize = 1024;
 
 /// How many it may learn of for each victim all the same.
 const LOOKS_PER_VICTIM: usize = 2;
