@@ -518,7 +518,7 @@ typedef enum tc_map_flags {
  * peek, release and has_block. With several threads, uses before a miss are older than those after
  * it; between two misses the uses of different threads are in no order, at most 256 of each. A miss learns
  * of at most 1,024 tiles that were used since the misses before, or of two for each tile that goes; where more
- * were, the one of them goes whose last use is oldest. So no miss takes longer after many hits.
+ * were, one of the oldest of them goes. So the time of a miss is bounded, however many hits there were.
  *
  * Reference-counted: tc_retain, tc_release. Providers made with a cache keep it alive.
  */

@@ -386,20 +386,21 @@ impl Namespace {
     /// Waits until all caches beneath let a load begin that has in flight what `load` claims, if it is
     /// one from outside.
     pub fn admit(&self, request: &Request<'_>, load: impl FnOnce(&mut Claims)) -> Result<Permits> {
-        let mut claims = Claims::default();
-        if !Load::is_nested() {
-            claims.counted_by(self.cache(), load);
-        }
-        claims.admit(&request.cancels())
+        self.claims(load).admit(&request.cancels())
     }
 
     /// [`Namespace::admit`] without waiting: `None` if some cache does not admit it now.
     pub fn try_admit(&self, load: impl FnOnce(&mut Claims)) -> Option<Permits> {
+        self.claims(load).try_admit()
+    }
+
+    /// What `load` claims, if it is one from outside.
+    fn claims(&self, load: impl FnOnce(&mut Claims)) -> Claims {
         let mut claims = Claims::default();
         if !Load::is_nested() {
             claims.counted_by(self.cache(), load);
         }
-        claims.try_admit()
+        claims
     }
 
     /// The tile of a block: resident, or loaded by another thread right now, or loaded by `load`,

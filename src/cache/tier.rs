@@ -15,6 +15,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Whether any cache has another tier: without one nothing is asked, and nothing is paid.
 static ANY: AtomicBool = AtomicBool::new(false);
 
+/// Whether the calling thread may ask any: inside a load it would keep a permit waiting.
+fn may_ask() -> bool {
+    ANY.load(Ordering::Acquire) && !Load::is_nested()
+}
+
 /// A store of tiles that may answer late, from any thread.
 pub trait Tier: Send + Sync {
     /// Asks for a block, with these bands, of the image with this key. The ticket takes the answer, now or
@@ -138,7 +143,7 @@ impl AskedOfTiers {
         bands: &Bands,
         request: &Request<'_>,
     ) -> bool {
-        if !ANY.load(Ordering::Acquire) || Load::is_nested() {
+        if !may_ask() {
             return true;
         }
         let mut asking = Asking {
@@ -171,7 +176,7 @@ impl AskedOfTiers {
         request: &Request<'_>,
     ) -> Result<Self> {
         let mut asked = Self::default();
-        if !ANY.load(Ordering::Relaxed) {
+        if !may_ask() {
             return Ok(asked);
         }
         let blocks = blocks();
