@@ -97,7 +97,12 @@ pub fn folded(
 }
 
 impl Computed {
-    fn new(sources: Vec<Arc<dyn Provider>>, image: Image, name: Option<&str>, work: Work) -> Self {
+    pub(super) fn new(
+        sources: Vec<Arc<dyn Provider>>,
+        image: Image,
+        name: Option<&str>,
+        work: Work,
+    ) -> Self {
         let keys = sources.iter().map(|source| source.key());
         Computed {
             key: compute_key(&name_or_number(name), keys),
