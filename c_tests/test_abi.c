@@ -46,7 +46,7 @@ AT(tc_cache_options, max_in_flight, 16);
 AT(tc_cache_options, threads, 24);
 AT(tc_cache_options, flags, 28);
 
-SIZE(tc_cache_stats, 184);
+SIZE(tc_cache_stats, 192);
 AT(tc_cache_stats, struct_size, 0);
 AT(tc_cache_stats, reserved, 4);
 AT(tc_cache_stats, budget, 8);
@@ -71,6 +71,7 @@ AT(tc_cache_stats, load_nanoseconds, 152);
 AT(tc_cache_stats, max_in_flight, 160);
 AT(tc_cache_stats, queued, 168);
 AT(tc_cache_stats, overdue, 176);
+AT(tc_cache_stats, index, 184);
 
 SIZE(tc_retile_options, 24);
 AT(tc_retile_options, struct_size, 0);
@@ -118,10 +119,11 @@ AT(tc_format, media_types, 32);
 AT(tc_format, reads, 40);
 AT(tc_format, lacks, 48);
 
-SIZE(tc_reader_options, 16);
+SIZE(tc_reader_options, 32);
 AT(tc_reader_options, struct_size, 0);
 AT(tc_reader_options, flags, 4);
 AT(tc_reader_options, load, 8);
+AT(tc_reader_options, fill, 16);
 
 SIZE(tc_io, 40);
 AT(tc_io, struct_size, 0);

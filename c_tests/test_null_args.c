@@ -446,7 +446,7 @@ typedef tc_status (*getter)(tc_provider *, int64_t, int64_t, int32_t, const int3
 static void getting_a_block(void **state)
 {
   (void)state;
-  static const getter calls[] = {provider_get_block, provider_peek_block};
+  static const getter calls[] = {provider_get_block, provider_peek_block, provider_try_block};
   static const int32_t high[] = {0, 2}, negative[] = {-1};
   for (size_t i = 0; i < COUNT(calls); i++) {
     getter f = calls[i];
@@ -465,6 +465,7 @@ static void getting_a_block(void **state)
     yields_no(got, TC_E_RANGE, "n_bands", f(p, 0, 0, 0, bands, SIZE_MAX, &got, e));
   }
   yields_no(got, TC_E_NOT_RESIDENT, "", provider_peek_block(p, 1, 1, 0, NULL, 0, &got, e));
+  yields_no(got, TC_E_NOT_RESIDENT, "", provider_try_block(p, 1, 1, 0, NULL, 0, &got, e));
 }
 
 /* ---- readers ---- */
@@ -478,11 +479,13 @@ static void reading_apart(void **state)
 {
   (void)state;
   tc_reader_options both = {.struct_size = sizeof both, .flags = TC_READ_STREAMING | TC_READ_BYPASS};
-  tc_reader_options unknown = {.struct_size = sizeof unknown, .flags = 4};
+  tc_reader_options unknown = {.struct_size = sizeof unknown, .flags = 8};
+  tc_reader_options unsaid = {.struct_size = sizeof unsaid, .fill = {7}};
   refuses(TC_E_ARGUMENT, "reader", provider_reader(p, NULL, NULL, e));
   yields_no(made, TC_E_ARGUMENT, "source", provider_reader(NULL, NULL, &made, e));
   yields_no(made, TC_E_ARGUMENT, "0x3", provider_reader(p, &both, &made, e));
-  yields_no(made, TC_E_ARGUMENT, "0x4", provider_reader(p, &unknown, &made, e));
+  yields_no(made, TC_E_ARGUMENT, "0x8", provider_reader(p, &unknown, &made, e));
+  yields_no(made, TC_E_ARGUMENT, "TC_READ_FILL is not", provider_reader(p, &unsaid, &made, e));
   refuses(TC_E_ARGUMENT, "reader", provider_cancel(NULL, e));
   refuses(TC_E_ARGUMENT, "no", provider_cancel(p, e));
   refuses(TC_E_ARGUMENT, "provider", provider_request_block(NULL, 0, 0, 0, NULL, 0, note_nothing, NULL, e));
@@ -494,6 +497,7 @@ static void reading_apart(void **state)
   assert_null(tc_load_retain(NULL));
   assert_int_equal(tc_load_is_cancelled(NULL), 0);
   tc_load_release(NULL);
+  tc_decoded_beneath(-1); /* outside a callback it does nothing */
 }
 
 /* ---- copies ---- */

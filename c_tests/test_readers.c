@@ -333,6 +333,7 @@ static void a_cancelled_waiter_leaves_and_the_load_goes_on(void **state)
     tc_target into = {window, 0, 0, 0, 2, 2, 1, TC_U8};
     fails(TC_E_CANCELLED, "cancelled", provider_get_block(reader, 0, 0, 0, NULL, 0, &tile, &err));
     fails(TC_E_CANCELLED, "cancelled", provider_peek_block(reader, 0, 0, 0, NULL, 0, &tile, &err));
+    fails(TC_E_CANCELLED, "cancelled", provider_try_block(reader, 0, 0, 0, NULL, 0, &tile, &err));
     fails(TC_E_CANCELLED, "cancelled", provider_has_block(reader, 0, 0, 0, &has, &err));
     fails(TC_E_CANCELLED, "cancelled", provider_read_window(reader, 0, 0, 0, NULL, 0, &into, &err));
     fails(TC_E_CANCELLED, "cancelled", provider_read_window(reader, -9, -9, 0, NULL, 0, &into, &err));
@@ -741,6 +742,49 @@ static void deferred_releases_run_when_asked_for(void **state)
   tc_release(cache);
 }
 
+/* Beyond the image lies what the reader fills windows with, through its levels and the readers over it too;
+ * inside, and for all others, nothing changes. */
+static void windows_are_filled_as_the_reader_says(void **state)
+{
+  (void)state;
+  source s;
+  source_init(&s, 40, 40, 16, 16, 2, TC_U16);
+  s.image.levels = 2;
+  s.image.pad[0] = 9;
+  tc_provider *p = open_source(&s), *filled = NULL, *over = NULL, *level = NULL, *own = NULL;
+  tc_reader_options options = {.struct_size = sizeof options, .flags = TC_READ_FILL | TC_READ_STREAMING};
+  const uint16_t fill = 0x1234, other = 5;
+  memcpy(options.fill, &fill, sizeof fill);
+  ok(provider_reader(p, &options, &filled, &err));
+  ok(provider_reader(filled, NULL, &over, &err));
+  ok(provider_level(over, 1, &level, &err));
+  memcpy(options.fill, &other, sizeof other);
+  ok(provider_reader(over, &options, &own, &err));
+  const struct { tc_provider *p; int32_t level; float beyond; } rows[] = {
+    {p, 0, 9}, {filled, 0, fill}, {filled, 1, fill}, {over, 0, fill}, {level, 0, fill}, {own, 0, other},
+  };
+  for (size_t i = 0; i < COUNT(rows); i++) {
+    float got[3][2][50], inside[50];
+    const int32_t bands[] = {1, TC_BAND_OPAQUE};
+    tc_target into = {got, 0, 0, 0, 50, 3, 2, TC_F32};
+    into.pixel_stride = sizeof(float), into.row_stride = sizeof got[0], into.band_stride = sizeof got[0][0];
+    ok(provider_read_window(rows[i].p, -5, -1, rows[i].level, bands, 2, &into, &err));
+    tc_target row = {inside, sizeof(float), sizeof inside, sizeof inside, 15, 1, 1, TC_F32};
+    ok(provider_read_window(p, 0, 0, rows[i].level | (rows[i].p == level), bands, 1, &row, &err));
+    for (int x = 0; x < 50; x++) {
+      assert_true(got[0][0][x] == rows[i].beyond && got[0][1][x] == got[1][1][7]);
+      assert_true(x >= 5 || got[1][0][x] == rows[i].beyond);
+      assert_true(x < 5 || x >= 20 || got[1][0][x] == inside[x - 5]);
+    }
+  }
+  provider_release(own);
+  provider_release(level);
+  provider_release(over);
+  provider_release(filled);
+  provider_release(p);
+  source_done(&s);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -755,6 +799,7 @@ int main(void)
     cmocka_unit_test(a_running_request_is_cancelled),
     cmocka_unit_test(a_callback_may_make_the_next_request),
     cmocka_unit_test(deferred_releases_run_when_asked_for),
+    cmocka_unit_test(windows_are_filled_as_the_reader_says),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

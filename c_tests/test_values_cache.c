@@ -104,6 +104,79 @@ static void eviction_is_exactly_least_recent(void **state)
   rig_done(&r);
 }
 
+/* Whether a block is had at once; its pixels are checked. */
+static bool tried(rig *r, int64_t col)
+{
+  tc_tile *tile = NULL;
+  poison_error();
+  tc_status status = provider_try_block(r->p, 0, col, 0, NULL, 0, &tile, &err);
+  assert_true(status == TC_OK || status == TC_E_NOT_RESIDENT);
+  assert_int_equal(status == TC_OK, tile != NULL);
+  if (tile) assert_tile(&r->s, tile, (area){col * SIDE, 0, SIDE, SIDE}, 0, NULL, 1);
+  tc_tile_release(tile);
+  return status == TC_OK;
+}
+
+static void trying_is_a_hit_and_a_use_or_a_miss_without_a_load(void **state)
+{
+  (void)state;
+  rig r;
+  rig_init(&r, 3, room(2, TILE));
+  assert_false(tried(&r, 0));
+  assert_int_equal(decodes(&r.s), 0);
+  touch(r.p, 0, 0, 0);
+  touch(r.p, 0, 1, 0);
+  assert_true(tried(&r, 0));
+  assert_true(tried(&r, 0));
+  tc_cache_stats stats = stats_of(r.cache);
+  assert_int_equal(stats.hits, 2);
+  assert_int_equal(stats.misses, 3);
+  assert_int_equal(stats.loads, 2);
+  /* It was used later than the other, which goes. */
+  touch(r.p, 0, 2, 0);
+  assert_true(tried(&r, 0));
+  assert_false(tried(&r, 1));
+  assert_int_equal(decodes(&r.s), 3);
+  rig_done(&r);
+}
+
+/* A tile of two bands, tried through what passes it on. */
+static void trying_goes_through_readers_levels_and_tiles(void **state)
+{
+  (void)state;
+  source s;
+  source_init(&s, 2 * SIDE, SIDE, SIDE, SIDE, 2, TC_U8);
+  tc_cache *cache = new_cache(room(16, 2 * TILE));
+  tc_provider *from = open_source(&s), *kept = cached(from, cache), *reader = NULL, *tiles = NULL;
+  tc_retile_options half = {.struct_size = sizeof half, .tile_width = SIDE / 2, .tile_height = SIDE / 2};
+  ok(provider_reader(kept, NULL, &reader, &err));
+  ok(provider_retile(kept, &half, cache, &tiles, &err));
+  tc_tile *tile = NULL;
+  int32_t second = 1;
+  tc_provider *empty[] = {from, kept, reader, tiles};
+  for (size_t i = 0; i < sizeof empty / sizeof *empty; i++)
+    fails(TC_E_NOT_RESIDENT, "", provider_try_block(empty[i], 0, 0, 0, NULL, 0, &tile, &err));
+  assert_int_equal(decodes(&s), 0);
+  touch(kept, 0, 0, 0);
+  touch(tiles, 0, 1, 0);
+  ok(provider_try_block(reader, 0, 0, 0, NULL, 0, &tile, &err));
+  assert_tile(&s, tile, (area){0, 0, SIDE, SIDE}, 0, NULL, 2);
+  tc_tile_release(tile);
+  ok(provider_try_block(kept, 0, 0, 0, &second, 1, &tile, &err));
+  assert_tile(&s, tile, (area){0, 0, SIDE, SIDE}, 0, &second, 1);
+  tc_tile_release(tile);
+  ok(provider_try_block(tiles, 0, 1, 0, NULL, 0, &tile, &err));
+  assert_tile(&s, tile, (area){SIDE / 2, 0, SIDE / 2, SIDE / 2}, 0, NULL, 2);
+  tc_tile_release(tile);
+  assert_int_equal(decodes(&s), 1);
+  assert_books(cache);
+  tc_provider *all[] = {tiles, reader, kept, from};
+  for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+    provider_release(all[i]);
+  tc_release(cache);
+  source_done(&s);
+}
+
 static void budget_zero_keeps_nothing_but_shares_what_is_held(void **state)
 {
   (void)state;
@@ -417,6 +490,17 @@ static void bands_are_chosen_from_what_was_put(void **state)
   assert_int_equal(((const unsigned char *)found.data)[found.band_stride], 0);
   tc_tile_release(tile);
   fails(TC_E_NOT_RESIDENT, "", tc_get(cache, "mine", 0, 0, 0, missing, 1, &tile, &err));
+  /* And of one that was put as a whole, as far as it has them. */
+  ok(tc_put(cache, "whole", 0, 0, 0, NULL, 0, &p, NULL, NULL, &err));
+  ok(tc_get(cache, "whole", 0, 0, 0, one, 1, &tile, &err));
+  tc_tile_pixels(tile, &found);
+  assert_int_equal(found.bands, 1);
+  assert_int_equal(*(const unsigned char *)found.data, 2);
+  tc_tile_release(tile);
+  uint64_t hits = stats_of(cache).hits;
+  fails(TC_E_NOT_RESIDENT, "", tc_get(cache, "whole", 0, 0, 0, other, 2, &tile, &err));
+  fails(TC_E_NOT_RESIDENT, "", tc_peek(cache, "whole", 0, 0, 0, other, 2, &tile, &err));
+  assert_int_equal(stats_of(cache).hits, hits);
   tc_release(cache);
 }
 
@@ -585,6 +669,8 @@ int main(void)
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(library_describes_itself),
     cmocka_unit_test(a_hit_is_the_same_tile),
+    cmocka_unit_test(trying_is_a_hit_and_a_use_or_a_miss_without_a_load),
+    cmocka_unit_test(trying_goes_through_readers_levels_and_tiles),
     cmocka_unit_test(eviction_is_exactly_least_recent),
     cmocka_unit_test(budget_zero_keeps_nothing_but_shares_what_is_held),
     cmocka_unit_test(a_held_tile_is_never_forked),

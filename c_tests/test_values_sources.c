@@ -76,6 +76,67 @@ static void every_level_is_its_own_pixels(void **state)
   source_done(&s);
 }
 
+/* A level that the source leaves out below another one. */
+static void a_level_that_is_left_out_is_not_found(void **state)
+{
+  (void)state;
+  source s;
+  source_init(&s, 130, 70, 32, 32, 2, TC_I16);
+  s.image.levels = 3;
+  tc_source t = source_struct(&s);
+  tc_level levels[] = {{130, 70, 32, 32}, {0, 0, 0, 0}, {33, 18, 8, 8}};
+  t.levels = levels;
+  tc_provider *p = NULL, *above = NULL;
+  ok(provider_from_source(&t, &p, &err));
+  int32_t has = 1;
+  tc_tile *tile = NULL;
+  ok(provider_has_block(p, 0, 0, 1, &has, &err));
+  assert_int_equal(has, 0);
+  fails(TC_E_NOT_FOUND, "level 1 is not there", provider_get_block(p, 0, 0, 1, NULL, 0, &tile, &err));
+  ok(provider_level(p, 2, &above, &err));
+  tile = get(above, 0, 0, 0);
+  assert_tile(&s, tile, (area){0, 0, 8, 8}, 2, NULL, 2);
+  tc_tile_release(tile);
+  provider_release(above);
+  provider_release(p);
+  source_done(&s);
+  levels[2] = levels[1];
+  fails(TC_E_RANGE, "0 x 0", provider_from_source(&t, &p, &err));
+}
+
+/* Reads a block, and says that three blocks were decoded for it, in two steps. */
+static tc_status read_beneath(void *user, void *session, int64_t row, int64_t col, int32_t level, const int32_t *bands,
+                              const tc_target *into, tc_error *error)
+{
+  (void)session, (void)row, (void)col, (void)level, (void)bands, (void)error;
+  memset(into->data, 1, (size_t)(into->row_stride * into->height));
+  for (int i = 0; i < 2; i++)
+    tc_decoded_beneath(*(const double *)user / 2);
+  return TC_OK;
+}
+
+static void what_is_decoded_beneath_is_amplification(void **state)
+{
+  (void)state;
+  source s;
+  source_init(&s, 128, 32, 32, 32, 1, TC_U8);
+  for (double beneath = 0; beneath < 4; beneath += 1.5) {
+    tc_source t = source_struct(&s);
+    t.user = &beneath;
+    t.read_block = read_beneath;
+    t.release = NULL;
+    tc_provider *p = NULL;
+    tc_cache_stats stats = {.struct_size = sizeof stats};
+    double amplification = -1;
+    ok(provider_from_source(&t, &p, &err));
+    tc_decoded_beneath(7); /* outside of callbacks it counts for none */
+    read_all(p, 0);
+    ok(provider_counters(p, &stats, &amplification, &err));
+    assert_true(amplification == beneath);
+    provider_release(p);
+  }
+}
+
 static void bands_come_in_the_order_asked(void **state)
 {
   (void)state;
@@ -295,6 +356,8 @@ int main(void)
     cmocka_unit_test(an_image_describes_itself),
     cmocka_unit_test(every_sample_type_passes_through),
     cmocka_unit_test(every_level_is_its_own_pixels),
+    cmocka_unit_test(a_level_that_is_left_out_is_not_found),
+    cmocka_unit_test(what_is_decoded_beneath_is_amplification),
     cmocka_unit_test(bands_come_in_the_order_asked),
     cmocka_unit_test(an_absent_block_is_pad_and_costs_nothing),
     cmocka_unit_test(has_block_is_false_outside),

@@ -86,6 +86,10 @@ GDALDataset *Dataset::open(GDALOpenInfo *info)
     CPLError(CE_Failure, CPLE_NotSupported, "TILECACHE: datasets can only be read");
     return nullptr;
   }
+  // What GDAL still has of a file of a network that has changed is not to be shown.
+  int requests = 0;
+  if (STARTS_WITH(options.path.c_str(), "/vsi"))
+    CPLFree(tcgdal_identity(options.path.c_str(), &requests));
   GDALDatasetUniquePtr twin(GDALDataset::Open(options.path.c_str(), GDAL_OF_RASTER | GDAL_OF_VERBOSE_ERROR));
   if (twin == nullptr)
     return nullptr;

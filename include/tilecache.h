@@ -333,7 +333,8 @@ typedef enum tc_image_flags {
    */
   TC_IMAGE_BANDS_TOGETHER = 2,
   /**
-   * Blocks may be absent; see provider_has_block.
+   * Blocks may be absent; see provider_has_block. Of a TIFF whose tables of blocks take more than 64 KiB
+   * this is not looked for, so that opening it costs little.
    */
   TC_IMAGE_SPARSE = 4,
   /**
@@ -474,6 +475,10 @@ typedef enum tc_reader_flags {
    * What is loaded is not kept at all; what is found is used. For a pass over what fits no cache.
    */
   TC_READ_BYPASS = 2,
+  /**
+   * `fill` is set.
+   */
+  TC_READ_FILL = 4,
 } tc_reader_flags;
 
 /**
@@ -510,8 +515,8 @@ typedef enum tc_map_flags {
  * Tiles in the hands of callers are never evicted.
  *
  * Uses are: a get that returns a tile, a put, a window read and the gets of operators. Not uses are:
- * peek, release and has_block. With several threads, another thread's use may take effect late by
- * at most a millisecond.
+ * peek, release and has_block. With several threads, uses before a miss are older than those after
+ * it; between two misses the uses of different threads are in no order, at most 256 of each.
  *
  * Reference-counted: tc_retain, tc_release. Providers made with a cache keep it alive.
  */
@@ -715,6 +720,10 @@ typedef struct tc_cache_stats {
    * Loads that went on beyond the cap because no load had ended for a second.
    */
   uint64_t overdue;
+  /**
+   * Of the indexes of files, which the whole process keeps beside all budgets; see tc_set_index_bytes.
+   */
+  uint64_t index;
 } tc_cache_stats;
 
 /**
@@ -798,9 +807,9 @@ typedef struct tc_open_options {
    */
   int32_t image;
   /**
-   * The key of the image in caches, UTF-8; copied. NULL: provider_open takes the identity of the
-   * file (device, inode, size, times), so that opening it twice shares tiles; provider_open_io takes
-   * one that is never used again.
+   * What the key of the image begins with, UTF-8; copied; provider_key says the whole key. NULL:
+   * provider_open takes the identity of the file (device, inode, size, times), so that opening it twice
+   * shares tiles; provider_open_io takes a number that is never used again.
    */
   const char *key;
   /**
@@ -1029,7 +1038,9 @@ typedef struct tc_text {
 typedef struct tc_level {
   /**
    * Columns: those of level 0, halved as often as the level says and rounded either way, or another
-   * number that is nearer to that than to any other whole part of level 0.
+   * number that is nearer to that than to any other whole part of level 0. 0, with a height of 0, is a
+   * level that the source leaves out below one that it has: it has no block, and reading it gives
+   * TC_E_NOT_FOUND.
    */
   int64_t width;
   /**
@@ -1074,8 +1085,9 @@ typedef struct tc_source {
    */
   const struct tc_image_info *image;
   /**
-   * The key of the image in caches, UTF-8; copied. Two sources may share a key only if they give the
-   * same pixels. NULL: one that is never used again.
+   * What the key of the image begins with, UTF-8; copied: caches know the image by what provider_key says,
+   * which is this and which image, level and mask it is. Two sources may share it only if they give the
+   * same pixels. NULL: a number that is never used again.
    */
   const char *key;
   /**
@@ -1310,7 +1322,7 @@ typedef struct tc_reader_options {
    */
   uint32_t struct_size;
   /**
-   * Bits of tc_reader_flags, of which only one may be set.
+   * Bits of tc_reader_flags, of which only one of TC_READ_STREAMING and TC_READ_BYPASS may be set.
    */
   uint32_t flags;
   /**
@@ -1321,6 +1333,12 @@ typedef struct tc_reader_options {
    * wants the load any more. NULL: none.
    */
   const struct tc_load *load;
+  /**
+   * With TC_READ_FILL: a sample of the image's type, which provider_read_window through this reader, its
+   * levels and readers over it writes outside the image instead of pad. Else 0. Tiles at the edge, absent
+   * ones and operators over the reader have pad as ever, for other readers share them.
+   */
+  uint8_t fill[16];
 } tc_reader_options;
 
 /**
@@ -1390,6 +1408,20 @@ uint64_t tc_default_budget(void);
  * Cannot fail. Thread-safe.
  */
 void tc_set_open_files(uint64_t most);
+
+/**
+ * How many bytes of the indexes of files the library keeps at most, in the whole process: parts of 64 KiB of
+ * the tables that tell where the blocks of a TIFF lie, read when a block is asked for, and what its
+ * directories were found to say. They are kept once for all openings of a file (of bytes of yours, for one
+ * provider), and beside the budgets of caches; what was not used lately goes, and is read again when it is
+ * needed. `index` of tc_cache_stats tells how many bytes are kept.
+ *
+ * - most: 32 MiB at first; 0 keeps nothing. With a smaller number than before, memory is given back in
+ *   this call.
+ *
+ * Cannot fail. Thread-safe.
+ */
+void tc_set_index_bytes(uint64_t most);
 
 /**
  * Calls the release functions that were put off, by TC_PIXELS_DEFER_RELEASE or TC_IMAGE_DEFER_RELEASE,
@@ -1505,7 +1537,8 @@ tc_status tc_statistics(const struct tc_cache *cache,
  *
  * - key: required, what provider_key says, or the key under which tc_put put it.
  * - row, col, level: of the grid of that image.
- * - bands, n_bands: NULL and 0 for all.
+ * - bands, n_bands: NULL and 0 for all. A tile that has more bands serves some of them. What was put as a
+ *   list of bands under a key that no provider has is not known to be all of them.
  * - tile: receives a reference that you own and release with tc_tile_release; NULL on failure.
  * - err: may be NULL.
  *
@@ -1697,7 +1730,7 @@ tc_status provider_from_source(const struct tc_source *source,
  * - array: required; its pixels must stay readable and unchanged until release(user).
  * - image: what else is known of it, of the same size, type and number of bands, with one level; NULL:
  *   one block and nothing else.
- * - key: the key of the image in caches; NULL: one that is never used again.
+ * - key: what the key of the image begins with, see provider_key; NULL: a number that is never used again.
  * - release: NULL if the memory outlives all providers and tiles; else called once, when the last of
  *   them is gone, or later with TC_IMAGE_DEFER_RELEASE; after a failure it is not called.
  * - user: passed to `release`.
@@ -2011,7 +2044,34 @@ tc_status provider_peek_block(struct tc_provider *provider,
                               struct tc_error *err);
 
 /**
- * Copies any rectangle of a level into memory of yours. What lies outside the image is pad.
+ * A block if it can be had at once, as provider_get_block has it from the cache: never decodes and never
+ * waits, for threads that must not, as those of an event loop. To have it made, ask with
+ * provider_request_block.
+ *
+ * - provider: required.
+ * - row, col, level, bands, n_bands: as for provider_get_block.
+ * - tile: receives a reference that you own and release with tc_tile_release; NULL on failure.
+ * - err: may be NULL.
+ *
+ * A tile that is had is a hit and a use. One that a cache does not have is a miss. Some bands of a tile that
+ * cannot be seen in place are copied, and the copy is not kept.
+ *
+ * Errors: TC_E_NOT_RESIDENT if the block would have to be decoded, mapped or put together from other blocks,
+ * or is being made; TC_E_RANGE if there is no such block, level or band; TC_E_ARGUMENT; TC_E_CANCELLED.
+ * Thread-safe.
+ */
+tc_status provider_try_block(struct tc_provider *provider,
+                             int64_t row,
+                             int64_t col,
+                             int32_t level,
+                             const int32_t *bands,
+                             size_t n_bands,
+                             struct tc_tile **tile,
+                             struct tc_error *err);
+
+/**
+ * Copies any rectangle of a level into memory of yours. What lies outside the image is pad, or what the
+ * reader fills it with: see tc_reader_options.
  *
  * - provider: required.
  * - x, y: the column and row of the level where the rectangle begins, negative allowed; its size is
@@ -2042,8 +2102,8 @@ tc_status provider_read_window(struct tc_provider *provider,
  * What this provider has done, and what it has in the cache that keeps its tiles. Providers with one
  * key in one cache count together.
  *
- * Of the members of `stats`, budget, reusable, max_in_flight, queued and overdue belong to a cache as a
- * whole and are 0. A buffer counts with the provider that brought it, also where tiles of others are
+ * Of the members of `stats`, budget, reusable, max_in_flight, queued, overdue and index belong to a cache or
+ * the process as a whole and are 0. A buffer counts with the provider that brought it, also where tiles of others are
  * views of it; in_flight is that of tiles of its own, not of blocks that pass through on the way to
  * them, and peak leaves out what the key is charged. Without a cache of its own, all sizes are 0.
  *
@@ -2051,7 +2111,9 @@ tc_status provider_read_window(struct tc_provider *provider,
  * - stats: required, with struct_size set; the other members are 0 on failure.
  * - amplification: receives the blocks that the source under this provider has decoded, for all who
  *   asked it, divided by the distinct ones among them: 1 if none was decoded twice, 0 if none was
- *   decoded; a part of a block counts as its share of the block's pixels; an estimate where an image has more than 8388608 blocks; may be NULL.
+ *   decoded; a part of a block counts as its share of the block's pixels, and what a source had to decode
+ *   beneath its blocks as it says by tc_decoded_beneath; an estimate where an image has more than 8388608
+ *   blocks; may be NULL.
  * - err: may be NULL.
  *
  * Errors: TC_E_ARGUMENT. Thread-safe.
@@ -2148,6 +2210,19 @@ tc_status provider_request_block(struct tc_provider *provider,
  * the thread works for none, as while a file is opened. Cannot fail. Thread-safe.
  */
 struct tc_load *tc_load_current(void);
+
+/**
+ * Says inside a read_block or read_window callback what the source had to decode for it, where that is not
+ * just what it was asked for, as where it reads blocks of other files that lie across its own, or finds them
+ * at hand: the amplification of provider_counters then counts that.
+ *
+ * - blocks: how much, in whole blocks of the level that the callback reads: 1 is what counts for a block if
+ *   nothing is said, 0 that nothing was decoded. Several calls add up. What is negative or not finite is
+ *   ignored.
+ *
+ * Call it on the thread on which the callback was called; elsewhere it does nothing. Cannot fail. Thread-safe.
+ */
+void tc_decoded_beneath(double blocks);
 
 /**
  * Whether nobody wants the load any more: 1 if all who wait for it were cancelled, else 0, also for

@@ -21,8 +21,8 @@
  * WHAT THE IMAGE IS
  *   Type: that of the bands; if they differ, the smallest that holds all, TC_E_UNSUPPORTED if a band is of
  *   64-bit integers and there is none. Levels: overviews that are
- *   the image halved, each with the blocks that it is stored in; the first one that is missing ends
- *   them. Pad: nodata, if all bands have the same; else 0. Nodata, colours: band by band. Mask: a
+ *   smaller by a power of two, each with the blocks that it is stored in; levels that are left out below
+ *   others have no block, and reading them is TC_E_NOT_FOUND. Pad: nodata, if all bands have the same; else 0. Nodata, colours: band by band. Mask: a
  *   mask that belongs to the dataset, but not alpha; masks that differ by band, and values between 0 and
  *   255, are an image of their own, by TC_GDAL_MASKS. Metadata (see provider_metadata): items of the
  *   default domain by their name, those of others as DOMAIN:NAME, domains that are one document
@@ -56,7 +56,10 @@
  *   after drivers have been registered again. It may not be called while a read is under way.
  *
  * CHANGES
- *   If the main file is one of the file system, reads fail once its inode, size or times have changed.
+ *   If the main file is one of the file system, or lies in an archive of the file system, reads fail once
+ *   inode, size or times have changed. A file of a network is asked for its ETag and time when it is opened,
+ *   by one request; if they are not those that this program saw last, what GDAL keeps of the file is dropped.
+ *   While it is read it is not asked again.
  *
  * ERRORS
  *   What GDAL says goes into tc_error.message, all of it that has room, with TC_E_SOURCE and GDAL's
@@ -113,9 +116,12 @@ typedef struct tc_gdal_options {
   uint32_t struct_size;
   /* The most datasets open at once; 0 is one for each processor. */
   int32_t max_sessions;
-  /* The key of the image in caches, UTF-8. NULL: the identity of the dataset's files, so that opening
-   * it twice shares tiles; one that is never used again where a file is not of the file system. It
-   * knows of open options, but not of GDAL's configuration. TC_GDAL_MASKS adds "-masks" to it. */
+  /* What the key of the image begins with, UTF-8. NULL: the identity of the dataset's files, so that opening
+   * it twice shares tiles: device, inode, size and times of those of the file system, and of the archives
+   * that others lie in; URL, size and strong ETag, else time of change, of those of a network, as far as they
+   * are at most 16. A number that is never used again where that cannot be told: in memory, or if a server
+   * tells neither, or a time that is that of its answer. It knows of open options, but not of GDAL's
+   * configuration. TC_GDAL_MASKS adds "-masks" to it. */
   const char *key;
   /* What GDALOpenEx takes, NAME=VALUE, and the drivers that may open it; each ends with NULL. */
   const char *const *open_options;
@@ -167,8 +173,8 @@ static inline tc_status tc_gdal_from_dataset(GDALDatasetH dataset, const tc_gdal
  *
  * - path: required; what VSIFOpenL takes. The file must not change until the provider is released, or
  *   provider_invalidate is called when it has.
- * - options: those of provider_open; NULL is all defaults. Without a key of its own the image has one
- *   that is never used again.
+ * - options: those of provider_open; NULL is all defaults. Without a key of its own the image has the
+ *   identity of the file, where it has one: see tc_gdal_options.key.
  * - provider: receives a reference that you own; NULL on failure.
  * - err: may be NULL.
  *
@@ -183,11 +189,14 @@ static inline tc_status tc_gdal_open_vsi(const char *path, const tc_open_options
 
 enum {
   TCGDAL_LEVELS = 32,
+  TCGDAL_REQUESTS = 16,       /* to a network, for the identities of the files of a dataset */
+  TCGDAL_SEEN = 256,          /* files of a network whose identity is remembered */
   TCGDAL_ROWS = 256,
   TCGDAL_FLAT = 1 << 20,
   TCGDAL_LARGE = 16 << 20,
   TCGDAL_VRT_SIDE = 128,      /* of a block of a VRT that names no size */
   TCGDAL_VRT_KEPT = 32 << 20, /* bytes of GDAL's cache from which on a VRT drops what it read */
+  TCGDAL_OF_BLOCK = 144,      /* bytes that GDAL's cache counts for a block beside its pixels */
   TCGDAL_VRT_SOURCES = 8      /* files of a VRT that are tried as its first source */
 };
 
@@ -195,13 +204,14 @@ typedef struct tcgdal_level {
   int overview;               /* of each band; -1 is the band itself */
   int native_width, native_height; /* GDAL's block; 0 if bands differ */
   int block_width, block_height;   /* ours */
-  int width, height;
+  int width, height;               /* 0 if the level is left out below others */
 } tcgdal_level;
 
 typedef struct tcgdal_image {
   volatile int references; /* by the sources over it */
   char *life;              /* of GDAL, in which it was opened */
   char *path, *main_file, *identity;
+  int is_remote;           /* a network was asked for the identity */
   char **open_options, **drivers;
   GDALDatasetH shared;     /* used by all reads; NULL where each has a dataset of its own */
   int own_shared;          /* it was made here */
@@ -216,6 +226,8 @@ typedef struct tcgdal_image {
   int whole;               /* blocks can be read whole, band by band, without a detour */
   int masks;               /* it shows the masks of the bands */
   int keep_blocks;
+  double beneath;          /* bytes of a block of the first raster beneath, 0 if that is not known */
+  volatile int grows;      /* GDAL's cache was seen to keep what is beneath */
   int over_others;         /* blocks lie across those of other datasets, which are read again for the next ones */
   tcgdal_level levels[TCGDAL_LEVELS];
 } tcgdal_image;
@@ -358,8 +370,8 @@ static inline tc_status tcgdal_alive(const char *life, const char *path, tc_erro
 
 /* ---- files ---- */
 
-/* A file as the file system tells it from others and from its own past; NULL if it cannot. */
-static inline char *tcgdal_identity(const char *path)
+/* A file of the system as the file system tells it from others and from its own past; NULL if it cannot. */
+static inline char *tcgdal_identity_of_file(const char *path)
 {
 #if defined(_WIN32)
   (void)path;
@@ -398,15 +410,143 @@ static inline void tcgdal_digest(uint64_t digest[2], const char *text)
   }
 }
 
+/* Drops what GDAL keeps of a file of a network, unless it was read with this identity. Of those that were seen
+ * earlier than the last 256 nothing is known. */
+static inline void tcgdal_refresh(const char *path, const char *identity)
+{
+  static uint64_t seen[TCGDAL_SEEN][2];
+  static CPLMutex *lock = NULL;
+  uint64_t digest[2] = {UINT64_C(0xcbf29ce484222325), UINT64_C(0x9e3779b97f4a7c15)};
+  size_t place;
+  int is_known;
+  tcgdal_digest(digest, path);
+  place = digest[0] % TCGDAL_SEEN;
+  tcgdal_digest(digest, identity);
+  CPLCreateOrAcquireMutex(&lock, 1e9);
+  is_known = memcmp(seen[place], digest, sizeof digest) == 0;
+  memcpy(seen[place], digest, sizeof digest);
+  CPLReleaseMutex(lock);
+  if (!is_known)
+    VSICurlPartialClearCache(path);
+}
+
+static inline int tcgdal_is_file(const char *path)
+{
+#if defined(_WIN32)
+  (void)path;
+  return 0;
+#else
+  struct stat file;
+  return stat(path, &file) == 0 && S_ISREG(file.st_mode);
+#endif
+}
+
+/* The file of an archive's path that the archive itself is, to be freed with CPLFree; NULL if there is none. */
+static inline char *tcgdal_archive(const char *path)
+{
+  static const char *const systems[] = {"/vsizip/", "/vsitar/", "/vsigzip/", "/vsisubfile/"};
+  static const char *const endings[] = {".zip", ".kmz", ".tar", ".tgz", ".tar.gz"};
+  const char *rest = NULL, *end;
+  size_t i;
+  for (i = 0; i < sizeof systems / sizeof *systems; i++)
+    if (STARTS_WITH(path, systems[i]))
+      rest = path + strlen(systems[i]);
+  if (rest == NULL)
+    return NULL;
+  if (STARTS_WITH(path, "/vsisubfile/")) {
+    const char *comma = strchr(rest, ',');
+    return comma != NULL ? CPLStrdup(comma + 1) : NULL;
+  }
+  if (STARTS_WITH(path, "/vsigzip/"))
+    return CPLStrdup(rest);
+  if (*rest == '{') { /* the archive in braces, in which its own path may have some */
+    int depth = 1;
+    char *front = CPLStrdup(rest + 1);
+    for (i = 0; front[i] != '\0' && depth > 0; i++)
+      depth += front[i] == '{' ? 1 : front[i] == '}' ? -1 : 0;
+    front[depth == 0 ? i - 1 : i] = '\0';
+    return front;
+  }
+  for (end = rest + 1; *rest != '\0'; end++) {
+    char *front;
+    int is_archive = 0;
+    if (*end != '/' && *end != '\0')
+      continue;
+    front = CPLStrdup(rest);
+    front[end - rest] = '\0';
+    /* On a network only names tell, for each question there is a request. */
+    if (STARTS_WITH(front, "/vsi"))
+      for (i = 0; i < sizeof endings / sizeof *endings; i++)
+        is_archive |= strlen(front) > strlen(endings[i]) &&
+                      EQUAL(front + strlen(front) - strlen(endings[i]), endings[i]);
+    else
+      is_archive = tcgdal_is_file(front);
+    if (is_archive)
+      return front;
+    CPLFree(front);
+    if (*end == '\0')
+      return NULL;
+  }
+  return NULL;
+}
+
+/* A file of a network as its server tells it from others and from its own past; NULL if it does not. What GDAL
+ * keeps of the file is that file from then on. */
+static inline char *tcgdal_identity_of_url(const char *path)
+{
+  char **headers, *identity = NULL;
+  const char *size, *tag, *time, *now;
+  CPLPushErrorHandler(CPLQuietErrorHandler);
+  headers = VSIGetFileMetadata(path, "HEADERS", NULL);
+  CPLPopErrorHandler();
+  size = CSLFetchNameValue(headers, "Content-Length");
+  tag = CSLFetchNameValue(headers, "ETag");
+  time = CSLFetchNameValue(headers, "Last-Modified");
+  now = CSLFetchNameValue(headers, "Date");
+  /* What changes within the second of a time keeps the time; a weak tag may stand for several contents. */
+  if (time != NULL && now != NULL && strcmp(time, now) == 0)
+    time = NULL;
+  if (tag != NULL && tag[0] == '"')
+    time = tag;
+  if (size != NULL && time != NULL && strlen(path) + strlen(size) + strlen(time) < 4096)
+    identity = CPLStrdup(CPLSPrintf("%s-%s-%s", size, time, path));
+  if (identity != NULL)
+    tcgdal_refresh(path, identity);
+  CSLDestroy(headers);
+  return identity;
+}
+
+/* A file as what keeps it tells it from others and from its own past, to be freed with CPLFree; NULL if that
+ * cannot. A request to a network is counted. */
+static inline char *tcgdal_identity(const char *path, int *requests)
+{
+  char *archive, *of_archive, *identity = NULL;
+  if (!STARTS_WITH(path, "/vsi"))
+    return tcgdal_identity_of_file(path);
+  archive = tcgdal_archive(path);
+  if (archive == NULL) {
+    if (STARTS_WITH(path, "/vsimem/") || *requests >= TCGDAL_REQUESTS)
+      return NULL;
+    ++*requests;
+    return tcgdal_identity_of_url(path);
+  }
+  of_archive = tcgdal_identity(archive, requests);
+  if (of_archive != NULL && strlen(of_archive) + strlen(path) < 4096)
+    identity = CPLStrdup(CPLSPrintf("%s-%s", of_archive, path));
+  CPLFree(of_archive);
+  CPLFree(archive);
+  return identity;
+}
+
 /* The key of what the files, the name and the open options give; NULL if a file has no identity. */
-static inline char *tcgdal_key(const tcgdal_image *image, const char *driver, char **files)
+static inline char *tcgdal_key(const tcgdal_image *image, const char *driver, char **files, int *requests)
 {
   uint64_t digest[2] = {UINT64_C(0xcbf29ce484222325), UINT64_C(0x9e3779b97f4a7c15)};
   int i, more = 0;
   if (image->identity == NULL)
     return NULL;
   for (i = 1; files[i] != NULL; i++) {
-    char *identity = tcgdal_identity(files[i]);
+    char *identity = tcgdal_identity(files[i], requests);
     if (identity == NULL)
       return NULL;
     tcgdal_digest(digest, identity);
@@ -430,10 +570,10 @@ static inline char *tcgdal_key(const tcgdal_image *image, const char *driver, ch
 static inline tc_status tcgdal_unchanged(const tcgdal_image *image, tc_error *err)
 {
   char *now;
-  int same;
-  if (image->identity == NULL)
+  int same, none = TCGDAL_REQUESTS;
+  if (image->identity == NULL || image->is_remote)
     return TC_OK;
-  now = tcgdal_identity(image->main_file);
+  now = tcgdal_identity(image->main_file, &none);
   same = now != NULL && strcmp(now, image->identity) == 0;
   CPLFree(now);
   return same ? TC_OK : tcgdal_fail(err, TC_E_CHANGED, TC_E_CHANGED, "%s has changed since it was opened",
@@ -607,6 +747,59 @@ static inline CPLErr tcgdal_read_part(const tcgdal_image *image, GDALDatasetH da
   return CE_None;
 }
 
+/* What GDAL's cache held when it was last looked at in reads over other datasets, and how many are under way. */
+typedef struct tcgdal_beneath {
+  CPLMutex *lock;
+  GIntBig used;
+  int reads;
+} tcgdal_beneath;
+
+static inline tcgdal_beneath *tcgdal_look_beneath(void)
+{
+  static tcgdal_beneath beneath;
+  CPLCreateOrAcquireMutex(&beneath.lock, 1e9);
+  return &beneath;
+}
+
+static inline void tcgdal_begin_beneath(void)
+{
+  tcgdal_beneath *beneath = tcgdal_look_beneath();
+  if (beneath->reads++ == 0)
+    beneath->used = GDALGetCacheUsed64();
+  CPLReleaseMutex(beneath->lock);
+}
+
+/* Says what was decoded beneath since a read was looked at last: GDAL's cache has grown by just that. A driver
+ * that keeps nothing there is taken to decode what it is asked for. */
+static inline void tcgdal_say_beneath(tcgdal_image *image, const tcgdal_level *at, const tc_target *into, int is_block)
+{
+  tcgdal_beneath *beneath = tcgdal_look_beneath();
+  GIntBig used = GDALGetCacheUsed64();
+  double grown = used > beneath->used ? (double)(used - beneath->used) : 0;
+  double sample = (double)image->sample_size * into->bands;
+  double asked = sample * (double)into->width * (double)into->height;
+  double whole = sample * at->block_width * at->block_height;
+  beneath->used = used;
+  CPLReleaseMutex(beneath->lock);
+  if (image->beneath > 0)
+    grown *= image->beneath / (image->beneath + TCGDAL_OF_BLOCK);
+  if (grown > 0)
+    image->grows = 1;
+  if (!image->grows)
+    return;
+  /* A block at the edge is a whole one, over cut blocks and over full ones. */
+  tc_decoded_beneath(!is_block || grown > whole ? grown / whole : grown > asked ? 1 : grown / asked);
+}
+
+/* What is dropped after a read does not count for the next one. */
+static inline void tcgdal_end_beneath(void)
+{
+  tcgdal_beneath *beneath = tcgdal_look_beneath();
+  beneath->used = GDALGetCacheUsed64();
+  beneath->reads--;
+  CPLReleaseMutex(beneath->lock);
+}
+
 /* Reads part of a level; row and col are those of a block, or -1. */
 static inline tc_status tcgdal_read(tcgdal_image *image, GDALDatasetH session, int64_t row, int64_t col, int64_t x,
                                     int64_t y, int32_t level, const int32_t *bands, const tc_target *into, int mask,
@@ -627,8 +820,12 @@ static inline tc_status tcgdal_read(tcgdal_image *image, GDALDatasetH session, i
   if (image->serial)
     CPLAcquireMutex(image->lock, 1e9);
   tcgdal_begin(&said);
+  if (image->over_others)
+    tcgdal_begin_beneath();
   result = whole ? tcgdal_read_whole(dataset, at, row, col, bands, into)
                  : tcgdal_read_part(image, dataset, at, (int)x, (int)y, bands, into, mask);
+  if (image->over_others)
+    tcgdal_say_beneath(image, at, into, row >= 0);
   if (!image->keep_blocks && (!image->over_others || GDALGetCacheUsed64() >= TCGDAL_VRT_KEPT)) {
     int i, n = tcgdal_level_dataset(image, dataset, at->overview) != NULL && !mask ? 1 : into->bands;
     for (i = 0; i < n; i++) {
@@ -637,6 +834,8 @@ static inline tc_status tcgdal_read(tcgdal_image *image, GDALDatasetH session, i
         tcgdal_drop(band);
     }
   }
+  if (image->over_others)
+    tcgdal_end_beneath();
   status = tcgdal_end(&said, result != CE_None, "reading", err);
   if (image->serial)
     CPLReleaseMutex(image->lock);
@@ -928,7 +1127,7 @@ static inline void tcgdal_add_texts(tcgdal_texts *texts, GDALDatasetH dataset)
 
 /* The blocks of the first raster that a VRT is made of, where its own have the size of those that name none: a
  * block of it costs all blocks of that raster which it touches. */
-static inline void tcgdal_blocks_beneath(GDALDatasetH dataset, int *width, int *height)
+static inline void tcgdal_blocks_beneath(tcgdal_image *image, GDALDatasetH dataset, int *width, int *height)
 {
   char **files;
   int i, w, h;
@@ -945,6 +1144,7 @@ static inline void tcgdal_blocks_beneath(GDALDatasetH dataset, int *width, int *
       continue;
     }
     GDALGetBlockSize(GDALGetRasterBand(one, 1), &w, &h);
+    image->beneath = (double)w * h * image->sample_size;
     /* Whole rows beneath are whole rows above, however many sources lie side by side. */
     if (w == GDALGetRasterXSize(one) && h < GDALGetRasterYSize(one))
       w = GDALGetRasterXSize(dataset);
@@ -977,7 +1177,7 @@ static inline void tcgdal_set_blocks(tcgdal_image *image, GDALDatasetH dataset, 
     }
   }
   if (image->over_others && level->overview < 0)
-    tcgdal_blocks_beneath(dataset, &width, &height);
+    tcgdal_blocks_beneath(image, dataset, &width, &height);
   width = width < 1 ? 1 : width > level->width ? level->width : width;
   height = height < 1 ? 1 : height;
   bytes = (int64_t)width * height * image->sample_size * image->bands;
@@ -989,11 +1189,11 @@ static inline void tcgdal_set_blocks(tcgdal_image *image, GDALDatasetH dataset, 
   level->block_height = height > level->height ? level->height : height;
 }
 
-/* Whether `n` is `full` halved so often, rounded either way. */
+/* Whether `n` is `full` halved so often, rounded either way, or nearer to that than to any other whole part. */
 static inline int tcgdal_is_half(int full, int times, int n)
 {
   int low = full >> times, high = (int)(((int64_t)full + ((int64_t)1 << times) - 1) >> times);
-  return n == (low < 1 ? 1 : low) || n == high;
+  return n == (low < 1 ? 1 : low) || n == high || (2 * (int64_t)full + n) / (2 * (int64_t)n) == (int64_t)1 << times;
 }
 
 /* The overview that is level `times`, the same of all bands; -1 if there is none. */
@@ -1020,20 +1220,24 @@ static inline int tcgdal_find_overview(const tcgdal_image *image, GDALDatasetH d
 static inline void tcgdal_find_levels(tcgdal_image *image, GDALDatasetH dataset)
 {
   tcgdal_level *level = &image->levels[0];
+  int times, last = -1;
   level->overview = -1;
   level->width = GDALGetRasterXSize(dataset);
   level->height = GDALGetRasterYSize(dataset);
   tcgdal_set_blocks(image, dataset, level);
-  for (image->n_levels = 1; image->n_levels < TCGDAL_LEVELS - 1; image->n_levels++) {
-    int overview = tcgdal_find_overview(image, dataset, image->n_levels);
-    level = &image->levels[image->n_levels];
+  image->n_levels = 1;
+  for (times = 1; times < TCGDAL_LEVELS - 1; times++) {
+    int overview = tcgdal_find_overview(image, dataset, times);
+    level = &image->levels[times];
     /* A single pixel halved is a single pixel: an overview counts once. */
-    if (overview < 0 || overview == level[-1].overview)
-      return;
+    if (overview < 0 || overview == last)
+      continue;
+    last = overview;
     level->overview = overview;
     level->width = GDALGetRasterBandXSize(tcgdal_band(dataset, 0, overview, 0));
     level->height = GDALGetRasterBandYSize(tcgdal_band(dataset, 0, overview, 0));
     tcgdal_set_blocks(image, dataset, level);
+    image->n_levels = times + 1;
   }
 }
 
@@ -1273,12 +1477,17 @@ static inline tc_status tcgdal_finish(tcgdal_image *image, const tc_gdal_options
   GDALDatasetH dataset = image->spare != NULL ? image->spare : image->shared;
   char **files = image->spare != NULL ? GDALGetFileList(dataset) : NULL;
   char *key = NULL;
+  int requests = 0;
   tcgdal_said said;
   tc_status status;
   if (files != NULL && files[0] != NULL) {
     image->main_file = CPLStrdup(files[0]);
-    image->identity = tcgdal_identity(files[0]);
-    key = tcgdal_key(image, GDALGetDriverShortName(GDALGetDatasetDriver(dataset)), files);
+    if (image->identity == NULL || strcmp(files[0], image->path) != 0) {
+      CPLFree(image->identity);
+      image->identity = tcgdal_identity(files[0], &requests);
+      image->is_remote = requests > 0;
+    }
+    key = tcgdal_key(image, GDALGetDriverShortName(GDALGetDatasetDriver(dataset)), files, &requests);
   }
   CSLDestroy(files);
   if (options->key != NULL) {
@@ -1318,6 +1527,7 @@ static inline tc_status tc_gdal_open(const char *path, const tc_gdal_options *op
 {
   tc_gdal_options all;
   tcgdal_image *image;
+  int requests = 0;
   tc_status status = tcgdal_begin_call(provider, err);
   if (status == TC_OK)
     status = tcgdal_options(options, &all, err);
@@ -1330,6 +1540,11 @@ static inline tc_status tc_gdal_open(const char *path, const tc_gdal_options *op
   image = tcgdal_new(path, &all, err);
   if (image == NULL)
     return TC_E_NO_MEMORY;
+  /* Asked before it is opened, so that GDAL reads what it is then. */
+  if (STARTS_WITH(path, "/vsi")) {
+    image->identity = tcgdal_identity(path, &requests);
+    image->is_remote = requests > 0;
+  }
   image->spare = tcgdal_open(image, err);
   status = image->spare == NULL ? TC_E_SOURCE : tcgdal_finish(image, &all, provider, err);
   tcgdal_release(image);
@@ -1478,6 +1693,8 @@ static inline tc_status tc_gdal_open_vsi(const char *path, const tc_open_options
   tcgdal_said said;
   tcgdal_file *file;
   VSILFILE *handle;
+  tc_open_options own;
+  char *key = NULL;
   tc_io io;
   tc_status status = tcgdal_begin_call(provider, err);
   if (status != TC_OK)
@@ -1502,6 +1719,19 @@ static inline tc_status tc_gdal_open_vsi(const char *path, const tc_open_options
   io.user = file;
   io.read_at = tcgdal_read_at;
   io.release = tcgdal_close_file;
+  if (options == NULL || (options->struct_size == sizeof own && options->key == NULL)) {
+    int requests = 0;
+    char *identity = tcgdal_identity(path, &requests);
+    memset(&own, 0, sizeof own);
+    if (options != NULL)
+      own = *options;
+    own.struct_size = sizeof own;
+    if (identity != NULL)
+      key = CPLStrdup(CPLSPrintf("vsi-%s", identity));
+    own.key = key;
+    options = &own;
+    CPLFree(identity);
+  }
   tcgdal_begin(&said);
   handle = tcgdal_take_handle(file);
   if (handle != NULL && VSIFSeekL(handle, 0, SEEK_END) == 0)
@@ -1513,6 +1743,7 @@ static inline tc_status tc_gdal_open_vsi(const char *path, const tc_open_options
   }
   if (status != TC_OK)
     tcgdal_close_file(file);
+  CPLFree(key);
   return status;
 }
 

@@ -71,6 +71,37 @@ impl DType {
         }
     }
 
+    /// The smallest type that has all values of both; f64 for what no type has, and none for complex types with
+    /// others.
+    pub fn union(self, other: DType) -> Option<DType> {
+        use DType::*;
+        if self == other {
+            return Some(self);
+        }
+        if self.is_complex() || other.is_complex() {
+            return None;
+        }
+        let both = [self, other];
+        if both.contains(&F32) || both.contains(&F64) {
+            let is_small = |of: &DType| matches!(of, F32 | U8 | I8 | U16 | I16);
+            return Some(if both.iter().all(is_small) { F32 } else { F64 });
+        }
+        let is_signed = |of: DType| matches!(of, I8 | I16 | I32 | I64);
+        let signed = both.into_iter().any(is_signed);
+        let bits = |of: DType| of.size() * 8 + usize::from(signed && !is_signed(of));
+        Some(match (bits(self).max(bits(other)), signed) {
+            (..=8, false) => U8,
+            (..=8, true) => I8,
+            (..=16, false) => U16,
+            (..=16, true) => I16,
+            (..=32, false) => U32,
+            (..=32, true) => I32,
+            (..=64, false) => U64,
+            (..=64, true) => I64,
+            _ => F64,
+        })
+    }
+
     /// Whether samples have a real and an imaginary part.
     pub fn is_complex(self) -> bool {
         self.parts() == 2
@@ -104,5 +135,40 @@ impl Sample {
     /// The bytes of the sample alone.
     pub fn bytes(&self, dtype: DType) -> &[u8] {
         &self.0[..dtype.size()]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::DType::{self, *};
+
+    #[test]
+    fn a_union_has_all_values_of_both() {
+        for (a, b, both) in [
+            (U8, U8, Some(U8)),
+            (U8, I8, Some(I16)),
+            (U8, I16, Some(I16)),
+            (U16, I16, Some(I32)),
+            (U32, I8, Some(I64)),
+            (U64, I8, Some(F64)),
+            (U32, U64, Some(U64)),
+            (U16, F32, Some(F32)),
+            (I32, F32, Some(F64)),
+            (F32, F64, Some(F64)),
+            (CI16, CI16, Some(CI16)),
+            (CF32, F32, None),
+        ] {
+            assert_eq!((a.union(b), b.union(a)), (both, both), "{a:?} {b:?}");
+        }
+        // The values at both ends of a type are exact in each union, but for whole numbers of 64 bits in f64.
+        let real = DType::ALL.iter().filter(|of| !of.is_complex());
+        for (a, b) in real.clone().flat_map(|a| real.clone().map(|b| (*a, *b))) {
+            let both = a.union(b).expect("a union");
+            for end in [f64::MIN, f64::MAX] {
+                let end = super::Sample::from_f64(a, end).to_f64(a);
+                let kept = super::Sample::from_f64(both, end).to_f64(both);
+                assert_eq!(kept, end, "{a:?} in {both:?}");
+            }
+        }
     }
 }

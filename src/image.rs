@@ -222,7 +222,24 @@ impl Image {
     }
 
     /// Refuses a block or a band that the image does not have, naming the value.
+    #[inline]
     pub fn check_block(&self, at: Block, bands: &Bands) -> Result<()> {
+        // What nearly every request is: found right without a division.
+        let is_inside = |index: u64, block: u64, length: u64| {
+            index.checked_mul(block).is_some_and(|start| start < length)
+        };
+        if at.level == 0
+            && is_inside(at.row, self.block.1, self.height())
+            && is_inside(at.col, self.block.0, self.width())
+            && bands.list().is_none()
+        {
+            return Ok(());
+        }
+        self.check_any_block(at, bands)
+    }
+
+    #[inline(never)]
+    fn check_any_block(&self, at: Block, bands: &Bands) -> Result<()> {
         self.check_level(at.level)?;
         let grid = self.grid(at.level);
         if at.row >= grid.rows() || at.col >= grid.cols() {

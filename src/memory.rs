@@ -169,38 +169,52 @@ pub trait Home: Send + Sync {
     /// Other pixels were put into an area of the image that a key names.
     fn outdated(&self, key: &str, area: &Area);
 
-    /// Gives up the handles that the home itself has: it now shares a buffer with another one.
-    fn recall(&self);
+    /// Another home counts the buffer known to this one as `slot` too.
+    fn shared(&self, slot: u32);
 }
 
-/// A home and the slot under which it counts a buffer. Nearly all buffers have just one.
-struct Address {
-    slot: u32,
-    home: Weak<dyn Home>,
-    next: Option<Box<Address>>,
-}
+/// A home as buffers know it, which may be gone.
+pub type HomeRef = Arc<Weak<dyn Home>>;
 
-/// The homes of a buffer.
+/// The homes of a buffer, each with the slot under which it counts it. Nearly all buffers have just one.
 #[derive(Default)]
-struct Homes(Option<Address>);
+enum Homes {
+    #[default]
+    None,
+    One {
+        slot: u32,
+        home: HomeRef,
+    },
+    Many(Box<SmallVec<[(u32, HomeRef); 2]>>),
+}
 
 impl Homes {
-    fn iter(&self) -> impl Iterator<Item = &Address> {
-        std::iter::successors(self.0.as_ref(), |address| address.next.as_deref())
+    fn iter(&self) -> impl Iterator<Item = (u32, &HomeRef)> {
+        let (one, many): (_, &[(u32, HomeRef)]) = match self {
+            Homes::None => (None, &[]),
+            Homes::One { slot, home } => (Some((*slot, home)), &[]),
+            Homes::Many(all) => (None, all),
+        };
+        let many = many.iter().map(|(slot, home)| (*slot, home));
+        one.into_iter().chain(many)
     }
 
-    fn add(&mut self, slot: u32, home: Weak<dyn Home>) {
-        let next = self.0.take().map(Box::new);
-        self.0 = Some(Address { slot, home, next });
+    /// Those that are not gone.
+    fn alive(&self) -> impl Iterator<Item = (u32, &HomeRef)> {
+        self.iter().filter(|(_, home)| home.strong_count() > 0)
     }
+}
 
-    fn retain(&mut self, keep: impl Fn(&Weak<dyn Home>) -> bool) {
-        let mut rest = self.0.take();
-        while let Some(Address { slot, home, next }) = rest {
-            if keep(&home) {
-                self.add(slot, home);
+impl FromIterator<(u32, HomeRef)> for Homes {
+    fn from_iter<I: IntoIterator<Item = (u32, HomeRef)>>(all: I) -> Self {
+        let mut all = SmallVec::<[_; 2]>::from_iter(all);
+        match (all.len(), all.pop()) {
+            (1, Some((slot, home))) => Homes::One { slot, home },
+            (_, None) => Homes::None,
+            (_, Some(last)) => {
+                all.push(last);
+                Homes::Many(Box::new(all))
             }
-            rest = next.map(|next| *next);
         }
     }
 }
@@ -220,6 +234,14 @@ struct Foreign {
     release: Option<Release>,
 }
 
+impl Drop for Foreign {
+    fn drop(&mut self) {
+        if let Some(release) = self.release.take() {
+            release();
+        }
+    }
+}
+
 /// What a listener counts in [`Buffer::pins`].
 const LISTENER: u64 = 1 << 32;
 
@@ -227,16 +249,13 @@ fn handles(pins: u64) -> u32 {
     (pins % LISTENER) as u32
 }
 
-/// Immutable pixel bytes, alive until the last reference is gone. What a hit writes comes first, to
-/// lie in one line of the processor's caches.
-#[repr(C)]
+/// Immutable pixel bytes, alive until the last reference is gone.
 pub struct Buffer {
-    /// Below [`LISTENER`] the handles that callers hold, references of caches not among them; above
-    /// it the homes that must hear of the last release.
+    /// Below [`LISTENER`] the handles that callers hold, references of caches and pins in the columns of
+    /// a slab not among them; above it the homes that must hear of the last release. While there are
+    /// such pins it may be less than nothing.
     pins: AtomicU64,
-    /// The stamp of the last use.
-    used: AtomicU64,
-    storage: Option<Storage>,
+    storage: Storage,
     homes: Mutex<Homes>,
 }
 
@@ -248,9 +267,8 @@ unsafe impl Sync for Buffer {}
 impl Buffer {
     fn new(storage: Storage) -> Self {
         Self {
-            storage: Some(storage),
+            storage,
             pins: AtomicU64::new(0),
-            used: AtomicU64::new(0),
             homes: Mutex::default(),
         }
     }
@@ -272,49 +290,58 @@ impl Buffer {
     /// All bytes.
     pub fn bytes(&self) -> &[u8] {
         match &self.storage {
-            Some(Storage::Owned(memory)) => memory.bytes(),
+            Storage::Owned(memory) => memory.bytes(),
             // SAFETY: promised by the caller of `foreign`.
-            Some(Storage::Foreign(foreign)) => unsafe {
+            Storage::Foreign(foreign) => unsafe {
                 std::slice::from_raw_parts(foreign.start.as_ptr(), foreign.len)
             },
-            None => &[],
         }
     }
 
     /// Whether the bytes are a caller's.
     pub fn is_foreign(&self) -> bool {
-        matches!(self.storage, Some(Storage::Foreign(_)))
+        matches!(self.storage, Storage::Foreign(_))
     }
 
     /// Bytes of pixel memory that this buffer takes from the library's budget.
     pub fn size(&self) -> usize {
         match &self.storage {
-            Some(Storage::Owned(memory)) => memory.size(),
-            _ => 0,
+            Storage::Owned(memory) => memory.size(),
+            Storage::Foreign(_) => 0,
         }
     }
 
     /// Takes the memory out of a buffer that nobody else refers to.
     pub fn into_memory(buffer: Arc<Self>) -> std::result::Result<Memory, Arc<Self>> {
-        let mut buffer = match Arc::try_unwrap(buffer) {
-            Ok(buffer) if buffer.is_foreign() => return Err(Arc::new(buffer)),
-            Ok(buffer) => buffer,
-            Err(shared) => return Err(shared),
-        };
-        match buffer.storage.take() {
-            Some(Storage::Owned(memory)) => Ok(memory),
-            _ => Err(Arc::new(buffer)),
+        match Arc::try_unwrap(buffer) {
+            Ok(Self {
+                storage: Storage::Owned(memory),
+                ..
+            }) => Ok(memory),
+            Ok(foreign) => Err(Arc::new(foreign)),
+            Err(shared) => Err(shared),
         }
     }
 
     /// Counts one more handle.
     pub fn pin(&self) {
-        self.pins.fetch_add(1, Ordering::AcqRel);
+        self.pins.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Counts handles that stood in the columns of a slab.
+    pub fn add_pins(&self, handles: i64) {
+        self.pins.fetch_add(handles as u64, Ordering::SeqCst);
+    }
+
+    /// The handles that are counted here; less than those that callers hold, or more, by what stands in
+    /// the columns of a slab.
+    pub fn pins(&self) -> i64 {
+        i64::from(handles(self.pins.load(Ordering::SeqCst)) as i32)
     }
 
     /// Counts one handle less, and tells the homes that asked when it was the last.
     pub fn unpin(&self) {
-        let before = self.pins.fetch_sub(1, Ordering::AcqRel);
+        let before = self.pins.fetch_sub(1, Ordering::SeqCst);
         if before > LISTENER && handles(before) == 1 {
             self.tell_homes();
         }
@@ -324,8 +351,8 @@ impl Buffer {
     fn tell_homes(&self) {
         let homes: SmallVec<[_; 1]> = {
             let homes = self.homes.lock();
-            let alive = homes.iter().map(|at| (at.slot, at.home.upgrade()));
-            alive.collect()
+            let all = homes.iter();
+            all.map(|(slot, home)| (slot, home.upgrade())).collect()
         };
         for (slot, home) in homes {
             if let Some(home) = home {
@@ -334,82 +361,65 @@ impl Buffer {
         }
     }
 
-    /// Whether a caller holds a handle now.
+    /// Whether a caller holds a handle now, where none stands in the columns of a slab.
     pub fn is_pinned(&self) -> bool {
-        handles(self.pins.load(Ordering::Acquire)) != 0
+        self.pins() != 0
     }
 
     /// One more home wants to hear of the last release; says whether there are handles to wait for.
     pub fn listen(&self) -> bool {
-        handles(self.pins.fetch_add(LISTENER, Ordering::AcqRel)) != 0
+        handles(self.pins.fetch_add(LISTENER, Ordering::SeqCst)) != 0
     }
 
     /// Undoes one [`Buffer::listen`].
     pub fn stop_listening(&self) {
-        self.pins.fetch_sub(LISTENER, Ordering::AcqRel);
-    }
-
-    /// The stamp of the last use; 0 before the first.
-    pub fn last_use(&self) -> u64 {
-        self.used.load(Ordering::Relaxed)
-    }
-
-    /// Makes this the last use. Two uses at the same time are ordered by chance.
-    pub fn set_last_use(&self, stamp: u64) {
-        self.used.store(stamp, Ordering::Relaxed);
-    }
-
-    /// Makes this the last use, unless there was a later one.
-    pub fn raise_last_use(&self, stamp: u64) {
-        self.used.fetch_max(stamp, Ordering::Relaxed);
+        self.pins.fetch_sub(LISTENER, Ordering::SeqCst);
     }
 
     /// Records that `home` counts this buffer as `slot`.
-    pub fn move_in(&self, slot: u32, home: Weak<dyn Home>) {
+    pub fn move_in(&self, slot: u32, home: &HomeRef) {
         let mut homes = self.homes.lock();
-        homes.retain(|home| home.strong_count() > 0);
-        homes.add(slot, home);
+        let others = homes.alive().map(|(slot, home)| (slot, home.clone()));
+        let all = others.chain([(slot, home.clone())]).collect();
+        *homes = all;
     }
 
     /// Undoes [`Buffer::move_in`].
-    pub fn move_out(&self, home: &Weak<dyn Home>) {
-        self.homes.lock().retain(|other| !Weak::ptr_eq(other, home));
+    pub fn move_out(&self, home: &HomeRef) {
+        let mut homes = self.homes.lock();
+        let others = homes.iter().filter(|(_, other)| !Arc::ptr_eq(other, home));
+        let others = others.map(|(slot, home)| (slot, home.clone())).collect();
+        *homes = others;
     }
 
     /// Whether several homes count this buffer.
     pub fn is_shared(&self) -> bool {
-        let homes = self.homes.lock();
-        let alive = homes.iter().filter(|at| at.home.strong_count() > 0);
-        alive.count() > 1
+        self.homes.lock().alive().count() > 1
     }
 
-    /// Has all other homes than `home` give up the handles that they themselves have.
-    pub fn recall_from_others(&self, home: &Weak<dyn Home>) {
+    /// Tells all other homes than `home` that it counts the buffer too.
+    pub fn tell_others(&self, home: &HomeRef) {
         let others: SmallVec<[_; 1]> = {
             let homes = self.homes.lock();
-            let others = homes.iter().filter(|at| !Weak::ptr_eq(&at.home, home));
-            others.filter_map(|at| at.home.upgrade()).collect()
+            let others = homes.iter().filter(|(_, other)| !Arc::ptr_eq(other, home));
+            others.map(|(slot, home)| (slot, home.upgrade())).collect()
         };
-        others.iter().for_each(|home| home.recall());
+        for (slot, home) in others {
+            if let Some(home) = home {
+                home.shared(slot);
+            }
+        }
+        // The last handle may have gone before all of them knew of it.
+        self.pin();
+        self.unpin();
     }
 
     /// The slot under which `home` counts this buffer.
-    pub fn slot_in(&self, home: &Weak<dyn Home>) -> Option<u32> {
+    pub fn slot_in(&self, home: &HomeRef) -> Option<u32> {
         let homes = self.homes.lock();
-        homes
-            .iter()
-            .find(|address| Weak::ptr_eq(&address.home, home))
-            .map(|address| address.slot)
-    }
-}
-
-impl Drop for Buffer {
-    fn drop(&mut self) {
-        if let Some(Storage::Foreign(foreign)) = self.storage.take()
-            && let Some(release) = foreign.release
-        {
-            release();
-        }
+        let mut all = homes.iter();
+        all.find(|(_, other)| Arc::ptr_eq(other, home))
+            .map(|(slot, _)| slot)
     }
 }
 

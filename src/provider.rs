@@ -28,6 +28,11 @@ pub trait Provider: Send + Sync {
     /// [`Kind::NotFound`] where it belongs to a level that is missing.
     fn has_block(&self, at: Block) -> Result<bool>;
 
+    /// A resident block with all bands, as a use and a hit, where that takes a few instructions that cannot
+    /// fail: [`Shelf::hit`](crate::cache::Shelf::hit). It may be no block of the image, which is then not
+    /// resident. Where it says nothing, [`Provider::get_block`] has the answer.
+    fn hit(&self, at: &Block) -> Option<Tile>;
+
     /// The pixels of a block, all of them inside the image unless [`Image::padded`] says otherwise.
     ///
     /// New pixels go into memory from `request`; a tile that already exists is returned as it is.
@@ -35,6 +40,9 @@ pub trait Provider: Send + Sync {
 
     /// The block if it can be had without decoding or waiting; not a use for the eviction order.
     fn peek_block(&self, at: Block, bands: &Bands) -> Option<Tile>;
+
+    /// The block if it can be had without decoding or waiting, as a use and a hit; else a miss.
+    fn try_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Option<Tile>;
 
     /// A rectangle inside the image at a level, where that is possible without decoding all blocks
     /// it touches; `None` where it is not.
@@ -286,6 +294,11 @@ impl Default for Request<'static> {
 
 /// [`Provider::get_block`] with its arguments checked.
 pub fn get_block(provider: &dyn Provider, at: Block, bands: &Bands) -> Result<Tile> {
+    if bands.list().is_none()
+        && let Some(tile) = provider.hit(&at)
+    {
+        return Ok(tile);
+    }
     provider.image().check_block(at, bands)?;
     nesting::enter(provider.height(), || {
         let request = Request::new();
@@ -309,6 +322,18 @@ pub fn peek_block(provider: &dyn Provider, at: Block, bands: &Bands) -> Result<O
     provider.image().check_block(at, bands)?;
     check_cancelled(provider)?;
     Ok(provider.peek_block(at, bands))
+}
+
+/// [`Provider::try_block`] with its arguments checked.
+pub fn try_block(provider: &dyn Provider, at: Block, bands: &Bands) -> Result<Option<Tile>> {
+    if bands.list().is_none()
+        && let Some(tile) = provider.hit(&at)
+    {
+        return Ok(Some(tile));
+    }
+    provider.image().check_block(at, bands)?;
+    check_cancelled(provider)?;
+    Ok(provider.try_block(at, bands, &Request::new()))
 }
 
 /// [`Provider::has_block`]: false outside the grid, and for levels that do not exist or are missing.

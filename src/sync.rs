@@ -11,11 +11,10 @@ pub use hashbrown::DefaultHashBuilder as Hashing;
 #[cfg(feature = "model")]
 pub use model::{
     Condvar, Condvar as ProcessCondvar, Hashing, Mutex, Mutex as ProcessMutex,
-    MutexGuard as ProcessGuard, RwLock, RwLockWriteGuard, atomic, thread, thread_local,
-    thread_number,
+    MutexGuard as ProcessGuard, atomic, thread, thread_local, thread_number,
 };
 #[cfg(not(feature = "model"))]
-pub use parking_lot::{Condvar, Mutex, RwLock, RwLockWriteGuard};
+pub use parking_lot::{Condvar, Mutex};
 #[cfg(not(any(feature = "model", race_detector)))]
 pub use process::{ProcessCondvar, ProcessGuard, ProcessMutex};
 // A race detector does not see how a thread that slept for a lock of the standard library gets it.
@@ -33,13 +32,10 @@ pub trait Still {
     fn in_child(&mut self) {}
 }
 
-/// A number of the calling thread, from 0 on in the order in which threads first ask for theirs.
+/// The number of a thread that asks for it for the first time, from 0 on.
 #[cfg(not(feature = "model"))]
 pub fn thread_number() -> usize {
-    use atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::{AtomicUsize, Ordering};
     static THREADS: AtomicUsize = AtomicUsize::new(0);
-    thread_local! {
-        static NUMBER: usize = THREADS.fetch_add(1, Ordering::Relaxed);
-    }
-    NUMBER.with(|number| *number)
+    THREADS.fetch_add(1, Ordering::Relaxed)
 }

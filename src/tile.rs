@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::image::Bands;
 use crate::layout::{Layout, Shape};
 use crate::memory::{Buffer, Canvas, PixelsMut, Target};
+use crate::slab::Handle;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -127,6 +128,11 @@ impl Pixels {
     /// All bytes from the first sample to the last.
     pub fn bytes(&self) -> &[u8] {
         &self.buffer.bytes()[self.offset..self.offset + self.form.layout.span()]
+    }
+
+    /// Where the first sample is.
+    pub fn start(&self) -> *const u8 {
+        self.buffer.bytes().as_ptr().wrapping_add(self.offset)
     }
 
     /// One row of one band.
@@ -290,33 +296,41 @@ impl Pixels {
 /// A handle to immutable pixels. They stay valid and unchanged until the last handle is dropped,
 /// whatever becomes of caches and providers.
 #[derive(Clone)]
-pub struct Tile(Arc<Held>);
-
-/// What the clones of a handle share: its pixels, and one pin of their buffer.
-pub struct Held(Pixels);
+pub struct Tile(Handle);
 
 impl Tile {
     /// A handle to these pixels.
     pub fn hold(pixels: Pixels) -> Self {
-        pixels.buffer.pin();
-        Tile(Arc::new(Held(pixels)))
+        Tile(Handle::apart(pixels))
     }
 
-    /// What keeps the pixels held, by its own count.
-    #[cfg(not(race_detector))]
-    pub fn into_held(self) -> Arc<Held> {
+    /// A handle that a cache gave.
+    #[inline(always)]
+    pub(crate) fn from_handle(handle: Handle) -> Self {
+        Tile(handle)
+    }
+
+    /// Drops the handle, unless that may run other code: then it is given back.
+    #[inline(always)]
+    pub(crate) fn release_quickly(self) -> Option<Self> {
+        self.0.release_quickly().map(Tile)
+    }
+
+    /// A number that whoever gets the tile out of a cache later finds at it; 0 at first.
+    #[inline(always)]
+    pub(crate) fn mark(&self) -> u16 {
+        self.0.mark()
+    }
+
+    /// Sets [`Tile::mark`].
+    pub(crate) fn set_mark(&self, mark: u16) {
+        self.0.set_mark(mark);
+    }
+
+    /// What keeps the pixels.
+    #[inline(always)]
+    pub(crate) fn into_handle(self) -> Handle {
         self.0
-    }
-
-    /// What keeps the pixels held, by its own count.
-    #[cfg(race_detector)]
-    pub fn into_held(self) -> Arc<Held> {
-        self.0.clone()
-    }
-
-    /// The handle that was given away.
-    pub fn from_held(held: Arc<Held>) -> Self {
-        Tile(held)
     }
 
     /// A tile of freshly written pixels.
@@ -326,8 +340,9 @@ impl Tile {
     }
 
     /// The pixels, without a handle.
+    #[inline]
     pub fn pixels(&self) -> &Pixels {
-        &self.0.0
+        self.0.pixels()
     }
 
     /// The same handle to other pixels, made from its own by `change`.
@@ -408,34 +423,10 @@ impl Pixels {
     }
 }
 
-impl Drop for Held {
-    fn drop(&mut self) {
-        self.0.buffer.unpin();
-    }
-}
-
-/// A race detector does not see the fence by which the last owner of an `Arc` comes after all others:
-/// under it every release of a handle is put in order once more.
-#[cfg(race_detector)]
-impl Drop for Tile {
-    fn drop(&mut self) {
-        self.0.buffer.pin();
-        self.0.buffer.unpin();
-    }
-}
-
 impl Deref for Tile {
     type Target = Pixels;
 
     fn deref(&self) -> &Pixels {
         self.pixels()
-    }
-}
-
-impl Deref for Held {
-    type Target = Pixels;
-
-    fn deref(&self) -> &Pixels {
-        &self.0
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::cache::{AskedOfTiers, Asking, Claims, Scratch};
 use crate::convert::convert_row;
+use crate::dtype::{DType, Sample};
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, shape};
@@ -216,8 +217,22 @@ pub fn read_window(
     bands: &[Option<u32>],
     into: Target,
 ) -> Result<()> {
+    let pad = provider.image().pad;
+    read_filled(provider, x, y, level, bands, into, &pad)
+}
+
+/// [`read_window`] with another sample than pad outside the image.
+pub fn read_filled(
+    provider: &Arc<dyn Provider>,
+    x: i64,
+    y: i64,
+    level: u32,
+    bands: &[Option<u32>],
+    into: Target,
+    fill: &Sample,
+) -> Result<()> {
     nesting::enter(provider.height(), || {
-        copy_window(provider, x, y, level, bands, into)
+        copy_window(provider, x, y, level, bands, into, fill)
     })
 }
 
@@ -228,6 +243,7 @@ fn copy_window(
     level: u32,
     bands: &[Option<u32>],
     mut into: Target,
+    fill: &Sample,
 ) -> Result<()> {
     provider.image().check_level(level)?;
     check_cancelled(&**provider)?;
@@ -255,7 +271,8 @@ fn copy_window(
         (rect.width, rect.height) == (into.shape.width as u64, into.shape.height as u64)
     });
     if !whole {
-        fill_pad(&*provider, bands, &mut into);
+        let image_type = provider.image().dtype;
+        fill_outside(image_type, fill, bands, &mut into);
     }
     let Some(rect) = inside.filter(|rect| !rect.is_empty() && !bands.is_empty()) else {
         return Ok(());
@@ -290,21 +307,15 @@ fn overlap(start: i64, count: usize, limit: u64) -> Option<(u64, u64)> {
     (begin < end).then(|| (begin as u64, (end - begin) as u64))
 }
 
-/// Writes pad everywhere, and opaque alpha where that is asked for.
-fn fill_pad(provider: &dyn Provider, bands: &[Option<u32>], into: &mut Target) {
-    let image = provider.image();
+/// Writes a sample of this type everywhere, and opaque alpha where that is asked for.
+fn fill_outside(dtype: DType, fill: &Sample, bands: &[Option<u32>], into: &mut Target) {
     let size = into.dtype.size();
-    let mut pad = vec![0; size];
-    convert_row(
-        image.dtype,
-        image.pad.bytes(image.dtype),
-        into.dtype,
-        &mut pad,
-    );
+    let mut sample = vec![0; size];
+    convert_row(dtype, fill.bytes(dtype), into.dtype, &mut sample);
     let opaque = crate::convert::opaque(into.dtype);
     for (to, band) in bands.iter().enumerate() {
         let sample = match band {
-            Some(_) => &pad[..],
+            Some(_) => &sample[..],
             None => opaque.bytes(into.dtype),
         };
         let row = sample.repeat(into.shape.width);

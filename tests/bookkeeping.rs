@@ -1,12 +1,19 @@
-//! What an entry costs beside its pixels, measured: never more than it is charged.
+//! What an entry costs beside its pixels, and what the index of a file does, measured: never more than is
+//! charged.
+
+#[path = "support/long_tiff.rs"]
+mod long_tiff;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use tilecache::cache::{Cache, Options};
 use tilecache::dtype::DType;
 use tilecache::image::{Bands, Block};
 use tilecache::layout::Shape;
 use tilecache::memory::{Canvas, Memory};
+use tilecache::source::tiff::TiffFile;
+use tilecache::source::{Decoder, index};
 use tilecache::tile::Tile;
 
 /// Counts what is allocated, with what an allocator adds to each block.
@@ -33,8 +40,12 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
+/// Held by the test that measures.
+static ALONE: Mutex<()> = Mutex::new(());
+
 #[test]
 fn an_entry_costs_no_more_than_it_is_charged() {
+    let _alone = ALONE.lock();
     const SIZE: usize = 64;
     let shape = Shape {
         width: SIZE,
@@ -62,9 +73,64 @@ fn an_entry_costs_no_more_than_it_is_charged() {
         }
     }
     println!("bookkeeping of an entry: at most {worst} bytes");
+    // What each thread notes of its own hits is charged from the beginning.
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for entry in 1..=200_000 {
+                    let at = Block::new(0, entry, 0);
+                    let tile = cache.get("k", at, &Bands::ALL).unwrap();
+                    assert!(tile.is_some());
+                }
+            });
+        }
+    });
+    let hit = LIVE.load(Ordering::Relaxed) - before;
+    let hit = hit / 200_000 - SIZE;
+    println!("after hits of eight threads: {hit} bytes");
+    worst = worst.max(hit);
     let charged = cache.statistics().idle / 200_000 - SIZE as u64;
     assert!(
         worst as u64 <= charged,
         "{worst} bytes an entry, charged {charged}"
     );
+}
+
+#[test]
+fn the_index_of_a_file_costs_no_more_than_is_counted_and_stays_within_its_bound() {
+    let _alone = ALONE.lock();
+    const SIDE: u64 = 1000;
+    const BOUND: u64 = 2 << 20;
+    let file = |name| Arc::new(long_tiff::tiles(&[SIDE]).named(name));
+    let files = [file("one"), file("other")];
+    index::set_bound(BOUND);
+    let before = LIVE.load(Ordering::Relaxed);
+    let used = || LIVE.load(Ordering::Relaxed) - before;
+    let mut images = Vec::new();
+    for i in 0..40 {
+        let file = TiffFile::open(files[i % 2].clone()).unwrap();
+        images.extend(file.image(0).unwrap().levels);
+    }
+    let opened = used();
+    println!("40 openings of a million tiles: {opened} bytes");
+    assert!(opened <= 40 * (4 << 10), "{opened} bytes");
+    let mut place = 1;
+    for (i, image) in (0..40_000).zip(images.iter().cycle()) {
+        place = (place * 7919 + 13) % (SIDE * SIDE);
+        let at = Block::new(0, place / SIDE, place % SIDE);
+        assert!(image.has_block(at).unwrap());
+        let kept = index::kept_bytes();
+        assert!(kept <= BOUND && kept > if i > 1000 { BOUND / 2 } else { 0 });
+        // The reads are noted too.
+        for file in &files {
+            file.taken();
+        }
+        let more = (used() - opened) as u64;
+        assert!(more <= kept, "{more} bytes more, {kept} counted");
+    }
+    drop(images);
+    index::set_bound(0);
+    assert_eq!(index::kept_bytes(), 0);
+    let left = used();
+    assert!(left <= 4 << 10, "{left} bytes are left");
 }

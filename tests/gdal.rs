@@ -125,7 +125,10 @@ fn gdalinfo_says_the_same_of_every_raster() {
         }
     }
     // Levels that a file leaves out are no overviews.
-    assert_eq!(checksums("TILECACHE:gaps.tif"), checksums("gaps.tif"));
+    for source in ["auto", "gdal"] {
+        let view = format!("TILECACHE:gaps.tif?source={source}");
+        assert_eq!(checksums(&view), checksums("gaps.tif"), "{view}");
+    }
     // Out of an archive, by each reader.
     run(Command::new("/usr/bin/python3")
         .args([
@@ -198,6 +201,17 @@ fn programs_use_the_driver_and_the_symbols() {
         .arg(plugin())
         .arg(installed().join("lib/libtilecache.so.0"))
         .current_dir(rasters())
+        .env("GDAL_DRIVER_PATH", plugin().parent().unwrap()));
+}
+
+/// Files of a server, which the script is itself, and in archives.
+#[test]
+fn what_is_opened_twice_shares_its_tiles() {
+    run(python()
+        .arg(format!("{ROOT}/gdal/tests/remote.py"))
+        .arg(plugin())
+        .arg(installed().join("lib/libtilecache.so.0"))
+        .current_dir(scratch("gdal", "remote"))
         .env("GDAL_DRIVER_PATH", plugin().parent().unwrap()));
 }
 

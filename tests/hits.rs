@@ -190,6 +190,24 @@ fn gets_of_one_thread_again_and_again_are_uses() {
 }
 
 #[test]
+fn a_get_of_all_bands_is_no_use_of_a_tile_with_some() {
+    let cache = Cache::new(5 * TILE_BYTES + 2048, Options::default()).unwrap();
+    let behaviour = Arc::new(Behaviour::default());
+    let source = source(image((SIDE, SIDE), (TILE, TILE), 2), behaviour.clone());
+    let tiles = cached(source, &cache).unwrap();
+    let (at, first) = (|col| Block::new(0, 0, col), Bands::of(&[0], 2));
+    for col in [0, 1, 2, 3, 4, 0, 1, 2, 3, 4] {
+        get_block(&*tiles, at(col), &first).unwrap();
+    }
+    behaviour.fails.store(true, Ordering::Relaxed);
+    assert!(get_block(&*tiles, at(0), &Bands::ALL).is_err());
+    behaviour.fails.store(false, Ordering::Relaxed);
+    get_block(&*tiles, at(5), &first).unwrap();
+    let is_there = |col| tiles.peek_block(at(col), &first).is_some();
+    assert!(!is_there(0) && is_there(4));
+}
+
+#[test]
 fn outside_the_budget_nothing_outlives_its_last_handle_however_often_it_was_got() {
     let cache = Cache::new(0, Options::default()).unwrap();
     let behaviour = Arc::new(Behaviour::default());

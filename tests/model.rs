@@ -102,7 +102,7 @@ fn cache(budget: u64) -> Cache {
 const LARGE: u64 = 1 << 20;
 
 /// Bytes of a block of 32 x 32 with what is charged for it and its key, but not of two.
-const ONE_BLOCK: u64 = 2400;
+const ONE_BLOCK: u64 = 3200;
 
 fn blocks(cache: &Cache) -> (Arc<Story>, Arc<dyn Provider>) {
     let story = Arc::new(Story::default());
@@ -300,7 +300,7 @@ fn nobody_who_asks_after_an_invalidation_gets_what_was_before() {
 }
 
 #[test]
-fn tiles_that_threads_have_on_lease_are_given_back() {
+fn tiles_that_threads_hit_again_and_again_are_given_back() {
     check(|crew| {
         let cache = cache(LARGE);
         let (story, provider) = blocks(&cache);
@@ -400,6 +400,158 @@ fn what_is_put_and_removed_among_gets_is_found_or_not() {
         ]);
         drop(made);
         check_quiet(&cache);
+    });
+}
+
+#[test]
+fn handles_that_change_threads_are_known_when_their_tile_goes() {
+    check(|crew| {
+        let cache = cache(LARGE);
+        let (_, provider) = blocks(&cache);
+        drop(get(&provider, 0, 0));
+        let tile = get(&provider, 0, 0).expect("a hit");
+        let (again, shrinks) = (tile.clone(), cache.clone());
+        crew.work(vec![
+            Box::new(move || {
+                let own = again.clone();
+                drop(again);
+                check_block(&own, 0, 0);
+            }),
+            Box::new(move || {
+                check_block(&tile, 0, 0);
+                drop(tile);
+            }),
+            Box::new(move || {
+                shrinks.set_budget(0);
+                check_budget(&shrinks);
+                shrinks.set_budget(LARGE);
+            }),
+        ]);
+        let now = check_quiet(&cache);
+        assert_eq!((now.entries, now.idle), (0, 0), "what was held went");
+    });
+}
+
+#[test]
+fn a_hit_never_has_the_tile_that_took_the_node_of_its_own() {
+    check(|crew| {
+        let cache = cache(ONE_BLOCK);
+        let (_, provider) = blocks(&cache);
+        // From the second get on hits look at no lock.
+        for _ in 0..2 {
+            drop(get(&provider, 0, 0).expect("a block"));
+        }
+        let (hits, evicts) = (provider.clone(), provider.clone());
+        crew.work(vec![
+            // The first hit of a thread makes it known to the tile, which takes a lock.
+            Box::new(move || {
+                for _ in 0..2 {
+                    check_block(&get(&hits, 0, 0).expect("a block"), 0, 0);
+                }
+            }),
+            Box::new(move || check_block(&get(&evicts, 1, 1).expect("a block"), 1, 1)),
+        ]);
+        check_quiet(&cache);
+    });
+}
+
+#[test]
+fn a_hit_that_meets_an_eviction_has_the_right_pixels_for_as_long_as_it_is_held() {
+    check(|crew| {
+        let cache = cache(ONE_BLOCK);
+        let (_, provider) = blocks(&cache);
+        // From the second get on hits look at no lock.
+        for _ in 0..2 {
+            drop(get(&provider, 0, 0).expect("a block"));
+        }
+        let (hits, retains, evicts) = (provider.clone(), provider.clone(), provider.clone());
+        crew.work(vec![
+            Box::new(move || {
+                let first = get(&hits, 0, 0).expect("a block");
+                let second = get(&hits, 0, 0).expect("a block");
+                check_block(&first, 0, 0);
+                drop(first);
+                check_block(&second, 0, 0);
+            }),
+            Box::new(move || {
+                let tile = get(&retains, 0, 0).expect("a block");
+                let own = tile.clone();
+                drop(tile);
+                check_block(&own, 0, 0);
+            }),
+            // The node of the tile that goes is that of the next.
+            Box::new(move || {
+                for (row, col) in [(1, 1), (0, 0), (0, 1)] {
+                    check_block(&get(&evicts, row, col).expect("a block"), row, col);
+                }
+            }),
+        ]);
+        let now = check_quiet(&cache);
+        assert_eq!(now.counters.hits + now.counters.misses, 8, "of eight gets");
+    });
+}
+
+#[test]
+fn what_a_look_up_pins_while_it_is_evicted_is_known_to_be_held() {
+    check(|crew| {
+        let cache = cache(ONE_BLOCK);
+        let (_, provider) = blocks(&cache);
+        drop(get(&provider, 0, 0).expect("a block"));
+        let (finds, evicts) = (provider.clone(), provider.clone());
+        let counts = cache.clone();
+        crew.work(vec![
+            // The first look-up of a thread counts its handle where all threads do.
+            Box::new(move || {
+                let tile = get(&finds, 0, 0).expect("a block");
+                let now = check_budget(&counts);
+                assert!(now.held + now.overhang > 0, "a tile is held");
+                check_block(&tile, 0, 0);
+            }),
+            Box::new(move || check_block(&get(&evicts, 1, 1).expect("a block"), 1, 1)),
+        ]);
+        check_quiet(&cache);
+    });
+}
+
+#[test]
+fn a_tile_that_was_held_when_its_turn_came_goes_after_its_release() {
+    check(|crew| {
+        let cache = cache(ONE_BLOCK);
+        let (_, provider) = blocks(&cache);
+        drop(get(&provider, 0, 0));
+        let tile = get(&provider, 0, 0).expect("a hit");
+        let (hits, misses) = (provider.clone(), provider.clone());
+        crew.work(vec![
+            Box::new(move || {
+                let own = tile.clone();
+                drop(tile);
+                check_block(&own, 0, 0);
+            }),
+            Box::new(move || check_block(&get(&hits, 0, 0).expect("a block"), 0, 0)),
+            Box::new(move || check_block(&get(&misses, 1, 1).expect("a block"), 1, 1)),
+        ]);
+        check_quiet(&cache);
+        drop(get(&provider, 1, 0).expect("a block"));
+        let now = check_quiet(&cache);
+        assert_eq!(now.entries, 1, "the latest, in the room of what was free");
+        let kept = provider.peek_block(Block::new(0, 1, 0), &Bands::ALL);
+        assert!(kept.is_some(), "something free stood in its way");
+    });
+}
+
+#[test]
+fn a_tile_outlives_its_cache_in_whatever_thread() {
+    check(|crew| {
+        let cache = cache(LARGE);
+        let (_, provider) = blocks(&cache);
+        drop(get(&provider, 0, 0));
+        let tile = get(&provider, 0, 0).expect("a hit");
+        let again = tile.clone();
+        crew.work(vec![
+            Box::new(move || check_block(&tile, 0, 0)),
+            Box::new(move || check_block(&again.clone(), 0, 0)),
+            Box::new(move || drop((cache, provider))),
+        ]);
     });
 }
 

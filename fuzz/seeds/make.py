@@ -6,9 +6,14 @@ Usage: make.py, into the directory beside it. The files are committed, so that f
 import itertools
 import os
 import random
+import struct
+import sys
 
 import numpy as np
 from osgeo import gdal
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tests/support"))
+import jpegs
 
 gdal.UseExceptions()
 gdal.SetConfigOption("GDAL_PAM_ENABLED", "NO")
@@ -52,6 +57,26 @@ for compression, dtype in itertools.product(["LERC", "LERC_DEFLATE", "LERC_ZSTD"
 tiff("webp", 3, options=["COMPRESS=WEBP", "BLOCKYSIZE=8"])
 tiff("webp-lossless", 4, options=["COMPRESS=WEBP", "WEBP_LOSSLESS=YES", "BLOCKYSIZE=8"])
 tiff("lzma", 2, dtype=gdal.GDT_Int16, options=["COMPRESS=LZMA", "PREDICTOR=2"])
+# JPEG that GDAL does not write, alone and in a strip.
+deep = np.arange(3 * 7 * 9).reshape(3, 7, 9) % 101 * 40
+for name, stream in (("lossless", jpegs.lossless(deep, 12, 4)), ("bits12", jpegs.transformed(deep[:1])[0]),
+                     ("lossless16", jpegs.lossless(deep[:1] * 16, 16, 1))):
+    open(f"{name}.jpg", "wb").write(stream)
+    bands = 3 if name == "lossless" else 1
+    tags = [(256, 9), (257, 7), (258, 16 if name == "lossless16" else 12), (259, 7), (262, 2 if bands == 3 else 1),
+            (273, 8 + 2 + 8 * 12 + 4), (277, bands), (279, len(stream))]
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    open(f"jpeg-{name}.tif", "wb").write(b"II*\0\x08\0\0\0" + struct.pack("<H", 8) + entries + bytes(4) + stream)
+# Old-style JPEG: the header of a stream, whose scan is the strip, and the whole stream in its place.
+made("JPEG", "3-0.jpg", 3, (24, 20), gdal.GDT_Byte, [])
+stream = open("3-0.jpg", "rb").read()
+scan = stream.index(b"\xff\xda") + 14
+for name, length in (("head", scan), ("whole", len(stream))):
+    begin = 8 + 2 + 12 * 12 + 4
+    tags = [(256, 24), (257, 20), (258, 8), (259, 6), (262, 6), (273, begin + scan), (277, 3), (278, 20),
+            (279, len(stream) - scan), (513, begin), (514, length), (530, 2 | 2 << 16)]
+    entries = b"".join(struct.pack("<HHII", tag, 3 if tag == 530 else 4, 1 + (tag == 530), value) for tag, value in tags)
+    open(f"old-jpeg-{name}.tif", "wb").write(b"II*\0\x08\0\0\0" + struct.pack("<H", 12) + entries + bytes(4) + stream)
 # Luma and chroma without JPEG, which GDAL does not write: a file of three bands that says so.
 tiff("units", 3, (24, 16), options=["INTERLEAVE=PIXEL", "BLOCKYSIZE=8"])
 file = bytearray(open("units.tif", "rb").read())

@@ -155,14 +155,14 @@ static void bands_in_any_order(void **state)
 }
 
 /* A level has GDAL's pixels for that overview, and its blocks. */
-static void assert_level(GDALDatasetH dataset, tc_provider *p, int32_t level)
+static void assert_overview(GDALDatasetH dataset, tc_provider *p, int32_t level, int overview)
 {
   tc_provider *shown = NULL;
   ok(provider_level(p, level, &shown, &err));
   tc_image_info info = info_of(shown);
   for (int band = 0; band < info.bands; band++) {
     GDALRasterBandH b = GDALGetRasterBand(dataset, band + 1);
-    b = level == 0 ? b : GDALGetOverview(b, level - 1);
+    b = level == 0 ? b : GDALGetOverview(b, overview);
     assert_int_equal(info.width, GDALGetRasterBandXSize(b));
     assert_int_equal(info.height, GDALGetRasterBandYSize(b));
     unsigned char *want = malloc((size_t)(info.width * info.height)), *got = malloc((size_t)(info.width * info.height));
@@ -196,7 +196,7 @@ static void overviews_are_levels(void **state)
     provider_release(level);
     GDALDatasetH dataset = GDALOpen("levels.tif", GA_ReadOnly);
     for (int32_t l = 0; l < 3; l++)
-      assert_level(dataset, p, l);
+      assert_overview(dataset, p, l, l - 1);
     GDALClose(dataset);
     assert_int_equal(GDALGetCacheUsed64(), 0);
     /* One dataset served all levels of this one thread. */
@@ -206,6 +206,33 @@ static void overviews_are_levels(void **state)
     assert_in_range(open, 1, 4); /* its overviews count as datasets */
     provider_release(p);
   }
+}
+
+/* Levels that are left out below others have no block. */
+static void overviews_may_leave_out_levels(void **state)
+{
+  (void)state;
+  source s = picture(side(1201), side(943), 3, TC_U8);
+  write_tiff(&s, "gaps.tif", "INTERLEAVE=PIXEL TILED=YES BLOCKXSIZE=128 BLOCKYSIZE=64");
+  int factors[] = {4, 16};
+  GDALDatasetH dataset = GDALOpen("gaps.tif", GA_Update);
+  assert_int_equal(GDALBuildOverviews(dataset, "NEAREST", 2, factors, 0, NULL, NULL, NULL), CE_None);
+  GDALClose(dataset);
+  tc_provider *p = opened("gaps.tif", NULL);
+  assert_int_equal(info_of(p).levels, 5);
+  dataset = GDALOpen("gaps.tif", GA_ReadOnly);
+  for (int32_t level = 0; level < 5; level++) {
+    int32_t has = -1;
+    tc_tile *tile = NULL;
+    ok(provider_has_block(p, 0, 0, level, &has, &err));
+    assert_int_equal(has, level % 2 == 0);
+    if (has)
+      assert_overview(dataset, p, level, level / 2 - 1);
+    else
+      fails(TC_E_NOT_FOUND, "is not there", provider_get_block(p, 0, 0, level, NULL, 0, &tile, &err));
+  }
+  GDALClose(dataset);
+  provider_release(p);
 }
 
 static void flat_blocks_are_put_together(void **state)
@@ -902,13 +929,43 @@ static void a_vrt_reads_its_source_once(void **state)
       assert_all_blocks(&s, tiles);
     else
       read_all(tiles, 0);
-    print_message("%s: %.2f times the pixels are read\n", rows[i].layout, (double)counted / (1500 * 1100));
+    tc_cache_stats stats = {.struct_size = sizeof stats};
+    double amplification = 0;
+    ok(provider_counters(p, &stats, &amplification, &err));
+    print_message("%s: %.2f times the pixels are read, amplification %.2f\n", rows[i].layout,
+                  (double)counted / (1500 * 1100), amplification);
     assert_true(counted < 1500 * 1100 * 3 / 2);
+    assert_true(amplification > 0.9 && amplification < 1.1);
     provider_release(tiles);
     provider_release(p);
     tc_release(cache);
     assert_int_equal(GDALGetCacheUsed64(), 0);
   }
+}
+
+/* A block of the VRT that lies across many of its source is as dear as all of them. */
+static void what_a_vrt_decodes_beneath_is_counted(void **state)
+{
+  (void)state;
+  source s = picture(4096, 512, 1, TC_U8);
+  /* Larger than what blocks are put together to. */
+  write_tiff(&s, "wide.tif", "BLOCKYSIZE=512 COMPRESS=DEFLATE ZLEVEL=1");
+  copy_to("VRT", "wide.tif", "wide.vrt", "");
+  tc_provider *p = opened("wide.vrt", NULL);
+  tc_image_info info = info_of(p);
+  tc_cache_stats stats = {.struct_size = sizeof stats};
+  double first = 0, all = 0;
+  touch(p, 0, 0, 0);
+  ok(provider_counters(p, &stats, &first, &err));
+  read_all(p, 0);
+  ok(provider_counters(p, &stats, &all, &err));
+  double whole = 4096.0 * 512 / (double)(info.block_width * info.block_height);
+  assert_int_equal(info.block_width, 128);
+  print_message("blocks of %d x %d: %.2f for the first, %.2f for all\n", (int)info.block_width, (int)info.block_height,
+                first, all);
+  assert_true(first > 0.99 * whole && first < 1.01 * whole);
+  assert_true(all > 0.99 && all < 1.01);
+  provider_release(p);
 }
 
 int main(void)
@@ -917,6 +974,7 @@ int main(void)
     cmocka_unit_test(every_type_in_every_layout),
     cmocka_unit_test(bands_in_any_order),
     cmocka_unit_test(overviews_are_levels),
+    cmocka_unit_test(overviews_may_leave_out_levels),
     cmocka_unit_test(flat_blocks_are_put_together),
     cmocka_unit_test(one_huge_block),
     cmocka_unit_test(other_formats),
@@ -937,6 +995,7 @@ int main(void)
     cmocka_unit_test(eight_threads),
     cmocka_unit_test(no_second_copy_stays),
     cmocka_unit_test(a_vrt_reads_its_source_once),
+    cmocka_unit_test(what_a_vrt_decodes_beneath_is_counted),
   };
   GDALAllRegister();
   int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -269,6 +269,17 @@ impl Bytes for Gathered {
         Ok(())
     }
 
+    fn read_near(&self, offset: u64, into: &mut [u8]) -> Result<()> {
+        let len = into.len() as u64;
+        let inside = offset.checked_add(len).filter(|end| *end <= self.len());
+        match inside {
+            Some(end) if (1..=PAGE).contains(&len) && self.read_pages(&(offset..end), into) => {
+                Ok(())
+            }
+            _ => self.read_at(offset, into),
+        }
+    }
+
     fn identity(&self) -> Option<String> {
         self.bytes.identity()
     }

@@ -31,6 +31,12 @@ pub trait Bytes: Send + Sync {
     /// Fills `into` with the bytes from `offset` on: all of them, or an error.
     fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<()>;
 
+    /// [`Self::read_at`] of bytes whose neighbours will be wanted too, such as parts of tables: where a read
+    /// is a journey, it brings some of these along.
+    fn read_near(&self, offset: u64, into: &mut [u8]) -> Result<()> {
+        self.read_at(offset, into)
+    }
+
     /// Text that two handles share exactly when they read the same, unchanged file; the file's
     /// identity in cache keys. `None` where that cannot be known.
     fn identity(&self) -> Option<String>;

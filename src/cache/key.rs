@@ -3,7 +3,7 @@
 use super::Counters;
 use super::forms::Forms;
 use super::foundation::Foundation;
-use super::index::Index;
+use super::hits::Hits;
 use super::ledger::Weights;
 use super::lineage::Lineage;
 use super::puts::Puts;
@@ -144,7 +144,7 @@ const UNNAMED: [&str; 3] = ["::", "(:", ",:"];
 
 /// From this level on a key keeps blocks beneath its tiles, and not tiles. No request asks for them; they
 /// wait for tiles that still need them.
-const KEPT_LEVELS: u32 = MAX_LEVELS as u32;
+pub const KEPT_LEVELS: u32 = MAX_LEVELS as u32;
 
 /// The level at which a key keeps blocks of the `nth` image beneath the tiles of a level.
 pub const fn kept_level(tiles: u32, nth: u32) -> u32 {
@@ -265,8 +265,9 @@ pub struct KeyRecord {
     pub puts: Puts,
     /// Entries that callers put.
     put_entries: Arc<AtomicU64>,
-    /// All but the hits, which the index counts.
+    /// All but the hits.
     pub counters: Counters,
+    pub hits: Arc<Hits>,
     /// What its entries look like.
     pub forms: Forms,
     /// Unread tiles of each level in the order of their making.
@@ -295,6 +296,7 @@ impl KeyRecord {
             puts: Puts::default(),
             put_entries: Arc::default(),
             counters: Counters::default(),
+            hits: Arc::default(),
             forms: Forms::default(),
             unread: BTreeMap::new(),
             companions: Vec::new(),
@@ -317,7 +319,7 @@ impl KeyRecord {
 
     /// What the key itself is charged.
     pub fn bytes(&self) -> u64 {
-        (size_of::<KeyRecord>() + self.text.len() + Index::KEY_BYTES) as u64
+        (size_of::<KeyRecord>() + self.text.len() + size_of::<Hits>()) as u64
     }
 
     /// One more provider; refused if it shows another image than those before it.

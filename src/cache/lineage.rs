@@ -239,7 +239,7 @@ mod tests {
 
         fn outdated(&self, _: &str, _: &Area) {}
 
-        fn recall(&self) {}
+        fn shared(&self, _: u32) {}
     }
 
     #[test]

@@ -119,7 +119,13 @@ impl Loading {
         // Taken out first: what the ledger drops may run a caller's release callback.
         let State { room, in_flight } = std::mem::take(&mut *self.state.lock());
         let (key, class) = (self.registration.key, self.class(class));
-        self.cache().0.with_all(|ledger| {
+        let room = match (room, self.retention) {
+            (None, Retention::Kept | Retention::Streamed) => {
+                self.cache().0.reserve_for(key, tile, class)
+            }
+            (room, _) => room,
+        };
+        self.cache().0.with(|ledger| {
             ledger.end_flight(Some(key), in_flight);
             let record = ledger.key_record(key);
             let is_true =

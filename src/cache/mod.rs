@@ -1,16 +1,17 @@
 //! One byte budget for decoded tiles, shared by every operator and every thread.
 //!
-//! `index` is where tiles are looked up, `ledger` keeps the books, `recency` the order in which tiles
-//! go, `gate` and `claims` bound what loads have in flight, [`Shelf`] puts them together for a provider.
+//! `index` is where tiles are looked up, `hits` counts those that are found, `ledger` keeps the books,
+//! `recency` the order in which tiles go, by the moments of `stamp`, `gate` and `claims` bound what loads
+//! have in flight, [`Shelf`] puts them together for a provider.
 
 mod claims;
 mod forms;
 mod foundation;
 mod gate;
 mod gather;
+mod hits;
 mod index;
 mod key;
-mod lease;
 mod ledger;
 mod lineage;
 mod loading;
@@ -34,17 +35,17 @@ use crate::geometry::Area;
 use crate::image::{Bands, Block, Image};
 use crate::layout::Layout;
 use crate::load::Load;
-use crate::memory::{Canvas, Home, Memory};
+use crate::memory::{Canvas, Home, HomeRef, Memory};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::tile::{Pixels, Tile};
 use crate::workers::Workers;
 use gate::Gate;
 use gather::{gather, union};
+use hits::Hits;
 use index::{Cell, Found, Index, Look, Neighbour};
 use key::KeyId;
-use lease::{Asked, Leases};
-use ledger::{Interrupted, Ledger, Room};
+use ledger::{CHUNKS_PER_CALL, Interrupted, Ledger, Room};
 use std::sync::{Arc, OnceLock, Weak};
 
 /// What a cache can be told beside its budget; zeros mean the defaults.
@@ -100,7 +101,7 @@ pub struct Counters {
     pub load_nanoseconds: u64,
     /// Blocks decoded by the source.
     pub decodes: u64,
-    /// What the source decoded in parts of blocks, in millionths of a block.
+    /// What the source decoded in parts of blocks or beneath them, in millionths of a block.
     pub decoded_millionths: u64,
     /// Distinct blocks among all those; an estimate for images of very many blocks.
     pub distinct_decodes: u64,
@@ -230,7 +231,8 @@ pub struct Cache(Arc<Shared>);
 
 struct Shared {
     index: Arc<Index>,
-    leases: Leases,
+    /// The cache as buffers know it.
+    home: HomeRef,
     ledger: Mutex<Ledger>,
     gate: Arc<Gate>,
     workers: Arc<Workers>,
@@ -244,15 +246,15 @@ impl Home for Shared {
     }
 
     fn invalidated(&self, image: &str) {
-        self.with_all(|ledger| ledger.invalidate(image));
+        self.with(|ledger| ledger.invalidate(image));
     }
 
     fn outdated(&self, key: &str, area: &Area) {
-        self.with_all(|ledger| ledger.outdate(key, area));
+        self.with(|ledger| ledger.outdate(key, area));
     }
 
-    fn recall(&self) {
-        drop(self.leases.close(&self.index));
+    fn shared(&self, slot: u32) {
+        self.with(|ledger| ledger.close(slot));
     }
 }
 
@@ -261,27 +263,23 @@ impl Shared {
     /// may run a caller's release callback.
     fn with<R>(&self, work: impl FnOnce(&mut Ledger) -> R) -> R {
         let mut ledger = self.ledger.lock();
+        #[cfg(test)]
+        ledger::STEPS.set(0);
         let result = work(&mut ledger);
+        #[cfg(test)]
+        ledger::MOST_STEPS.set(ledger::MOST_STEPS.get().max(ledger::STEPS.get()));
         let garbage = ledger.take_garbage();
         drop(ledger);
         drop(garbage);
         result
     }
 
-    /// [`Shared::with`], for work that takes tiles away, looks for some that may go, or counts hits or
-    /// what is held: no tile is on lease meanwhile.
-    fn with_all<R>(&self, work: impl FnOnce(&mut Ledger) -> R) -> R {
-        let _closed = self.leases.close(&self.index);
-        self.with(work)
-    }
-
-    /// [`Shared::with_all`], again and again, until the work comes to its end: others get their turn in
+    /// [`Shared::with`], again and again, until the work comes to its end: others get their turn in
     /// between.
     fn until_done<R, F>(&self, mut work: F) -> R
     where
         F: FnMut(&mut Ledger) -> std::result::Result<R, Interrupted>,
     {
-        let _closed = self.leases.close(&self.index);
         loop {
             if let Ok(done) = self.with(&mut work) {
                 return done;
@@ -289,18 +287,36 @@ impl Shared {
         }
     }
 
-    /// A tile was entered that other caches may count too, to whom it is held only as long as a caller
-    /// holds it.
-    fn share(self: &Arc<Self>, tile: &Tile) {
+    /// [`Shared::with`], for what asks how much is held. What many hits have left to look at for that is looked
+    /// at before, in turns.
+    fn with_held<R>(&self, work: impl FnOnce(&mut Ledger) -> R) -> R {
+        for _ in 0..self.index.chunks_held() / CHUNKS_PER_CALL {
+            self.with(Ledger::look_at_held);
+        }
+        self.with(work)
+    }
+
+    /// A tile was entered that other caches may count too, which have to hear of its handles from now on.
+    fn share(&self, tile: &Tile) {
         if tile.buffer().is_shared() {
-            let home: Weak<dyn Home> = Arc::downgrade(self) as Weak<dyn Home>;
-            tile.buffer().recall_from_others(&home);
+            tile.buffer().tell_others(&self.home);
         }
     }
 
     /// Keeps room for a tile of a key of `size` bytes, if there is any.
     fn reserve(&self, key: KeyId, size: usize, class: Class) -> Option<Room> {
         self.until_done(|ledger| ledger.reserve(key, size, class))
+    }
+
+    /// Keeps room for a tile that exists, which may take several turns. Of what the cache counts already,
+    /// only the bookkeeping needs some.
+    fn reserve_for(&self, key: KeyId, tile: &Tile, class: Class) -> Option<Room> {
+        let buffer = tile.buffer();
+        let size = match buffer.slot_in(&self.home) {
+            Some(_) => 0,
+            None => buffer.size(),
+        };
+        self.reserve(key, size, class)
     }
 }
 
@@ -320,14 +336,17 @@ impl Cache {
             }
         };
         let index = Arc::new(Index::default());
-        Ok(Cache(Arc::new_cyclic(|shared: &Weak<Shared>| Shared {
-            index: index.clone(),
-            leases: Leases::default(),
-            ledger: Mutex::new(Ledger::new(budget, options, shared.clone(), index)),
-            gate: Arc::new(Gate::new(options.in_flight_cap(budget))),
-            workers: Workers::new(options.threads),
-            tier: OnceLock::new(),
-            options,
+        Ok(Cache(Arc::new_cyclic(|shared: &Weak<Shared>| {
+            let home: HomeRef = Arc::new(shared.clone() as Weak<dyn Home>);
+            Shared {
+                index: index.clone(),
+                ledger: Mutex::new(Ledger::new(budget, options, home.clone(), index)),
+                home,
+                gate: Arc::new(Gate::new(options.in_flight_cap(budget))),
+                workers: Workers::new(options.threads),
+                tier: OnceLock::new(),
+                options,
+            }
         })))
     }
 
@@ -356,7 +375,7 @@ impl Cache {
 
     /// Forgets all tiles. Held ones stay valid; loads in progress are not affected.
     pub fn clear(&self) {
-        self.0.with_all(Ledger::clear);
+        self.0.with(Ledger::clear);
         crate::pad::clear();
         crate::memory::trim_allocator();
     }
@@ -368,7 +387,7 @@ impl Cache {
             in_flight_cap: cap,
             queued: counts.queued,
             overdue: counts.overdue,
-            ..self.0.with_all(Ledger::statistics)
+            ..self.0.with_held(Ledger::statistics)
         }
     }
 
@@ -383,36 +402,57 @@ impl Cache {
     }
 
     fn look_up(&self, key: &str, at: Block, bands: &Bands, look: Look) -> Result<Option<Tile>> {
-        // Under the lock of the books, for the key's number may be another's once it is given back.
-        let found = self.0.with(|ledger| {
+        // The key is kept meanwhile, for its number may be another's once it is given back.
+        let known = self.0.with(|ledger| {
             let Some(id) = ledger.find_key(key) else {
                 if look == Look::Get {
                     ledger.count_miss_of_unknown_key();
                 }
                 return None;
             };
-            let record = ledger.key_record(id);
-            let (bands, count) = (record.normal(bands), record.band_count());
-            let found = self.0.index.find(&Cell::new(id, at), &bands, count, look);
+            let record = ledger.key_record_mut(id);
+            record.providers += 1;
+            let hits = record.hits.clone();
+            Some((id, record.normal(bands), record.band_count(), hits))
+        });
+        let Some((id, bands, count, hits)) = known else {
+            return Ok(None);
+        };
+        let (index, cell) = (&self.0.index, Cell::new(id, at));
+        let count = count.or_else(|| self.bands_put(&cell, &bands, &hits));
+        let found = index.find(&cell, &bands, count, look, &hits);
+        self.0.with(|ledger| {
             match &found {
                 Some(found) => ledger.note_first_get(found),
                 None if look == Look::Get => ledger.count(id, |counters| counters.misses += 1),
                 None => (),
             }
-            found.map(|found| (found, bands, count))
+            ledger.let_go(id);
         });
-        let Some((Found { tile, has, .. }, bands, count)) = found else {
+        let Some(found) = found else {
             return Ok(None);
         };
-        let positions = has.and_then(|has| bands.positions_in(&has, count.unwrap_or(0)));
+        let has = found.has();
+        let positions = has.and_then(|has| bands.positions_in(has, count.unwrap_or(0)));
         match positions {
             Some(positions) => {
                 let request = crate::provider::Request::new();
-                tile.select(&positions, |layout| request.canvas(layout))
-                    .map(Some)
+                let selected = found
+                    .tile
+                    .select(&positions, |layout| request.canvas(layout));
+                selected.map(Some)
             }
-            None => Ok(Some(tile)),
+            None => Ok(Some(found.tile)),
         }
+    }
+
+    /// How many bands the tile of a cell has that a caller put as a whole under a key which no provider has, if
+    /// some of them are wanted.
+    fn bands_put(&self, cell: &Cell, wanted: &Bands, hits: &Arc<Hits>) -> Option<u32> {
+        wanted.list()?;
+        let index = &self.0.index;
+        let whole = index.find(cell, &Bands::ALL, None, Look::Peek, hits)?;
+        Some(whole.tile.shape().bands as u32)
     }
 
     /// Puts a caller's tile into a key's cell, replacing what is there. What is there with other bands too
@@ -427,7 +467,7 @@ impl Cache {
         // Held until it is entered, so that it counts as held like any tile being entered.
         let tile = Tile::hold(pixels);
         let (id, tile, bands) = loop {
-            let (bands, seen, beside) = self.0.with_all(|ledger| {
+            let (bands, seen, beside) = self.0.with(|ledger| {
                 let id = ledger.key(key);
                 let bands = ledger.key_record(id).normal(bands);
                 let beside = ledger.beside_put(id, at, &bands, &tile);
@@ -436,7 +476,7 @@ impl Cache {
             })?;
             let (tile, bands) = merged(&tile, &bands, &beside)?;
             drop(beside);
-            let begun = self.0.with_all(|ledger| {
+            let begun = self.0.with(|ledger| {
                 let id = ledger.key(key);
                 let bands = ledger.key_record(id).normal(&bands);
                 let old = ledger.begin_put(id, at, &bands, seen)?;
@@ -446,12 +486,8 @@ impl Cache {
                 break (id, tile, bands);
             }
         };
-        // Room is made apart, which may take several turns. What the cache counts already needs none.
-        let room = match self.counts(&tile) {
-            true => None,
-            false => self.0.reserve(id, tile.buffer().size(), Class::Asked),
-        };
-        let (old, outdated) = self.0.with_all(|ledger| {
+        let room = self.0.reserve_for(id, &tile, Class::Asked);
+        let (old, outdated) = self.0.with(|ledger| {
             let record = ledger.key_record(id);
             let outdated = record.area(at).map(|area| (record.lineage.clone(), area));
             (ledger.end_put(id, at, &bands, &tile, room), outdated)
@@ -466,7 +502,7 @@ impl Cache {
 
     /// Forgets the tile of a key's cell for just these bands; says whether there was one.
     pub fn remove(&self, key: &str, at: Block, bands: &Bands) -> bool {
-        self.0.with_all(|ledger| {
+        self.0.with(|ledger| {
             let Some(id) = ledger.find_key(key) else {
                 return false;
             };
@@ -487,8 +523,7 @@ impl Cache {
 
     /// Whether a buffer is counted here, so that a view of it costs nothing.
     pub fn counts(&self, pixels: &Pixels) -> bool {
-        let home: Weak<dyn Home> = Arc::downgrade(&self.0) as Weak<dyn Home>;
-        pixels.buffer().slot_in(&home).is_some()
+        pixels.buffer().slot_in(&self.0.home).is_some()
     }
 
     /// The largest library buffer that a tile of `tile_bytes` may keep alive as a view.
@@ -508,7 +543,7 @@ impl Cache {
 
     /// Registers a provider's key; refused if the key stands for another image here.
     fn register(&self, text: &str, image: &Image) -> Result<Registration> {
-        self.0.with_all(|ledger| {
+        self.0.with(|ledger| {
             let key = ledger.key(text);
             let is_first = ledger.key_record(key).band_count().is_none();
             let registered = ledger.key_record_mut(key).register(image);
@@ -520,6 +555,7 @@ impl Cache {
                 cache: self.clone(),
                 key,
                 put_entries,
+                hits: ledger.key_record(key).hits.clone(),
             })
         })
     }
@@ -550,6 +586,7 @@ struct Registration {
     key: KeyId,
     /// How many entries of the key callers put.
     put_entries: Arc<AtomicU64>,
+    hits: Arc<Hits>,
 }
 
 impl Registration {
@@ -557,25 +594,19 @@ impl Registration {
         self.cache.0.with(|ledger| work(ledger, self.key))
     }
 
+    /// [`Index::hit`].
+    #[inline(always)]
+    fn hit(&self, at: &Block) -> Option<Tile> {
+        let cell = Cell::new(self.key, *at);
+        self.cache.0.index.hit(&cell, &self.hits)
+    }
+
     /// The tile of a cell with these bands, of an image with `all` bands, or with more of them.
     fn find(&self, at: Block, bands: &Bands, all: u32, look: Look) -> Option<Found> {
-        let Shared { index, leases, .. } = &*self.cache.0;
-        let cell = Cell::new(self.key, at);
-        let asked = match look {
-            Look::Get => leases.get(&cell, bands, index),
-            _ => Asked::Not,
-        };
-        let offer = match asked {
-            Asked::Leased(tile) => return Some(Found::leased(tile)),
-            Asked::Worth(offer) => Some(offer),
-            Asked::Not => None,
-        };
-        let found = index.find(&cell, bands, Some(all), look)?;
-        if found.first_get.is_some() {
+        let (cell, index) = (Cell::new(self.key, at), &self.cache.0.index);
+        let found = index.find(&cell, bands, Some(all), look, &self.hits)?;
+        if found.is_first {
             self.cache.0.with(|ledger| ledger.note_first_get(&found));
-        }
-        if let Some(offer) = offer.filter(|_| found.may_be_leased()) {
-            leases.take(offer, &cell, bands, &found.tile);
         }
         Some(found)
     }
@@ -605,6 +636,6 @@ impl Drop for Registration {
     fn drop(&mut self) {
         self.cache
             .0
-            .with_all(|ledger| ledger.provider_released(self.key));
+            .with(|ledger| ledger.provider_released(self.key));
     }
 }

@@ -1,9 +1,9 @@
 //! Orders of least recent use that a use does not touch.
 //!
-//! A use only writes its stamp into the buffer. An order keeps the stamp that it saw last, which is
-//! never later than the buffer's, and gives the buffer whose *recorded* stamp is oldest. Who searches
-//! a victim looks at that buffer's true stamp and, if it is later, records it and asks again: the
-//! first whose stamp is true is the least recently used of all.
+//! A use only writes its stamp where its thread notes its own. An order keeps the stamp that it saw last,
+//! which is never later, and gives the buffer whose *recorded* stamp is oldest. The search for a victim
+//! looks at that buffer's true stamp and, if it is later, records it and asks again: the first whose
+//! stamp is true is the least recently used of all.
 
 use super::stamp::Stamp;
 use std::collections::BTreeMap;

@@ -3,7 +3,7 @@
 use super::claims::{Claims, Permits};
 use super::gather::gather;
 use super::index::{Found, Look};
-use super::key::kept_level;
+use super::key::{KEPT_LEVELS, kept_level};
 use super::lineage::{Lineage, Moment};
 use super::{Cache, Class, Counters, Foundation, Loading, Registration, Usage};
 use crate::error::Result;
@@ -124,7 +124,7 @@ impl Shelf {
         match &self.place {
             Place::Cached(registration) => {
                 let shared = &registration.cache.0;
-                shared.with_all(|ledger| ledger.key_counters(registration.key))
+                shared.with(|ledger| ledger.key_counters(registration.key))
             }
             Place::Alone(counters) => *counters.lock(),
         }
@@ -135,7 +135,7 @@ impl Shelf {
         match &self.place {
             Place::Cached(registration) => {
                 let shared = &registration.cache.0;
-                shared.with_all(|ledger| ledger.usage(registration.key))
+                shared.with_held(|ledger| ledger.usage(registration.key))
             }
             Place::Alone(_) => Usage::default(),
         }
@@ -151,23 +151,41 @@ impl Shelf {
         }
     }
 
+    /// The resident tile with all bands, as a use and a hit, where that takes a few instructions that
+    /// cannot fail.
+    #[inline(always)]
+    pub fn hit(&self, at: &Block) -> Option<Tile> {
+        match &self.place {
+            // Beyond the levels of images are blocks that are kept for tiles.
+            Place::Cached(registration) if at.level < KEPT_LEVELS => registration.hit(at),
+            _ => None,
+        }
+    }
+
     /// The resident tile, as a use unless the request only passes by; counted as a hit if there is
     /// one.
     pub fn get(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Option<Tile>> {
-        let look = match request.retention() {
-            Retention::Streamed => Look::Read,
-            Retention::Kept | Retention::Bypassed => Look::Get,
-        };
         let Place::Cached(registration) = &self.place else {
             return Ok(None);
         };
-        match registration.find(at, bands, self.bands, look) {
-            Some(Found { tile, has, .. }) => match has {
-                None => Ok(Some(tile)),
-                Some(has) => self.select(at, tile, &has, bands, request).map(Some),
-            },
+        match registration.find(at, bands, self.bands, look_of(request)) {
+            Some(found) if found.is_exact => Ok(Some(found.tile)),
+            Some(Found { tile, .. }) => {
+                let has = tile.form().bands.clone();
+                self.select(at, tile, &has, bands, request).map(Some)
+            }
             None => Ok(None),
         }
+    }
+
+    /// [`Shelf::get`] for what may not wait: some bands of a tile that cannot be seen as a view are copied and
+    /// not kept. Counts a miss too.
+    pub fn try_get(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Option<Tile> {
+        let found = self.look(at, bands, look_of(request));
+        if found.is_none() {
+            self.count(|counters| counters.misses += 1);
+        }
+        found
     }
 
     /// The resident tile with just these bands or more, as a use that is not counted.
@@ -203,12 +221,13 @@ impl Shelf {
         let Place::Cached(registration) = &self.place else {
             return None;
         };
-        let Found { tile, has, .. } = registration.find(at, bands, self.bands, look)?;
-        let Some(has) = has else {
-            return Some(tile);
+        let found = registration.find(at, bands, self.bands, look)?;
+        let Some(has) = found.has() else {
+            return Some(found.tile);
         };
-        let positions = bands.positions_in(&has, self.bands)?;
+        let positions = bands.positions_in(has, self.bands)?;
         let request = Request::new();
+        let tile = &found.tile;
         tile.select(&positions, |layout| request.canvas(layout))
             .ok()
     }
@@ -361,7 +380,7 @@ impl Shelf {
             return None;
         };
         let found = registration.find(at, bands, self.bands, Look::Peek)?;
-        found.has.is_none().then_some(found.tile)
+        found.is_exact.then_some(found.tile)
     }
 
     /// Waits until all caches beneath let a load begin that has in flight what `load` claims, if it is
@@ -474,6 +493,14 @@ impl Shelf {
             counters.load_nanoseconds += nanoseconds;
         });
         outcome
+    }
+}
+
+/// What a get is to the order in which tiles go.
+fn look_of(request: &Request<'_>) -> Look {
+    match request.retention() {
+        Retention::Streamed => Look::Read,
+        Retention::Kept | Retention::Bypassed => Look::Get,
     }
 }
 

@@ -24,8 +24,8 @@ use std::ptr::null_mut;
 /// Tiles in the hands of callers are never evicted.
 ///
 /// Uses are: a get that returns a tile, a put, a window read and the gets of operators. Not uses are:
-/// peek, release and has_block. With several threads, another thread's use may take effect late by
-/// at most a millisecond.
+/// peek, release and has_block. With several threads, uses before a miss are older than those after
+/// it; between two misses the uses of different threads are in no order, at most 256 of each.
 ///
 /// Reference-counted: tc_retain, tc_release. Providers made with a cache keep it alive.
 pub struct tc_cache {
@@ -125,12 +125,14 @@ pub struct tc_cache_stats {
     pub queued: u64,
     /// Loads that went on beyond the cap because no load had ended for a second.
     pub overdue: u64,
+    /// Of the indexes of files, which the whole process keeps beside all budgets; see tc_set_index_bytes.
+    pub index: u64,
 }
 
 const _: () = {
     use std::mem::offset_of;
     assert!(size_of::<tc_cache_options>() == 32 && offset_of!(tc_cache_options, view_limit) == 8);
-    assert!(size_of::<tc_cache_stats>() == 184 && offset_of!(tc_cache_stats, hits) == 88);
+    assert!(size_of::<tc_cache_stats>() == 192 && offset_of!(tc_cache_stats, hits) == 88);
 };
 
 // SAFETY: plain numbers behind a size.
@@ -171,6 +173,7 @@ impl tc_cache_stats {
             max_in_flight: 0,
             queued: 0,
             overdue: 0,
+            index: 0,
         }
     }
 }
@@ -359,6 +362,7 @@ pub unsafe extern "C" fn tc_statistics(
                 max_in_flight: now.in_flight_cap,
                 queued: now.queued,
                 overdue: now.overdue,
+                index: crate::source::index::kept_bytes(),
                 ..tc_cache_stats::of(&now.counters)
             });
             Ok(())
@@ -370,7 +374,8 @@ pub unsafe extern "C" fn tc_statistics(
 ///
 /// - key: required, what provider_key says, or the key under which tc_put put it.
 /// - row, col, level: of the grid of that image.
-/// - bands, n_bands: NULL and 0 for all.
+/// - bands, n_bands: NULL and 0 for all. A tile that has more bands serves some of them. What was put as a
+///   list of bands under a key that no provider has is not known to be all of them.
 /// - tile: receives a reference that you own and release with tc_tile_release; NULL on failure.
 /// - err: may be NULL.
 ///

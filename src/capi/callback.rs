@@ -12,8 +12,9 @@ use crate::image::{Block, Image};
 use crate::memory::PixelsMut;
 use crate::operator::pyramid;
 use crate::provider::Provider;
+use crate::source::formats::Part;
 use crate::source::sessions::Sessions;
-use crate::source::{Decoder, Source, source_key};
+use crate::source::{Decoder, Source, missing, source_key};
 use smallvec::SmallVec;
 use std::ffi::c_void;
 use std::ptr::{null, null_mut};
@@ -288,14 +289,16 @@ pub struct LevelDecoder {
 }
 
 impl LevelDecoder {
-    /// The image whose levels are `grids`, each described as an image of its own, and its mask.
+    /// The image whose levels are `grids`, each described as an image of its own where the source has it, and
+    /// its mask.
     pub fn provider(
         name: Option<&str>,
-        grids: Vec<Image>,
+        grids: Vec<Option<Image>>,
         mask: Option<Arc<dyn Provider>>,
         source: CallbackDecoder,
     ) -> Result<Arc<dyn Provider>> {
         let (key, source) = (source_key(name)?, Arc::new(source));
+        let full = grids.first().cloned().flatten();
         let levels: Result<Vec<_>> = (0..)
             .zip(grids)
             .map(|(level, image)| {
@@ -304,7 +307,14 @@ impl LevelDecoder {
                     level => format!("{key}:overview:{level}"),
                 };
                 let source = source.clone();
-                Source::with_key(key, image, Box::new(Self { source, level }))
+                let (image, decoder): Part = match (image, &full) {
+                    (None, Some(full)) => missing::level(full, level),
+                    (image, _) => {
+                        let none = || Error::internal("a source without its first level");
+                        (image.ok_or_else(none)?, Box::new(Self { source, level }))
+                    }
+                };
+                Source::with_key(key, image, decoder)
             })
             .collect();
         pyramid(levels?, mask)

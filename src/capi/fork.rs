@@ -7,6 +7,7 @@ use crate::cache::lineages_stand_still;
 use crate::in_flight;
 use crate::load::loads_stand_still;
 use crate::pad;
+use crate::source::index;
 use crate::sync::{ProcessGuard, ProcessMutex, Still};
 use crate::workers::Workers;
 use std::cell::RefCell;
@@ -39,20 +40,21 @@ pub fn generation() -> u32 {
     GENERATION.load(Ordering::Relaxed)
 }
 
+/// Whether the process was forked after it had loaded the library, so that handles may be from before that.
+#[inline(always)]
+pub fn is_child() -> bool {
+    generation() > 0
+}
+
 /// Notes a reference to a tile that is given away. Only a child keeps account of them.
 pub fn give_tile(tile: *const tc_tile) {
-    if generation() > 0 {
+    if is_child() {
         *TILES.lock().entry(tile.addr()).or_default() += 1;
     }
 }
 
-/// Takes a reference to a tile back: whether it may go, and is not from before the fork.
+/// Takes a reference to a tile back in a child: whether it may go, and is not from before the fork.
 pub fn take_tile(tile: *const tc_tile) -> bool {
-    generation() == 0 || take_own_tile(tile)
-}
-
-#[cold]
-fn take_own_tile(tile: *const tc_tile) -> bool {
     let mut tiles = TILES.lock();
     let Some(references) = tiles.get_mut(&tile.addr()) else {
         return false;
@@ -66,7 +68,7 @@ fn take_own_tile(tile: *const tc_tile) -> bool {
 
 /// Whether a tile may get one more reference.
 pub fn has_tile(tile: *const tc_tile) -> bool {
-    generation() == 0 || TILES.lock().contains_key(&tile.addr())
+    !is_child() || TILES.lock().contains_key(&tile.addr())
 }
 
 /// Has forks from now on be safe for what a child makes itself.
@@ -95,6 +97,7 @@ fn all() -> Vec<Box<dyn Still>> {
         in_flight::stands_still(),
         descriptors::stand_still(),
         pad::stand_still(),
+        index::stand_still(),
         array::stand_still(),
         Box::new(TILES.lock()),
     ]

@@ -42,21 +42,29 @@ fn silence() {
 /// `err` must be NULL or writable.
 pub unsafe fn guard(err: *mut tc_error, call: impl FnOnce() -> Result<()>) -> tc_status {
     match catch(call) {
-        Ok(Ok(())) => {
-            if !err.is_null() {
-                // SAFETY: promised by the caller. The struct may be uninitialised, so it is only written.
-                unsafe {
-                    (&raw mut (*err).code).write(tc_status_code::TC_OK as tc_status);
-                    (&raw mut (*err).message).cast::<u8>().write(0);
-                }
-            }
-            tc_status_code::TC_OK as tc_status
-        }
+        // SAFETY: promised by the caller.
+        Ok(Ok(())) => unsafe { succeed(err) },
         // SAFETY: promised by the caller.
         Ok(Err(error)) => unsafe { tell(err, &error) },
         // SAFETY: promised by the caller.
         Err(panic) => unsafe { tell(err, &describe(panic)) },
     }
+}
+
+/// Tells that nothing went wrong.
+///
+/// # Safety
+/// `err` must be NULL or writable.
+#[inline]
+pub unsafe fn succeed(err: *mut tc_error) -> tc_status {
+    if !err.is_null() {
+        // SAFETY: promised by the caller. The struct may be uninitialised, so it is only written.
+        unsafe {
+            (&raw mut (*err).code).write(tc_status_code::TC_OK as tc_status);
+            (&raw mut (*err).message).cast::<u8>().write(0);
+        }
+    }
+    tc_status_code::TC_OK as tc_status
 }
 
 /// Writes what went wrong to the caller's struct; apart, so that success does not pay for it.

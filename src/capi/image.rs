@@ -263,11 +263,15 @@ pub unsafe fn add_texts(texts: *const tc_text, n_texts: usize, image: &mut Image
     Ok(())
 }
 
-/// The levels of a callback source as images of their own; `None` where they share one grid.
+/// The levels of a callback source as images of their own, without those that it leaves out; `None` where
+/// they share one grid.
 ///
 /// # Safety
 /// `source.levels` must be NULL or point to as many structs as the image has levels.
-pub unsafe fn source_levels(source: &tc_source, image: &Image) -> Result<Option<Vec<Image>>> {
+pub unsafe fn source_levels(
+    source: &tc_source,
+    image: &Image,
+) -> Result<Option<Vec<Option<Image>>>> {
     if source.levels.is_null() {
         return Ok(None);
     }
@@ -277,6 +281,9 @@ pub unsafe fn source_levels(source: &tc_source, image: &Image) -> Result<Option<
         let side = |value: i64, name: &str| natural(value, &format!("{name} of levels[{at}]"));
         let or = |value: u64, default: u64| if value == 0 { default } else { value };
         let size = (side(level.width, "width")?, side(level.height, "height")?);
+        if size == (0, 0) && (1..levels.len() - 1).contains(&at) {
+            return Ok(None);
+        }
         let block = (
             or(side(level.block_width, "block_width")?, size.0),
             or(side(level.block_height, "block_height")?, size.1),
@@ -294,11 +301,11 @@ pub unsafe fn source_levels(source: &tc_source, image: &Image) -> Result<Option<
                 image.block.1
             )));
         }
-        Ok(Image {
+        Ok(Some(Image {
             levels: vec![size],
             block,
             ..image.clone()
-        })
+        }))
     });
     images.collect::<Result<_>>().map(Some)
 }

@@ -80,6 +80,21 @@ pub extern "C" fn tc_set_open_files(most: u64) {
     guard_value((), || crate::bytes::descriptors::set_bound(most));
 }
 
+/// How many bytes of the indexes of files the library keeps at most, in the whole process: parts of 64 KiB of
+/// the tables that tell where the blocks of a TIFF lie, read when a block is asked for, and what its
+/// directories were found to say. They are kept once for all openings of a file (of bytes of yours, for one
+/// provider), and beside the budgets of caches; what was not used lately goes, and is read again when it is
+/// needed. `index` of tc_cache_stats tells how many bytes are kept.
+///
+/// - most: 32 MiB at first; 0 keeps nothing. With a smaller number than before, memory is given back in
+///   this call.
+///
+/// Cannot fail. Thread-safe.
+#[unsafe(no_mangle)]
+pub extern "C" fn tc_set_index_bytes(most: u64) {
+    guard_value((), || crate::source::index::set_bound(most));
+}
+
 /// Calls the release functions that were put off, by TC_PIXELS_DEFER_RELEASE or TC_IMAGE_DEFER_RELEASE,
 /// on the calling thread. For languages whose collector releases tiles where no code of theirs may run.
 ///

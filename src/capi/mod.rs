@@ -41,7 +41,7 @@ pub use format::{tc_format, tc_format_count, tc_format_flags, tc_format_info};
 pub use library::{
     TC_LIBRARY_VERSION, TC_LIBRARY_VERSION_MAJOR, TC_LIBRARY_VERSION_MINOR,
     TC_LIBRARY_VERSION_PATCH, tc_default_budget, tc_library_version, tc_memory_limit,
-    tc_run_releases, tc_set_open_files, tc_status_name,
+    tc_run_releases, tc_set_index_bytes, tc_set_open_files, tc_status_name,
 };
 pub use operator::{
     provider_cached, provider_level, provider_map, provider_mask, provider_retile, tc_map_flags,
@@ -54,8 +54,9 @@ pub use provider::{
     provider_retain, tc_provider,
 };
 pub use reader::{
-    provider_cancel, provider_reader, provider_request_block, tc_done_fn, tc_load, tc_load_current,
-    tc_load_is_cancelled, tc_load_release, tc_load_retain, tc_reader_flags, tc_reader_options,
+    provider_cancel, provider_reader, provider_request_block, tc_decoded_beneath, tc_done_fn,
+    tc_load, tc_load_current, tc_load_is_cancelled, tc_load_release, tc_load_retain,
+    tc_reader_flags, tc_reader_options,
 };
 pub use source::{
     provider_from_memory, provider_from_source, provider_image_count, provider_image_count_io,

@@ -18,6 +18,7 @@ use crate::memory::PixelsMut;
 use crate::operator::{self, Map, MapOptions, RetileOptions};
 use crate::tile::Pixels;
 use std::ffi::{c_char, c_void};
+use std::ptr::null_mut;
 use std::sync::Arc;
 
 /// Options of provider_retile. Size-led; 0 is the default everywhere.
@@ -250,9 +251,11 @@ pub unsafe extern "C" fn provider_level(
     // SAFETY: the caller keeps what the header says of every pointer.
     unsafe {
         guard(err, || {
-            deliver(provider, || {
-                operator::level(source_of(source)?, natural(level, "level")? as u32)
-            })
+            let to = args::output(provider, null_mut(), "provider")?;
+            let fill = handle::borrow(source, "source")?.fill;
+            let made = operator::level(source_of(source)?, natural(level, "level")? as u32)?;
+            to.set(tc_provider::filling(made, fill));
+            Ok(())
         })
     }
 }

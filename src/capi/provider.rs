@@ -3,18 +3,21 @@
 use super::args;
 use super::array::Array;
 use super::cache::{resident, tc_cache_stats};
-use super::guard::{guard, guard_value};
+use super::fork;
+use super::guard::{guard, guard_value, succeed};
 use super::handle;
 use super::image::describe;
 use super::status::{tc_error, tc_status};
 use super::tile::tc_tile;
 use super::types::{tc_band_flags, tc_band_info, tc_image_info, tc_target};
+use crate::dtype::Sample;
 use crate::error::Result;
-use crate::image::Bands;
+use crate::image::{Bands, Block};
 use crate::load::Cancel;
 use crate::provider::{self, Provider};
+use crate::window;
 use std::ffi::{CStr, CString, c_char};
-use std::ptr::{null, null_mut};
+use std::ptr::{NonNull, null, null_mut};
 use std::sync::{Arc, OnceLock};
 
 /// An image as a grid of blocks: a file, memory, your callbacks, or an operator over another provider.
@@ -26,8 +29,12 @@ use std::sync::{Arc, OnceLock};
 pub struct tc_provider {
     /// The provider itself.
     pub provider: Arc<dyn Provider>,
+    /// Where that is.
+    direct: NonNull<dyn Provider>,
     /// What ends it, if it is a reader.
     pub cancel: Option<Arc<Cancel>>,
+    /// What its windows have outside the image, if that is not pad.
+    pub fill: Option<Sample>,
     key: CString,
     metadata: OnceLock<Vec<Entry>>,
 }
@@ -39,18 +46,49 @@ struct Entry {
     value: CString,
 }
 
+// SAFETY: what `direct` points to is that of `provider`, which is both.
+unsafe impl Send for tc_provider {}
+// SAFETY: as above.
+unsafe impl Sync for tc_provider {}
+
 impl tc_provider {
+    /// The provider, without the way to it through the counts of its `Arc`.
+    #[inline(always)]
+    fn direct(&self) -> &dyn Provider {
+        // SAFETY: `provider` keeps it alive and where it is, and is never another.
+        unsafe { self.direct.as_ref() }
+    }
+
     /// A new handle to a provider.
     pub fn handle(provider: Arc<dyn Provider>) -> *mut tc_provider {
-        Self::reader(provider, None)
+        Self::filling(provider, None)
+    }
+
+    /// A new handle to a provider whose windows have `fill` outside the image.
+    pub fn filling(provider: Arc<dyn Provider>, fill: Option<Sample>) -> *mut tc_provider {
+        Self::with(provider, None, fill)
     }
 
     /// A new handle to a reader that `cancel` ends.
-    pub fn reader(provider: Arc<dyn Provider>, cancel: Option<Arc<Cancel>>) -> *mut tc_provider {
+    pub fn reader(
+        provider: Arc<dyn Provider>,
+        cancel: Arc<Cancel>,
+        fill: Option<Sample>,
+    ) -> *mut tc_provider {
+        Self::with(provider, Some(cancel), fill)
+    }
+
+    fn with(
+        provider: Arc<dyn Provider>,
+        cancel: Option<Arc<Cancel>>,
+        fill: Option<Sample>,
+    ) -> *mut tc_provider {
         let key = c_text(provider.key());
         handle::new(tc_provider {
+            direct: NonNull::from(&*provider),
             provider,
             cancel,
+            fill,
             key,
             metadata: OnceLock::new(),
         })
@@ -328,18 +366,74 @@ pub unsafe extern "C" fn provider_get_block(
     tile: *mut *mut tc_tile,
     err: *mut tc_error,
 ) -> tc_status {
-    // SAFETY: the caller keeps what the header says of every pointer.
+    let is_plain = bands.is_null() && n_bands == 0 && (row | col | i64::from(level)) >= 0;
+    if !is_plain || fork::is_child() || provider.is_null() || tile.is_null() {
+        // SAFETY: the caller keeps what the header says of every pointer.
+        return unsafe { get_any_block(provider, row, col, level, bands, n_bands, tile, err) };
+    }
+    // What nearly every call is needs no guard, for it can neither fail nor call anything of a user's. No handle
+    // is from before a fork, and no account is kept of tiles.
+    let at = Block::new(level as u32, row as u64, col as u64);
+    // SAFETY: as above.
+    match unsafe { &*provider }.direct().hit(&at) {
+        // SAFETY: as above.
+        Some(found) => unsafe {
+            tile.write(tc_tile::handle_of_no_child(found));
+            succeed(err)
+        },
+        // SAFETY: as above.
+        None => unsafe { get_missed_block(&*provider, at, tile, err) },
+    }
+}
+
+/// [`provider_get_block`], whatever its arguments are.
+///
+/// # Safety
+/// As for [`provider_get_block`].
+#[cold]
+#[inline(never)]
+unsafe fn get_any_block(
+    provider: *mut tc_provider,
+    row: i64,
+    col: i64,
+    level: i32,
+    bands: *const i32,
+    n_bands: usize,
+    tile: *mut *mut tc_tile,
+    err: *mut tc_error,
+) -> tc_status {
+    // SAFETY: promised by the caller.
     unsafe {
         guard(err, || {
             let tile = args::output(tile, null_mut(), "tile")?;
             let provider = &handle::borrow(provider, "provider")?.provider;
             let at = args::block(row, col, level)?;
             let bands = args::bands(bands, n_bands, provider.image().band_count())?;
-            tile.set(tc_tile::handle(provider::get_block(
-                &**provider,
-                at,
-                &bands,
-            )?));
+            let found = provider::get_block(&**provider, at, &bands)?;
+            tile.set(tc_tile::handle(found));
+            Ok(())
+        })
+    }
+}
+
+/// [`provider_get_block`] with all bands, where the block is not had at once.
+///
+/// # Safety
+/// As for [`provider_get_block`].
+#[cold]
+#[inline(never)]
+unsafe fn get_missed_block(
+    provider: &tc_provider,
+    at: Block,
+    tile: *mut *mut tc_tile,
+    err: *mut tc_error,
+) -> tc_status {
+    // SAFETY: promised by the caller.
+    unsafe {
+        guard(err, || {
+            let tile = args::output(tile, null_mut(), "tile")?;
+            let found = provider::get_block(&*provider.provider, at, &Bands::ALL)?;
+            tile.set(tc_tile::handle(found));
             Ok(())
         })
     }
@@ -376,7 +470,48 @@ pub unsafe extern "C" fn provider_peek_block(
     }
 }
 
-/// Copies any rectangle of a level into memory of yours. What lies outside the image is pad.
+/// A block if it can be had at once, as provider_get_block has it from the cache: never decodes and never
+/// waits, for threads that must not, as those of an event loop. To have it made, ask with
+/// provider_request_block.
+///
+/// - provider: required.
+/// - row, col, level, bands, n_bands: as for provider_get_block.
+/// - tile: receives a reference that you own and release with tc_tile_release; NULL on failure.
+/// - err: may be NULL.
+///
+/// A tile that is had is a hit and a use. One that a cache does not have is a miss. Some bands of a tile that
+/// cannot be seen in place are copied, and the copy is not kept.
+///
+/// Errors: TC_E_NOT_RESIDENT if the block would have to be decoded, mapped or put together from other blocks,
+/// or is being made; TC_E_RANGE if there is no such block, level or band; TC_E_ARGUMENT; TC_E_CANCELLED.
+/// Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn provider_try_block(
+    provider: *mut tc_provider,
+    row: i64,
+    col: i64,
+    level: i32,
+    bands: *const i32,
+    n_bands: usize,
+    tile: *mut *mut tc_tile,
+    err: *mut tc_error,
+) -> tc_status {
+    // SAFETY: the caller keeps what the header says of every pointer.
+    unsafe {
+        guard(err, || {
+            let tile = args::output(tile, null_mut(), "tile")?;
+            let provider = &handle::borrow(provider, "provider")?.provider;
+            let at = args::block(row, col, level)?;
+            let bands = args::bands(bands, n_bands, provider.image().band_count())?;
+            let found = provider::try_block(&**provider, at, &bands)?;
+            tile.set(tc_tile::handle(resident(found)?));
+            Ok(())
+        })
+    }
+}
+
+/// Copies any rectangle of a level into memory of yours. What lies outside the image is pad, or what the
+/// reader fills it with: see tc_reader_options.
 ///
 /// - provider: required.
 /// - x, y: the column and row of the level where the rectangle begins, negative allowed; its size is
@@ -407,13 +542,15 @@ pub unsafe extern "C" fn provider_read_window(
     // SAFETY: the caller keeps what the header says of every pointer.
     unsafe {
         guard(err, || {
-            let provider = &handle::borrow(provider, "provider")?.provider;
+            let handle = handle::borrow(provider, "provider")?;
+            let provider = &handle.provider;
             let image = provider.image();
             let level = args::natural(level, "level")? as u32;
             let bands = args::copied_bands(bands, n_bands, image.band_count())?;
             let into = Array::of_target(handle::given(into, "into")?, "into", image.dtype)?;
             into.check_bands(bands.len())?;
-            crate::window::read_window(provider, x, y, level, &bands, into.target())
+            let fill = handle.fill.unwrap_or(image.pad);
+            window::read_filled(provider, x, y, level, &bands, into.target(), &fill)
         })
     }
 }
@@ -421,8 +558,8 @@ pub unsafe extern "C" fn provider_read_window(
 /// What this provider has done, and what it has in the cache that keeps its tiles. Providers with one
 /// key in one cache count together.
 ///
-/// Of the members of `stats`, budget, reusable, max_in_flight, queued and overdue belong to a cache as a
-/// whole and are 0. A buffer counts with the provider that brought it, also where tiles of others are
+/// Of the members of `stats`, budget, reusable, max_in_flight, queued, overdue and index belong to a cache or
+/// the process as a whole and are 0. A buffer counts with the provider that brought it, also where tiles of others are
 /// views of it; in_flight is that of tiles of its own, not of blocks that pass through on the way to
 /// them, and peak leaves out what the key is charged. Without a cache of its own, all sizes are 0.
 ///
@@ -430,7 +567,9 @@ pub unsafe extern "C" fn provider_read_window(
 /// - stats: required, with struct_size set; the other members are 0 on failure.
 /// - amplification: receives the blocks that the source under this provider has decoded, for all who
 ///   asked it, divided by the distinct ones among them: 1 if none was decoded twice, 0 if none was
-///   decoded; a part of a block counts as its share of the block's pixels; an estimate where an image has more than 8388608 blocks; may be NULL.
+///   decoded; a part of a block counts as its share of the block's pixels, and what a source had to decode
+///   beneath its blocks as it says by tc_decoded_beneath; an estimate where an image has more than 8388608
+///   blocks; may be NULL.
 /// - err: may be NULL.
 ///
 /// Errors: TC_E_ARGUMENT. Thread-safe.

@@ -3,13 +3,17 @@
 use super::args::{self, SizeLed};
 use super::guard::{guard, guard_value};
 use super::handle;
+use super::image::sample;
 use super::provider::{source_of, tc_provider};
 use super::status::{tc_error, tc_status};
 use super::tile::tc_tile;
+use crate::dtype::Sample;
 use crate::error::{Error, Result};
+use crate::image::Image;
 use crate::load::{Cancel, Load, nesting};
 use crate::operator::{ReaderOptions, reader};
 use crate::provider::{Retention, check_cancelled};
+use crate::source::beneath;
 use crate::tile::Tile;
 use crate::workers::{Get, Workers};
 use std::ffi::c_void;
@@ -32,6 +36,8 @@ pub enum tc_reader_flags {
     TC_READ_STREAMING = 1,
     /// What is loaded is not kept at all; what is found is used. For a pass over what fits no cache.
     TC_READ_BYPASS = 2,
+    /// `fill` is set.
+    TC_READ_FILL = 4,
 }
 
 /// Options of provider_reader. Size-led; 0 is the default everywhere.
@@ -40,7 +46,7 @@ pub enum tc_reader_flags {
 pub struct tc_reader_options {
     /// sizeof(tc_reader_options), set by you.
     pub struct_size: u32,
-    /// Bits of tc_reader_flags, of which only one may be set.
+    /// Bits of tc_reader_flags, of which only one of TC_READ_STREAMING and TC_READ_BYPASS may be set.
     pub flags: u32,
     /// The load on whose behalf the reader reads, from tc_load_current; kept alive. Give it to a reader
     /// that is used on other threads by a callback, as long as that callback runs: a request that would
@@ -48,10 +54,14 @@ pub struct tc_reader_options {
     /// ever, none waits for the in-flight cap while the load owns a part of it, and all end when nobody
     /// wants the load any more. NULL: none.
     pub load: *const tc_load,
+    /// With TC_READ_FILL: a sample of the image's type, which provider_read_window through this reader, its
+    /// levels and readers over it writes outside the image instead of pad. Else 0. Tiles at the edge, absent
+    /// ones and operators over the reader have pad as ever, for other readers share them.
+    pub fill: [u8; 16],
 }
 
 #[cfg(target_pointer_width = "64")]
-const _: () = assert!(size_of::<tc_reader_options>() == 16);
+const _: () = assert!(size_of::<tc_reader_options>() == 32);
 
 // SAFETY: numbers and a pointer behind a size; zero is NULL.
 unsafe impl SizeLed for tc_reader_options {
@@ -99,8 +109,10 @@ pub unsafe extern "C" fn provider_reader(
     unsafe {
         guard(err, || {
             let to = args::output(reader, null_mut(), "reader")?;
+            let inherited = handle::borrow(source, "source")?.fill;
             let source = source_of(source)?;
-            let options = args::read_options(options)?;
+            let options: tc_reader_options = args::read_options(options)?;
+            let fill = fill(&options, source.image())?.or(inherited);
             let options = ReaderOptions {
                 retention: retention(options.flags)?,
                 load: options.load.as_ref().map(|load| load.load.clone()),
@@ -108,21 +120,35 @@ pub unsafe extern "C" fn provider_reader(
             let cancel = Arc::<Cancel>::default();
             nesting::above(source.height())?;
             let made = self::reader(source, options, cancel.clone());
-            to.set(tc_provider::reader(made, Some(cancel)));
+            to.set(tc_provider::reader(made, cancel, fill));
             Ok(())
         })
+    }
+}
+
+/// What a reader's windows have outside the image, if its options say so.
+fn fill(options: &tc_reader_options, image: &Image) -> Result<Option<Sample>> {
+    if options.flags & tc_reader_flags::TC_READ_FILL as u32 != 0 {
+        return Ok(Some(sample(options.fill, image.dtype)));
+    }
+    match options.fill == [0; 16] {
+        true => Ok(None),
+        false => Err(Error::argument(
+            "fill of options is set, but TC_READ_FILL is not",
+        )),
     }
 }
 
 fn retention(flags: u32) -> Result<Retention> {
     const STREAMING: u32 = tc_reader_flags::TC_READ_STREAMING as u32;
     const BYPASS: u32 = tc_reader_flags::TC_READ_BYPASS as u32;
-    match flags {
+    match flags & !(tc_reader_flags::TC_READ_FILL as u32) {
         0 => Ok(Retention::Kept),
         STREAMING => Ok(Retention::Streamed),
         BYPASS => Ok(Retention::Bypassed),
         _ => Err(Error::argument(format!(
-            "flags of options is {flags:#x}; it must be one of tc_reader_flags"
+            "flags of options is {flags:#x}; it must be one of TC_READ_STREAMING and TC_READ_BYPASS, and \
+             may have TC_READ_FILL"
         ))),
     }
 }
@@ -246,6 +272,20 @@ pub extern "C" fn tc_load_current() -> *mut tc_load {
     guard_value(null_mut(), || {
         Load::current().map_or(null_mut(), |load| handle::new(tc_load { load }))
     })
+}
+
+/// Says inside a read_block or read_window callback what the source had to decode for it, where that is not
+/// just what it was asked for, as where it reads blocks of other files that lie across its own, or finds them
+/// at hand: the amplification of provider_counters then counts that.
+///
+/// - blocks: how much, in whole blocks of the level that the callback reads: 1 is what counts for a block if
+///   nothing is said, 0 that nothing was decoded. Several calls add up. What is negative or not finite is
+///   ignored.
+///
+/// Call it on the thread on which the callback was called; elsewhere it does nothing. Cannot fail. Thread-safe.
+#[unsafe(no_mangle)]
+pub extern "C" fn tc_decoded_beneath(blocks: f64) {
+    guard_value((), || beneath::say(blocks));
 }
 
 /// Whether nobody wants the load any more: 1 if all who wait for it were cancelled, else 0, also for

@@ -25,9 +25,9 @@ pub struct tc_open_options {
     pub struct_size: u32,
     /// Which image of the file, from 0: a page, a segment; see provider_image_count.
     pub image: i32,
-    /// The key of the image in caches, UTF-8; copied. NULL: provider_open takes the identity of the
-    /// file (device, inode, size, times), so that opening it twice shares tiles; provider_open_io takes
-    /// one that is never used again.
+    /// What the key of the image begins with, UTF-8; copied; provider_key says the whole key. NULL:
+    /// provider_open takes the identity of the file (device, inode, size, times), so that opening it twice
+    /// shares tiles; provider_open_io takes a number that is never used again.
     pub key: *const c_char,
     /// The name of the only reader that may open the file, as tc_format_info says it, such as "TIFF";
     /// copied. A file that it does not recognise is TC_E_UNSUPPORTED, and a name that no reader has is
@@ -106,8 +106,9 @@ pub struct tc_source {
     pub user: *mut c_void,
     /// What the image is; copied. Required.
     pub image: *const tc_image_info,
-    /// The key of the image in caches, UTF-8; copied. Two sources may share a key only if they give the
-    /// same pixels. NULL: one that is never used again.
+    /// What the key of the image begins with, UTF-8; copied: caches know the image by what provider_key says,
+    /// which is this and which image, level and mask it is. Two sources may share it only if they give the
+    /// same pixels. NULL: a number that is never used again.
     pub key: *const c_char,
     /// With TC_SESSIONS: the most sessions open at once; 0 is one for each processor. Else 0.
     pub max_sessions: i32,
@@ -188,7 +189,9 @@ pub struct tc_source {
 #[derive(Clone, Copy)]
 pub struct tc_level {
     /// Columns: those of level 0, halved as often as the level says and rounded either way, or another
-    /// number that is nearer to that than to any other whole part of level 0.
+    /// number that is nearer to that than to any other whole part of level 0. 0, with a height of 0, is a
+    /// level that the source leaves out below one that it has: it has no block, and reading it gives
+    /// TC_E_NOT_FOUND.
     pub width: i64,
     /// Rows, likewise.
     pub height: i64,
@@ -410,7 +413,7 @@ pub unsafe extern "C" fn provider_from_source(
                 let made = match grids {
                     None if mask.is_none() => Source::provider(key, image, Box::new(decoder))?,
                     grids => {
-                        let grids = grids.unwrap_or_else(|| vec![image]);
+                        let grids = grids.unwrap_or_else(|| vec![Some(image)]);
                         LevelDecoder::provider(key, grids, mask, decoder)?
                     }
                 };
@@ -426,7 +429,7 @@ pub unsafe extern "C" fn provider_from_source(
 /// - array: required; its pixels must stay readable and unchanged until release(user).
 /// - image: what else is known of it, of the same size, type and number of bands, with one level; NULL:
 ///   one block and nothing else.
-/// - key: the key of the image in caches; NULL: one that is never used again.
+/// - key: what the key of the image begins with, see provider_key; NULL: a number that is never used again.
 /// - release: NULL if the memory outlives all providers and tiles; else called once, when the last of
 ///   them is gone, or later with TC_IMAGE_DEFER_RELEASE; after a failure it is not called.
 /// - user: passed to `release`.

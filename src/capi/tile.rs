@@ -7,9 +7,11 @@ use super::guard::{guard, guard_value};
 use super::handle;
 use super::status::{tc_error, tc_status};
 use super::types::{tc_pixels, tc_pixels_flags, tc_target};
-use crate::tile::{Held, Pixels, Tile};
-use std::ptr::null;
-use std::sync::Arc;
+use crate::error::Error;
+use crate::slab::Handle;
+use crate::tile::{Pixels, Tile};
+use std::mem::ManuallyDrop;
+use std::ptr::{NonNull, null, null_mut};
 
 /// Decoded pixels that never change.
 ///
@@ -19,16 +21,41 @@ use std::sync::Arc;
 ///
 /// Reference-counted: tc_tile_retain, tc_tile_release.
 pub struct tc_tile {
-    _held: Held,
+    _handle: (),
 }
 
 impl tc_tile {
     /// A reference to a tile, owned by the caller. What a tile has anyway serves as the handle, so that
     /// giving it away allocates nothing.
     pub fn handle(tile: Tile) -> *mut tc_tile {
-        let handle = Arc::into_raw(tile.into_held()).cast::<tc_tile>().cast_mut();
+        let handle = Self::handle_of_no_child(tile);
         fork::give_tile(handle);
         handle
+    }
+
+    /// [`tc_tile::handle`] where [`fork::is_child`] says no.
+    #[inline(always)]
+    pub fn handle_of_no_child(tile: Tile) -> *mut tc_tile {
+        tile.into_handle().into_raw().cast().as_ptr()
+    }
+
+    /// The tile behind a reference that the caller keeps; `None` for NULL.
+    ///
+    /// # Safety
+    /// `tile` must be NULL, or come from [`tc_tile::handle`] and be alive while this is used.
+    unsafe fn borrow(tile: *const tc_tile) -> Option<ManuallyDrop<Tile>> {
+        // SAFETY: promised by the caller.
+        unsafe { Self::take(tile) }.map(ManuallyDrop::new)
+    }
+
+    /// The tile behind a reference that the caller gives up; `None` for NULL.
+    ///
+    /// # Safety
+    /// `tile` must be NULL, or come from [`tc_tile::handle`] and be alive.
+    unsafe fn take(tile: *const tc_tile) -> Option<Tile> {
+        let raw = NonNull::new(tile.cast_mut())?.cast();
+        // SAFETY: promised by the caller.
+        Some(Tile::from_handle(unsafe { Handle::from_raw(raw) }))
     }
 }
 
@@ -36,7 +63,7 @@ impl tc_tile {
 pub fn view(pixels: &Pixels) -> tc_pixels {
     let layout = pixels.layout();
     tc_pixels {
-        data: pixels.bytes().as_ptr().cast(),
+        data: pixels.start().cast(),
         width: layout.shape.width as i64,
         height: layout.shape.height as i64,
         row_stride: layout.row_stride as i64,
@@ -81,8 +108,8 @@ const NONE: tc_pixels = tc_pixels {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tc_tile_pixels(tile: *const tc_tile, pixels: *mut tc_pixels) {
     // SAFETY: the caller keeps what the header says of every pointer.
-    let tile = unsafe { tile.cast::<Held>().as_ref() };
-    let seen = guard_value(NONE, || tile.map_or(NONE, |tile| view(tile)));
+    let tile = unsafe { tc_tile::borrow(tile) };
+    let seen = tile.map_or(NONE, |tile| view(&tile));
     if !pixels.is_null() {
         // SAFETY: as above.
         unsafe { pixels.write(seen) };
@@ -116,7 +143,7 @@ pub unsafe extern "C" fn tc_tile_copy(
     // SAFETY: the caller keeps what the header says of every pointer.
     unsafe {
         guard(err, || {
-            let tile = handle::given(tile.cast::<Held>(), "tile")?;
+            let tile = tc_tile::borrow(tile).ok_or_else(|| Error::argument("tile is NULL"))?;
             let (x, y) = (args::natural(x, "x")?, args::natural(y, "y")?);
             let bands = args::copied_bands(bands, n_bands, tile.shape().bands as u32)?;
             let into = Array::of_target(handle::given(into, "into")?, "into", tile.dtype())?;
@@ -130,12 +157,14 @@ pub unsafe extern "C" fn tc_tile_copy(
 /// Cannot fail. Thread-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tc_tile_retain(tile: *mut tc_tile) -> *mut tc_tile {
-    if !tile.is_null() && fork::has_tile(tile) {
-        // SAFETY: `tc_tile::handle` gave the pointer away, and it is alive.
-        unsafe { Arc::increment_strong_count(tile.cast::<Held>()) };
-        fork::give_tile(tile);
+    if !fork::has_tile(tile) {
+        return tile;
     }
-    tile
+    // SAFETY: the caller keeps what the header says of every pointer.
+    let held = unsafe { tc_tile::borrow(tile) };
+    guard_value(null_mut(), || {
+        held.map_or(null_mut(), |held| tc_tile::handle(Tile::clone(&held)))
+    })
 }
 
 /// Gives up a reference to a tile. With the last one its pixels may not be touched any more. NULL does
@@ -145,9 +174,43 @@ pub unsafe extern "C" fn tc_tile_retain(tile: *mut tc_tile) -> *mut tc_tile {
 /// release function. Thread-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tc_tile_release(tile: *mut tc_tile) {
-    if !tile.is_null() && fork::take_tile(tile) {
+    match fork::is_child() {
         // SAFETY: `tc_tile::handle` gave the pointer away, and the caller gives its reference up.
-        let held = unsafe { Arc::from_raw(tile.cast::<Held>()) };
-        guard_value((), || drop(Tile::from_held(held)));
+        false => unsafe { release(tile) },
+        // SAFETY: as above.
+        true => unsafe { release_in_child(tile) },
     }
+}
+
+/// Gives up a reference that was made in this process.
+///
+/// # Safety
+/// `tile` must be NULL, or come from [`tc_tile::handle`] and be alive.
+#[inline(always)]
+unsafe fn release(tile: *mut tc_tile) {
+    // SAFETY: promised by the caller.
+    let tile = unsafe { tc_tile::take(tile) };
+    if let Some(tile) = tile.and_then(Tile::release_quickly) {
+        release_slowly(tile);
+    }
+}
+
+/// [`tc_tile_release`] where a reference may be from before a fork.
+///
+/// # Safety
+/// As for [`release`].
+#[cold]
+#[inline(never)]
+unsafe fn release_in_child(tile: *mut tc_tile) {
+    if fork::take_tile(tile) {
+        // SAFETY: promised by the caller.
+        unsafe { release(tile) };
+    }
+}
+
+/// Drops what may be the last reference, and so may run any code.
+#[cold]
+#[inline(never)]
+fn release_slowly(tile: Tile) {
+    guard_value((), || drop(tile));
 }

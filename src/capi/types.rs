@@ -81,7 +81,8 @@ pub enum tc_image_flags {
     TC_IMAGE_HAS_NODATA = 1,
     /// A subset of the bands costs as much as all of them.
     TC_IMAGE_BANDS_TOGETHER = 2,
-    /// Blocks may be absent; see provider_has_block.
+    /// Blocks may be absent; see provider_has_block. Of a TIFF whose tables of blocks take more than 64 KiB
+    /// this is not looked for, so that opening it costs little.
     TC_IMAGE_SPARSE = 4,
     /// Part of a block is cheaper than the block.
     TC_IMAGE_WINDOWED = 8,

@@ -19,6 +19,8 @@ struct Cached {
     shelf: Shelf,
     /// How much of each block was read in windows, of all providers that share the key in the cache.
     windows: Arc<Windows>,
+    /// The levels before the first with a grid of its own.
+    own_levels: u32,
     height: u32,
     /// Levels with a grid of their own, cached in their own blocks.
     levels: Vec<Option<Arc<dyn Provider>>>,
@@ -37,9 +39,11 @@ pub fn cached(source: Arc<dyn Provider>, cache: &Cache) -> Result<Arc<dyn Provid
             _ => Ok(None),
         })
         .collect::<Result<_>>()?;
-    let shelf = Shelf::new(Some(cache), source.key(), &kept_image(&*source))?;
+    let kept = kept_image(&*source);
+    let shelf = Shelf::new(Some(cache), source.key(), &kept)?;
     Ok(Arc::new(Cached {
         windows: shelf.companion(),
+        own_levels: kept.levels.len() as u32,
         shelf,
         height: nesting::above(source.height())?,
         source,
@@ -95,6 +99,14 @@ impl Provider for Cached {
         Ok(self.shelf.has_put(at, &Bands::ALL) || self.source.has_block(at)?)
     }
 
+    fn hit(&self, at: &Block) -> Option<Tile> {
+        // Levels with a grid of their own are kept under keys of their own.
+        if at.level >= self.own_levels {
+            return None;
+        }
+        self.shelf.hit(at)
+    }
+
     fn get_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile> {
         if let Some(level) = &self.levels[at.level as usize] {
             return read_tile(level, 0, at.rect(self.image()), bands, request);
@@ -123,6 +135,10 @@ impl Provider for Cached {
 
     fn peek_block(&self, at: Block, bands: &Bands) -> Option<Tile> {
         self.shelf.peek(at, bands)
+    }
+
+    fn try_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Option<Tile> {
+        self.shelf.try_get(at, bands, request)
     }
 
     fn get_window(

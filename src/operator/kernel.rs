@@ -66,6 +66,8 @@ struct Operator {
     made: Arc<Served>,
     /// Rows and columns of blocks.
     grid: (u64, u64),
+    /// The levels before the first with a grid of its own.
+    own_levels: u32,
     height: u32,
 }
 
@@ -136,6 +138,7 @@ impl Computed {
             shelf,
             pads: Pads::new(&self.image),
             grid: (grid.rows(), grid.cols()),
+            own_levels: kept.levels.len() as u32,
             parts: self,
         }))
     }
@@ -257,6 +260,14 @@ impl Provider for Operator {
         Ok(false)
     }
 
+    fn hit(&self, at: &Block) -> Option<Tile> {
+        // A sparse image says first whether it has the block.
+        match self.image().sparse || at.level >= self.own_levels {
+            true => None,
+            false => self.shelf.hit(at),
+        }
+    }
+
     fn get_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile> {
         let image = self.image();
         if image.sparse && !request.run(|| self.has_block(at))? {
@@ -280,6 +291,13 @@ impl Provider for Operator {
             return self.shelf.peek(at, bands);
         };
         own.peek_block(own_block(&*own, &at.rect(self.image()))?, bands)
+    }
+
+    fn try_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Option<Tile> {
+        let Some(own) = self.level_image(at.level) else {
+            return self.shelf.try_get(at, bands, request);
+        };
+        own.try_block(own_block(&*own, &at.rect(self.image()))?, bands, request)
     }
 
     fn get_window(

@@ -88,6 +88,16 @@ impl Provider for Level {
         }
     }
 
+    fn hit(&self, at: &Block) -> Option<Tile> {
+        match self.has_blocks_of_source() {
+            true => {
+                let level = self.level + at.level;
+                self.source.hit(&Block::new(level, at.row, at.col))
+            }
+            false => None,
+        }
+    }
+
     fn get_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile> {
         match self.source_block(at) {
             Some(block) => self.source.get_block(block, bands, request),
@@ -126,6 +136,11 @@ impl Provider for Level {
 
     fn peek_block(&self, at: Block, bands: &Bands) -> Option<Tile> {
         self.source.peek_block(self.source_block(at)?, bands)
+    }
+
+    fn try_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Option<Tile> {
+        self.source
+            .try_block(self.source_block(at)?, bands, request)
     }
 
     fn level_image(&self, level: u32) -> Option<Arc<dyn Provider>> {

@@ -70,6 +70,13 @@ impl Provider for Pyramid {
         has_any(&**level, 0, &at.rect(&self.image))
     }
 
+    fn hit(&self, at: &Block) -> Option<Tile> {
+        match at.level {
+            0 => self.images[0].hit(at),
+            _ => None,
+        }
+    }
+
     fn get_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile> {
         match at.level {
             0 => self.images[0].get_block(at, bands, request),
@@ -120,6 +127,12 @@ impl Provider for Pyramid {
         let image = self.images.get(at.level as usize)?;
         let block = own_block(&**image, &at.rect(&self.image))?;
         image.peek_block(block, bands)
+    }
+
+    fn try_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Option<Tile> {
+        let image = self.images.get(at.level as usize)?;
+        let block = own_block(&**image, &at.rect(&self.image))?;
+        image.try_block(block, bands, request)
     }
 
     fn get_view(&self, level: u32, rect: Rect, bands: &Bands) -> Option<Tile> {

@@ -80,12 +80,25 @@ impl Provider for Reader {
         })
     }
 
+    fn hit(&self, at: &Block) -> Option<Tile> {
+        match self.options.retention {
+            Retention::Kept if !self.is_cancelled() => self.source.hit(at),
+            _ => None,
+        }
+    }
+
     fn get_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile> {
         self.read(request, |request| self.source.get_block(at, bands, request))
     }
 
     fn peek_block(&self, at: Block, bands: &Bands) -> Option<Tile> {
         self.source.peek_block(at, bands)
+    }
+
+    fn try_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Option<Tile> {
+        let readers = request.readers(&self.cancel);
+        let request = request.by_reader(self.options.retention, &readers);
+        self.source.try_block(at, bands, &request)
     }
 
     fn get_window(

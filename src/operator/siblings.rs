@@ -2,7 +2,8 @@
 
 use crate::geometry::Rect;
 use crate::image::{Block, Image, MAX_LEVELS};
-use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use crate::tile::Tile;
 use std::ops::Range;
 use std::sync::OnceLock;
 
@@ -63,12 +64,24 @@ pub fn siblings<'a>(
 /// worth making again before the others had their turn.
 ///
 /// Only a hint: threads that note tiles at the end of a pass may find some of it forgotten.
-#[derive(Default)]
-pub struct Served([OnceLock<Pass>; MAX_LEVELS]);
+pub struct Served {
+    /// What tiles of each level that were served in this pass are marked with; never 0.
+    marks: [AtomicU32; MAX_LEVELS],
+    passes: [OnceLock<Pass>; MAX_LEVELS],
+}
 
 struct Pass {
     bits: Box<[AtomicU64]>,
     count: AtomicU64,
+}
+
+impl Default for Served {
+    fn default() -> Self {
+        Self {
+            marks: std::array::from_fn(|_| AtomicU32::new(1)),
+            passes: Default::default(),
+        }
+    }
 }
 
 /// Levels with more tiles are not tracked.
@@ -83,32 +96,55 @@ impl Served {
         Some(((index / 64) as usize, 1 << (index % 64), tiles))
     }
 
-    /// Notes that a tile was served; after the last of its level the next pass begins.
+    /// Notes that a tile was served; after the last of its level the next pass begins. A tile out of a cache
+    /// has a mark of it, by which most tiles of a warm cache are known at once.
+    #[inline(always)]
+    pub fn note_tile(&self, grid: &(u64, u64), at: &Block, tile: &Tile) {
+        let mark = self.marks.get(at.level as usize);
+        let is_known = |mark: &AtomicU32| mark.load(Ordering::Relaxed) == u32::from(tile.mark());
+        if !mark.is_some_and(is_known) {
+            self.note_first(grid, at, tile);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn note_first(&self, grid: &(u64, u64), at: &Block, tile: &Tile) {
+        if let Some(mark) = self.marks.get(at.level as usize) {
+            tile.set_mark(mark.load(Ordering::Relaxed) as u16);
+            self.note(*grid, *at);
+        }
+    }
+
+    /// [`Served::note_tile`] without a mark.
+    #[inline(always)]
     pub fn note(&self, grid: (u64, u64), at: Block) {
         let Some((word, bit, tiles)) = Self::bit(grid, at) else {
             return;
         };
-        let pass = self.0[at.level as usize].get_or_init(|| Pass {
+        let level = at.level as usize;
+        let pass = self.passes[level].get_or_init(|| Pass {
             bits: (0..tiles.div_ceil(64)).map(|_| AtomicU64::new(0)).collect(),
             count: AtomicU64::new(0),
         });
-        // Most tiles of a warm cache were noted before, and then no shared memory is written.
         let known = pass.bits[word].load(Ordering::Relaxed) & bit != 0;
         if known || pass.bits[word].fetch_or(bit, Ordering::Relaxed) & bit != 0 {
             return;
         }
         if pass.count.fetch_add(1, Ordering::Relaxed) + 1 >= tiles {
             pass.count.store(0, Ordering::Relaxed);
-            pass.bits
-                .iter()
-                .for_each(|word| word.store(0, Ordering::Relaxed));
+            let words = pass.bits.iter();
+            words.for_each(|word| word.store(0, Ordering::Relaxed));
+            let mark = &self.marks[level];
+            let next = mark.load(Ordering::Relaxed) % u32::from(u16::MAX) + 1;
+            mark.store(next, Ordering::Relaxed);
         }
     }
 
     /// Whether a tile was served in this pass.
     pub fn contains(&self, grid: (u64, u64), at: Block) -> bool {
         Self::bit(grid, at).is_some_and(|(word, bit, _)| {
-            let pass = self.0[at.level as usize].get();
+            let pass = self.passes[at.level as usize].get();
             pass.is_some_and(|pass| pass.bits[word].load(Ordering::Relaxed) & bit != 0)
         })
     }

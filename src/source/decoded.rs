@@ -18,8 +18,9 @@ pub struct Decoded {
     whole: OnceLock<Box<[AtomicU64]>>,
     /// Those of which any part was decoded.
     touched: OnceLock<Box<[AtomicU64]>>,
+    /// The blocks that were decoded as a whole and once.
     decodes: AtomicU64,
-    /// What was decoded in parts, in millionths of a block.
+    /// What was decoded beside them, in millionths of a block.
     millionths: AtomicU64,
     distinct: AtomicU64,
 }
@@ -69,18 +70,24 @@ impl Decoded {
         }
     }
 
-    /// Counts one decode.
+    /// Notes that a block is being decoded.
     pub fn note(&self, at: Block) {
         self.set(&self.whole, at);
         self.touch(at);
-        self.decodes.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts the decode of `part` of the pixels of a block that has `of` of them.
-    pub fn note_part(&self, at: Block, part: u64, of: u64) {
+    /// Notes that a part of a block is being decoded.
+    pub fn note_part(&self, at: Block) {
         self.touch(at);
-        let share = u128::from(part) * 1_000_000 / u128::from(of.max(1));
-        self.millionths.fetch_add(share as u64, Ordering::Relaxed);
+    }
+
+    /// Counts what was decoded, in blocks.
+    pub fn count(&self, blocks: f64) {
+        let millionths = (blocks * 1e6).round() as u64;
+        match millionths {
+            1_000_000 => self.decodes.fetch_add(1, Ordering::Relaxed),
+            _ => self.millionths.fetch_add(millionths, Ordering::Relaxed),
+        };
     }
 
     /// Whether the block was decoded before, all of it at once.

@@ -80,7 +80,7 @@ const TIFF_PARTS: &[&str] = &[
     "(of powers of two as levels, others as images) and masks, nodata, GeoKeys and GDAL's items as metadata. Uncompressed, LZW, Deflate, ",
     "Zstd, PackBits, ",
     if cfg!(feature = "lzma") { "LZMA, " } else { "" },
-    "CCITT RLE, group 3 and group 4, JPEG of 8 bits",
+    "CCITT RLE, group 3 and group 4, JPEG of 8 and 12 bits and lossless of up to 16, old-style JPEG",
     if cfg!(feature = "webp") { ", WebP" } else { "" },
     if cfg!(feature = "lerc") {
         ", LERC (packed with Deflate or Zstd too)"
@@ -88,7 +88,8 @@ const TIFF_PARTS: &[&str] = &[
         ""
     },
     "; predictors 2 and 3. YCbCr of 8 bits as RGB, subsampled too. Integers of 1 to 64 bits, floats of 16, 24, 32 and 64, complex integers of 2 x 16 ",
-    "and 2 x 32, complex floats of 2 x 32 and 2 x 64.",
+    "and 2 x 32, complex floats of 2 x 32 and 2 x 64; bands of different types in the smallest type that has all ",
+    "their values.",
 ];
 
 const fn length(parts: &[&str]) -> usize {
@@ -139,8 +140,7 @@ pub const FORMATS: &[Format] = &[
             | can::GEOREFERENCE
             | can::BYTES,
         reads: text(TIFF_READS),
-        lacks: c"JPEG XL and JPEG 2000 inside TIFF; old-style JPEG; bands of \
-            different types; .ovr, .msk and .aux.xml files beside the TIFF.",
+        lacks: c"JPEG XL and JPEG 2000 inside TIFF; .ovr, .msk and .aux.xml files beside the TIFF.",
         recognises: |first| first.len() >= 8 && TiffFile::is_tiff(first),
         open: |bytes| Ok(Box::new(TiffFile::open(bytes)?)),
         beside: |_| Vec::new(),
@@ -182,10 +182,10 @@ pub const FORMATS: &[Format] = &[
             | can::GEOREFERENCE
             | can::BYTES,
         reads: c"Several images; uncompressed (IMODE B, P, R and S, 1 to 64 bits), bi-level (C1 of one \
-            block, M1), JPEG (C3, M3, I1 of full size) and JPEG 2000 (C8, M8, CD, MD); masks and pad \
+            block, M1), JPEG (C3, M3, I1 of full size, C5, M5) of 8 to 16 bits and JPEG 2000 (C8, M8, CD, MD); masks and pad \
             pixels; two bands that are parts of complex numbers (SICD) as one; header fields and TREs as \
             metadata; R-sets beside the file as levels.",
-        lacks: c"NITF 2.0; vector quantization (C4) and other compressions; JPEG of 12 bits.",
+        lacks: c"NITF 2.0; vector quantization (C4) and other compressions.",
         recognises: NitfFile::is_nitf,
         open: |bytes| Ok(Box::new(NitfFile::open(bytes)?)),
         beside: rsets::beside,
@@ -213,11 +213,11 @@ pub const FORMATS: &[Format] = &[
         extensions: c"jpg jpeg jpe jfif",
         media_types: c"image/jpeg",
         can: can::CONCURRENT | can::BYTES,
-        reads: c"Baseline, extended and progressive, of 8 bits: grey, RGB, YCbCr, CMYK and YCCK, the \
-            coloured ones as RGB, with the samples of libjpeg-turbo and GDAL; comments, Exif and XMP as \
-            metadata. One block. What is damaged in its midst is read as GDAL reads it; pixels that \
-            end too early are an error.",
-        lacks: c"12 bits; arithmetic, lossless and hierarchical coding.",
+        reads: c"Baseline, extended and progressive, of 8 and 12 bits, and lossless of 2 to 16: grey, RGB, YCbCr, \
+            CMYK and YCCK, the coloured ones as RGB, with the samples of libjpeg-turbo and GDAL; comments, \
+            Exif and XMP as metadata. One block. What is damaged in its midst is read as GDAL reads it; \
+            pixels that end too early are an error.",
+        lacks: c"Arithmetic and hierarchical coding; lossless luma and chroma.",
         recognises: JpegDecoder::is_jpeg,
         open: |bytes| {
             let decoder = JpegDecoder::open(bytes)?;
@@ -238,7 +238,7 @@ pub(super) trait Images {
 }
 
 /// An image and what decodes it.
-pub(super) type Part = (Image, Box<dyn Decoder>);
+pub type Part = (Image, Box<dyn Decoder>);
 
 /// What one image of a file is made of.
 pub(super) struct Parts {

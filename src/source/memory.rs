@@ -57,6 +57,10 @@ impl Provider for MemorySource {
         &self.image
     }
 
+    fn hit(&self, _at: &Block) -> Option<Tile> {
+        None
+    }
+
     fn get_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile> {
         self.view(at.rect(&self.image))
             .select(&bands.to_vec(self.image.band_count()), |layout| {
@@ -68,6 +72,10 @@ impl Provider for MemorySource {
         let bands = bands.to_vec(self.image.band_count());
         let view = self.view(at.rect(&self.image)).bands(&bands)?;
         Some(Tile::hold(view))
+    }
+
+    fn try_block(&self, at: Block, bands: &Bands, _request: &Request<'_>) -> Option<Tile> {
+        self.peek_block(at, bands)
     }
 
     fn get_view(&self, _level: u32, rect: Rect, bands: &Bands) -> Option<Tile> {

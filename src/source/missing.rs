@@ -1,4 +1,4 @@
-//! Levels that a file leaves out below others that it has.
+//! Levels that a source leaves out below others that it has.
 
 use super::Decoder;
 use super::formats::Part;
@@ -6,7 +6,7 @@ use crate::error::{Error, Kind, Result};
 use crate::image::{Block, Image};
 use crate::memory::PixelsMut;
 
-/// The place of a level that the file has not.
+/// The place of a level that the source has not.
 struct Missing {
     level: u32,
 }
@@ -17,16 +17,18 @@ pub fn filled(levels: Vec<(u32, Part)>) -> Vec<Part> {
     let mut all: Vec<Part> = Vec::new();
     for (level, part) in levels {
         while (all.len() as u32) < level {
-            let level = all.len() as u32;
-            let image = image(&all[0].0, level);
-            all.push((image, Box::new(Missing { level })));
+            all.push(self::level(&all[0].0, all.len() as u32));
         }
         all.push(part);
     }
     all
 }
 
-/// The image of a level of which nothing is known but its place.
+/// The level of an image of which nothing is known but its place.
+pub fn level(full: &Image, level: u32) -> Part {
+    (image(full, level), Box::new(Missing { level }))
+}
+
 fn image(full: &Image, level: u32) -> Image {
     let (width, height) = full.levels[0];
     let mut image = full.clone();
@@ -42,7 +44,7 @@ impl Missing {
         let Self { level } = self;
         Error::new(
             Kind::NotFound,
-            format!("level {level} is not in the file, which has a higher one"),
+            format!("level {level} is not there, only a higher one"),
         )
     }
 }

@@ -1,15 +1,17 @@
 //! Sources: what decodes pixels in the first place, and the provider over any of them.
 
+pub mod beneath;
 mod decoded;
 mod exif;
 mod fax;
 pub mod file;
 pub mod formats;
+pub mod index;
 pub mod jfif;
 pub mod jp2;
 mod jpeg;
 pub mod memory;
-mod missing;
+pub mod missing;
 pub mod nitf;
 mod parts;
 pub mod png;
@@ -163,6 +165,10 @@ impl Provider for Source {
         self.decoder.has_block(at)
     }
 
+    fn hit(&self, _at: &Block) -> Option<Tile> {
+        None
+    }
+
     fn get_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile> {
         if !request.run(|| self.decoder.has_block(at))? {
             let count = bands.count(self.image.band_count());
@@ -177,9 +183,10 @@ impl Provider for Source {
                 self.decoded.note(at);
                 self.renew();
                 self.decoder.announce(&mut std::iter::once(at), &list);
-                self.decoder
-                    .read_block(at, &list, &mut canvas.pixels_mut())
-                    .map_err(|error| error.at(self.place(at)))?;
+                let read = || self.decoder.read_block(at, &list, &mut canvas.pixels_mut());
+                let (read, said) = beneath::heard(read);
+                self.decoded.count(said.unwrap_or(1.0));
+                read.map_err(|error| error.at(self.place(at)))?;
                 Ok(Tile::from_canvas(canvas))
             })
     }
@@ -200,19 +207,21 @@ impl Provider for Source {
         let shape = shape(rect.width, rect.height, list.len())?;
         let mut canvas = request.canvas(Layout::packed(shape, self.image.dtype)?)?;
         let grid = self.image.grid(level);
+        let mut blocks = 0.0;
         for (row, col) in grid.cells_over(&rect) {
             let block = grid.rect(row, col);
-            let (part, of) = (block.intersection(&rect).area(), block.area());
-            self.decoded
-                .note_part(Block::new(level, row, col), part, of);
+            let part = block.intersection(&rect).area();
+            blocks += part as f64 / block.area().max(1) as f64;
+            self.decoded.note_part(Block::new(level, row, col));
         }
         self.renew();
-        self.shelf
-            .timed(|| {
-                let mut into = canvas.pixels_mut();
-                request.run(|| self.decoder.read_window(level, rect, &list, &mut into))
-            })
-            .map_err(|error| error.at(self.place(format_args!("level {level}, {rect}"))))?;
+        let read = || {
+            let mut into = canvas.pixels_mut();
+            request.run(|| self.decoder.read_window(level, rect, &list, &mut into))
+        };
+        let (read, said) = beneath::heard(|| self.shelf.timed(read));
+        self.decoded.count(said.unwrap_or(blocks));
+        read.map_err(|error| error.at(self.place(format_args!("level {level}, {rect}"))))?;
         let positions = bands.positions_in(&wanted, all).unwrap_or_default();
         Tile::from_canvas(canvas)
             .select(&positions, |layout| request.canvas(layout))
@@ -221,6 +230,10 @@ impl Provider for Source {
 
     fn peek_block(&self, _at: Block, _bands: &Bands) -> Option<Tile> {
         None
+    }
+
+    fn try_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Option<Tile> {
+        self.shelf.try_get(at, bands, request)
     }
 
     fn get_view(&self, _level: u32, _rect: Rect, _bands: &Bands) -> Option<Tile> {

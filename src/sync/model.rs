@@ -4,17 +4,16 @@
 use std::fmt;
 use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::ops::{Deref, DerefMut};
-use std::sync::PoisonError;
+use std::sync::{PoisonError, TryLockError};
 use std::time::Duration;
 
-use shuttle::sync::RwLockReadGuard;
-pub use shuttle::sync::{RwLockWriteGuard, atomic};
+pub use shuttle::sync::atomic;
 pub use shuttle::{thread, thread_local};
 
 /// Hashes that are the same in all executions, as their schedules are.
 pub type Hashing = BuildHasherDefault<DefaultHasher>;
 
-/// A number of the calling thread, the same in all executions that run alike.
+/// The number of a thread, the same in all executions that run alike.
 pub fn thread_number() -> usize {
     shuttle::current::me().into()
 }
@@ -31,13 +30,17 @@ impl<T> Mutex<T> {
         Self(shuttle::sync::Mutex::new(value))
     }
 
-    pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
-        self.0.try_lock().ok().map(|guard| MutexGuard(Some(guard)))
-    }
-
     pub fn lock(&self) -> MutexGuard<'_, T> {
         let guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         MutexGuard(Some(guard))
+    }
+
+    pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        match self.0.try_lock() {
+            Ok(guard) => Some(MutexGuard(Some(guard))),
+            Err(TryLockError::Poisoned(poisoned)) => Some(MutexGuard(Some(poisoned.into_inner()))),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     pub fn get_mut(&mut self) -> &mut T {
@@ -62,20 +65,6 @@ impl<T> Deref for MutexGuard<'_, T> {
 impl<T> DerefMut for MutexGuard<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
         self.0.as_mut().expect("a held lock")
-    }
-}
-
-/// A lock that many may share to read, and that is not poisoned.
-#[derive(Default)]
-pub struct RwLock<T>(shuttle::sync::RwLock<T>);
-
-impl<T> RwLock<T> {
-    pub fn read(&self) -> RwLockReadGuard<'_, T> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub fn write(&self) -> RwLockWriteGuard<'_, T> {
-        self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

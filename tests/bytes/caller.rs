@@ -95,6 +95,17 @@ pub fn open(path: &Path) -> Result<Image, Failure> {
 
 /// The first image in the bytes of a source, which is released with it.
 pub fn open_io(source: Arc<dyn Source>) -> Result<Image, Failure> {
+    open_io_image(source, 0)
+}
+
+/// An image in the bytes of a source.
+pub fn open_io_image(source: Arc<dyn Source>, image: i32) -> Result<Image, Failure> {
+    let options = tc_open_options {
+        struct_size: size_of::<tc_open_options>() as u32,
+        image,
+        key: null(),
+        format: null(),
+    };
     let io = tc_io {
         struct_size: size_of::<tc_io>() as u32,
         flags: 0,
@@ -104,7 +115,7 @@ pub fn open_io(source: Arc<dyn Source>) -> Result<Image, Failure> {
         release: Some(release),
     };
     // SAFETY: all pointers are valid during the call, and `user` until it is released.
-    let opened = made(|provider, err| unsafe { provider_open_io(&io, null(), provider, err) });
+    let opened = made(|provider, err| unsafe { provider_open_io(&io, &options, provider, err) });
     if opened.is_err() {
         // SAFETY: the library does not release what it did not open.
         unsafe { release(io.user) };

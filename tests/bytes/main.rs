@@ -5,9 +5,12 @@ mod client;
 #[path = "../support/gdal.rs"]
 mod gdal;
 mod http;
+#[path = "../support/long_tiff.rs"]
+mod long_tiff;
 mod server;
 
-use caller::{Image, Source, open_io};
+use caller::{Image, Source, open_io, open_io_image};
+use long_tiff::Laid;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -125,6 +128,65 @@ fn reads_are_few() {
                 "{name}: {reads} reads, {times} times"
             );
         }
+    }
+}
+
+impl Source for Laid {
+    fn size(&self) -> u64 {
+        Laid::size(self)
+    }
+
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<(), String> {
+        self.copy(offset, into);
+        Ok(())
+    }
+}
+
+#[test]
+fn of_a_million_tiles_no_more_is_read_than_leads_to_those_that_are_asked_for() {
+    const PAGE: usize = 64 << 10;
+    let source = Arc::new(long_tiff::tiles(&[1000, 500, 250, 125, 63]));
+    let image = open_io(source.clone()).expect("a COG");
+    let (reads, read) = source.taken();
+    assert!(
+        reads == 1 && read == PAGE,
+        "opened by {reads} reads of {read}"
+    );
+    let tile = |level: u32, row: i64, col: i64| {
+        let side = [1000, 500, 250, 125, 63][level as usize];
+        let pixels = image.read(level as i32, [col * 16, row * 16, 16, 16], &[0]);
+        let value = long_tiff::value((row * side + col) as u64);
+        assert_eq!(pixels.expect("a tile"), [value; 256]);
+        source.taken()
+    };
+    // The beginning of the first table came with the header; its other numbers come in a piece.
+    let (reads, read) = tile(0, 0, 0);
+    assert!(reads == 2 && read <= PAGE + 256, "{reads} reads of {read}");
+    let (reads, read) = tile(0, 700, 300);
+    assert!(
+        reads == 3 && read <= 2 * PAGE + 256,
+        "{reads} reads of {read}"
+    );
+    assert_eq!(tile(0, 701, 301), (1, 256));
+    let (reads, read) = tile(3, 100, 100);
+    assert!(
+        reads <= 3 && read <= 2 * PAGE + 256,
+        "{reads} reads of {read}"
+    );
+    // Tables that lie together come together: these with the end of those before.
+    assert_eq!(tile(4, 30, 30), (1, 256));
+}
+
+#[test]
+fn a_page_of_many_is_opened_by_one_read_for_each() {
+    let source = Arc::new(long_tiff::pages(400));
+    for page in [0, 399] {
+        let image = open_io_image(source.clone(), page).expect("a page");
+        let (reads, _) = source.taken();
+        assert!(reads <= 401, "page {page}: {reads} reads");
+        let pixels = image.read(0, [0, 0, 1, 1], &[0]).expect("a pixel");
+        assert_eq!(pixels, [long_tiff::value(page as u64)]);
+        source.taken();
     }
 }
 

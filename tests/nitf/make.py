@@ -22,6 +22,8 @@ import numpy as np
 from osgeo import gdal
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import jpegs
 from writer import image, mask_table, nitf, overflow_segment, segment, tre, xml_segment
 
 gdal.UseExceptions()
@@ -203,7 +205,7 @@ def described():
         image(eleven, 16, abpp=11, irep="MONO", irepband=["M"], icat="MS"),
         image((eleven << 5).astype(np.uint16), 16, abpp=11, pjust="L", irep="MONO",
               absent=set(), pad=(0x7e0, 11)),
-        image(rgb, 8, irep="MULTI", ic="C5"),
+        image(rgb, 8, irep="MULTI", ic="C4"),
     ]
     name = "described.ntf"
     nitf(name, segments, [overflow_segment(tre("FAR00A", b"far away"))], "NSIF01.00",
@@ -213,7 +215,7 @@ def described():
     expect(name, 1, rgb)
     expect(name, 2, eleven)
     expect(name, 3, (eleven << 5).astype(np.uint16))
-    say(name, "error", 4, "Unsupported", "C5")
+    say(name, "error", 4, "Unsupported", "C4")
     say(name, "error", 5, "NotFound", "5")
     say(name, "describe", 0, 4, 0, "none", "Palette", 16, 16)
     say(name, "describe", 1, 8, 0, "none", "Red,Green,Blue", 16, 16)
@@ -338,7 +340,7 @@ def jpeg_stream(cell):
     return stream
 
 
-def jpegs():
+def jpegs_by_gdal():
     """JPEG in the orders and with the masks that GDAL does not write."""
     smooth = np.add.outer(np.arange(43) * 2, np.arange(61)) + np.arange(3)[:, None, None] * 25
     smooth = smooth.astype(np.uint8)
@@ -375,6 +377,33 @@ def jpegs():
     one = smooth[:1, :24, :32]
     nitf("jpeg-I1.ntf", [image(one, 8, jpeg=jpeg_stream, ic="I1", irep="MONO")])
     expect("jpeg-I1.ntf", 0, gdal.Open("/vsimem/x.jpg").ReadAsArray()[None])
+
+
+def deep_jpegs():
+    """JPEG of 12 bits and without loss, which GDAL 3.6 does not read: what was put in is expected."""
+    for bits, imode, masked, ic in ((12, "P", False, "C5"), (12, "B", True, "M5"), (8, "S", False, "C5"), (16, "B", False, "C5")):
+        pixels = samples(3, 43, 61, "INT", bits)
+        pixels[:, :, ::2] = pixels[:, :, :1]
+        absent = {4} if masked else None
+        name = f"jpeg-lossless-{bits}-{imode}.ntf"
+        nitf(name, [image(pixels, bits, (23, 18), imode=imode, ic=ic, absent=absent,
+                          jpeg=lambda cell: jpegs.lossless(cell, bits, 4))])
+        if masked:
+            pixels[:, 18:36, 23:46] = 0
+        expect(name, 0, pixels)
+    y, x = np.mgrid[:43, :61]
+    pixels = (2000 + 700 * np.sin(x / 9) + 700 * np.cos(y / 7)).astype(np.uint16)[None]
+    cells = []
+
+    def stream(cell):
+        made, exact = jpegs.transformed(cell)
+        cells.append(jpegs.samples_of(exact, 12))
+        return made
+
+    nitf("jpeg-12.ntf", [image(pixels, 12, (32, 24), jpeg=stream)])
+    rows = [np.concatenate(cells[at:at + 2], 2) for at in (0, 2)]
+    expect("jpeg-12.ntf", 0, np.concatenate(rows, 1)[:, :43, :61], 1)
+    say("jpeg-12.ntf", "describe", 0, 12, 0, "none", "Undefined", 32, 24)
 
 
 def facsimile(cell, *kind):
@@ -593,7 +622,8 @@ def hostile():
         "NPPBH": b"9000", "NPPBV": b"9000", "NBPR": b"0001", "NBPC": b"0001"}, jpeg=jpeg_stream)
     one("jpeg-limit", "Limit", "compressed blocks", {"NROWS": b"99999999", "NCOLS": b"99999999",
         "NPPBH": b"0000", "NPPBV": b"0000", "NBPR": b"0001", "NBPC": b"0001"}, jpeg=jpeg_stream)
-    one("jpeg-bits", "Unsupported", "12 bits", {"NBPP": b"12"}, jpeg=jpeg_stream)
+    one("jpeg-bits", "Corrupt", "8 bits in samples of 2 bytes", {"NBPP": b"12"}, jpeg=jpeg_stream)
+    one("jpeg-few-bits", "Unsupported", "of 7 bits", {"NBPP": b"07"}, jpeg=jpeg_stream)
     one("jpeg-size", "Corrupt", "JPEG", {"NPPBH": b"0017"}, jpeg=jpeg_stream)
     one("jpeg-rows", "Unsupported", "IMODE", {"IMODE": b"R"}, jpeg=jpeg_stream)
     one("codestream", "Corrupt", "main header", ic="C8")
@@ -619,7 +649,8 @@ packed_by_gdal()
 shapes()
 described()
 by_gdal()
-jpegs()
+jpegs_by_gdal()
+deep_jpegs()
 bilevels()
 codestreams()
 complex_parts()

@@ -4,10 +4,11 @@ write, and says what GDAL reads from them: make.py <directory>."""
 import struct
 import zlib
 
+import jpegs
 import jpegs_by_libjpeg
 import numpy as np
 from osgeo import gdal
-from rasters import expect, expect_gdal, manifest, random, samples, say
+from rasters import NAMES, expect, expect_gdal, manifest, random, samples, say
 
 GRAY, RGB, PALETTE, GRAY_ALPHA, RGBA = 0, 2, 3, 4, 6
 CHANNELS = {GRAY: 1, RGB: 3, PALETTE: 1, GRAY_ALPHA: 2, RGBA: 4}
@@ -173,7 +174,7 @@ def smooth(bands, height, width):
     return (np.stack(planes) + random.integers(-6, 7, (bands, height, width))).astype("uint8")
 
 
-def jpegs():
+def jpegs_by_gdal():
     inks = [gdal.GCI_CyanBand, gdal.GCI_MagentaBand, gdal.GCI_YellowBand, gdal.GCI_BlackBand]
     for bands in (1, 3, 4):
         for width, height in ((1, 1), (8, 16), (33, 130), (301, 77)):
@@ -223,8 +224,8 @@ def jpegs():
     say("segments.jpg", "meta", "xml:XMP", "<x/>")
     say("segments.jpg", "meta", "JPEG_ICC", "100 bytes")
     for name, kind, says, at, value in (
-        ("bits", "Unsupported", "12 bits", frame + 4, 12), ("arithmetic", "Unsupported", "arithmetic", frame + 1, 0xc9),
-        ("lossless", "Unsupported", "lossless", frame + 1, 0xc3), ("hierarchical", "Unsupported", "hierarchical", frame + 1, 0xc5),
+        ("bits", "Unsupported", "10 bits", frame + 4, 10), ("arithmetic", "Unsupported", "arithmetic", frame + 1, 0xc9),
+        ("predicted", "Unsupported", "color conversion", frame + 1, 0xc3), ("lossless", "Unsupported", "lossless", frame + 1, 0xcb), ("hierarchical", "Unsupported", "hierarchical", frame + 1, 0xc5),
         ("no-width", "Corrupt", "0 x 77", frame + 7, None), ("components", "Corrupt", "components", frame + 9, 2),
         ("length", "Corrupt", "segment at byte", frame + 3, 1), ("no-frame", "Corrupt", "SOF", frame + 1, 0xfe),
     ):
@@ -246,6 +247,64 @@ def jpegs():
     say("hostile-short.jpg", "hostile", "Corrupt", "ends too early")
     open("hostile-end.jpg", "wb").write(whole[:behind] + b"\xff\xd9")
     say("hostile-end.jpg", "hostile", "Corrupt", "before its pixels")
+
+
+def other_jpegs():
+    """Lossless files and such of 12 bits, which GDAL 3.6 does not read: what was put in is expected."""
+    adobe = jpegs.segment(0xEE, b"Adobe" + bytes(7))
+
+    def kept(name, stream, pixels, colours, bits, tolerance=0):
+        with open(name, "wb") as out:
+            out.write(stream)
+        expect(name, 0, "pixels", 0, pixels.shape, NAMES[pixels.dtype.name], pixels.tobytes(), tolerance)
+        described(name, colours, bits)
+
+    for bits in (2, 7, 8, 9, 12, 13, 16):
+        dtype = np.uint16 if bits > 8 else np.uint8
+        for bands, colours in ((1, "Gray"), (3, "Red,Green,Blue")):
+            for predictor in (1, 4) if bits in (8, 12) else (bits % 7 + 1,):
+                for width, height in ((1, 1), (37, 21)):
+                    pixels = random.integers(0, 1 << bits, (bands, height, width)).astype(dtype)
+                    pixels[:, :, ::3] = pixels[:, :, :1]
+                    name = f"lossless-{bits}-{bands}-{predictor}-{width}.jpg"
+                    stream = jpegs.lossless(pixels, bits, predictor, apart=width > 1 and bits in (8, 13))
+                    kept(name, stream, pixels, colours, bits)
+    for width, height in ((1, 1), (8, 8), (61, 43)):
+        pixels = smooth(3, height, width).astype(np.uint16) * 16 + 7
+        stream, exact = jpegs.transformed(pixels[:1])
+        kept(f"bits12-1-{width}.jpg", stream, jpegs.samples_of(exact, 12), "Gray", 12, 1)
+        stream, exact = jpegs.transformed(pixels, extra=adobe)
+        kept(f"bits12-3-{width}.jpg", stream, jpegs.samples_of(exact, 12), "Red,Green,Blue", 12, 1)
+        # Luma and chroma: the rounding of three samples adds up.
+        stream, exact = jpegs.transformed(pixels)
+        luma, blue, red = jpegs.samples_of(exact, 12).astype(float)
+        blue, red = blue - 2048, red - 2048
+        colours = np.stack([luma + 1.402 * red, luma - 0.344136 * blue - 0.714136 * red, luma + 1.772 * blue])
+        kept(f"bits12-ycc-{width}.jpg", stream, jpegs.samples_of(colours, 12), "Red,Green,Blue", 12, 3)
+    # Four inks, as brightness.
+    for bits, dtype in ((8, np.uint8), (12, np.uint16)):
+        inks = random.integers(0, 1 << bits, (4, 9, 14)).astype(dtype)
+        shown = (inks[:3].astype(np.uint32) * inks[3] // ((1 << bits) - 1)).astype(dtype)
+        kept(f"lossless-inks-{bits}.jpg", jpegs.lossless(inks, bits, 2), shown, "Red,Green,Blue", bits)
+    pixels = random.integers(0, 1 << 12, (1, 40, 30)).astype(np.uint16)
+    for name, whole in (("predicted", jpegs.lossless(pixels, 12)), ("twelve", jpegs.transformed(pixels)[0])):
+        for part in (5, 9):
+            for end in (b"", b"\xff\xd9"):
+                if part == 9 and end and name == "twelve":
+                    continue
+                hostile = f"hostile-{name}-{part}-{len(end)}.jpg"
+                with open(hostile, "wb") as out:
+                    out.write(whole[:len(whole) * part // 10] + end)
+                say(hostile, "hostile", "Corrupt", "the pixels end in or behind row")
+    # The end of the last row is missing, which no block fills up.
+    with open("hostile-predicted-row.jpg", "wb") as out:
+        out.write(jpegs.lossless(pixels, 12)[:-14] + b"\xff\xd9")
+    say("hostile-predicted-row.jpg", "hostile", "Corrupt", "behind row 39 of 40")
+    # Luma and chroma that no reader makes colours of.
+    jfif = jpegs.segment(0xE0, b"JFIF\0\1\1\0\0\1\0\1\0\0")
+    with open("hostile-predicted-colours.jpg", "wb") as out:
+        out.write(jpegs.lossless(np.repeat(pixels, 3, 0), 12, extra=jfif))
+    say("hostile-predicted-colours.jpg", "hostile", "Unsupported", "color conversion")
 
 
 def hostile_pngs():
@@ -278,7 +337,8 @@ def hostile_pngs():
 png_kinds()
 png_by_gdal()
 png_chunks()
-jpegs()
+jpegs_by_gdal()
+other_jpegs()
 jpegs_by_libjpeg.make(smooth)
 hostile_pngs()
 manifest.close()

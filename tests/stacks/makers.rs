@@ -126,6 +126,7 @@ impl Provider {
             struct_size: size_of::<tc_reader_options>() as u32,
             flags,
             load: null(),
+            fill: [0; 16],
         };
         // SAFETY: all pointers are valid during the call.
         made(|provider, err| unsafe { provider_reader(self.0, &options, provider, err) })

@@ -214,6 +214,7 @@ fn bands_nodata_and_absent_blocks_are_described() {
         assert!(decoder.has_block(Block::new(0, 1, 3)).expect(name));
     }
     assert_eq!(first("nbits5-BIG-PIXEL.tif").image().bits, 5);
+    assert_eq!(first("jpeg-12-1-False.tif").image().bits, 12);
     assert!(first("nbits5-BIG-PIXEL.tif").image().bands_together);
     assert!(!first("sparse-band.tif").image().bands_together);
 }
@@ -254,6 +255,31 @@ fn a_table_that_cannot_be_right_is_an_error_for_its_block_alone() {
     assert!(decoder.image().sparse);
     let stored = |col| decoder.has_block(Block::new(0, 0, col)).expect("a block");
     assert_eq!([0, 1, 2].map(stored), [true, false, true]);
+}
+
+#[test]
+fn a_stream_of_other_samples_than_are_said_is_an_error() {
+    let image = open(&made().join("jpeg-other-bits.tif")).and_then(|file| file.image(0));
+    let error = read_all(&image.expect("the file").levels[0], &[0]).expect_err("an error");
+    assert_eq!(error.kind(), Kind::Corrupt, "{error}");
+    let said = "a JPEG stream of 12 bits in samples of 1 bytes";
+    assert!(error.message().contains(said), "{error}");
+}
+
+#[test]
+fn old_style_jpeg_that_lacks_something_says_what() {
+    for (name, kind, said) in [
+        ("predicted", Kind::Unsupported, "directory 0: lossless"),
+        ("elsewhere", Kind::Corrupt, "offset 1073741824 (tag 513)"),
+        ("bare", Kind::Corrupt, "block (0, 0): a scan without tables"),
+    ] {
+        let image =
+            open(&made().join(format!("old-jpeg-{name}.tif"))).and_then(|file| file.image(0));
+        let read = image.and_then(|image| read_all(&image.levels[0], &[0]));
+        let error = read.expect_err(name);
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(error.message().contains(said), "{error}");
+    }
 }
 
 #[test]

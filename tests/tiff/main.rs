@@ -9,7 +9,10 @@ mod damage;
 mod damaged;
 #[path = "../support/gdal.rs"]
 mod gdal;
+mod index;
 mod levels;
+#[path = "../support/long_tiff.rs"]
+mod long_tiff;
 mod support;
 
 use std::path::Path;

@@ -10,9 +10,10 @@ import struct
 import subprocess
 import zlib
 
+import jpegs
 import numpy as np
 from osgeo import gdal
-from rasters import create, expect, expect_gdal, manifest, random, raw_of, samples, say, TYPES
+from rasters import NAMES, create, expect, expect_gdal, manifest, random, raw_of, samples, say, TYPES
 
 LAYOUTS = [
     ["BLOCKYSIZE=1"],
@@ -94,6 +95,116 @@ def jpeg():
     create("jpeg-planar.tif", samples("u8", 3, 40, 50, smooth=True), "u8",
            ["COMPRESS=JPEG", "INTERLEAVE=BAND", *LAYOUTS[3]])
     expect_gdal("jpeg-planar.tif")
+
+
+def deep_jpeg():
+    """JPEG of 12 bits and without loss, which GDAL 3.6 does not read: what was put in is expected."""
+    height, width, rows = 45, 37, 16
+    for bits, bands, big_endian, tiled in itertools.product([8, 12, 16], [1, 3], [False, True], [False, True]):
+        data = samples("u16" if bits > 8 else "u8", bands, height, width, bits)
+        data[:, :, ::2] = data[:, :, :1]
+        base = {256: (3, [width]), 257: (3, [height]), 258: (3, [bits] * bands), 259: (3, [7]), 277: (3, [bands]),
+                262: (3, [2 if bands == 3 else 1])}
+        if tiled:
+            base.update({322: (3, [16]), 323: (3, [rows])})
+            padded = np.pad(data, ((0, 0), (0, 3), (0, 11)), "edge")
+            parts = [padded[:, y:y + rows, x:x + 16] for y in range(0, 48, rows) for x in range(0, 48, 16)]
+        else:
+            base[278] = (3, [rows])
+            parts = [data[:, y:y + rows] for y in range(0, height, rows)]
+        name = f"jpeg-lossless-{bits}-{bands}-{big_endian}-{tiled}.tif"
+        write_tiff(name, big_endian, base, [jpegs.lossless(part, bits, 1 + bands) for part in parts])
+        expect(name, 0, "pixels", 0, data.shape, NAMES[data.dtype.name], data.tobytes())
+        if bits == 12 and not tiled:
+            streams = [jpegs.transformed(part) for part in parts]
+            exact = jpegs.samples_of(np.concatenate([exact for _, exact in streams], 1), 12)
+            name = f"jpeg-12-{bands}-{big_endian}.tif"
+            write_tiff(name, big_endian, base, [stream for stream, _ in streams])
+            expect(name, 0, "pixels", 0, data.shape, "u16", exact.tobytes(), 1)
+    # Bands apart.
+    data = samples("u16", 2, height, width, 12)
+    base = {256: (3, [width]), 257: (3, [height]), 258: (3, [12] * 2), 259: (3, [7]), 277: (3, [2]), 262: (3, [1]),
+            278: (3, [height]), 284: (3, [2]), 338: (3, [0])}
+    write_tiff("jpeg-12-apart.tif", False, base, [jpegs.lossless(band[None], 12) for band in data])
+    expect("jpeg-12-apart.tif", 0, "pixels", 0, data.shape, "u16", data.tobytes())
+    # The stream has other samples than the directory says.
+    base = {256: (3, [width]), 257: (3, [height]), 258: (3, [8]), 259: (3, [7]), 277: (3, [1]), 262: (3, [1]), 278: (3, [height])}
+    write_tiff("jpeg-other-bits.tif", False, base, [jpegs.lossless(data[:1], 12)])
+
+
+def old_jpeg():
+    """JPEG as TIFF 6.0 had it: scans with tables in tags, or with the header of a stream beside them."""
+    height, width, rows = 45, 37, 16
+
+    def stream(pixels, sampling):
+        head = f"P{5 if len(pixels) == 1 else 6}\n{pixels.shape[2]} {pixels.shape[1]}\n255\n".encode()
+        done = subprocess.run(["cjpeg", "-sample", sampling, "-quality", "90"], check=True, capture_output=True,
+                              input=head + np.moveaxis(pixels, 0, -1).tobytes())
+        return done.stdout
+
+    def parts(stream):
+        """The segments by their markers, and where the scan begins."""
+        at, found = 2, {}
+        while True:
+            marker, size = stream[at + 1], int.from_bytes(stream[at + 2:at + 4], "big")
+            found.setdefault(marker, []).append(stream[at + 4:at + 2 + size])
+            at += 2 + size
+            if marker == 0xda:
+                return found, at
+
+    def decoded(streams):
+        strips = []
+        for strip in streams:
+            gdal.FileFromMemBuffer("/vsimem/strip.jpg", strip)
+            strips.append(gdal.Open("/vsimem/strip.jpg").ReadAsArray())
+        return np.concatenate(strips, -2)
+
+    for bands, sampling in ((1, "1x1"), (3, "1x1"), (3, "2x1"), (3, "2x2")):
+        data = samples("u8", bands, height, width, smooth=True)
+        strips = [stream(data[:, y:y + rows], sampling) for y in range(0, height, rows)]
+        whole = stream(data, sampling)
+        found, at = parts(whole)
+        assert all(parts(strip)[0][0xc4] == found[0xc4] for strip in strips)
+        scans = [strip[parts(strip)[1]:-2] for strip in strips]
+        factors = [body[1:] for body in found[0xdb]]
+        codes = [[body[1:] for body in found[0xc4] if body[0] >> 4 == kind] for kind in (0, 1)]
+        base = {256: (3, [width]), 257: (3, [height]), 258: (3, [8] * bands), 259: (3, [6]), 277: (3, [bands]),
+                262: (3, [6 if bands == 3 else 1]), 512: (3, [1])}
+        if bands == 3:
+            base[530] = (3, [int(n) for n in sampling.split("x")])
+        in_strips, in_one = {**base, 278: (3, [rows])}, {**base, 278: (3, [height])}
+        count = len(scans)
+        of_bands = lambda first, tables: [(first + min(band, len(tables) - 1), 0) for band in range(bands)]
+        all_strips = [(i, 0) for i in range(count)]
+        kinds = {
+            "tables": (in_strips, [*scans, *factors, *codes[0], *codes[1]],
+                       {273: all_strips, 519: of_bands(count, factors), 520: of_bands(count + len(factors), codes[0]),
+                        521: of_bands(count + len(factors) + len(codes[0]), codes[1])}),
+            "head": ({**in_strips, 514: (4, [at])}, [*scans, whole[:at]], {273: all_strips, 513: [(count, 0)]}),
+            "whole": ({**in_one, 514: (4, [len(whole)])}, [whole], {273: [(0, at)], 513: [(0, 0)]}),
+            "again": (in_one, [whole], {273: [(0, 0)], 513: [(0, 0)]}),
+            "stream": (in_one, [whole], {273: [(0, 0)]}),
+        }
+        for kind, (tags, blocks, links) in kinds.items():
+            name = f"old-jpeg-{kind}-{bands}-{sampling}.tif"
+            write_tiff(name, False, tags, blocks, links=links)
+            if bands == 3:
+                expect_gdal(name)
+                # GDAL 3.6 reads another order of bytes wrongly from the second strip on.
+                dataset = gdal.Open(name)
+                raw = raw_of([dataset.GetRasterBand(band) for band in (1, 2, 3)])
+                write_tiff(f"{name[:-4]}-big.tif", True, tags, blocks, links=links)
+                expect(f"{name[:-4]}-big.tif", 0, "pixels", 0, data.shape, "u8", raw)
+                if kind == "whole":
+                    # Strips in a stream that does not begin anew with each, which GDAL gives up.
+                    links = {273: [(0, at)] * count, 513: [(0, 0)]}
+                    write_tiff(f"{name[:-4]}-strips.tif", False, {**tags, 278: (3, [rows])}, blocks, links=links)
+                    expect(f"{name[:-4]}-strips.tif", 0, "pixels", 0, data.shape, "u8", raw)
+            else:
+                pixels = decoded(strips if 278 in tags and tags[278][1] == [rows] else [whole])[None]
+                expect(name, 0, "pixels", 0, pixels.shape, "u8", pixels.tobytes())
+    for name, tags in (("predicted", {512: (3, [14])}), ("bare", {}), ("elsewhere", {513: (4, [1 << 30])})):
+        write_tiff(f"old-jpeg-{name}.tif", False, {**in_strips, **tags}, scans)
 
 
 def facsimiles():
@@ -408,9 +519,10 @@ def described():
         expect_gdal(name)
 
 
-def write_tiff(name, big_endian, tags, blocks, big=False, counts={}, absent=()):
+def write_tiff(name, big_endian, tags, blocks, big=False, counts={}, absent=(), links={}):
     """A file of one directory with the tags and blocks given, for what no encoder here writes. `counts`
-    says of some blocks how many bytes they claim to have, and blocks in `absent` have the offset 0."""
+    says of some blocks how many bytes they claim to have, and blocks in `absent` have the offset 0. `links`
+    has tags whose values are places in blocks: the number of a block, and how many bytes behind its beginning."""
     order = ">" if big_endian else "<"
     head = (b"MM" if big_endian else b"II") + struct.pack(order + "H", 43 if big else 42)
     head += struct.pack(order + "HHQ", 8, 0, 16) if big else struct.pack(order + "I", 8)
@@ -418,6 +530,10 @@ def write_tiff(name, big_endian, tags, blocks, big=False, counts={}, absent=()):
     tags = dict(tags)
     tags[273] = (16 if big else 4, [0] * len(blocks))
     tags[279] = (16 if big else 4, [counts.get(i, len(block)) for i, block in enumerate(blocks)])
+    for tag, places in links.items():
+        tags[tag] = (4, [0] * len(places))
+    if 273 in links:
+        tags[279] = (4, [len(blocks[block]) - behind for block, behind in links[273]])
     codes = {2: "B", 3: "H", 4: "I", 11: "f", 12: "d", 16: "Q"}
     size = (8 + 20 * len(tags) + 8) if big else (2 + 12 * len(tags) + 4)
     for _ in range(2):
@@ -437,9 +553,49 @@ def write_tiff(name, big_endian, tags, blocks, big=False, counts={}, absent=()):
             offsets.append(at)
             at += len(block)
         tags[273] = (tags[273][0], [0 if i in absent else at for i, at in enumerate(offsets)])
+        for tag, places in links.items():
+            tags[tag] = (4, [offsets[block] + behind for block, behind in places])
     count = struct.pack(order + ("Q" if big else "H"), len(tags))
     with open(name, "wb") as out:
         out.write(head + count + entries + struct.pack(order + word, 0) + extra + b"".join(blocks))
+
+
+def types():
+    """Bands of different types, which GDAL does not read: what was put in, in the type that has all their values."""
+    height, width, rows = 21, 17, 8
+    kinds = [(("u8", "u16"), "u16"), (("u16", "i16"), "i32"), (("u8", "i8", "u8"), "i16"), (("i16", "f32"), "f32"),
+             (("u8", "f64", "u16"), "f64"), (("i32", "f32"), "f64"), (("u32", "i16"), "i64"), (("u64", "f32"), "f64")]
+    for (bands, all_of), big_endian, planar, packed in itertools.product(kinds, [0, 1], [1, 2], [0, 1]):
+        order = ">" if big_endian else "<"
+        data = [samples(dtype, 1, height, width)[0] for dtype in bands]
+        stored = [band.astype(band.dtype.newbyteorder(order)) for band in data]
+        tags = {256: (3, [width]), 257: (3, [height]), 258: (3, [8 * band.itemsize for band in data]), 277: (3, [len(bands)]),
+                259: (3, [8 if packed else 1]), 262: (3, [1]), 278: (3, [rows]), 284: (3, [planar]),
+                338: (3, [0] * (len(bands) - 1)), 339: (3, ["uif".index(dtype[0]) + 1 for dtype in bands])}
+        blocks = []
+        predictor = packed and len({band.itemsize for band in data}) == 1
+        if planar == 2:
+            pieces = [band[y:y + rows, :, None] for band in stored for y in range(0, height, rows)]
+            blocks = [piece.tobytes() for piece in pieces]
+        else:
+            pixel = np.dtype([(str(i), band.dtype) for i, band in enumerate(stored)])
+            whole = np.empty((height, width), pixel)
+            for i, band in enumerate(stored):
+                whole[str(i)] = band
+            blocks = [whole[y:y + rows].tobytes() for y in range(0, height, rows)]
+        if predictor:
+            tags[317] = (3, [2])
+            word, channels = f"{order}u{data[0].itemsize}", len(bands) if planar == 1 else 1
+            words = [np.frombuffer(block, word).reshape(-1, width, channels) for block in blocks]
+            blocks = [np.diff(block, axis=1, prepend=np.zeros_like(block[:, :1])).astype(word).tobytes() for block in words]
+        if packed:
+            blocks = [zlib.compress(block) for block in blocks]
+        name = f"types-{'-'.join(bands)}-{big_endian}-{planar}-{packed}.tif"
+        write_tiff(name, big_endian, tags, blocks)
+        wide = np.dtype(next(long for long, short in NAMES.items() if short == all_of))
+        with np.errstate(invalid="ignore"):
+            raw = b"".join(band.astype(wide).tobytes() for band in data)
+        expect(name, 0, "pixels", 0, (len(bands), height, width), all_of, raw)
 
 
 def pack_bits(values, bits):
@@ -585,6 +741,8 @@ def nodata():
 matrix()
 odd_bits()
 jpeg()
+deep_jpeg()
+old_jpeg()
 facsimiles()
 codecs()
 units()
@@ -592,6 +750,7 @@ levels()
 several()
 described()
 handmade()
+types()
 tables()
 nodata()
 manifest.close()

@@ -1,7 +1,7 @@
 //! Entries: what the cells of a key hold, as views of buffers.
 
-use super::{Class, ENTRY_BYTES, Ledger, Record, Room, Standing};
-use crate::cache::index::{Cell, Entry, EntryId, NONE, Neighbour};
+use super::{Class, ENTRY_BYTES, Ledger, Link, Record, Room, Standing, reserve_gently};
+use crate::cache::index::{Cell, EntryId, Neighbour};
 use crate::cache::key::{KeyId, KeyRecord, Over, image_of, is_built_on, kept_level};
 use crate::cache::lineage::{Moment, tick};
 use crate::cache::puts::CELLS;
@@ -11,13 +11,15 @@ use crate::error::{Error, Result};
 use crate::geometry::{Area, Grid, Rect};
 use crate::image::{Bands, Block};
 use crate::memory::Buffer;
+use crate::slab::NONE;
 use crate::tile::{Form, Pixels};
 use slab::Slab;
 use smallvec::SmallVec;
 
 impl Ledger {
     /// Enters a tile that a caller of this function holds. With `room` it takes the room that was
-    /// kept; without, it stays outside the budget until its last handle is gone. What the cell
+    /// kept; without, it stays outside the budget until its last handle is gone, or is not entered if it
+    /// is a view of what is inside. What the cell
     /// already has for these bands stays.
     pub fn insert(
         &mut self,
@@ -55,10 +57,9 @@ impl Ledger {
         pixels: &Pixels,
         class: Class,
     ) {
-        let buffer = pixels.buffer();
         if class == Class::Asked {
-            buffer.set_last_use(stamp::used());
-            self.first_get(slot, buffer);
+            self.use_now(slot);
+            self.first_get(slot);
         }
         let owner = self.records[slot as usize].key;
         match self.records[slot as usize].standing {
@@ -76,8 +77,15 @@ impl Ledger {
                 }
             }
         }
-        self.records[slot as usize].charge += ENTRY_BYTES;
+        self.records[slot as usize].entries += 1;
         self.link(slot, cell, bands, pixels);
+    }
+
+    /// A buffer is used by a tile of it that was missed.
+    fn use_now(&mut self, slot: Slot) {
+        if let Standing::Resident(place) = self.records[slot as usize].standing {
+            self.move_to(slot, place, stamp::used());
+        }
     }
 
     pub(super) fn add_buffer(
@@ -90,16 +98,11 @@ impl Ledger {
     ) {
         let charge = pixels.buffer().size() as u64 + ENTRY_BYTES;
         let group = self.keys[cell.key as usize].group;
-        let room = match room {
-            Some(room) if room.bytes == charge => {
-                self.cancel(room);
-                true
-            }
-            other => {
-                other.into_iter().for_each(|room| self.cancel(room));
-                self.make_room(group, charge, class).is_some()
-            }
-        };
+        let room = room.is_some_and(|room| {
+            let suffices = room.bytes >= charge;
+            self.cancel(room);
+            suffices || self.make_room(group, charge, class).is_some()
+        });
         if !room {
             self.counters.rejected += 1;
             self.keys[cell.key as usize].counters.rejected += 1;
@@ -109,38 +112,29 @@ impl Ledger {
         }
         let buffer = pixels.buffer();
         let place = match class {
-            Class::Asked => {
-                buffer.set_last_use(stamp::used());
-                self.place_in_use(cell.key, cell.level)
-            }
-            _ => {
-                // Another cache may count it as used.
-                if buffer.last_use() == 0 {
-                    buffer.set_last_use(stamp::unused());
-                }
-                match class {
-                    Class::Unread => Place::Unread,
-                    Class::PassingUnread => Place::Passing,
-                    _ => Place::Used,
-                }
-            }
+            Class::Asked => self.place_in_use(cell.key, cell.level),
+            Class::Unread => Place::Unread,
+            Class::PassingUnread => Place::Passing,
+            Class::Passing => Place::Used,
         };
-        let stamp = buffer.last_use();
+        let stamp = match class {
+            Class::Asked => stamp::used(),
+            _ => stamp::unused(),
+        };
         grow_gently(&mut self.records);
         let slot = self.records.insert(Record {
             buffer: buffer.clone(),
-            charge,
+            first_entry: NONE,
+            entries: 1,
+            key: cell.key,
             standing: if room {
                 Standing::Resident(place)
             } else {
                 Standing::Overhang
             },
-            first_entry: NONE,
-            key: cell.key,
-            seen_held: self.statistics,
         }) as Slot;
         self.keys[cell.key as usize].buffers += 1;
-        buffer.move_in(slot, self.home.clone());
+        buffer.move_in(slot, &self.home);
         if room {
             self.recency.add(group, place, slot, stamp);
             self.enter_budget(cell.key, place, charge);
@@ -171,16 +165,30 @@ impl Ledger {
         let form = key.forms.of(pixels, bands);
         let second = key.first_entry;
         let record = &mut self.records[slot as usize];
-        let mut entry = Entry::new(cell, record.buffer.clone(), form, pixels.offset(), slot);
-        entry.next_in_buffer = record.first_entry;
-        entry.next_in_key = second;
-        *entry.is_unread.get_mut() = record.is_unread();
-        entry.is_outside = !matches!(record.standing, Standing::Resident(_));
-        let id = self.index.insert(entry);
-        self.records[slot as usize].first_entry = id;
+        let is_open = match record.standing {
+            Standing::Resident(place) => place != Place::Parked && !record.buffer.is_shared(),
+            Standing::Overhang | Standing::Detached => false,
+        };
+        let of_form = Pixels::of_form(record.buffer.clone(), pixels.offset(), form);
+        let id = self
+            .index
+            .insert(&cell, of_form, record.is_unread(), is_open);
+        let link = Link {
+            slot,
+            next_in_buffer: record.first_entry,
+            next_in_key: second,
+            previous_in_key: NONE,
+        };
+        let at = id as usize;
+        if self.links.len() <= at {
+            reserve_gently(&mut self.links, at + 1);
+            self.links.resize(at + 1, link);
+        }
+        self.links[at] = link;
+        record.first_entry = id;
         self.keys[cell.key as usize].first_entry = id;
         if second != NONE {
-            self.index.edit(second, |entry| entry.previous_in_key = id);
+            self.links[second as usize].previous_in_key = id;
         }
     }
 
@@ -235,7 +243,7 @@ impl Ledger {
         let met = self.make_way(key, at, bands);
         self.insert(key, at, bands, pixels, room, Class::Asked);
         if let Some(id) = self.index.exact(&Cell::new(key, at), bands) {
-            self.index.edit(id, |entry| entry.is_put = true);
+            self.index.mark_put(id);
             self.keys[key as usize].count_put_entry();
         }
         self.keys[key as usize].providers -= 1;
@@ -300,7 +308,7 @@ impl Ledger {
             puts.note_all(moment);
             let meets =
                 |at: Block| at.level == level && rows.contains(&at.row) && cols.contains(&at.col);
-            return self.remove_entries_where(key, |_, entry| meets(entry.cell.block()));
+            return self.remove_entries_where(key, |_, at, _| meets(at));
         }
         for (row, col) in grid.cells_over(rect) {
             let at = Block::new(level, row, col);
@@ -319,7 +327,7 @@ impl Ledger {
     ) -> Result<()> {
         self.keys[key as usize].check(at, bands, &pixels.layout())?;
         let cell = Cell::new(key, at);
-        if let Some(form) = self.index.form(&cell) {
+        if let Some(form) = self.index.any_form(&cell) {
             let (shape, new) = (form.layout.shape, pixels.shape());
             if form.layout.dtype != pixels.dtype()
                 || (shape.width, shape.height) != (new.width, new.height)
@@ -361,30 +369,31 @@ impl Ledger {
 
     /// Removes all entries of a key, in time proportional to their number. The key may go with them.
     pub(super) fn remove_entries_of(&mut self, key: KeyId) {
-        self.remove_entries_where(key, |_, _| true);
+        self.remove_entries_where(key, |_, _, _| true);
     }
 
     /// A provider has just fixed what the image of a key is: removes what was put there before and
     /// does not fit.
     pub fn remove_misfits(&mut self, key: KeyId) {
-        self.remove_entries_where(key, |record, entry| {
-            let Form { bands, layout, .. } = &*entry.form;
+        self.remove_entries_where(key, |record, at, form| {
+            let Form { bands, layout, .. } = form;
             let is_normal = record.normal(bands) == *bands;
-            !is_normal || record.check(entry.cell.block(), bands, layout).is_err()
+            !is_normal || record.check(at, bands, layout).is_err()
         });
     }
 
     /// Removes the entries of a key that `goes` names. The key may go with them.
-    fn remove_entries_where(&mut self, key: KeyId, goes: impl Fn(&KeyRecord, &Entry) -> bool) {
+    fn remove_entries_where(
+        &mut self,
+        key: KeyId,
+        goes: impl Fn(&KeyRecord, Block, &Form) -> bool,
+    ) {
         let mut next = self.keys[key as usize].first_entry;
         while next != NONE {
             let id = next;
-            let record = &self.keys[key as usize];
-            let is_going;
-            (next, is_going) = self
-                .index
-                .edit(id, |entry| (entry.next_in_key, goes(record, entry)));
-            if is_going {
+            next = self.links[id as usize].next_in_key;
+            let (cell, form) = self.index.place(id);
+            if goes(&self.keys[key as usize], cell.block(), &form) {
                 self.remove_entry(id);
             }
         }
@@ -392,13 +401,14 @@ impl Ledger {
 
     /// Removes one entry; the buffer goes with its last one.
     pub(super) fn remove_entry(&mut self, id: EntryId) {
-        let slot = self.index.edit(id, |entry| entry.slot);
+        let slot = self.links[id as usize].slot;
+        let (group, stamp) = (self.group(slot), self.last_use(slot));
         self.unlink_from_buffer(slot, id);
-        self.index.hide(id);
-        self.forget_entry(id);
-        let group = self.group(slot);
+        let cell = self.index.cell(id);
+        self.index.remove(id);
+        self.forget_entry(id, cell.key);
         let record = &mut self.records[slot as usize];
-        record.charge -= ENTRY_BYTES;
+        record.entries -= 1;
         let key = record.key;
         if let Standing::Resident(place) = record.standing {
             self.weigh(key, |bytes| bytes.resident -= ENTRY_BYTES);
@@ -406,21 +416,23 @@ impl Ledger {
         } else {
             self.weigh(key, |bytes| bytes.overhang -= ENTRY_BYTES);
         }
-        match self.records[slot as usize].first_entry {
-            NONE => self.detach(slot),
-            // Who holds the buffer may have got it by the entry that is gone.
-            other => self.index.hand_out(other),
+        let record = &self.records[slot as usize];
+        match (record.first_entry, record.standing) {
+            (NONE, _) => self.detach(slot),
+            (other, standing) => {
+                // Who holds the buffer may have got it by the entry that is gone, and used it so.
+                self.index.hand_out(other);
+                if let Standing::Resident(place) = standing {
+                    self.move_to(slot, place, stamp);
+                }
+            }
         }
     }
 
     /// A buffer without entries: freed if idle, else kept on the books until it is released.
     pub(super) fn detach(&mut self, slot: Slot) {
-        let Record {
-            key,
-            charge,
-            standing,
-            ..
-        } = self.records[slot as usize];
+        let record = &self.records[slot as usize];
+        let (key, charge, standing) = (record.key, record.charge(), record.standing);
         let listens = match standing {
             Standing::Resident(place) => {
                 self.leave_budget(key, place, charge);
@@ -455,9 +467,9 @@ impl Ledger {
             return false;
         };
         self.weigh(record.key, |bytes| {
-            bytes.overhang -= record.charge;
+            bytes.overhang -= record.charge();
             if record.standing == Standing::Detached {
-                bytes.detached -= record.charge;
+                bytes.detached -= record.charge();
             }
         });
         record.buffer.stop_listening();
@@ -471,22 +483,32 @@ impl Ledger {
 
     /// Takes a buffer out of the index and the records, unless somebody holds it.
     pub(super) fn take_record(&mut self, slot: Slot) -> Option<Record> {
-        let record = &self.records[slot as usize];
-        let hidden = self.index.hide_unheld(record.first_entry, &record.buffer)?;
-        hidden.into_iter().for_each(|id| self.forget_entry(id));
+        let entries: SmallVec<[EntryId; 1]> = self.entries_of(slot).collect();
+        let keys: SmallVec<[KeyId; 1]> =
+            entries.iter().map(|id| self.index.cell(*id).key).collect();
+        let buffer = &self.records[slot as usize].buffer;
+        if !self.index.remove_unheld(&entries, buffer) {
+            return None;
+        }
+        for (id, key) in entries.into_iter().zip(keys) {
+            self.forget_entry(id, key);
+        }
         let record = self.records.remove(slot as usize);
         self.keys[record.key as usize].buffers -= 1;
         record.buffer.move_out(&self.home);
         Some(record)
     }
 
-    /// Takes out an entry that nobody can find any more. Its key may go with it.
-    fn forget_entry(&mut self, id: EntryId) {
-        let entry = self.index.remove(id);
-        let (previous, next) = (entry.previous_in_key, entry.next_in_key);
-        let key = &mut self.keys[entry.cell.key as usize];
+    /// Forgets an entry of a key that nothing can find any more. The key may go with it.
+    fn forget_entry(&mut self, id: EntryId, of: KeyId) {
+        let Link {
+            previous_in_key: previous,
+            next_in_key: next,
+            ..
+        } = self.links[id as usize];
+        let key = &mut self.keys[of as usize];
         key.entries -= 1;
-        if entry.is_put {
+        if self.index.is_put(id) {
             key.forget_put_entry();
         }
         self.entries -= 1;
@@ -495,28 +517,23 @@ impl Ledger {
         }
         match previous {
             NONE => key.first_entry = next,
-            previous => self.index.edit(previous, |entry| entry.next_in_key = next),
+            previous => self.links[previous as usize].next_in_key = next,
         }
         if next != NONE {
-            self.index
-                .edit(next, |entry| entry.previous_in_key = previous);
+            self.links[next as usize].previous_in_key = previous;
         }
-        self.forget_unused_key(entry.cell.key);
+        self.forget_unused_key(of);
     }
 
     fn unlink_from_buffer(&mut self, slot: Slot, id: EntryId) {
-        let after = |id| self.index.edit(id, |entry| entry.next_in_buffer);
-        let record = &mut self.records[slot as usize];
-        let mut at = record.first_entry;
-        if at == id {
-            record.first_entry = after(id);
-            return;
+        let next = self.links[id as usize].next_in_buffer;
+        let before = self
+            .entries_of(slot)
+            .find(|at| self.links[*at as usize].next_in_buffer == id);
+        match before {
+            Some(before) => self.links[before as usize].next_in_buffer = next,
+            None => self.records[slot as usize].first_entry = next,
         }
-        while after(at) != id {
-            at = after(at);
-        }
-        let next = after(id);
-        self.index.edit(at, |entry| entry.next_in_buffer = next);
     }
 }
 

@@ -9,19 +9,22 @@ mod room;
 mod shares;
 
 pub use room::Interrupted;
+#[cfg(test)]
+pub use room::tests::{MOST_STEPS, STEPS};
 
 use super::index::{EntryId, Found, Index};
 use super::key::{KeyId, KeyRecord};
 use super::lineage::Lineage;
-use super::recency::{Group, Place, Recency, Slot};
+use super::recency::{Group, Place, Recency, Slot, reserve_gently};
 use super::stamp::Stamp;
 use super::{Counters, Options, Statistics, Usage};
-use crate::memory::{Buffer, Home, Memory};
-use hashbrown::HashMap;
+use crate::memory::{Buffer, HomeRef, Memory};
+use crate::slab::NONE;
+use hashbrown::{HashMap, HashSet};
 use shares::Shares;
 use slab::Slab;
 use std::collections::BTreeSet;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 /// What one entry is charged for its bookkeeping.
 pub const ENTRY_BYTES: u64 = 256;
@@ -32,8 +35,14 @@ const REUSABLE_DIVISOR: u64 = 16;
 /// How many outdated unread tiles one call makes ordinary at most.
 const DEMOTIONS_PER_CALL: usize = 64;
 
+/// How many keys it looks at for that, beside its own.
+const KEYS_PER_CALL: usize = 8;
+
 /// How many outdated stamps one call corrects at most while others wait for the books.
 const CORRECTIONS_PER_CALL: usize = 256;
+
+/// In how many chunks of entries one call looks for held ones while others wait for the books.
+pub const CHUNKS_PER_CALL: usize = 4;
 
 /// What the keys of one image have in common.
 #[derive(Default)]
@@ -76,15 +85,27 @@ enum Standing {
 /// A buffer that the cache counts.
 struct Record {
     buffer: Arc<Buffer>,
-    charge: u64,
-    standing: Standing,
     first_entry: EntryId,
+    entries: u32,
     key: KeyId,
-    /// The count of the statistics in which it was last seen held.
-    seen_held: u32,
+    standing: Standing,
+}
+
+/// What the books know of an entry.
+#[derive(Clone, Copy)]
+struct Link {
+    slot: Slot,
+    next_in_buffer: EntryId,
+    next_in_key: EntryId,
+    previous_in_key: EntryId,
 }
 
 impl Record {
+    /// What it takes of the budget, or beside it.
+    fn charge(&self) -> u64 {
+        self.buffer.size() as u64 + u64::from(self.entries) * ENTRY_BYTES
+    }
+
     /// Whether it was made ahead and nobody has got it.
     fn is_unread(&self) -> bool {
         matches!(
@@ -137,16 +158,16 @@ impl std::fmt::Debug for RecycledMemory {
 pub struct Ledger {
     budget: u64,
     options: Options,
-    home: Weak<dyn Home>,
+    home: HomeRef,
     keys: Slab<KeyRecord>,
     keys_by_text: HashMap<Arc<str>, KeyId>,
     index: Arc<Index>,
     entries: u64,
+    /// By the numbers of entries.
+    links: Vec<Link>,
     records: Slab<Record>,
     recency: Recency,
     shares: Shares,
-    /// Statistics taken so far.
-    statistics: u32,
     weights: Weights,
     parked: u64,
     unread: u64,
@@ -158,6 +179,8 @@ pub struct Ledger {
     pool: Vec<Memory>,
     /// The keys that have unread tiles.
     unread_keys: BTreeSet<KeyId>,
+    /// That of them whose tiles were looked at last, of all keys in turn.
+    demoted_last: KeyId,
     peak: u64,
     admitted: u64,
     images: Slab<ImageRecord>,
@@ -176,7 +199,7 @@ pub struct Garbage {
 
 impl Ledger {
     /// The books of a cache whose entries stand in `index`.
-    pub fn new(budget: u64, options: Options, home: Weak<dyn Home>, index: Arc<Index>) -> Self {
+    pub fn new(budget: u64, options: Options, home: HomeRef, index: Arc<Index>) -> Self {
         Self {
             budget,
             options,
@@ -185,10 +208,10 @@ impl Ledger {
             keys_by_text: HashMap::new(),
             index,
             entries: 0,
+            links: Vec::new(),
             records: Slab::new(),
             recency: Recency::default(),
             shares: Shares::new(budget),
-            statistics: 0,
             weights: Weights::default(),
             parked: 0,
             unread: 0,
@@ -198,6 +221,7 @@ impl Ledger {
             bookkeeping: 0,
             pool: Vec::new(),
             unread_keys: BTreeSet::new(),
+            demoted_last: 0,
             peak: 0,
             admitted: 0,
             images: Slab::new(),
@@ -260,6 +284,14 @@ impl Ledger {
     /// A provider with the key is gone. If it was the last: its unread tiles become ordinary, and entries that
     /// nobody can ask for again go.
     pub fn provider_released(&mut self, key: KeyId) {
+        if self.keys[key as usize].providers == 1 {
+            self.trim_pool(0);
+        }
+        self.let_go(key);
+    }
+
+    /// [`Ledger::provider_released`], for what has used the key like a provider for a moment.
+    pub fn let_go(&mut self, key: KeyId) {
         let record = &mut self.keys[key as usize];
         record.providers -= 1;
         if record.providers > 0 {
@@ -271,7 +303,6 @@ impl Ledger {
         if !self.keys[key as usize].is_named() {
             self.remove_entries_of(key);
         }
-        self.trim_pool(0);
         self.forget_unused_key(key);
     }
 
@@ -288,25 +319,63 @@ impl Ledger {
                 self.images_by_name.remove(record.lineage.image());
             }
             self.unread_keys.remove(&key);
-            self.index.forget_key(key);
         }
     }
 
     /// Takes note if a look-up was the first get of what was made ahead of it.
     pub fn note_first_get(&mut self, found: &Found) {
-        if let Some(slot) = found.first_get {
-            self.first_get(slot, found.tile.buffer());
+        // It may have been evicted since.
+        if found.is_first
+            && let Some(slot) = found.tile.buffer().slot_in(&self.home)
+        {
+            self.first_get(slot);
         }
     }
 
     /// A buffer made ahead was got for the first time: it is ordinary from now on.
-    pub fn first_get(&mut self, slot: Slot, buffer: &Arc<Buffer>) {
-        let Some(record) = self.records.get(slot as usize) else {
-            return;
+    pub(super) fn first_get(&mut self, slot: Slot) {
+        if self.records[slot as usize].is_unread() {
+            self.move_to(slot, self.place_of_used(slot), self.last_use(slot));
+        }
+    }
+
+    /// When a buffer was last used, or made if it was not.
+    fn last_use(&self, slot: Slot) -> Stamp {
+        let record = &self.records[slot as usize];
+        let recorded = match record.standing {
+            Standing::Resident(place) => self.recency.stamp(self.group(slot), place, slot),
+            Standing::Overhang | Standing::Detached => None,
         };
-        // It may have been evicted since, and its number may be another's.
-        if Arc::ptr_eq(&record.buffer, buffer) && record.is_unread() {
-            self.move_to(slot, self.place_of_used(slot), buffer.last_use());
+        let hits = self.entries_of(slot).map(|id| self.index.last_use(id));
+        hits.chain(recorded).max().unwrap_or(0)
+    }
+
+    /// The entries over a buffer.
+    fn entries_of(&self, slot: Slot) -> impl Iterator<Item = EntryId> {
+        let existing = |id| (id != NONE).then_some(id);
+        let first = existing(self.records[slot as usize].first_entry);
+        std::iter::successors(first, move |id| {
+            existing(self.links[*id as usize].next_in_buffer)
+        })
+    }
+
+    /// Whether somebody seems to hold a buffer; what is released or got meanwhile may be seen or not.
+    fn seems_held(&self, slot: Slot) -> bool {
+        let pins = self.entries_of(slot).map(|id| self.index.pins(id));
+        self.records[slot as usize].buffer.pins() + pins.sum::<i64>() != 0
+    }
+
+    /// From now on a buffer itself knows of all its handles.
+    pub fn close(&mut self, slot: Slot) {
+        if self.records.contains(slot as usize) {
+            self.entries_of(slot).for_each(|id| self.index.close(id));
+        }
+    }
+
+    /// From now on its handles stand where each thread notes its own, unless other caches count it too.
+    fn open(&self, slot: Slot) {
+        if !self.records[slot as usize].buffer.is_shared() {
+            self.entries_of(slot).for_each(|id| self.index.open(id));
         }
     }
 
@@ -318,7 +387,7 @@ impl Ledger {
             return;
         };
         record.standing = Standing::Resident(place);
-        let charge = record.charge;
+        let charge = record.charge();
         self.recency.remove(group, old, slot);
         self.recency.add(group, place, slot, stamp);
         self.leave_place(group, old, charge);
@@ -363,18 +432,18 @@ impl Ledger {
     /// What happened under a key.
     pub fn key_counters(&self, key: KeyId) -> Counters {
         Counters {
-            hits: self.index.hits(key),
+            hits: self.keys[key as usize].hits.sum(),
             ..self.keys[key as usize].counters
         }
     }
 
     /// How often a key was asked for a tile.
     fn requests(&self, key: KeyId) -> u64 {
-        self.index.hits(key) + self.keys[key as usize].counters.misses
+        self.key_counters(key).hits + self.keys[key as usize].counters.misses
     }
 
     pub fn statistics(&mut self) -> Statistics {
-        let held = self.held(|_| true);
+        let held = self.held(usize::MAX, |_| true);
         let Weights {
             resident,
             overhang,
@@ -392,7 +461,7 @@ impl Ledger {
             peak: self.peak,
             entries: self.entries,
             counters: Counters {
-                hits: self.index.all_hits(),
+                hits: self.index.hits.sum(),
                 ..self.counters
             },
             ..Statistics::default()
@@ -401,7 +470,7 @@ impl Ledger {
 
     /// What a key has here: buffers count with the key that brought them.
     pub fn usage(&mut self, key: KeyId) -> Usage {
-        let held = self.held(|record| record.key == key);
+        let held = self.held(usize::MAX, |record| record.key == key);
         let record = &self.keys[key as usize];
         let own = match record.resident {
             0 => 0,
@@ -424,17 +493,29 @@ impl Ledger {
         }
     }
 
-    /// The bytes of resident buffers that callers hold now, of those that are looked for.
-    fn held(&mut self, is_one: impl Fn(&Record) -> bool) -> u64 {
+    /// Looks at some of the entries that were got since they were seen free: those that are free now need not
+    /// be looked at again.
+    pub fn look_at_held(&mut self) {
+        self.held(CHUNKS_PER_CALL, |_| false);
+    }
+
+    /// The bytes of resident buffers that callers hold now, of those that are looked for, in at most so many
+    /// chunks of entries.
+    fn held(&mut self, most: usize, is_one: impl Fn(&Record) -> bool) -> u64 {
         let mut held = 0;
-        self.statistics = self.statistics.wrapping_add(1);
-        self.index.for_each_held(|entry| {
-            let record = &mut self.records[entry.slot as usize];
-            let seen = std::mem::replace(&mut record.seen_held, self.statistics);
+        let mut seen = HashSet::new();
+        self.index.for_each_held(most, |entry| {
+            #[cfg(test)]
+            STEPS.set(STEPS.get() + 1);
+            let slot = self.links[entry as usize].slot;
+            let record = &self.records[slot as usize];
+            let is_held = self.seems_held(slot);
             let is_resident = matches!(record.standing, Standing::Resident(_));
-            if seen != self.statistics && is_resident && is_one(record) {
-                held += record.charge;
+            let counts = is_held && is_resident && is_one(record);
+            if counts && (record.entries == 1 || seen.insert(slot)) {
+                held += record.charge();
             }
+            is_held
         });
         held
     }

@@ -2,10 +2,10 @@
 
 use super::Ledger;
 use crate::cache::foundation::Foundation;
-use crate::cache::index::{Cell, EntryId};
+use crate::cache::index::Cell;
 use crate::cache::key::KeyId;
 use crate::cache::recency::{Place, Slot};
-use crate::image::{Bands, Block};
+use crate::image::Block;
 
 impl Ledger {
     /// From now on the books know what the tiles of a key are stitched from, level by level; `None`
@@ -24,13 +24,13 @@ impl Ledger {
 
     /// Where a buffer stands in line once it is used.
     pub(super) fn place_of_used(&self, slot: Slot) -> Place {
-        let (cell, _) = self.cell_of(self.records[slot as usize].first_entry);
+        let cell = self.index.cell(self.records[slot as usize].first_entry);
         self.place_in_use(cell.key, cell.level)
     }
 
     /// Whether all blocks from which a buffer's tile would be stitched again are resident now.
     pub(super) fn is_cheap(&self, slot: Slot) -> bool {
-        let (cell, bands) = self.cell_of(self.records[slot as usize].first_entry);
+        let (cell, form) = self.index.place(self.records[slot as usize].first_entry);
         let Some(foundation) = self.foundation(cell.key, cell.level) else {
             return false;
         };
@@ -40,7 +40,7 @@ impl Ledger {
         let all = self.keys[source as usize].band_count();
         let is_resident = |block: Block| {
             let block = Cell::new(source, block);
-            self.index.contains(&block, &bands, all)
+            self.index.contains(&block, &form.bands, all)
         };
         foundation.under(cell.block()).all(is_resident)
     }
@@ -48,10 +48,5 @@ impl Ledger {
     fn foundation(&self, key: KeyId, level: u32) -> Option<&Foundation> {
         let foundations = &self.keys[key as usize].foundations;
         foundations.get(level as usize)?.as_ref()
-    }
-
-    fn cell_of(&self, entry: EntryId) -> (Cell, Bands) {
-        self.index
-            .edit(entry, |entry| (entry.cell, entry.form.bands.clone()))
     }
 }

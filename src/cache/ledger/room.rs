@@ -1,14 +1,15 @@
 //! Room in the budget: who goes when it is short, and memory on its way from one tile to the next.
 
 use super::{
-    CORRECTIONS_PER_CALL, Class, DEMOTIONS_PER_CALL, ENTRY_BYTES, Ledger, REUSABLE_DIVISOR,
-    RecycledMemory, Room, Standing,
+    CORRECTIONS_PER_CALL, Class, DEMOTIONS_PER_CALL, ENTRY_BYTES, KEYS_PER_CALL, Ledger,
+    REUSABLE_DIVISOR, RecycledMemory, Room, Standing,
 };
-use crate::cache::index::NONE;
 use crate::cache::key::KeyId;
 use crate::cache::recency::{COMMON, Group, Place, Slot};
 use crate::cache::stamp::{self, Stamp};
 use crate::memory::{Buffer, Memory};
+use smallvec::SmallVec;
+use std::ops::Bound;
 use std::sync::Arc;
 
 /// So many stamps were out of date, or buffers held, that the books had better be given to somebody else before the
@@ -46,6 +47,8 @@ impl Patience {
     }
 
     pub(super) fn spend(&mut self) -> Result<(), Interrupted> {
+        #[cfg(test)]
+        tests::STEPS.set(tests::STEPS.get() + 1);
         self.0 = self.0.checked_sub(1).ok_or(Interrupted)?;
         Ok(())
     }
@@ -63,13 +66,21 @@ impl Ledger {
         let group = self.keys[key as usize].group;
         let charge = bytes as u64 + ENTRY_BYTES;
         if self.taken() + charge > self.budget || class.is_unread() {
-            self.demote_outdated();
+            self.demote_outdated(key);
         }
         if class.is_unread() && self.unread + self.reserved_unread + charge > self.unread_share() {
             return Ok(None);
         }
         let mut patience = Patience(CORRECTIONS_PER_CALL);
-        let room = self.try_make_room(group, charge, class, bytes, &mut patience)?;
+        // With its first buffer a key itself is charged, which no share counts.
+        let of_key = &self.keys[key as usize];
+        let for_key = if of_key.resident == 0 {
+            of_key.bytes()
+        } else {
+            0
+        };
+        let charges = (charge, for_key);
+        let room = self.try_make_room(group, charges, class, bytes, &mut patience)?;
         let Some(recycled) = room else {
             return Ok(None);
         };
@@ -107,25 +118,27 @@ impl Ledger {
         self.weights.resident + self.bookkeeping + self.reserved + self.reusable
     }
 
-    /// [`Ledger::try_make_room`], however long it takes: for what is small or has just been tried.
+    /// [`Ledger::try_make_room`], unless it takes long: for what is nearly always there, because it has
+    /// just been kept.
     pub(super) fn make_room(&mut self, group: Group, bytes: u64, class: Class) -> Option<()> {
-        let patience = &mut Patience::endless();
-        let room = self.try_make_room(group, bytes, class, 0, patience);
+        let patience = &mut Patience(CORRECTIONS_PER_CALL);
+        let room = self.try_make_room(group, (bytes, 0), class, 0, patience);
         room.ok().flatten().map(|recycled| self.give_back(recycled))
     }
 
-    /// Brings what is inside the budget down until `bytes` more of a group fit, and the group within
-    /// its maximum. Evicts idle buffers as [`Ledger::candidate`] has them, and returns the memory of
+    /// Brings what is inside the budget down until `bytes` more of a group fit, and some beside them, and the
+    /// group within its maximum. Evicts idle buffers as [`Ledger::candidate`] has them, and returns the memory of
     /// one if it has the size wanted. The outer `None`: no room, and nothing evicted.
     fn try_make_room(
         &mut self,
         group: Group,
-        bytes: u64,
+        (bytes, beside): (u64, u64),
         class: Class,
         wanted: usize,
         patience: &mut Patience,
     ) -> Result<Option<Option<Memory>>, Interrupted> {
         let of_share = self.shares.excess(group, bytes);
+        let bytes = bytes + beside;
         let mut recycled = self.take_from_pool(wanted);
         if self.taken() + bytes <= self.budget && of_share == 0 {
             return Ok(Some(recycled));
@@ -154,7 +167,7 @@ impl Ledger {
                 }
             };
             for victim in victims {
-                let charge = self.records[victim.slot as usize].charge;
+                let charge = self.records[victim.slot as usize].charge();
                 let is_own = victim.group == group;
                 let Some(buffer) = self.evict(victim) else {
                     continue;
@@ -195,7 +208,7 @@ impl Ledger {
             };
             match self.next_victim(class, whose, patience) {
                 Ok(Some(victim)) => {
-                    let charge = self.records[victim.slot as usize].charge;
+                    let charge = self.records[victim.slot as usize].charge();
                     chosen += charge;
                     own += if victim.group == group { charge } else { 0 };
                     victims.push(victim);
@@ -233,8 +246,7 @@ impl Ledger {
                 slot,
                 ..
             } = victim;
-            let record = &self.records[slot as usize];
-            let latest = record.buffer.last_use();
+            let latest = self.last_use(slot);
             if latest > stamp {
                 patience.spend()?;
                 match place {
@@ -248,7 +260,7 @@ impl Ledger {
                 patience.spend()?;
                 self.move_to(slot, Place::Used, stamp);
             } else {
-                let charge = self.records[slot as usize].charge;
+                let charge = self.records[slot as usize].charge();
                 self.shares.choose(group, charge);
                 self.recency.remove(group, place, slot);
                 return Ok(Some(victim));
@@ -258,7 +270,7 @@ impl Ledger {
 
     /// Undoes the choice of a victim.
     fn put_back(&mut self, victim: Victim) {
-        let charge = self.records[victim.slot as usize].charge;
+        let charge = self.records[victim.slot as usize].charge();
         self.shares.put_back(victim.group, charge);
         self.recency
             .add(victim.group, victim.place, victim.slot, victim.stamp);
@@ -267,7 +279,7 @@ impl Ledger {
     /// Who goes next as far as the orders know: the first over the groups that may give.
     fn candidate(&self, class: Class, whose: Whose) -> Option<Victim> {
         let may_give = |victim: &Victim| {
-            let charge = self.records[victim.slot as usize].charge;
+            let charge = self.records[victim.slot as usize].charge();
             match whose {
                 Whose::Own(group) => group == victim.group,
                 Whose::Any(group) if group != victim.group => {
@@ -311,15 +323,22 @@ impl Ledger {
 
     /// Sets a buffer in an order aside if it is held, until its last handle is gone.
     fn park_if_held(&mut self, slot: Slot, stamp: Stamp) -> bool {
-        let buffer = &self.records[slot as usize].buffer;
-        if !buffer.is_pinned() {
+        if !self.seems_held(slot) {
             return false;
         }
+        self.close(slot);
+        self.park_closed(slot, stamp)
+    }
+
+    /// Sets a buffer aside that knows of all its handles, unless there are none.
+    fn park_closed(&mut self, slot: Slot, stamp: Stamp) -> bool {
+        let buffer = &self.records[slot as usize].buffer;
         if buffer.listen() {
             self.move_to(slot, Place::Parked, stamp);
             return true;
         }
         buffer.stop_listening();
+        self.open(slot);
         false
     }
 
@@ -329,13 +348,13 @@ impl Ledger {
         let Some(record) = self.take_record(victim.slot) else {
             let (slot, stamp) = (victim.slot, victim.stamp);
             self.put_back(victim);
-            self.park_if_held(slot, stamp);
+            self.park_closed(slot, stamp);
             return None;
         };
-        self.shares.put_back(victim.group, record.charge);
+        self.shares.put_back(victim.group, record.charge());
         self.counters.evictions += 1;
         self.keys[record.key as usize].counters.evictions += 1;
-        self.leave_budget(record.key, victim.place, record.charge);
+        self.leave_budget(record.key, victim.place, record.charge());
         self.forget_unused_key(record.key);
         Some(record.buffer)
     }
@@ -429,14 +448,11 @@ impl Ledger {
         let Some(record) = self.records.get(slot as usize) else {
             return;
         };
-        if record.buffer.is_pinned() {
-            return;
-        }
         match record.standing {
-            Standing::Resident(Place::Parked) => {
+            Standing::Resident(Place::Parked) if !record.buffer.is_pinned() => {
                 record.buffer.stop_listening();
-                let stamp = record.buffer.last_use();
-                self.move_to(slot, self.place_of_used(slot), stamp);
+                self.move_to(slot, self.place_of_used(slot), self.last_use(slot));
+                self.open(slot);
             }
             Standing::Resident(_) => (),
             Standing::Overhang | Standing::Detached => drop(self.free(slot)),
@@ -445,8 +461,11 @@ impl Ledger {
 
     /// An unread buffer that no get is expected to want becomes ordinary.
     pub fn give_up(&mut self, buffer: &Buffer) {
-        if let Some(slot) = buffer.slot_in(&self.home) {
-            self.demote(slot, buffer.last_use());
+        if let Some(slot) = buffer.slot_in(&self.home)
+            && let Standing::Resident(place) = self.records[slot as usize].standing
+            && let Some(stamp) = self.recency.stamp(self.group(slot), place, slot)
+        {
+            self.demote(slot, stamp);
         }
     }
 
@@ -465,26 +484,31 @@ impl Ledger {
     }
 
     /// Makes unread tiles ordinary whose provider has served a whole level since, or since whose
-    /// making other images have admitted a whole budget.
-    pub(super) fn demote_outdated(&mut self) {
-        if self.unread == 0 {
-            return;
-        }
-        let mut outdated = Vec::new();
-        for id in &self.unread_keys {
+    /// making other images have admitted a whole budget: those of a key that needs room, and of some
+    /// others, which have their turn one after the other.
+    pub(super) fn demote_outdated(&mut self, of: KeyId) {
+        let later = (Bound::Excluded(self.demoted_last), Bound::Unbounded);
+        let others = self.unread_keys.range(later).chain(&self.unread_keys);
+        let keys: SmallVec<[KeyId; KEYS_PER_CALL + 1]> = others
+            .take(KEYS_PER_CALL)
+            .chain(self.unread_keys.get(&of))
+            .copied()
+            .collect();
+        let mut left = DEMOTIONS_PER_CALL;
+        for id in &keys {
             let requests = self.requests(*id);
             let key = &mut self.keys[*id as usize];
             let others = self.admitted - self.images[key.image as usize].admitted;
-            let left = DEMOTIONS_PER_CALL - outdated.len();
-            let found = key.take_outdated(requests, others, left);
-            outdated.extend(found.into_iter().map(|(slot, stamp)| (slot, stamp, *id)));
-        }
-        for (slot, stamp, key) in outdated {
-            self.demote(slot, stamp);
-            if !self.keys[key as usize].has_unread() {
-                self.unread_keys.remove(&key);
+            let outdated = key.take_outdated(requests, others, left);
+            if !key.has_unread() {
+                self.unread_keys.remove(id);
+            }
+            left -= outdated.len();
+            for (slot, stamp) in outdated {
+                self.demote(slot, stamp);
             }
         }
+        self.demoted_last = keys.get(KEYS_PER_CALL - 1).copied().unwrap_or(0);
     }
 
     /// Changes the budget. Shrinking evicts at once; held buffers beyond the new budget go outside.
@@ -533,7 +557,7 @@ impl Ledger {
             let Some((stamp, slot, group)) = self.recency.groups().filter_map(parked).min() else {
                 break;
             };
-            let latest = self.records[slot as usize].buffer.last_use();
+            let latest = self.last_use(slot);
             if latest > stamp {
                 self.recency.postpone(group, Place::Parked, latest);
             } else {
@@ -547,18 +571,91 @@ impl Ledger {
     fn push_out(&mut self, slot: Slot) {
         let record = &mut self.records[slot as usize];
         record.standing = Standing::Overhang;
-        let (key, charge) = (record.key, record.charge);
-        let mut next = record.first_entry;
-        while next != NONE {
-            next = self.index.edit(next, |entry| {
-                entry.is_outside = true;
-                entry.next_in_buffer
-            });
-        }
+        let (key, charge) = (record.key, record.charge());
         self.leave_budget(key, Place::Parked, charge);
         self.recency.remove(self.group(slot), Place::Parked, slot);
         self.weigh(key, |bytes| bytes.overhang += charge);
         // Released meanwhile, nobody else will free it.
         self.free(slot);
+    }
+}
+
+#[cfg(test)]
+pub(in crate::cache) mod tests {
+    use crate::cache::{Cache, Options};
+    use crate::dtype::DType;
+    use crate::image::{Bands, Block};
+    use crate::layout::{Layout, Shape};
+    use crate::memory::{Canvas, Memory};
+    use crate::tile::Tile;
+    use std::cell::Cell;
+
+    thread_local! {
+        /// Stamps that this thread has corrected, and buffers that it has set aside, since it took the
+        /// books.
+        pub static STEPS: Cell<usize> = const { Cell::new(0) };
+        /// The most that it did while others waited.
+        pub static MOST_STEPS: Cell<usize> = const { Cell::new(0) };
+    }
+
+    fn tile() -> Tile {
+        let shape = Shape {
+            width: 64,
+            height: 2,
+            bands: 1,
+        };
+        let layout = Layout::packed(shape, DType::U8).unwrap();
+        Tile::from_canvas(Canvas::new(Memory::zeroed(128).unwrap(), layout))
+    }
+
+    #[test]
+    fn after_many_hits_others_wait_for_a_few_corrections_only() {
+        const TILES: u64 = 3000;
+        let cache = Cache::new(1 << 30, Options::default()).unwrap();
+        let at = |row| Block::new(0, row, 0);
+        for row in 0..TILES {
+            let pixels = tile().pixels().clone();
+            cache.put("full", at(row), &Bands::ALL, pixels).unwrap();
+        }
+        cache.set_budget(cache.statistics().idle);
+        let sweep = || {
+            for row in 0..TILES - 1 {
+                drop(cache.get("full", at(row), &Bands::ALL).unwrap());
+            }
+            MOST_STEPS.set(0);
+        };
+        let check = |what: &str| {
+            let most = MOST_STEPS.get();
+            assert!(most > 0, "{what}: nothing was to be corrected");
+            assert!(
+                most <= super::CORRECTIONS_PER_CALL + 1,
+                "{what}: {most} at once"
+            );
+        };
+        let kept = |row| cache.peek("full", at(row), &Bands::ALL).unwrap();
+        // A tile, a view of one that is held, the first tile of another key, and less room.
+        sweep();
+        let new = tile().pixels().clone();
+        cache.put("full", at(TILES), &Bands::ALL, new).unwrap();
+        assert!(kept(TILES - 1).is_none(), "the one that was not hit");
+        check("a tile");
+        sweep();
+        let held = kept(TILES / 2).unwrap();
+        let view = held.pixels().window(0, 0, 64, 1);
+        cache.put("full", at(TILES + 1), &Bands::ALL, view).unwrap();
+        check("a view");
+        assert!(kept(TILES + 1).is_some());
+        sweep();
+        let new = tile().pixels().clone();
+        cache.put("other", at(0), &Bands::ALL, new).unwrap();
+        check("a key");
+        sweep();
+        cache.statistics();
+        check("statistics");
+        sweep();
+        let half = cache.statistics().idle / 2;
+        MOST_STEPS.set(0);
+        cache.set_budget(half);
+        check("a budget");
     }
 }

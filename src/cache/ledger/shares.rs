@@ -149,8 +149,8 @@ impl Ledger {
                 {
                     let stamp = self.recency.remove(old, place, slot as u32);
                     self.recency.add(new, place, slot as u32, stamp);
-                    self.shares.leave(old, record.charge);
-                    self.shares.enter(new, record.charge);
+                    self.shares.leave(old, record.charge());
+                    self.shares.enter(new, record.charge());
                 }
             }
         }

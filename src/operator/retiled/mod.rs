@@ -198,17 +198,29 @@ impl Provider for Retiled {
         own.has_any(&at.rect(&self.image))
     }
 
+    fn hit(&self, at: &Block) -> Option<Tile> {
+        let tile = self.shelf.hit(at)?;
+        self.shared.served.note_tile(&self.grid, at, &tile);
+        Some(tile)
+    }
+
     fn get_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile> {
         let tile = match self.shelf.get(at, bands, request)? {
             Some(tile) => tile,
             None => self.make(at, bands, request)?,
         };
-        self.shared.served.note(self.grid, at);
+        self.shared.served.note_tile(&self.grid, &at, &tile);
         Ok(tile)
     }
 
     fn peek_block(&self, at: Block, bands: &Bands) -> Option<Tile> {
         self.shelf.peek(at, bands)
+    }
+
+    fn try_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Option<Tile> {
+        let tile = self.shelf.try_get(at, bands, request)?;
+        self.shared.served.note_tile(&self.grid, &at, &tile);
+        Some(tile)
     }
 
     fn get_window(

@@ -32,6 +32,8 @@ pub struct Header {
     pub height: u16,
     /// Samples of a pixel as stored.
     pub components: u8,
+    /// Bits of a sample.
+    pub bits: u8,
     /// The pixels are refined scan by scan.
     pub progressive: bool,
     /// What the components mean.
@@ -48,7 +50,9 @@ pub struct Header {
 struct Frame {
     width: u16,
     height: u16,
+    bits: u8,
     progressive: bool,
+    lossless: bool,
     ids: Vec<u8>,
 }
 
@@ -88,6 +92,11 @@ impl Header {
                 .take(kind, body)
                 .map_err(|error| place(error.at(format!("marker ff{kind:02x}"))))?;
         }
+    }
+
+    /// Bytes of a decoded sample.
+    pub fn sample_bytes(&self) -> u8 {
+        if self.bits > 8 { 2 } else { 1 }
     }
 
     /// Samples as stored.
@@ -177,6 +186,7 @@ impl Segments {
             (_, _) if frame.ids.len() == 3 && self.jfif => Space::YCbCr,
             ([_, _, _], Some(0)) => Space::Rgb,
             ([b'R', b'G', b'B'], None) => Space::Rgb,
+            ([_, _, _], None) if frame.lossless => Space::Rgb,
             ([_, _, _], _) => Space::YCbCr,
             ([_, _, _, _], None | Some(0)) => Space::Cmyk,
             ([_, _, _, _], _) => Space::Ycck,
@@ -212,6 +222,7 @@ impl Segments {
             width: frame.width,
             height: frame.height,
             components: frame.ids.len() as u8,
+            bits: frame.bits,
             progressive: frame.progressive,
             space,
             end,
@@ -242,7 +253,9 @@ fn frame(kind: u8, body: &[u8]) -> Result<Frame> {
     Ok(Frame {
         width,
         height,
+        bits: *bits,
         progressive: kind == 0xc2,
+        lossless: kind == 0xc3,
         ids: components.iter().map(|component| component[0]).collect(),
     })
 }

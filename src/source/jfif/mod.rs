@@ -52,7 +52,9 @@ fn check(header: &Header, len: u64) -> Result<()> {
             "a file of {len} bytes cannot hold {width} x {height} pixels of {count} components"
         )));
     }
-    let taken = samples * if header.progressive { 3 } else { 1 };
+    // Coefficients of two bytes are kept until the last scan.
+    let coefficients = if header.progressive { 2 } else { 0 };
+    let taken = samples * (u64::from(header.sample_bytes()) + coefficients);
     if taken > MAX_BYTES {
         return Err(Error::limit(format!(
             "{width} x {height} pixels of {count} components take {taken} bytes to decode, more than {MAX_BYTES}"
@@ -62,13 +64,13 @@ fn check(header: &Header, len: u64) -> Result<()> {
 }
 
 /// Turns pixels of four inks, stored as brightness as nearly all writers do, into red, green and blue
-/// at the beginning of the row, as GDAL does.
-fn inks_to_rgb(row: &mut [u8]) {
+/// at the beginning of the row, as GDAL does. `most` is the largest sample.
+fn inks_to_rgb<T: Copy + Into<u32> + TryFrom<u32> + Default>(row: &mut [T], most: u32) {
     for pixel in 0..row.len() / 4 {
-        let black = u32::from(row[pixel * 4 + 3]);
+        let black: u32 = row[pixel * 4 + 3].into();
         for ink in 0..3 {
-            let of_ink = u32::from(row[pixel * 4 + ink]);
-            row[pixel * 3 + ink] = (of_ink * black / 255) as u8;
+            let of_ink: u32 = row[pixel * 4 + ink].into();
+            row[pixel * 3 + ink] = T::try_from(of_ink * black / most).unwrap_or_default();
         }
     }
 }
@@ -79,7 +81,12 @@ fn describe(header: &Header) -> Image {
         _ => &[Colour::Red, Colour::Green, Colour::Blue],
     };
     let (width, height) = (u64::from(header.width), u64::from(header.height));
-    let mut image = Image::new(width, height, colours.len() as u32, DType::U8);
+    let dtype = match header.sample_bytes() {
+        1 => DType::U8,
+        _ => DType::U16,
+    };
+    let mut image = Image::new(width, height, colours.len() as u32, dtype);
+    image.bits = header.bits.into();
     for (band, colour) in image.bands.iter_mut().zip(colours) {
         band.colour = *colour;
     }
@@ -124,24 +131,30 @@ impl JpegDecoder {
             rows: usize::from(header.height),
             most_rows: usize::from(header.height),
             bands: usize::from(header.components),
+            sample_bytes: usize::from(header.sample_bytes()),
             colours: Colours::AsMarked,
         };
         let picks: Vec<usize> = bands.iter().map(|band| *band as usize).collect();
         let channels = self.image.bands.len();
         // No stream is much longer than its samples; what lies behind belongs to nothing.
-        let len = (self.bytes.len()).min(header.samples().saturating_mul(2) + MAX_HEAD);
+        let samples = header.samples() * u64::from(header.sample_bytes());
+        let len = (self.bytes.len()).min(samples.saturating_mul(2) + MAX_HEAD);
         with_scratch(|scratch| {
             let Scratch { input, output, .. } = scratch;
             let input = sized(input, len)?;
             self.bytes.read_at(0, input)?;
             jpeg::decode(&[], input, &frame, output)?;
-            let rows = output.chunks_exact_mut(frame.width * frame.bands);
+            let size = frame.sample_bytes;
+            let most = (1 << header.bits) - 1;
+            let rows = output.chunks_exact_mut(frame.width * frame.bands * size);
             for (y, row) in rows.take(frame.rows).enumerate() {
-                if frame.bands == 4 {
-                    inks_to_rgb(row);
+                match (frame.bands, size) {
+                    (4, 1) => inks_to_rgb(row, most),
+                    (4, _) => inks_to_rgb::<u16>(bytemuck::cast_slice_mut(row), most),
+                    _ => (),
                 }
-                let row = &row[..frame.width * channels];
-                split(row, 1, channels, &picks, &mut into.rows_mut(y));
+                let row = &row[..frame.width * channels * size];
+                split(row, size, channels, &picks, &mut into.rows_mut(y));
             }
             Ok(())
         })

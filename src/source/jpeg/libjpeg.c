@@ -1,6 +1,6 @@
 /*
- * The part of libjpeg-turbo that the library uses: one stream in memory decoded into rows of 8-bit
- * samples. libjpeg leaves its depths by longjmp, which may not cross Rust; it begins and ends here.
+ * The part of libjpeg-turbo that the library uses: one stream in memory decoded into rows of samples of
+ * one byte, or of two where they have more than 8 bits. libjpeg leaves its depths by longjmp, which may not cross Rust; it begins and ends here.
  *
  * Nothing is printed, nothing is kept between calls, and no byte beyond the ends of the input is read.
  * libjpeg.rs declares the same structs.
@@ -15,9 +15,9 @@
 
 #include <jerror.h>
 
-enum { DECODED, CORRUPT, NO_MEMORY, LIMIT, UNSUPPORTED, OTHER_SHAPE };
+enum { DECODED, CORRUPT, NO_MEMORY, LIMIT, UNSUPPORTED, OTHER_SHAPE, OTHER_DEPTH };
 
-enum { AS_STORED, FROM_YCBCR, AS_MARKED };
+enum { AS_STORED, FROM_YCBCR, AS_MARKED, AS_STORED_REPEATED };
 
 /* Rows that one call of libjpeg may deliver. */
 #define ROWS 16
@@ -28,11 +28,12 @@ struct tilecache_jpeg_job {
     size_t tables_len;
     const unsigned char *stream;
     size_t stream_len;
-    unsigned char *out; /* rows without gaps, `most_rows` of them */
+    unsigned char *out; /* rows without gaps, `most_rows` of them, aligned for the samples */
     uint32_t width;
     uint32_t rows; /* the least */
     uint32_t most_rows;
     uint32_t components;
+    uint32_t sample_bytes; /* 1 or 2 */
     int32_t colours;
     int32_t most_scans;
     int64_t most_memory; /* bytes of coefficients that are kept until the last scan */
@@ -43,6 +44,7 @@ struct tilecache_jpeg_outcome {
     uint32_t width;
     uint32_t rows;
     uint32_t components;
+    uint32_t bits;
     char message[JMSG_LENGTH_MAX]; /* of a failure */
 };
 
@@ -103,9 +105,16 @@ static void error_exit(j_common_ptr cinfo)
     fail(decode, status, message);
 }
 
+/* Whether samples are predicted and not transformed: their unit is one sample. */
+static int is_lossless(j_decompress_ptr cinfo)
+{
+    return cinfo->comp_info[0].DCT_scaled_size == 1;
+}
+
 /*
  * Warnings are counted and passed over, and what libjpeg makes of damage is delivered, except where
- * pixels are missing: a scan that ends before its last row of blocks, or the whole input that does.
+ * pixels are missing: a scan that ends before its last row of blocks (of lossless ones, before its last
+ * sample), or the whole input that does.
  */
 static void emit_message(j_common_ptr common, int level)
 {
@@ -120,8 +129,10 @@ static void emit_message(j_common_ptr common, int level)
     if (code != JWRN_HIT_MARKER && code != JWRN_MUST_RESYNC)
         return;
     if (decode->input_ended ||
-        (code == JWRN_HIT_MARKER && !restart && cinfo->input_iMCU_row + 1 < cinfo->total_iMCU_rows)) {
-        JDIMENSION row = cinfo->input_iMCU_row * cinfo->max_v_samp_factor * DCTSIZE;
+        (code == JWRN_HIT_MARKER && !restart &&
+         (is_lossless(cinfo) || cinfo->input_iMCU_row + 1 < cinfo->total_iMCU_rows))) {
+        JDIMENSION unit = is_lossless(cinfo) ? 1 : DCTSIZE;
+        JDIMENSION row = cinfo->input_iMCU_row * cinfo->max_v_samp_factor * unit;
         snprintf(message, sizeof message, "the pixels end in or behind row %u of %u", (unsigned)row,
                  (unsigned)cinfo->image_height);
         fail(decode, CORRUPT, message);
@@ -231,15 +242,36 @@ static void set_colours(j_decompress_ptr cinfo, int colours)
     default:
         cinfo->jpeg_color_space = JCS_UNKNOWN;
         cinfo->out_color_space = JCS_UNKNOWN;
+        cinfo->do_fancy_upsampling = colours != AS_STORED_REPEATED;
     }
+}
+
+/* Reads up to ROWS rows into `out`, each in samples as wide as the stream's precision asks for. */
+static void read_rows(j_decompress_ptr cinfo, unsigned char *out, size_t stride)
+{
+    JSAMPROW rows[ROWS];
+    J12SAMPROW rows12[ROWS];
+    J16SAMPROW rows16[ROWS];
+    JDIMENSION i, left = cinfo->output_height - cinfo->output_scanline;
+    JDIMENSION count = left < ROWS ? left : ROWS;
+    for (i = 0; i < count; i++) {
+        rows[i] = out + stride * i;
+        rows12[i] = (J12SAMPROW)(void *)rows[i];
+        rows16[i] = (J16SAMPROW)(void *)rows[i];
+    }
+    if (cinfo->data_precision <= 8)
+        jpeg_read_scanlines(cinfo, rows, count);
+    else if (cinfo->data_precision <= 12)
+        jpeg12_read_scanlines(cinfo, rows12, count);
+    else
+        jpeg16_read_scanlines(cinfo, rows16, count);
 }
 
 static void run(struct decode *decode, const struct tilecache_jpeg_job *job,
                 struct tilecache_jpeg_outcome *outcome)
 {
     j_decompress_ptr cinfo = &decode->cinfo;
-    size_t stride = (size_t)job->width * job->components;
-    char message[JMSG_LENGTH_MAX];
+    size_t stride = (size_t)job->width * job->components * job->sample_bytes;
     jpeg_create_decompress(cinfo);
     /* Set anew, for libjpeg listens to the environment too. */
     cinfo->mem->max_memory_to_use = (long)job->most_memory;
@@ -259,9 +291,10 @@ static void run(struct decode *decode, const struct tilecache_jpeg_job *job,
         decode->status = OTHER_SHAPE;
         return;
     }
-    if (cinfo->data_precision != 8) {
-        snprintf(message, sizeof message, "%d bits", cinfo->data_precision);
-        fail(decode, UNSUPPORTED, message);
+    outcome->bits = (uint32_t)cinfo->data_precision;
+    if (job->sample_bytes != (cinfo->data_precision <= 8 ? 1u : 2u)) {
+        decode->status = OTHER_DEPTH;
+        return;
     }
     if (cinfo->arith_code)
         fail(decode, UNSUPPORTED, "arithmetic coding");
@@ -271,14 +304,8 @@ static void run(struct decode *decode, const struct tilecache_jpeg_job *job,
         check_scans(decode);
     if ((uint32_t)cinfo->output_components != job->components)
         fail(decode, UNSUPPORTED, "these colours");
-    while (cinfo->output_scanline < cinfo->output_height) {
-        JSAMPROW rows[ROWS];
-        JDIMENSION i, left = cinfo->output_height - cinfo->output_scanline;
-        JDIMENSION count = left < ROWS ? left : ROWS;
-        for (i = 0; i < count; i++)
-            rows[i] = job->out + stride * (cinfo->output_scanline + i);
-        jpeg_read_scanlines(cinfo, rows, count);
-    }
+    while (cinfo->output_scanline < cinfo->output_height)
+        read_rows(cinfo, job->out + stride * cinfo->output_scanline, stride);
 }
 
 /* Apart, so that what changes after setjmp is no variable of the function that calls it. */

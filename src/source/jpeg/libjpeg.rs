@@ -22,6 +22,7 @@ struct Job {
     rows: u32,
     most_rows: u32,
     components: u32,
+    sample_bytes: u32,
     colours: i32,
     most_scans: i32,
     most_memory: i64,
@@ -33,6 +34,7 @@ struct Outcome {
     width: u32,
     rows: u32,
     components: u32,
+    bits: u32,
     message: [c_char; MESSAGE],
 }
 
@@ -40,11 +42,17 @@ unsafe extern "C" {
     fn tilecache_jpeg_decode(job: *const Job, outcome: *mut Outcome) -> i32;
 }
 
-/// Decodes a stream into rows without gaps; `out` has room for as many as the frame may have.
+/// Decodes a stream into rows without gaps; `out` has room for as many as the frame may have, and begins where
+/// a sample may.
 pub fn decode(tables: &[u8], stream: &[u8], frame: &Frame, out: &mut [u8]) -> Result<()> {
     let fits = |side: usize| u32::try_from(side).unwrap_or(u32::MAX);
-    let room = frame.width * frame.most_rows * frame.bands;
-    assert!(out.len() >= room, "{} bytes for {room}", out.len());
+    let room = frame.width * frame.most_rows * frame.bands * frame.sample_bytes;
+    let is_aligned = out.as_ptr().addr().is_multiple_of(frame.sample_bytes);
+    assert!(
+        out.len() >= room && is_aligned,
+        "{} bytes for {room}",
+        out.len()
+    );
     let job = Job {
         tables: tables.as_ptr(),
         tables_len: tables.len(),
@@ -55,10 +63,12 @@ pub fn decode(tables: &[u8], stream: &[u8], frame: &Frame, out: &mut [u8]) -> Re
         rows: fits(frame.rows),
         most_rows: fits(frame.most_rows),
         components: fits(frame.bands),
+        sample_bytes: fits(frame.sample_bytes),
         colours: match frame.colours {
             Colours::AsStored => 0,
             Colours::FromYCbCr => 1,
             Colours::AsMarked => 2,
+            Colours::AsStoredRepeated => 3,
         },
         most_scans: super::MOST_SCANS,
         most_memory: super::MOST_MEMORY,
@@ -67,11 +77,12 @@ pub fn decode(tables: &[u8], stream: &[u8], frame: &Frame, out: &mut [u8]) -> Re
         width: 0,
         rows: 0,
         components: 0,
+        bits: 0,
         message: [0; MESSAGE],
     };
     // SAFETY: the structs are those of libjpeg.c; the input is alive and as long as it says, and so is
     // `out`, of which no more than `most_rows` rows are written, and those only where the stream has the
-    // width and the components that the room was computed for.
+    // width, the components and the depth that the room was computed for.
     let status = unsafe { tilecache_jpeg_decode(&job, &mut outcome) };
     // SAFETY: the message ends with a zero, for it was written by snprintf into its length or never.
     let text = unsafe { CStr::from_ptr(outcome.message.as_ptr()) }.to_string_lossy();
@@ -83,6 +94,10 @@ pub fn decode(tables: &[u8], stream: &[u8], frame: &Frame, out: &mut [u8]) -> Re
         5 => Err(Error::corrupt(format!(
             "a JPEG stream of {} x {} pixels of {} samples in a block of {} x {} of {}",
             outcome.width, outcome.rows, outcome.components, frame.width, frame.rows, frame.bands
+        ))),
+        6 => Err(Error::corrupt(format!(
+            "a JPEG stream of {} bits in samples of {} bytes",
+            outcome.bits, frame.sample_bytes
         ))),
         _ => Err(Error::corrupt(format!(
             "the JPEG stream is damaged: {text}"

@@ -24,6 +24,8 @@ const MOST_MEMORY: i64 = 4 << 30;
 pub enum Colours {
     /// What is stored, whatever it is.
     AsStored,
+    /// The same, with samples of which there are fewer repeated and not interpolated.
+    AsStoredRepeated,
     /// The three are luma and chroma, and become red, green and blue.
     FromYCbCr,
     /// What the stream's own markers and numbers of components say, as libjpeg reads them, decides:
@@ -41,6 +43,8 @@ pub struct Frame {
     pub most_rows: usize,
     /// Samples per pixel.
     pub bands: usize,
+    /// Bytes of a sample: 2 where it has more than 8 bits.
+    pub sample_bytes: usize,
     /// What they become.
     pub colours: Colours,
 }
@@ -53,6 +57,7 @@ pub fn decode(tables: &[u8], stream: &[u8], frame: &Frame, out: &mut Vec<u8>) ->
     if let Some(sof) = Sof::find(stream) {
         check_coding(sof.coding, sof.bits)?;
     }
-    let bytes = frame.width as u64 * frame.most_rows as u64 * frame.bands as u64;
+    let samples = frame.width as u64 * frame.most_rows as u64 * frame.bands as u64;
+    let bytes = samples * frame.sample_bytes as u64;
     libjpeg::decode(tables, stream, frame, sized(out, bytes)?)
 }

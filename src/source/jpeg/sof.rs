@@ -46,9 +46,10 @@ impl Sof {
     }
 }
 
-/// Refuses what is not read: all but Huffman-coded transforms of 8 bits.
+/// Refuses what is not read: all but Huffman-coded transforms of 8 or 12 bits, and Huffman-coded predictions of
+/// 2 to 16.
 pub fn check_coding(coding: u8, bits: u8) -> Result<()> {
-    if !matches!(coding, 0xc0..=0xc2) {
+    if !matches!(coding, 0xc0..=0xc3) {
         let coder = if coding & 8 != 0 {
             "arithmetic"
         } else {
@@ -60,7 +61,11 @@ pub fn check_coding(coding: u8, bits: u8) -> Result<()> {
             _ => format!("JPEG of {coder} coding"),
         }));
     }
-    if bits != 8 {
+    let fits = match coding {
+        0xc3 => matches!(bits, 2..=16),
+        _ => matches!(bits, 8 | 12),
+    };
+    if !fits {
         return Err(Error::unsupported(format!("JPEG of {bits} bits")));
     }
     Ok(())

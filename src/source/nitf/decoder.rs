@@ -163,14 +163,15 @@ impl NitfDecoder {
                 }
             }
             let channels = plan.channels() as usize;
-            let rows = output.chunks_exact(plan.block.0 as usize * channels);
+            let size = plan.dtype.size();
+            let rows = output.chunks_exact(plan.block.0 as usize * channels * size);
             for (y, row) in rows
                 .skip(part.y as usize)
                 .take(part.height as usize)
                 .enumerate()
             {
-                let row = &row[part.x as usize * channels..];
-                split(row, 1, channels, picks, &mut into.rows_mut(y));
+                let row = &row[part.x as usize * channels * size..];
+                split(row, size, channels, picks, &mut into.rows_mut(y));
             }
             Ok(())
         })

@@ -123,7 +123,8 @@ pub fn decode(
 ) -> Result<()> {
     let (width, rows) = (plan.block.0 as usize, plan.block.1 as usize);
     let bands = plan.channels() as usize;
-    let expected = (width * rows * bands) as u64;
+    let sample_bytes = plan.dtype.size();
+    let expected = (width * rows * bands * sample_bytes) as u64;
     // No stream is much longer than its pixels; what lies behind belongs to nothing.
     let len = (stream.end - stream.start).min(expected.saturating_mul(2) + (1 << 20));
     // JPEG has 64 samples for a bit at most, and up to sixteen times as many where it is subsampled.
@@ -152,6 +153,7 @@ pub fn decode(
         rows,
         most_rows: rows,
         bands,
+        sample_bytes,
         colours: match bands {
             3 => Colours::AsMarked,
             _ => Colours::AsStored,

@@ -123,7 +123,7 @@ impl Plan {
         if self.compression == Compression::None {
             return Ok(());
         }
-        if width * height * self.channels() > MAX_DECODED {
+        if width * height * self.channels() * self.dtype.size() as u64 > MAX_DECODED {
             return Err(Error::limit(format!(
                 "compressed blocks of {width} x {height} pixels"
             )));
@@ -131,7 +131,7 @@ impl Plan {
         if let Compression::Bilevel { .. } = self.compression {
             return self.check_bilevel();
         }
-        if self.dtype != DType::U8 || self.bits != 8 {
+        if !matches!((self.dtype, self.bits), (DType::U8, 8) | (DType::U16, _)) {
             return Err(Error::unsupported(format!(
                 "JPEG compression of {} samples of {} bits (fields PVTYPE and NBPP)",
                 self.dtype.name(),
@@ -257,12 +257,11 @@ fn compression(ic: &str, comrat: &str) -> Result<(Compression, bool)> {
         }
         "NC" => return Ok((Compression::None, false)),
         "NM" => return Ok((Compression::None, true)),
-        "C3" | "I1" => return Ok((Compression::Jpeg, false)),
-        "M3" => return Ok((Compression::Jpeg, true)),
+        "C3" | "C5" | "I1" => return Ok((Compression::Jpeg, false)),
+        "M3" | "M5" => return Ok((Compression::Jpeg, true)),
         "C8" | "CD" => return Ok((Compression::Codestream, false)),
         "M8" | "MD" => return Ok((Compression::Codestream, true)),
         "C4" | "M4" => "vector quantization",
-        "C5" | "M5" => "lossless JPEG",
         "C6" | "C7" | "M6" | "M7" => "reserved",
         "C9" | "M9" => "H.264",
         "CA" | "MA" => "H.265",

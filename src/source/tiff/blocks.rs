@@ -1,21 +1,27 @@
 //! Where the blocks of one directory lie in the file.
 
-use super::directory::Directory;
+use super::directory::{Directory, Reader};
 use super::encoding::Compression;
 use super::plan::Plan;
+use super::table::Table;
 use super::tags;
 use crate::error::{Error, Result};
+use std::sync::OnceLock;
 
 /// Offsets and byte counts of all blocks, plane by plane and row by row.
 pub struct BlockTable {
-    offsets: Vec<u64>,
-    /// Empty where the file does not say: a block then goes on as far as there is room.
-    counts: Vec<u64>,
+    offsets: Table,
+    /// Not there where the file does not say: a block then goes on as far as there is room.
+    counts: Option<Table>,
+    /// Byte counts that are all 0 say nothing.
+    may_say_nothing: bool,
+    /// Whether they do, once that was asked.
+    says_nothing: OnceLock<bool>,
     /// Blocks may be left out by their byte count alone.
     tiled: bool,
     /// Where the directory lies.
     directory: u64,
-    file_len: u64,
+    reader: Reader,
 }
 
 /// A stored block: bytes that lie inside the file.
@@ -28,45 +34,66 @@ pub struct Stored {
 }
 
 impl BlockTable {
-    /// Reads the tables, which are bounded by the number of blocks and by the file.
-    pub fn read(directory: &Directory, plan: &Plan) -> Result<Self> {
-        let read = |tiles, strips| -> Result<Option<Vec<u64>>> {
+    /// Finds the tables, which are bounded by the number of blocks and by the file.
+    pub fn new(directory: &Directory, plan: &Plan) -> Result<Self> {
+        let find = |tiles, strips| -> Result<Option<Table>> {
             let (first, second) = if plan.tiled {
                 (tiles, strips)
             } else {
                 (strips, tiles)
             };
             let limit = plan.block_count();
-            Ok(match directory.unsigneds(first, limit)? {
+            Ok(match Table::of(directory, first, limit)? {
                 // Some writers of tiles use the tags of strips.
-                None => directory.unsigneds(second, limit)?,
+                None => Table::of(directory, second, limit)?,
                 table => table,
             })
         };
-        let offsets = read(tags::TILE_OFFSETS, tags::STRIP_OFFSETS)?
+        let offsets = find(tags::TILE_OFFSETS, tags::STRIP_OFFSETS)?
             .ok_or_else(|| Error::corrupt("the offsets of the blocks are missing"))?;
-        let mut counts = read(tags::TILE_BYTE_COUNTS, tags::STRIP_BYTE_COUNTS)?.unwrap_or_default();
-        let is_plain = plan.compression == Compression::None;
-        // Counts that are all 0 say nothing where blocks are stored.
-        let says_nothing = counts.iter().all(|count| *count == 0);
-        if says_nothing && (is_plain || offsets.len() == 1) {
-            counts.clear();
-        }
-        if counts.is_empty() && !is_plain && offsets.len() > 1 {
+        let counts = find(tags::TILE_BYTE_COUNTS, tags::STRIP_BYTE_COUNTS)?;
+        let counts = counts.filter(|counts| counts.len() > 0);
+        let may_say_nothing = plan.compression == Compression::None || offsets.len() == 1;
+        if counts.is_none() && !may_say_nothing {
             return Err(Error::corrupt("the byte counts of the blocks are missing"));
         }
         Ok(Self {
             offsets,
             counts,
+            may_say_nothing,
+            says_nothing: OnceLock::new(),
             tiled: plan.tiled,
             directory: directory.at,
-            file_len: directory.reader.bytes.len(),
+            reader: directory.reader.clone(),
         })
     }
 
-    /// Whether some block is not stored.
-    pub fn is_sparse(&self) -> bool {
-        self.offsets.contains(&0) || self.tiled && self.counts.contains(&0)
+    /// Bytes of the tables that lie outside of the directory.
+    pub fn bytes(&self) -> u64 {
+        self.offsets.bytes() + self.counts.as_ref().map_or(0, Table::bytes)
+    }
+
+    /// Whether some block is not stored. Reads all of the tables.
+    pub fn is_sparse(&self) -> Result<bool> {
+        let is_zero = |number| number == 0;
+        Ok(self.offsets.any(&self.reader, is_zero)?
+            || self.tiled
+                && match &self.counts {
+                    Some(counts) => counts.any(&self.reader, is_zero)? && !self.says_nothing()?,
+                    None => false,
+                })
+    }
+
+    /// Whether the byte counts, of which some are 0, say nothing where blocks are stored.
+    fn says_nothing(&self) -> Result<bool> {
+        let Some(counts) = self.counts.as_ref().filter(|_| self.may_say_nothing) else {
+            return Ok(false);
+        };
+        if let Some(known) = self.says_nothing.get() {
+            return Ok(*known);
+        }
+        let said = counts.any(&self.reader, |count| count != 0)?;
+        Ok(*self.says_nothing.get_or_init(|| !said))
     }
 
     /// A block, or `None` where it is not stored; `plain` is what it takes without compression, if it
@@ -75,21 +102,19 @@ impl BlockTable {
     /// A block without offset and byte count is not stored. Slide scanners leave tiles out by a byte
     /// count of 0 alone.
     pub fn get(&self, index: u64, plain: Option<u64>) -> Result<Option<Stored>> {
-        let at = |table: &[u64]| {
-            usize::try_from(index)
-                .ok()
-                .and_then(|index| table.get(index).copied())
-                .ok_or_else(|| {
-                    Error::corrupt(format!(
-                        "block {index} of a table with {} blocks",
-                        table.len()
-                    ))
-                })
+        let at = |table: &Table| {
+            table.get(index, &self.reader)?.ok_or_else(|| {
+                let len = table.len();
+                Error::corrupt(format!("block {index} of a table with {len} blocks"))
+            })
         };
         let offset = at(&self.offsets)?;
-        let said = match self.counts.is_empty() {
-            true => None,
-            false => Some(at(&self.counts)?),
+        let said = match &self.counts {
+            Some(counts) => match at(counts)? {
+                0 if self.says_nothing()? => None,
+                count => Some(count),
+            },
+            None => None,
         };
         match (offset, said) {
             (0, None | Some(0)) => return Ok(None),
@@ -101,10 +126,11 @@ impl BlockTable {
             }
             _ => (),
         }
-        let left = self.file_len.saturating_sub(offset);
+        let file_len = self.reader.bytes.len();
+        let left = file_len.saturating_sub(offset);
         let len = match (plain, said) {
             // The size tells how long such a block is, if there is room for it.
-            (Some(size), Some(len)) if len < size && self.room(index, offset) < size => {
+            (Some(size), Some(len)) if len < size && self.room(index, offset)? < size => {
                 len.min(left)
             }
             (Some(size), _) => size.min(left),
@@ -112,19 +138,18 @@ impl BlockTable {
         };
         if len > left || left == 0 {
             return Err(Error::corrupt(format!(
-                "{} bytes at offset {offset} reach beyond the end of the file at {}",
-                said.unwrap_or(len).max(1),
-                self.file_len
+                "{} bytes at offset {offset} reach beyond the end of the file at {file_len}",
+                said.unwrap_or(len).max(1)
             )));
         }
         Ok(Some(Stored { offset, len }))
     }
 
     /// Bytes from the beginning of a block to what is known to come next.
-    fn room(&self, index: u64, offset: u64) -> u64 {
-        let next = self.offsets.get(index as usize + 1).copied();
-        let known = [next, Some(self.directory), Some(self.file_len)];
+    fn room(&self, index: u64, offset: u64) -> Result<u64> {
+        let next = self.offsets.get(index + 1, &self.reader)?;
+        let known = [next, Some(self.directory), Some(self.reader.bytes.len())];
         let behind = known.into_iter().flatten().filter(|next| *next > offset);
-        behind.min().unwrap_or(offset) - offset
+        Ok(behind.min().unwrap_or(offset) - offset)
     }
 }

@@ -58,10 +58,10 @@ impl TiffDecoder {
     /// The image of a directory; as a mask, its samples become 0 and 255.
     pub(super) fn new(directory: &Directory, plan: Plan, mask: bool) -> Result<Self> {
         let place = || directory.place();
-        let table = BlockTable::read(directory, &plan).map_err(|error| error.at(place()))?;
+        let table = BlockTable::new(directory, &plan).map_err(|error| error.at(place()))?;
         let mut image =
             describe::image(directory, &plan, mask).map_err(|error| error.at(place()))?;
-        image.sparse = table.is_sparse();
+        image.sparse = true;
         image.check().map_err(|error| error.at(place()))?;
         Ok(Self {
             directory: directory.index,
@@ -76,9 +76,22 @@ impl TiffDecoder {
         })
     }
 
-    /// The description of the image.
+    /// The description of the image. It is sparse until [`Self::look_for_absent_blocks`] finds none.
     pub fn image(&self) -> &Image {
         &self.image
+    }
+
+    /// Bytes of the tables that tell where its blocks are.
+    pub(super) fn table_bytes(&self) -> u64 {
+        self.table.bytes()
+    }
+
+    /// Reads all of these tables.
+    pub(super) fn look_for_absent_blocks(&mut self) -> Result<()> {
+        let is_sparse = self.table.is_sparse();
+        let place = |error: Error| error.at(format!("directory {}", self.directory));
+        self.image.sparse = is_sparse.map_err(place)?;
+        Ok(())
     }
 
     fn index(&self, at: Block, plane: usize) -> u64 {
@@ -89,6 +102,9 @@ impl TiffDecoder {
     /// A block of a plane, or `None` where it is not stored.
     fn stored(&self, at: Block, plane: usize) -> Result<Option<Stored>> {
         let plan = &self.plan;
+        if let Some(whole) = plan.old_jpeg.as_ref().and_then(|old| old.whole) {
+            return Ok(Some(whole));
+        }
         let size = || plan.stored_bytes(plane, plan.stored_rows(at.row));
         let plain = (plan.compression == Compression::None).then(size);
         self.table.get(self.index(at, plane), plain)
@@ -198,19 +214,19 @@ impl TiffDecoder {
                 }
             }
             codecs.decode(compression, input, sized(output, expected)?, slack)?;
-            if let Some(units) = &self.plan.units {
-                let row_bytes = units.row_bytes(self.plan.block.0) as usize;
-                let (x, y) = (part.x as usize, part.y as usize);
-                // Without a predictor that does nothing, for samples are bytes.
-                for row in output[..expected as usize].chunks_exact_mut(row_bytes) {
-                    rows.restore(row, spare);
-                }
-                for row in 0..part.height as usize {
-                    let mut out = into.rows_mut(row);
-                    units.store(output, row_bytes, y + row, x, wanted.picks, &mut out);
-                }
-                return Ok(());
+        }
+        if let Some(units) = &self.plan.units {
+            let row_bytes = units.row_bytes(self.plan.block.0) as usize;
+            let (x, y) = (part.x as usize, part.y as usize);
+            // Without a predictor that does nothing, for samples are bytes.
+            for row in output[..expected as usize].chunks_exact_mut(row_bytes) {
+                rows.restore(row, spare);
             }
+            for row in 0..part.height as usize {
+                let mut out = into.rows_mut(row);
+                units.store(output, row_bytes, y + row, x, wanted.picks, &mut out);
+            }
+            return Ok(());
         }
         let decoded = output.chunks_exact_mut(row_bytes).skip(part.y as usize);
         for (y, row) in decoded.take(part.height as usize).enumerate() {
@@ -258,19 +274,28 @@ impl TiffDecoder {
         let rows = wanted.stored_rows;
         let bands = self.plan.plane_bands(wanted.plane).len();
         match self.plan.compression {
-            Compression::Jpeg => {
+            Compression::Jpeg | Compression::OldJpeg => {
                 let frame = jpeg::Frame {
                     width: width as usize,
                     rows: rows as usize,
                     most_rows: most_rows as usize,
                     bands,
+                    sample_bytes: self.plan.dtype.size(),
                     // As in libtiff, the directory decides, and not the stream.
                     colours: match self.plan.gives_colours() {
                         true => Colours::FromYCbCr,
                         false => Colours::AsStored,
                     },
                 };
-                jpeg::decode(&self.plan.jpeg_tables, input, &frame, output)?;
+                let components = self.plan.plane_bands(wanted.plane);
+                match &self.plan.old_jpeg {
+                    None => jpeg::decode(&self.plan.jpeg_tables, input, &frame, output)?,
+                    Some(old) => {
+                        let stream = old.stream(input, width, rows, components)?;
+                        let colours = Colours::AsStoredRepeated;
+                        jpeg::decode(&[], &stream, &jpeg::Frame { colours, ..frame }, output)?;
+                    }
+                }
             }
             #[cfg(feature = "webp")]
             Compression::WebP => {
@@ -372,6 +397,7 @@ impl Decoder for TiffDecoder {
 
     fn forget(&self) {
         self.reader.bytes.forget();
+        self.reader.index.forget();
     }
 
     fn read_block(&self, at: Block, bands: &[u32], into: &mut PixelsMut<'_>) -> Result<()> {

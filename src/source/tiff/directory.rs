@@ -5,8 +5,10 @@
 
 use crate::bytes::Bytes;
 use crate::error::{Error, Result};
+use crate::source::index::Index;
 use crate::source::scratch::{reserve, zeroed};
 use std::collections::{BTreeMap, HashSet};
+use std::ops::Deref;
 use std::sync::Arc;
 
 /// More directories than this are taken for an attack.
@@ -23,23 +25,33 @@ const MAX_CHILDREN: u64 = 256;
 pub struct Reader {
     /// The file.
     pub bytes: Arc<dyn Bytes>,
+    /// What is kept of its index.
+    pub index: Arc<Index>,
     /// Numbers begin with their highest byte.
     pub big_endian: bool,
     /// Offsets have 64 bits.
     pub big_tiff: bool,
 }
 
-/// One tag: the type of its values, how many there are, and where they lie in the file.
+/// One tag: the type of its values, how many there are, and where they are.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry {
     kind: u16,
     count: u64,
-    at: u64,
+    values: Values,
 }
 
-/// One tag list.
-#[derive(Clone)]
-pub struct Directory {
+/// Where the values of a tag are.
+#[derive(Clone, Copy, Debug)]
+pub enum Values {
+    /// In the list itself, as the file has them.
+    Inside([u8; 8]),
+    /// At an offset of the file.
+    At(u64),
+}
+
+/// One tag list, without the file.
+pub struct Listing {
     /// Position in the order of discovery, by which messages name the directory.
     pub index: usize,
     /// Its offset in the file.
@@ -48,16 +60,30 @@ pub struct Directory {
     pub is_child: bool,
     /// All tags by number; of repeated ones the first.
     pub entries: BTreeMap<u16, Entry>,
+}
+
+/// One tag list of a file.
+#[derive(Clone)]
+pub struct Directory {
+    /// The list.
+    pub listing: Arc<Listing>,
     /// The file.
     pub reader: Reader,
 }
 
-/// The directories of a file, and why the chain ended before its end if it did.
-pub struct Chain {
-    /// All that can be read, each followed by its sub-directories.
-    pub directories: Vec<Directory>,
-    /// What broke the chain.
-    pub broken: Option<Error>,
+impl Deref for Directory {
+    type Target = Listing;
+
+    fn deref(&self) -> &Listing {
+        &self.listing
+    }
+}
+
+/// A walk through the directories of a file.
+struct Walk<'a> {
+    /// Takes each directory, followed by its sub-directories.
+    found: &'a mut dyn FnMut(&Directory),
+    count: usize,
     seen: HashSet<u64>,
     tags: usize,
 }
@@ -73,6 +99,7 @@ impl Reader {
         }
         let big_endian = head[0] == b'M';
         let mut reader = Self {
+            index: Arc::new(Index::of(&*bytes)),
             bytes,
             big_endian,
             big_tiff: false,
@@ -91,7 +118,7 @@ impl Reader {
     }
 
     /// An unsigned number of at most 8 bytes in the file's order.
-    fn number(&self, bytes: &[u8]) -> u64 {
+    pub fn number(&self, bytes: &[u8]) -> u64 {
         let push = |value: u64, byte: &u8| value << 8 | u64::from(*byte);
         if self.big_endian {
             bytes.iter().fold(0, push)
@@ -100,8 +127,8 @@ impl Reader {
         }
     }
 
-    /// Bytes that lie inside the file, checked before memory is taken for them.
-    fn read(&self, at: u64, len: u64) -> Result<Vec<u8>> {
+    /// Refuses bytes that do not lie inside the file.
+    pub fn check_inside(&self, at: u64, len: u64) -> Result<()> {
         let end = at.checked_add(len);
         if end.is_none_or(|end| end > self.bytes.len()) {
             return Err(Error::corrupt(format!(
@@ -109,6 +136,12 @@ impl Reader {
                 self.bytes.len()
             )));
         }
+        Ok(())
+    }
+
+    /// Bytes that lie inside the file, checked before memory is taken for them.
+    pub fn read(&self, at: u64, len: u64) -> Result<Vec<u8>> {
+        self.check_inside(at, len)?;
         let mut bytes = zeroed(len)?;
         self.bytes.read_at(at, &mut bytes)?;
         Ok(bytes)
@@ -128,20 +161,25 @@ impl Reader {
             .ok_or_else(|| Error::corrupt(format!("{count} tags")))?;
         let list = self.read(start, size)?;
         let mut entries = BTreeMap::new();
-        for (i, raw) in list.chunks_exact(entry_size as usize).enumerate() {
+        for raw in list.chunks_exact(entry_size as usize) {
             let kind = self.number(&raw[2..4]) as u16;
             let count = self.number(&raw[4..4 + word]);
-            let value = start + i as u64 * entry_size + 4 + word as u64;
             let fits = value_size(kind)
                 .and_then(|size| count.checked_mul(size))
                 .is_some_and(|size| size <= word as u64);
-            let at = if fits {
-                value
+            let values = if fits {
+                let mut inside = [0; 8];
+                inside[..word].copy_from_slice(&raw[4 + word..]);
+                Values::Inside(inside)
             } else {
-                self.number(&raw[4 + word..])
+                Values::At(self.number(&raw[4 + word..]))
             };
             let tag = self.number(&raw[..2]) as u16;
-            entries.entry(tag).or_insert(Entry { kind, count, at });
+            entries.entry(tag).or_insert(Entry {
+                kind,
+                count,
+                values,
+            });
         }
         // Some writers leave out the last link; that ends the chain like a zero.
         let next = self
@@ -150,61 +188,66 @@ impl Reader {
         Ok((entries, next))
     }
 
-    /// All directories from `first` on, with their sub-directories.
-    pub fn chain(&self, first: u64) -> Chain {
-        let mut chain = Chain {
-            directories: Vec::new(),
-            broken: None,
+    /// Tells `found` of all directories from `first` on, each followed by its sub-directories; gives why
+    /// the chain ended before its end if it did.
+    pub fn walk(&self, first: u64, found: &mut dyn FnMut(&Directory)) -> Option<Error> {
+        let mut walk = Walk {
+            found,
+            count: 0,
             seen: HashSet::new(),
             tags: 0,
         };
+        if first == 0 {
+            return Some(Error::corrupt("the file has no directory"));
+        }
         let mut next = first;
-        while next != 0 && chain.broken.is_none() {
-            let index = chain.directories.len();
-            match self.visit(next, false, &mut chain) {
-                Ok(link) => {
+        while next != 0 {
+            let index = walk.count;
+            match self.visit(next, false, &mut walk) {
+                Ok((directory, link)) => {
                     next = link;
-                    self.visit_children(index, &mut chain);
+                    self.visit_children(&directory, &mut walk);
                 }
-                Err(error) => chain.broken = Some(error.at(format!("directory {index}"))),
+                Err(error) => return Some(error.at(format!("directory {index}"))),
             }
         }
-        if first == 0 {
-            chain.broken = Some(Error::corrupt("the file has no directory"));
-        }
-        chain
+        None
     }
 
-    /// Adds the directory at an offset to the chain; gives the offset of the next one.
-    fn visit(&self, at: u64, is_child: bool, chain: &mut Chain) -> Result<u64> {
-        let index = chain.directories.len();
-        if index == MAX_DIRECTORIES || chain.tags > MAX_TAGS {
+    /// Visits the directory at an offset; gives the offset of the next one too.
+    fn visit(&self, at: u64, is_child: bool, walk: &mut Walk<'_>) -> Result<(Directory, u64)> {
+        if walk.count == MAX_DIRECTORIES || walk.tags > MAX_TAGS {
             return Err(Error::limit(format!(
                 "more than {MAX_DIRECTORIES} directories or {MAX_TAGS} tags"
             )));
         }
-        if !chain.seen.insert(at) {
+        if !walk.seen.insert(at) {
             return Err(Error::corrupt(format!(
                 "the chain of directories returns to offset {at}"
             )));
         }
         let (entries, next) = self.directory(at)?;
-        chain.tags += entries.len();
-        chain.directories.push(Directory {
-            index,
+        walk.tags += entries.len();
+        let listing = Listing {
+            index: walk.count,
             at,
             is_child,
             entries,
+        };
+        walk.count += 1;
+        let directory = Directory {
+            listing: Arc::new(listing),
             reader: self.clone(),
-        });
-        Ok(next)
+        };
+        (walk.found)(&directory);
+        Ok((directory, next))
     }
 
     /// Sub-directories are a courtesy: one that cannot be read costs those behind it, not the file.
-    fn visit_children(&self, index: usize, chain: &mut Chain) {
-        let children = chain.directories[index].unsigneds(super::tags::SUB_IFDS, MAX_CHILDREN);
+    fn visit_children(&self, directory: &Directory, walk: &mut Walk<'_>) {
+        let children = directory.unsigneds(super::tags::SUB_IFDS, MAX_CHILDREN);
         for at in children.unwrap_or_default().into_iter().flatten() {
-            if self.visit(at, true, chain).is_err() {
+            if self.visit(at, true, walk).is_err() {
                 break;
             }
         }
@@ -237,6 +280,22 @@ impl Entry {
         self.count
     }
 
+    /// Where they are.
+    pub fn values(&self) -> Values {
+        self.values
+    }
+
+    /// The bytes of one, if they are whole numbers from 0 on.
+    pub fn unsigned_size(&self) -> Result<u64> {
+        let Self { kind, .. } = self;
+        match kind {
+            1 | 3 | 4 | 13 | 16 | 18 => Ok(value_size(*kind).unwrap_or(1)),
+            _ => Err(Error::corrupt(format!(
+                "values of type {kind} where whole numbers belong"
+            ))),
+        }
+    }
+
     /// Whether the values are text.
     pub fn is_text(&self) -> bool {
         self.kind == 2
@@ -257,10 +316,14 @@ impl Directory {
         let place = || format!("tag {tag}");
         let size = value_size(entry.kind)
             .ok_or_else(|| Error::corrupt(format!("values of type {}", entry.kind)).at(place()))?;
-        let bytes = self
-            .reader
-            .read(entry.at, entry.count.min(limit).saturating_mul(size))
-            .map_err(|error| error.at(place()))?;
+        let len = entry.count.min(limit).saturating_mul(size);
+        let bytes = match entry.values {
+            Values::Inside(bytes) => bytes[..len as usize].to_vec(),
+            Values::At(at) => self
+                .reader
+                .read(at, len)
+                .map_err(|error| error.at(place()))?,
+        };
         Ok(Some((*entry, size, bytes)))
     }
 
@@ -269,12 +332,8 @@ impl Directory {
         let Some((entry, size, bytes)) = self.raw(tag, limit)? else {
             return Ok(None);
         };
-        if !matches!(entry.kind, 1 | 3 | 4 | 13 | 16 | 18) {
-            return Err(Error::corrupt(format!(
-                "tag {tag}: values of type {} where whole numbers belong",
-                entry.kind
-            )));
-        }
+        let place = |error: Error| error.at(format!("tag {tag}"));
+        entry.unsigned_size().map_err(place)?;
         let values = bytes.chunks_exact(size as usize);
         let mut numbers = Vec::new();
         reserve(&mut numbers, values.len())?;

@@ -16,6 +16,8 @@ pub enum Compression {
     Lzw,
     /// JPEG with tables in the directory.
     Jpeg,
+    /// JPEG as it was in TIFF before that.
+    OldJpeg,
     /// Zlib streams, by both numbers.
     Deflate,
     /// Runs of bytes.
@@ -98,6 +100,7 @@ pub fn compression(directory: &Directory, tag: u64) -> Result<Compression> {
         }
         4 => return Ok(Compression::Fax(Coding::Group4)),
         5 => return Ok(Compression::Lzw),
+        6 => return Ok(Compression::OldJpeg),
         7 => return Ok(Compression::Jpeg),
         8 | 32946 => return Ok(Compression::Deflate),
         32773 => return Ok(Compression::PackBits),
@@ -108,7 +111,6 @@ pub fn compression(directory: &Directory, tag: u64) -> Result<Compression> {
         34925 => return Ok(Compression::Lzma),
         #[cfg(feature = "webp")]
         50001 => return Ok(Compression::WebP),
-        6 => "old-style JPEG",
         32771 => "CCITT RLE of words",
         32809 => "ThunderScan",
         34676 | 34677 => "SGI LogLuv",
@@ -139,16 +141,11 @@ fn packing(directory: &Directory) -> Result<Packing> {
     }
 }
 
-/// What the bits of the samples mean, of all bands alike.
-pub fn format(directory: &Directory, bands: u64) -> Result<Format> {
-    let formats = directory.unsigneds(tags::SAMPLE_FORMAT, bands)?;
-    let formats = formats.filter(|list| !list.is_empty()).unwrap_or(vec![1]);
-    if formats.iter().any(|format| *format != formats[0]) {
-        return Err(Error::unsupported(format!(
-            "bands of different sample formats {formats:?}"
-        )));
-    }
-    match formats[0] {
+/// What the bits of the samples mean, band by band, without repetitions of the last.
+pub fn formats(directory: &Directory, bands: u64) -> Result<Vec<Format>> {
+    let said = directory.unsigneds(tags::SAMPLE_FORMAT, bands)?;
+    let said = said.filter(|list| !list.is_empty()).unwrap_or(vec![1]);
+    let format = |said: u64| match said {
         // 4 is "undefined", which all readers take for a whole number.
         1 | 4 => Ok(Format::Unsigned),
         2 => Ok(Format::Signed),
@@ -156,24 +153,58 @@ pub fn format(directory: &Directory, bands: u64) -> Result<Format> {
         5 => Ok(Format::ComplexInteger),
         6 => Ok(Format::ComplexFloat),
         other => Err(Error::corrupt(format!("sample format {other}"))),
+    };
+    let formats: Result<Vec<Format>> = said.into_iter().map(format).collect();
+    Ok(without_repetitions(formats?))
+}
+
+fn without_repetitions<T: PartialEq>(mut list: Vec<T>) -> Vec<T> {
+    while let [.., last, end] = &list[..]
+        && last == end
+    {
+        list.pop();
     }
+    list
 }
 
 /// The bits of each band, without repetitions of the last.
 pub fn bits(directory: &Directory, bands: usize) -> Result<Arc<[u32]>> {
     let given = directory.unsigneds(tags::BITS_PER_SAMPLE, bands as u64)?;
-    let mut given = given.filter(|list| !list.is_empty()).unwrap_or(vec![1]);
+    let given = given.filter(|list| !list.is_empty()).unwrap_or(vec![1]);
     if let Some(bits) = given.iter().find(|bits| !(1..=128).contains(*bits)) {
         return Err(Error::unsupported(format!("samples of {bits} bits")));
     }
-    while given.len() > 1 && given[given.len() - 2] == given[given.len() - 1] {
-        given.pop();
-    }
+    let given = without_repetitions(given);
     Ok(given.iter().map(|bits| *bits as u32).collect())
 }
 
-/// The type that samples of so many bits, band by band, are delivered in.
-pub fn dtype(bits: &[u32], format: Format) -> Result<DType> {
+/// The type that the samples of all bands are delivered in; with the type of each band, without repetitions of
+/// the last, where these differ.
+pub fn types(bits: &[u32], formats: &[Format]) -> Result<(DType, Option<Arc<[DType]>>)> {
+    let alike = dtype(bits, formats[0]);
+    if formats.len() == 1 && (alike.is_ok() || bits.len() == 1) {
+        return Ok((alike?, None));
+    }
+    let refused = || {
+        let bands = format!("bands of {bits:?} bits that are {formats:?}");
+        Error::unsupported(bands)
+    };
+    let of_band = |band: usize| {
+        let bits = bits[band.min(bits.len() - 1)];
+        let own = dtype_of(bits, formats[band.min(formats.len() - 1)])?;
+        // Only words of whole bytes can stand beside others.
+        let is_whole = own.size() * 8 == bits as usize;
+        if is_whole { Ok(own) } else { Err(refused()) }
+    };
+    let types: Result<Vec<DType>> = (0..bits.len().max(formats.len())).map(of_band).collect();
+    let types = without_repetitions(types?);
+    let union = |all: Option<DType>, own: &DType| all?.union(*own);
+    let all = types.iter().fold(Some(types[0]), union);
+    Ok((all.ok_or_else(refused)?, Some(types.into())))
+}
+
+/// The type that samples of so many bits, band by band, are delivered in where their formats are the same.
+fn dtype(bits: &[u32], format: Format) -> Result<DType> {
     let first = dtype_of(bits[0], format)?;
     let mixed = bits.iter().any(|other| *other != bits[0]);
     for other in bits {

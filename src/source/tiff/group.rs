@@ -1,6 +1,8 @@
 //! Which directories are overviews and masks of which.
 
-use super::{Part, tags};
+use super::directory::Directory;
+use super::layout::Part;
+use super::tags;
 use crate::image::{MAX_LEVELS, is_level};
 
 /// The directories of one image, each with the number of its level.
@@ -31,9 +33,12 @@ impl Group {
 
 /// What a directory says that it is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Role {
+pub enum Role {
+    /// An image.
     Full,
+    /// An overview of one.
     Reduced,
+    /// A mask.
     Mask,
 }
 
@@ -43,7 +48,7 @@ enum Role {
 /// fits none, because its type or bands differ or it is no power of two smaller, is an image of its own, and
 /// so is a second one of a level.
 pub fn sort(parts: &[Part]) -> Vec<Group> {
-    let roles: Vec<Role> = parts.iter().map(role).collect();
+    let roles: Vec<Role> = parts.iter().map(|part| part.role).collect();
     let is_full = |part: &usize| roles[*part] == Role::Full;
     let mut groups: Vec<Group> = (0..parts.len()).filter(is_full).map(Group::new).collect();
     let mut taken: Vec<bool> = roles.iter().map(|role| *role == Role::Full).collect();
@@ -81,8 +86,8 @@ pub fn sort(parts: &[Part]) -> Vec<Group> {
     groups
 }
 
-fn role(part: &Part) -> Role {
-    let directory = &part.directory;
+/// What a directory says that it is.
+pub fn role(directory: &Directory) -> Role {
     let kind = directory.unsigned(tags::NEW_SUBFILE_TYPE).ok().flatten();
     let old = directory.unsigned(tags::OLD_SUBFILE_TYPE).ok().flatten();
     match (kind, old) {

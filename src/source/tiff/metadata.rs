@@ -65,6 +65,11 @@ fn tag_text(directory: &Directory, tag: u16) -> Option<String> {
             | tags::SUB_IFDS
             | tags::COLOR_MAP
             | tags::JPEG_TABLES
+            | tags::JPEG_STREAM
+            | tags::JPEG_STREAM_LENGTH
+            | tags::JPEG_FACTORS
+            | tags::JPEG_DC_CODES
+            | tags::JPEG_AC_CODES
             | tags::ICC_PROFILE
             | tags::MODEL_PIXEL_SCALE
             | tags::MODEL_TIEPOINT

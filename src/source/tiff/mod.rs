@@ -18,15 +18,18 @@ mod encoding;
 mod gdal_xml;
 mod geokeys;
 mod group;
+mod layout;
 #[cfg(feature = "lerc")]
 mod lerc;
 mod metadata;
 mod nodata;
+mod old_jpeg;
 mod packbits;
 mod plan;
 mod predictor;
 mod raw;
 mod samples;
+mod table;
 mod tags;
 #[cfg(feature = "webp")]
 mod webp;
@@ -38,23 +41,17 @@ pub use decoder::TiffDecoder;
 use crate::bytes::Bytes;
 use crate::error::{Error, Kind, Result};
 use crate::image::Metadata;
-use directory::{Directory, Reader};
-use group::Group;
-use plan::Plan;
+use directory::Reader;
+use layout::Layout;
 use std::sync::Arc;
+
+/// An image whose tables of blocks are longer is not asked for blocks that are left out when it is opened.
+const SHORT_TABLES: u64 = 64 << 10;
 
 /// An open file: its directories, sorted into images.
 pub struct TiffFile {
-    parts: Vec<Part>,
-    groups: Vec<Group>,
-    /// Why the chain of directories ended early; told as a last image that cannot be opened.
-    broken: Option<Error>,
-}
-
-/// A directory and what could be made of it.
-struct Part {
-    directory: Directory,
-    plan: Result<Plan>,
+    reader: Reader,
+    layout: Arc<Layout>,
 }
 
 /// One image of a file.
@@ -77,28 +74,17 @@ impl TiffFile {
 
     /// Reads all directories, but no table of blocks yet.
     pub fn open(bytes: Arc<dyn Bytes>) -> Result<Self> {
-        let (reader, first) = Reader::open(bytes.clone())?;
-        let chain = reader.chain(first);
-        bytes.check_unchanged()?;
-        if let (Some(error), true) = (&chain.broken, chain.directories.is_empty()) {
-            return Err(error.clone());
+        let (reader, first) = Reader::open(bytes)?;
+        let layout = Layout::of(&reader, first)?;
+        match &layout.broken {
+            Some(error) if layout.parts.is_empty() => Err(error.clone()),
+            _ => Ok(Self { reader, layout }),
         }
-        let part = |directory: Directory| Part {
-            plan: Plan::new(&directory),
-            directory,
-        };
-        let parts: Vec<Part> = chain.directories.into_iter().map(part).collect();
-        Ok(Self {
-            groups: group::sort(&parts),
-            parts,
-            broken: chain.broken,
-        })
     }
 
     /// Whether it is BigTIFF.
     pub fn is_big(&self) -> bool {
-        let first = self.parts.first();
-        first.is_some_and(|part| part.directory.reader.big_tiff)
+        self.reader.big_tiff
     }
 
     /// How many images there are: all but the overviews and masks of others.
@@ -106,42 +92,51 @@ impl TiffFile {
     /// A chain of directories that is damaged counts as one more image behind those before the
     /// damage, so that nobody takes what is left for the whole.
     pub fn image_count(&self) -> usize {
-        self.groups.len() + usize::from(self.broken.is_some())
+        self.layout.groups.len() + usize::from(self.layout.broken.is_some())
     }
 
     /// What the first directory says beside its pixels, which need not be readable.
     pub fn metadata(&self) -> Result<Metadata> {
-        metadata::read(&self.parts[0].directory)
+        metadata::read(&self.layout.parts[0].directory(&self.reader))
     }
 
     /// An image by its place in the file; fails if this one is damaged or cannot be read.
     pub fn image(&self, index: usize) -> Result<TiffImage> {
-        let Some(group) = self.groups.get(index) else {
-            return Err(match &self.broken {
-                Some(error) if index == self.groups.len() => error.clone(),
+        let Layout {
+            parts,
+            groups,
+            broken,
+        } = &*self.layout;
+        let Some(group) = groups.get(index) else {
+            return Err(match broken {
+                Some(error) if index == groups.len() => error.clone(),
                 _ => Error::new(
                     Kind::NotFound,
                     format!("image {index} of a file with {}", self.image_count()),
                 ),
             });
         };
-        let decoders = |parts: &[(u32, usize)], mask| -> Result<Vec<TiffDecoder>> {
+        let decoders = |members: &[(u32, usize)], mask| -> Result<Vec<TiffDecoder>> {
             let decoder = |(_, part): &(u32, usize)| {
-                let Part { directory, plan } = &self.parts[*part];
-                TiffDecoder::new(directory, plan.clone()?, mask)
+                let part = &parts[*part];
+                TiffDecoder::new(&part.directory(&self.reader), part.plan.clone()?, mask)
             };
-            parts.iter().map(decoder).collect()
+            members.iter().map(decoder).collect()
         };
-        let numbers = |parts: &[(u32, usize)]| parts.iter().map(|(level, _)| *level).collect();
-        let image = TiffImage {
+        let numbers = |members: &[(u32, usize)]| members.iter().map(|(level, _)| *level).collect();
+        let mut image = TiffImage {
             levels: decoders(&group.levels, false)?,
             level_numbers: numbers(&group.levels),
             masks: decoders(&group.masks, true)?,
             mask_numbers: numbers(&group.masks),
         };
-        for level in &image.levels {
-            level.reader.bytes.check_unchanged()?;
+        let all = || image.levels.iter().chain(&image.masks);
+        if all().map(TiffDecoder::table_bytes).sum::<u64>() <= SHORT_TABLES {
+            for decoder in image.levels.iter_mut().chain(&mut image.masks) {
+                decoder.look_for_absent_blocks()?;
+            }
         }
+        self.reader.bytes.check_unchanged()?;
         Ok(image)
     }
 }

@@ -2,6 +2,7 @@
 
 use super::directory::Directory;
 use super::encoding::{self, Compression, Format, Predictor};
+use super::old_jpeg::OldJpeg;
 use super::tags;
 use super::ycbcr::Units;
 use crate::dtype::DType;
@@ -30,10 +31,14 @@ pub struct Plan {
     /// Bits of a sample as stored, band by band; the last holds for all bands behind it. So short
     /// because a file may claim many bands in many directories.
     bits: Arc<[u32]>,
-    /// What the bits mean.
+    /// Bits of a sample that have a meaning, where they are fewer.
+    significant: Option<u32>,
+    /// What the bits mean; of the first band where the types of bands differ.
     pub format: Format,
     /// The sample type of the decoded pixels.
     pub dtype: DType,
+    /// The type of each band as stored, where they differ; the last holds for all bands behind it.
+    types: Option<Arc<[DType]>>,
     /// How blocks are compressed.
     pub compression: Compression,
     /// What is undone after the decompression.
@@ -44,6 +49,8 @@ pub struct Plan {
     pub photometric: u64,
     /// The JPEG tables that all blocks share.
     pub jpeg_tables: Arc<[u8]>,
+    /// How blocks become JPEG streams that are none.
+    pub old_jpeg: Option<OldJpeg>,
     /// How luma and chroma are packed that become colours without JPEG.
     pub units: Option<Units>,
     /// The last band is opacity that the colours are not multiplied by.
@@ -89,8 +96,9 @@ impl Plan {
             2 => bands > 1,
             other => return Err(Error::corrupt(format!("planar configuration {other}"))),
         };
-        let format = encoding::format(directory, bands)?;
+        let formats = encoding::formats(directory, bands)?;
         let bits = encoding::bits(directory, bands as usize)?;
+        let (dtype, types) = encoding::types(&bits, &formats)?;
         let extra = directory
             .unsigneds(tags::EXTRA_SAMPLES, bands)?
             .unwrap_or_default();
@@ -100,9 +108,11 @@ impl Plan {
             tiled,
             planar,
             bands: bands as usize,
-            dtype: encoding::dtype(&bits, format)?,
+            dtype,
+            types,
             bits,
-            format,
+            significant: None,
+            format: formats[0],
             compression,
             predictor: Predictor::None,
             low_bits_first: match or(tags::FILL_ORDER, 1)? {
@@ -112,14 +122,15 @@ impl Plan {
             },
             photometric: or(tags::PHOTOMETRIC, 1)?,
             jpeg_tables: Arc::default(),
+            old_jpeg: None,
             units: None,
             opacity: extra.last() == Some(&2),
         };
         let predictor = plan.predictor(or(tags::PREDICTOR, 1)?)?;
-        let plan = Self { predictor, ..plan };
+        let plan = Self { predictor, ..plan }.with_jpeg(directory)?;
         plan.check_size()?;
         plan.check_samples()?;
-        plan.with_units(directory)?.with_jpeg(directory)
+        plan.with_units(directory)
     }
 
     /// Only these codecs use a predictor; others ignore the tag.
@@ -131,7 +142,9 @@ impl Plan {
         match (tag, bits, self.format) {
             (1, ..) => Ok(Predictor::None),
             (2, Some(8 | 16 | 32 | 64), _) => Ok(Predictor::Horizontal),
-            (3, Some(16 | 24 | 32 | 64), Format::Float) => Ok(Predictor::Float),
+            (3, Some(16 | 24 | 32 | 64), Format::Float) if self.types.is_none() => {
+                Ok(Predictor::Float)
+            }
             (2 | 3, ..) => Err(Error::unsupported(format!(
                 "predictor {tag} on {:?} samples of {} bits",
                 self.format, self.bits[0]
@@ -178,6 +191,11 @@ impl Plan {
         let usual = self.uniform_bits() == Some(8) && self.dtype == DType::U8 && self.bands == 3;
         // No two readers agree on differences between units of several samples.
         let is_plain = self.predictor == Predictor::None || subsampling == [1, 1];
+        if usual && !self.planar && self.compression == Compression::OldJpeg {
+            // Chroma is repeated before it becomes colours, as by libtiff.
+            let units = Some(Units::new(directory, [1, 1])?);
+            return Ok(Self { units, ..self });
+        }
         if usual && !self.planar && is_stream && is_plain {
             let units = Some(Units::new(directory, subsampling)?);
             return Ok(Self { units, ..self });
@@ -194,7 +212,8 @@ impl Plan {
     /// Some codecs are for samples of certain kinds.
     fn check_samples(&self) -> Result<()> {
         let together = self.plane_bands(0).len();
-        let whole = self.uniform_bits() == Some(self.dtype.size() as u32 * 8);
+        let whole =
+            self.types.is_none() && self.uniform_bits() == Some(self.dtype.size() as u32 * 8);
         let (name, fits) = match self.compression {
             Compression::Fax(_) => {
                 let bits = self.bits.as_ref() == [1] && self.format == Format::Unsigned;
@@ -227,20 +246,51 @@ impl Plan {
         Ok(())
     }
 
+    fn with_old_jpeg(self, directory: &Directory) -> Result<Self> {
+        if self.uniform_bits() != Some(8) || self.dtype != DType::U8 {
+            return Err(Error::unsupported(format!(
+                "old-style JPEG compression of {:?} samples of {:?} bits",
+                self.format, self.bits
+            )));
+        }
+        let old = OldJpeg::read(directory, self.size, self.bands)?;
+        let (block, tiled) = match old.whole {
+            Some(_) => (self.size, false),
+            None => (self.block, self.tiled),
+        };
+        Ok(Self {
+            block,
+            tiled,
+            old_jpeg: Some(old),
+            ..self
+        })
+    }
+
     fn with_jpeg(self, directory: &Directory) -> Result<Self> {
+        if self.compression == Compression::OldJpeg {
+            return self.with_old_jpeg(directory);
+        }
         if self.compression != Compression::Jpeg {
             return Ok(self);
         }
-        if self.uniform_bits() != Some(8) || self.dtype != DType::U8 {
+        let said = self.uniform_bits().unwrap_or_default();
+        if !matches!((self.dtype, said), (DType::U8, 8) | (DType::U16, 9..=16)) {
             return Err(Error::unsupported(format!(
-                "JPEG compression of {} bits",
-                self.bits[0]
+                "JPEG compression of {:?} samples of {:?} bits",
+                self.format, self.bits
             )));
         }
+        // Samples of more than 8 bits come out of the stream in two bytes.
+        let (bits, significant) = match self.dtype {
+            DType::U8 => (self.bits, None),
+            _ => ([16].into(), Some(said)),
+        };
         // Quantisation and Huffman tables take a few KiB; 64 KiB is the most one marker can hold.
         let tables = directory.bytes(tags::JPEG_TABLES, 64 << 10)?;
         Ok(Self {
             jpeg_tables: tables.unwrap_or_default().into(),
+            bits,
+            significant,
             ..self
         })
     }
@@ -251,8 +301,14 @@ impl Plan {
         self.bits.iter().all(|bits| *bits == first).then_some(first)
     }
 
-    /// The bits of a sample of the band that has most.
+    /// The significant bits of a sample of the band that has most.
     pub fn most_bits(&self) -> u32 {
+        if let Some(bits) = self.significant {
+            return bits;
+        }
+        if self.types.is_some() {
+            return self.dtype.size() as u32 * 8;
+        }
         self.bits.iter().copied().fold(1, u32::max)
     }
 
@@ -274,6 +330,12 @@ impl Plan {
         } else {
             0..self.bands
         }
+    }
+
+    /// The type of a band as stored, where the bands have different ones.
+    pub fn band_type(&self, band: usize) -> Option<DType> {
+        let types = self.types.as_ref()?;
+        Some(types[band.min(types.len() - 1)])
     }
 
     /// The bits of a sample of a band.

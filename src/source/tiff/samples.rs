@@ -1,8 +1,10 @@
 //! From the stored rows of a plane to rows of native samples, band by band.
 
-use super::encoding::{Format, Predictor};
+use super::encoding::{Compression, Format, Predictor};
 use super::plan::Plan;
 use super::predictor;
+use crate::convert::convert_row;
+use crate::dtype::DType;
 use crate::source::samples::{bit_field, extend, split, turn, widen};
 use smallvec::SmallVec;
 
@@ -17,6 +19,8 @@ enum Encoding {
     Words { signed: bool },
     /// Bits without regard to bytes, the highest first.
     Packed { signed: bool },
+    /// Native samples of each channel's own type.
+    Typed,
 }
 
 /// How the rows of one plane are read.
@@ -29,8 +33,12 @@ pub struct RowReader {
     /// Bits of each channel of a pixel.
     bits: SmallVec<[u32; 4]>,
     pixel_bits: usize,
-    /// Bytes of a decoded sample.
-    size: usize,
+    /// The type of each channel, where they are of different types.
+    types: SmallVec<[DType; 4]>,
+    /// Bytes of the samples of a pixel that are turned round one by one; none where all have one length.
+    turned_apart: SmallVec<[usize; 4]>,
+    /// The type of a decoded sample.
+    dtype: DType,
 }
 
 impl RowReader {
@@ -41,7 +49,11 @@ impl RowReader {
         let first = bits[0];
         let uniform = bits.iter().all(|other| *other == first);
         let signed = plan.format == Format::Signed;
+        let types: SmallVec<[DType; 4]> = (plan.plane_bands(plane))
+            .filter_map(|band| plan.band_type(band))
+            .collect();
         let encoding = match first {
+            _ if !types.is_empty() => Encoding::Typed,
             16 | 24 if plan.format == Format::Float => Encoding::SmallFloat,
             _ if !uniform || !first.is_multiple_of(8) => Encoding::Packed { signed },
             _ if first as usize == plan.dtype.size() * 8 => Encoding::Plain,
@@ -53,19 +65,25 @@ impl RowReader {
             (_, Predictor::Horizontal) => first as usize / 8,
             _ => first as usize / 8 / plan.dtype.parts(),
         };
-        let mut foreign = big_endian != cfg!(target_endian = "big");
+        // What JPEG gives is no part of the file.
+        let is_stored = plan.compression != Compression::Jpeg;
+        let mut foreign = is_stored && big_endian != cfg!(target_endian = "big");
         if first == 24 && matches!(encoding, Encoding::Words { .. }) {
             // GDAL, which alone writes whole numbers of 24 bits, puts their bytes into the order
             // that the file does not have, and reads them so.
             foreign = !foreign;
         }
+        let apart = foreign && encoding == Encoding::Typed && !uniform;
+        let lengths = bits.iter().map(|bits| *bits as usize / 8);
         Self {
             encoding,
             predictor: plan.predictor,
-            turned: if foreign { word } else { 1 },
+            turned: if foreign && !apart { word } else { 1 },
+            turned_apart: lengths.filter(|_| apart).collect(),
+            types,
             pixel_bits: bits.iter().sum::<u32>() as usize,
             bits,
-            size: plan.dtype.size(),
+            dtype: plan.dtype,
         }
     }
 
@@ -77,6 +95,16 @@ impl RowReader {
     /// Undoes predictor and byte order of a whole row in place.
     pub fn restore(&self, row: &mut [u8], spare: &mut Vec<u8>) {
         turn(row, self.turned);
+        if !self.turned_apart.is_empty() {
+            for pixel in row.chunks_exact_mut(self.pixel_bits / 8) {
+                let mut rest = pixel;
+                for len in &self.turned_apart {
+                    let (sample, behind) = rest.split_at_mut(*len);
+                    sample.reverse();
+                    rest = behind;
+                }
+            }
+        }
         let bytes = self.bits[0] as usize / 8;
         match self.predictor {
             Predictor::None => (),
@@ -90,9 +118,10 @@ impl RowReader {
     /// # Panics
     /// If the restored row is too short for that.
     pub fn store(&self, row: &[u8], first: usize, picks: &[usize], rows: &mut [&mut [u8]]) {
+        let size = self.dtype.size();
         if self.encoding == Encoding::Plain {
             let row = &row[first * self.pixel_bits / 8..];
-            return split(row, self.size, self.bits.len(), picks, rows);
+            return split(row, size, self.bits.len(), picks, rows);
         }
         for (channel, out) in picks.iter().zip(rows) {
             let before: u32 = self.bits[..*channel].iter().sum();
@@ -102,15 +131,22 @@ impl RowReader {
             match self.encoding {
                 Encoding::Packed { signed } => {
                     let field = |at| extend(bit_field(row, at, bits), bits, signed);
-                    widen(places.map(field), self.size, out);
+                    widen(places.map(field), size, out);
+                }
+                Encoding::Typed => {
+                    let own = self.types[*channel];
+                    let sample = |at: usize| &row[at / 8..at / 8 + own.size()];
+                    for (at, to) in places.zip(out.chunks_exact_mut(size)) {
+                        convert_row(own, sample(at), self.dtype, to);
+                    }
                 }
                 Encoding::Words { signed } => {
                     let field = |at| extend(word(row, at / 8, bits / 8), bits, signed);
-                    widen(places.map(field), self.size, out);
+                    widen(places.map(field), size, out);
                 }
                 Encoding::SmallFloat | Encoding::Plain => {
                     let float = |at| small_float(word(row, at / 8, bits / 8) as u32, bits);
-                    widen(places.map(float), self.size, out);
+                    widen(places.map(float), size, out);
                 }
             }
         }

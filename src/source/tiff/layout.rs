@@ -1,0 +1,96 @@
+//! What the directories of a file hold, without the file: the same for all its openings.
+
+use super::directory::{Directory, Listing, Reader};
+use super::group::{self, Group, Role};
+use super::plan::Plan;
+use crate::error::{Error, Kind, Result};
+use std::sync::Arc;
+
+/// The directories of a file, sorted into images.
+pub struct Layout {
+    /// The directories.
+    pub parts: Vec<Part>,
+    /// Which of them make up each image.
+    pub groups: Vec<Group>,
+    /// Why the chain of directories ended early; told as a last image that cannot be opened.
+    pub broken: Option<Error>,
+}
+
+/// A directory and what could be made of it.
+pub struct Part {
+    listing: Arc<Listing>,
+    /// What it says that it is.
+    pub role: Role,
+    /// What it says of its pixels.
+    pub plan: Result<Plan>,
+}
+
+impl Layout {
+    /// The layout of a file: what another opening of it found, else what all its directories say, each of
+    /// which is read once.
+    pub fn of(reader: &Reader, first: u64) -> Result<Arc<Self>> {
+        if let Some(known) = reader.index.header::<Self>() {
+            return Ok(known);
+        }
+        let layout = Arc::new(Self::read(reader, first));
+        reader.bytes.check_unchanged()?;
+        if layout.is_lasting() {
+            reader.index.keep_header(&layout, layout.bytes());
+        }
+        Ok(layout)
+    }
+
+    fn read(reader: &Reader, first: u64) -> Self {
+        let mut parts = Vec::new();
+        let broken = reader.walk(first, &mut |directory| {
+            parts.push(Part {
+                listing: directory.listing.clone(),
+                role: group::role(directory),
+                plan: Plan::new(directory),
+            });
+        });
+        Self {
+            groups: group::sort(&parts),
+            parts,
+            broken,
+        }
+    }
+
+    /// Whether the next opening would find the same: no read failed.
+    fn is_lasting(&self) -> bool {
+        let plans = self
+            .parts
+            .iter()
+            .filter_map(|part| part.plan.as_ref().err());
+        let lasts = |error: &Error| {
+            matches!(
+                error.kind(),
+                Kind::Corrupt | Kind::Unsupported | Kind::Limit
+            )
+        };
+        plans.chain(&self.broken).all(lasts)
+    }
+
+    /// About the memory that it takes.
+    fn bytes(&self) -> u64 {
+        let part = |part: &Part| {
+            let tables = part
+                .plan
+                .as_ref()
+                .map_or(256, |plan| plan.jpeg_tables.len());
+            (size_of::<Part>() + size_of::<Listing>() + tables) as u64
+                + part.listing.entries.len() as u64 * 64
+        };
+        self.parts.iter().map(part).sum()
+    }
+}
+
+impl Part {
+    /// The directory in an opening of the file.
+    pub fn directory(&self, reader: &Reader) -> Directory {
+        Directory {
+            listing: self.listing.clone(),
+            reader: reader.clone(),
+        }
+    }
+}

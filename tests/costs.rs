@@ -1,0 +1,154 @@
+//! What hits and misses cost, counted by callgrind in the release build. A hit takes at most 300 instructions
+//! for get, pixels and release, and asks for neither memory nor a lock nor a clock. A miss takes no more where there are more images.
+
+#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+
+#[path = "support/programs.rs"]
+mod programs;
+
+use programs::{run, scratch};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// Hits of the two runs that are compared, so that only hits count.
+const HITS: [u64; 2] = [2_000, 22_000];
+
+const CALLS: [&str; 3] = ["provider_get_block", "tc_tile_pixels", "tc_tile_release"];
+
+/// The directory of the release build, made where it is not current.
+fn release() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .parent()
+            .expect("target");
+        run(Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--locked", "--release", "--lib"])
+            .arg("--target-dir")
+            .arg(target)
+            .current_dir(ROOT));
+        target.join("release")
+    })
+}
+
+/// The instructions of each function inside the three calls.
+fn instructions(program: &Path, what: &str, times: u64) -> BTreeMap<String, u64> {
+    let counts = program.with_extension(format!("{what}-{times}"));
+    let mut valgrind = Command::new("valgrind");
+    valgrind.args(["--tool=callgrind", "--quiet", "--collect-atstart=no"]);
+    valgrind.args(["--compress-strings=no", "--compress-pos=no"]);
+    valgrind.args(CALLS.map(|call| format!("--toggle-collect={call}")));
+    valgrind.arg(format!("--callgrind-out-file={}", counts.display()));
+    valgrind.arg(program).args([what, &times.to_string()]);
+    valgrind.env("LD_LIBRARY_PATH", release());
+    run(&mut valgrind);
+    let mut all = BTreeMap::new();
+    let (mut function, mut is_of_callee) = (String::new(), false);
+    for line in fs::read_to_string(&counts).expect("counts").lines() {
+        if let Some(name) = line.strip_prefix("fn=") {
+            name.clone_into(&mut function);
+        } else if line.starts_with("calls=") {
+            is_of_callee = true;
+        } else if line.starts_with(|first: char| first.is_ascii_digit()) {
+            let own = line
+                .split_whitespace()
+                .nth(1)
+                .map_or(0, |n| n.parse().expect("a count"));
+            if !std::mem::take(&mut is_of_callee) {
+                *all.entry(function.clone()).or_default() += own;
+            }
+        }
+    }
+    all
+}
+
+/// The program of this name in `c_tests/`, over the release build; `None` where valgrind is missing.
+fn program(name: &str, directory: &str) -> Option<PathBuf> {
+    if Command::new("valgrind").arg("--version").output().is_err() {
+        println!("skipped: valgrind is not installed");
+        return None;
+    }
+    let program = scratch("costs", directory).join(name);
+    run(Command::new("cc")
+        .args(["-std=c99", "-O1", "-Wall", "-Werror", "-I"])
+        .arg(format!("{ROOT}/include"))
+        .arg(format!("{ROOT}/c_tests/{name}.c"))
+        .arg("-o")
+        .arg(&program)
+        .arg(release().join("libtilecache.so")));
+    Some(program)
+}
+
+/// What each function takes for one time, where the program does something so many times.
+fn cost(program: &Path, what: &str, times: [u64; 2]) -> Vec<(f64, String)> {
+    let [few, many] = times.map(|times| instructions(program, what, times));
+    let more = (times[1] - times[0]) as f64;
+    let of_one = |(function, count): (String, u64)| {
+        let count = count as f64 - *few.get(&function).unwrap_or(&0) as f64;
+        (count / more, function)
+    };
+    many.into_iter()
+        .map(of_one)
+        .filter(|(count, _)| *count != 0.0)
+        .collect()
+}
+
+fn sum(costs: &[(f64, String)]) -> f64 {
+    costs.iter().map(|(count, _)| count).sum()
+}
+
+/// What a hit may take at most.
+const MOST: f64 = 300.0;
+
+fn check(operator: &str) {
+    let Some(program) = program("hit_cost", operator) else {
+        return;
+    };
+    let mut of_hit = cost(&program, operator, HITS);
+    of_hit.sort_by(|one, other| other.0.total_cmp(&one.0));
+    let all = sum(&of_hit);
+    println!("{operator}: {all:.1} instructions");
+    of_hit
+        .iter()
+        .for_each(|(count, function)| println!("{count:8.2} {function}"));
+    for call in CALLS {
+        let is_there = of_hit.iter().any(|(_, function)| function.contains(call));
+        assert!(is_there, "no instructions of {call} were counted");
+    }
+    assert!(all <= MOST, "{all} instructions for a hit");
+    for (_, function) in of_hit {
+        for asked in ["alloc", "free", "clock", "lock_", "futex", "mutex"] {
+            assert!(!function.contains(asked), "a hit calls {function}");
+        }
+    }
+}
+
+#[test]
+fn a_hit_of_a_cached_provider_costs_next_to_nothing() {
+    check("cached");
+}
+
+#[test]
+fn a_hit_of_a_retiled_provider_costs_next_to_nothing() {
+    // A tile that is the first of its pass is noted, too.
+    check("retiled");
+}
+
+#[test]
+fn a_miss_costs_no_more_where_there_are_more_images() {
+    let Some(program) = program("miss_cost", "misses") else {
+        return;
+    };
+    let of = |images: &str| sum(&cost(&program, images, [20, 220]));
+    let (few, many) = (of("50"), of("1000"));
+    println!("{few:.0} instructions for a miss beside 50 images, {many:.0} beside 1,000");
+    assert!(
+        many < 1.2 * few,
+        "{few} instructions beside 50 images, {many} beside 1,000"
+    );
+}
