@@ -1,6 +1,8 @@
-/* Misses under callgrind, beside many images whose tiles nothing has read yet: tests/costs.rs.
+/* Misses under callgrind, beside many images whose tiles nothing has read yet, or many tiles that were hit:
+ * tests/costs.rs.
  *
- * miss_cost IMAGES MISSES: each image has tiles made ahead, then another image is read block by block. */
+ * miss_cost images IMAGES MISSES: each image has tiles made ahead, then another image is read block by block.
+ * miss_cost hits ROWS MISSES: rows of 100 tiles fill the cache and are hit, then another image is read. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,9 +16,10 @@ static tc_status read_block(void *user, void *session, int64_t row, int64_t col,
   return TC_OK;
 }
 
-static tc_provider *image(int64_t side, int64_t block) {
+static tc_provider *image(int64_t width, int64_t height, int64_t block) {
   tc_image_info info = {.struct_size = sizeof info};
-  info.width = info.height = side;
+  info.width = width;
+  info.height = height;
   info.block_width = info.block_height = block;
   info.bands = 1;
   info.dtype = TC_U8;
@@ -36,22 +39,48 @@ static tc_status get(tc_provider *provider, int64_t row, int64_t col) {
   return status;
 }
 
-int main(int argc, char **argv) {
-  if (argc != 3) return 2;
-  long images = atol(argv[1]), misses = atol(argv[2]);
+/* Misses of a retiled image beside many others. */
+static int beside_images(long images, long misses) {
   tc_cache *cache;
   if (tc_create(1u << 30, NULL, &cache, NULL) != TC_OK) return 3;
   tc_retile_options tiles = {.struct_size = sizeof tiles, .tile_width = 16, .tile_height = 16};
   for (long i = 0; i < images; i++) {
-    tc_provider *source = image(64, 64), *retiled;
+    tc_provider *source = image(64, 64, 64), *retiled;
     if (provider_retile(source, &tiles, cache, &retiled, NULL) != TC_OK) return 3;
     provider_release(source);
     if (get(retiled, 0, 0) != TC_OK) return 4;
   }
-  tc_provider *source = image(64 * 16, 64), *retiled;
+  tc_provider *source = image(64 * 16, 64 * 16, 64), *retiled;
   if (provider_retile(source, &tiles, cache, &retiled, NULL) != TC_OK) return 3;
   /* A miss for each block of four by four tiles. */
   for (long i = 0; i < misses; i++)
     if (get(retiled, i / 16 * 4, i % 16 * 4) != TC_OK) return 4;
   return 0;
+}
+
+/* Misses in a full cache whose tiles were all hit since the last one. */
+static int after_hits(long rows, long misses) {
+  tc_cache *cache;
+  tc_provider *hit, *missed;
+  tc_cache_stats stats = {.struct_size = sizeof stats};
+  if (tc_create(1u << 30, NULL, &cache, NULL) != TC_OK) return 3;
+  if (provider_cached(image(100 * 16, rows * 16, 16), cache, &hit, NULL) != TC_OK) return 3;
+  if (provider_cached(image(1024, 1024, 16), cache, &missed, NULL) != TC_OK) return 3;
+  if (get(missed, 0, 0) != TC_OK) return 4;
+  for (int sweep = 0; sweep < 2; sweep++) {
+    for (long at = 0; at < rows * 100; at++)
+      if (get(hit, at / 100, at % 100) != TC_OK) return 4;
+    if (tc_statistics(cache, &stats, NULL) != TC_OK) return 3;
+    if (tc_set_budget(cache, stats.resident, NULL) != TC_OK) return 3;
+  }
+  for (long i = 1; i <= misses; i++)
+    if (get(missed, i / 64, i % 64) != TC_OK) return 4;
+  if (tc_statistics(cache, &stats, NULL) != TC_OK) return 3;
+  return stats.evictions == (uint64_t)misses ? 0 : 5;
+}
+
+int main(int argc, char **argv) {
+  if (argc != 4) return 2;
+  long many = atol(argv[2]), misses = atol(argv[3]);
+  return strcmp(argv[1], "hits") == 0 ? after_hits(many, misses) : beside_images(many, misses);
 }

@@ -500,8 +500,8 @@ void assert_books(const tc_cache *cache)
   assert_int_equal(s.resident, s.idle + s.held + s.reusable);
   assert_true(s.resident <= s.budget);
   assert_int_equal(s.held, 0);
-  assert_int_equal(s.overhang, 0);
-  assert_int_equal(s.detached, 0);
+  assert_int_equal(s.over_budget, 0);
+  assert_int_equal(s.orphaned, 0);
   assert_int_equal(s.in_flight, 0);
 }
 

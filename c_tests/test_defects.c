@@ -189,7 +189,7 @@ static void a_view_counts_all_that_it_keeps_alive(void **state)
   tc_tile_release(block);
   assert_in_range(stats_of(r.cache).held, BLOCK, BLOCK + 2048);
   ok(tc_clear(r.cache, &err));
-  assert_in_range(stats_of(r.cache).detached, BLOCK, BLOCK + 2048);
+  assert_in_range(stats_of(r.cache).orphaned, BLOCK, BLOCK + 2048);
   tc_tile_release(view);
   provider_release(blocks);
   provider_release(p);

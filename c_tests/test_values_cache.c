@@ -61,7 +61,7 @@ static void a_hit_is_the_same_tile(void **state)
   assert_int_equal(stats.loads, 1);
   assert_int_equal(stats.entries, 1);
   assert_in_range(stats.held, TILE, TILE + 512);
-  assert_int_equal(stats.overhang, 0);
+  assert_int_equal(stats.over_budget, 0);
   tc_tile_release(first);
   tc_tile_release(again);
   assert_int_equal(decodes(&r.s), 1);
@@ -187,10 +187,10 @@ static void budget_zero_keeps_nothing_but_shares_what_is_held(void **state)
   assert_int_equal(decodes(&r.s), 1);
   tc_cache_stats stats = stats_of(r.cache);
   assert_int_equal(stats.resident, 0);
-  assert_true(stats.overhang >= TILE);
+  assert_true(stats.over_budget >= TILE);
   tc_tile_release(held);
   tc_tile_release(shared);
-  assert_int_equal(stats_of(r.cache).overhang, 0);
+  assert_int_equal(stats_of(r.cache).over_budget, 0);
   assert_false(resident(r.p, 0));
   touch(r.p, 0, 0, 0);
   assert_int_equal(decodes(&r.s), 2);
@@ -227,7 +227,7 @@ static void held_tiles_leave_newcomers_outside(void **state)
   tc_cache_stats stats = stats_of(r.cache);
   assert_int_equal(stats.evictions, 0);
   assert_in_range(stats.held, KEPT * TILE, KEPT * (TILE + 512));
-  assert_in_range(stats.overhang, (HELD - KEPT) * TILE, (HELD - KEPT) * (TILE + 512));
+  assert_in_range(stats.over_budget, (HELD - KEPT) * TILE, (HELD - KEPT) * (TILE + 512));
   for (int col = 0; col < HELD; col++) {
     tc_tile *again = get(r.p, 0, col, 0);
     assert_ptr_equal(data_of(again), data_of(held[col]));
@@ -252,7 +252,7 @@ static void shrinking_evicts_at_once_and_spares_what_is_held(void **state)
   tc_cache_stats stats = stats_of(r.cache);
   assert_int_equal(stats.budget, 0);
   assert_int_equal(stats.resident, 0);
-  assert_true(stats.overhang >= TILE);
+  assert_true(stats.over_budget >= TILE);
   tc_tile *again = get(r.p, 0, 3, 0); /* pushed out, but still to be found */
   assert_ptr_equal(data_of(again), data_of(held));
   assert_tile(&r.s, held, (area){3 * SIDE, 0, SIDE, SIDE}, 0, NULL, 1);
@@ -298,7 +298,7 @@ static void clear_and_remove_detach_what_is_held(void **state)
   tc_cache_stats stats = stats_of(r.cache);
   assert_int_equal(stats.entries, 0);
   assert_int_equal(stats.resident, 0);
-  assert_true(stats.detached >= TILE);
+  assert_true(stats.orphaned >= TILE);
   tc_tile *removed = get(r.p, 0, 0, 0); /* a new decode, beside the old one */
   assert_ptr_not_equal(data_of(removed), data_of(cleared));
   ok(tc_remove(r.cache, provider_key(r.p), 0, 0, 0, NULL, 0, &err));
@@ -552,7 +552,7 @@ static void a_tile_larger_than_the_budget_disturbs_nothing(void **state)
   tc_provider *from = open_source(&large), *p = cached(from, r.cache);
   tc_tile *tile = get(p, 0, 0, 0);
   assert_tile(&large, tile, (area){0, 0, 512, 512}, 0, NULL, 1);
-  assert_true(stats_of(r.cache).overhang >= 512 * 512);
+  assert_true(stats_of(r.cache).over_budget >= 512 * 512);
   tc_tile_release(tile);
   tc_cache_stats stats = stats_of(r.cache);
   assert_int_equal(stats.rejected, 1);

@@ -129,7 +129,7 @@ int main(int argc, char **argv)
     tc_cache_stats now = {.struct_size = sizeof now};
     must(tc_statistics(cache, &now, &err));
     printf("  cache      %.1f of %.0f MiB: idle %.1f, held %.1f, reusable %.1f; outside it %.1f\n", mib(now.resident),
-           mib(now.budget), mib(now.idle), mib(now.held), mib(now.reusable), mib(now.overhang + now.in_flight));
+           mib(now.budget), mib(now.idle), mib(now.held), mib(now.reusable), mib(now.over_budget + now.in_flight));
 
     must_write(picture_write(picture, picture_path, TILE, TILE), picture_path);
     printf("  picture    %s\n", picture_path);

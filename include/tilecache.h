@@ -516,7 +516,9 @@ typedef enum tc_map_flags {
  *
  * Uses are: a get that returns a tile, a put, a window read and the gets of operators. Not uses are:
  * peek, release and has_block. With several threads, uses before a miss are older than those after
- * it; between two misses the uses of different threads are in no order, at most 256 of each.
+ * it; between two misses the uses of different threads are in no order, at most 256 of each. A miss learns
+ * of at most 1,024 tiles that were used since the misses before, or of two for each tile that goes; where more
+ * were, one of the oldest of them goes. So the time of a miss is bounded, however many hits there were.
  *
  * Reference-counted: tc_retain, tc_release. Providers made with a cache keep it alive.
  */
@@ -652,19 +654,19 @@ typedef struct tc_cache_stats {
    */
   uint64_t reusable;
   /**
-   * Of tiles that callers hold, outside the budget: there was no room for them, or they are detached.
+   * Of tiles that callers hold, outside the budget: there was no room for them, or they are orphaned.
    */
-  uint64_t overhang;
+  uint64_t over_budget;
   /**
-   * The part of `overhang` that the cache does not find any more: removed, replaced or cleared.
+   * The part of `over_budget` that the cache does not find any more: removed, replaced or cleared.
    */
-  uint64_t detached;
+  uint64_t orphaned;
   /**
    * Of tiles that are being decoded or assembled now.
    */
   uint64_t in_flight;
   /**
-   * The most that `resident`, `overhang` and `in_flight` together have been.
+   * The most that `resident`, `over_budget` and `in_flight` together have been.
    */
   uint64_t peak;
   /**
@@ -1942,6 +1944,9 @@ tc_status provider_band_info(const struct tc_provider *provider,
 
 /**
  * A text that came with the image: a TIFF tag, a NITF field, XML, ... by its name.
+ *
+ * What is wrong with a file of which pixels are read all the same is told in the texts TC:WARNING:1,
+ * TC:WARNING:2, ... of band -1.
  *
  * - provider: NULL gives NULL.
  * - band: from 0, or -1 for what concerns the whole image.

@@ -350,35 +350,41 @@ impl Block {
 }
 
 /// Which bands, in which order; all of them in their own order, or a list.
+///
+/// The empty list stands for all, so that a comparison reads only what was written: of an `Option` compilers read
+/// ahead what is not there, which memory checkers report.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
-pub struct Bands(Option<SmallVec<[u32; 4]>>);
+pub struct Bands(SmallVec<[u32; 4]>);
 
 impl Bands {
     /// All bands in their own order.
-    pub const ALL: Bands = Bands(None);
+    pub const ALL: Bands = Bands(SmallVec::new_const());
 
-    /// These bands of `count`; the list of all in order is the same as [`Bands::ALL`].
+    /// These bands of `count`, at least one; the list of all in order is the same as [`Bands::ALL`].
     pub fn of(list: &[u32], count: u32) -> Self {
         if list.len() == count as usize && list.iter().copied().eq(0..count) {
-            Bands(None)
+            Bands::ALL
         } else {
-            Bands(Some(list.into()))
+            Bands(list.into())
         }
     }
 
     /// The list, or `None` for all.
     pub fn list(&self) -> Option<&[u32]> {
-        self.0.as_deref()
+        (!self.0.is_empty()).then_some(&self.0)
     }
 
     /// How many bands of an image with `all`.
     pub fn count(&self, all: u32) -> usize {
-        self.0.as_ref().map_or(all as usize, |list| list.len())
+        self.list().map_or(all as usize, |list| list.len())
     }
 
     /// The list written out for an image with `all` bands.
     pub fn to_vec(&self, all: u32) -> SmallVec<[u32; 4]> {
-        self.0.clone().unwrap_or_else(|| (0..all).collect())
+        match self.list() {
+            Some(_) => self.0.clone(),
+            None => (0..all).collect(),
+        }
     }
 
     /// Whether a tile with these bands, of an image with `all` bands where that is known, has all of

@@ -29,7 +29,7 @@ pub trait Provider: Send + Sync {
     fn has_block(&self, at: Block) -> Result<bool>;
 
     /// A resident block with all bands, as a use and a hit, where that takes a few instructions that cannot
-    /// fail: [`Shelf::hit`](crate::cache::Shelf::hit). It may be no block of the image, which is then not
+    /// fail: [`Namespace::hit`](crate::cache::Namespace::hit). It may be no block of the image, which is then not
     /// resident. Where it says nothing, [`Provider::get_block`] has the answer.
     fn hit(&self, at: &Block) -> Option<Tile>;
 

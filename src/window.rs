@@ -270,11 +270,11 @@ fn copy_window(
     let whole = inside.is_some_and(|rect| {
         (rect.width, rect.height) == (into.shape.width as u64, into.shape.height as u64)
     });
-    if !whole {
+    if !whole || chosen.is_empty() {
         let image_type = provider.image().dtype;
         fill_outside(image_type, fill, bands, &mut into);
     }
-    let Some(rect) = inside.filter(|rect| !rect.is_empty() && !bands.is_empty()) else {
+    let Some(rect) = inside.filter(|rect| !rect.is_empty() && !chosen.is_empty()) else {
         return Ok(());
     };
     let origin = |part: &Rect| ((part.x as i64 - x) as usize, (part.y as i64 - y) as usize);

@@ -95,10 +95,14 @@ fn every_cache_hears_of_the_last_release() {
     assert!(
         caches
             .iter()
-            .all(|cache| cache.statistics().overhang == CHARGE)
+            .all(|cache| cache.statistics().over_budget == CHARGE)
     );
     drop(tile);
-    assert!(caches.iter().all(|cache| cache.statistics().overhang == 0));
+    assert!(
+        caches
+            .iter()
+            .all(|cache| cache.statistics().over_budget == 0)
+    );
     assert!(caches.iter().all(|cache| cache.statistics().entries == 0));
 }
 
@@ -199,9 +203,15 @@ fn a_tile_of_a_block_that_is_too_large_for_a_part_of_it_is_a_copy() {
     }
 }
 
-/// Idle, held, overhang, detached bytes and entries.
+/// Idle, held, over_budget, orphaned bytes and entries.
 fn sizes(now: &Statistics) -> [u64; 5] {
-    [now.idle, now.held, now.overhang, now.detached, now.entries]
+    [
+        now.idle,
+        now.held,
+        now.over_budget,
+        now.orphaned,
+        now.entries,
+    ]
 }
 
 #[test]
@@ -213,7 +223,13 @@ fn what_providers_have_adds_up_to_what_the_cache_has() {
         let of = |provider: &Arc<dyn Provider>| provider.usage();
         let sum = of(&blocks).plus(of(&tiles));
         let now = cache.statistics();
-        let all = [sum.idle, sum.held, sum.overhang, sum.detached, sum.entries];
+        let all = [
+            sum.idle,
+            sum.held,
+            sum.over_budget,
+            sum.orphaned,
+            sum.entries,
+        ];
         assert_eq!(all, sizes(&now));
         assert_eq!((sum.in_flight, now.reusable), (0, now.reusable));
         now
@@ -224,10 +240,10 @@ fn what_providers_have_adds_up_to_what_the_cache_has() {
         hands.push(get(&blocks, col));
         check();
     }
-    assert!(check().overhang > 0, "not all has room");
+    assert!(check().over_budget > 0, "not all has room");
     assert!(cache.remove(tiles.key(), at(7), &Bands::ALL));
     assert!(cache.remove(blocks.key(), at(0), &Bands::ALL));
-    assert!(check().detached > 0);
+    assert!(check().orphaned > 0);
     while hands.pop().is_some() {
         check();
     }

@@ -254,11 +254,11 @@ proptest! {
             prop_assert!(now.idle + now.held + now.reusable <= now.budget, "{:?}", now);
             prop_assert_eq!(now.held, held, "held");
             prop_assert_eq!(now.idle + now.held, model.taken(), "resident");
-            prop_assert_eq!(now.overhang, model.sum(|buffer| !buffer.resident), "overhang");
+            prop_assert_eq!(now.over_budget, model.sum(|buffer| !buffer.resident), "over_budget");
             prop_assert_eq!(
-                now.detached,
+                now.orphaned,
                 model.sum(|buffer| !buffer.resident && buffer.cell.is_none()),
-                "detached"
+                "orphaned"
             );
             for cell in 0..12 {
                 let found = cache.peek("k", Block::new(0, cell, 0), &Bands::ALL).unwrap();
@@ -267,6 +267,6 @@ proptest! {
         }
         drop(handles);
         let now = cache.statistics();
-        prop_assert_eq!((now.held, now.overhang), (0, 0));
+        prop_assert_eq!((now.held, now.over_budget), (0, 0));
     }
 }

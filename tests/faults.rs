@@ -180,8 +180,8 @@ fn assert_pixels(pixels: &Pixels, picture: &Pixels) {
 /// Nothing is under way or held, and the budget holds.
 fn assert_books(cache: &Cache) -> u64 {
     let now = cache.statistics();
-    let elsewhere = [now.in_flight, now.held, now.overhang, now.detached];
-    assert_eq!(elsewhere, [0; 4], "in flight, held, overhang, detached");
+    let elsewhere = [now.in_flight, now.held, now.over_budget, now.orphaned];
+    assert_eq!(elsewhere, [0; 4], "in flight, held, over_budget, orphaned");
     assert_eq!(now.resident, now.idle + now.reusable);
     assert!(now.resident <= now.budget);
     assert_eq!(now.entries == 0, now.idle == 0);

@@ -8,6 +8,7 @@ mod programs;
 
 use programs::{run, scratch};
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -215,6 +216,21 @@ fn what_is_opened_twice_shares_its_tiles() {
         .env("GDAL_DRIVER_PATH", plugin().parent().unwrap()));
 }
 
+#[test]
+fn mapserver_draws_the_same() {
+    client("mapserver", plugin().parent());
+}
+
+#[test]
+fn rasterio_reads_the_same() {
+    client("rasterio", None);
+}
+
+#[test]
+fn qgis_draws_the_same() {
+    client("qgis", None);
+}
+
 /// As in a program that brings a GDAL of its own and finds the plugin of the system's.
 #[test]
 fn the_plugin_refuses_another_gdal() {
@@ -239,6 +255,31 @@ fn the_plugin_refuses_another_gdal() {
         said.contains("other_gdal.so, which is another GDAL"),
         "{said}"
     );
+}
+
+/// A program of others that uses GDAL, and what it shows of rasters and of their views. One that is not installed is
+/// skipped, which is said also where what tests print is not shown.
+fn client(name: &str, plugins: Option<&Path>) {
+    const NOT_THERE: i32 = 77;
+    let output = python()
+        .arg(format!("{ROOT}/gdal/tests/client_{name}.py"))
+        .args(plugins)
+        .current_dir(rasters())
+        .env("GDAL_DRIVER_PATH", plugin().parent().unwrap())
+        // What they learn of rasters would be written beside these.
+        .env("GDAL_PAM_ENABLED", "NO")
+        .env("HOME", scratch("gdal", &format!("home-{name}")))
+        .output()
+        .expect("a run");
+    let said = String::from_utf8_lossy(&output.stdout);
+    if output.status.code() == Some(NOT_THERE) {
+        // Cargo does not capture this.
+        let line = format!("SKIPPED {name}: {said}\n");
+        std::io::stderr().write_all(line.as_bytes()).unwrap();
+        return;
+    }
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{name}: {said}\n{errors}");
 }
 
 /// What `gdalinfo -checksum` says of a raster, but for how it is stored and named.

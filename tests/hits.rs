@@ -112,7 +112,7 @@ fn hits_beside_all_that_moves_tiles_yield_the_right_pixels_within_the_budget() {
         });
     });
     let now = cache.statistics();
-    assert_eq!((now.held, now.overhang, now.in_flight), (0, 0, 0));
+    assert_eq!((now.held, now.over_budget, now.in_flight), (0, 0, 0));
     assert_eq!(
         now.counters.hits + now.counters.misses,
         gets.load(Ordering::Relaxed)
@@ -159,7 +159,7 @@ fn a_hit_on_another_thread_is_a_use() {
     assert_eq!(cache.statistics().held, 0);
     cache.set_budget(0);
     assert_eq!(cache.statistics().entries, 0);
-    assert_eq!(cache.statistics().overhang, 0);
+    assert_eq!(cache.statistics().over_budget, 0);
 }
 
 #[test]
@@ -327,7 +327,7 @@ fn nobody_gets_what_was_there_before_whatever_took_it_away() {
     });
     for (cache, provider, gets) in [(&cache, &tiles, gets), (&roomy, &puts, gets_of_put)] {
         let now = cache.statistics();
-        assert_eq!((now.held, now.overhang, now.in_flight), (0, 0, 0));
+        assert_eq!((now.held, now.over_budget, now.in_flight), (0, 0, 0));
         let counted = now.counters.hits + now.counters.misses;
         assert_eq!(counted, gets.load(Ordering::Relaxed));
         assert_eq!(provider.counters().hits, now.counters.hits);
@@ -385,10 +385,10 @@ fn a_tile_got_again_and_again_is_held_only_while_somebody_has_it() {
     caches[1].clear();
     caches[0].set_budget(0);
     (0..5).for_each(|_| drop(get(0)));
-    assert_eq!(caches[0].statistics().overhang, TILE_BYTES);
+    assert_eq!(caches[0].statistics().over_budget, TILE_BYTES);
     drop(tile);
     let now = caches[0].statistics();
-    assert_eq!((now.overhang, now.entries), (0, 0));
+    assert_eq!((now.over_budget, now.entries), (0, 0));
     // What nobody holds any more makes room, however often it was got.
     caches[0].set_budget(2 * TILE_BYTES + 2048);
     for col in 0..6 {

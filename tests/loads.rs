@@ -192,7 +192,7 @@ fn reader_of(provider: &Arc<dyn Provider>) -> (Arc<dyn Provider>, Arc<Cancel>) {
 fn assert_quiet(cache: &Cache) {
     let now = cache.statistics();
     assert_eq!(
-        (now.in_flight, now.overhang, now.held),
+        (now.in_flight, now.over_budget, now.held),
         (0, 0, 0),
         "{now:?}"
     );
@@ -1119,23 +1119,23 @@ fn bytes_in_flight_stay_within_the_cap() {
         })
         .collect();
     begin.happen();
-    let mut overhang = 0;
+    let mut over_budget = 0;
     while threads.iter().any(|thread| !thread.is_finished()) {
         let now = cache.statistics();
         assert!(now.in_flight <= cap, "{now:?}");
-        overhang = overhang.max(now.overhang);
+        over_budget = over_budget.max(now.over_budget);
     }
     threads.into_iter().for_each(ended);
     let after = cache.statistics();
     assert!(inside.1.load(Ordering::SeqCst) <= 4);
     assert!(after.queued > 0);
     assert_eq!(after.overdue, 0);
-    let most_overhang = 64 * (cap / 4 + 256);
+    let most_over_budget = 64 * (cap / 4 + 256);
     assert!(
-        after.peak <= after.budget + most_overhang + cap,
+        after.peak <= after.budget + most_over_budget + cap,
         "{after:?}"
     );
-    assert!(overhang <= most_overhang);
+    assert!(over_budget <= most_over_budget);
     assert_quiet(&cache);
 }
 

@@ -172,7 +172,7 @@ fn check_budget(cache: &Cache) -> Statistics {
 fn check_quiet(cache: &Cache) -> Statistics {
     let now = check_budget(cache);
     assert_eq!(now.in_flight, 0, "no call is running");
-    assert_eq!((now.held, now.overhang), (0, 0), "nobody holds a tile");
+    assert_eq!((now.held, now.over_budget), (0, 0), "nobody holds a tile");
     now
 }
 
@@ -261,7 +261,7 @@ fn held_tiles_stay_as_they_are_and_are_counted_until_the_last_release() {
         check_block(&tile, 0, 0);
         let now = check_budget(&cache);
         assert_eq!(now.in_flight, 0);
-        assert!(now.held + now.overhang > 0, "a tile is held");
+        assert!(now.held + now.over_budget > 0, "a tile is held");
         drop(tile);
         check_quiet(&cache);
     });
@@ -504,7 +504,7 @@ fn what_a_look_up_pins_while_it_is_evicted_is_known_to_be_held() {
             Box::new(move || {
                 let tile = get(&finds, 0, 0).expect("a block");
                 let now = check_budget(&counts);
-                assert!(now.held + now.overhang > 0, "a tile is held");
+                assert!(now.held + now.over_budget > 0, "a tile is held");
                 check_block(&tile, 0, 0);
             }),
             Box::new(move || check_block(&get(&evicts, 1, 1).expect("a block"), 1, 1)),

@@ -168,7 +168,7 @@ fn exhaust(path: &Path) -> i64 {
         let place = || format!("{}, allocation {number}", path.display());
         let now = cache.statistics();
         assert_eq!(
-            (now.in_flight, now.held, now.overhang),
+            (now.in_flight, now.held, now.over_budget),
             (0, 0, 0),
             "{}",
             place()

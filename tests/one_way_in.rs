@@ -458,6 +458,25 @@ fn read(provider: &Arc<dyn Provider>, x: i64, y: i64, side: usize) {
 }
 
 #[test]
+fn a_window_of_opaque_alpha_alone_reads_nothing() {
+    let counts = Arc::new(Counts::default());
+    let source = windowed(image(SIZE), &counts);
+    for provider in [cached(source.clone(), &cache()).unwrap(), source] {
+        let mut window = [0u8; 16];
+        let shape = Shape {
+            width: 4,
+            height: 4,
+            bands: 1,
+        };
+        // SAFETY: the memory of the window outlives the call, and has its size.
+        let target = unsafe { Target::new(window.as_mut_ptr(), [1, 4, 16], shape, DType::U8) };
+        read_window(&provider, 8, 8, 0, &[None], target).unwrap();
+        assert_eq!(window, [255; 16]);
+    }
+    assert_eq!(counts.blocks.load(Ordering::SeqCst), 0);
+}
+
+#[test]
 fn windows_of_a_resident_block_are_cut_out_of_it_and_counted() {
     let counts = Arc::new(Counts::default());
     let mut image = image(SIZE);

@@ -7,7 +7,7 @@ mod scale;
 use proptest::prelude::*;
 use scale::scaled;
 use std::sync::Arc;
-use tilecache::cache::{Cache, Class, Options, Shelf};
+use tilecache::cache::{Cache, Class, Namespace, Options};
 use tilecache::dtype::DType;
 use tilecache::image::{Bands, Block, Image};
 use tilecache::layout::{Layout, Shape};
@@ -103,13 +103,13 @@ fn with_request<R>(passes: bool, work: impl FnOnce(&Request<'_>) -> R) -> R {
 }
 
 /// Loads a tile as an operator does; `None` if it is one made ahead that has no room.
-fn load(shelf: &Shelf, at: Block, class: Class) -> Option<Tile> {
+fn load(namespace: &Namespace, at: Block, class: Class) -> Option<Tile> {
     let passes = matches!(class, Class::Passing | Class::PassingUnread);
-    with_request(passes, |request| load_for(request, shelf, at, class))
+    with_request(passes, |request| load_for(request, namespace, at, class))
 }
 
-fn load_for(request: &Request<'_>, shelf: &Shelf, at: Block, class: Class) -> Option<Tile> {
-    let loading = shelf.loading(request).unwrap();
+fn load_for(request: &Request<'_>, namespace: &Namespace, at: Block, class: Class) -> Option<Tile> {
+    let loading = namespace.loading(request).unwrap();
     let ahead = matches!(class, Class::Unread | Class::PassingUnread);
     if ahead && !loading.reserve_unread(BYTES as usize) {
         return None;
@@ -137,7 +137,7 @@ proptest! {
         // So large that no tile becomes ordinary for having been passed over.
         let mut image = Image::new(SIDE * 1000, SIDE * 1000, 1, DType::U8);
         image.block = (SIDE, SIDE);
-        let shelf = Shelf::new(Some(&cache), "k", &image).unwrap();
+        let namespace = Namespace::new(Some(&cache), "k", &image).unwrap();
         let mut model = Model::default();
         let mut held: Vec<(u64, Tile)> = Vec::new();
         let block = |cell| Block::new(0, cell, 0);
@@ -156,13 +156,13 @@ proptest! {
                         (Class::PassingUnread, Rank::Passing),
                     ][class as usize];
                     let hold = hold && matches!(rank, Rank::Used | Rank::Cold);
-                    let tile = load(&shelf, block(cell), class);
+                    let tile = load(&namespace, block(cell), class);
                     let admitted = model.admit(class);
                     if admitted {
                         model.entries.push(Entry { cell, rank, moment, held: hold });
                     }
                     let stays = cache.peek("k", block(cell), &Bands::ALL).unwrap();
-                    prop_assert_eq!(stays.is_some() && cache.statistics().overhang == 0, admitted);
+                    prop_assert_eq!(stays.is_some() && cache.statistics().over_budget == 0, admitted);
                     match tile {
                         Some(tile) if hold && admitted => held.push((cell, tile)),
                         _ => (),
@@ -170,7 +170,7 @@ proptest! {
                 }
                 Op::Get { cell, pass } => {
                     let got = with_request(pass, |request| {
-                        shelf.get(block(cell), &Bands::ALL, request)
+                        namespace.get(block(cell), &Bands::ALL, request)
                     });
                     let entry = model.at(cell);
                     prop_assert_eq!(got.unwrap().is_some(), entry.is_some());
@@ -203,8 +203,8 @@ fn a_pass_over_a_large_image_leaves_the_tiles_in_use_alone() {
     let cache = Cache::new(ROOM as u64 * CHARGE + 4096, Options::default()).unwrap();
     let mut image = Image::new(SIDE * 1000, SIDE, 1, DType::U8);
     image.block = (SIDE, SIDE);
-    let hot = Shelf::new(Some(&cache), "hot", &image).unwrap();
-    let scan = Shelf::new(Some(&cache), "scan", &image).unwrap();
+    let hot = Namespace::new(Some(&cache), "hot", &image).unwrap();
+    let scan = Namespace::new(Some(&cache), "scan", &image).unwrap();
     (0..5).for_each(|col| drop(load(&hot, Block::new(0, 0, col), Class::Asked)));
     for col in 0..500 {
         drop(load(&scan, Block::new(0, 0, 2 * col), Class::Passing));
@@ -244,14 +244,15 @@ fn there(cache: &Cache, key: &str) -> Vec<u64> {
 }
 
 /// Loads tiles of a row one after the other; says which of them there was room for.
-fn load_row(shelf: &Shelf, cols: impl IntoIterator<Item = u64>, class: Class) -> Vec<bool> {
-    let has_room = |col| load(shelf, Block::new(0, 0, col), class).is_some();
+fn load_row(namespace: &Namespace, cols: impl IntoIterator<Item = u64>, class: Class) -> Vec<bool> {
+    let has_room = |col| load(namespace, Block::new(0, 0, col), class).is_some();
     cols.into_iter().map(has_room).collect()
 }
 
-fn setup() -> (Cache, Shelf, Shelf) {
+fn setup() -> (Cache, Namespace, Namespace) {
     let cache = Cache::new(ROOM as u64 * CHARGE + 4096, Options::default()).unwrap();
-    let [one, other] = ["one", "other"].map(|key| Shelf::new(Some(&cache), key, &wide()).unwrap());
+    let [one, other] =
+        ["one", "other"].map(|key| Namespace::new(Some(&cache), key, &wide()).unwrap());
     (cache, one, other)
 }
 

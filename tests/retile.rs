@@ -182,7 +182,7 @@ proptest! {
         drop(held);
         if let Some(cache) = &cache {
             let now = cache.statistics();
-            prop_assert_eq!((now.held, now.overhang, now.in_flight), (0, 0, 0));
+            prop_assert_eq!((now.held, now.over_budget, now.in_flight), (0, 0, 0));
         }
     }
 

@@ -150,7 +150,7 @@ proptest! {
                     }
                     let tile = put(&cache, key, cell);
                     let admitted = model.admit(key);
-                    prop_assert_eq!(cache.statistics().overhang == 0, admitted);
+                    prop_assert_eq!(cache.statistics().over_budget == 0, admitted);
                     if admitted {
                         model.entries.push(Entry { key, cell, used, held: hold });
                         if hold {

@@ -112,7 +112,11 @@ fn check(file: &File, case: Case) {
             let now = cache.statistics();
             let inside = now.idle + now.held + now.reusable;
             assert!(inside <= now.budget, "{what}: {now:?}");
-            assert_eq!((now.held, now.overhang, now.in_flight), (0, 0, 0), "{what}");
+            assert_eq!(
+                (now.held, now.over_budget, now.in_flight),
+                (0, 0, 0),
+                "{what}"
+            );
         }
     }
 }

@@ -1438,7 +1438,7 @@ impl World {
             // What was read in windows counts as a part of its block.
             assert!(amplification.is_finite() && amplification >= 0.0);
             assert_eq!(stats.resident, stats.idle + stats.held);
-            assert!(stats.detached <= stats.overhang && stats.in_flight == 0);
+            assert!(stats.orphaned <= stats.over_budget && stats.in_flight == 0);
             let (row, col) = (
                 Self::place(input, picture.info.grid_rows),
                 Self::place(input, picture.info.grid_cols),
@@ -1613,10 +1613,10 @@ impl World {
                 now.budget
             );
             assert_eq!(now.in_flight, 0, "no call is running");
-            assert!(now.detached <= now.overhang);
-            assert!(now.peak >= now.resident + now.overhang);
+            assert!(now.orphaned <= now.over_budget);
+            assert!(now.peak >= now.resident + now.over_budget);
             if self.tiles.is_empty() {
-                assert_eq!((now.held, now.overhang), (0, 0), "nobody holds a tile");
+                assert_eq!((now.held, now.over_budget), (0, 0), "nobody holds a tile");
             }
             let counters = |of: &tc_cache_stats| {
                 [of.hits, of.misses, of.waits, of.loads, of.load_errors]

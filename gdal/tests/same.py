@@ -5,7 +5,9 @@ Makes them in the current directory, and asks each the same questions directly a
 import os
 
 import numpy as np
-from osgeo import gdal
+from osgeo import gdal, osr
+
+from questions import different
 
 gdal.UseExceptions()
 gdal.PushErrorHandler("CPLQuietErrorHandler")
@@ -144,69 +146,52 @@ del holes
 gdal.GetDriverByName("GSBG").CreateCopy("range.grd", memory([x.astype(np.float32)], gdal.GDT_Float32))
 names += ["holes.tif", "range.grd"]
 
-KINDS = [gdal.GDT_Byte, gdal.GDT_Int16, gdal.GDT_UInt16, gdal.GDT_Int32, gdal.GDT_UInt32, gdal.GDT_Float32,
-         gdal.GDT_Float64, gdal.GDT_CInt16, gdal.GDT_CFloat32]
-
-
-def pixels(read, **arguments):
-    """The bytes that a read gives; what it says if it fails, but for its name."""
-    try:
-        return bytes(read(**arguments))
-    except RuntimeError:
-        return "fails"
-
-
-def of_band(band, deep):
-    size = dict(xoff=0, yoff=0, xsize=band.XSize, ysize=band.YSize)
-    half = dict(buf_xsize=max(1, band.XSize // 2), buf_ysize=max(1, band.YSize // 2))
-    third = dict(buf_xsize=max(1, int(band.XSize / 3.3)), buf_ysize=max(1, int(band.YSize / 3.3)))
-    yield "type", band.DataType
-    yield "colour", band.GetColorInterpretation()
-    yield "nodata", str(band.GetNoDataValue())
-    yield "kind of mask", band.GetMaskFlags()
-    yield "checksum", pixels(lambda: str(band.Checksum()).encode())
-    for kind in KINDS if deep else []:
-        yield f"as {gdal.GetDataTypeName(kind)}", pixels(band.ReadRaster, buf_type=kind, **size)
-    for way in (gdal.GRIORA_NearestNeighbour, gdal.GRIORA_Bilinear, gdal.GRIORA_Mode, gdal.GRIORA_Average):
-        for smaller in (half, third) if deep else ():
-            yield f"{smaller} by {way}", pixels(band.ReadRaster, resample_alg=way, **size, **smaller)
-    yield "range", (str(band.GetMinimum()), str(band.GetMaximum()))
-    yield "statistics", band.GetStatistics(False, False)
-    yield "histogram", band.GetDefaultHistogram(force=0)
-    yield "arbitrary levels", band.HasArbitraryOverviews()
-    yield "coverage", band.GetDataCoverageStatus(0, 0, band.XSize, band.YSize)
-    yield "domains", band.GetMetadataDomainList()
-    for domain in band.GetMetadataDomainList() or []:
-        yield f"items of {domain}", band.GetMetadata_List(domain)
-    mask = band.GetMaskBand()
-    yield "mask", pixels(mask.ReadRaster, **size)
-    if deep:
-        yield "smaller mask", pixels(mask.ReadRaster, **size, **half)
-        yield "levels of the mask", mask.GetOverviewCount()
-
-
-def of_raster(name):
-    raster = gdal.Open(name)
-    yield "bands", raster.RasterCount
-    yield "all", pixels(raster.ReadRaster, buf_type=gdal.GDT_Float32)
-    yield "smaller", pixels(raster.ReadRaster, buf_xsize=40, buf_ysize=30)
-    for number in range(1, raster.RasterCount + 1):
-        band = raster.GetRasterBand(number)
-        for what, answer in of_band(band, True):
-            yield f"band {number}: {what}", answer
-        for level in range(band.GetOverviewCount()):
-            for what, answer in of_band(band.GetOverview(level), False):
-                yield f"band {number}, level {level}: {what}", answer
-
+# Where it lies, what its values mean, and who made it: all that a raster can say of itself.
+said = memory([x, y], gdal.GDT_Byte)
+place = osr.SpatialReference()
+place.ImportFromEPSG(32632)
+said.SetGCPs([gdal.GCP(5e5 + 10 * a, 5e6 - 10 * b, 7, a, b, f"near {a}", f"{b}") for a in (0, 99) for b in (0, 88)], place)
+said.SetMetadata({"LINE_OFF": "1", "SAMP_OFF": "2", "LAT_OFF": "3", "LONG_OFF": "4", "HEIGHT_OFF": "5",
+                  "LINE_SCALE": "1", "SAMP_SCALE": "1", "LAT_SCALE": "1", "LONG_SCALE": "1", "HEIGHT_SCALE": "1",
+                  **{f"{kind}_{part}_COEFF": " ".join(["0.5"] * 20)
+                     for kind in ("LINE", "SAMP") for part in ("NUM", "DEN")}}, "RPC")
+said.SetMetadata(["<x:xmpmeta xmlns:x='adobe:ns:meta/'/>"], "xml:XMP")
+palette = gdal.ColorTable()
+for entry in range(150):
+    palette.SetColorEntry(entry, (entry, 255 - entry, 7, 200))
+of = said.GetRasterBand(1)
+of.SetColorTable(palette)
+of.SetCategoryNames(["none", "water", "wood"])
+of.SetUnitType("m")
+of.SetScale(0.25)
+of.SetOffset(-8)
+of.SetDescription("depth")
+rows = gdal.RasterAttributeTable()
+rows.CreateColumn("value", gdal.GFT_Integer, gdal.GFU_MinMax)
+rows.CreateColumn("name", gdal.GFT_String, gdal.GFU_Name)
+rows.SetRowCount(2)
+rows.SetValueAsInt(1, 0, 77)
+rows.SetValueAsString(1, 1, "reed")
+of.SetDefaultRAT(rows)
+for name, driver in (("said.tif", "GTiff"), ("said.vrt", "VRT"), ("said.png", "PNG"), ("said.img", "HFA")):
+    source = gdal.Open("said.tif") if driver == "VRT" else said
+    gdal.GetDriverByName(driver).CreateCopy(name, source, strict=0)
+    names.append(name)
+utm = memory(noise[:1], gdal.GDT_Byte)
+utm.SetSpatialRef(place)
+utm.SetGeoTransform((500000, 10, 1, 5000000, 2, -10))
+gdal.GetDriverByName("GTiff").CreateCopy("utm.tif", utm, options=["NBITS=7", "COMPRESS=LZW"])
+gdal.GetDriverByName("GTiff").CreateCopy("pages.tif", utm)
+gdal.GetDriverByName("GTiff").CreateCopy("pages.tif", said, strict=0, options=["APPEND_SUBDATASET=YES"])
+names += ["utm.tif", "pages.tif"]
+del said, of, source, utm
 
 wrong = []
 for name in names:
-    direct = dict(of_raster(name))
     for source in ("auto", "gdal"):
-        shown = dict(of_raster(f"TILECACHE:{name}?tile=64&source={source}"))
-        different = [what for what in {**direct, **shown} if direct.get(what) != shown.get(what)]
-        if different:
-            wrong.append(f"{name}, source={source}: {', '.join(different)}")
+        found = different(name, f"TILECACHE:{name}?tile=64&source={source}")
+        if found:
+            wrong.append(f"{name}, source={source}: {', '.join(found)}")
 assert not wrong, "\n".join(wrong)
 
 # What is set of a raster that can only be read stays in memory, beside what the file says.

@@ -1,7 +1,7 @@
 //! What a load will have in flight at once, by the caches that count it.
 
 use super::Cache;
-use super::gate::{Gate, Permit};
+use super::admission::{Gate, Permit};
 use crate::error::Result;
 use crate::load::Cancels;
 use crate::tile::Tile;

@@ -6,7 +6,7 @@
 //! looks whether it is pinned: so look-ups and evictions cannot pass each other by. A look-up that finds
 //! nothing while chains are changed looks once more under the lock of those changes.
 //!
-//! Only what holds the ledger's lock adds and removes entries, so under it the index stands still.
+//! Only what holds the store's lock adds and removes entries, so under it the index stands still.
 
 use super::hits::{AllHits, Hits};
 use super::key::KeyId;

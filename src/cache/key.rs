@@ -1,14 +1,14 @@
 //! Keys: readable text that tells images apart, and what a cache knows of the image behind each.
 
 use super::Counters;
+use super::eviction_order::{Group, Slot};
 use super::forms::Forms;
-use super::foundation::Foundation;
 use super::hits::Hits;
-use super::ledger::Weights;
 use super::lineage::Lineage;
 use super::puts::Puts;
-use super::recency::{Group, Slot};
+use super::source_blocks::SourceBlocks;
 use super::stamp::Stamp;
+use super::store::Weights;
 use crate::dtype::{DType, Sample};
 use crate::error::{Error, Result};
 use crate::geometry::{Area, Grid};
@@ -256,7 +256,7 @@ pub struct KeyRecord {
     /// Where its buffers stand in line.
     pub group: Group,
     /// What its tiles are stitched from, level by level, where the order in which they go depends on it.
-    pub foundations: Vec<Option<Foundation>>,
+    pub source_blocks: Vec<Option<SourceBlocks>>,
     /// The blocks beneath its tiles, level by level of the tiles, that it may keep beside them.
     pub kept_blocks: Vec<Vec<Grid>>,
     /// The first of its entries.
@@ -290,7 +290,7 @@ impl KeyRecord {
             image,
             lineage,
             group,
-            foundations: Vec::new(),
+            source_blocks: Vec::new(),
             kept_blocks: Vec::new(),
             first_entry: u32::MAX,
             puts: Puts::default(),

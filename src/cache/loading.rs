@@ -1,7 +1,7 @@
 //! Memory for tiles that are being made, counted from the first byte on.
 
-use super::ledger::{Class, RecycledMemory, Room};
 use super::lineage::Moment;
+use super::store::{Class, RecycledMemory, Room};
 use super::{Cache, Registration};
 use crate::error::Result;
 use crate::image::{Bands, Block};
@@ -95,10 +95,10 @@ impl Loading {
         state.in_flight += size;
         let memory = match recycled {
             Some(RecycledMemory(memory)) => {
-                self.cache().0.with(|ledger| ledger.begin_flight(key, size));
+                self.cache().0.with(|store| store.begin_flight(key, size));
                 Some(memory)
             }
-            None => self.cache().0.with(|ledger| ledger.start_flight(key, size)),
+            None => self.cache().0.with(|store| store.start_flight(key, size)),
         };
         let memory = match memory {
             Some(memory) => memory,
@@ -110,13 +110,13 @@ impl Loading {
     /// Enters a finished tile that no thread has asked for.
     pub fn enter_sibling(self, at: Block, bands: &Bands, tile: &Tile) {
         self.registration
-            .with(|ledger, key| ledger.count(key, |counters| counters.siblings += 1));
+            .with(|store, key| store.count(key, |counters| counters.siblings += 1));
         self.enter(at, bands, tile, Class::Unread);
     }
 
     /// Enters the finished tile into the cache, unless its pixels may be out of date by now.
     pub fn enter(self, at: Block, bands: &Bands, tile: &Tile, class: Class) {
-        // Taken out first: what the ledger drops may run a caller's release callback.
+        // Taken out first: what the store drops may run a caller's release callback.
         let State { room, in_flight } = std::mem::take(&mut *self.state.lock());
         let (key, class) = (self.registration.key, self.class(class));
         let room = match (room, self.retention) {
@@ -125,15 +125,15 @@ impl Loading {
             }
             (room, _) => room,
         };
-        self.cache().0.with(|ledger| {
-            ledger.end_flight(Some(key), in_flight);
-            let record = ledger.key_record(key);
+        self.cache().0.with(|store| {
+            store.end_flight(Some(key), in_flight);
+            let record = store.key_record(key);
             let is_true =
                 record.lineage.is_current(self.begun) && !record.puts.are_later(at, self.begun);
             if is_true && self.retention != Retention::Bypassed {
-                ledger.insert(key, at, bands, tile, room, class);
+                store.insert(key, at, bands, tile, room, class);
             } else {
-                room.into_iter().for_each(|room| ledger.cancel(room));
+                room.into_iter().for_each(|room| store.cancel(room));
             }
         });
         self.cache().0.share(tile);
@@ -159,9 +159,9 @@ impl Drop for Loading {
         let State { room, in_flight } = std::mem::take(self.state.get_mut());
         if room.is_some() || in_flight > 0 {
             let key = Some(self.registration.key);
-            self.cache().0.with(|ledger| {
-                ledger.end_flight(key, in_flight);
-                room.into_iter().for_each(|room| ledger.cancel(room));
+            self.cache().0.with(|store| {
+                store.end_flight(key, in_flight);
+                room.into_iter().for_each(|room| store.cancel(room));
             });
         }
     }
@@ -220,16 +220,16 @@ impl<'a> Scratch<'a> {
             counted
         };
         if let Some(cache) = self.cache {
-            cache.0.with(|ledger| ledger.end_flight(None, counted));
+            cache.0.with(|store| store.end_flight(None, counted));
         }
     }
 
     /// Memory that was spare is no longer in flight.
     fn give_back(&self, spare: Option<Memory>) {
         if let (Some(cache), Some(memory)) = (self.cache, spare) {
-            cache.0.with(|ledger| {
-                ledger.end_flight(None, memory.size());
-                ledger.recycle(memory);
+            cache.0.with(|store| {
+                store.end_flight(None, memory.size());
+                store.recycle(memory);
             });
         }
     }
@@ -249,7 +249,7 @@ impl Allocate for Scratch<'_> {
         }
         let kept = self
             .cache
-            .and_then(|cache| cache.0.with(|ledger| ledger.start_flight(None, size)));
+            .and_then(|cache| cache.0.with(|store| store.start_flight(None, size)));
         let memory = match kept {
             Some(memory) => memory,
             None => Memory::zeroed(layout.span())?,
@@ -266,7 +266,7 @@ impl Drop for Scratch<'_> {
     fn drop(&mut self) {
         let Passed { spare, given } = std::mem::take(self.state.get_mut());
         if let Some(cache) = self.cache {
-            cache.0.with(|ledger| ledger.end_flight(None, given));
+            cache.0.with(|store| store.end_flight(None, given));
         }
         self.give_back(spare);
     }

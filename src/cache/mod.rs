@@ -1,33 +1,34 @@
 //! One byte budget for decoded tiles, shared by every operator and every thread.
 //!
-//! `index` is where tiles are looked up, `hits` counts those that are found, `ledger` keeps the books,
-//! `recency` the order in which tiles go, by the moments of `stamp`, `gate` and `claims` bound what loads
-//! have in flight, [`Shelf`] puts them together for a provider.
+//! `index` looks tiles up and `hits` counts those that are found. `store` accounts for what is resident and
+//! decides what is evicted, in the order that `eviction_order` keeps by the moments of `stamp`. `admission` and
+//! `claims` limit what loads have in flight, `tier` asks other tiers. [`Namespace`] is what a provider uses of
+//! all that.
 
+mod admission;
 mod claims;
+mod eviction_order;
 mod forms;
-mod foundation;
-mod gate;
 mod gather;
 mod hits;
 mod index;
 mod key;
-mod ledger;
 mod lineage;
 mod loading;
+mod namespace;
 mod puts;
-mod recency;
-mod shelf;
+mod source_blocks;
 mod stamp;
+mod store;
 mod tier;
 
 pub use claims::{Claims, Permits};
-pub use foundation::Foundation;
 pub use key::{compute_key, name_or_number, title};
-pub use ledger::Class;
 pub use lineage::{Moment, lineages_stand_still, now};
 pub use loading::{Loading, Scratch};
-pub use shelf::Shelf;
+pub use namespace::Namespace;
+pub use source_blocks::SourceBlocks;
+pub use store::Class;
 pub use tier::{AskedOfTiers, Asking, Ticket, Tier};
 
 use crate::error::{Error, Result};
@@ -40,13 +41,13 @@ use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::tile::{Pixels, Tile};
 use crate::workers::Workers;
-use gate::Gate;
+use admission::Gate;
 use gather::{gather, union};
 use hits::Hits;
 use index::{Cell, Found, Index, Look, Neighbour};
 use key::KeyId;
-use ledger::{CHUNKS_PER_CALL, Interrupted, Ledger, Room};
 use std::sync::{Arc, OnceLock, Weak};
+use store::{CHUNKS_PER_CALL, Interrupted, Room, Store};
 
 /// What a cache can be told beside its budget; zeros mean the defaults.
 #[derive(Clone, Copy, Debug, Default)]
@@ -151,16 +152,16 @@ impl Counters {
 pub struct Statistics {
     /// The bound on `idle + held + reusable`.
     pub budget: u64,
-    /// Resident and held by nobody; what eviction can free.
+    /// Resident and not held; what eviction can free.
     pub idle: u64,
     /// Resident and held by a caller.
     pub held: u64,
     /// Freed memory kept for the next tile.
     pub reusable: u64,
     /// Held by a caller but outside the budget.
-    pub overhang: u64,
-    /// The part of `overhang` that cannot be found any more.
-    pub detached: u64,
+    pub over_budget: u64,
+    /// The part of `over_budget` that cannot be found any more.
+    pub orphaned: u64,
     /// Being decoded or assembled.
     pub in_flight: u64,
     /// What loads from outside may have in flight together.
@@ -181,14 +182,14 @@ pub struct Statistics {
 /// key that brought it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// Resident and held by nobody, with what the key itself is charged.
+    /// Resident and not held, with what the key itself is charged.
     pub idle: u64,
     /// Resident and held by a caller.
     pub held: u64,
     /// Held by a caller but outside the budget.
-    pub overhang: u64,
-    /// The part of `overhang` that cannot be found any more.
-    pub detached: u64,
+    pub over_budget: u64,
+    /// The part of `over_budget` that cannot be found any more.
+    pub orphaned: u64,
     /// Of tiles of its own that are being made.
     pub in_flight: u64,
     /// The most that these ever were together, without what the key is charged.
@@ -203,8 +204,8 @@ impl Usage {
         Usage {
             idle: self.idle + other.idle,
             held: self.held + other.held,
-            overhang: self.overhang + other.overhang,
-            detached: self.detached + other.detached,
+            over_budget: self.over_budget + other.over_budget,
+            orphaned: self.orphaned + other.orphaned,
             in_flight: self.in_flight + other.in_flight,
             peak: self.peak + other.peak,
             entries: self.entries + other.entries,
@@ -233,7 +234,7 @@ struct Shared {
     index: Arc<Index>,
     /// The cache as buffers know it.
     home: HomeRef,
-    ledger: Mutex<Ledger>,
+    store: Mutex<Store>,
     gate: Arc<Gate>,
     workers: Arc<Workers>,
     tier: OnceLock<Arc<dyn Tier>>,
@@ -242,34 +243,34 @@ struct Shared {
 
 impl Home for Shared {
     fn released(&self, slot: u32) {
-        self.with(|ledger| ledger.released(slot));
+        self.with(|store| store.released(slot));
     }
 
     fn invalidated(&self, image: &str) {
-        self.with(|ledger| ledger.invalidate(image));
+        self.with(|store| store.invalidate(image));
     }
 
     fn outdated(&self, key: &str, area: &Area) {
-        self.with(|ledger| ledger.outdate(key, area));
+        self.with(|store| store.outdate(key, area));
     }
 
     fn shared(&self, slot: u32) {
-        self.with(|ledger| ledger.close(slot));
+        self.with(|store| store.close(slot));
     }
 }
 
 impl Shared {
-    /// Works on the books, and drops what fell out of them after the lock is given back: dropping
-    /// may run a caller's release callback.
-    fn with<R>(&self, work: impl FnOnce(&mut Ledger) -> R) -> R {
-        let mut ledger = self.ledger.lock();
+    /// Does work under the lock of the store. What falls out of it is dropped after the lock, for a drop may
+    /// run a caller's release callback.
+    fn with<R>(&self, work: impl FnOnce(&mut Store) -> R) -> R {
+        let mut store = self.store.lock();
         #[cfg(test)]
-        ledger::STEPS.set(0);
-        let result = work(&mut ledger);
+        store::STEPS.set(0);
+        let result = work(&mut store);
         #[cfg(test)]
-        ledger::MOST_STEPS.set(ledger::MOST_STEPS.get().max(ledger::STEPS.get()));
-        let garbage = ledger.take_garbage();
-        drop(ledger);
+        store::note_steps();
+        let garbage = store.take_garbage();
+        drop(store);
         drop(garbage);
         result
     }
@@ -278,7 +279,7 @@ impl Shared {
     /// between.
     fn until_done<R, F>(&self, mut work: F) -> R
     where
-        F: FnMut(&mut Ledger) -> std::result::Result<R, Interrupted>,
+        F: FnMut(&mut Store) -> std::result::Result<R, Interrupted>,
     {
         loop {
             if let Ok(done) = self.with(&mut work) {
@@ -289,14 +290,14 @@ impl Shared {
 
     /// [`Shared::with`], for what asks how much is held. What many hits have left to look at for that is looked
     /// at before, in turns.
-    fn with_held<R>(&self, work: impl FnOnce(&mut Ledger) -> R) -> R {
+    fn with_held<R>(&self, work: impl FnOnce(&mut Store) -> R) -> R {
         for _ in 0..self.index.chunks_held() / CHUNKS_PER_CALL {
-            self.with(Ledger::look_at_held);
+            self.with(Store::look_at_held);
         }
         self.with(work)
     }
 
-    /// A tile was entered that other caches may count too, which have to hear of its handles from now on.
+    /// A tile was entered that other caches may count too: they have to hear of its handles from now on.
     fn share(&self, tile: &Tile) {
         if tile.buffer().is_shared() {
             tile.buffer().tell_others(&self.home);
@@ -305,7 +306,7 @@ impl Shared {
 
     /// Keeps room for a tile of a key of `size` bytes, if there is any.
     fn reserve(&self, key: KeyId, size: usize, class: Class) -> Option<Room> {
-        self.until_done(|ledger| ledger.reserve(key, size, class))
+        self.until_done(|store| store.reserve(key, size, class))
     }
 
     /// Keeps room for a tile that exists, which may take several turns. Of what the cache counts already,
@@ -340,7 +341,7 @@ impl Cache {
             let home: HomeRef = Arc::new(shared.clone() as Weak<dyn Home>);
             Shared {
                 index: index.clone(),
-                ledger: Mutex::new(Ledger::new(budget, options, home.clone(), index)),
+                store: Mutex::new(Store::new(budget, options, home.clone(), index)),
                 home,
                 gate: Arc::new(Gate::new(options.in_flight_cap(budget))),
                 workers: Workers::new(options.threads),
@@ -352,11 +353,11 @@ impl Cache {
 
     /// Changes the budget at once; memory beyond it is given back to the system.
     pub fn set_budget(&self, budget: u64) {
-        let shrinks = self.0.with(|ledger| budget < ledger.budget());
-        self.0.until_done(|ledger| {
+        let shrinks = self.0.with(|store| budget < store.budget());
+        self.0.until_done(|store| {
             // Under the lock, so that of two changes at once the same one is the last for both.
             self.0.gate.set_cap(self.0.options.in_flight_cap(budget));
-            ledger.set_budget(budget)
+            store.set_budget(budget)
         });
         if shrinks {
             crate::memory::trim_allocator();
@@ -368,14 +369,14 @@ impl Cache {
     pub fn set_share(&self, key: &str, maximum: u64, guarantee: u64) -> Result<()> {
         let group = self
             .0
-            .with(|ledger| ledger.set_share(key, maximum, guarantee))?;
-        self.0.until_done(|ledger| ledger.shrink_share(group));
+            .with(|store| store.set_share(key, maximum, guarantee))?;
+        self.0.until_done(|store| store.shrink_share(group));
         Ok(())
     }
 
     /// Forgets all tiles. Held ones stay valid; loads in progress are not affected.
     pub fn clear(&self) {
-        self.0.with(Ledger::clear);
+        self.0.with(Store::clear);
         crate::pad::clear();
         crate::memory::trim_allocator();
     }
@@ -387,7 +388,7 @@ impl Cache {
             in_flight_cap: cap,
             queued: counts.queued,
             overdue: counts.overdue,
-            ..self.0.with_held(Ledger::statistics)
+            ..self.0.with_held(Store::statistics)
         }
     }
 
@@ -403,14 +404,14 @@ impl Cache {
 
     fn look_up(&self, key: &str, at: Block, bands: &Bands, look: Look) -> Result<Option<Tile>> {
         // The key is kept meanwhile, for its number may be another's once it is given back.
-        let known = self.0.with(|ledger| {
-            let Some(id) = ledger.find_key(key) else {
+        let known = self.0.with(|store| {
+            let Some(id) = store.find_key(key) else {
                 if look == Look::Get {
-                    ledger.count_miss_of_unknown_key();
+                    store.count_miss_of_unknown_key();
                 }
                 return None;
             };
-            let record = ledger.key_record_mut(id);
+            let record = store.key_record_mut(id);
             record.providers += 1;
             let hits = record.hits.clone();
             Some((id, record.normal(bands), record.band_count(), hits))
@@ -421,13 +422,13 @@ impl Cache {
         let (index, cell) = (&self.0.index, Cell::new(id, at));
         let count = count.or_else(|| self.bands_put(&cell, &bands, &hits));
         let found = index.find(&cell, &bands, count, look, &hits);
-        self.0.with(|ledger| {
+        self.0.with(|store| {
             match &found {
-                Some(found) => ledger.note_first_get(found),
-                None if look == Look::Get => ledger.count(id, |counters| counters.misses += 1),
+                Some(found) => store.note_first_get(found),
+                None if look == Look::Get => store.count(id, |counters| counters.misses += 1),
                 None => (),
             }
-            ledger.let_go(id);
+            store.let_go(id);
         });
         let Some(found) = found else {
             return Ok(None);
@@ -455,8 +456,8 @@ impl Cache {
         Some(whole.tile.shape().bands as u32)
     }
 
-    /// Puts a caller's tile into a key's cell, replacing what is there. What is there with other bands too
-    /// becomes one tile with it, so that a band has one answer.
+    /// Puts a caller's tile into a key's cell, replacing what is there. A tile that is there with other
+    /// bands too is merged with it, so that each band has one value.
     ///
     /// What was built on the old pixels is forgotten, unless the put is made by a load, which says what
     /// its source has and changes nothing.
@@ -467,19 +468,19 @@ impl Cache {
         // Held until it is entered, so that it counts as held like any tile being entered.
         let tile = Tile::hold(pixels);
         let (id, tile, bands) = loop {
-            let (bands, seen, beside) = self.0.with(|ledger| {
-                let id = ledger.key(key);
-                let bands = ledger.key_record(id).normal(bands);
-                let beside = ledger.beside_put(id, at, &bands, &tile);
-                ledger.forget_unused_key(id);
+            let (bands, seen, beside) = self.0.with(|store| {
+                let id = store.key(key);
+                let bands = store.key_record(id).normal(bands);
+                let beside = store.beside_put(id, at, &bands, &tile);
+                store.forget_unused_key(id);
                 beside.map(|(seen, beside)| (bands, seen, beside))
             })?;
             let (tile, bands) = merged(&tile, &bands, &beside)?;
             drop(beside);
-            let begun = self.0.with(|ledger| {
-                let id = ledger.key(key);
-                let bands = ledger.key_record(id).normal(&bands);
-                let old = ledger.begin_put(id, at, &bands, seen)?;
+            let begun = self.0.with(|store| {
+                let id = store.key(key);
+                let bands = store.key_record(id).normal(&bands);
+                let old = store.begin_put(id, at, &bands, seen)?;
                 Some((id, bands, old))
             });
             if let Some((id, bands, _)) = begun {
@@ -487,10 +488,10 @@ impl Cache {
             }
         };
         let room = self.0.reserve_for(id, &tile, Class::Asked);
-        let (old, outdated) = self.0.with(|ledger| {
-            let record = ledger.key_record(id);
+        let (old, outdated) = self.0.with(|store| {
+            let record = store.key_record(id);
             let outdated = record.area(at).map(|area| (record.lineage.clone(), area));
-            (ledger.end_put(id, at, &bands, &tile, room), outdated)
+            (store.end_put(id, at, &bands, &tile, room), outdated)
         });
         drop(old);
         self.0.share(&tile);
@@ -502,12 +503,12 @@ impl Cache {
 
     /// Forgets the tile of a key's cell for just these bands; says whether there was one.
     pub fn remove(&self, key: &str, at: Block, bands: &Bands) -> bool {
-        self.0.with(|ledger| {
-            let Some(id) = ledger.find_key(key) else {
+        self.0.with(|store| {
+            let Some(id) = store.find_key(key) else {
                 return false;
             };
-            let bands = ledger.key_record(id).normal(bands);
-            ledger.remove(id, at, &bands)
+            let bands = store.key_record(id).normal(bands);
+            store.remove(id, at, &bands)
         })
     }
 
@@ -531,37 +532,37 @@ impl Cache {
         match self.0.options.view_limit {
             0 => tile_bytes
                 .saturating_mul(2)
-                .max(self.0.ledger.lock().budget() / 8),
+                .max(self.0.store.lock().budget() / 8),
             limit => limit,
         }
     }
 
     /// The most that tiles made ahead of their first use may take.
     pub fn unread_share(&self) -> u64 {
-        self.0.ledger.lock().unread_share()
+        self.0.store.lock().unread_share()
     }
 
     /// Registers a provider's key; refused if the key stands for another image here.
     fn register(&self, text: &str, image: &Image) -> Result<Registration> {
-        self.0.with(|ledger| {
-            let key = ledger.key(text);
-            let is_first = ledger.key_record(key).band_count().is_none();
-            let registered = ledger.key_record_mut(key).register(image);
+        self.0.with(|store| {
+            let key = store.key(text);
+            let is_first = store.key_record(key).band_count().is_none();
+            let registered = store.key_record_mut(key).register(image);
             if registered.is_ok() && is_first {
-                ledger.remove_misfits(key);
+                store.remove_misfits(key);
             }
-            let put_entries = ledger.key_record(key).put_entries().clone();
+            let put_entries = store.key_record(key).put_entries().clone();
             registered.map(|()| Registration {
                 cache: self.clone(),
                 key,
                 put_entries,
-                hits: ledger.key_record(key).hits.clone(),
+                hits: store.key_record(key).hits.clone(),
             })
         })
     }
 }
 
-/// A tile that is to be put, with the bands that it lacks of those tiles beside it that share some with it.
+/// A tile that is to be put, with the bands that it lacks out of the tiles of its cell that overlap it.
 fn merged(tile: &Tile, bands: &Bands, beside: &[Neighbour]) -> Result<(Tile, Bands)> {
     let lacks = |other: &&Neighbour| bands.list().is_some() && !bands.serve(&other.bands, None);
     let mut beside: Vec<_> = beside.iter().filter(lacks).collect();
@@ -590,8 +591,8 @@ struct Registration {
 }
 
 impl Registration {
-    fn with<R>(&self, work: impl FnOnce(&mut Ledger, KeyId) -> R) -> R {
-        self.cache.0.with(|ledger| work(ledger, self.key))
+    fn with<R>(&self, work: impl FnOnce(&mut Store, KeyId) -> R) -> R {
+        self.cache.0.with(|store| work(store, self.key))
     }
 
     /// [`Index::hit`].
@@ -606,7 +607,7 @@ impl Registration {
         let (cell, index) = (Cell::new(self.key, at), &self.cache.0.index);
         let found = index.find(&cell, bands, Some(all), look, &self.hits)?;
         if found.is_first {
-            self.cache.0.with(|ledger| ledger.note_first_get(&found));
+            self.cache.0.with(|store| store.note_first_get(&found));
         }
         Some(found)
     }
@@ -623,7 +624,7 @@ impl Registration {
 
     /// Whether a caller is known to have put a tile into a cell since a moment.
     fn was_put_since(&self, at: Block, moment: Moment) -> bool {
-        self.with(|ledger, key| ledger.key_record(key).puts.has_later(at, moment))
+        self.with(|store, key| store.key_record(key).puts.has_later(at, moment))
     }
 
     fn contains(&self, at: Block, bands: &Bands, all: u32) -> bool {
@@ -634,8 +635,6 @@ impl Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        self.cache
-            .0
-            .with(|ledger| ledger.provider_released(self.key));
+        self.cache.0.with(|store| store.provider_released(self.key));
     }
 }

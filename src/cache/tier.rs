@@ -1,6 +1,6 @@
 //! Other tiers: where tiles may be that memory does not have, asked before a source is.
 
-use super::{Cache, Class, Loading, Shelf};
+use super::{Cache, Class, Loading, Namespace};
 use crate::error::{Error, Result};
 use crate::image::{Bands, Block, Image};
 use crate::in_flight::{Answer, Cell, Question, ask};
@@ -15,6 +15,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Whether any cache has another tier: without one nothing is asked, and nothing is paid.
 static ANY: AtomicBool = AtomicBool::new(false);
 
+/// Whether the calling thread may ask any: inside a load it would keep a permit waiting.
+fn may_ask() -> bool {
+    ANY.load(Ordering::Acquire) && !Load::is_nested()
+}
+
 /// A store of tiles that may answer late, from any thread.
 pub trait Tier: Send + Sync {
     /// Asks for a block, with these bands, of the image with this key. The ticket takes the answer, now or
@@ -26,7 +31,7 @@ pub trait Tier: Send + Sync {
 /// A question to a tier, and where its answer goes.
 pub struct Ticket {
     question: Question,
-    shelf: Shelf,
+    namespace: Namespace,
     at: Block,
     bands: Bands,
     loading: Loading,
@@ -49,7 +54,7 @@ impl Ticket {
         let (width, height) = self.valid;
         let tile = Tile::from_canvas(canvas);
         let tile = tile.map(|pixels| pixels.clone().with_valid(width, height));
-        let tile = self.shelf.with_puts_since(
+        let tile = self.namespace.with_puts_since(
             self.at,
             &self.bands,
             tile,
@@ -97,25 +102,31 @@ impl Asking<'_> {
 
     /// Whether a block has to be made from what is beneath: it is not resident, is not being made, and does
     /// not come from another tier.
-    pub fn is_missing(&mut self, shelf: &Shelf, image: &Image, at: Block, bands: &Bands) -> bool {
-        let bands = shelf.bands_to_load(bands);
-        if shelf.contains(at, &bands) || shelf.is_loading(at, &bands) {
+    pub fn is_missing(
+        &mut self,
+        namespace: &Namespace,
+        image: &Image,
+        at: Block,
+        bands: &Bands,
+    ) -> bool {
+        let bands = namespace.bands_to_load(bands);
+        if namespace.contains(at, &bands) || namespace.is_loading(at, &bands) {
             return false;
         }
-        let Some(tier) = shelf.cache().and_then(Cache::tier) else {
+        let Some(tier) = namespace.cache().and_then(Cache::tier) else {
             return true;
         };
-        let key = (shelf.cell(at), bands);
+        let key = (namespace.cell(at), bands);
         if self.request.retention() == Retention::Bypassed || self.asked.answered.contains(&key) {
             return true;
         }
         let (cell, bands) = key;
-        let (answer, question) = ask(&shelf.want(at, bands.clone()), self.request);
+        let (answer, question) = ask(&namespace.want(at, bands.clone()), self.request);
         if let Some(question) = question {
-            let ticket = shelf.ticket(question, image, at, &bands, self.request);
+            let ticket = namespace.ticket(question, image, at, &bands, self.request);
             // Without memory for it there is nothing to be got from a tier.
             if let Ok(ticket) = ticket {
-                tier.get(shelf.key(), at, &bands, ticket);
+                tier.get(namespace.key(), at, &bands, ticket);
             }
         }
         self.asked.coming.push((cell, bands, answer));
@@ -132,7 +143,7 @@ impl AskedOfTiers {
         bands: &Bands,
         request: &Request<'_>,
     ) -> bool {
-        if !ANY.load(Ordering::Acquire) || Load::is_nested() {
+        if !may_ask() {
             return true;
         }
         let mut asking = Asking {
@@ -165,7 +176,7 @@ impl AskedOfTiers {
         request: &Request<'_>,
     ) -> Result<Self> {
         let mut asked = Self::default();
-        if !ANY.load(Ordering::Relaxed) {
+        if !may_ask() {
             return Ok(asked);
         }
         let blocks = blocks();
@@ -189,7 +200,7 @@ impl Cache {
     }
 }
 
-impl Shelf {
+impl Namespace {
     fn ticket(
         &self,
         question: Question,
@@ -198,14 +209,14 @@ impl Shelf {
         bands: &Bands,
         request: &Request<'_>,
     ) -> Result<Ticket> {
-        let (Some(shelf), Some(loading)) = (self.in_cache(), self.loading(request)) else {
+        let (Some(namespace), Some(loading)) = (self.in_cache(), self.loading(request)) else {
             return Err(Error::internal("a tier without a cache"));
         };
         let shape = image.block_shape(at, bands.count(image.band_count()))?;
         let rect = at.rect(image);
         Ok(Ticket {
             question,
-            shelf,
+            namespace,
             at,
             bands: bands.clone(),
             loading,

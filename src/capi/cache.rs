@@ -9,7 +9,7 @@ use super::tile::tc_tile;
 use super::types::{tc_pixels, tc_pixels_flags, tc_release_fn};
 use crate::cache::{Cache, Counters, Options};
 use crate::error::{Error, Kind, Result};
-use crate::image::Bands;
+use crate::image::{Bands, Block};
 use crate::tile::Tile;
 use std::ffi::{c_char, c_void};
 use std::ptr::null_mut;
@@ -25,7 +25,9 @@ use std::ptr::null_mut;
 ///
 /// Uses are: a get that returns a tile, a put, a window read and the gets of operators. Not uses are:
 /// peek, release and has_block. With several threads, uses before a miss are older than those after
-/// it; between two misses the uses of different threads are in no order, at most 256 of each.
+/// it; between two misses the uses of different threads are in no order, at most 256 of each. A miss learns
+/// of at most 1,024 tiles that were used since the misses before, or of two for each tile that goes; where more
+/// were, one of the oldest of them goes. So the time of a miss is bounded, however many hits there were.
 ///
 /// Reference-counted: tc_retain, tc_release. Providers made with a cache keep it alive.
 pub struct tc_cache {
@@ -90,13 +92,13 @@ pub struct tc_cache_stats {
     pub held: u64,
     /// Kept for the next tile.
     pub reusable: u64,
-    /// Of tiles that callers hold, outside the budget: there was no room for them, or they are detached.
-    pub overhang: u64,
-    /// The part of `overhang` that the cache does not find any more: removed, replaced or cleared.
-    pub detached: u64,
+    /// Of tiles that callers hold, outside the budget: there was no room for them, or they are orphaned.
+    pub over_budget: u64,
+    /// The part of `over_budget` that the cache does not find any more: removed, replaced or cleared.
+    pub orphaned: u64,
     /// Of tiles that are being decoded or assembled now.
     pub in_flight: u64,
-    /// The most that `resident`, `overhang` and `in_flight` together have been.
+    /// The most that `resident`, `over_budget` and `in_flight` together have been.
     pub peak: u64,
     /// Tiles that the cache finds.
     pub entries: u64,
@@ -156,8 +158,8 @@ impl tc_cache_stats {
             idle: 0,
             held: 0,
             reusable: 0,
-            overhang: 0,
-            detached: 0,
+            over_budget: 0,
+            orphaned: 0,
             in_flight: 0,
             peak: 0,
             entries: 0,
@@ -354,8 +356,8 @@ pub unsafe extern "C" fn tc_statistics(
                 idle: now.idle,
                 held: now.held,
                 reusable: now.reusable,
-                overhang: now.overhang,
-                detached: now.detached,
+                over_budget: now.over_budget,
+                orphaned: now.orphaned,
                 in_flight: now.in_flight,
                 peak: now.peak,
                 entries: now.entries,
@@ -396,12 +398,17 @@ pub unsafe extern "C" fn tc_get(
     // SAFETY: the caller keeps what the header says of every pointer.
     unsafe {
         guard(err, || {
-            let tile = args::output(tile, null_mut(), "tile")?;
-            let cache = &handle::borrow(cache, "cache")?.cache;
-            let (key, at) = (args::text(key, "key")?, args::block(row, col, level)?);
-            let found = cache.get(key, at, &key_bands(bands, n_bands)?)?;
-            tile.set(tc_tile::handle(resident(found)?));
-            Ok(())
+            resident_tile(
+                cache,
+                key,
+                row,
+                col,
+                level,
+                bands,
+                n_bands,
+                tile,
+                Cache::get,
+            )
         })
     }
 }
@@ -424,13 +431,44 @@ pub unsafe extern "C" fn tc_peek(
     // SAFETY: the caller keeps what the header says of every pointer.
     unsafe {
         guard(err, || {
-            let tile = args::output(tile, null_mut(), "tile")?;
-            let cache = &handle::borrow(cache, "cache")?.cache;
-            let (key, at) = (args::text(key, "key")?, args::block(row, col, level)?);
-            let found = cache.peek(key, at, &key_bands(bands, n_bands)?)?;
-            tile.set(tc_tile::handle(resident(found)?));
-            Ok(())
+            resident_tile(
+                cache,
+                key,
+                row,
+                col,
+                level,
+                bands,
+                n_bands,
+                tile,
+                Cache::peek,
+            )
         })
+    }
+}
+
+/// Gives out a tile that `look` finds under a key.
+///
+/// # Safety
+/// The pointers must be as the header says.
+unsafe fn resident_tile(
+    cache: *mut tc_cache,
+    key: *const c_char,
+    row: i64,
+    col: i64,
+    level: i32,
+    bands: *const i32,
+    n_bands: usize,
+    tile: *mut *mut tc_tile,
+    look: fn(&Cache, &str, Block, &Bands) -> Result<Option<Tile>>,
+) -> Result<()> {
+    // SAFETY: promised by the caller.
+    unsafe {
+        let tile = args::output(tile, null_mut(), "tile")?;
+        let cache = &handle::borrow(cache, "cache")?.cache;
+        let (key, at) = (args::text(key, "key")?, args::block(row, col, level)?);
+        let found = look(cache, key, at, &key_bands(bands, n_bands)?)?;
+        tile.set(tc_tile::handle(resident(found)?));
+        Ok(())
     }
 }
 

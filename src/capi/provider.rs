@@ -15,6 +15,7 @@ use crate::error::Result;
 use crate::image::{Bands, Block};
 use crate::load::Cancel;
 use crate::provider::{self, Provider};
+use crate::tile::Tile;
 use crate::window;
 use std::ffi::{CStr, CString, c_char};
 use std::ptr::{NonNull, null, null_mut};
@@ -238,6 +239,9 @@ pub unsafe extern "C" fn provider_band_info(
 
 /// A text that came with the image: a TIFF tag, a NITF field, XML, ... by its name.
 ///
+/// What is wrong with a file of which pixels are read all the same is told in the texts TC:WARNING:1,
+/// TC:WARNING:2, ... of band -1.
+///
 /// - provider: NULL gives NULL.
 /// - band: from 0, or -1 for what concerns the whole image.
 /// - name: NULL gives NULL.
@@ -459,13 +463,16 @@ pub unsafe extern "C" fn provider_peek_block(
     // SAFETY: the caller keeps what the header says of every pointer.
     unsafe {
         guard(err, || {
-            let tile = args::output(tile, null_mut(), "tile")?;
-            let provider = &handle::borrow(provider, "provider")?.provider;
-            let at = args::block(row, col, level)?;
-            let bands = args::bands(bands, n_bands, provider.image().band_count())?;
-            let found = provider::peek_block(&**provider, at, &bands)?;
-            tile.set(tc_tile::handle(resident(found)?));
-            Ok(())
+            resident_block(
+                provider,
+                row,
+                col,
+                level,
+                bands,
+                n_bands,
+                tile,
+                provider::peek_block,
+            )
         })
     }
 }
@@ -499,14 +506,43 @@ pub unsafe extern "C" fn provider_try_block(
     // SAFETY: the caller keeps what the header says of every pointer.
     unsafe {
         guard(err, || {
-            let tile = args::output(tile, null_mut(), "tile")?;
-            let provider = &handle::borrow(provider, "provider")?.provider;
-            let at = args::block(row, col, level)?;
-            let bands = args::bands(bands, n_bands, provider.image().band_count())?;
-            let found = provider::try_block(&**provider, at, &bands)?;
-            tile.set(tc_tile::handle(resident(found)?));
-            Ok(())
+            resident_block(
+                provider,
+                row,
+                col,
+                level,
+                bands,
+                n_bands,
+                tile,
+                provider::try_block,
+            )
         })
+    }
+}
+
+/// Gives out a block that `look` finds without making it.
+///
+/// # Safety
+/// The pointers must be as the header says.
+unsafe fn resident_block(
+    provider: *mut tc_provider,
+    row: i64,
+    col: i64,
+    level: i32,
+    bands: *const i32,
+    n_bands: usize,
+    tile: *mut *mut tc_tile,
+    look: fn(&dyn Provider, Block, &Bands) -> Result<Option<Tile>>,
+) -> Result<()> {
+    // SAFETY: promised by the caller.
+    unsafe {
+        let tile = args::output(tile, null_mut(), "tile")?;
+        let provider = &handle::borrow(provider, "provider")?.provider;
+        let at = args::block(row, col, level)?;
+        let bands = args::bands(bands, n_bands, provider.image().band_count())?;
+        let found = look(&**provider, at, &bands)?;
+        tile.set(tc_tile::handle(resident(found)?));
+        Ok(())
     }
 }
 
@@ -591,8 +627,8 @@ pub unsafe extern "C" fn provider_counters(
                 resident: usage.idle + usage.held,
                 idle: usage.idle,
                 held: usage.held,
-                overhang: usage.overhang,
-                detached: usage.detached,
+                over_budget: usage.over_budget,
+                orphaned: usage.orphaned,
                 in_flight: usage.in_flight,
                 peak: usage.peak,
                 entries: usage.entries,

@@ -33,7 +33,7 @@ impl tc_tile {
         handle
     }
 
-    /// [`tc_tile::handle`] where [`fork::is_child`] says no.
+    /// [`tc_tile::handle`] where `fork::is_child` says no.
     #[inline(always)]
     pub fn handle_of_no_child(tile: Tile) -> *mut tc_tile {
         tile.into_handle().into_raw().cast().as_ptr()

@@ -14,8 +14,7 @@ use std::sync::Arc;
 /// What the answer to a question does, beside waking the threads that wait for it.
 pub type Then = Box<dyn FnOnce() + Send>;
 
-/// A question that is out: the one who answers has it. Dropped without an answer, it is answered with
-/// nothing.
+/// A question that is out, in the hands of what answers it. One that is dropped without an answer is a miss.
 pub struct Question(Arc<Task>);
 
 /// The answer to a question, which may be still to come.

@@ -1,10 +1,9 @@
 //! What is in flight: every block of every image that some thread makes now, in one table.
 //!
-//! A task makes one block. A thread that wants a block joins its task or begins one, and then works on
-//! it: it starts what the task needs and no other thread has started, at any depth beneath it, and sleeps
-//! only when all of that is being made. It is woken when its own task is complete or has failed, or
-//! when there is something to start. Threads come and go: the task is given up when the last that wants it
-//! has left.
+//! A task makes one block. A thread that wants a block joins its task or begins one. It then makes inputs that
+//! no other thread has started, at any depth beneath the task. It sleeps when all of them are being made, and is
+//! woken when its task is complete or has failed, or when there is something to start. A task is given up when
+//! the last thread that wants it has left.
 
 mod ask;
 mod begin;
@@ -62,11 +61,11 @@ pub struct Want {
     pub bands: Bands,
     /// How many bands the image has.
     pub all: u32,
-    /// What began before does not do.
+    /// Tasks that began before are too old.
     pub oldest: Moment,
 }
 
-/// How what is wanted comes about.
+/// How a task gets its pixels.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Way {
     /// By one call.
@@ -85,8 +84,7 @@ pub trait Maker {
     /// Waits until the task may be in flight with all that it needs.
     fn admit(&self, request: &Request<'_>) -> Result<Permits>;
 
-    /// The right to have a block in flight beside those of the thread that was admitted for the task; `None` if
-    /// there is no room for it now.
+    /// A permit for one more block of a task for which another thread was admitted; `None` if the cap is reached.
     fn try_help(&self) -> Option<Permits>;
 }
 
@@ -108,7 +106,7 @@ pub trait Stitch: Maker + Send + Sync {
 /// A block that tiles are put together from.
 #[derive(Clone, Copy)]
 pub struct Input {
-    /// What stands for it among the blocks of the tiles' image.
+    /// The cell under the key of the tiles that keeps it.
     pub kept: Block,
     /// The cell in which the source makes it.
     pub beneath: Option<Cell>,

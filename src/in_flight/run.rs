@@ -110,7 +110,7 @@ impl Drop for Parts {
     }
 }
 
-/// Enters a complete tile into the cache, then tells those who wait for it.
+/// Enters a complete tile into the cache, then wakes the threads that wait for it.
 pub fn finish(task: &Task, work: Work) {
     let outcome = match work.canvas.join() {
         Some(canvas) => {

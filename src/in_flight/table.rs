@@ -82,7 +82,7 @@ impl Table {
         task
     }
 
-    /// Ends that others find a task.
+    /// Takes a task out of the table.
     pub fn remove(&mut self, task: &Task) {
         if let Some(tasks) = self.tasks.get_mut(&task.cell) {
             tasks.retain(|other| !std::ptr::eq(&**other, task));

@@ -54,7 +54,7 @@ pub struct State {
     pub abandoned: bool,
     /// Threads that want it; none for an input, and none for a sibling until it is joined.
     pub waiters: Vec<Arc<Waiter>>,
-    /// The one of them for which it is counted as in flight.
+    /// The one of them that has the permit for it.
     pub admitted: Option<Arc<Waiter>>,
     /// The parts of other tasks that wait for it.
     pub parts: Vec<Slice>,

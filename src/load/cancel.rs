@@ -1,6 +1,6 @@
 //! Cancellation: one flag for all that a reader asks for.
 
-use super::waits::Sleeper;
+use super::wait_graph::Sleeper;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use slab::Slab;

@@ -2,16 +2,16 @@
 
 mod cancel;
 pub mod nesting;
-mod waits;
+mod wait_graph;
 
 pub use cancel::{Cancel, Cancels};
-pub use waits::{Awaited, Ends, Waiting, cancelled, loads_stand_still};
+pub use wait_graph::{Awaited, Ends, Waiting, cancelled, loads_stand_still};
 
 use crate::sync::{Mutex, thread_local};
 use std::any::Any;
 use std::cell::RefCell;
 use std::sync::Arc;
-use waits::Sleeper;
+use wait_graph::Sleeper;
 
 thread_local! {
     /// The innermost load that this thread works for.

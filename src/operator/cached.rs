@@ -1,7 +1,7 @@
 //! Cached: the same image, with its blocks kept in a cache.
 
-use super::windows::Windows;
-use crate::cache::{Asking, Cache, Claims, Counters, Shelf, Usage};
+use super::window_counts::Windows;
+use crate::cache::{Asking, Cache, Claims, Counters, Namespace, Usage};
 use crate::error::Result;
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
@@ -16,7 +16,7 @@ use std::sync::Arc;
 /// A transparent provider: key and properties are the source's.
 struct Cached {
     source: Arc<dyn Provider>,
-    shelf: Shelf,
+    namespace: Namespace,
     /// How much of each block was read in windows, of all providers that share the key in the cache.
     windows: Arc<Windows>,
     /// The levels before the first with a grid of its own.
@@ -40,11 +40,11 @@ pub fn cached(source: Arc<dyn Provider>, cache: &Cache) -> Result<Arc<dyn Provid
         })
         .collect::<Result<_>>()?;
     let kept = kept_image(&*source);
-    let shelf = Shelf::new(Some(cache), source.key(), &kept)?;
+    let namespace = Namespace::new(Some(cache), source.key(), &kept)?;
     Ok(Arc::new(Cached {
-        windows: shelf.companion(),
+        windows: namespace.companion(),
         own_levels: kept.levels.len() as u32,
-        shelf,
+        namespace,
         height: nesting::above(source.height())?,
         source,
         levels,
@@ -79,7 +79,7 @@ impl Cached {
     fn is_worth_decoding(&self, blocks: &[Block], rect: &Rect, bands: &Bands) -> bool {
         let image = self.image();
         let bytes = blocks.iter().map(|at| tile_bytes(image, *at, bands));
-        let is_kept = bytes.sum::<u64>() <= self.shelf.unread_share();
+        let is_kept = bytes.sum::<u64>() <= self.namespace.unread_share();
         let part = |at: &Block| at.rect(image).intersection(rect);
         let mut blocks = blocks.iter();
         blocks.any(|at| self.windows.are_enough(image, *at, &part(at))) && is_kept
@@ -96,7 +96,7 @@ impl Provider for Cached {
     }
 
     fn has_block(&self, at: Block) -> Result<bool> {
-        Ok(self.shelf.has_put(at, &Bands::ALL) || self.source.has_block(at)?)
+        Ok(self.namespace.has_put(at, &Bands::ALL) || self.source.has_block(at)?)
     }
 
     fn hit(&self, at: &Block) -> Option<Tile> {
@@ -104,14 +104,14 @@ impl Provider for Cached {
         if at.level >= self.own_levels {
             return None;
         }
-        self.shelf.hit(at)
+        self.namespace.hit(at)
     }
 
     fn get_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile> {
         if let Some(level) = &self.levels[at.level as usize] {
             return read_tile(level, 0, at.rect(self.image()), bands, request);
         }
-        self.shelf.get_or_load(
+        self.namespace.get_or_load(
             at,
             bands,
             request,
@@ -128,17 +128,17 @@ impl Provider for Cached {
             claims.add(tile_bytes(self.image(), at, bands));
             return claim_rect(level, 0, at.rect(self.image()), bands, claims);
         }
-        self.shelf.claim(at, bands, claims, |claims| {
+        self.namespace.claim(at, bands, claims, |claims| {
             self.source.claim(at, bands, claims);
         });
     }
 
     fn peek_block(&self, at: Block, bands: &Bands) -> Option<Tile> {
-        self.shelf.peek(at, bands)
+        self.namespace.peek(at, bands)
     }
 
     fn try_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Option<Tile> {
-        self.shelf.try_get(at, bands, request)
+        self.namespace.try_get(at, bands, request)
     }
 
     fn get_window(
@@ -157,12 +157,12 @@ impl Provider for Cached {
         }
         let blocks = self.blocks(level, &rect);
         if let [at] = blocks[..]
-            && let Some(tile) = self.shelf.get(at, bands, request)?
+            && let Some(tile) = self.namespace.get(at, bands, request)?
         {
             return Ok(Some(tile.map(|block| cut(block, &at.rect(image), &rect))));
         }
         let is_kept = request.retention() == Retention::Kept;
-        if blocks.iter().any(|at| self.shelf.bears_on(*at, bands))
+        if blocks.iter().any(|at| self.namespace.bears_on(*at, bands))
             || is_kept && self.is_worth_decoding(&blocks, &rect, bands)
         {
             return Ok(None);
@@ -171,8 +171,8 @@ impl Provider for Cached {
             let part = at.rect(image).intersection(&rect);
             self.windows.note(image, *at, &part);
         }
-        self.shelf.count(|counters| counters.misses += 1);
-        self.shelf
+        self.namespace.count(|counters| counters.misses += 1);
+        self.namespace
             .timed(|| self.source.get_window(level, rect, bands, request))
     }
 
@@ -180,7 +180,7 @@ impl Provider for Cached {
         if let Some(image) = &self.levels[level as usize] {
             return image.get_view(0, rect, bands);
         }
-        let is_put = |at: &Block| self.shelf.has_put(*at, bands);
+        let is_put = |at: &Block| self.namespace.has_put(*at, bands);
         match self.blocks(level, &rect).iter().any(is_put) {
             true => None,
             false => self.source.get_view(level, rect, bands),
@@ -200,15 +200,15 @@ impl Provider for Cached {
     }
 
     fn cache(&self) -> Option<&Cache> {
-        self.shelf.cache()
+        self.namespace.cache()
     }
 
     fn is_kept_in(&self, cache: &Cache) -> bool {
-        self.shelf.cache().is_some_and(|own| own.is(cache)) || self.source.is_kept_in(cache)
+        self.namespace.cache().is_some_and(|own| own.is(cache)) || self.source.is_kept_in(cache)
     }
 
     fn announce(&self, blocks: &mut dyn Iterator<Item = Block>, bands: &Bands) {
-        let mut absent = blocks.filter(|at| !self.shelf.contains(*at, bands));
+        let mut absent = blocks.filter(|at| !self.namespace.contains(*at, bands));
         self.source.announce(&mut absent, bands);
     }
 
@@ -216,7 +216,7 @@ impl Provider for Cached {
         if let Some(level) = &self.levels[at.level as usize] {
             return ask_rect(level, 0, &at.rect(self.image()), bands, asking);
         }
-        if asking.is_missing(&self.shelf, self.image(), at, bands) {
+        if asking.is_missing(&self.namespace, self.image(), at, bands) {
             self.source.ask(at, bands, asking);
         }
     }
@@ -224,7 +224,7 @@ impl Provider for Cached {
     fn cell(&self, at: Block) -> Option<Cell> {
         match self.levels[at.level as usize] {
             Some(_) => None,
-            None => Some(self.shelf.cell(at)),
+            None => Some(self.namespace.cell(at)),
         }
     }
 
@@ -241,10 +241,10 @@ impl Provider for Cached {
     }
 
     fn counters(&self) -> Counters {
-        self.source.counters().under(self.shelf.counters())
+        self.source.counters().under(self.namespace.counters())
     }
 
     fn usage(&self) -> Usage {
-        self.shelf.usage()
+        self.namespace.usage()
     }
 }

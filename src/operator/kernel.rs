@@ -6,7 +6,7 @@ use super::input::{Input, Inputs, Needed};
 use super::siblings::Served;
 use super::{own_block, plane};
 use crate::cache::{
-    Asking, Cache, Claims, Counters, Scratch, Shelf, Usage, compute_key, name_or_number, title,
+    Asking, Cache, Claims, Counters, Namespace, Scratch, Usage, compute_key, name_or_number, title,
 };
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
@@ -60,7 +60,7 @@ pub(super) struct Computed {
 /// The provider over a kernel.
 struct Operator {
     parts: Computed,
-    shelf: Shelf,
+    namespace: Namespace,
     pads: Pads,
     /// Which blocks were made in the pass that is going on.
     made: Arc<Served>,
@@ -129,13 +129,13 @@ impl Computed {
         let apart = self.above.iter().position(Option::is_some);
         kept.levels
             .truncate(apart.map_or(usize::MAX, |above| above + 1));
-        let shelf = Shelf::new(cache, &self.key, &kept)?;
+        let namespace = Namespace::new(cache, &self.key, &kept)?;
         let grid = self.image.grid(0);
         let highest = self.sources.iter().map(|source| source.height()).max();
         Ok(Arc::new(Operator {
             height: nesting::above(highest.unwrap_or(0))?,
-            made: shelf.companion(),
-            shelf,
+            made: namespace.companion(),
+            namespace,
             pads: Pads::new(&self.image),
             grid: (grid.rows(), grid.cols()),
             own_levels: kept.levels.len() as u32,
@@ -264,7 +264,7 @@ impl Provider for Operator {
         // A sparse image says first whether it has the block.
         match self.image().sparse || at.level >= self.own_levels {
             true => None,
-            false => self.shelf.hit(at),
+            false => self.namespace.hit(at),
         }
     }
 
@@ -281,21 +281,22 @@ impl Provider for Operator {
         let claim = |claims: &mut Claims| self.claim_load(at, claims);
         let load = |_: &Bands, request: &Request<'_>| self.make(at, request);
         let whole = self
-            .shelf
+            .namespace
             .get_or_load(at, &Bands::ALL, request, claim, load)?;
-        self.shelf.select(at, whole, &Bands::ALL, bands, request)
+        self.namespace
+            .select(at, whole, &Bands::ALL, bands, request)
     }
 
     fn peek_block(&self, at: Block, bands: &Bands) -> Option<Tile> {
         let Some(own) = self.level_image(at.level) else {
-            return self.shelf.peek(at, bands);
+            return self.namespace.peek(at, bands);
         };
         own.peek_block(own_block(&*own, &at.rect(self.image()))?, bands)
     }
 
     fn try_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Option<Tile> {
         let Some(own) = self.level_image(at.level) else {
-            return self.shelf.try_get(at, bands, request);
+            return self.namespace.try_get(at, bands, request);
         };
         own.try_block(own_block(&*own, &at.rect(self.image()))?, bands, request)
     }
@@ -330,7 +331,7 @@ impl Provider for Operator {
     }
 
     fn cache(&self) -> Option<&Cache> {
-        self.shelf.cache()
+        self.namespace.cache()
     }
 
     fn is_kept_in(&self, cache: &Cache) -> bool {
@@ -342,13 +343,13 @@ impl Provider for Operator {
             claims.add(tile_bytes(self.image(), at, bands));
             return claim_rect(&own, 0, at.rect(self.image()), bands, claims);
         }
-        self.shelf.claim(at, &Bands::ALL, claims, |claims| {
+        self.namespace.claim(at, &Bands::ALL, claims, |claims| {
             self.claim_load(at, claims);
         });
     }
 
     fn announce(&self, blocks: &mut dyn Iterator<Item = Block>, _bands: &Bands) {
-        let is_absent = |at: &Block| !self.shelf.contains(*at, &Bands::ALL);
+        let is_absent = |at: &Block| !self.namespace.contains(*at, &Bands::ALL);
         let mut blocks = blocks.filter(is_absent).peekable();
         let Some(inputs) = blocks.peek().map(|at| self.inputs(*at)) else {
             return;
@@ -366,7 +367,7 @@ impl Provider for Operator {
         if let Some(own) = self.level_image(at.level) {
             return ask_rect(&own, 0, &at.rect(self.image()), bands, asking);
         }
-        if !asking.is_missing(&self.shelf, self.image(), at, &Bands::ALL) {
+        if !asking.is_missing(&self.namespace, self.image(), at, &Bands::ALL) {
             return;
         }
         for input in self.inputs(at) {
@@ -384,7 +385,7 @@ impl Provider for Operator {
     fn cell(&self, at: Block) -> Option<Cell> {
         match self.level_image(at.level) {
             Some(_) => None,
-            None => Some(self.shelf.cell(at)),
+            None => Some(self.namespace.cell(at)),
         }
     }
 
@@ -404,10 +405,10 @@ impl Provider for Operator {
     fn counters(&self) -> Counters {
         let sources = self.parts.sources.iter().map(|source| source.counters());
         let below = sources.reduce(Counters::plus).unwrap_or_default();
-        below.under(self.shelf.counters())
+        below.under(self.namespace.counters())
     }
 
     fn usage(&self) -> Usage {
-        self.shelf.usage()
+        self.namespace.usage()
     }
 }

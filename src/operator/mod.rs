@@ -12,7 +12,7 @@ mod pyramid;
 mod reader;
 mod retiled;
 mod siblings;
-mod windows;
+mod window_counts;
 
 pub use cached::cached;
 pub use fold::{Fold, Folding};

@@ -11,15 +11,15 @@ thread_local! {
 /// Runs a read, and gives with its result what it says of what it decoded, in whole blocks. Reads inside it
 /// count for themselves.
 pub fn heard<R>(read: impl FnOnce() -> R) -> (R, Option<f64>) {
-    let outer = SAID.replace(None);
+    let outer = SAID.with(|said| said.replace(None));
     let result = read();
-    (result, SAID.replace(outer))
+    (result, SAID.with(|said| said.replace(outer)))
 }
 
 /// Says in a read that so many whole blocks were decoded for it; what is said adds up.
 pub fn say(blocks: f64) {
     if blocks.is_finite() && blocks >= 0.0 {
-        SAID.set(Some(SAID.get().unwrap_or(0.0) + blocks));
+        SAID.with(|said| said.set(Some(said.get().unwrap_or(0.0) + blocks)));
     }
 }
 

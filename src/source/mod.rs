@@ -19,8 +19,9 @@ mod samples;
 mod scratch;
 pub mod sessions;
 pub mod tiff;
+mod warnings;
 
-use crate::cache::{Asking, Cache, Claims, Counters, Shelf, Usage, name_or_number, title};
+use crate::cache::{Asking, Cache, Claims, Counters, Namespace, Usage, name_or_number, title};
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image, shape};
@@ -74,7 +75,7 @@ pub struct Source {
     title: String,
     image: Image,
     decoder: Box<dyn Decoder>,
-    shelf: Shelf,
+    namespace: Namespace,
     pads: Pads,
     decoded: Decoded,
     /// The generation of the pixels that the decoder knows of.
@@ -114,7 +115,7 @@ impl Source {
         let has_name = |name: &str| name.chars().any(|c| c != '\0');
         image.metadata.retain(|(_, name), _| has_name(name));
         Ok(Arc::new(Self {
-            shelf: Shelf::new(None, &key, &image)?,
+            namespace: Namespace::new(None, &key, &image)?,
             pads: Pads::new(&image),
             decoded: Decoded::new(&image),
             generation: AtomicU64::new(0),
@@ -127,7 +128,7 @@ impl Source {
 
     /// Tells the decoder of an invalidation, before the first read that may not see older bytes.
     fn renew(&self) {
-        let generation = self.shelf.generation();
+        let generation = self.namespace.generation();
         if self.generation.load(Ordering::Acquire) != generation {
             self.decoder.forget();
             self.generation.store(generation, Ordering::Release);
@@ -175,7 +176,7 @@ impl Provider for Source {
             return self.pads.tile(self.image.block_shape(at, count)?);
         }
         let claim = |claims: &mut Claims| self.claim(at, bands, claims);
-        self.shelf
+        self.namespace
             .get_or_load(at, bands, request, claim, |bands, request| {
                 let list = bands.to_vec(self.image.band_count());
                 let shape = self.image.block_shape(at, list.len())?;
@@ -201,7 +202,7 @@ impl Provider for Source {
         if !self.image.windowed {
             return Ok(None);
         }
-        let wanted = self.shelf.bands_to_load(bands);
+        let wanted = self.namespace.bands_to_load(bands);
         let all = self.image.band_count();
         let list = wanted.to_vec(all);
         let shape = shape(rect.width, rect.height, list.len())?;
@@ -219,7 +220,7 @@ impl Provider for Source {
             let mut into = canvas.pixels_mut();
             request.run(|| self.decoder.read_window(level, rect, &list, &mut into))
         };
-        let (read, said) = beneath::heard(|| self.shelf.timed(read));
+        let (read, said) = beneath::heard(|| self.namespace.timed(read));
         self.decoded.count(said.unwrap_or(blocks));
         read.map_err(|error| error.at(self.place(format_args!("level {level}, {rect}"))))?;
         let positions = bands.positions_in(&wanted, all).unwrap_or_default();
@@ -233,7 +234,7 @@ impl Provider for Source {
     }
 
     fn try_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Option<Tile> {
-        self.shelf.try_get(at, bands, request)
+        self.namespace.try_get(at, bands, request)
     }
 
     fn get_view(&self, _level: u32, _rect: Rect, _bands: &Bands) -> Option<Tile> {
@@ -278,7 +279,7 @@ impl Provider for Source {
 
     fn announce(&self, blocks: &mut dyn Iterator<Item = Block>, bands: &Bands) {
         self.renew();
-        let wanted = self.shelf.bands_to_load(bands);
+        let wanted = self.namespace.bands_to_load(bands);
         let list = wanted.to_vec(self.image.band_count());
         self.decoder.announce(blocks, &list);
     }
@@ -288,7 +289,7 @@ impl Provider for Source {
     }
 
     fn cell(&self, at: Block) -> Option<Cell> {
-        Some(self.shelf.cell(at))
+        Some(self.namespace.cell(at))
     }
 
     fn was_made(&self, at: Block) -> bool {
@@ -296,7 +297,7 @@ impl Provider for Source {
     }
 
     fn counters(&self) -> Counters {
-        self.decoded.counters().under(self.shelf.counters())
+        self.decoded.counters().under(self.namespace.counters())
     }
 }
 

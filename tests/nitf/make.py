@@ -350,13 +350,16 @@ def jpegs_by_gdal():
         ("jpeg-B-1-M3", "B", 1, {0, 4}, "MULTI"), ("jpeg-B-3-M3", "B", 3, {1, 4, 8}, "MULTI"),
         ("jpeg-S-3-M3", "S", 3, {4, 13, 22, 2}, "MULTI"), ("jpeg-P-3-M3", "P", 3, {4}, "YCbCr601"),
         # The stream says what its samples are, whatever the subheader does.
-        ("jpeg-rgb", "P", 3, (), "RGB"), ("jpeg-rgb-M3", "P", 3, {4}, "RGB"), ("jpeg-multi", "P", 3, (), "MULTI"),
+        ("jpeg-junk", "B", 1, (), "MULTI"), ("jpeg-rgb", "P", 3, (), "RGB"), ("jpeg-rgb-M3", "P", 3, {4}, "RGB"), ("jpeg-multi", "P", 3, (), "MULTI"),
     ]
     for name, imode, bands, absent, irep in cases:
         cells = []
 
         def stream(cell):
             made = jpeg_stream(cell)
+            if name == "jpeg-junk":
+                # Bytes between segments that belong to none.
+                made = made[:2] + bytes(7) + made[2:]
             cells.append(gdal.Open("/vsimem/x.jpg").ReadAsArray().reshape(cell.shape))
             return made
 
@@ -568,6 +571,27 @@ def rsets():
     nitf("rset.ntf.r3", [image(samples(2, 50, 50, "INT", 16), 16)])
 
 
+def streamed(name, pixels):
+    """A file whose first header was written before the lengths were known; they stand in a second one at its end."""
+    nitf("lengths.ntf", [image(pixels, 8, (16, 16))])
+    whole = open("lengths.ntf", "rb").read()
+    length = whole[354:360]
+    header = whole[:int(length)]
+    unknown = header[:342] + b"9" * 12 + header[354:369] + b"9" * 10 + header[379:]
+    subheader = b"DE" + b"STREAMING_FILE_HEADER".ljust(25) + b"01" + b"U".ljust(167) + b"0000"
+    length = b"0" + length
+    second = length + b"\x0a\x6e\x1d\x97" + header + b"\x0e\xca\x14\xbf" + length
+    with open(name, "wb") as file:
+        file.write(unknown + whole[len(header):] + subheader + second)
+
+
+def lengths_behind():
+    pixels = samples(2, 20, 30, "INT", 8)
+    streamed("streamed.ntf", pixels)
+    assert (gdal_pixels("streamed.ntf") == pixels).all()
+    expect("streamed.ntf", 0, pixels)
+
+
 def hostile():
     """Headers that lie, by the kind of error and what it must name."""
     pixels = samples(2, 20, 30, "INT", 8)
@@ -579,7 +603,13 @@ def hostile():
 
     one("version", "Unsupported", "NITF02.00", file={"FHDR": b"NITF02.00"})
     one("encrypted", "Unsupported", "ENCRYP", file={"ENCRYP": b"1"})
-    one("streaming", "Unsupported", "FL", file={"FL": b"9" * 12})
+    one("streaming", "Corrupt", "SFH_DELIM2", file={"FL": b"9" * 12})
+    streamed("hostile-streamed.ntf", pixels)
+    whole = open("hostile-streamed.ntf", "rb").read()
+    for name, end in (("cut", whole[:-1]), ("length", whole[:-7] + b"9999999"), ("digits", whole[:-7] + b"-000417"),
+                      ("delimiter", whole[:-11] + b"\0" + whole[-10:]), ("shorter", whole[:-7] + b"0000370")):
+        open(f"hostile-streamed-{name}.ntf", "wb").write(end)
+        say(f"hostile-streamed-{name}.ntf", "hostile", "Corrupt", "SFH_DELIM2")
     one("length", "Corrupt", "file header", file={"HL": b"999999"})
     one("short", "Corrupt", "HL", file={"HL": b"000100"})
     one("letters", "Corrupt", "HL", file={"HL": b"00x400"})
@@ -653,6 +683,7 @@ jpegs_by_gdal()
 deep_jpegs()
 bilevels()
 codestreams()
+lengths_behind()
 complex_parts()
 rsets()
 hostile()

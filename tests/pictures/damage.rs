@@ -74,6 +74,7 @@ fn damaged_files_give_errors_and_nothing_worse() {
         "jpeg-4-33-PROGRESSIVEYES.jpg",
         "space-YCCK.jpg",
         "gdal-said.jpg",
+        "junk-first.jpg",
         "lossless-8-3-4-37.jpg",
         "lossless-16-1-3-37.jpg",
         "bits12-3-61.jpg",

@@ -223,6 +223,16 @@ def jpegs_by_gdal():
     expect_gdal("segments.jpg")
     say("segments.jpg", "meta", "xml:XMP", "<x/>")
     say("segments.jpg", "meta", "JPEG_ICC", "100 bytes")
+    # Bytes between segments, which libjpeg skips: also some that look like the beginning of a marker.
+    for name, place, junk in (("behind", behind, bytes(17)), ("first", frame + behind, b"\xff\0junk\xff\0")):
+        open(f"junk-{name}.jpg", "wb").write(whole[:place] + junk + whole[place:])
+        expect_gdal(f"junk-{name}.jpg")
+        text = f"{len(junk)} bytes between the segments before the pixels belong to none"
+        say(f"junk-{name}.jpg", "meta", "TC:WARNING:1", text)
+    open("junk-arithmetic.jpg", "wb").write(whole[:behind] + bytes(5) + rest.replace(b"\xff\xc0", b"\xff\xc9"))
+    say("junk-arithmetic.jpg", "hostile", "Unsupported", "arithmetic")
+    open("junk-only.jpg", "wb").write(whole[:behind] + bytes(2 << 20) + rest)
+    say("junk-only.jpg", "hostile", "Corrupt", "belong to none")
     for name, kind, says, at, value in (
         ("bits", "Unsupported", "10 bits", frame + 4, 10), ("arithmetic", "Unsupported", "arithmetic", frame + 1, 0xc9),
         ("predicted", "Unsupported", "color conversion", frame + 1, 0xc3), ("lossless", "Unsupported", "lossless", frame + 1, 0xcb), ("hierarchical", "Unsupported", "hierarchical", frame + 1, 0xc5),

@@ -101,10 +101,10 @@ fn live(world: World) {
     let mut errors: Vec<_> = errors.into_iter().chain(complaints).collect();
     for (number, cache) in world.caches.iter().enumerate() {
         let now = cache.statistics();
-        if now.held + now.overhang + now.in_flight > 0 || now.resident > now.budget {
-            let [held, overhang, in_flight] = [now.held, now.overhang, now.in_flight];
+        if now.held + now.over_budget + now.in_flight > 0 || now.resident > now.budget {
+            let [held, over_budget, in_flight] = [now.held, now.over_budget, now.in_flight];
             errors.push(format!(
-                "cache {number} in the end: held {held}, overhang {overhang}, in flight {in_flight}, \
+                "cache {number} in the end: held {held}, over_budget {over_budget}, in flight {in_flight}, \
                  resident {} of {}",
                 now.resident, now.budget
             ));

@@ -224,6 +224,7 @@ fn a_table_that_cannot_be_right_is_an_error_for_its_block_alone() {
     for (name, said) in [
         ("strip-zero.tif", "a block of 0 bytes at offset"),
         ("strip-nowhere.tif", "bytes at offset 0"),
+        ("strip-negative.tif", "the value -5 where"),
         ("strip-short.tif", "100 bytes are stored where 656 belong"),
     ] {
         let image = open(&made().join(name)).and_then(|file| file.image(0));
@@ -258,6 +259,34 @@ fn a_table_that_cannot_be_right_is_an_error_for_its_block_alone() {
 }
 
 #[test]
+fn tables_that_are_too_short_give_a_warning() {
+    for (name, last, text) in [
+        (
+            "offsets-short.tif",
+            false,
+            "only 3 of 4 blocks have an offset",
+        ),
+        (
+            "counts-short-plain.tif",
+            true,
+            "only 2 of 4 blocks have a byte count",
+        ),
+        (
+            "counts-short-deflate.tif",
+            true,
+            "only 2 of 4 blocks have a byte count",
+        ),
+    ] {
+        let image = file::open(&made().join(name), 0, None).expect(name);
+        let warning = (image.image().metadata).get(&(None, "TC:WARNING:1".into()));
+        assert_eq!(warning.map(String::as_str), Some(text), "{name}");
+        assert_eq!(image.image().sparse, !last, "{name}");
+        let has = image.has_block(Block::new(0, 3, 0)).expect(name);
+        assert_eq!(has, last, "{name}");
+    }
+}
+
+#[test]
 fn a_stream_of_other_samples_than_are_said_is_an_error() {
     let image = open(&made().join("jpeg-other-bits.tif")).and_then(|file| file.image(0));
     let error = read_all(&image.expect("the file").levels[0], &[0]).expect_err("an error");
@@ -280,6 +309,29 @@ fn old_style_jpeg_that_lacks_something_says_what() {
         assert_eq!(error.kind(), kind, "{error}");
         assert!(error.message().contains(said), "{error}");
     }
+}
+
+#[test]
+fn a_tile_that_ends_within_the_image_is_an_error() {
+    is_corrupt(
+        "cut-tile-short.tif",
+        "block (0, 0): the compressed data end after 6912 of 7104 bytes",
+    );
+}
+
+#[test]
+fn a_stream_that_is_much_longer_than_its_block_is_an_error() {
+    is_corrupt(
+        "much-longer-stream.tif",
+        "block (0, 0): the compressed data exceed the",
+    );
+}
+
+fn is_corrupt(name: &str, said: &str) {
+    let image = open(&made().join(name)).and_then(|file| file.image(0));
+    let error = read_all(&image.expect("the file").levels[0], &[0]).expect_err("an error");
+    assert_eq!(error.kind(), Kind::Corrupt, "{error}");
+    assert!(error.message().contains(said), "{error}");
 }
 
 #[test]

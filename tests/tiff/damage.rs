@@ -79,6 +79,8 @@ fn damaged_files_give_errors_and_nothing_worse() {
         "lzma-u16-2-PIXEL.tif",
         "units-42-other-8-None.tif",
         "units-22-usual-16-16.tif",
+        "cut-tile-predicted.tif",
+        "offsets-short.tif",
         "pages.tif",
         "mask-strips.tif",
         "sparse-band.tif",

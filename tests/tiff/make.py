@@ -519,22 +519,24 @@ def described():
         expect_gdal(name)
 
 
-def write_tiff(name, big_endian, tags, blocks, big=False, counts={}, absent=(), links={}):
+def write_tiff(name, big_endian, tags, blocks, big=False, counts={}, absent=(), links={}, kind=None, listed=(None, None)):
     """A file of one directory with the tags and blocks given, for what no encoder here writes. `counts`
     says of some blocks how many bytes they claim to have, and blocks in `absent` have the offset 0. `links`
-    has tags whose values are places in blocks: the number of a block, and how many bytes behind its beginning."""
+    has tags whose values are places in blocks: the number of a block, and how many bytes behind its beginning.
+    Offsets and byte counts are of the type `kind`, and `listed` says how many there are of each."""
     order = ">" if big_endian else "<"
     head = (b"MM" if big_endian else b"II") + struct.pack(order + "H", 43 if big else 42)
     head += struct.pack(order + "HHQ", 8, 0, 16) if big else struct.pack(order + "I", 8)
     word = "Q" if big else "I"
     tags = dict(tags)
-    tags[273] = (16 if big else 4, [0] * len(blocks))
-    tags[279] = (16 if big else 4, [counts.get(i, len(block)) for i, block in enumerate(blocks)])
+    kind = kind or (16 if big else 4)
+    tags[273] = (kind, [0] * len(blocks[:listed[0]]))
+    tags[279] = (kind, [counts.get(i, len(block)) for i, block in enumerate(blocks)][:listed[1]])
     for tag, places in links.items():
         tags[tag] = (4, [0] * len(places))
     if 273 in links:
         tags[279] = (4, [len(blocks[block]) - behind for block, behind in links[273]])
-    codes = {2: "B", 3: "H", 4: "I", 11: "f", 12: "d", 16: "Q"}
+    codes = {2: "B", 3: "H", 4: "I", 11: "f", 9: "i", 12: "d", 16: "Q", 17: "q"}
     size = (8 + 20 * len(tags) + 8) if big else (2 + 12 * len(tags) + 4)
     for _ in range(2):
         at = len(head) + size
@@ -552,7 +554,7 @@ def write_tiff(name, big_endian, tags, blocks, big=False, counts={}, absent=(), 
         for block in blocks:
             offsets.append(at)
             at += len(block)
-        tags[273] = (tags[273][0], [0 if i in absent else at for i, at in enumerate(offsets)])
+        tags[273] = (tags[273][0], [0 if i in absent else at for i, at in enumerate(offsets)][:listed[0]])
         for tag, places in links.items():
             tags[tag] = (4, [offsets[block] + behind for block, behind in places])
     count = struct.pack(order + ("Q" if big else "H"), len(tags))
@@ -657,6 +659,12 @@ def handmade():
             277: (3, [1]), 278: (3, [8])}
     write_tiff("filled.tif", False, tags, blocks)
     expect("filled.tif", 0, "pixels", 0, data.shape, "u8", data.tobytes())
+    # Streams that have more than their blocks, up to a bound.
+    whole = {**tags, 278: (3, [10])}
+    write_tiff("longer-stream.tif", False, whole, [zlib.compress(data.tobytes() + bytes(2000))])
+    assert (gdal.Open("longer-stream.tif").ReadAsArray() == data[0]).all()
+    expect("longer-stream.tif", 0, "pixels", 0, data.shape, "u8", data.tobytes())
+    write_tiff("much-longer-stream.tif", False, whole, [zlib.compress(data.tobytes() + bytes(2 << 20))])
     # Bands of 5, 6 and 5 bits.
     data = np.stack([samples("u8", 1, 4, 6, bits)[0] for bits in (5, 6, 5)])
     rows = []
@@ -707,7 +715,23 @@ def tables():
         name = f"counts-zero-{name}.tif"
         write_tiff(name, False, {**tags, **raw}, blocks, counts=dict.fromkeys(range(4), 0))
         expect(name, 0, "pixels", 0, data.shape, "u16", data.tobytes())
+    # Numbers with a sign.
+    for kind, big in ((9, False), (17, True)):
+        name = f"offsets-{kind}.tif"
+        write_tiff(name, False, {**strips, **deflate}, packed, big=big, kind=kind)
+        assert (gdal.Open(name).ReadAsArray() == data[0]).all(), name
+        expect(name, 0, "pixels", 0, data.shape, "u16", data.tobytes())
+    # Tables that are too short: blocks without an offset are not stored, and GDAL shows them as absent. Those
+    # without a byte count are read here, and not by GDAL where they are compressed.
+    write_tiff("offsets-short.tif", False, {**strips, **raw}, plain, listed=(3, 3))
+    assert not gdal.Open("offsets-short.tif").ReadAsArray()[24:].any()
+    expect_gdal("offsets-short.tif")
+    for name, tags, blocks in (("plain", raw, plain), ("deflate", deflate, packed)):
+        name = f"counts-short-{name}.tif"
+        write_tiff(name, False, {**strips, **tags}, blocks, listed=(4, 2))
+        expect(name, 0, "pixels", 0, data.shape, "u16", data.tobytes())
     # What is wrong with one block does not concern the others.
+    write_tiff("strip-negative.tif", False, {**strips, **deflate}, packed, counts={1: -5}, kind=9)
     write_tiff("strip-zero.tif", False, {**strips, **deflate}, packed, counts={1: 0})
     write_tiff("strip-nowhere.tif", False, {**strips, **deflate}, packed, absent=[1])
     write_tiff("strip-short.tif", False, {**strips, **raw}, [block[:100] for block in plain])
@@ -716,6 +740,30 @@ def tables():
     tiles = [zlib.compress(tile.astype("<u2").tobytes()) for tile in tiles]
     write_tiff("tile-left-out.tif", False, tiled, tiles, counts={1: 0})
     expect_gdal("tile-left-out.tif")
+
+
+def cut_tiles():
+    """Tiles at the lower edge that are encoded only as far as the image goes, and one that ends before."""
+    data = samples("u8", 3, 37, 35)
+    padded = np.pad(data, ((0, 0), (0, 0), (0, 29)))
+    base = {256: (3, [35]), 257: (3, [37]), 258: (3, [8] * 3), 262: (3, [2]), 277: (3, [3]), 322: (3, [64]),
+            323: (3, [64])}
+    together = np.moveaxis(padded, 0, -1)
+    differences = np.diff(together, axis=1, prepend=np.uint8(0))
+    runs = lambda rows: b"".join(pack_runs(row.tobytes()) for row in rows)
+    deflate = lambda rows: zlib.compress(rows.tobytes())
+    for name, tags, blocks in [
+        ("runs", {259: (3, [32773]), 284: (3, [1])}, [runs(together)]),
+        ("runs-apart", {259: (3, [32773]), 284: (3, [2])}, [runs(band) for band in padded]),
+        ("deflate", {259: (3, [8])}, [deflate(together)]),
+        ("predicted", {259: (3, [8]), 317: (3, [2])}, [deflate(differences)]),
+        ("deflate-apart", {259: (3, [8]), 284: (3, [2])}, [deflate(band) for band in padded]),
+    ]:
+        name = f"cut-tile-{name}.tif"
+        write_tiff(name, False, {**base, **tags}, blocks)
+        assert (gdal.Open(name).ReadAsArray() == data).all(), name
+        expect(name, 0, "pixels", 0, data.shape, "u8", data.tobytes())
+    write_tiff("cut-tile-short.tif", False, {**base, 259: (3, [8])}, [deflate(together[:36])])
 
 
 def nodata():
@@ -752,5 +800,6 @@ described()
 handmade()
 types()
 tables()
+cut_tiles()
 nodata()
 manifest.close()

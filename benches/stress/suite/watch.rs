@@ -13,7 +13,7 @@ pub struct Samples {
     /// The most bytes that were in flight.
     pub in_flight: u64,
     /// The most bytes that were held outside the budget.
-    pub overhang: u64,
+    pub over_budget: u64,
 }
 
 impl Samples {
@@ -21,7 +21,7 @@ impl Samples {
         self.count += 1;
         self.violations += u64::from(now.idle + now.held + now.reusable > now.budget);
         self.in_flight = self.in_flight.max(now.in_flight);
-        self.overhang = self.overhang.max(now.overhang);
+        self.over_budget = self.over_budget.max(now.over_budget);
     }
 }
 

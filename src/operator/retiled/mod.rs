@@ -5,8 +5,8 @@ mod service;
 mod stitching;
 
 use super::siblings::Served;
-use super::windows::Windows;
-use crate::cache::{Asking, Cache, Claims, Class, Counters, Shelf, Usage};
+use super::window_counts::Windows;
+use crate::cache::{Asking, Cache, Claims, Class, Counters, Namespace, Usage};
 use crate::error::Result;
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image, MAX_LEVELS};
@@ -42,7 +42,7 @@ struct Retiled {
     /// Rows and columns of tiles.
     grid: (u64, u64),
     key: String,
-    shelf: Shelf,
+    namespace: Namespace,
     shared: Arc<Shared>,
     pads: Pads,
     height: u32,
@@ -72,20 +72,20 @@ pub fn retiled(
     let pad = if options.pad_edges { ":pad" } else { "" };
     let key = format!("{}:retiled:{}x{}{pad}", source.key(), tile.0, tile.1);
     let height = nesting::above(source.height())?;
-    let shelf = Shelf::new(cache, &key, &image)?;
+    let namespace = Namespace::new(cache, &key, &image)?;
     let planes = (0..image.levels.len() as u32)
         .map(|level| Planes::new(&source, level, cache))
         .collect::<Result<Vec<_>>>()?;
     let blocks = |planes: &Planes| planes.iter().map(Plane::grid).collect();
-    shelf.keeps_blocks(planes.iter().map(blocks).collect());
-    shelf.stitched_from(|| {
+    namespace.keeps_blocks(planes.iter().map(blocks).collect());
+    namespace.stitched_from(|| {
         let tiles = (0..).map(|level| image.grid(level));
-        let foundation = |(planes, tiles): (&Planes, _)| planes.own.foundation(tiles);
-        planes.iter().zip(tiles).map(foundation).collect()
+        let source_blocks = |(planes, tiles): (&Planes, _)| planes.own.source_blocks(tiles);
+        planes.iter().zip(tiles).map(source_blocks).collect()
     });
     Ok(Arc::new_cyclic(|own| Retiled {
         own: own.clone(),
-        shared: shelf.companion(),
+        shared: namespace.companion(),
         pads: Pads::new(&image),
         height,
         source,
@@ -93,7 +93,7 @@ pub fn retiled(
         grid: (image.grid(0).rows(), image.grid(0).cols()),
         image,
         key,
-        shelf,
+        namespace,
     }))
 }
 
@@ -119,7 +119,7 @@ impl Retiled {
             let (width, height) = (rect.width as usize, rect.height as usize);
             return Ok(pad.map(|pixels| pixels.clone().with_valid(width, height)));
         }
-        let wanted = self.shelf.bands_to_load(bands);
+        let wanted = self.namespace.bands_to_load(bands);
         let service = self.service(at, &rect, &wanted, request.retention());
         let (made, has) = match service {
             Service::Block(_) | Service::View(_) | Service::Window => {
@@ -129,13 +129,13 @@ impl Retiled {
                 let serve = |bands: &Bands, request: &Request<'_>| {
                     self.serve(&service, at, &rect, bands, request)
                 };
-                return self.shelf.load_shared(at, bands, request, claim, serve);
+                return self.namespace.load_shared(at, bands, request, claim, serve);
             }
             Service::Part(block) => {
-                self.shelf.count(|counters| counters.misses += 1);
+                self.namespace.count(|counters| counters.misses += 1);
                 match self.part(block, at, &rect, &wanted, request)? {
                     Some(view) => {
-                        if let Some(loading) = self.shelf.loading(request) {
+                        if let Some(loading) = self.namespace.loading(request) {
                             loading.enter(at, &wanted, &view, Class::Asked);
                         }
                         (view, wanted)
@@ -147,11 +147,11 @@ impl Retiled {
                 }
             }
             Service::Assembly(plane) => {
-                self.shelf.count(|counters| counters.misses += 1);
+                self.namespace.count(|counters| counters.misses += 1);
                 self.assemble(at, plane, wanted, request)?
             }
         };
-        self.shelf.select(at, made, &has, bands, request)
+        self.namespace.select(at, made, &has, bands, request)
     }
 
     /// Asks other tiers for a block that tiles are made from.
@@ -173,7 +173,7 @@ impl Retiled {
         tiles: &mut dyn Iterator<Item = Block>,
         bands: &Bands,
     ) {
-        let is_kept = |block: &Block| self.shelf.contains(plane.kept(*block), bands);
+        let is_kept = |block: &Block| self.namespace.contains(plane.kept(*block), bands);
         let mut wanted = tiles
             .flat_map(|at| plane.blocks(&at.rect(&self.image)))
             .filter(|block| !is_kept(block));
@@ -199,13 +199,13 @@ impl Provider for Retiled {
     }
 
     fn hit(&self, at: &Block) -> Option<Tile> {
-        let tile = self.shelf.hit(at)?;
+        let tile = self.namespace.hit(at)?;
         self.shared.served.note_tile(&self.grid, at, &tile);
         Some(tile)
     }
 
     fn get_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile> {
-        let tile = match self.shelf.get(at, bands, request)? {
+        let tile = match self.namespace.get(at, bands, request)? {
             Some(tile) => tile,
             None => self.make(at, bands, request)?,
         };
@@ -214,11 +214,11 @@ impl Provider for Retiled {
     }
 
     fn peek_block(&self, at: Block, bands: &Bands) -> Option<Tile> {
-        self.shelf.peek(at, bands)
+        self.namespace.peek(at, bands)
     }
 
     fn try_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Option<Tile> {
-        let tile = self.shelf.try_get(at, bands, request)?;
+        let tile = self.namespace.try_get(at, bands, request)?;
         self.shared.served.note_tile(&self.grid, &at, &tile);
         Some(tile)
     }
@@ -252,7 +252,7 @@ impl Provider for Retiled {
     }
 
     fn cache(&self) -> Option<&Cache> {
-        self.shelf.cache()
+        self.namespace.cache()
     }
 
     fn is_kept_in(&self, cache: &Cache) -> bool {
@@ -269,7 +269,7 @@ impl Provider for Retiled {
 
     fn claim(&self, at: Block, bands: &Bands, claims: &mut Claims) {
         let rect = at.rect(&self.image);
-        self.shelf.claim(at, bands, claims, |claims| {
+        self.namespace.claim(at, bands, claims, |claims| {
             let service = self.service(at, &rect, bands, Retention::Kept);
             self.claim_service(&service, at, &rect, bands, claims);
         });
@@ -277,7 +277,7 @@ impl Provider for Retiled {
 
     fn announce(&self, blocks: &mut dyn Iterator<Item = Block>, bands: &Bands) {
         let mut tiles = blocks
-            .filter(|at| !self.shelf.contains(*at, bands))
+            .filter(|at| !self.namespace.contains(*at, bands))
             .peekable();
         let Some(first) = tiles.peek() else {
             return;
@@ -288,11 +288,11 @@ impl Provider for Retiled {
     }
 
     fn ask(&self, at: Block, bands: &Bands, asking: &mut Asking<'_>) {
-        if !asking.is_missing(&self.shelf, &self.image, at, bands) {
+        if !asking.is_missing(&self.namespace, &self.image, at, bands) {
             return;
         }
         let rect = at.rect(&self.image);
-        let bands = self.shelf.bands_to_load(bands);
+        let bands = self.namespace.bands_to_load(bands);
         let own = &self.planes[at.level as usize].own;
         match self.service(at, &rect, &bands, Retention::Kept) {
             Service::View(_) | Service::Window => (),
@@ -301,14 +301,14 @@ impl Provider for Retiled {
             }
             Service::Assembly(plane) => {
                 let blocks = plane.blocks(&rect).into_iter();
-                let wanted = blocks.filter(|at| !self.shelf.contains(plane.kept(*at), &bands));
+                let wanted = blocks.filter(|at| !self.namespace.contains(plane.kept(*at), &bands));
                 wanted.for_each(|block| self.ask_block(plane, block, &bands, asking));
             }
         }
     }
 
     fn cell(&self, at: Block) -> Option<Cell> {
-        Some(self.shelf.cell(at))
+        Some(self.namespace.cell(at))
     }
 
     fn height(&self) -> u32 {
@@ -316,10 +316,10 @@ impl Provider for Retiled {
     }
 
     fn counters(&self) -> Counters {
-        self.source.counters().under(self.shelf.counters())
+        self.source.counters().under(self.namespace.counters())
     }
 
     fn usage(&self) -> Usage {
-        self.shelf.usage()
+        self.namespace.usage()
     }
 }

@@ -2,7 +2,7 @@
 
 use super::super::cached::kept_image;
 use super::super::plane;
-use crate::cache::{Cache, Claims, Foundation, Shelf};
+use crate::cache::{Cache, Claims, Namespace, SourceBlocks};
 use crate::error::Result;
 use crate::geometry::{Grid, Rect};
 use crate::image::{Bands, Block};
@@ -14,7 +14,7 @@ use std::sync::Arc;
 pub struct Planes {
     /// The source's own blocks.
     pub own: Plane,
-    /// Where the cache of the tiles keeps those too: what they are put together from.
+    /// What those are put together from, if the cache of the tiles keeps them too.
     around: Option<Around>,
 }
 
@@ -22,7 +22,7 @@ pub struct Planes {
 struct Around {
     plane: Plane,
     /// The blocks that it goes around, in the cache.
-    passed: Shelf,
+    passed: Namespace,
 }
 
 /// The image whose own blocks hold the pixels of one level.
@@ -33,7 +33,7 @@ pub struct Plane {
     pub is_cached: bool,
     /// The key of the blocks in the cache that keeps the tiles, where they are not looked up through it anyway.
     /// What it has goes before the source's pixels: a caller may have put it.
-    pub resident: Option<Shelf>,
+    pub resident: Option<Namespace>,
     /// The level of the tiles.
     tiles: u32,
     /// Which of the planes of that level it is.
@@ -48,7 +48,7 @@ impl Planes {
         let around = match (origin, cache) {
             (Some((origin, level)), Some(_)) => Some(Around {
                 plane: Plane::new(plane(&origin, level), (tiles, 1), cache)?,
-                passed: Shelf::new(cache, own.provider.key(), &kept_image(&*own.provider))?,
+                passed: Namespace::new(cache, own.provider.key(), &kept_image(&*own.provider))?,
             }),
             _ => None,
         };
@@ -69,7 +69,7 @@ impl Planes {
     }
 
     /// Whether the source's own blocks over a rectangle are in the cache, or would stay in it beside tiles.
-    fn keeps_own(&self, rect: &Rect, bands: &Bands, own: &Shelf) -> bool {
+    fn keeps_own(&self, rect: &Rect, bands: &Bands, own: &Namespace) -> bool {
         let blocks = self.own.blocks(rect);
         let image = self.own.provider.image();
         let bytes = blocks.iter().map(|at| tile_bytes(image, *at, bands));
@@ -109,7 +109,7 @@ impl Plane {
         let resident = match cache {
             Some(cache) if !is_cached => {
                 let image = kept_image(&*provider);
-                Some(Shelf::new(Some(cache), provider.key(), &image)?)
+                Some(Namespace::new(Some(cache), provider.key(), &image)?)
             }
             _ => None,
         };
@@ -130,7 +130,7 @@ impl Plane {
 
     /// The cell of the tiles' key that keeps a block as long as other tiles need it.
     pub fn kept(&self, block: Block) -> Block {
-        Shelf::kept_cell(self.tiles, self.nth, block)
+        Namespace::kept_cell(self.tiles, self.nth, block)
     }
 
     /// The block that such a cell keeps.
@@ -147,8 +147,8 @@ impl Plane {
     }
 
     /// What tiles of a grid are stitched from, where the cache that keeps them has the blocks too.
-    pub fn foundation(&self, tiles: Grid) -> Option<Foundation> {
-        self.is_cached.then(|| Foundation {
+    pub fn source_blocks(&self, tiles: Grid) -> Option<SourceBlocks> {
+        self.is_cached.then(|| SourceBlocks {
             key: self.provider.key().into(),
             level: self.level,
             blocks: self.grid(),
@@ -188,7 +188,7 @@ impl Plane {
     /// Whether a block is stored, or a caller put it.
     pub fn has_block(&self, at: Block) -> Result<bool> {
         let resident = self.resident.as_ref();
-        let is_put = resident.is_some_and(|shelf| shelf.has_put(at, &Bands::ALL));
+        let is_put = resident.is_some_and(|namespace| namespace.has_put(at, &Bands::ALL));
         Ok(is_put || self.provider.has_block(at)?)
     }
 

@@ -81,7 +81,7 @@ impl Retiled {
             }
             Service::Part(_) | Service::Assembly(_) => (),
         }
-        // The cache has had blocks of its own to look at since.
+        // Blocks have come into the cache since that was decided.
         read_tile(&plane.provider, plane.level, *rect, bands, request)
     }
 
@@ -117,7 +117,10 @@ impl Retiled {
     ) -> Result<Option<Tile>> {
         let plane = &self.planes[at.level as usize].own;
         let tile = plane.provider.get_block(block, bands, &request.inner())?;
-        let is_kept = self.shelf.cache().is_some_and(|cache| cache.counts(&tile));
+        let is_kept = self
+            .namespace
+            .cache()
+            .is_some_and(|cache| cache.counts(&tile));
         Ok(is_kept.then(|| tile.map(|pixels| cut(pixels, &plane.rect(block), rect))))
     }
 
@@ -138,7 +141,7 @@ impl Retiled {
     /// The only block over a rectangle, where the cache keeps it anyway and it is not too large to be kept
     /// for a part of it.
     fn block_that_stays(&self, plane: &Plane, rect: &Rect, retention: Retention) -> Option<Block> {
-        let (Some(cache), [block]) = (self.shelf.cache(), &plane.blocks(rect)[..]) else {
+        let (Some(cache), [block]) = (self.namespace.cache(), &plane.blocks(rect)[..]) else {
             return None;
         };
         let pixel_bytes = self.image.bands.len() * self.image.dtype.size();
@@ -159,7 +162,7 @@ impl Retiled {
         let mut blocks = plane.blocks(rect).into_iter();
         blocks.any(|at| {
             let resident = plane.resident.as_ref();
-            self.shelf.contains(plane.kept(at), bands)
+            self.namespace.contains(plane.kept(at), bands)
                 || resident.is_some_and(|it| it.contains(at, bands) || it.has_put(at, bands))
         })
     }
@@ -180,7 +183,7 @@ impl Retiled {
     fn is_worth_decoding(&self, at: Block, rect: &Rect, bands: &Bands) -> bool {
         let plane = &self.planes[at.level as usize].own;
         let image = plane.provider.image();
-        let Some(cache) = self.shelf.cache().filter(|_| image.windows_overlap) else {
+        let Some(cache) = self.namespace.cache().filter(|_| image.windows_overlap) else {
             return false;
         };
         let sample_bytes = bands.count(image.band_count()) as u64 * image.dtype.size() as u64;

@@ -4,7 +4,7 @@
 use super::Retiled;
 use super::plane::Plane;
 use super::service::Service;
-use crate::cache::{Cache, Claims, Class, Loading, Permits, Scratch, Shelf};
+use crate::cache::{Cache, Claims, Class, Loading, Namespace, Permits, Scratch};
 use crate::error::{Error, Result};
 use crate::image::{Bands, Block};
 use crate::in_flight::{self, Draft, Maker, Start, Stitch, Want, Wanted, Way};
@@ -102,8 +102,7 @@ impl Retiled {
         }))
     }
 
-    /// Puts the tile together from the blocks over it, with these bands or, where another thread is
-    /// about it, with more.
+    /// Puts the tile together from the blocks over it. The task of another thread may give more bands.
     pub fn assemble(
         &self,
         at: Block,
@@ -111,32 +110,32 @@ impl Retiled {
         bands: Bands,
         request: &Request<'_>,
     ) -> Result<(Tile, Bands)> {
-        let want = || self.shelf.want(at, bands.clone());
+        let want = || self.namespace.want(at, bands.clone());
         if let Some(joined) = in_flight::join(&want(), Way::Stitch, request) {
             return self.join(joined, at, &bands, request);
         }
         let stitch = self.stitching(at, plane, &bands, request)?;
         let permits = stitch.admit(request)?;
-        let loading = self.shelf.loading(request);
+        let loading = self.namespace.loading(request);
         let canvas = |loading: &Option<Loading>, layout| match loading {
             Some(loading) => request.with_memory(loading).canvas(layout).map(Some),
             None => request.canvas(layout).map(Some),
         };
         // It asks a sparse source for blocks, and was admitted already.
         let draft = request.run(|| self.draft(stitch, loading, canvas))?;
-        let is_resident = || self.shelf.contains(at, &bands);
+        let is_resident = || self.namespace.contains(at, &bands);
         let begun = match in_flight::begin(&want(), draft, request, permits, is_resident) {
             Some(Start::Begun(begun)) => begun,
             Some(Start::Joined(joined)) => return self.join(joined, at, &bands, request),
             // Completed by another thread since the look-up; if it is gone again, once more.
             None => {
-                return match self.shelf.find(at, &bands) {
+                return match self.namespace.find(at, &bands) {
                     Some(tile) => Ok((tile, bands)),
                     None => self.assemble(at, plane, bands, request),
                 };
             }
         };
-        self.shelf.timed(|| {
+        self.namespace.timed(|| {
             let wanted = begun.with_siblings(|bands| self.siblings(at, plane, bands, request));
             request.run(|| self.announce_inputs(plane, &mut std::iter::once(at), wanted.bands()));
             let stitch = self.stitching(at, plane, wanted.bands(), request)?;
@@ -158,8 +157,8 @@ impl Retiled {
             .first_input()
             .map_or(&planes.own, |kept| planes.of_kept(kept));
         let stitch = self.stitching(at, plane, joined.bands(), request)?;
-        let made = self.shelf.count_wait(joined).stitch(&stitch, request)?;
-        self.shelf.touch(at, bands);
+        let made = self.namespace.count_wait(joined).stitch(&stitch, request)?;
+        self.namespace.touch(at, bands);
         Ok(made)
     }
 
@@ -172,7 +171,7 @@ impl Retiled {
         request: &Request<'_>,
     ) -> Vec<(Want, Draft)> {
         let bypasses = request.retention() == Retention::Bypassed;
-        if bypasses || self.shelf.cache().is_none() || !self.makes_siblings(at, plane, bands) {
+        if bypasses || self.namespace.cache().is_none() || !self.makes_siblings(at, plane, bands) {
             return Vec::new();
         }
         let (forward, backward) = siblings(&self.image, plane.provider.image(), plane.level, at);
@@ -180,7 +179,7 @@ impl Retiled {
         let mut drafts = Vec::new();
         let mut passed_over = 0;
         for at in forward.chain(backward).filter(unserved) {
-            let known = self.shelf.contains(at, bands) || self.shelf.is_loading(at, bands);
+            let known = self.namespace.contains(at, bands) || self.namespace.is_loading(at, bands);
             if known || !self.has_block(at).unwrap_or(false) {
                 passed_over += 1;
                 if passed_over == MAX_PASSED_OVER {
@@ -189,14 +188,14 @@ impl Retiled {
                 continue;
             }
             // Nobody has asked for siblings, so what stands in their way is no error.
-            let loading = self.shelf.loading(request);
+            let loading = self.namespace.loading(request);
             let canvas = |loading: &Option<Loading>, layout| match loading {
                 Some(loading) => loading.sibling(layout),
                 None => Ok(None),
             };
             let stitch = self.stitching(at, plane, bands, request);
             match stitch.and_then(|stitch| self.draft(stitch, loading, canvas)) {
-                Ok(Some(draft)) => drafts.push((self.shelf.want(at, bands.clone()), draft)),
+                Ok(Some(draft)) => drafts.push((self.namespace.want(at, bands.clone()), draft)),
                 _ => break,
             }
         }
@@ -233,7 +232,7 @@ impl Retiled {
                 let tile = Block::new(at.level, row, col);
                 beyond
                     && !self.shared.served.contains(self.grid, tile)
-                    && !self.shelf.contains(tile, bands)
+                    && !self.namespace.contains(tile, bands)
             })
     }
 }
@@ -263,7 +262,7 @@ impl Maker for Stitching {
             return Ok(tile);
         }
         // Not a use: a kept block waits for the last tile that needs it, and not for its turn to go.
-        let tile = match view.shelf.peek(kept, bands) {
+        let tile = match view.namespace.peek(kept, bands) {
             Some(kept) => kept,
             None => plane.provider.get_block(block, bands, request)?,
         };
@@ -280,7 +279,7 @@ impl Maker for Stitching {
         let rect = at.rect(&view.image);
         let service = Service::Assembly(self.plane());
         let claim = |claims: &mut Claims| view.claim_service(&service, *at, &rect, bands, claims);
-        view.shelf.admit(request, claim)
+        view.namespace.admit(request, claim)
     }
 
     fn try_help(&self) -> Option<Permits> {
@@ -289,13 +288,13 @@ impl Maker for Stitching {
         } = self;
         let rect = at.rect(&view.image);
         let claim = |claims: &mut Claims| self.plane().claim_blocks(&rect, bands, claims);
-        view.shelf.try_admit(claim)
+        view.namespace.try_admit(claim)
     }
 }
 
 impl Stitch for Stitching {
     fn cache(&self) -> Option<&Cache> {
-        self.view.shelf.cache()
+        self.view.namespace.cache()
     }
 
     fn retention(&self) -> Retention {
@@ -312,22 +311,22 @@ impl Stitch for Stitching {
         } = self;
         let plane = self.plane();
         let block = plane.of_kept(kept);
-        if view.shelf.contains(kept, bands) {
+        if view.namespace.contains(kept, bands) {
             if !view.straddles(*at, plane, block, bands) {
-                view.shelf.give_up(tile);
+                view.namespace.give_up(tile);
             }
             return;
         }
-        let caches = [view.shelf.cache(), plane.provider.cache()];
+        let caches = [view.namespace.cache(), plane.provider.cache()];
         let is_there = caches.iter().flatten().any(|cache| cache.counts(tile));
-        let has_put = |shelf: &Shelf| shelf.has_put(block, bands);
+        let has_put = |namespace: &Namespace| namespace.has_put(block, bands);
         let is_mixed = plane.resident.as_ref().is_some_and(has_put);
         if !plane.is_cached
             && !is_there
             && !is_mixed
             && !tile.buffer().is_foreign()
             && view.straddles(*at, plane, block, bands)
-            && let Some(loading) = view.shelf.loading(request)
+            && let Some(loading) = view.namespace.loading(request)
             && loading.reserve_unread(tile.buffer().size())
         {
             scratch.hand_over(tile);

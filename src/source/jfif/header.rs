@@ -4,10 +4,14 @@ use crate::bytes::stream::{ByteStream, failure};
 use crate::error::{Error, Result};
 use crate::image::Metadata;
 use crate::source::jpeg::check_coding;
+use crate::source::warnings::warn;
 use std::io::{Read, Seek, SeekFrom};
 
 /// The most bytes of comments that are kept.
 const MAX_COMMENTS: usize = 1 << 20;
+
+/// The most bytes between segments that are skipped.
+const MAX_JUNK: u64 = 1 << 20;
 
 /// The colours that samples are stored as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +70,8 @@ struct Segments {
     xmp: Option<String>,
     comments: String,
     profile: usize,
+    /// Bytes between segments that belong to none.
+    junk: u64,
 }
 
 impl Header {
@@ -78,7 +84,7 @@ impl Header {
         loop {
             let at = stream.position();
             let place = |error: Error| error.at(format!("segment at byte {at}"));
-            let kind = marker(stream).map_err(place)?;
+            let kind = marker(stream, &mut segments.junk).map_err(place)?;
             match kind {
                 0x01 | 0xd0..=0xd8 => continue,
                 0xd9 => return Err(place(Error::corrupt("the image ends before its pixels"))),
@@ -105,23 +111,27 @@ impl Header {
     }
 }
 
-/// The next marker; it may have fill bytes before it.
-fn marker(stream: &mut ByteStream<'_>) -> Result<u8> {
+/// The next marker; it may have fill bytes before it, and `junk`, which is counted.
+fn marker(stream: &mut ByteStream<'_>, junk: &mut u64) -> Result<u8> {
     let mut byte = [0];
     let mut next = || -> Result<u8> {
         stream.read_exact(&mut byte).map_err(failure)?;
         Ok(byte[0])
     };
-    match next()? {
-        0xff => (),
-        other => return Err(Error::corrupt(format!("begins with {other:02x}, not ff"))),
-    }
+    let (mut before, mut byte) = (0, next()?);
     loop {
-        match next()? {
-            0xff => (),
-            0 => return Err(Error::corrupt("marker ff00")),
-            kind => return Ok(kind),
+        match (before, byte) {
+            (0xff, 1..=0xfe) => return Ok(byte),
+            (0xff, 0) => *junk += 2,
+            (_, 0xff) => (),
+            _ => *junk += 1,
         }
+        if *junk > MAX_JUNK {
+            return Err(Error::corrupt(format!(
+                "more than {MAX_JUNK} bytes between segments belong to none"
+            )));
+        }
+        (before, byte) = (byte, next()?);
     }
 }
 
@@ -217,6 +227,12 @@ impl Segments {
         }
         if self.profile > 0 {
             note("JPEG_ICC", format!("{} bytes", self.profile));
+        }
+        if self.junk > 0 {
+            let Self { junk, .. } = self;
+            let text =
+                format!("{junk} bytes between the segments before the pixels belong to none");
+            warn(&mut metadata, text);
         }
         Ok(Header {
             width: frame.width,

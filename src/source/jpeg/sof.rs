@@ -15,14 +15,15 @@ pub struct Sof {
 }
 
 impl Sof {
-    /// The first frame header of a stream, if one stands before its pixels.
+    /// The first frame header of a stream, if one stands before its pixels. Bytes between segments are skipped,
+    /// as by libjpeg.
     pub fn find(stream: &[u8]) -> Option<Self> {
         let mut rest = stream.strip_prefix(&[0xff, 0xd8])?;
         loop {
             let (head, tail) = rest.split_first_chunk::<2>()?;
             rest = match head {
                 [0xff, 0xff] => &rest[1..],
-                [0xff, 0x01 | 0xd0..=0xd7] => tail,
+                [0xff, 0x00 | 0x01 | 0xd0..=0xd7] => tail,
                 [0xff, 0xd9 | 0xda] => return None,
                 [0xff, marker] => {
                     let len = usize::from(u16::from_be_bytes(*tail.first_chunk()?));
@@ -40,7 +41,7 @@ impl Sof {
                     }
                     &tail[len..]
                 }
-                _ => return None,
+                _ => &rest[1..],
             };
         }
     }

@@ -9,8 +9,15 @@ use std::sync::Arc;
 /// The header up to the field with its own length.
 const FIXED: u64 = 360;
 
-/// A length that was not known when the header was written.
-const STREAMING: u64 = 999_999_999_999;
+/// A length that was not known when the header was written (field FL): digits that are all 9.
+const STREAMING: [u8; 12] = [b'9'; 12];
+
+/// The longest header.
+const MAX_HEADER: u64 = 999_999;
+
+/// What stands before and behind a header at the end of the file (fields SFH_DELIM1 and SFH_DELIM2).
+const BEFORE_STREAMED: [u8; 4] = [0x0a, 0x6e, 0x1d, 0x97];
+const BEHIND_STREAMED: [u8; 4] = [0x0e, 0xca, 0x14, 0xbf];
 
 /// More overflowed extensions than this are data and no metadata.
 const MAX_OVERFLOW: u64 = 16 << 20;
@@ -58,9 +65,12 @@ impl FileHeader {
     /// Reads and checks the header.
     pub fn read(bytes: &Arc<dyn Bytes>) -> Result<Self> {
         let fixed = piece(bytes, 0, FIXED)?;
+        if fixed[342..354] == STREAMING {
+            return Self::parse(&streamed(bytes)?, bytes);
+        }
         let length = text(&fixed[354..]).trim().parse::<u64>().unwrap_or(0);
         // A length that is nonsense is told below, by its name.
-        let header = piece(bytes, 0, length.clamp(FIXED, 999_999))?;
+        let header = piece(bytes, 0, length.clamp(FIXED, MAX_HEADER))?;
         Self::parse(&header, bytes)
     }
 
@@ -89,11 +99,7 @@ impl FileHeader {
         );
         fields.text("ONAME", 24)?;
         fields.text("OPHONE", 18)?;
-        if fields.count("FL", 12)? == STREAMING {
-            return Err(Error::unsupported(
-                "the lengths stand behind the segments (field FL)",
-            ));
-        }
+        fields.count("FL", 12)?;
         let length = fields.count("HL", 6)?;
         if length != header.len() as u64 {
             return Err(Error::corrupt(format!(
@@ -218,6 +224,27 @@ fn sicd(bytes: &Arc<dyn Bytes>, segment: &Segment) -> Result<Option<String>> {
     let data = piece(bytes, segment.data(), segment.data_len)?;
     let text = String::from_utf8_lossy(&data);
     Ok(text.contains("<SICD").then(|| text.into_owned()))
+}
+
+/// The header with all lengths, where these were not known at the beginning of the file: it is the last data
+/// extension segment (STREAMING_FILE_HEADER), and takes the place of the one at the beginning.
+fn streamed(bytes: &Arc<dyn Bytes>) -> Result<Vec<u8>> {
+    // The second delimiter, and the length of the header once more.
+    const END: u64 = 4 + 7;
+    let end = bytes.len().saturating_sub(END);
+    let last = piece(bytes, end, END)?;
+    let length = text(&last[4..]).parse::<u64>().unwrap_or(0);
+    let before = end.checked_sub(length + 4);
+    let is_length = last.starts_with(&BEHIND_STREAMED) && (FIXED..=MAX_HEADER).contains(&length);
+    if let Some(before) = before.filter(|_| is_length) {
+        let header = piece(bytes, before, length + 4)?;
+        if let Some(header) = header.strip_prefix(&BEFORE_STREAMED) {
+            return Ok(header.to_vec());
+        }
+    }
+    Err(Error::corrupt(
+        "the lengths are not known (field FL), and the file does not end with them (field SFH_DELIM2)",
+    ))
 }
 
 /// Bytes of the file, if it has them.

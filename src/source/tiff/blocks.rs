@@ -17,6 +17,8 @@ pub struct BlockTable {
     may_say_nothing: bool,
     /// Whether they do, once that was asked.
     says_nothing: OnceLock<bool>,
+    /// Blocks of the image, of which tables may have fewer.
+    blocks: u64,
     /// Blocks may be left out by their byte count alone.
     tiled: bool,
     /// Where the directory lies.
@@ -50,6 +52,7 @@ impl BlockTable {
             })
         };
         let offsets = find(tags::TILE_OFFSETS, tags::STRIP_OFFSETS)?
+            .filter(|offsets| offsets.len() > 0)
             .ok_or_else(|| Error::corrupt("the offsets of the blocks are missing"))?;
         let counts = find(tags::TILE_BYTE_COUNTS, tags::STRIP_BYTE_COUNTS)?;
         let counts = counts.filter(|counts| counts.len() > 0);
@@ -62,6 +65,7 @@ impl BlockTable {
             counts,
             may_say_nothing,
             says_nothing: OnceLock::new(),
+            blocks: plan.block_count(),
             tiled: plan.tiled,
             directory: directory.at,
             reader: directory.reader.clone(),
@@ -73,10 +77,24 @@ impl BlockTable {
         self.offsets.bytes() + self.counts.as_ref().map_or(0, Table::bytes)
     }
 
+    /// What a user should know of tables that are too short.
+    pub fn warning(&self) -> Option<String> {
+        let Self { blocks, .. } = self;
+        let is_short = |table: &&Table| table.len() < *blocks;
+        if let Some(offsets) = Some(&self.offsets).filter(is_short) {
+            let len = offsets.len();
+            return Some(format!("only {len} of {blocks} blocks have an offset"));
+        }
+        let counts = self.counts.as_ref().filter(is_short)?;
+        let len = counts.len();
+        Some(format!("only {len} of {blocks} blocks have a byte count"))
+    }
+
     /// Whether some block is not stored. Reads all of the tables.
     pub fn is_sparse(&self) -> Result<bool> {
         let is_zero = |number| number == 0;
-        Ok(self.offsets.any(&self.reader, is_zero)?
+        Ok(self.offsets.len() < self.blocks
+            || self.offsets.any(&self.reader, is_zero)?
             || self.tiled
                 && match &self.counts {
                     Some(counts) => counts.any(&self.reader, is_zero)? && !self.says_nothing()?,
@@ -99,20 +117,17 @@ impl BlockTable {
     /// A block, or `None` where it is not stored; `plain` is what it takes without compression, if it
     /// has none.
     ///
-    /// A block without offset and byte count is not stored. Slide scanners leave tiles out by a byte
+    /// A block without offset and byte count is not stored, nor is one behind the end of the offsets. One behind
+    /// the end of the byte counts goes on as far as there is room. Slide scanners leave tiles out by a byte
     /// count of 0 alone.
     pub fn get(&self, index: u64, plain: Option<u64>) -> Result<Option<Stored>> {
-        let at = |table: &Table| {
-            table.get(index, &self.reader)?.ok_or_else(|| {
-                let len = table.len();
-                Error::corrupt(format!("block {index} of a table with {len} blocks"))
-            })
+        let Some(offset) = self.offsets.get(index, &self.reader)? else {
+            return Ok(None);
         };
-        let offset = at(&self.offsets)?;
         let said = match &self.counts {
-            Some(counts) => match at(counts)? {
-                0 if self.says_nothing()? => None,
-                count => Some(count),
+            Some(counts) => match counts.get(index, &self.reader)? {
+                Some(0) if self.says_nothing()? => None,
+                said => said,
             },
             None => None,
         };
@@ -134,7 +149,8 @@ impl BlockTable {
                 len.min(left)
             }
             (Some(size), _) => size.min(left),
-            (None, said) => said.unwrap_or(left),
+            (None, Some(len)) => len,
+            (None, None) => self.room(index, offset)?,
         };
         if len > left || left == 0 {
             return Err(Error::corrupt(format!(

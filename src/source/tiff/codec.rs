@@ -45,15 +45,17 @@ pub fn most_expansion(compression: Compression) -> u64 {
 }
 
 impl Codecs {
-    /// Fills `out` with the decompressed bytes of `input`.
+    /// Fills `out` with the decompressed bytes of `input`, as far as these go.
     ///
-    /// A stream that is too short is an error. One may be longer by up to `slack` bytes, as where a
-    /// writer fills up the last strip; what exceeds `out` is dropped.
+    /// A stream that ends before `needed` bytes is an error. One may be longer than `out` by up to `slack`
+    /// bytes, as where a writer fills up the last strip; these are dropped. Memory is taken for them where
+    /// there are any.
     pub fn decode(
         &mut self,
         compression: Compression,
         input: &[u8],
         out: &mut [u8],
+        needed: usize,
         slack: usize,
     ) -> Result<()> {
         let written = match compression {
@@ -70,10 +72,9 @@ impl Codecs {
             Compression::Lzma => unxz(input, out)?,
             _ => return Err(Error::internal("not a stream of bytes")),
         };
-        if written < out.len() {
+        if written < needed {
             return Err(Error::corrupt(format!(
-                "the compressed data end after {written} of {} bytes",
-                out.len()
+                "the compressed data end after {written} of {needed} bytes"
             )));
         }
         Ok(())
@@ -224,16 +225,23 @@ mod tests {
             .zlib_compress(&text, &mut packed)
             .expect("compress");
         let mut codecs = Codecs::default();
-        let mut decode = |size, slack| {
+        let mut decode = |size, needed, slack| {
             let mut out = vec![0; size];
             codecs
-                .decode(Compression::Deflate, &packed[..len], &mut out, slack)
+                .decode(
+                    Compression::Deflate,
+                    &packed[..len],
+                    &mut out,
+                    needed,
+                    slack,
+                )
                 .map(|()| out)
         };
-        assert_eq!(decode(100, 0).expect("exact"), text);
-        assert_eq!(decode(60, 40).expect("slack"), &text[..60]);
-        assert!(decode(101, 0).is_err());
-        assert!(decode(60, 39).is_err());
+        assert_eq!(decode(100, 100, 0).expect("exact"), text);
+        assert_eq!(decode(60, 60, 40).expect("slack"), &text[..60]);
+        assert_eq!(decode(120, 100, 0).expect("enough")[..100], text);
+        assert!(decode(101, 101, 0).is_err());
+        assert!(decode(60, 60, 39).is_err());
     }
 
     #[test]
@@ -244,7 +252,13 @@ mod tests {
         for stream in [new, old] {
             let mut out = vec![0; text.len()];
             Codecs::default()
-                .decode(Compression::Lzw, &stream.expect("encode"), &mut out, 0)
+                .decode(
+                    Compression::Lzw,
+                    &stream.expect("encode"),
+                    &mut out,
+                    text.len(),
+                    0,
+                )
                 .expect("decode");
             assert!(out == text);
         }

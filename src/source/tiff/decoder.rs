@@ -25,6 +25,7 @@ use crate::source::parts::for_each_part;
 #[cfg(feature = "lerc")]
 use crate::source::scratch::zeroed;
 use crate::source::scratch::{Scratch, sized, with_scratch};
+use crate::source::warnings::warn;
 use crate::source::{Decoder, fax};
 
 /// The image of one directory: one level on the grid of its strips or tiles.
@@ -48,6 +49,8 @@ pub(super) struct Wanted<'a> {
     pub rows: &'a RowReader,
     /// The rows that are stored.
     pub stored_rows: u64,
+    /// Those of them that the image has.
+    pub image_rows: u64,
     /// The pixels to be delivered, from the block's corner on.
     pub part: Rect,
     /// The channels to be delivered.
@@ -62,6 +65,9 @@ impl TiffDecoder {
         let mut image =
             describe::image(directory, &plan, mask).map_err(|error| error.at(place()))?;
         image.sparse = true;
+        if let Some(text) = table.warning() {
+            warn(&mut image.metadata, text);
+        }
         image.check().map_err(|error| error.at(place()))?;
         Ok(Self {
             directory: directory.index,
@@ -76,7 +82,7 @@ impl TiffDecoder {
         })
     }
 
-    /// The description of the image. It is sparse until [`Self::look_for_absent_blocks`] finds none.
+    /// The description of the image. It is sparse until `look_for_absent_blocks` finds none.
     pub fn image(&self) -> &Image {
         &self.image
     }
@@ -152,6 +158,7 @@ impl TiffDecoder {
             plane,
             rows: &self.rows[plane],
             stored_rows: self.plan.stored_rows(at.row),
+            image_rows: self.plan.image_rows(at.row),
             part,
             picks,
         };
@@ -201,19 +208,22 @@ impl TiffDecoder {
         if !self.decode_picture(wanted, input, expected, output, codecs)? {
             self.turn_bits(input);
             let full = self.plan.stored_bytes(wanted.plane, self.plan.block.1);
-            let slack = (full - expected) as usize;
+            // A stream may also go on a little behind its block, as other readers do not even notice.
+            let slack = (full - expected).max(1 << 20) as usize;
+            // Some writers encode a tile at the lower edge only as far as the image goes.
+            let needed = self.plan.stored_bytes(wanted.plane, wanted.image_rows) as usize;
             let whole = part.width == self.plan.block.0 && part.height == wanted.stored_rows;
             if whole && rows.is_one_band() && wanted.picks.len() == 1 {
                 // The block is delivered as it is stored, so that no copy is needed.
                 if let Some(pixels) = into.band_bytes_mut(0) {
-                    codecs.decode(compression, input, pixels, slack)?;
+                    codecs.decode(compression, input, pixels, needed, slack)?;
                     for row in pixels.chunks_exact_mut(row_bytes) {
                         rows.restore(row, spare);
                     }
                     return Ok(());
                 }
             }
-            codecs.decode(compression, input, sized(output, expected)?, slack)?;
+            codecs.decode(compression, input, sized(output, expected)?, needed, slack)?;
         }
         if let Some(units) = &self.plan.units {
             let row_bytes = units.row_bytes(self.plan.block.0) as usize;

@@ -127,6 +127,19 @@ impl Reader {
         }
     }
 
+    /// A number that may have a sign and may not be below 0.
+    pub fn unsigned(&self, bytes: &[u8], signed: bool) -> Result<u64> {
+        let number = self.number(bytes);
+        let unused = 64 - 8 * bytes.len() as u32;
+        let value = (number << unused) as i64 >> unused;
+        if signed && value < 0 {
+            return Err(Error::corrupt(format!(
+                "the value {value} where whole numbers from 0 on belong"
+            )));
+        }
+        Ok(number)
+    }
+
     /// Refuses bytes that do not lie inside the file.
     pub fn check_inside(&self, at: u64, len: u64) -> Result<()> {
         let end = at.checked_add(len);
@@ -285,11 +298,16 @@ impl Entry {
         self.values
     }
 
-    /// The bytes of one, if they are whole numbers from 0 on.
-    pub fn unsigned_size(&self) -> Result<u64> {
+    /// Whether they may be below 0.
+    pub fn is_signed(&self) -> bool {
+        matches!(self.kind, 6 | 8 | 9 | 17)
+    }
+
+    /// The bytes of one, if they are whole numbers.
+    pub fn whole_size(&self) -> Result<u64> {
         let Self { kind, .. } = self;
         match kind {
-            1 | 3 | 4 | 13 | 16 | 18 => Ok(value_size(*kind).unwrap_or(1)),
+            1 | 3 | 4 | 6 | 8 | 9 | 13 | 16..=18 => Ok(value_size(*kind).unwrap_or(1)),
             _ => Err(Error::corrupt(format!(
                 "values of type {kind} where whole numbers belong"
             ))),
@@ -333,11 +351,14 @@ impl Directory {
             return Ok(None);
         };
         let place = |error: Error| error.at(format!("tag {tag}"));
-        entry.unsigned_size().map_err(place)?;
+        entry.whole_size().map_err(place)?;
         let values = bytes.chunks_exact(size as usize);
         let mut numbers = Vec::new();
         reserve(&mut numbers, values.len())?;
-        numbers.extend(values.map(|value| self.reader.number(value)));
+        for value in values {
+            let number = self.reader.unsigned(value, entry.is_signed());
+            numbers.push(number.map_err(place)?);
+        }
         Ok(Some(numbers))
     }
 

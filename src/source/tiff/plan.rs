@@ -381,8 +381,13 @@ impl Plan {
         if self.tiled {
             self.block.1
         } else {
-            self.block.1.min(self.size.1 - row * self.block.1)
+            self.image_rows(row)
         }
+    }
+
+    /// Rows of the image that a block in this row of the grid has.
+    pub fn image_rows(&self, row: u64) -> u64 {
+        self.block.1.min(self.size.1 - row * self.block.1)
     }
 
     /// All blocks of all planes.

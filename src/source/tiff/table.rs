@@ -12,6 +12,8 @@ pub struct Table {
     values: Values,
     /// Bytes of a number.
     size: u64,
+    /// They may be below 0, which is an error.
+    signed: bool,
     len: u64,
 }
 
@@ -24,7 +26,8 @@ impl Table {
         let place = |error: Error| error.at(format!("tag {tag}"));
         let table = Self {
             values: entry.values(),
-            size: entry.unsigned_size().map_err(place)?,
+            size: entry.whole_size().map_err(place)?,
+            signed: entry.is_signed(),
             len: entry.count().min(limit),
         };
         if let Values::At(at) = table.values {
@@ -55,7 +58,7 @@ impl Table {
         let mut number = [0; 8];
         let number = &mut number[..self.size as usize];
         self.read(index, number, reader)?;
-        Ok(Some(reader.number(number)))
+        reader.unsigned(number, self.signed).map(Some)
     }
 
     /// Whether there is such a number.

@@ -60,7 +60,7 @@ fn pin_and_unpin(run: &Run, report: &mut Report) {
     );
     report.exactly(
         "held after the release",
-        Bytes(now.held + now.overhang),
+        Bytes(now.held + now.over_budget),
         Bytes(0),
     );
     report.budget_kept(&samples);

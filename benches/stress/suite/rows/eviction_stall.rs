@@ -72,5 +72,5 @@ pub fn run(run: &Run, report: &mut Report) {
         Bytes(now.idle + now.held),
         empty,
     );
-    report.exactly("overhang then", Bytes(now.overhang), empty);
+    report.exactly("over budget then", Bytes(now.over_budget), empty);
 }

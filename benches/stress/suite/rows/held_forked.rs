@@ -30,7 +30,7 @@ pub fn run(run: &Run, report: &mut Report) {
     );
     report.exactly(
         "bytes held outside the budget",
-        Bytes(now.overhang),
+        Bytes(now.over_budget),
         Bytes(0),
     );
     report.pixels(&source);

@@ -71,8 +71,8 @@ fn all_miss(run: &Run, report: &mut Report) {
         0,
     );
     // What callers hold at most, all of which may be outside the budget.
-    let overhang = handles * cost(run.side(SIDE).pow(2));
-    let allowed = run.budget(BUDGET, SIDE, 1) + overhang + run.count(CAP);
+    let over_budget = handles * cost(run.side(SIDE).pow(2));
+    let allowed = run.budget(BUDGET, SIDE, 1) + over_budget + run.count(CAP);
     report.at_most("peak by the cache's count", Bytes(peak), Bytes(allowed));
     report.at_most(
         "memory of the process, beyond what it had before",

@@ -26,8 +26,8 @@ pub fn run(run: &Run, report: &mut Report) {
     let held = large.read(&*of_large, at);
     let now = cache.statistics();
     report.at_least(
-        "overhang while it is held",
-        Bytes(now.overhang),
+        "over budget while it is held",
+        Bytes(now.over_budget),
         Bytes(cost(side * side * 100)),
     );
     report.exactly(
@@ -41,8 +41,8 @@ pub fn run(run: &Run, report: &mut Report) {
     drop(held);
     let now = cache.statistics();
     report.exactly(
-        "overhang when it is released",
-        Bytes(now.overhang),
+        "over budget when it is released",
+        Bytes(now.over_budget),
         Bytes(0),
     );
     report.at_most("usage then", Bytes(usage(&now)), Bytes(now.budget));

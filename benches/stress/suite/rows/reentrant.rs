@@ -75,7 +75,7 @@ pub fn run(run: &Run, report: &mut Report) {
         let now = cache.statistics();
         report.exactly(
             format!("budget of {tiles} tiles: held and in flight in the end"),
-            Bytes(now.held + now.overhang + now.in_flight),
+            Bytes(now.held + now.over_budget + now.in_flight),
             Bytes(0),
         );
     }

@@ -42,11 +42,14 @@ pub fn run(run: &Run, report: &mut Report) {
             format!("{key}: in flight at most"),
             Bytes(samples.in_flight),
         );
-        report.note(format!("{key}: overhang at most"), Bytes(samples.overhang));
+        report.note(
+            format!("{key}: over budget at most"),
+            Bytes(samples.over_budget),
+        );
     }
     report.exactly(
-        "overhang in the end",
-        Bytes(cache.statistics().overhang),
+        "over budget in the end",
+        Bytes(cache.statistics().over_budget),
         Bytes(0),
     );
 }

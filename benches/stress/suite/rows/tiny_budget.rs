@@ -40,11 +40,14 @@ pub fn run(run: &Run, report: &mut Report) {
         THREADS,
     );
     report.budget_kept(&samples);
-    report.note("held outside the budget at most", Bytes(samples.overhang));
+    report.note(
+        "held outside the budget at most",
+        Bytes(samples.over_budget),
+    );
     let now = cache.statistics();
     report.exactly(
         "held and in flight in the end",
-        Bytes(now.held + now.overhang + now.in_flight),
+        Bytes(now.held + now.over_budget + now.in_flight),
         Bytes(0),
     );
     report.pixels(&source);

@@ -65,13 +65,13 @@ impl Soak<'_> {
                 Bytes(now.budget),
             );
             report.exactly(
-                format!("{name} in the end: held, overhang and in flight"),
-                Bytes(now.held + now.overhang + now.in_flight),
+                format!("{name} in the end: held, over budget and in flight"),
+                Bytes(now.held + now.over_budget + now.in_flight),
                 Bytes(0),
             );
         }
         report.note("most in flight", Bytes(record.main.in_flight));
-        report.note("most overhang", Bytes(record.main.overhang));
+        report.note("most over budget", Bytes(record.main.over_budget));
         report.note("hit rate", Ratio(record.hit_rate()));
     }
 }

@@ -16,7 +16,7 @@ const IDLE: &str = "#9cc9e8";
 const HELD: &str = "#2b6cb0";
 const REUSABLE: &str = "#5fb49c";
 const BUDGET: &str = "#c53030";
-const OVERHANG: &str = "#dd6b20";
+const OVER_BUDGET: &str = "#dd6b20";
 const IN_FLIGHT: &str = "#805ad5";
 const HITS: &str = "#2f855a";
 const PROCESS: &str = "#4a5568";
@@ -217,7 +217,7 @@ pub fn draw(record: &Record, summary: &Summary) -> String {
         most: budget,
         ..Panel::new(132.0, 300.0, budget, 4.0, seconds)
     };
-    let outside_most = most(&|point| point.most_overhang.max(point.most_in_flight));
+    let outside_most = most(&|point| point.most_over_budget.max(point.most_in_flight));
     let outside = Panel::new(490.0, 120.0, outside_most, 3.0, seconds);
     let hits = Panel::new(668.0, 100.0, 100.0, 2.0, seconds);
     let process = Panel::new(826.0, 120.0, most(&|point| point.resident), 3.0, seconds);
@@ -256,14 +256,14 @@ pub fn draw(record: &Record, summary: &Summary) -> String {
     outside.frame(
         &mut svg,
         "Outside it",
-        "MiB; overhang is held by callers and has no room inside",
+        "MiB; over budget is held by callers and has no room inside",
     );
-    let overhang = |point: &Point| mib(point.most_overhang);
-    outside.band(&mut svg, points, |_| 0.0, overhang, "#fbd9bd");
+    let over_budget = |point: &Point| mib(point.most_over_budget);
+    outside.band(&mut svg, points, |_| 0.0, over_budget, "#fbd9bd");
     outside.draw(
         &mut svg,
-        &outside.curve(points, overhang, false),
-        OVERHANG,
+        &outside.curve(points, over_budget, false),
+        OVER_BUDGET,
         1.8,
     );
     let in_flight = outside.curve(points, |point| mib(point.most_in_flight), false);
@@ -271,7 +271,7 @@ pub fn draw(record: &Record, summary: &Summary) -> String {
     outside.legend(
         &mut svg,
         &[
-            ("overhang", OVERHANG, Mark::Line),
+            ("over budget", OVER_BUDGET, Mark::Line),
             ("in flight", IN_FLIGHT, Mark::Line),
         ],
     );

@@ -29,7 +29,7 @@ pub struct Point {
     pub second: f64,
     pub now: Statistics,
     pub most_in_flight: u64,
-    pub most_overhang: u64,
+    pub most_over_budget: u64,
     /// Since the last point.
     pub hits: u64,
     pub gets: u64,
@@ -85,12 +85,12 @@ fn watch(world: &World, time: Duration, ended: &AtomicBool) -> Record {
         let other = world.other.statistics();
         record.other.add(&other);
         point.most_in_flight = point.most_in_flight.max(now.in_flight);
-        point.most_overhang = point.most_overhang.max(now.overhang);
+        point.most_over_budget = point.most_over_budget.max(now.over_budget);
         let elapsed = begin.elapsed();
         if elapsed >= step * (record.points.len() as u32 + 1) {
             point.second = elapsed.as_secs_f64();
             point.now = now;
-            let bytes = |now: &Statistics| usage(now) + now.overhang + now.in_flight;
+            let bytes = |now: &Statistics| usage(now) + now.over_budget + now.in_flight;
             point.counted = bytes(&now) + bytes(&other);
             record.add(point, &before);
             (point, before) = (Point::default(), now);

@@ -1,7 +1,7 @@
 //! The in-flight cap: loads wait here, first come first served, before they own anything.
 //!
 //! Only requests from outside wait, each for all that its load will have in flight at once; what a
-//! load asks for on its way never waits, so nobody who holds bytes waits for bytes.
+//! load asks for on its way never waits, so no thread that holds bytes waits for bytes.
 
 use crate::error::Result;
 use crate::load::{Awaited, Cancels, Ends, Waiting};

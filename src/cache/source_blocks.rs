@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 /// The blocks under the tiles of one level of a key.
 #[derive(Clone, Debug)]
-pub struct Foundation {
+pub struct SourceBlocks {
     /// The key of the blocks.
     pub key: Arc<str>,
     /// The level of the key's image that has them.
@@ -17,7 +17,7 @@ pub struct Foundation {
     pub tiles: Grid,
 }
 
-impl Foundation {
+impl SourceBlocks {
     /// The blocks under a tile.
     pub fn under(&self, tile: Block) -> impl Iterator<Item = Block> {
         let level = self.level;

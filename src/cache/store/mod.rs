@@ -1,21 +1,21 @@
-//! The cache's books: what is resident, who holds it, what it weighs and what goes next.
+//! What a cache has: what is resident, what is held, what it weighs and what is evicted next.
 //!
 //! A plain state machine: it takes no lock, runs no caller's code and frees no pixels. Buffers that
-//! nobody needs any more are handed out through [`Ledger::take_garbage`], to be dropped outside.
+//! nobody needs any more are handed out through [`Store::take_garbage`], to be dropped outside.
 
 mod entries;
+mod evict;
 mod rebuild;
-mod room;
 mod shares;
 
-pub use room::Interrupted;
+pub use evict::Interrupted;
 #[cfg(test)]
-pub use room::tests::{MOST_STEPS, STEPS};
+pub use evict::tests::{STEPS, note_steps};
 
+use super::eviction_order::{EvictionOrder, Group, Place, Slot, reserve_gently};
 use super::index::{EntryId, Found, Index};
 use super::key::{KeyId, KeyRecord};
 use super::lineage::Lineage;
-use super::recency::{Group, Place, Recency, Slot, reserve_gently};
 use super::stamp::Stamp;
 use super::{Counters, Options, Statistics, Usage};
 use crate::memory::{Buffer, HomeRef, Memory};
@@ -38,8 +38,14 @@ const DEMOTIONS_PER_CALL: usize = 64;
 /// How many keys it looks at for that, beside its own.
 const KEYS_PER_CALL: usize = 8;
 
-/// How many outdated stamps one call corrects at most while others wait for the books.
-const CORRECTIONS_PER_CALL: usize = 256;
+/// How many buffers one call evicts or sets aside at most while others wait for the books.
+const STEPS_PER_TURN: usize = 256;
+
+/// How many later uses one call learns of at most, if it finds as many victims as it needs among them.
+const LOOKS_PER_CALL: usize = 1024;
+
+/// How many it may learn of for each victim all the same.
+const LOOKS_PER_VICTIM: usize = 2;
 
 /// In how many chunks of entries one call looks for held ones while others wait for the books.
 pub const CHUNKS_PER_CALL: usize = 4;
@@ -58,16 +64,16 @@ pub struct Weights {
     /// Inside the budget.
     resident: u64,
     /// Held outside it.
-    overhang: u64,
-    /// The part of `overhang` that is not findable.
-    detached: u64,
+    over_budget: u64,
+    /// The part of `over_budget` that is not findable.
+    orphaned: u64,
     /// Being made.
     in_flight: u64,
 }
 
 impl Weights {
     fn sum(&self) -> u64 {
-        self.resident + self.overhang + self.in_flight
+        self.resident + self.over_budget + self.in_flight
     }
 }
 
@@ -77,7 +83,7 @@ enum Standing {
     /// Inside the budget.
     Resident(Place),
     /// Held, findable, outside the budget.
-    Overhang,
+    OverBudget,
     /// Held, not findable.
     Detached,
 }
@@ -155,7 +161,7 @@ impl std::fmt::Debug for RecycledMemory {
 }
 
 /// The books of one cache.
-pub struct Ledger {
+pub struct Store {
     budget: u64,
     options: Options,
     home: HomeRef,
@@ -166,7 +172,7 @@ pub struct Ledger {
     /// By the numbers of entries.
     links: Vec<Link>,
     records: Slab<Record>,
-    recency: Recency,
+    order: EvictionOrder,
     shares: Shares,
     weights: Weights,
     parked: u64,
@@ -197,7 +203,7 @@ pub struct Garbage {
     memory: Vec<Memory>,
 }
 
-impl Ledger {
+impl Store {
     /// The books of a cache whose entries stand in `index`.
     pub fn new(budget: u64, options: Options, home: HomeRef, index: Arc<Index>) -> Self {
         Self {
@@ -210,7 +216,7 @@ impl Ledger {
             entries: 0,
             links: Vec::new(),
             records: Slab::new(),
-            recency: Recency::default(),
+            order: EvictionOrder::default(),
             shares: Shares::new(budget),
             weights: Weights::default(),
             parked: 0,
@@ -290,7 +296,7 @@ impl Ledger {
         self.let_go(key);
     }
 
-    /// [`Ledger::provider_released`], for what has used the key like a provider for a moment.
+    /// [`Store::provider_released`], for what has used the key like a provider for a moment.
     pub fn let_go(&mut self, key: KeyId) {
         let record = &mut self.keys[key as usize];
         record.providers -= 1;
@@ -343,8 +349,8 @@ impl Ledger {
     fn last_use(&self, slot: Slot) -> Stamp {
         let record = &self.records[slot as usize];
         let recorded = match record.standing {
-            Standing::Resident(place) => self.recency.stamp(self.group(slot), place, slot),
-            Standing::Overhang | Standing::Detached => None,
+            Standing::Resident(place) => self.order.stamp(self.group(slot), place, slot),
+            Standing::OverBudget | Standing::Detached => None,
         };
         let hits = self.entries_of(slot).map(|id| self.index.last_use(id));
         hits.chain(recorded).max().unwrap_or(0)
@@ -388,8 +394,8 @@ impl Ledger {
         };
         record.standing = Standing::Resident(place);
         let charge = record.charge();
-        self.recency.remove(group, old, slot);
-        self.recency.add(group, place, slot, stamp);
+        self.order.remove(group, old, slot);
+        self.order.add(group, place, slot, stamp);
         self.leave_place(group, old, charge);
         self.enter_place(group, place, charge);
     }
@@ -446,8 +452,8 @@ impl Ledger {
         let held = self.held(usize::MAX, |_| true);
         let Weights {
             resident,
-            overhang,
-            detached,
+            over_budget,
+            orphaned,
             in_flight,
         } = self.weights;
         Statistics {
@@ -455,8 +461,8 @@ impl Ledger {
             idle: resident + self.bookkeeping - held,
             held,
             reusable: self.reusable,
-            overhang,
-            detached,
+            over_budget,
+            orphaned,
             in_flight,
             peak: self.peak,
             entries: self.entries,
@@ -478,15 +484,15 @@ impl Ledger {
         };
         let Weights {
             resident,
-            overhang,
-            detached,
+            over_budget,
+            orphaned,
             in_flight,
         } = record.weights;
         Usage {
             idle: resident + own - held,
             held,
-            overhang,
-            detached,
+            over_budget,
+            orphaned,
             in_flight,
             peak: record.peak,
             entries: record.entries as u64,

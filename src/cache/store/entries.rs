@@ -1,11 +1,11 @@
 //! Entries: what the cells of a key hold, as views of buffers.
 
-use super::{Class, ENTRY_BYTES, Ledger, Link, Record, Room, Standing, reserve_gently};
+use super::{Class, ENTRY_BYTES, Link, Record, Room, Standing, Store, reserve_gently};
+use crate::cache::eviction_order::{Place, Slot};
 use crate::cache::index::{Cell, EntryId, Neighbour};
 use crate::cache::key::{KeyId, KeyRecord, Over, image_of, is_built_on, kept_level};
 use crate::cache::lineage::{Moment, tick};
 use crate::cache::puts::CELLS;
-use crate::cache::recency::{Place, Slot};
 use crate::cache::stamp;
 use crate::error::{Error, Result};
 use crate::geometry::{Area, Grid, Rect};
@@ -16,7 +16,7 @@ use crate::tile::{Form, Pixels};
 use slab::Slab;
 use smallvec::SmallVec;
 
-impl Ledger {
+impl Store {
     /// Enters a tile that a caller of this function holds. With `room` it takes the room that was
     /// kept; without, it stays outside the budget until its last handle is gone, or is not entered if it
     /// is a view of what is inside. What the cell
@@ -64,7 +64,7 @@ impl Ledger {
         let owner = self.records[slot as usize].key;
         match self.records[slot as usize].standing {
             Standing::Detached => return,
-            Standing::Overhang => self.weigh(owner, |bytes| bytes.overhang += ENTRY_BYTES),
+            Standing::OverBudget => self.weigh(owner, |bytes| bytes.over_budget += ENTRY_BYTES),
             Standing::Resident(_) => {
                 let group = self.group(slot);
                 if self.make_room(group, ENTRY_BYTES, Class::Asked).is_none() {
@@ -130,13 +130,13 @@ impl Ledger {
             standing: if room {
                 Standing::Resident(place)
             } else {
-                Standing::Overhang
+                Standing::OverBudget
             },
         }) as Slot;
         self.keys[cell.key as usize].buffers += 1;
         buffer.move_in(slot, &self.home);
         if room {
-            self.recency.add(group, place, slot, stamp);
+            self.order.add(group, place, slot, stamp);
             self.enter_budget(cell.key, place, charge);
             self.admitted += charge;
             let image = self.keys[cell.key as usize].image;
@@ -150,7 +150,7 @@ impl Ledger {
                 self.unread_keys.insert(cell.key);
             }
         } else {
-            self.weigh(cell.key, |bytes| bytes.overhang += charge);
+            self.weigh(cell.key, |bytes| bytes.over_budget += charge);
             buffer.listen();
         }
         self.link(slot, cell, bands, pixels);
@@ -167,7 +167,7 @@ impl Ledger {
         let record = &mut self.records[slot as usize];
         let is_open = match record.standing {
             Standing::Resident(place) => place != Place::Parked && !record.buffer.is_shared(),
-            Standing::Overhang | Standing::Detached => false,
+            Standing::OverBudget | Standing::Detached => false,
         };
         let of_form = Pixels::of_form(record.buffer.clone(), pixels.offset(), form);
         let id = self
@@ -231,7 +231,7 @@ impl Ledger {
         met
     }
 
-    /// Ends what [`Ledger::begin_put`] began. Of two puts at the same time the later one stays.
+    /// Ends what [`Store::begin_put`] began. Of two puts at the same time the later one stays.
     pub fn end_put(
         &mut self,
         key: KeyId,
@@ -254,24 +254,24 @@ impl Ledger {
     /// A caller has put other pixels into an area of the image that `key` names: removes what was built
     /// on them under keys that begin with it. What is being built on them is not kept.
     pub fn outdate(&mut self, key: &str, area: &Area) {
-        self.for_keys(self.keys_of_image(image_of(key)), |ledger, derived| {
-            if !is_built_on(ledger.keys[derived as usize].text(), key) {
+        self.for_keys(self.keys_of_image(image_of(key)), |store, derived| {
+            if !is_built_on(store.keys[derived as usize].text(), key) {
                 return;
             }
-            match ledger.keys[derived as usize].over(area) {
+            match store.keys[derived as usize].over(area) {
                 Over::Nothing => (),
                 Over::Cells(level, grid) => {
-                    ledger.outdate_cells(derived, level, grid, &area.rect);
-                    let kept = &ledger.keys[derived as usize].kept_blocks;
+                    store.outdate_cells(derived, level, grid, &area.rect);
+                    let kept = &store.keys[derived as usize].kept_blocks;
                     let kept = kept.get(level as usize).cloned().unwrap_or_default();
                     for (nth, blocks) in (0..).zip(kept) {
                         let kept = kept_level(level, nth);
-                        ledger.outdate_cells(derived, kept, blocks, &area.rect);
+                        store.outdate_cells(derived, kept, blocks, &area.rect);
                     }
                 }
                 Over::Anything => {
-                    ledger.keys[derived as usize].puts.note_all(tick());
-                    ledger.remove_entries_of(derived);
+                    store.keys[derived as usize].puts.note_all(tick());
+                    store.remove_entries_of(derived);
                 }
             }
         });
@@ -355,7 +355,7 @@ impl Ledger {
         entry.is_some()
     }
 
-    /// Removes everything; what is held lives on, detached.
+    /// Removes everything; what is held lives on, orphaned.
     pub fn clear(&mut self) {
         let keys = self.keys.iter().map(|(key, _)| key as KeyId).collect();
         self.for_keys(keys, Self::remove_entries_of);
@@ -414,7 +414,7 @@ impl Ledger {
             self.weigh(key, |bytes| bytes.resident -= ENTRY_BYTES);
             self.leave_place(group, place, ENTRY_BYTES);
         } else {
-            self.weigh(key, |bytes| bytes.overhang -= ENTRY_BYTES);
+            self.weigh(key, |bytes| bytes.over_budget -= ENTRY_BYTES);
         }
         let record = &self.records[slot as usize];
         match (record.first_entry, record.standing) {
@@ -437,11 +437,11 @@ impl Ledger {
             Standing::Resident(place) => {
                 self.leave_budget(key, place, charge);
                 let group = self.group(slot);
-                self.recency.remove(group, place, slot);
+                self.order.remove(group, place, slot);
                 place == Place::Parked
             }
-            Standing::Overhang | Standing::Detached => {
-                self.weigh(key, |bytes| bytes.overhang -= charge);
+            Standing::OverBudget | Standing::Detached => {
+                self.weigh(key, |bytes| bytes.over_budget -= charge);
                 true
             }
         };
@@ -452,8 +452,8 @@ impl Ledger {
         }
         let is_pinned = record.buffer.is_pinned();
         self.weigh(key, |bytes| {
-            bytes.overhang += charge;
-            bytes.detached += charge;
+            bytes.over_budget += charge;
+            bytes.orphaned += charge;
         });
         if !is_pinned {
             self.free(slot);
@@ -467,9 +467,9 @@ impl Ledger {
             return false;
         };
         self.weigh(record.key, |bytes| {
-            bytes.overhang -= record.charge();
+            bytes.over_budget -= record.charge();
             if record.standing == Standing::Detached {
-                bytes.detached -= record.charge();
+                bytes.orphaned -= record.charge();
             }
         });
         record.buffer.stop_listening();

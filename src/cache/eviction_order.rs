@@ -8,7 +8,7 @@
 use super::stamp::Stamp;
 use std::collections::BTreeMap;
 
-/// The number under which the ledger knows a buffer.
+/// The number under which the store knows a buffer.
 pub type Slot = u32;
 
 /// Where a buffer stands.
@@ -37,14 +37,14 @@ type Orders = [Order; 5];
 
 /// All orders of a cache; a buffer stands in at most one.
 #[derive(Default)]
-pub struct Recency {
+pub struct EvictionOrder {
     /// Where a slot stands in its order.
     positions: Vec<u32>,
     common: Orders,
     others: BTreeMap<Group, Orders>,
 }
 
-impl Recency {
+impl EvictionOrder {
     /// Puts a buffer in a place, with the stamp that it has or had.
     pub fn add(&mut self, group: Group, place: Place, slot: Slot, stamp: Stamp) {
         let at = slot as usize;
@@ -211,33 +211,33 @@ mod tests {
         fn the_first_is_the_one_with_the_oldest_stamp(
             script in prop::collection::vec((0..4u8, 0..60u32, 0..1000u64), 0..400),
         ) {
-            let mut recency = Recency::default();
+            let mut order = EvictionOrder::default();
             let mut model = BTreeSet::new();
             let place = Place::Used;
             for (op, slot, stamp) in script {
                 let known = model.iter().find(|(_, other)| *other == slot).copied();
                 match (op, known) {
                     (0 | 1, None) => {
-                        recency.add(COMMON, place, slot, stamp);
+                        order.add(COMMON, place, slot, stamp);
                         model.insert((stamp, slot));
                     }
                     (2, Some(known)) => {
-                        prop_assert_eq!(recency.stamp(COMMON, place, slot), Some(known.0));
-                        recency.remove(COMMON, place, slot);
+                        prop_assert_eq!(order.stamp(COMMON, place, slot), Some(known.0));
+                        order.remove(COMMON, place, slot);
                         model.remove(&known);
                     }
                     (3, _) if !model.is_empty() => {
                         let (old, slot) = model.pop_first().unwrap();
-                        recency.postpone(COMMON, place, old + stamp);
+                        order.postpone(COMMON, place, old + stamp);
                         model.insert((old + stamp, slot));
                     }
                     _ => (),
                 }
-                prop_assert_eq!(recency.first(COMMON, place), model.first().copied());
+                prop_assert_eq!(order.first(COMMON, place), model.first().copied());
             }
-            while let Some((_, slot)) = recency.first(COMMON, place) {
-                prop_assert_eq!(recency.first(COMMON, place), model.pop_first());
-                recency.remove(COMMON, place, slot);
+            while let Some((_, slot)) = order.first(COMMON, place) {
+                prop_assert_eq!(order.first(COMMON, place), model.pop_first());
+                order.remove(COMMON, place, slot);
             }
             prop_assert!(model.is_empty());
         }

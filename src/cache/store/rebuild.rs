@@ -1,22 +1,22 @@
 //! By option: what is cheap to make again goes before what is costly.
 
-use super::Ledger;
-use crate::cache::foundation::Foundation;
+use super::Store;
+use crate::cache::eviction_order::{Place, Slot};
 use crate::cache::index::Cell;
 use crate::cache::key::KeyId;
-use crate::cache::recency::{Place, Slot};
+use crate::cache::source_blocks::SourceBlocks;
 use crate::image::Block;
 
-impl Ledger {
+impl Store {
     /// From now on the books know what the tiles of a key are stitched from, level by level; `None`
     /// where they are not, or where nothing in this cache keeps the blocks.
-    pub fn lay(&mut self, key: KeyId, foundations: Vec<Option<Foundation>>) {
-        self.keys[key as usize].foundations = foundations;
+    pub fn set_source_blocks(&mut self, key: KeyId, source_blocks: Vec<Option<SourceBlocks>>) {
+        self.keys[key as usize].source_blocks = source_blocks;
     }
 
     /// Where a tile of a key stands in line once it is used.
     pub(super) fn place_in_use(&self, key: KeyId, level: u32) -> Place {
-        match self.foundation(key, level) {
+        match self.source_blocks(key, level) {
             Some(_) => Place::Cheap,
             None => Place::Used,
         }
@@ -31,10 +31,10 @@ impl Ledger {
     /// Whether all blocks from which a buffer's tile would be stitched again are resident now.
     pub(super) fn is_cheap(&self, slot: Slot) -> bool {
         let (cell, form) = self.index.place(self.records[slot as usize].first_entry);
-        let Some(foundation) = self.foundation(cell.key, cell.level) else {
+        let Some(source_blocks) = self.source_blocks(cell.key, cell.level) else {
             return false;
         };
-        let Some(source) = self.find_key(&foundation.key) else {
+        let Some(source) = self.find_key(&source_blocks.key) else {
             return false;
         };
         let all = self.keys[source as usize].band_count();
@@ -42,11 +42,11 @@ impl Ledger {
             let block = Cell::new(source, block);
             self.index.contains(&block, &form.bands, all)
         };
-        foundation.under(cell.block()).all(is_resident)
+        source_blocks.under(cell.block()).all(is_resident)
     }
 
-    fn foundation(&self, key: KeyId, level: u32) -> Option<&Foundation> {
-        let foundations = &self.keys[key as usize].foundations;
-        foundations.get(level as usize)?.as_ref()
+    fn source_blocks(&self, key: KeyId, level: u32) -> Option<&SourceBlocks> {
+        let source_blocks = &self.keys[key as usize].source_blocks;
+        source_blocks.get(level as usize)?.as_ref()
     }
 }

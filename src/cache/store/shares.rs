@@ -1,8 +1,8 @@
 //! Shares: what a key may take of the budget at most, and what others leave to it.
 
-use super::room::{Interrupted, Patience, Whose};
-use super::{CORRECTIONS_PER_CALL, Class, Ledger, Standing};
-use crate::cache::recency::{COMMON, Group};
+use super::evict::{Interrupted, Patience, Whose};
+use super::{Class, Standing, Store};
+use crate::cache::eviction_order::{COMMON, Group};
 use crate::error::{Error, Result};
 use hashbrown::HashMap;
 use std::collections::BTreeMap;
@@ -132,7 +132,7 @@ impl Shares {
     }
 }
 
-impl Ledger {
+impl Store {
     /// Gives a key a maximum and a guarantee in bytes, 0 for none; time in proportion to what is
     /// resident. Returns where its buffers stand in line now.
     pub fn set_share(&mut self, text: &str, maximum: u64, guarantee: u64) -> Result<Group> {
@@ -147,8 +147,8 @@ impl Ledger {
                 if let Standing::Resident(place) = record.standing
                     && record.key == key
                 {
-                    let stamp = self.recency.remove(old, place, slot as u32);
-                    self.recency.add(new, place, slot as u32, stamp);
+                    let stamp = self.order.remove(old, place, slot as u32);
+                    self.order.add(new, place, slot as u32, stamp);
                     self.shares.leave(old, record.charge());
                     self.shares.enter(new, record.charge());
                 }
@@ -156,14 +156,14 @@ impl Ledger {
         }
         if old != COMMON {
             self.shares.all.remove(&old);
-            self.recency.forget(old);
+            self.order.forget(old);
         }
         Ok(new)
     }
 
     /// Evicts what a group has beyond its maximum, as far as it is idle.
     pub fn shrink_share(&mut self, group: Group) -> std::result::Result<(), Interrupted> {
-        let mut patience = Patience(CORRECTIONS_PER_CALL);
+        let mut patience = Patience::of_turn();
         while self.shares.excess(group, 0) > 0 {
             patience.spend()?;
             let own = Whose::Own(group);

@@ -5,7 +5,7 @@ use super::gather::gather;
 use super::index::{Found, Look};
 use super::key::{KEPT_LEVELS, kept_level};
 use super::lineage::{Lineage, Moment};
-use super::{Cache, Class, Counters, Foundation, Loading, Registration, Usage};
+use super::{Cache, Class, Counters, Loading, Registration, SourceBlocks, Usage};
 use crate::error::Result;
 use crate::geometry::Grid;
 use crate::image::{Bands, Block, Image};
@@ -20,8 +20,8 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// A provider's shelf: in a cache, or without one, where only loads in progress are shared.
-pub struct Shelf {
+/// A provider's namespace: in a cache, or without one, where only loads in progress are shared.
+pub struct Namespace {
     place: Place,
     /// What tells its blocks in flight from those of all other images.
     image: Arc<ImageId>,
@@ -40,15 +40,15 @@ impl Place {
     fn companion<T: Any + Send + Sync + Default>(&self) -> Arc<T> {
         match self {
             Place::Cached(registration) => {
-                registration.with(|ledger, key| ledger.key_record_mut(key).companion())
+                registration.with(|store, key| store.key_record_mut(key).companion())
             }
             Place::Alone(_) => Arc::default(),
         }
     }
 }
 
-impl Shelf {
-    /// A shelf for the image with this key; in `cache` if there is one.
+impl Namespace {
+    /// A namespace for the image with this key; in `cache` if there is one.
     pub fn new(cache: Option<&Cache>, key: &str, image: &Image) -> Result<Self> {
         let place = match cache {
             Some(cache) => Place::Cached(Arc::new(cache.register(key, image)?)),
@@ -64,7 +64,7 @@ impl Shelf {
         })
     }
 
-    /// The same shelf, where it is in a cache.
+    /// The same namespace, where it is in a cache.
     pub fn in_cache(&self) -> Option<Self> {
         let Place::Cached(registration) = &self.place else {
             return None;
@@ -92,12 +92,12 @@ impl Shelf {
     }
 
     /// Tells the cache what the tiles are stitched from, level by level, if that matters to it.
-    pub fn stitched_from(&self, foundations: impl FnOnce() -> Vec<Option<Foundation>>) {
+    pub fn stitched_from(&self, source_blocks: impl FnOnce() -> Vec<Option<SourceBlocks>>) {
         if let Place::Cached(registration) = &self.place
             && registration.cache.0.options.cheap_first
         {
-            let foundations = foundations();
-            registration.with(|ledger, key| ledger.lay(key, foundations));
+            let source_blocks = source_blocks();
+            registration.with(|store, key| store.set_source_blocks(key, source_blocks));
         }
     }
 
@@ -105,7 +105,7 @@ impl Shelf {
     /// each image that they can be put together from.
     pub fn keeps_blocks(&self, grids: Vec<Vec<Grid>>) {
         if let Place::Cached(registration) = &self.place {
-            registration.with(|ledger, key| ledger.key_record_mut(key).kept_blocks = grids);
+            registration.with(|store, key| store.key_record_mut(key).kept_blocks = grids);
         }
     }
 
@@ -124,7 +124,7 @@ impl Shelf {
         match &self.place {
             Place::Cached(registration) => {
                 let shared = &registration.cache.0;
-                shared.with(|ledger| ledger.key_counters(registration.key))
+                shared.with(|store| store.key_counters(registration.key))
             }
             Place::Alone(counters) => *counters.lock(),
         }
@@ -135,7 +135,7 @@ impl Shelf {
         match &self.place {
             Place::Cached(registration) => {
                 let shared = &registration.cache.0;
-                shared.with_held(|ledger| ledger.usage(registration.key))
+                shared.with_held(|store| store.usage(registration.key))
             }
             Place::Alone(_) => Usage::default(),
         }
@@ -145,7 +145,7 @@ impl Shelf {
     pub fn count(&self, change: impl Fn(&mut Counters)) {
         match &self.place {
             Place::Cached(registration) => {
-                registration.with(|ledger, key| ledger.count(key, change));
+                registration.with(|store, key| store.count(key, change));
             }
             Place::Alone(counters) => change(&mut counters.lock()),
         }
@@ -178,7 +178,7 @@ impl Shelf {
         }
     }
 
-    /// [`Shelf::get`] for what may not wait: some bands of a tile that cannot be seen as a view are copied and
+    /// [`Namespace::get`] for what may not wait: some bands of a tile that cannot be seen as a view are copied and
     /// not kept. Counts a miss too.
     pub fn try_get(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Option<Tile> {
         let found = self.look(at, bands, look_of(request));
@@ -203,7 +203,7 @@ impl Shelf {
     /// No tile is expected to need one that was made ahead any more: it is among the next to go.
     pub fn give_up(&self, tile: &Tile) {
         if let Place::Cached(registration) = &self.place {
-            registration.with(|ledger, _| ledger.give_up(tile.buffer()));
+            registration.with(|store, _| store.give_up(tile.buffer()));
         }
     }
 
@@ -267,7 +267,7 @@ impl Shelf {
         })
     }
 
-    /// [`Shelf::with_puts`] of a request that began then, in memory from `canvas`.
+    /// [`Namespace::with_puts`] of a request that began then, in memory from `canvas`.
     pub fn with_puts_since(
         &self,
         at: Block,
@@ -386,20 +386,21 @@ impl Shelf {
     /// Waits until all caches beneath let a load begin that has in flight what `load` claims, if it is
     /// one from outside.
     pub fn admit(&self, request: &Request<'_>, load: impl FnOnce(&mut Claims)) -> Result<Permits> {
-        let mut claims = Claims::default();
-        if !Load::is_nested() {
-            claims.counted_by(self.cache(), load);
-        }
-        claims.admit(&request.cancels())
+        self.claims(load).admit(&request.cancels())
     }
 
-    /// [`Shelf::admit`] without waiting: `None` if some cache does not admit it now.
+    /// [`Namespace::admit`] without waiting: `None` if some cache does not admit it now.
     pub fn try_admit(&self, load: impl FnOnce(&mut Claims)) -> Option<Permits> {
+        self.claims(load).try_admit()
+    }
+
+    /// What `load` claims, if it is one from outside.
+    fn claims(&self, load: impl FnOnce(&mut Claims)) -> Claims {
         let mut claims = Claims::default();
         if !Load::is_nested() {
             claims.counted_by(self.cache(), load);
         }
-        claims.try_admit()
+        claims
     }
 
     /// The tile of a block: resident, or loaded by another thread right now, or loaded by `load`,
@@ -431,7 +432,7 @@ impl Shelf {
         self.count(|counters| counters.misses += 1);
         let to_load = self.bands_to_load(bands);
         let loader = Loader {
-            shelf: self,
+            namespace: self,
             claim,
             load,
         };
@@ -504,9 +505,9 @@ fn look_of(request: &Request<'_>) -> Look {
     }
 }
 
-/// Loads the blocks of a shelf by a call to its source.
+/// Loads the blocks of a namespace by a call to its source.
 struct Loader<'a, C, L> {
-    shelf: &'a Shelf,
+    namespace: &'a Namespace,
     claim: C,
     load: L,
 }
@@ -517,15 +518,15 @@ where
     L: Fn(&Bands, &Request<'_>) -> Result<Tile>,
 {
     fn make(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile> {
-        self.shelf.load(at, bands, request, &self.load)
+        self.namespace.load(at, bands, request, &self.load)
     }
 
     fn admit(&self, request: &Request<'_>) -> Result<Permits> {
-        self.shelf.admit(request, &self.claim)
+        self.namespace.admit(request, &self.claim)
     }
 
     fn try_help(&self) -> Option<Permits> {
-        self.shelf.try_admit(&self.claim)
+        self.namespace.try_admit(&self.claim)
     }
 }
 
@@ -539,10 +540,10 @@ mod tests {
     fn each_kind_of_provider_with_one_key_shares_its_own_things() {
         let cache = Cache::new(1 << 20, Options::default()).unwrap();
         let image = Image::new(1, 1, 1, DType::U8);
-        let shelves = [0; 2].map(|_| Shelf::new(Some(&cache), "k:image:0", &image).unwrap());
-        let one: Arc<Mutex<u8>> = shelves[0].companion();
-        let _other: Arc<Mutex<u16>> = shelves[0].companion();
-        let again: Arc<Mutex<u8>> = shelves[1].companion();
+        let namespaces = [0; 2].map(|_| Namespace::new(Some(&cache), "k:image:0", &image).unwrap());
+        let one: Arc<Mutex<u8>> = namespaces[0].companion();
+        let _other: Arc<Mutex<u16>> = namespaces[0].companion();
+        let again: Arc<Mutex<u8>> = namespaces[1].companion();
         assert!(Arc::ptr_eq(&one, &again));
     }
 }

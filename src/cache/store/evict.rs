@@ -1,19 +1,19 @@
-//! Room in the budget: who goes when it is short, and memory on its way from one tile to the next.
+//! Eviction: room in the budget, which tile goes when it is short, and memory on its way from one tile to the next.
 
 use super::{
-    CORRECTIONS_PER_CALL, Class, DEMOTIONS_PER_CALL, ENTRY_BYTES, KEYS_PER_CALL, Ledger,
-    REUSABLE_DIVISOR, RecycledMemory, Room, Standing,
+    Class, DEMOTIONS_PER_CALL, ENTRY_BYTES, KEYS_PER_CALL, LOOKS_PER_CALL, LOOKS_PER_VICTIM,
+    REUSABLE_DIVISOR, RecycledMemory, Room, STEPS_PER_TURN, Standing, Store,
 };
+use crate::cache::eviction_order::{COMMON, Group, Place, Slot};
 use crate::cache::key::KeyId;
-use crate::cache::recency::{COMMON, Group, Place, Slot};
 use crate::cache::stamp::{self, Stamp};
 use crate::memory::{Buffer, Memory};
 use smallvec::SmallVec;
 use std::ops::Bound;
 use std::sync::Arc;
 
-/// So many stamps were out of date, or buffers held, that the books had better be given to somebody else before the
-/// search for a victim goes on from where it is.
+/// So many buffers were evicted, or held, that the books had better be given to another thread before the search
+/// for a victim goes on from where it is.
 #[derive(Debug)]
 pub struct Interrupted;
 
@@ -38,23 +38,64 @@ pub(super) struct Victim {
     rank: u8,
 }
 
-/// How many stamps a search for victims may correct, and how many held buffers it may set aside.
-pub(super) struct Patience(pub(super) usize);
-
-impl Patience {
-    fn endless() -> Self {
-        Patience(usize::MAX)
-    }
-
-    pub(super) fn spend(&mut self) -> Result<(), Interrupted> {
-        #[cfg(test)]
-        tests::STEPS.set(tests::STEPS.get() + 1);
-        self.0 = self.0.checked_sub(1).ok_or(Interrupted)?;
-        Ok(())
+impl Victim {
+    /// The lowest goes first.
+    fn turn(&self) -> (u8, Stamp) {
+        (self.rank, self.stamp)
     }
 }
 
-impl Ledger {
+/// What was used and is cheap to make again goes before all else that was used.
+fn rank_of_used(place: Place) -> u8 {
+    match place {
+        Place::Cheap => 2,
+        _ => 3,
+    }
+}
+
+/// How much a search for victims may do.
+pub(super) struct Patience {
+    /// How many buffers it may evict or set aside.
+    steps: usize,
+    /// How many later uses it may learn of, beside [`LOOKS_PER_VICTIM`].
+    looks: usize,
+}
+
+impl Patience {
+    /// For one turn, after which others get the books.
+    pub(super) fn of_turn() -> Self {
+        Patience {
+            steps: STEPS_PER_TURN,
+            looks: LOOKS_PER_CALL,
+        }
+    }
+
+    fn endless() -> Self {
+        Patience {
+            steps: usize::MAX,
+            ..Self::of_turn()
+        }
+    }
+
+    pub(super) fn spend(&mut self) -> Result<(), Interrupted> {
+        count_step();
+        self.steps = self.steps.checked_sub(1).ok_or(Interrupted)?;
+        Ok(())
+    }
+
+    fn spend_look(&mut self) {
+        count_step();
+        self.looks = self.looks.saturating_sub(1);
+    }
+}
+
+/// Has the tests know of something that was done under the lock.
+fn count_step() {
+    #[cfg(test)]
+    tests::STEPS.set(tests::STEPS.get() + 1);
+}
+
+impl Store {
     /// Keeps room for a tile of `bytes` before it is made, and a victim's memory if one was of just
     /// that size. `None`, with nothing evicted, if what is held or guaranteed leaves no room.
     pub fn reserve(
@@ -71,7 +112,7 @@ impl Ledger {
         if class.is_unread() && self.unread + self.reserved_unread + charge > self.unread_share() {
             return Ok(None);
         }
-        let mut patience = Patience(CORRECTIONS_PER_CALL);
+        let mut patience = Patience::of_turn();
         // With its first buffer a key itself is charged, which no share counts.
         let of_key = &self.keys[key as usize];
         let for_key = if of_key.resident == 0 {
@@ -118,16 +159,16 @@ impl Ledger {
         self.weights.resident + self.bookkeeping + self.reserved + self.reusable
     }
 
-    /// [`Ledger::try_make_room`], unless it takes long: for what is nearly always there, because it has
+    /// [`Store::try_make_room`], unless it takes long: for what is nearly always there, because it has
     /// just been kept.
     pub(super) fn make_room(&mut self, group: Group, bytes: u64, class: Class) -> Option<()> {
-        let patience = &mut Patience(CORRECTIONS_PER_CALL);
+        let patience = &mut Patience::of_turn();
         let room = self.try_make_room(group, (bytes, 0), class, 0, patience);
         room.ok().flatten().map(|recycled| self.give_back(recycled))
     }
 
     /// Brings what is inside the budget down until `bytes` more of a group fit, and some beside them, and the
-    /// group within its maximum. Evicts idle buffers as [`Ledger::candidate`] has them, and returns the memory of
+    /// group within its maximum. Evicts idle buffers as [`Store::candidate`] has them, and returns the memory of
     /// one if it has the size wanted. The outer `None`: no room, and nothing evicted.
     fn try_make_room(
         &mut self,
@@ -229,15 +270,41 @@ impl Ledger {
     }
 
     /// The idle buffer that goes next, taken out of the order; held ones on the way are parked.
+    ///
+    /// It is the one whose last use is oldest. Where hits have left so many later uses that the search would
+    /// take long to learn of all, it is the oldest of those of which it has learnt.
     pub(super) fn next_victim(
         &mut self,
         class: Class,
         whose: Whose,
         patience: &mut Patience,
     ) -> Result<Option<Victim>, Interrupted> {
+        let mut looks = patience.looks.max(LOOKS_PER_VICTIM);
+        let mut oldest: Option<Victim> = None;
         loop {
-            let Some(victim) = self.candidate(class, whose) else {
-                return Ok(None);
+            let victim = match oldest.take_if(|_| looks == 0) {
+                Some(oldest) => {
+                    looks = LOOKS_PER_VICTIM;
+                    oldest
+                }
+                None => {
+                    let Some(first) = self.candidate(class, whose) else {
+                        return Ok(None);
+                    };
+                    let latest = self.last_use(first.slot);
+                    if latest > first.stamp {
+                        if looks == 0 {
+                            return Ok(None);
+                        }
+                        looks -= 1;
+                        patience.spend_look();
+                        let used = Some(self.learn(first, latest));
+                        let used = used.filter(|_| class != Class::PassingUnread);
+                        oldest = oldest.into_iter().chain(used).min_by_key(Victim::turn);
+                        continue;
+                    }
+                    first
+                }
             };
             let Victim {
                 group,
@@ -246,15 +313,9 @@ impl Ledger {
                 slot,
                 ..
             } = victim;
-            let latest = self.last_use(slot);
-            if latest > stamp {
-                patience.spend()?;
-                match place {
-                    Place::Used | Place::Cheap => self.recency.postpone(group, place, latest),
-                    // Its first use is about to be reported.
-                    _ => self.move_to(slot, self.place_of_used(slot), latest),
-                }
-            } else if self.park_if_held(slot, stamp) {
+            // What is set aside now is no victim later.
+            oldest.take_if(|oldest| oldest.slot == slot);
+            if self.park_if_held(slot, stamp) {
                 patience.spend()?;
             } else if place == Place::Cheap && !self.is_cheap(slot) {
                 patience.spend()?;
@@ -262,9 +323,34 @@ impl Ledger {
             } else {
                 let charge = self.records[slot as usize].charge();
                 self.shares.choose(group, charge);
-                self.recency.remove(group, place, slot);
+                self.order.remove(group, place, slot);
                 return Ok(Some(victim));
             }
+        }
+    }
+
+    /// Records a later use of the first buffer of an order, and returns it as it stands then.
+    fn learn(&mut self, first: Victim, latest: Stamp) -> Victim {
+        let Victim {
+            group, place, slot, ..
+        } = first;
+        let place = match place {
+            Place::Used | Place::Cheap => {
+                self.order.postpone(group, place, latest);
+                place
+            }
+            // Its first use is about to be reported.
+            _ => {
+                let used = self.place_of_used(slot);
+                self.move_to(slot, used, latest);
+                used
+            }
+        };
+        Victim {
+            place,
+            stamp: latest,
+            rank: rank_of_used(place),
+            ..first
         }
     }
 
@@ -272,7 +358,7 @@ impl Ledger {
     fn put_back(&mut self, victim: Victim) {
         let charge = self.records[victim.slot as usize].charge();
         self.shares.put_back(victim.group, charge);
-        self.recency
+        self.order
             .add(victim.group, victim.place, victim.slot, victim.stamp);
     }
 
@@ -288,11 +374,11 @@ impl Ledger {
                 Whose::Any(_) | Whose::Even => true,
             }
         };
-        let firsts = self.recency.groups().filter_map(|group| {
+        let firsts = self.order.groups().filter_map(|group| {
             // A share that gives nothing is not asked for its first.
             self.first_of(group, class).filter(may_give)
         });
-        firsts.min_by_key(|victim| (victim.rank, victim.stamp))
+        firsts.min_by_key(Victim::turn)
     }
 
     /// Who goes first in a group, with the recorded stamp: what was never used, then what was made for
@@ -300,7 +386,7 @@ impl Ledger {
     /// unread.
     fn first_of(&self, group: Group, class: Class) -> Option<Victim> {
         let first = |place, rank| {
-            let (stamp, slot) = self.recency.first(group, place)?;
+            let (stamp, slot) = self.order.first(group, place)?;
             Some(Victim {
                 group,
                 place,
@@ -309,7 +395,9 @@ impl Ledger {
                 slot,
             })
         };
-        let used = first(Place::Cheap, 2).or_else(|| first(Place::Used, 3));
+        let used = [Place::Cheap, Place::Used]
+            .into_iter()
+            .find_map(|place| first(place, rank_of_used(place)));
         let cold = first(Place::Used, 0).filter(|victim| !stamp::is_use(victim.stamp));
         match class {
             _ if cold.is_some() => cold,
@@ -370,7 +458,7 @@ impl Ledger {
         }
     }
 
-    /// Undoes [`Ledger::enter_budget`].
+    /// Undoes [`Store::enter_budget`].
     pub(super) fn leave_budget(&mut self, key: KeyId, place: Place, charge: u64) {
         self.weigh(key, |bytes| bytes.resident -= charge);
         self.leave_place(self.keys[key as usize].group, place, charge);
@@ -420,7 +508,7 @@ impl Ledger {
         self.note_peak();
     }
 
-    /// Undoes [`Ledger::begin_flight`].
+    /// Undoes [`Store::begin_flight`].
     pub fn end_flight(&mut self, key: Option<KeyId>, size: usize) {
         self.fly(key, |in_flight| *in_flight -= size as u64);
     }
@@ -440,7 +528,7 @@ impl Ledger {
     pub(super) fn note_peak(&mut self) {
         self.peak = self
             .peak
-            .max(self.taken() - self.reserved + self.weights.overhang + self.weights.in_flight);
+            .max(self.taken() - self.reserved + self.weights.over_budget + self.weights.in_flight);
     }
 
     /// The last handle of a buffer that was parked or outside the budget is gone.
@@ -455,7 +543,7 @@ impl Ledger {
                 self.open(slot);
             }
             Standing::Resident(_) => (),
-            Standing::Overhang | Standing::Detached => drop(self.free(slot)),
+            Standing::OverBudget | Standing::Detached => drop(self.free(slot)),
         }
     }
 
@@ -463,7 +551,7 @@ impl Ledger {
     pub fn give_up(&mut self, buffer: &Buffer) {
         if let Some(slot) = buffer.slot_in(&self.home)
             && let Standing::Resident(place) = self.records[slot as usize].standing
-            && let Some(stamp) = self.recency.stamp(self.group(slot), place, slot)
+            && let Some(stamp) = self.order.stamp(self.group(slot), place, slot)
         {
             self.demote(slot, stamp);
         }
@@ -477,7 +565,7 @@ impl Ledger {
         // The number may be another's by now.
         if let Standing::Resident(place) = record.standing
             && record.is_unread()
-            && self.recency.stamp(self.group(slot), place, slot) == Some(stamp)
+            && self.order.stamp(self.group(slot), place, slot) == Some(stamp)
         {
             self.move_to(slot, Place::Used, stamp);
         }
@@ -516,7 +604,7 @@ impl Ledger {
     pub fn set_budget(&mut self, budget: u64) -> Result<(), Interrupted> {
         self.trim_pool(0);
         self.shares.budget = budget;
-        let done = self.shrink_to(budget, &mut Patience(CORRECTIONS_PER_CALL));
+        let done = self.shrink_to(budget, &mut Patience::of_turn());
         self.budget = match done {
             Ok(()) => budget,
             Err(Interrupted) => self.taken(),
@@ -551,15 +639,15 @@ impl Ledger {
                 continue;
             }
             let parked = |group| {
-                let (stamp, slot) = self.recency.first(group, Place::Parked)?;
+                let (stamp, slot) = self.order.first(group, Place::Parked)?;
                 Some((stamp, slot, group))
             };
-            let Some((stamp, slot, group)) = self.recency.groups().filter_map(parked).min() else {
+            let Some((stamp, slot, group)) = self.order.groups().filter_map(parked).min() else {
                 break;
             };
             let latest = self.last_use(slot);
             if latest > stamp {
-                self.recency.postpone(group, Place::Parked, latest);
+                self.order.postpone(group, Place::Parked, latest);
             } else {
                 self.push_out(slot);
             }
@@ -570,11 +658,11 @@ impl Ledger {
     /// A held buffer goes outside the budget, findable until its last handle is gone.
     fn push_out(&mut self, slot: Slot) {
         let record = &mut self.records[slot as usize];
-        record.standing = Standing::Overhang;
+        record.standing = Standing::OverBudget;
         let (key, charge) = (record.key, record.charge());
         self.leave_budget(key, Place::Parked, charge);
-        self.recency.remove(self.group(slot), Place::Parked, slot);
-        self.weigh(key, |bytes| bytes.overhang += charge);
+        self.order.remove(self.group(slot), Place::Parked, slot);
+        self.weigh(key, |bytes| bytes.over_budget += charge);
         // Released meanwhile, nobody else will free it.
         self.free(slot);
     }
@@ -591,11 +679,19 @@ pub(in crate::cache) mod tests {
     use std::cell::Cell;
 
     thread_local! {
-        /// Stamps that this thread has corrected, and buffers that it has set aside, since it took the
-        /// books.
+        /// Later uses that this thread has learnt of, and buffers that it has evicted or set aside, since it
+        /// took the books.
         pub static STEPS: Cell<usize> = const { Cell::new(0) };
         /// The most that it did while others waited.
         pub static MOST_STEPS: Cell<usize> = const { Cell::new(0) };
+        /// All that it did.
+        pub static ALL_STEPS: Cell<usize> = const { Cell::new(0) };
+    }
+
+    /// The books are given back.
+    pub fn note_steps() {
+        MOST_STEPS.set(MOST_STEPS.get().max(STEPS.get()));
+        ALL_STEPS.set(ALL_STEPS.get() + STEPS.get());
     }
 
     fn tile() -> Tile {
@@ -608,54 +704,112 @@ pub(in crate::cache) mod tests {
         Tile::from_canvas(Canvas::new(Memory::zeroed(128).unwrap(), layout))
     }
 
-    #[test]
-    fn after_many_hits_others_wait_for_a_few_corrections_only() {
-        const TILES: u64 = 3000;
+    const TILES: u64 = 3000;
+
+    fn at(row: u64) -> Block {
+        Block::new(0, row, 0)
+    }
+
+    fn put(cache: &Cache, row: u64) {
+        let pixels = tile().pixels().clone();
+        cache.put("full", at(row), &Bands::ALL, pixels).unwrap();
+    }
+
+    fn is_there(cache: &Cache, row: u64) -> bool {
+        let kept = cache.peek("full", at(row), &Bands::ALL);
+        kept.unwrap().is_some()
+    }
+
+    /// A cache that is full of tiles, all used again but for the last.
+    fn full() -> Cache {
         let cache = Cache::new(1 << 30, Options::default()).unwrap();
-        let at = |row| Block::new(0, row, 0);
-        for row in 0..TILES {
-            let pixels = tile().pixels().clone();
-            cache.put("full", at(row), &Bands::ALL, pixels).unwrap();
-        }
+        (0..TILES).for_each(|row| put(&cache, row));
         cache.set_budget(cache.statistics().idle);
-        let sweep = || {
-            for row in 0..TILES - 1 {
-                drop(cache.get("full", at(row), &Bands::ALL).unwrap());
-            }
-            MOST_STEPS.set(0);
-        };
+        sweep(&cache);
+        cache
+    }
+
+    fn sweep(cache: &Cache) {
+        for row in 0..TILES - 1 {
+            drop(cache.get("full", at(row), &Bands::ALL).unwrap());
+        }
+        MOST_STEPS.set(0);
+        ALL_STEPS.set(0);
+    }
+
+    #[test]
+    fn after_many_hits_a_miss_learns_of_a_few_only() {
         let check = |what: &str| {
-            let most = MOST_STEPS.get();
-            assert!(most > 0, "{what}: nothing was to be corrected");
-            assert!(
-                most <= super::CORRECTIONS_PER_CALL + 1,
-                "{what}: {most} at once"
-            );
+            let all = ALL_STEPS.replace(0);
+            assert!(all > 0, "{what}: there was nothing to learn");
+            // Two searches at most: for the tile, and for its key or view.
+            assert!(all <= 2 * super::LOOKS_PER_CALL, "{what}: {all} steps");
         };
-        let kept = |row| cache.peek("full", at(row), &Bands::ALL).unwrap();
-        // A tile, a view of one that is held, the first tile of another key, and less room.
-        sweep();
-        let new = tile().pixels().clone();
-        cache.put("full", at(TILES), &Bands::ALL, new).unwrap();
-        assert!(kept(TILES - 1).is_none(), "the one that was not hit");
+        let cache = full();
+        put(&cache, TILES);
         check("a tile");
-        sweep();
-        let held = kept(TILES / 2).unwrap();
-        let view = held.pixels().window(0, 0, 64, 1);
+        sweep(&cache);
+        let held = cache.get("full", at(TILES / 2), &Bands::ALL);
+        let view = held.unwrap().unwrap().pixels().window(0, 0, 64, 1);
         cache.put("full", at(TILES + 1), &Bands::ALL, view).unwrap();
         check("a view");
-        assert!(kept(TILES + 1).is_some());
-        sweep();
+        assert!(is_there(&cache, TILES + 1));
+        sweep(&cache);
         let new = tile().pixels().clone();
         cache.put("other", at(0), &Bands::ALL, new).unwrap();
         check("a key");
-        sweep();
-        cache.statistics();
-        check("statistics");
-        sweep();
-        let half = cache.statistics().idle / 2;
-        MOST_STEPS.set(0);
-        cache.set_budget(half);
-        check("a budget");
+    }
+
+    #[test]
+    fn a_held_tile_of_which_a_search_learnt_is_set_aside_once() {
+        const LOOKS: u64 = super::LOOKS_PER_CALL as u64;
+        let get = |cache: &Cache, row| cache.get("full", at(row), &Bands::ALL).unwrap();
+        let cache = Cache::new(1 << 30, Options::default()).unwrap();
+        (0..LOOKS / 2).for_each(|row| put(&cache, row));
+        drop(get(&cache, 0));
+        (LOOKS / 2..TILES).for_each(|row| put(&cache, row));
+        (1..TILES).for_each(|row| drop(get(&cache, row)));
+        cache.set_budget(cache.statistics().idle);
+        let held = cache.peek("full", at(0), &Bands::ALL).unwrap();
+        // The search learns of the first half, sets the held one aside, and learns of the second half.
+        put(&cache, TILES);
+        let gone: Vec<_> = (0..TILES).filter(|row| !is_there(&cache, *row)).collect();
+        assert_eq!(gone, [LOOKS / 2]);
+        drop(held);
+        cache.set_budget(0);
+        assert_eq!(cache.statistics().entries, 0);
+    }
+
+    #[test]
+    fn the_order_is_exact_again_after_as_many_misses_as_it_takes_to_learn_of_all_hits() {
+        let cache = full();
+        put(&cache, TILES);
+        // Of what was learnt of it is the oldest, though the last was not used at all.
+        assert!(!is_there(&cache, 0) && is_there(&cache, TILES - 1));
+        let misses = TILES / super::LOOKS_PER_CALL as u64 + 1;
+        (1..misses).for_each(|miss| put(&cache, TILES + miss));
+        assert!(!is_there(&cache, TILES - 1));
+        let mut left = (0..TILES - 1).filter(|row| is_there(&cache, *row));
+        let oldest = left.next().unwrap();
+        put(&cache, TILES + misses);
+        assert!(!is_there(&cache, oldest));
+    }
+
+    #[test]
+    fn after_many_hits_others_wait_for_a_bounded_number_of_steps() {
+        const MOST: usize =
+            super::LOOKS_PER_CALL + super::STEPS_PER_TURN * (1 + super::LOOKS_PER_VICTIM);
+        let cache = full();
+        for change in [
+            |cache: &Cache| {
+                cache.statistics();
+            },
+            |cache: &Cache| cache.set_budget(TILES * 256),
+        ] {
+            sweep(&cache);
+            change(&cache);
+            assert!(ALL_STEPS.get() > TILES as usize / 2);
+            assert!(MOST_STEPS.get() <= MOST, "{} at once", MOST_STEPS.get());
+        }
     }
 }
