@@ -13,9 +13,11 @@ use super::tile::view;
 use super::types::{tc_band_info, tc_image_info, tc_pixels, tc_release_fn, tc_target};
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
-use crate::image::{Band, Block, Image};
+use crate::image::{Block, Image};
 use crate::memory::PixelsMut;
-use crate::operator::{self, Border, Function, Rule, Scale};
+use crate::operator::{
+    self, Border, Function, Placement, Rule, Scale, bands_of, image_of, texts_of,
+};
 use crate::provider::Provider;
 use crate::tile::Tile;
 use smallvec::SmallVec;
@@ -36,8 +38,9 @@ pub enum tc_border {
     TC_BORDER_MIRRORED = 2,
 }
 
-/// The bits of tc_input.flags. The pixels of an input arrive as they lie in the input: it is for the function to
-/// turn them.
+/// The bits of tc_input.flags. They say which pixels are given; these arrive as they lie in the input, and it is
+/// for the function to turn them. An output that is flipped along a side must be as long there as all of the input
+/// makes it, at each level.
 #[repr(C)]
 pub enum tc_input_flags {
     /// Columns of the output are rows of the input.
@@ -49,7 +52,8 @@ pub enum tc_input_flags {
 }
 
 /// Which pixels of an image a block of an operator's output is computed from: the rectangle of the block,
-/// turned, scaled, and widened by margins. Frozen; zeros are the same rectangle of the same level.
+/// turned, scaled, and widened by margins. What of it lies beyond the image is filled as `border` says. Frozen;
+/// zeros are the same rectangle of the same level.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct tc_input {
@@ -64,7 +68,8 @@ pub struct tc_input {
     pub level: i32,
     /// A tc_border.
     pub border: u32,
-    /// Columns of the input for one of the output: n is n columns for one, -n one column for n. 0 is 1.
+    /// Columns of the input for one of the output: n is n columns for one, -n one column for n, at most 1,048,576
+    /// (so of all margins). 0 is 1.
     pub scale_x: i32,
     /// Rows, likewise.
     pub scale_y: i32,
@@ -82,13 +87,14 @@ pub struct tc_input {
     pub reserved: u32,
 }
 
-/// The place of a block of output in its level. Frozen.
+/// The place of a block of output in its level. Each level is made in blocks of the size of those of level 0, as
+/// provider_level shows it. Frozen.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct tc_place {
-    /// The row of blocks.
+    /// The row among the blocks of the level.
     pub row: i64,
-    /// The column of blocks.
+    /// The column, likewise.
     pub col: i64,
     /// Its first column of pixels.
     pub x: i64,
@@ -105,9 +111,10 @@ pub struct tc_place {
 }
 
 /// Computes a block: `inputs` holds the pixels that each tc_input names, in their order, n_inputs of them, and
-/// all samples of `out` must be written. All are valid during the call. What is computed may depend on these and
-/// on `place`, and on nothing else. Returns TC_OK, or another number and may then tell more in `err`, which is
-/// never NULL; see tc_source. Called from several threads at once, only inside calls of the library.
+/// all samples of `out`, of all bands, must be written. All are valid during the call and not to be kept. What is
+/// computed may depend on these and on `place`, and on nothing else. Inputs of which nothing is stored are their
+/// pad value. Returns TC_OK, or another number and may then tell more in `err`, which is never NULL; see tc_source.
+/// Called from several threads at once, only inside calls of the library.
 pub type tc_compute_fn = Option<
     unsafe extern "C" fn(
         user: *mut c_void,
@@ -125,11 +132,13 @@ pub enum tc_compute_flags {
     /// Colours and nodata values of the bands that are given, of which there must be as many as the output
     /// has, of the same type.
     TC_COMPUTE_KEEP_BANDS = 1,
-    /// Names and texts.
+    /// Names and texts: those of the image, and those of the bands that are given if the output has as many.
     TC_COMPUTE_KEEP_TEXTS = 2,
-    /// The mask. The first input must be neither turned nor scaled, and the output of its size.
+    /// What provider_mask says of it, by a mask, alpha or nodata. The input must be neither turned nor scaled, and
+    /// the output of its size.
     TC_COMPUTE_KEEP_MASK = 4,
-    /// A block none of whose inputs is stored is absent, and reads as the pad value of the output.
+    /// A block is absent, and reads as the pad value of the output, where of all that its inputs name nothing is
+    /// stored. `compute` is not called for it. Without this flag no block is absent.
     TC_COMPUTE_SPARSE = 8,
 }
 
@@ -142,11 +151,12 @@ pub struct tc_compute_options {
     /// Bits of tc_compute_flags.
     pub flags: u32,
     /// The output, as in tc_source. NULL: that of the first input at its level, turned and scaled, with as many
-    /// levels as all inputs have, the bands that are given and the pad value of that input.
+    /// levels as all inputs have, in its blocks, with the bands that are given, their type, and the pad value. Each
+    /// input must have a level for each of the output.
     pub image: *const tc_image_info,
-    /// The name of the function in the key of the output, UTF-8. Operators of the same name over the same
-    /// inputs must give the same pixels, so what they depend on is part of it. NULL: one that is never used
-    /// again.
+    /// The name of the function in the key of the output, UTF-8. Operators of the same name over inputs that are
+    /// named alike must give the same pixels, so all else that they depend on is part of it, such as parameters of
+    /// the function. NULL: one that is never used again.
     pub name: *const c_char,
     /// The function. Required.
     pub compute: tc_compute_fn,
@@ -179,7 +189,9 @@ unsafe impl SizeLed for tc_compute_options {
 ///
 /// The library asks for the inputs, with what lies beyond their edges, shares what they have in common, keeps what
 /// is computed in the cache, makes each block once however many threads want it, and forgets it when one of the
-/// inputs is invalidated or put. Levels of the output are computed from levels of the inputs.
+/// inputs is invalidated or put. Levels of the output are computed from levels of the inputs, in blocks of their
+/// own. The key reads `compute:<name>(<key>,<key>)`, with what a tc_input says beside its source in brackets behind
+/// the key of that.
 ///
 /// - inputs: required, n_inputs structs; copied. 1 to 1,024.
 /// - options: required.
@@ -190,8 +202,9 @@ unsafe impl SizeLed for tc_compute_options {
 /// After a success the library calls options->release once, after the last `compute`; after a failure it does not
 /// call it.
 ///
-/// Errors: TC_E_RANGE for bands, levels, scales, margins and sizes, TC_E_ARGUMENT, TC_E_LIMIT for a stack that is
-/// too high or an image that cannot be, TC_E_NO_MEMORY. The message names the input. Thread-safe.
+/// Errors: TC_E_RANGE for bands, levels, scales, margins and sizes; TC_E_ARGUMENT, also if the cache knows the key
+/// with another size, type or number of bands; TC_E_LIMIT for a stack that is too high; TC_E_NO_MEMORY. The message
+/// names the input. Thread-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn provider_compute(
     inputs: *const tc_input,
@@ -206,15 +219,20 @@ pub unsafe extern "C" fn provider_compute(
         guard(err, || {
             deliver(provider, || {
                 let options = args::read_sized(options, "options")?;
-                let (sources, rules) = rules(inputs, n_inputs)?;
+                let mut sources = Vec::new();
+                let rules = rules(inputs, n_inputs, &mut sources)?;
                 let image = output_image(&options, &sources, &rules)?;
                 let function = CallbackFunction::new(&options)?;
                 let owner = function.owner.clone();
-                let name = args::optional_text(options.name, "name")?;
-                let keeps_mask = options.flags & tc_compute_flags::TC_COMPUTE_KEEP_MASK as u32 != 0;
+                let placement = Placement {
+                    sources,
+                    rules,
+                    image,
+                    name: args::optional_text(options.name, "name")?.map(Into::into),
+                    keeps_mask: options.flags & tc_compute_flags::TC_COMPUTE_KEEP_MASK as u32 != 0,
+                };
                 let cache = cache.as_ref().map(|cache| &cache.cache);
-                let work = (rules, Arc::new(function) as Arc<dyn Function>);
-                let made = operator::placed(sources, image, name, work, keeps_mask, cache)?;
+                let made = operator::placed(placement, Arc::new(function), cache)?;
                 owner.take();
                 Ok(made)
             })
@@ -222,14 +240,15 @@ pub unsafe extern "C" fn provider_compute(
     }
 }
 
-/// The images of the inputs, and what is read of them.
+/// What is read of the inputs, whose images are `sources` afterwards.
 ///
 /// # Safety
 /// `inputs` must be NULL or point to so many structs, with pointers as the header says.
 unsafe fn rules(
     inputs: *const tc_input,
     n_inputs: usize,
-) -> Result<(Vec<Arc<dyn Provider>>, Vec<Rule>)> {
+    sources: &mut Vec<Arc<dyn Provider>>,
+) -> Result<Vec<Rule>> {
     if inputs.is_null() {
         return Err(Error::argument("inputs is NULL"));
     }
@@ -240,21 +259,20 @@ unsafe fn rules(
     }
     // SAFETY: promised by the caller.
     let inputs = unsafe { std::slice::from_raw_parts(inputs, n_inputs) };
-    let mut sources = Vec::new();
     let mut rules = Vec::new();
     for (place, input) in inputs.iter().enumerate() {
         // SAFETY: promised by the caller.
-        let (source, rule) =
-            unsafe { rule(input, place) }.map_err(|error| error.at(format!("inputs[{place}]")))?;
-        sources.push(source);
-        rules.push(rule);
+        let rule = unsafe { rule(input, sources) };
+        rules.push(rule.map_err(|error| error.at(format!("inputs[{place}]")))?);
     }
-    Ok((sources, rules))
+    Ok(rules)
 }
 
+/// The rule of an input, whose image is one of `sources` afterwards.
+///
 /// # Safety
 /// The pointers in `input` must be as the header says.
-unsafe fn rule(input: &tc_input, source: usize) -> Result<(Arc<dyn Provider>, Rule)> {
+unsafe fn rule(input: &tc_input, sources: &mut Vec<Arc<dyn Provider>>) -> Result<Rule> {
     // SAFETY: promised by the caller.
     let provider = unsafe { source_of(input.source)? };
     // SAFETY: promised by the caller.
@@ -272,6 +290,10 @@ unsafe fn rule(input: &tc_input, source: usize) -> Result<(Arc<dyn Provider>, Ru
         )));
     }
     let margin = |value: i64, name: &str| natural(value, name);
+    let known = sources
+        .iter()
+        .position(|source| Arc::ptr_eq(source, &provider));
+    let source = known.unwrap_or(sources.len());
     let rule = Rule {
         source,
         bands,
@@ -287,12 +309,15 @@ unsafe fn rule(input: &tc_input, source: usize) -> Result<(Arc<dyn Provider>, Ru
         ],
         border: *border,
     };
-    Ok((provider, rule))
+    if known.is_none() {
+        sources.push(provider);
+    }
+    Ok(rule)
 }
 
 fn scale(given: i32) -> Scale {
     match given {
-        0 => Scale::Shrinks(1),
+        -1..=0 => Scale::Shrinks(1),
         1.. => Scale::Shrinks(given as u64),
         _ => Scale::Grows(u64::from(given.unsigned_abs())),
     }
@@ -315,18 +340,18 @@ unsafe fn output_image(
         )));
     }
     let has = |flag: tc_compute_flags| options.flags & flag as u32 != 0;
-    let (first, rule) = (sources[0].image(), &rules[0]);
+    let (first, rule) = (sources[rules[0].source].image(), &rules[0]);
     let mut image = match options.image.is_null() {
-        true => inherited(sources, rules)?,
+        true => image_of(sources, rules)?,
         // SAFETY: promised by the caller.
         false => unsafe { described(options.image)? },
     };
     image.sparse = has(TC_COMPUTE_SPARSE);
     if has(TC_COMPUTE_KEEP_BANDS) {
-        let kept: Vec<Band> = given_bands(first, rule);
+        let kept = bands_of(first, &rule.bands);
         if kept.len() != image.bands.len() || first.dtype != image.dtype {
             return Err(Error::argument(format!(
-                "TC_COMPUTE_KEEP_BANDS, but the output has {} bands of {} and the first input {} of {}",
+                "TC_COMPUTE_KEEP_BANDS, but the output has {} bands of {} and inputs[0] {} of {}",
                 image.bands.len(),
                 image.dtype.name(),
                 kept.len(),
@@ -336,75 +361,13 @@ unsafe fn output_image(
         image.bands = kept;
     }
     if has(TC_COMPUTE_KEEP_TEXTS) {
-        let count = image.band_count();
-        let texts = first.metadata.iter();
-        let of_output = |(band, _): &(Option<u32>, String)| band.is_none_or(|band| band < count);
-        image.metadata = texts
-            .filter(|(key, _)| of_output(key))
-            .map(|(key, text)| (key.clone(), text.clone()))
-            .collect();
-    }
-    if has(TC_COMPUTE_KEEP_MASK) {
-        let size = first.levels.get(rule.level as usize);
-        let is_same = rule.level == 0
-            && !rule.transposed
-            && rule.flipped == (false, false)
-            && rule.scale == (Scale::Shrinks(1), Scale::Shrinks(1))
-            && size == Some(&image.levels[0]);
-        if !is_same {
-            return Err(Error::argument(
-                "TC_COMPUTE_KEEP_MASK, but the first input is turned, scaled or of another size",
-            ));
-        }
+        image.metadata = texts_of(first, &rule.bands, image.band_count());
     }
     // SAFETY: promised by the caller.
     unsafe {
         super::image::describe_bands(options.band_infos, &mut image)?;
         super::image::add_texts(options.texts, options.n_texts, &mut image)?;
     }
-    Ok(image)
-}
-
-/// What is known of the bands that an input gives.
-fn given_bands(source: &Image, rule: &Rule) -> Vec<Band> {
-    let all = source.band_count();
-    let list = rule.bands.to_vec(all);
-    let known = list
-        .iter()
-        .filter_map(|band| source.bands.get(*band as usize));
-    known.cloned().collect()
-}
-
-/// The image of the first input, turned and scaled.
-fn inherited(sources: &[Arc<dyn Provider>], rules: &[Rule]) -> Result<Image> {
-    let (first, rule) = (sources[0].image(), &rules[0]);
-    let levels = |rule: &Rule| {
-        let there = sources[rule.source].image().levels.len() as u32;
-        there.saturating_sub(rule.level)
-    };
-    let count = rules.iter().map(levels).min().unwrap_or(0).max(1);
-    let sizes: Option<Vec<_>> = (0..count)
-        .map(|level| rule.output_size(first, level))
-        .collect();
-    let sizes = sizes.ok_or_else(|| {
-        Error::range(format!(
-            "inputs[0]: level is {} of {}",
-            rule.level,
-            first.levels.len()
-        ))
-    })?;
-    let bands = rule.bands.count(first.band_count()) as u32;
-    let mut image = Image::new(sizes[0].0, sizes[0].1, bands, first.dtype);
-    // Levels that are not those of level 0, halved, are left out.
-    image.levels = sizes;
-    image.levels = image.levels_from(0);
-    let block = first.block;
-    image.block = if rule.transposed {
-        (block.1, block.0)
-    } else {
-        block
-    };
-    (image.pad, image.bits) = (first.pad, first.bits);
     Ok(image)
 }
 

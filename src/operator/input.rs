@@ -128,19 +128,16 @@ impl Side {
 fn mirrored(start: i64, end: i64, length: i64) -> (i64, i64) {
     let index = |at: i64| Border::Mirrored.index(at, length as u64).unwrap_or(0) as i64;
     let ends = [index(start), index(end - 1)];
-    // The edges of the image are met at all multiples of its length.
-    let meets = |edge: i64| {
-        let period = 2 * i128::from(length);
-        let after = (i128::from(edge) - i128::from(start)).rem_euclid(period);
-        i128::from(start) + after <= i128::from(end) - 1
-            || (i128::from(edge) - 1 - i128::from(start)).rem_euclid(period)
-                <= i128::from(end) - 1 - i128::from(start)
+    // The range turns at each edge that it meets; one without a turn lies between its ends.
+    let [from, count, period] = [start, end - start, 2 * length].map(i128::from);
+    let meets = |at: i64| (i128::from(at) - from).rem_euclid(period) < count;
+    let first = match meets(-1) || meets(0) {
+        true => 0,
+        false => ends[0].min(ends[1]),
     };
-    let first = if meets(0) { 0 } else { ends[0].min(ends[1]) };
-    let last = if meets(length) {
-        length - 1
-    } else {
-        ends[0].max(ends[1])
+    let last = match meets(length - 1) || meets(length) {
+        true => length - 1,
+        false => ends[0].max(ends[1]),
     };
     (first, last + 1)
 }

@@ -2,6 +2,7 @@
 
 mod cached;
 mod fold;
+mod inherit;
 mod input;
 mod kernel;
 mod level;
@@ -16,12 +17,13 @@ mod window_counts;
 
 pub use cached::cached;
 pub use fold::{Fold, Folding};
+pub use inherit::{bands_of, image_of, texts_of};
 pub use input::{Area, Border, Input, Inputs, Needed};
 pub use kernel::{Kernel, computed, folded};
 pub use level::level;
 pub use mapped::{Map, MapOptions, mapped};
 pub use mask::mask;
-pub use placed::{Function, Rule, Scale, placed};
+pub use placed::{Function, Placement, Rule, Scale, placed};
 pub use pyramid::pyramid;
 pub use reader::{ReaderOptions, reader};
 pub use retiled::{RetileOptions, retiled};
