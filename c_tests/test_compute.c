@@ -1220,6 +1220,59 @@ static void an_image_that_is_several_inputs_is_decoded_once_and_counted_once(voi
   source_done(&s);
 }
 
+static tc_status one_and_two(void *user, const tc_place *place, const tc_pixels *in, size_t n, const tc_target *out,
+                             tc_error *error)
+{
+  (void)user, (void)place, (void)n, (void)error;
+  for (int64_t y = 0; y < out->height; y++)
+    for (int64_t x = 0; x < out->width; x++)
+      *((unsigned char *)out->data + y * out->row_stride + x) =
+        (unsigned char)(*window_pixel(&in[0], 0, x, y) + 2 * *window_pixel(&in[1], 0, x, y));
+  return TC_OK;
+}
+
+/* A key names all images beneath, so it doubles with each operator here; what cannot be named is refused. */
+static void an_operator_over_two_of_one_image_each_ends_at_a_limit_and_follows_its_source(void **state)
+{
+  (void)state;
+  source s;
+  source_init(&s, 32, 32, 16, 16, 1, TC_U8);
+  tc_cache *cache = new_cache(1 << 20);
+  tc_provider *from = open_source(&s), *top = provider_retain(from);
+  tc_status status = TC_OK;
+  int n = 0;
+  for (; n < 64; n++) {
+    tc_input in[2] = {{.source = top}, {.source = top, .right = 1}};
+    tc_compute_options options = {.struct_size = sizeof options, .compute = one_and_two, .name = "sum"};
+    tc_provider *made = NULL;
+    status = provider_compute(in, 2, &options, cache, &made, &err);
+    if (status != TC_OK)
+      break;
+    provider_release(top);
+    top = made;
+  }
+  assert_int_equal(status, TC_E_LIMIT);
+  assert_non_null(strstr(err.message, "a key of more than 65536 bytes"));
+  assert_in_range(n, 8, 16);
+  for (int change = 0; change < 2; change++) {
+    tc_tile *tile = get(top, 1, 1, 0);
+    tc_pixels p;
+    unsigned char expected;
+    tc_tile_pixels(tile, &p);
+    sample_at(&s, 16, 16, 0, 0, &expected);
+    for (int i = 0; i < n; i++)
+      expected = (unsigned char)(3 * expected);
+    assert_int_equal(*window_pixel(&p, 0, 0, 0), expected);
+    tc_tile_release(tile);
+    s.seed = 8;
+    ok(provider_invalidate(from, &err));
+  }
+  provider_release(top);
+  provider_release(from);
+  tc_release(cache);
+  source_done(&s);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -1229,6 +1282,7 @@ int main(void)
     cmocka_unit_test(inputs_may_have_levels_with_grids_of_their_own),
     cmocka_unit_test(two_images_of_other_grids_give_one_that_follows_both),
     cmocka_unit_test(an_image_that_is_several_inputs_is_decoded_once_and_counted_once),
+    cmocka_unit_test(an_operator_over_two_of_one_image_each_ends_at_a_limit_and_follows_its_source),
     cmocka_unit_test(operators_that_read_in_different_ways_have_different_keys),
     cmocka_unit_test(a_source_named_like_an_operator_is_a_source),
     cmocka_unit_test(an_operator_keeps_what_it_is_told_to),

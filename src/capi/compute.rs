@@ -203,8 +203,9 @@ unsafe impl SizeLed for tc_compute_options {
 /// call it.
 ///
 /// Errors: TC_E_RANGE for bands, levels, scales, margins and sizes; TC_E_ARGUMENT, also if the cache knows the key
-/// with another size, type or number of bands; TC_E_LIMIT for a stack that is too high; TC_E_NO_MEMORY. The message
-/// names the input. Thread-safe.
+/// with another size, type or number of bands; TC_E_LIMIT for a stack that is too high and for a key of more than
+/// 65,536 bytes, which doubles where an image is computed from another one twice; TC_E_NO_MEMORY. The message names
+/// the input. Thread-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn provider_compute(
     inputs: *const tc_input,

@@ -83,7 +83,7 @@ pub fn computed(
     kernel: Arc<dyn Kernel>,
     cache: Option<&Cache>,
 ) -> Result<Arc<dyn Provider>> {
-    Computed::new(sources, image, name, Work::Kernel(kernel)).build(cache)
+    Computed::new(sources, image, name, Work::Kernel(kernel))?.build(cache)
 }
 
 /// [`computed`] of a fold, which never holds its inputs: of them one block, or a part of one, is in flight at
@@ -95,21 +95,26 @@ pub fn folded(
     fold: Arc<dyn Fold>,
     cache: Option<&Cache>,
 ) -> Result<Arc<dyn Provider>> {
-    Computed::new(sources, image, name, Work::Fold(fold)).build(cache)
+    Computed::new(sources, image, name, Work::Fold(fold))?.build(cache)
 }
 
 impl Computed {
-    fn new(sources: Vec<Arc<dyn Provider>>, image: Image, name: Option<&str>, work: Work) -> Self {
+    fn new(
+        sources: Vec<Arc<dyn Provider>>,
+        image: Image,
+        name: Option<&str>,
+        work: Work,
+    ) -> Result<Self> {
         let keys = sources.iter().map(|source| source.key());
-        Computed {
-            key: compute_key(&name_or_number(name), keys),
+        Ok(Computed {
+            key: compute_key(&name_or_number(name), keys)?,
             work,
             level: 0,
             image,
             mask: None,
             above: Vec::new(),
             sources,
-        }
+        })
     }
 
     pub(super) fn build(mut self, cache: Option<&Cache>) -> Result<Arc<dyn Provider>> {

@@ -292,7 +292,7 @@ impl Placement {
         Ok(())
     }
 
-    fn key(&self) -> String {
+    fn key(&self) -> Result<String> {
         let named = |rule: &Rule| {
             let source = self.sources[rule.source].key();
             format!("{source}{}", rule.text())
@@ -326,7 +326,7 @@ pub fn placed(
     cache: Option<&Cache>,
 ) -> Result<Arc<dyn Provider>> {
     placement.check()?;
-    let (key, mask) = (placement.key(), placement.mask()?);
+    let (key, mask) = (placement.key()?, placement.mask()?);
     let rules: Arc<[Rule]> = placement.rules.into();
     let computed = |of: u32, above: Vec<Option<Arc<dyn Provider>>>| {
         let mut image = placement.image.clone();
