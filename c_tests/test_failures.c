@@ -346,10 +346,10 @@ static void callbacks_that_ask_in_turn_are_bounded(void **state)
     const int allowed = MOST / (1 + with_cache) - 1;
     int32_t has = 0;
     tc_tile *tile = NULL;
-    fails(TC_E_SOURCE, "at most 128", provider_has_block(p[allowed + 1], 0, 0, 0, &has, &err));
-    fails(TC_E_SOURCE, "at most 128", provider_get_block(p[LINKS - 1], 0, 0, 0, NULL, 0, &tile, &err));
-    fails(TC_E_SOURCE, "at most 128", provider_get_block(p[allowed + 1], 0, 0, 0, NULL, 0, &tile, &err));
-    assert_int_equal(err.source_code, TC_E_LIMIT);
+    fails(TC_E_LIMIT, "at most 128", provider_has_block(p[allowed + 1], 0, 0, 0, &has, &err));
+    fails(TC_E_LIMIT, "at most 128", provider_get_block(p[LINKS - 1], 0, 0, 0, NULL, 0, &tile, &err));
+    fails(TC_E_LIMIT, "at most 128", provider_get_block(p[allowed + 1], 0, 0, 0, NULL, 0, &tile, &err));
+    assert_int_equal(err.source_code, 0);
     ok(provider_has_block(p[allowed], 0, 0, 0, &has, &err));
     ok(provider_get_block(p[allowed], 0, 0, 0, NULL, 0, &tile, &err)); /* what failed has left nothing behind */
     tc_tile_release(tile);
@@ -357,6 +357,115 @@ static void callbacks_that_ask_in_turn_are_bounded(void **state)
       provider_release(p[i]);
     tc_release(cache);
   }
+}
+
+/* ---- failures of the library inside callbacks ---- */
+
+/* What a callback asks the library for, and hands on. */
+typedef struct asking {
+  tc_provider *from;    /* what it reads; its own provider makes a circle */
+  int64_t row;
+  bool silent;          /* it passes no error on */
+  tc_status own;        /* what it returns instead, if that is not 0 */
+} asking;
+
+static tc_status ask(const asking *a, tc_error *error)
+{
+  tc_tile *tile = NULL;
+  tc_status status = provider_get_block(a->from, a->row, 0, 0, NULL, 0, &tile, a->silent ? NULL : error);
+  tc_tile_release(tile);
+  return status == TC_OK || a->own == TC_OK ? status : a->own;
+}
+
+static tc_status ask_to_read(void *user, void *session, int64_t row, int64_t col, int32_t level, const int32_t *bands,
+                             const tc_target *into, tc_error *error)
+{
+  (void)session, (void)row, (void)col, (void)level, (void)bands, (void)into;
+  return ask(user, error);
+}
+
+static tc_status ask_to_map(void *user, int64_t row, int64_t col, int32_t level, const tc_pixels *in, const tc_target *out,
+                            tc_error *error)
+{
+  (void)row, (void)col, (void)level, (void)in, (void)out;
+  return ask(user, error);
+}
+
+static tc_status ask_to_compute(void *user, const tc_place *place, const tc_pixels *inputs, size_t n, const tc_target *out,
+                                tc_error *error)
+{
+  (void)place, (void)inputs, (void)n, (void)out;
+  return ask(user, error);
+}
+
+/* A provider whose callback asks, of three kinds. */
+static tc_provider *asking_provider(int kind, asking *a, tc_provider *below, tc_cache *cache)
+{
+  tc_provider *p = NULL;
+  if (kind == 0) {
+    tc_image_info info = {.struct_size = sizeof info, .dtype = TC_U8, .width = 64, .height = 64, .block_width = 16, .block_height = 16};
+    tc_source callbacks = {.struct_size = sizeof callbacks, .threading = TC_CONCURRENT, .user = a, .image = &info, .read_block = ask_to_read};
+    ok(provider_from_source(&callbacks, &p, &err));
+  } else if (kind == 1) {
+    tc_map_options options = {.struct_size = sizeof options, .map = ask_to_map, .user = a};
+    ok(provider_map(below, &options, cache, &p, &err));
+  } else {
+    tc_input in = {.source = below};
+    tc_compute_options options = {.struct_size = sizeof options, .compute = ask_to_compute, .user = a};
+    ok(provider_compute(&in, 1, &options, cache, &p, &err));
+  }
+  return p;
+}
+
+static tc_status say_changed(void *user, void *session, int64_t row, int64_t col, int32_t level, const int32_t *bands,
+                             const tc_target *into, tc_error *error)
+{
+  (void)user, (void)session, (void)row, (void)col, (void)level, (void)bands, (void)into;
+  snprintf(error->message, sizeof error->message, "the scene is another one now");
+  return error->code = TC_E_CHANGED;
+}
+
+static void what_the_library_says_inside_a_callback_comes_through_as_what_it_is(void **state)
+{
+  (void)state;
+  source s;
+  source_init(&s, 64, 64, 16, 16, 1, TC_U8);
+  tc_provider *below = open_source(&s), *changed = NULL, *cancelled_reader = NULL;
+  ok(provider_reader(below, NULL, &cancelled_reader, &err));
+  ok(provider_cancel(cancelled_reader, &err));
+  tc_image_info info = {.struct_size = sizeof info, .dtype = TC_U8, .width = 64, .height = 64};
+  tc_source callbacks = {.struct_size = sizeof callbacks, .threading = TC_CONCURRENT, .image = &info, .read_block = say_changed};
+  ok(provider_from_source(&callbacks, &changed, &err));
+  for (int kind = 0; kind < 3; kind++) {
+    asking a = {0};
+    tc_cache *cache = new_cache(1 << 20);
+    tc_provider *p = asking_provider(kind, &a, below, cache), *stack = cached(p, cache), *tiles = retiled(stack, 24, 24, 0, cache);
+    const struct { tc_provider *from; int64_t row; bool silent; tc_status own, expected; int32_t code; const char *text; } rows[] = {
+      {changed, 0, false, 0, TC_E_CHANGED, 0, "the scene is another one now"},
+      {cancelled_reader, 0, false, 0, TC_E_CANCELLED, 0, "cancelled"},
+      {tiles, 0, false, 0, TC_E_REENTRANT, 0, ""},
+      {below, 9, false, 0, TC_E_SOURCE, TC_E_RANGE, "block (9, 0)"},
+      {changed, 0, true, 0, TC_E_SOURCE, TC_E_CHANGED, "returned 12"},
+      {changed, 0, false, 41, TC_E_SOURCE, 41, "the scene is another one now"},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+      a = (asking){rows[i].from, rows[i].row, rows[i].silent, rows[i].own};
+      tc_tile *tile = NULL;
+      fails(rows[i].expected, rows[i].text, provider_get_block(tiles, 0, 0, 0, NULL, 0, &tile, &err));
+      assert_int_equal(err.source_code, rows[i].code);
+      assert_null(tile);
+    }
+    assert_int_equal(stats_of(cache).entries, 0); /* a failure is not kept */
+    provider_release(p);
+    provider_release(stack);
+    provider_release(tiles);
+    assert_books(cache);
+    tc_release(cache);
+  }
+  provider_release(changed);
+  provider_release(cancelled_reader);
+  provider_release(below);
+  source_done(&s);
 }
 
 int main(void)
@@ -369,6 +478,7 @@ int main(void)
     cmocka_unit_test(other_callbacks_fail_alike),
     cmocka_unit_test(a_stack_of_operators_is_bounded),
     cmocka_unit_test(callbacks_that_ask_in_turn_are_bounded),
+    cmocka_unit_test(what_the_library_says_inside_a_callback_comes_through_as_what_it_is),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

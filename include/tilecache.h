@@ -505,6 +505,69 @@ typedef enum tc_map_flags {
 } tc_map_flags;
 
 /**
+ * What lies beyond the edge of an input.
+ */
+typedef enum tc_border {
+  /**
+   * The pad value of the input.
+   */
+  TC_BORDER_PAD = 0,
+  /**
+   * The nearest pixel of the input.
+   */
+  TC_BORDER_NEAREST = 1,
+  /**
+   * The input mirrored at its edge: the pixel at the edge comes twice.
+   */
+  TC_BORDER_MIRRORED = 2,
+} tc_border;
+
+/**
+ * The bits of tc_input.flags. They say which pixels are given; these arrive as they lie in the input, and it is
+ * for the function to turn them. An output that is flipped along a side must be as long there as all of the input
+ * makes it, at each level.
+ */
+typedef enum tc_input_flags {
+  /**
+   * Columns of the output are rows of the input.
+   */
+  TC_INPUT_TRANSPOSED = 1,
+  /**
+   * The first column of the output comes from the last column of the input (row, if it is transposed).
+   */
+  TC_INPUT_FLIPPED_X = 2,
+  /**
+   * The first row of the output comes from the last row of the input (column, if it is transposed).
+   */
+  TC_INPUT_FLIPPED_Y = 4,
+} tc_input_flags;
+
+/**
+ * The bits of tc_compute_options.flags: what the output has of its first input.
+ */
+typedef enum tc_compute_flags {
+  /**
+   * Colours and nodata values of the bands that are given, of which there must be as many as the output
+   * has, of the same type.
+   */
+  TC_COMPUTE_KEEP_BANDS = 1,
+  /**
+   * Names and texts: those of the image, and those of the bands that are given if the output has as many.
+   */
+  TC_COMPUTE_KEEP_TEXTS = 2,
+  /**
+   * What provider_mask says of it, by a mask, alpha or nodata. The input must be neither turned nor scaled, and
+   * the output of its size.
+   */
+  TC_COMPUTE_KEEP_MASK = 4,
+  /**
+   * A block is absent, and reads as the pad value of the output, where of all that its inputs name nothing is
+   * stored. `compute` is not called for it. Without this flag no block is absent.
+   */
+  TC_COMPUTE_SPARSE = 8,
+} tc_compute_flags;
+
+/**
  * A store of tiles under one budget of bytes, for any number of providers, files and threads.
  *
  * What it counts is the memory of pixel buffers, each once at its allocated size, however many tiles
@@ -1066,8 +1129,11 @@ typedef struct tc_level {
  * They return TC_OK, or another number, and may then tell more in `err`, which is never NULL: its
  * source_code (or, if that is 0, the number returned) and its message come through to whoever asked
  * for the block, with TC_E_SOURCE. They may call the library; see CALLBACKS at the top for what they
- * cannot ask for, and tc_load_is_cancelled for whether what they do is still wanted. They must not
- * throw, unwind or longjmp.
+ * cannot ask for, and tc_load_is_cancelled for whether what they do is still wanted. A callback hands on
+ * a failed call of the library by giving it its own `err` and returning what it returned: then the status comes
+ * through too, as TC_E_CANCELLED, TC_E_REENTRANT, TC_E_NO_MEMORY, TC_E_LIMIT, TC_E_IO, TC_E_CORRUPT,
+ * TC_E_UNSUPPORTED, TC_E_CHANGED and TC_E_INTERNAL, with the message; another one is a source_code. They
+ * must not throw, unwind or longjmp.
  */
 typedef struct tc_source {
   /**
@@ -1314,6 +1380,171 @@ typedef struct tc_map_options {
    */
   uint8_t pad[16];
 } tc_map_options;
+
+/**
+ * Which pixels of an image a block of an operator's output is computed from: the rectangle of the block,
+ * turned, scaled, and widened by margins. What of it lies beyond the image is filled as `border` says. Frozen;
+ * zeros are the same rectangle of the same level.
+ */
+typedef struct tc_input {
+  /**
+   * The image. Required; kept alive by the result.
+   */
+  struct tc_provider *source;
+  /**
+   * The bands that are given, in any order; with n_bands. NULL and 0: all.
+   */
+  const int32_t *bands;
+  /**
+   * The length of `bands`.
+   */
+  size_t n_bands;
+  /**
+   * The level of the source that goes with level 0 of the output; level l of the output is computed from
+   * level + l.
+   */
+  int32_t level;
+  /**
+   * A tc_border.
+   */
+  uint32_t border;
+  /**
+   * Columns of the input for one of the output: n is n columns for one, -n one column for n, at most 1,048,576
+   * (so of all margins). 0 is 1.
+   */
+  int32_t scale_x;
+  /**
+   * Rows, likewise.
+   */
+  int32_t scale_y;
+  /**
+   * Pixels of the input beyond the rectangle to its left, from 0.
+   */
+  int64_t left;
+  /**
+   * Above it.
+   */
+  int64_t top;
+  /**
+   * To its right.
+   */
+  int64_t right;
+  /**
+   * Below it.
+   */
+  int64_t bottom;
+  /**
+   * Bits of tc_input_flags.
+   */
+  uint32_t flags;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} tc_input;
+
+/**
+ * The place of a block of output in its level. Each level is made in blocks of the size of those of level 0, as
+ * provider_level shows it. Frozen.
+ */
+typedef struct tc_place {
+  /**
+   * The row among the blocks of the level.
+   */
+  int64_t row;
+  /**
+   * The column, likewise.
+   */
+  int64_t col;
+  /**
+   * Its first column of pixels.
+   */
+  int64_t x;
+  /**
+   * Its first row of pixels.
+   */
+  int64_t y;
+  /**
+   * Columns of pixels.
+   */
+  int64_t width;
+  /**
+   * Rows of pixels.
+   */
+  int64_t height;
+  /**
+   * The level.
+   */
+  int32_t level;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} tc_place;
+
+/**
+ * Computes a block: `inputs` holds the pixels that each tc_input names, in their order, n_inputs of them, and
+ * all samples of `out`, of all bands, must be written. All are valid during the call and not to be kept. What is
+ * computed may depend on these and on `place`, and on nothing else. Inputs of which nothing is stored are their
+ * pad value. Returns TC_OK, or another number and may then tell more in `err`, which is never NULL; see tc_source.
+ * Called from several threads at once, only inside calls of the library.
+ */
+typedef tc_status (*tc_compute_fn)(void *user,
+                                   const struct tc_place *place,
+                                   const struct tc_pixels *inputs,
+                                   size_t n_inputs,
+                                   const struct tc_target *out,
+                                   struct tc_error *err);
+
+/**
+ * Options of provider_compute. Size-led; copied by the call with all it points to, except `user`.
+ */
+typedef struct tc_compute_options {
+  /**
+   * sizeof(tc_compute_options), set by you.
+   */
+  uint32_t struct_size;
+  /**
+   * Bits of tc_compute_flags.
+   */
+  uint32_t flags;
+  /**
+   * The output, as in tc_source. NULL: that of the first input at its level, turned and scaled, with as many
+   * levels as all inputs have, in its blocks, with the bands that are given, their type, and the pad value. Each
+   * input must have a level for each of the output.
+   */
+  const struct tc_image_info *image;
+  /**
+   * The name of the function in the key of the output, UTF-8. Operators of the same name over inputs that are
+   * named alike must give the same pixels, so all else that they depend on is part of it, such as parameters of
+   * the function. NULL: one that is never used again.
+   */
+  const char *name;
+  /**
+   * The function. Required.
+   */
+  tc_compute_fn compute;
+  /**
+   * Passed to `compute`.
+   */
+  void *user;
+  /**
+   * Called once with `user` after the last `compute` has returned. NULL: nothing to release.
+   */
+  tc_release_fn release;
+  /**
+   * What the bands of the output are, as in tc_source. NULL: what `image` and `flags` say.
+   */
+  const struct tc_band_info *band_infos;
+  /**
+   * Texts of the output, beside those that it keeps; with n_texts. NULL and 0: none.
+   */
+  const struct tc_text *texts;
+  /**
+   * The length of `texts`.
+   */
+  size_t n_texts;
+} tc_compute_options;
 
 /**
  * Options of provider_reader. Size-led; 0 is the default everywhere.
@@ -1872,6 +2103,36 @@ tc_status provider_level(struct tc_provider *source,
 tc_status provider_mask(struct tc_provider *source,
                         struct tc_provider **provider,
                         struct tc_error *err);
+
+/**
+ * An image computed block by block by a function of yours from windows of other images.
+ *
+ * The library asks for the inputs, with what lies beyond their edges, shares what they have in common, keeps what
+ * is computed in the cache, makes each block once however many threads want it, and forgets it when one of the
+ * inputs is invalidated or put. Levels of the output are computed from levels of the inputs, in blocks of their
+ * own. The key reads `compute:<name>(<key>,<key>)`, with what a tc_input says beside its source in brackets behind
+ * the key of that.
+ *
+ * - inputs: required, n_inputs structs; copied. 1 to 1,024.
+ * - options: required.
+ * - cache: keeps the blocks, and is kept alive by the result; NULL keeps nothing.
+ * - provider: receives a reference that you own; NULL on failure.
+ * - err: may be NULL.
+ *
+ * After a success the library calls options->release once, after the last `compute`; after a failure it does not
+ * call it.
+ *
+ * Errors: TC_E_RANGE for bands, levels, scales, margins and sizes; TC_E_ARGUMENT, also if the cache knows the key
+ * with another size, type or number of bands; TC_E_LIMIT for a stack that is too high and for a key of more than
+ * 65,536 bytes, which doubles where an image is computed from another one twice; TC_E_NO_MEMORY. The message names
+ * the input. Thread-safe.
+ */
+tc_status provider_compute(const struct tc_input *inputs,
+                           size_t n_inputs,
+                           const struct tc_compute_options *options,
+                           struct tc_cache *cache,
+                           struct tc_provider **provider,
+                           struct tc_error *err);
 
 /**
  * ======== EVERY PROVIDER ========

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 /// The files of the ABI in the order in which the header presents them.
-const FILES: [&str; 10] = [
-    "status", "types", "library", "cache", "source", "format", "operator", "provider", "reader",
-    "tile",
+const FILES: [&str; 11] = [
+    "status", "types", "library", "cache", "source", "format", "operator", "compute", "provider",
+    "reader", "tile",
 ];
 
 fn generated(root: &Path) -> String {

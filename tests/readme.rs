@@ -5,12 +5,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The first example in this language.
-fn example(language: &str) -> &'static str {
+/// The examples in this language.
+fn examples(language: &str) -> Vec<&'static str> {
     let text = include_str!("../README.md");
     let begin = format!("```{language}\n");
-    let (_, from) = text.split_once(&begin).expect("README.md has an example");
-    from.split_once("```").expect("the example ends").0
+    let bodies = text.split(&begin).skip(1);
+    bodies
+        .map(|from| from.split_once("```").expect("the example ends").0)
+        .collect()
+}
+
+/// The first example in this language.
+fn example(language: &str) -> &'static str {
+    examples(language)[0]
 }
 
 fn scratch(name: &str) -> PathBuf {
@@ -108,6 +115,15 @@ fn the_c_example_runs() {
         .current_dir(&directory));
     assert!(!success);
     assert!(said.starts_with("TC_E_NOT_FOUND: absent.tif: "), "{said}");
+}
+
+#[test]
+fn the_operator_in_c_compiles() {
+    let source = scratch("operator").join("example.c");
+    let operator = examples("c").into_iter().nth(1);
+    fs::write(&source, operator.expect("a second example")).expect("the example");
+    let mut command = compiler(false);
+    compile(command.args(["-std=c99", "-fsyntax-only"]).arg(&source));
 }
 
 #[test]

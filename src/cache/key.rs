@@ -51,10 +51,27 @@ pub fn name_or_number(given: Option<&str>) -> String {
 /// What the key of an image that is computed from others begins with. No name can: it has a colon.
 const COMPUTE: &str = "compute:";
 
-/// The key of an image that is computed from those with other keys.
-pub fn compute_key<'a>(name: &str, sources: impl Iterator<Item = &'a str>) -> String {
-    let sources: Vec<_> = sources.collect();
-    format!("{COMPUTE}{name}({})", sources.join(","))
+/// The longest key of a computed image, in bytes: an image that is computed from another one twice has a key twice
+/// as long.
+const MAX_COMPUTED: usize = 1 << 16;
+
+/// The key of an image that is computed from those with other keys; refused if it were too long.
+pub fn compute_key<S: AsRef<str>>(
+    name: &str,
+    sources: impl IntoIterator<Item = S>,
+) -> Result<String> {
+    let mut key = format!("{COMPUTE}{name}(");
+    for (at, source) in sources.into_iter().enumerate() {
+        key.push_str(if at == 0 { "" } else { "," });
+        key.push_str(source.as_ref());
+        if key.len() >= MAX_COMPUTED {
+            return Err(Error::limit(format!(
+                "a key of more than {MAX_COMPUTED} bytes, which names all that an image is computed from"
+            )));
+        }
+    }
+    key.push(')');
+    Ok(key)
 }
 
 /// What an image is called in messages for people.
@@ -90,6 +107,11 @@ pub fn sources_of(image: &str) -> Vec<&str> {
                 c == ',' && depth == 0
             })
         })
+        .map(|key| match key.strip_suffix(']') {
+            // What is read of the image stands behind its key.
+            Some(key) => key.rsplit_once('[').map_or(key, |(key, _)| key),
+            None => key,
+        })
         .collect()
 }
 
@@ -106,7 +128,10 @@ pub fn image_of(key: &str) -> &str {
             }
             c == ')' && depth == 0
         });
-        return end.map_or(key, |end| &key[..=end]);
+        // A source may be named like that, but has no parentheses.
+        if let Some(end) = end {
+            return &key[..=end];
+        }
     }
     const IMAGE: &str = ":image:";
     let Some(at) = key.find(IMAGE) else {
@@ -515,5 +540,27 @@ impl KeyRecord {
     /// Whether unread tiles are remembered.
     pub fn has_unread(&self) -> bool {
         !self.unread.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_images_that_one_is_computed_from_are_found_in_its_key() {
+        let inner = "compute:slope(dem:image:0[margin:1+1+1+1])";
+        let list = "red:image:0:mapped:log:bands:0+2";
+        let read = "x:image:1:level:1[bands:2+0]";
+        let whole = compute_key("a%3Ab", [inner, read, list]).unwrap();
+        assert_eq!(sources_of(&whole), [inner, "x:image:1:level:1", list]);
+        assert_eq!(sources_of(inner), ["dem:image:0"]);
+        assert_eq!(image_of(&format!("{whole}:of_level:2:retiled:9x9")), whole);
+        assert_eq!(title(&whole), "the operator a%3Ab");
+        // A source may be called as operators are.
+        assert_eq!(image_of("compute:image:0:level:2"), "compute:image:0");
+        let long = "x".repeat(MAX_COMPUTED / 3);
+        assert!(compute_key("n", [&long; 2]).is_ok() && compute_key("n", [&long; 3]).is_err());
+        assert_eq!(sources_of("compute:image:0"), [""; 0]);
     }
 }

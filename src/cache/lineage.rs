@@ -96,7 +96,9 @@ impl Lineage {
     pub fn of(key: &str) -> Arc<Self> {
         let image = image_of(key);
         // Before the lock, which they take too, and dropped after it.
-        let sources: Vec<_> = sources_of(image).into_iter().map(Self::of).collect();
+        let mut sources: Vec<_> = sources_of(image).into_iter().map(Self::of).collect();
+        sources.sort_by_key(Arc::as_ptr);
+        sources.dedup_by(|one, other| Arc::ptr_eq(one, other));
         let mut known = KNOWN.lock();
         if let Some(lineage) = known.get(image).and_then(Weak::upgrade) {
             drop(known);

@@ -2,7 +2,7 @@
 
 use super::args::{self, SizeLed, natural};
 use super::handle;
-use super::source::{tc_source, tc_source_flags};
+use super::source::{tc_source, tc_source_flags, tc_text};
 use super::types::{
     tc_band_flags, tc_band_info, tc_dtype, tc_image_flags, tc_image_info, tc_target,
 };
@@ -149,14 +149,23 @@ fn check_grid(info: &tc_image_info, image: &Image) -> Result<()> {
     Ok(())
 }
 
+/// The image that a caller describes.
+///
+/// # Safety
+/// `info` must be readable for its size.
+pub unsafe fn described(info: *const tc_image_info) -> Result<Image> {
+    // SAFETY: promised by the caller.
+    let info = unsafe { args::read_sized(info, "image")? };
+    core_image(&info).map_err(|error| error.at("image"))
+}
+
 /// The image of a callback source, with what follows from its callbacks.
 ///
 /// # Safety
 /// What `source` points to must be as the header says.
 pub unsafe fn source_image(source: &tc_source) -> Result<Image> {
     // SAFETY: promised by the caller.
-    let info = unsafe { args::read_sized(source.image, "image")? };
-    let image = core_image(&info).map_err(|error| error.at("image"))?;
+    let image = unsafe { described(source.image)? };
     let bands = tc_source_flags::TC_SOURCE_BANDS as u32;
     if source.flags & !bands != 0 {
         let flags = source.flags;
@@ -172,8 +181,8 @@ pub unsafe fn source_image(source: &tc_source) -> Result<Image> {
     };
     // SAFETY: promised by the caller.
     unsafe {
-        describe_bands(source, &mut image)?;
-        add_texts(source, &mut image)?;
+        describe_bands(source.band_infos, &mut image)?;
+        add_texts(source.texts, source.n_texts, &mut image)?;
     }
     Ok(image)
 }
@@ -181,14 +190,14 @@ pub unsafe fn source_image(source: &tc_source) -> Result<Image> {
 /// Notes what a caller says of each band.
 ///
 /// # Safety
-/// `source.band_infos` must be NULL or point to as many structs as there are bands.
-unsafe fn describe_bands(source: &tc_source, image: &mut Image) -> Result<()> {
-    if source.band_infos.is_null() {
+/// `infos` must be NULL or point to as many structs as there are bands.
+pub unsafe fn describe_bands(infos: *const tc_band_info, image: &mut Image) -> Result<()> {
+    if infos.is_null() {
         return Ok(());
     }
-    let (first, dtype) = (source.band_infos.cast::<u8>(), image.dtype);
+    let (first, dtype) = (infos.cast::<u8>(), image.dtype);
     // SAFETY: promised by the caller; a size-led struct begins with its size.
-    let step = unsafe { source.band_infos.cast::<u32>().read() };
+    let step = unsafe { infos.cast::<u32>().read() };
     for (at, band) in image.bands.iter_mut().enumerate() {
         let name = format!("band_infos[{at}]");
         // SAFETY: promised by the caller.
@@ -218,18 +227,17 @@ unsafe fn describe_bands(source: &tc_source, image: &mut Image) -> Result<()> {
 /// Notes the texts that a caller gives.
 ///
 /// # Safety
-/// `source.texts` must be NULL or point to `n_texts` structs.
-unsafe fn add_texts(source: &tc_source, image: &mut Image) -> Result<()> {
-    if source.texts.is_null() != (source.n_texts == 0) {
+/// `texts` must be NULL or point to `n_texts` structs.
+pub unsafe fn add_texts(texts: *const tc_text, n_texts: usize, image: &mut Image) -> Result<()> {
+    if texts.is_null() != (n_texts == 0) {
         return Err(Error::argument(format!(
-            "texts is {}NULL, but n_texts is {}",
-            if source.texts.is_null() { "" } else { "not " },
-            source.n_texts
+            "texts is {}NULL, but n_texts is {n_texts}",
+            if texts.is_null() { "" } else { "not " },
         )));
     }
-    for at in 0..source.n_texts {
+    for at in 0..n_texts {
         // SAFETY: promised by the caller.
-        let given = unsafe { *source.texts.add(at) };
+        let given = unsafe { *texts.add(at) };
         if given.reserved != 0 {
             return Err(Error::argument(format!(
                 "reserved of texts[{at}] is {}; it must be 0",

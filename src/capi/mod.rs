@@ -14,6 +14,7 @@ mod args;
 mod array;
 mod cache;
 mod callback;
+mod compute;
 mod fork;
 mod format;
 mod guard;
@@ -31,6 +32,10 @@ mod types;
 pub use cache::{
     tc_cache, tc_cache_flags, tc_cache_options, tc_cache_stats, tc_clear, tc_create, tc_get,
     tc_peek, tc_put, tc_release, tc_remove, tc_retain, tc_set_budget, tc_set_share, tc_statistics,
+};
+pub use compute::{
+    provider_compute, tc_border, tc_compute_flags, tc_compute_fn, tc_compute_options, tc_input,
+    tc_input_flags, tc_place,
 };
 pub use format::{tc_format, tc_format_count, tc_format_flags, tc_format_info};
 pub use library::{

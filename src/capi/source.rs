@@ -93,8 +93,11 @@ pub enum tc_source_flags {
 /// They return TC_OK, or another number, and may then tell more in `err`, which is never NULL: its
 /// source_code (or, if that is 0, the number returned) and its message come through to whoever asked
 /// for the block, with TC_E_SOURCE. They may call the library; see CALLBACKS at the top for what they
-/// cannot ask for, and tc_load_is_cancelled for whether what they do is still wanted. They must not
-/// throw, unwind or longjmp.
+/// cannot ask for, and tc_load_is_cancelled for whether what they do is still wanted. A callback hands on
+/// a failed call of the library by giving it its own `err` and returning what it returned: then the status comes
+/// through too, as TC_E_CANCELLED, TC_E_REENTRANT, TC_E_NO_MEMORY, TC_E_LIMIT, TC_E_IO, TC_E_CORRUPT,
+/// TC_E_UNSUPPORTED, TC_E_CHANGED and TC_E_INTERNAL, with the message; another one is a source_code. They
+/// must not throw, unwind or longjmp.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct tc_source {

@@ -112,7 +112,27 @@ fn shortened(text: &str, room: usize) -> Cow<'_, str> {
     format!("{}{GAP}{}", &text[..begin], &text[end..]).into()
 }
 
-/// Runs the caller's callback `name`, whose failure comes through with its own code and message.
+/// What a callback hands on of a call of the library that it made: its status in both places, and no number of its
+/// own. Of failures that are due to the arguments of that call, those who asked for the block learn as of its own.
+fn handed_on(status: tc_status, err: &tc_error) -> Option<Kind> {
+    const KINDS: [Kind; 9] = [
+        Kind::Cancelled,
+        Kind::Reentrant,
+        Kind::NoMemory,
+        Kind::Limit,
+        Kind::Io,
+        Kind::Corrupt,
+        Kind::Unsupported,
+        Kind::Changed,
+        Kind::Internal,
+    ];
+    let is_said_twice = err.code == status && err.source_code == 0;
+    let kind = KINDS.into_iter().find(|kind| self::status(*kind) == status);
+    kind.filter(|_| is_said_twice)
+}
+
+/// Runs the caller's callback `name`, whose failure comes through with its own code and message, or as what it is
+/// where it is one of the library.
 pub fn callback(name: &str, call: impl FnOnce(*mut tc_error) -> tc_status) -> Result<(), Error> {
     let mut err = tc_error::empty();
     let status = call(&mut err);
@@ -124,11 +144,13 @@ pub fn callback(name: &str, call: impl FnOnce(*mut tc_error) -> tc_status) -> Re
     } else {
         status
     };
-    let text = err.text();
-    Err(if text.is_empty() {
-        Error::from_source(code, format!("{name} returned {status}"))
-    } else {
-        Error::from_source(code, text)
+    let text = match err.text() {
+        text if text.is_empty() => format!("{name} returned {status}"),
+        text => text,
+    };
+    Err(match handed_on(status, &err) {
+        Some(kind) => Error::new(kind, text),
+        None => Error::from_source(code, text),
     })
 }
 
@@ -207,6 +229,30 @@ mod tests {
             (telling.source_code(), telling.message()),
             (-5, "no such scene")
         );
+    }
+
+    #[test]
+    fn a_failure_of_the_library_goes_through_a_callback_as_what_it_is() {
+        let through = |status: i32, handed: Error| {
+            // SAFETY: `callback` passes a struct of its own.
+            let call = |err: *mut tc_error| unsafe {
+                *err = tc_error::of(&handed);
+                status
+            };
+            callback("read_block", call).unwrap_err()
+        };
+        let changed = || Error::new(Kind::Changed, "a.tif has changed");
+        let same = through(12, changed());
+        assert_eq!((same.kind(), same.source_code()), (Kind::Changed, 0));
+        assert_eq!(same.message(), "a.tif has changed");
+        // One that the callback got over before it failed in its own way.
+        let other = through(5, changed());
+        assert_eq!((other.kind(), other.source_code()), (Kind::Source, 5));
+        // Nobody who asked for the block has given a bad argument.
+        let range = through(2, Error::range("band 7"));
+        assert_eq!((range.kind(), range.source_code()), (Kind::Source, 2));
+        let deeper = through(13, Error::from_source(-5, "no such scene"));
+        assert_eq!((deeper.kind(), deeper.source_code()), (Kind::Source, -5));
     }
 
     #[test]

@@ -84,7 +84,9 @@ impl Border {
 
 /// Where the pixels along one side of an area come from.
 struct Side {
-    from: Vec<Option<u64>>,
+    start: i64,
+    length: u64,
+    border: Border,
     /// The pixels of the image among them, from the first to the last.
     first: u64,
     count: u64,
@@ -92,14 +94,52 @@ struct Side {
 
 impl Side {
     fn new(start: i64, count: u64, length: u64, border: Border) -> Self {
-        let places = 0..count as i64;
-        let place = |offset| border.index(start.saturating_add(offset), length);
-        let from: Vec<_> = places.map(place).collect();
-        let first = from.iter().flatten().min().copied().unwrap_or(0);
-        let last = from.iter().flatten().max().copied();
-        let count = last.map_or(0, |last| last + 1 - first);
-        Self { from, first, count }
+        let end = start.saturating_add(count as i64);
+        let (from, to) = match border {
+            // Those inside alone.
+            Border::Pad => (start.clamp(0, length as i64), end.clamp(0, length as i64)),
+            _ if count == 0 => (0, 0),
+            Border::Nearest => {
+                let last = length as i64 - 1;
+                (
+                    start.clamp(0, last),
+                    end.saturating_sub(1).clamp(0, last) + 1,
+                )
+            }
+            Border::Mirrored => mirrored(start, end, length as i64),
+        };
+        Self {
+            start,
+            length,
+            border,
+            first: from as u64,
+            count: (to - from).max(0) as u64,
+        }
     }
+
+    /// The pixel that stands at an offset in the area; `None` for pad.
+    fn at(&self, offset: usize) -> Option<u64> {
+        let at = self.start.saturating_add(offset as i64);
+        self.border.index(at, self.length)
+    }
+}
+
+/// The first pixel that a mirrored range meets, and the one after the last.
+fn mirrored(start: i64, end: i64, length: i64) -> (i64, i64) {
+    let index = |at: i64| Border::Mirrored.index(at, length as u64).unwrap_or(0) as i64;
+    let ends = [index(start), index(end - 1)];
+    // The range turns at each edge that it meets; one without a turn lies between its ends.
+    let [from, count, period] = [start, end - start, 2 * length].map(i128::from);
+    let meets = |at: i64| (i128::from(at) - from).rem_euclid(period) < count;
+    let first = match meets(-1) || meets(0) {
+        true => 0,
+        false => ends[0].min(ends[1]),
+    };
+    let last = match meets(length - 1) || meets(length) {
+        true => length - 1,
+        false => ends[0].max(ends[1]),
+    };
+    (first, last + 1)
 }
 
 impl Area {
@@ -143,12 +183,14 @@ impl Area {
 /// Writes the pixels of a rectangle wherever they stand in an area.
 fn spread(inside: &Pixels, columns: &Side, rows: &Side, out: &mut PixelsMut<'_>) {
     let size = inside.dtype().size();
+    let shape = out.layout().shape;
+    let from_columns: Vec<Option<u64>> = (0..shape.width).map(|x| columns.at(x)).collect();
     for band in 0..inside.shape().bands {
-        for (y, row) in rows.from.iter().enumerate() {
-            let Some(row) = row else { continue };
+        for y in 0..shape.height {
+            let Some(row) = rows.at(y) else { continue };
             let from = inside.row(band, (row - rows.first) as usize);
             let into = out.row_mut(band, y).chunks_exact_mut(size);
-            for (sample, column) in into.zip(&columns.from) {
+            for (sample, column) in into.zip(&from_columns) {
                 if let Some(column) = column {
                     let at = (column - columns.first) as usize * size;
                     sample.copy_from_slice(&from[at..at + size]);
@@ -236,6 +278,28 @@ impl Input {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_side_needs_of_its_image_follows_from_its_ends() {
+        for border in [Border::Pad, Border::Nearest, Border::Mirrored] {
+            for length in 1..6u64 {
+                for start in -17..17i64 {
+                    for count in 0..17u64 {
+                        let side = Side::new(start, count, length, border);
+                        let met: Vec<u64> =
+                            (0..count as usize).filter_map(|at| side.at(at)).collect();
+                        let first = met.iter().min().copied();
+                        let last = met.iter().max().copied();
+                        let expected = first
+                            .zip(last)
+                            .map(|(first, last)| (first, last + 1 - first));
+                        let needed = (side.count > 0).then_some((side.first, side.count));
+                        assert_eq!(needed, expected, "{border:?} {start} {count} of {length}");
+                    }
+                }
+            }
+        }
+    }
 
     #[test]
     fn a_border_repeats_mirrors_or_is_pad() {

@@ -51,8 +51,8 @@ pub(super) struct Computed {
     pub level: u32,
     pub key: String,
     pub image: Image,
-    /// Whether the image has the mask of its first source.
-    pub keeps_mask: bool,
+    /// Where its pixels are data, if more than nodata values tell.
+    pub mask: Option<Arc<dyn Provider>>,
     /// The levels above with a grid of their own, computed in their own blocks; level 1 first.
     pub above: Vec<Option<Arc<dyn Provider>>>,
 }
@@ -83,7 +83,7 @@ pub fn computed(
     kernel: Arc<dyn Kernel>,
     cache: Option<&Cache>,
 ) -> Result<Arc<dyn Provider>> {
-    Computed::new(sources, image, name, Work::Kernel(kernel)).build(cache)
+    Computed::new(sources, image, name, Work::Kernel(kernel))?.build(cache)
 }
 
 /// [`computed`] of a fold, which never holds its inputs: of them one block, or a part of one, is in flight at
@@ -95,21 +95,26 @@ pub fn folded(
     fold: Arc<dyn Fold>,
     cache: Option<&Cache>,
 ) -> Result<Arc<dyn Provider>> {
-    Computed::new(sources, image, name, Work::Fold(fold)).build(cache)
+    Computed::new(sources, image, name, Work::Fold(fold))?.build(cache)
 }
 
 impl Computed {
-    fn new(sources: Vec<Arc<dyn Provider>>, image: Image, name: Option<&str>, work: Work) -> Self {
+    fn new(
+        sources: Vec<Arc<dyn Provider>>,
+        image: Image,
+        name: Option<&str>,
+        work: Work,
+    ) -> Result<Self> {
         let keys = sources.iter().map(|source| source.key());
-        Computed {
-            key: compute_key(&name_or_number(name), keys),
+        Ok(Computed {
+            key: compute_key(&name_or_number(name), keys)?,
             work,
             level: 0,
             image,
-            keeps_mask: false,
+            mask: None,
             above: Vec::new(),
             sources,
-        }
+        })
     }
 
     pub(super) fn build(mut self, cache: Option<&Cache>) -> Result<Arc<dyn Provider>> {
@@ -321,8 +326,7 @@ impl Provider for Operator {
     }
 
     fn mask(&self) -> Option<Arc<dyn Provider>> {
-        let first = self.parts.sources.first();
-        first.filter(|_| self.parts.keeps_mask)?.mask()
+        self.parts.mask.clone()
     }
 
     fn cache(&self) -> Option<&Cache> {

@@ -67,7 +67,7 @@ pub fn mapped(
     let mut name = name_or_number(options.name.as_deref());
     if let Some(list) = source_bands.list() {
         let list: Vec<_> = list.iter().map(u32::to_string).collect();
-        name = format!("{name}:bands:{}", list.join(","));
+        name = format!("{name}:bands:{}", list.join("+"));
     }
     let dtype = options.dtype.unwrap_or(source.image().dtype);
     let bands = options.bands.unwrap_or(source_bands.count(all) as u32);
@@ -187,12 +187,12 @@ impl Operation {
             level => format!("{}:{}:of_level:{level}", source.key(), self.suffix),
         };
         Computed {
+            mask: source.mask(),
             sources: vec![source],
             work: Work::Kernel(self.clone()),
             level,
             key,
             image,
-            keeps_mask: true,
             above,
         }
     }

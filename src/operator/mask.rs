@@ -17,23 +17,37 @@ use std::sync::Arc;
 /// Under nodata values a pixel is data if any band has data there, and a band without a nodata
 /// value always has.
 pub fn mask(source: Arc<dyn Provider>) -> Result<Arc<dyn Provider>> {
-    if let Some(mask) = source.mask() {
-        return on_grid_of(mask, source.image());
+    match known_mask(&source)? {
+        Some(mask) => Ok(mask),
+        None => {
+            let first = Bands::of(&[0], source.image().band_count());
+            by_rule(source, first, Rule::All)
+        }
     }
+}
+
+/// [`mask`], if anything says that a pixel may not be data.
+pub(super) fn known_mask(source: &Arc<dyn Provider>) -> Result<Option<Arc<dyn Provider>>> {
     let image = source.image();
-    let alpha = image
-        .bands
-        .iter()
-        .position(|band| band.colour == Colour::Alpha);
+    if let Some(mask) = source.mask() {
+        return on_grid_of(mask, image).map(Some);
+    }
+    let is_alpha = |band: &Band| band.colour == Colour::Alpha;
     let nodata: Option<Vec<Sample>> = image.bands.iter().map(|band| band.nodata).collect();
-    let (bands, rule) = match (alpha, nodata) {
+    let (bands, rule) = match (image.bands.iter().position(is_alpha), nodata) {
         (Some(alpha), _) => {
             let bands = Bands::of(&[alpha as u32], image.band_count());
             (bands, Rule::Alpha)
         }
         (None, Some(nodata)) => (Bands::ALL, Rule::Nodata(nodata)),
-        (None, None) => (Bands::of(&[0], image.band_count()), Rule::All),
+        (None, None) => return Ok(None),
     };
+    by_rule(source.clone(), bands, rule).map(Some)
+}
+
+/// The mask that a rule makes of some bands.
+fn by_rule(source: Arc<dyn Provider>, bands: Bands, rule: Rule) -> Result<Arc<dyn Provider>> {
+    let image = source.image();
     let absent_is_data = match &rule {
         Rule::Alpha => image.pad != Sample::default(),
         Rule::Nodata(nodata) => {

@@ -2,11 +2,13 @@
 
 mod cached;
 mod fold;
+mod inherit;
 mod input;
 mod kernel;
 mod level;
 mod mapped;
 mod mask;
+mod placed;
 mod pyramid;
 mod reader;
 mod retiled;
@@ -15,11 +17,13 @@ mod window_counts;
 
 pub use cached::cached;
 pub use fold::{Fold, Folding};
+pub use inherit::{bands_of, image_of, texts_of};
 pub use input::{Area, Border, Input, Inputs, Needed};
 pub use kernel::{Kernel, computed, folded};
 pub use level::level;
 pub use mapped::{Map, MapOptions, mapped};
 pub use mask::mask;
+pub use placed::{Function, Placement, Rule, Scale, placed};
 pub use pyramid::pyramid;
 pub use reader::{ReaderOptions, reader};
 pub use retiled::{RetileOptions, retiled};
