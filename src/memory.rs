@@ -249,6 +249,22 @@ fn handles(pins: u64) -> u32 {
     (pins % LISTENER) as u32
 }
 
+/// The address of a byte of a buffer.
+#[derive(Clone, Copy)]
+pub struct Address(*const u8);
+
+// SAFETY: nothing is read through it here.
+unsafe impl Send for Address {}
+// SAFETY: as above.
+unsafe impl Sync for Address {}
+
+impl Address {
+    /// As what is handed to callers.
+    pub fn pointer(self) -> *const u8 {
+        self.0
+    }
+}
+
 /// Immutable pixel bytes, alive until the last reference is gone.
 pub struct Buffer {
     /// Below [`LISTENER`] the handles that callers hold, references of caches and pins in the columns of
@@ -296,6 +312,16 @@ impl Buffer {
                 std::slice::from_raw_parts(foreign.start.as_ptr(), foreign.len)
             },
         }
+    }
+
+    /// The address of a byte, to be looked at as long as the buffer is alive.
+    pub fn address(&self, offset: usize) -> Address {
+        Address(self.bytes().as_ptr().wrapping_add(offset))
+    }
+
+    /// Which byte has an address.
+    pub fn offset(&self, address: Address) -> usize {
+        address.0.addr() - self.bytes().as_ptr().addr()
     }
 
     /// Whether the bytes are a caller's.

@@ -5,7 +5,7 @@ use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::image::Bands;
 use crate::layout::{Layout, Shape};
-use crate::memory::{Buffer, Canvas, PixelsMut, Target};
+use crate::memory::{Address, Buffer, Canvas, PixelsMut, Target};
 use crate::slab::Handle;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -27,7 +27,8 @@ pub struct Form {
 #[derive(Clone)]
 pub struct Pixels {
     buffer: Arc<Buffer>,
-    offset: usize,
+    /// That of the first sample, lest each look at it go by way of the buffer.
+    start: Address,
     form: Arc<Form>,
 }
 
@@ -62,8 +63,8 @@ impl Pixels {
             "the layout exceeds the buffer"
         );
         Self {
+            start: buffer.address(offset),
             buffer,
-            offset,
             form,
         }
     }
@@ -75,7 +76,7 @@ impl Pixels {
 
     /// Where the pixels begin in the buffer.
     pub fn offset(&self) -> usize {
-        self.offset
+        self.buffer.offset(self.start)
     }
 
     /// The same pixels with only the first columns and rows inside the image.
@@ -127,12 +128,12 @@ impl Pixels {
 
     /// All bytes from the first sample to the last.
     pub fn bytes(&self) -> &[u8] {
-        &self.buffer.bytes()[self.offset..self.offset + self.form.layout.span()]
+        &self.buffer.bytes()[self.offset()..][..self.form.layout.span()]
     }
 
     /// Where the first sample is.
     pub fn start(&self) -> *const u8 {
-        self.buffer.bytes().as_ptr().wrapping_add(self.offset)
+        self.start.pointer()
     }
 
     /// One row of one band.
@@ -140,7 +141,7 @@ impl Pixels {
     /// # Panics
     /// If the band or the row does not exist.
     pub fn row(&self, band: usize, y: usize) -> &[u8] {
-        let at = self.offset + self.form.layout.offset(band, y);
+        let at = self.offset() + self.form.layout.offset(band, y);
         &self.buffer.bytes()[at..at + self.form.layout.row_bytes()]
     }
 
@@ -202,11 +203,7 @@ impl Pixels {
             absent: self.form.absent,
             bands: Bands::ALL,
         };
-        Pixels {
-            buffer: self.buffer.clone(),
-            offset: self.offset + at,
-            form: Arc::new(form),
-        }
+        Self::of_form(self.buffer.clone(), self.offset() + at, Arc::new(form))
     }
 
     /// Some of the bands without a copy: one band, or several a constant step apart; `None` for any
@@ -245,11 +242,8 @@ impl Pixels {
             bands: Bands::ALL,
             ..*self.form
         };
-        Some(Pixels {
-            buffer: self.buffer.clone(),
-            offset: self.offset + at,
-            form: Arc::new(form),
-        })
+        let (buffer, offset) = (self.buffer.clone(), self.offset() + at);
+        Some(Self::of_form(buffer, offset, Arc::new(form)))
     }
 
     /// Copies all pixels, which must be as many as `into` has, of the same type.

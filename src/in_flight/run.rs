@@ -112,6 +112,7 @@ impl Drop for Parts {
 
 /// Enters a complete tile into the cache, then wakes the threads that wait for it.
 pub fn finish(task: &Task, work: Work) {
+    let finishing = Finishing(task);
     let outcome = match work.canvas.join() {
         Some(canvas) => {
             let tile = Tile::from_canvas(canvas);
@@ -125,5 +126,16 @@ pub fn finish(task: &Task, work: Work) {
             false => loading.enter_sibling(task.cell.at, &task.bands, tile),
         }
     }
+    std::mem::forget(finishing);
     TABLE.lock().end(task, outcome);
+}
+
+/// A complete tile on its way into the cache. Dropped on the way of a panic it fails all that wait for it.
+struct Finishing<'a>(&'a Task);
+
+impl Drop for Finishing<'_> {
+    fn drop(&mut self) {
+        let error = Error::internal("the entry of this tile into its cache panicked");
+        TABLE.lock().end(self.0, Err(error));
+    }
 }

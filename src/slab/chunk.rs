@@ -1,11 +1,10 @@
-//! The memory of a slab: nodes in chunks, and the columns of each chunk, one for each stripe that uses it.
+//! The memory of a slab: nodes in chunks, and the columns of each chunk, one for each stripe.
 
-use super::flag::{OPEN, PLACE};
+use super::flag::PLACE;
 use super::word::{AtomicWord, Word};
 use super::{NODES, NONE, Shared};
-use crate::pages::Late;
-use crate::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
-use crate::thread::{STRIPES, Stripe};
+use crate::sync::atomic::{AtomicI64, AtomicU32, AtomicU64};
+use crate::thread::STRIPES;
 use crate::tile::Pixels;
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
@@ -41,12 +40,11 @@ pub(super) struct Node {
     pub(super) label: [AtomicU64; 3],
 }
 
-pub(super) type Column = [AtomicWord; NODES];
-
 #[repr(C)]
 pub(super) struct Chunk {
     pub(super) nodes: [Node; NODES],
-    pub(super) columns: [Late<Column>; STRIPES],
+    /// What each stripe has for each node.
+    pub(super) columns: [[AtomicWord; NODES]; STRIPES],
     /// One bit for each node: handed out since it was last seen free.
     pub(super) handed: AtomicU64,
     pub(super) number: u32,
@@ -62,29 +60,12 @@ impl Chunk {
         };
         Self {
             nodes: std::array::from_fn(node),
-            columns: Default::default(),
+            columns: std::array::from_fn(|_| {
+                std::array::from_fn(|_| AtomicWord::new(Word::closed(0)))
+            }),
             handed: AtomicU64::new(0),
             number,
             slab,
         }
-    }
-
-    /// The column of a stripe, made if there is none. To be called under the lock of the slab, if
-    /// there is one.
-    pub(super) fn make_column(&self, stripe: Stripe) -> &Column {
-        self.columns[stripe.number()].get_or_make(|| {
-            let closed = Word::closed(0);
-            let word = |node: &Node| match node.head.flags.load(Ordering::SeqCst) & OPEN {
-                0 => AtomicWord::new(closed),
-                _ => AtomicWord::new(closed.open()),
-            };
-            self.nodes.each_ref().map(word)
-        })
-    }
-
-    /// The words of a node in all columns that there are.
-    pub(super) fn words(&self, place: usize) -> impl Iterator<Item = &AtomicWord> {
-        let columns = self.columns.iter().filter_map(Late::get);
-        columns.map(move |column| &column[place])
     }
 }

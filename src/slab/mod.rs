@@ -23,17 +23,21 @@ mod word;
 pub use handle::Handle;
 pub use node::NodeRef;
 
-use crate::pages::Pages;
+use crate::growing::Growing;
 use crate::sync::Mutex;
-use crate::sync::atomic::Ordering;
+use crate::sync::atomic::{AtomicPtr, Ordering};
 use crate::tile::Pixels;
 use chunk::{Chunk, Node};
 use flag::{FINDABLE, LIVE, OPEN, PLACE};
+use std::ptr::NonNull;
 use std::sync::Arc;
 use word::Word;
 
 /// Nodes of a chunk: as many as there are bits in [`Chunk::handed`].
 const NODES: usize = 64;
+
+/// Chunks of the first segment of their list.
+const CHUNKS: usize = 16;
 
 /// No node.
 pub const NONE: u32 = u32::MAX;
@@ -66,11 +70,29 @@ pub mod flag {
 const OPEN_COUNT: i64 = 1 << 40;
 
 struct Shared {
-    chunks: Pages<Chunk>,
+    /// Each as its `Arc` has it.
+    chunks: Growing<AtomicPtr<Chunk>, CHUNKS>,
     /// Held while nodes are opened and closed.
     free: Mutex<Free>,
     /// The numbers of chunks of which a node was handed out since they were last seen free.
     handed: Mutex<Vec<u32>>,
+}
+
+impl Shared {
+    /// A chunk, alive as long as this.
+    #[inline(always)]
+    fn chunk(&self, number: u32) -> Option<NonNull<Chunk>> {
+        NonNull::new(self.chunks.get(number)?.load(Ordering::Acquire))
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        for chunk in (0..).map_while(|number| self.chunk(number)) {
+            // SAFETY: made of an `Arc` in `Slab::insert`, whose reference is given up only here.
+            drop(unsafe { Arc::from_raw(chunk.as_ptr()) });
+        }
+    }
 }
 
 /// The nodes without pixels.
@@ -87,7 +109,7 @@ pub struct Slab(Arc<Shared>);
 impl Default for Slab {
     fn default() -> Self {
         Self(Arc::new(Shared {
-            chunks: Pages::default(),
+            chunks: Growing::default(),
             free: Mutex::new(Free {
                 first: NONE,
                 fresh: 0,
@@ -101,7 +123,7 @@ impl Slab {
     /// A node, occupied or not.
     #[inline(always)]
     pub fn node(&self, id: u32) -> Option<NodeRef<'_>> {
-        let chunk = self.0.chunks.pointer(id as usize / NODES)?;
+        let chunk = self.0.chunk(id / NODES as u32)?;
         let place = id as usize % NODES;
         // SAFETY: the chunk is alive as long as the slab; its first member are more nodes than `place`.
         let (node, chunk) = unsafe { (chunk.cast::<Node>().add(place), chunk.as_ref()) };
@@ -119,11 +141,14 @@ impl Slab {
             }
             first => first,
         };
-        let (number, place) = (id as usize / NODES, id as usize % NODES);
-        let new = || Chunk::new(number as u32, Arc::downgrade(&self.0));
-        self.0.chunks.make(number, new);
+        let (number, place) = (id / NODES as u32, id as usize % NODES);
+        let chunk = self.0.chunks.get_or_make(number);
+        if chunk.load(Ordering::Relaxed).is_null() {
+            let new = Arc::new(Chunk::new(number, Arc::downgrade(&self.0)));
+            chunk.store(Arc::into_raw(new).cast_mut(), Ordering::Release);
+        }
         let node_ref = self.node(id).expect("a chunk that was made");
-        let (node, chunk) = (node_ref.get(), node_ref.chunk);
+        let node = node_ref.get();
         if free.first == id {
             free.first = node.head.next.load(Ordering::Relaxed);
         }
@@ -134,7 +159,7 @@ impl Slab {
         }
         let flags = flags | LIVE | ((place as u32) << PLACE);
         node.head.flags.store(flags, Ordering::SeqCst);
-        for word in chunk.words(place) {
+        for word in node_ref.words() {
             word.store(Word::closed(stamp));
         }
         // SAFETY: the pointer comes from an `Arc` that is alive; the node has this reference until it is free.
@@ -150,7 +175,7 @@ impl Slab {
         if node.flags() & OPEN == 0 {
             node.get().count.fetch_add(OPEN_COUNT, Ordering::SeqCst);
             node.set(OPEN);
-            for word in node.chunk.words(node.place) {
+            for word in node.words() {
                 word.change(|seen| Some(seen.open()));
             }
         }
@@ -168,7 +193,7 @@ impl Slab {
         if node.unset(OPEN) & OPEN == 0 {
             return;
         }
-        for word in node.chunk.words(node.place) {
+        for word in node.words() {
             if let Some(seen) = word.change(|seen| Some(seen.close())) {
                 node.add(seen.pins());
             }

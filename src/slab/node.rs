@@ -3,7 +3,9 @@
 use super::NODES;
 use super::chunk::{Chunk, Node};
 use super::flag::PLACE;
+use super::word::AtomicWord;
 use crate::sync::atomic::{AtomicU32, Ordering};
+use crate::thread::Stripe;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
@@ -35,6 +37,18 @@ impl<'a> NodeRef<'a> {
     #[inline(always)]
     pub(super) fn get(&self) -> &'a Node {
         &self.chunk.nodes[self.place % NODES]
+    }
+
+    /// What the stripes have for the node.
+    pub(super) fn words(&self) -> impl Iterator<Item = &'a AtomicWord> {
+        let (columns, place) = (&self.chunk.columns, self.place);
+        columns.iter().map(move |column| &column[place])
+    }
+
+    /// What a stripe has for the node.
+    #[inline(always)]
+    pub(super) fn word(&self, stripe: Stripe) -> &'a AtomicWord {
+        &self.chunk.columns[stripe.number()][self.place % NODES]
     }
 
     /// The number of the node.
@@ -80,15 +94,17 @@ impl<'a> NodeRef<'a> {
 
     /// The moment of the last use that a look-up has left; before the first one, that of its insertion or 0.
     pub fn last_use(&self) -> u64 {
-        let words = self.chunk.words(self.place);
-        let stamps = words.map(|word| word.load(Ordering::Relaxed).stamp());
+        let stamps = self
+            .words()
+            .map(|word| word.load(Ordering::Relaxed).stamp());
         stamps.max().unwrap_or(0)
     }
 
     /// Handles less those that the pins of its buffer count: of one that is closed, none.
     pub fn pins(&self) -> i64 {
-        let words = self.chunk.words(self.place);
-        words.map(|word| word.load(Ordering::SeqCst).pins()).sum()
+        self.words()
+            .map(|word| word.load(Ordering::SeqCst).pins())
+            .sum()
     }
 
     /// # Safety

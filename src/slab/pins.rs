@@ -1,7 +1,5 @@
 //! Pins: where handles of a node are counted, while it is open and while it is closed.
 
-use super::NODES;
-use super::chunk::Column;
 use super::flag::{HANDED, OPEN};
 use super::handle::Handle;
 use super::node::NodeRef;
@@ -48,8 +46,7 @@ impl<'a> NodeRef<'a> {
     /// The node as it is now, if a thread of the stripe can pin it in the column.
     #[inline(always)]
     pub fn as_seen(&self, stripe: Stripe) -> Option<Seen<'a>> {
-        let column = self.chunk.columns[stripe.number()].get()?;
-        let word = &column[self.place % NODES];
+        let word = self.word(stripe);
         let seen = word.load(Ordering::Acquire);
         seen.can_pin().then_some(Seen {
             node: *self,
@@ -85,21 +82,18 @@ impl<'a> NodeRef<'a> {
 
     /// Notes a use with this stamp.
     pub fn note_use(&self, stripe: Stripe, stamp: u64) {
-        let word = &self.column(stripe)[self.place];
-        word.change(|seen| Some(seen.used(stamp)));
+        self.word(stripe).change(|seen| Some(seen.used(stamp)));
     }
 
     /// Takes a pin out of a column; says whether it could.
     #[inline(always)]
     pub(super) fn unpin_in_column(&self, stripe: Stripe) -> bool {
-        if let Some(column) = self.chunk.columns[stripe.number()].get() {
-            let word = &column[self.place % NODES];
-            let mut seen = word.load(Ordering::Relaxed);
-            while let Some(unpinned) = seen.unpinned() {
-                match word.replace(seen, unpinned) {
-                    Ok(()) => return true,
-                    Err(now) => seen = now,
-                }
+        let word = self.word(stripe);
+        let mut seen = word.load(Ordering::Relaxed);
+        while let Some(unpinned) = seen.unpinned() {
+            match word.replace(seen, unpinned) {
+                Ok(()) => return true,
+                Err(now) => seen = now,
             }
         }
         false
@@ -128,22 +122,9 @@ impl<'a> NodeRef<'a> {
         }
     }
 
-    /// The column of a stripe, made if there is none.
-    pub(super) fn column(&self, stripe: Stripe) -> &'a Column {
-        if let Some(column) = self.chunk.columns[stripe.number()].get() {
-            return column;
-        }
-        let slab = self.chunk.slab.upgrade();
-        let _closing = slab.as_ref().map(|slab| slab.free.lock());
-        self.chunk.make_column(stripe)
-    }
-
     /// Moves what stands in a column at the end of its range.
     fn make_even(&self, stripe: Stripe) {
-        let Some(column) = self.chunk.columns[stripe.number()].get() else {
-            return;
-        };
-        let word = &column[self.place % NODES];
+        let word = self.word(stripe);
         if word.load(Ordering::Relaxed).even().is_some()
             && let Some(slab) = self.chunk.slab.upgrade()
         {

@@ -77,7 +77,6 @@ fn what_was_seen_of_a_node_is_pinned_only_as_long_as_it_is_so() {
     let stripe = Stripe::own();
     let see = || slab.node(id).unwrap().as_seen(stripe);
     drop(slab.node(id).unwrap().pin(stripe));
-    slab.node(id).unwrap().column(stripe);
     let (first, second) = (see().unwrap(), see().unwrap());
     drop(first.pin(3));
     assert!(second.pin(3).is_none(), "used since");
