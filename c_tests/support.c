@@ -490,7 +490,7 @@ void read_all(tc_provider *provider, int32_t level)
 
 uint64_t room(uint64_t n, uint64_t bytes)
 {
-  enum { ENTRY = 256, KEYS = 1024 }; /* what the library says it charges at most, and some key text */
+  enum { ENTRY = 256, KEYS = 1280 }; /* what the library says it charges at most, and some key text */
   return n * (bytes + ENTRY) + KEYS;
 }
 

@@ -508,8 +508,8 @@ typedef enum tc_map_flags {
  * A store of tiles under one budget of bytes, for any number of providers, files and threads.
  *
  * What it counts is the memory of pixel buffers, each once at its allocated size, however many tiles
- * are views of it, 256 bytes of bookkeeping for each tile, and for each key that has tiles its text
- * and some hundred bytes. At every instant idle, held and
+ * are views of it, 256 bytes of bookkeeping for each tile, and for each key that has tiles twice its text
+ * and about a thousand bytes. At every instant idle, held and
  * reusable bytes together are within the budget. The idle tile whose last use is oldest goes first,
  * unless tc_cache_flags say otherwise.
  * Tiles in the hands of callers are never evicted.
