@@ -503,6 +503,9 @@ void assert_books(const tc_cache *cache)
   assert_int_equal(s.over_budget, 0);
   assert_int_equal(s.orphaned, 0);
   assert_int_equal(s.in_flight, 0);
+  /* What is lent and counts is a part of what is resident; the rest of it is beside that. */
+  assert_true(s.lent_counted <= s.lent);
+  assert_true(s.lent_counted <= s.resident);
 }
 
 void count_release(void *user)

@@ -173,6 +173,10 @@ pub struct Statistics {
     pub overdue: u64,
     /// The most that all of these ever were together.
     pub peak: u64,
+    /// Of callers' memory that is kept from being released.
+    pub lent: u64,
+    /// The part of `lent` that takes room in the budget, or outside it as `over_budget`.
+    pub lent_counted: u64,
     /// Entries that can be found.
     pub entries: u64,
     /// What happened so far.
@@ -195,6 +199,10 @@ pub struct Usage {
     pub in_flight: u64,
     /// The most that these ever were together, without what the key is charged.
     pub peak: u64,
+    /// Of callers' memory that is kept from being released.
+    pub lent: u64,
+    /// The part of `lent` that is counted above.
+    pub lent_counted: u64,
     /// Entries that can be found.
     pub entries: u64,
 }
@@ -209,6 +217,8 @@ impl Usage {
             orphaned: self.orphaned + other.orphaned,
             in_flight: self.in_flight + other.in_flight,
             peak: self.peak + other.peak,
+            lent: self.lent + other.lent,
+            lent_counted: self.lent_counted + other.lent_counted,
             entries: self.entries + other.entries,
         }
     }

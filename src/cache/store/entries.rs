@@ -134,6 +134,11 @@ impl Store {
             },
         }) as Slot;
         self.keys[cell.key as usize].buffers += 1;
+        let (lent, counted) = self.records[slot as usize].lent();
+        self.weigh(cell.key, |bytes| {
+            bytes.lent += lent;
+            bytes.lent_counted += counted;
+        });
         buffer.move_in(slot, &self.home);
         if room {
             self.order.add(group, place, slot, stamp);
@@ -490,6 +495,11 @@ impl Store {
         }
         let record = self.records.remove(slot as usize);
         self.keys[record.key as usize].buffers -= 1;
+        let (lent, counted) = record.lent();
+        self.weigh(record.key, |bytes| {
+            bytes.lent -= lent;
+            bytes.lent_counted -= counted;
+        });
         record.buffer.move_out(&self.home);
         Some(record)
     }

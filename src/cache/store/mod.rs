@@ -79,6 +79,10 @@ pub struct Weights {
     orphaned: u64,
     /// Being made.
     in_flight: u64,
+    /// Of callers' memory, in whatever state.
+    lent: u64,
+    /// The part of `lent` that is in the others too.
+    lent_counted: u64,
 }
 
 impl Weights {
@@ -120,6 +124,14 @@ impl Record {
     /// What it takes of the budget, or beside it.
     fn charge(&self) -> u64 {
         self.buffer.size() as u64 + u64::from(self.entries) * ENTRY_BYTES
+    }
+
+    /// Bytes of a caller's memory, and those of them that count.
+    fn lent(&self) -> (u64, u64) {
+        match self.buffer.lent() {
+            0 => (0, 0),
+            lent => (lent as u64, self.buffer.size() as u64),
+        }
     }
 
     /// Whether it was made ahead and nobody has got it.
@@ -530,6 +542,8 @@ impl Store {
             over_budget,
             orphaned,
             in_flight,
+            lent,
+            lent_counted,
         } = self.weights;
         Statistics {
             budget: self.budget,
@@ -540,6 +554,8 @@ impl Store {
             orphaned,
             in_flight,
             peak: self.peak,
+            lent,
+            lent_counted,
             entries: self.entries,
             counters: Counters {
                 hits: self.counters.hits + self.index.hits.sum(),
@@ -558,6 +574,8 @@ impl Store {
             over_budget,
             orphaned,
             in_flight,
+            lent,
+            lent_counted,
         } = record.weights;
         Usage {
             idle: resident + record.charged - held,
@@ -566,6 +584,8 @@ impl Store {
             orphaned,
             in_flight,
             peak: record.peak,
+            lent,
+            lent_counted,
             entries: record.entries as u64,
         }
     }
