@@ -46,7 +46,7 @@ AT(tc_cache_options, max_in_flight, 16);
 AT(tc_cache_options, threads, 24);
 AT(tc_cache_options, flags, 28);
 
-SIZE(tc_cache_stats, 192);
+SIZE(tc_cache_stats, 208);
 AT(tc_cache_stats, struct_size, 0);
 AT(tc_cache_stats, reserved, 4);
 AT(tc_cache_stats, budget, 8);

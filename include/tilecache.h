@@ -378,6 +378,12 @@ typedef enum tc_pixels_flags {
    * For tc_put: the release function is not called when the last tile goes, but by tc_run_releases.
    */
   TC_PIXELS_DEFER_RELEASE = 2,
+  /**
+   * For tc_put: memory that you lend takes room in the budget like that of the library, so that the
+   * tile goes, and the release function is called, when its turn comes. Without it what you lend takes
+   * no room, whatever its size.
+   */
+  TC_PIXELS_COUNTED = 4,
 } tc_pixels_flags;
 
 /**
@@ -571,8 +577,8 @@ typedef enum tc_compute_flags {
  * A store of tiles under one budget of bytes, for any number of providers, files and threads.
  *
  * What it counts is the memory of pixel buffers, each once at its allocated size, however many tiles
- * are views of it, 256 bytes of bookkeeping for each tile, and for each key that has tiles its text
- * and some hundred bytes. At every instant idle, held and
+ * are views of it, 256 bytes of bookkeeping for each tile, and for each key that has tiles twice its text
+ * and about a thousand bytes. At every instant idle, held and
  * reusable bytes together are within the budget. The idle tile whose last use is oldest goes first,
  * unless tc_cache_flags say otherwise.
  * Tiles in the hands of callers are never evicted.
@@ -789,6 +795,16 @@ typedef struct tc_cache_stats {
    * Of the indexes of files, which the whole process keeps beside all budgets; see tc_set_index_bytes.
    */
   uint64_t index;
+  /**
+   * Of memory that callers have lent, by tc_put or as the array of a source, and that tiles of this cache
+   * keep from being released, each piece of memory once and as a whole.
+   */
+  uint64_t lent;
+  /**
+   * The part of `lent` that was lent with TC_PIXELS_COUNTED: it is in `resident` or `over_budget`. The rest
+   * is in neither, and comes on top of the budget.
+   */
+  uint64_t lent_counted;
 } tc_cache_stats;
 
 /**
@@ -1830,8 +1846,12 @@ tc_status tc_peek(struct tc_cache *cache,
  * - user: passed to `release`.
  * - err: may be NULL.
  *
- * Memory of yours takes nothing from the budget. A tile that finds no room is not an error: it counts
- * as rejected.
+ * Memory that you lend takes nothing from the budget, whatever its size, but the bookkeeping of its tile: a
+ * cache of 10 MiB keeps 100 MiB of it, unless TC_PIXELS_COUNTED says that it counts like memory of the
+ * library. Then it is evicted like that too, and `release` called, on the thread of the call that needs the
+ * room and without a lock of the library, but never while somebody holds the tile. `lent` of tc_cache_stats
+ * tells how much there is. A tile that finds no room is not an error: it counts as rejected, and what was lent
+ * for it and counts is released before the call returns.
  *
  * Errors: TC_E_ARGUMENT also if the tile does not fit its key or its bands, or a band is named twice;
  * TC_E_RANGE also for a band that the image does not have, or from 65536 on; TC_E_LIMIT, TC_E_NO_MEMORY.

@@ -10,6 +10,7 @@ pub mod geometry;
 mod growing;
 pub mod image;
 pub mod in_flight;
+mod late;
 pub mod layout;
 pub mod load;
 pub mod memory;

@@ -231,6 +231,8 @@ enum Storage {
 struct Foreign {
     start: NonNull<u8>,
     len: usize,
+    /// Whether it takes room in budgets.
+    is_counted: bool,
     release: Option<Release>,
 }
 
@@ -289,16 +291,23 @@ impl Buffer {
         }
     }
 
-    /// A buffer over a caller's memory, which `release` takes back.
+    /// A buffer over a caller's memory, which `release` takes back. It takes room in budgets if it is to be
+    /// counted.
     ///
     /// # Safety
     /// `len` bytes from `start` on must be readable, and no byte may change, until `release` runs.
-    pub unsafe fn foreign(start: *const u8, len: usize, release: Option<Release>) -> Result<Self> {
+    pub unsafe fn foreign(
+        start: *const u8,
+        len: usize,
+        is_counted: bool,
+        release: Option<Release>,
+    ) -> Result<Self> {
         let start = NonNull::new(start.cast_mut())
             .ok_or_else(|| Error::argument("the pixel pointer is NULL"))?;
         Ok(Self::new(Storage::Foreign(Box::new(Foreign {
             start,
             len,
+            is_counted,
             release,
         }))))
     }
@@ -333,7 +342,16 @@ impl Buffer {
     pub fn size(&self) -> usize {
         match &self.storage {
             Storage::Owned(memory) => memory.size(),
+            Storage::Foreign(foreign) if foreign.is_counted => foreign.len,
             Storage::Foreign(_) => 0,
+        }
+    }
+
+    /// Bytes of the caller's memory that this buffer keeps from being released.
+    pub fn lent(&self) -> usize {
+        match &self.storage {
+            Storage::Owned(_) => 0,
+            Storage::Foreign(foreign) => foreign.len,
         }
     }
 

@@ -1,19 +1,25 @@
-//! What an entry costs beside its pixels, and what the index of a file does, measured: never more than is
-//! charged.
+//! What an entry, a key and the index of a file cost beside the pixels, measured: never more than is charged.
 
 #[path = "support/long_tiff.rs"]
 mod long_tiff;
+#[path = "support/scale.rs"]
+mod scale;
+
+use scale::scaled;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use tilecache::cache::{Cache, Options};
+use tilecache::cache::{Cache, Options, invalidate};
 use tilecache::dtype::DType;
-use tilecache::image::{Bands, Block};
+use tilecache::error::Result;
+use tilecache::image::{Bands, Block, Image};
 use tilecache::layout::Shape;
-use tilecache::memory::{Canvas, Memory};
+use tilecache::memory::{Canvas, Memory, PixelsMut};
+use tilecache::operator::{RetileOptions, cached, retiled};
+use tilecache::provider::get_block;
 use tilecache::source::tiff::TiffFile;
-use tilecache::source::{Decoder, index};
+use tilecache::source::{Decoder, Source, index};
 use tilecache::tile::Tile;
 
 /// Counts what is allocated, with what an allocator adds to each block.
@@ -94,6 +100,94 @@ fn an_entry_costs_no_more_than_it_is_charged() {
         worst as u64 <= charged,
         "{worst} bytes an entry, charged {charged}"
     );
+}
+
+/// A tile of pixels with a form of its own for each of some sizes.
+fn put(cache: &Cache, key: u64) {
+    let shape = Shape {
+        width: 32,
+        height: 1 + key as usize % 50,
+        bands: 1,
+    };
+    let layout = tilecache::layout::Layout::packed(shape, DType::U8).unwrap();
+    let canvas = Canvas::new(Memory::zeroed(layout.span()).unwrap(), layout);
+    let (name, at) = (format!("key {key}"), Block::new(0, 0, 0));
+    let pixels = Tile::from_canvas(canvas).pixels().clone();
+    cache.put(&name, at, &Bands::ALL, pixels).unwrap();
+}
+
+struct Nothing;
+
+impl Decoder for Nothing {
+    fn read_block(&self, _: Block, _: &[u32], _: &mut PixelsMut<'_>) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// An image of several levels, whose blocks and whose tiles are kept under keys of their own; nothing else is.
+fn read(cache: &Cache, key: u64) {
+    let mut image = Image::new(64 + key % 50, 64, 1, DType::U8);
+    image.block = (32, 32);
+    image.levels = (0..4)
+        .map(|level| (image.levels[0].0 >> level, 64 >> level))
+        .collect();
+    let name = format!("image {key}");
+    let source = Source::provider(Some(&name), image, Box::new(Nothing)).unwrap();
+    let options = RetileOptions {
+        tile: (48, 48),
+        ..RetileOptions::default()
+    };
+    let tiles = retiled(cached(source, cache).unwrap(), &options, Some(cache)).unwrap();
+    for _ in 0..2 {
+        get_block(&*tiles, Block::new(1, 0, 0), &Bands::ALL).unwrap();
+    }
+}
+
+/// Does something to a key of a cache, or to so many.
+type Work = fn(&Cache, u64);
+
+/// What stays of an entry at most, for the next one that takes its place.
+const LEFT: u64 = 128;
+
+#[test]
+fn a_key_costs_no_more_than_it_is_charged_and_goes_with_its_tiles() {
+    let _alone = ALONE.lock();
+    let ways: [(&str, u32, Work); 2] = [("put", 100_000, put), ("read", 20_000, read)];
+    let ends: [(&str, Work); 3] = [
+        ("cleared", |cache, _| cache.clear()),
+        ("without a budget", |cache, _| cache.set_budget(0)),
+        ("invalidated", |_, keys| {
+            for key in 0..keys {
+                invalidate(&format!("key {key}"));
+                invalidate(&format!("image {key}:image:0"));
+            }
+        }),
+    ];
+    for (way, keys, enter) in ways {
+        let keys = u64::from(scaled(keys));
+        for (end, forget) in ends {
+            let cache = Cache::new(1 << 30, Options::default()).unwrap();
+            // What is made once.
+            enter(&cache, 0);
+            let before = LIVE.load(Ordering::Relaxed) as u64;
+            let used = || (LIVE.load(Ordering::Relaxed) as u64).saturating_sub(before);
+            (1..keys).for_each(|key| enter(&cache, key));
+            let (full, taken) = (cache.statistics(), used());
+            let charged = full.idle + full.reusable;
+            println!(
+                "{way}: {} bytes a key, charged {}",
+                taken / keys,
+                charged / keys
+            );
+            assert!(full.entries >= keys && taken <= charged);
+            forget(&cache, keys);
+            let (now, left) = (cache.statistics(), used());
+            let left = left.saturating_sub(now.reusable) / full.entries;
+            println!("{end}: {left} bytes an entry are left");
+            assert_eq!((now.entries, now.idle), (0, 0));
+            assert!(left <= LEFT, "{way}, {end}: {left} bytes an entry are left");
+        }
+    }
 }
 
 #[test]

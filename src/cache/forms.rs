@@ -1,4 +1,4 @@
-//! The forms of a key's entries: each is kept once, and goes with its last entry.
+//! The forms of a cache's entries: each is kept once, and goes some time after its last entry.
 
 use crate::image::Bands;
 use crate::tile::{Form, Pixels};
@@ -6,14 +6,17 @@ use hashbrown::HashSet;
 use std::sync::Arc;
 
 /// So many forms are never looked through for those without entries.
-const FEW: usize = 16;
+const FEW: u64 = 16;
+
+/// What a form takes, with its place among the others.
+pub const FORM_BYTES: usize = size_of::<Form>() + 5 * size_of::<usize>();
 
 /// The forms that entries have, and some that they had.
 #[derive(Default)]
 pub struct Forms {
     known: HashSet<Arc<Form>>,
-    /// From this number on, forms without entries are forgotten before another one is added.
-    limit: usize,
+    /// So many at least had handles and no entries when they were looked through.
+    held: u64,
 }
 
 impl Forms {
@@ -26,19 +29,18 @@ impl Forms {
         if let Some(known) = self.known.get(&form) {
             return known.clone();
         }
-        if self.known.len() >= self.limit.max(FEW) {
-            self.known.retain(|form| Arc::strong_count(form) > 1);
-            self.known.shrink_to_fit();
-            self.limit = 2 * self.known.len();
-        }
         let form = Arc::new(form);
         self.known.insert(form.clone());
         form
     }
 
-    /// The last entry is gone.
-    pub fn clear(&mut self) {
-        *self = Self::default();
+    /// So many entries are there: if most forms have none, those are forgotten.
+    pub fn forget_unused(&mut self, entries: u64) {
+        if self.known.len() as u64 > 2 * (entries + self.held) + FEW {
+            self.known.retain(|form| Arc::strong_count(form) > 1);
+            self.known.shrink_to_fit();
+            self.held = (self.known.len() as u64).saturating_sub(entries);
+        }
     }
 }
 
@@ -60,14 +62,25 @@ mod tests {
         let canvas = Canvas::new(Memory::zeroed(64).unwrap(), layout);
         let pixels = Pixels::new(Arc::new(canvas.freeze().0), layout);
         let mut forms = Forms::default();
-        let mut of = |band: u32| forms.of(&pixels, &Bands::of(&[band], 1 << 20));
+        let mut of = |band: u32| {
+            let form = forms.of(&pixels, &Bands::of(&[band], 1 << 20));
+            forms.forget_unused(100);
+            form
+        };
         let kept: Vec<_> = (0..100).map(&mut of).collect();
         assert!(Arc::ptr_eq(&kept[7], &of(7)));
         (100..10_000).for_each(|band| drop(of(band)));
         assert!(Arc::ptr_eq(&kept[7], &of(7)));
-        let count = forms.known.len();
+        let count = forms.known.len() as u64;
         assert!((100..=2 * 100 + FEW).contains(&count), "{count} forms");
-        forms.clear();
+        forms.forget_unused(0);
+        assert_eq!((forms.known.len(), forms.held), (100, 100));
+        drop(kept);
+        (0..130).for_each(|band| drop(forms.of(&pixels, &Bands::of(&[band], 1 << 20))));
+        forms.forget_unused(0);
+        assert_eq!(forms.known.len(), 130, "few more than were held");
+        (0..230).for_each(|band| drop(forms.of(&pixels, &Bands::of(&[band], 1 << 20))));
+        forms.forget_unused(0);
         assert_eq!(forms.known.len(), 0);
     }
 }

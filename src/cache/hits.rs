@@ -33,10 +33,20 @@ impl Hits {
 /// The hits under all keys that ever were.
 #[derive(Default)]
 pub struct AllHits {
-    /// Keys that were hit since their hits were summed up last.
-    noted: Mutex<Vec<Arc<Hits>>>,
+    noted: Mutex<Noted>,
     sum: AtomicU64,
 }
+
+/// Keys that were hit since their hits were summed up last.
+#[derive(Default)]
+struct Noted {
+    keys: Vec<Arc<Hits>>,
+    /// When there are so many, those that are hit no more are summed up.
+    limit: usize,
+}
+
+/// So many are never looked through for those.
+const FEW: usize = 64;
 
 impl AllHits {
     /// Counts a hit under a key, of a thread of the stripe.
@@ -55,21 +65,40 @@ impl AllHits {
     fn note(&self, hits: &Arc<Hits>, stripe: Stripe) {
         let line = &hits.lines[stripe.number()];
         if !line.is_noted.swap(true, Ordering::SeqCst) {
-            self.noted.lock().push(hits.clone());
+            let mut noted = self.noted.lock();
+            if noted.keys.len() >= noted.limit.max(FEW) {
+                // What has no other owner cannot be hit any more.
+                noted.keys.retain(|hits| {
+                    let is_used = Arc::strong_count(hits) > 1;
+                    if !is_used {
+                        self.add(hits);
+                    }
+                    is_used
+                });
+                noted.keys.shrink_to_fit();
+                noted.limit = 2 * noted.keys.len();
+            }
+            noted.keys.push(hits.clone());
+        }
+    }
+
+    /// Adds what is not in the sum yet of a key's hits.
+    fn add(&self, hits: &Hits) {
+        for line in &hits.lines {
+            line.is_noted.store(false, Ordering::SeqCst);
+            let hits = line.hits.load(Ordering::SeqCst);
+            let more = hits - line.summed.swap(hits, Ordering::Relaxed);
+            self.sum.fetch_add(more, Ordering::Relaxed);
         }
     }
 
     /// How many there were, in time in proportion to the keys that were hit since this was asked last.
     pub fn sum(&self) -> u64 {
         let mut noted = self.noted.lock();
-        for hits in noted.drain(..) {
-            for line in &hits.lines {
-                line.is_noted.store(false, Ordering::SeqCst);
-                let hits = line.hits.load(Ordering::SeqCst);
-                let more = hits - line.summed.swap(hits, Ordering::Relaxed);
-                self.sum.fetch_add(more, Ordering::Relaxed);
-            }
-        }
+        std::mem::take(&mut *noted)
+            .keys
+            .iter()
+            .for_each(|hits| self.add(hits));
         self.sum.load(Ordering::Relaxed)
     }
 }
@@ -97,5 +126,12 @@ mod tests {
         assert_eq!(all.sum(), 21_000);
         drop(keys);
         assert_eq!(all.sum(), 21_000, "keys that are no more");
+        let kept = Arc::<Hits>::default();
+        for _ in 0..5 * FEW {
+            all.count(&kept, Stripe::own());
+            all.count(&Arc::default(), Stripe::own());
+            assert!(all.noted.lock().keys.len() <= FEW, "keys that are no more");
+        }
+        assert_eq!((kept.sum(), all.sum()), (5 * 64, 21_000 + 10 * 64));
     }
 }

@@ -220,21 +220,21 @@ impl Index {
     }
 
     /// The tile of a cell with these bands, of an image with `all` bands, or with more of them; counted
-    /// among `hits` if the look is a hit.
+    /// among `hits`, if there are any, where the look is a hit.
     pub fn find(
         &self,
         cell: &Cell,
         bands: &Bands,
         all: Option<u32>,
         look: Look,
-        hits: &Arc<Hits>,
+        hits: Option<&Arc<Hits>>,
     ) -> Option<Found> {
         let (handle, node, is_exact) = self.look_up(cell, bands, all)?;
         if matches!(look, Look::Get | Look::Touch) {
             let (stripe, stamp) = stamp::hit();
             node.note_use(stripe, stamp);
         }
-        if matches!(look, Look::Get | Look::Read) {
+        if let (Look::Get | Look::Read, Some(hits)) = (look, hits) {
             self.hits.count(hits, Stripe::own());
         }
         let flags = node.flags();

@@ -2,9 +2,11 @@
 
 use super::key::{image_of, is_built_on, sources_of};
 use crate::geometry::Area;
+use crate::late::Late;
 use crate::memory::Home;
-use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Mutex, ProcessGuard, ProcessMutex, Still};
+use smallvec::SmallVec;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Weak};
 
@@ -23,7 +25,7 @@ pub fn tick() -> Moment {
     CLOCK.fetch_add(1, Ordering::SeqCst) + 1
 }
 
-type Known = BTreeMap<Box<str>, Weak<Lineage>>;
+type Known = BTreeMap<Arc<str>, Weak<Lineage>>;
 
 static KNOWN: ProcessMutex<Known> = ProcessMutex::new(BTreeMap::new());
 
@@ -42,21 +44,25 @@ impl Still for ProcessGuard<'static, Known> {
 
 /// What all keys of one image share: those of its source, and of everything built on it.
 pub struct Lineage {
-    image: Box<str>,
+    image: Arc<str>,
     /// The first moment of the present pixels; [`NEVER`] while the old ones are being forgotten.
     changed: AtomicU64,
     /// How many are forgetting old pixels now.
     forgetting: Mutex<usize>,
-    homes: Mutex<Vec<Weak<dyn Home>>>,
+    homes: Mutex<SmallVec<[Weak<dyn Home>; 1]>>,
     /// The images that this one is computed from; none for most.
-    sources: Vec<Arc<Lineage>>,
+    sources: Box<[Arc<Lineage>]>,
     /// The images that are computed from this one.
     computed: Mutex<Vec<Weak<Lineage>>>,
     /// Under which keys callers put other pixels, and when.
-    puts: Mutex<Puts>,
-    /// Whether they ever did.
-    has_puts: AtomicBool,
+    puts: Late<Mutex<Puts>>,
 }
+
+/// What a lineage takes, with its place among those that are known, without its name.
+pub const BYTES: usize = size_of::<Lineage>() + 3 * size_of::<usize>() + 2 * KNOWN_BYTES;
+
+/// Of which a tree may be half full.
+const KNOWN_BYTES: usize = size_of::<(Arc<str>, Weak<Lineage>)>() + 2;
 
 /// The keys under which callers put other pixels, the latest last.
 #[derive(Default)]
@@ -104,17 +110,17 @@ impl Lineage {
             drop(known);
             return lineage;
         }
+        let image: Arc<str> = image.into();
         let lineage = Arc::new(Self {
-            image: image.into(),
+            image: image.clone(),
             changed: AtomicU64::new(0),
             forgetting: Mutex::new(0),
             homes: Mutex::default(),
-            sources,
+            sources: sources.into(),
             computed: Mutex::default(),
-            puts: Mutex::default(),
-            has_puts: AtomicBool::new(false),
+            puts: Late::default(),
         });
-        known.insert(image.into(), Arc::downgrade(&lineage));
+        known.insert(image, Arc::downgrade(&lineage));
         drop(known);
         for source in &lineage.sources {
             let mut computed = source.computed.lock();
@@ -125,7 +131,7 @@ impl Lineage {
     }
 
     /// The part of its keys that names the image.
-    pub fn image(&self) -> &str {
+    pub fn image(&self) -> &Arc<str> {
         &self.image
     }
 
@@ -145,18 +151,18 @@ impl Lineage {
     /// Since when the pixels behind a key are what they are, puts under keys beneath it included.
     pub fn generation_of(&self, key: &str) -> Moment {
         let changed = self.generation();
-        if !self.has_puts.load(Ordering::SeqCst) {
-            return changed;
+        match self.puts.get() {
+            Some(puts) => changed.max(puts.lock().beneath(key)),
+            None => changed,
         }
-        changed.max(self.puts.lock().beneath(key))
     }
 
     /// Other pixels were put into an area of the image that `key` names: what was built on the old ones is
     /// forgotten in every cache, and no request that begins from now on joins what is being built on
     /// them.
     pub fn put(&self, key: &str, area: &Area) {
-        self.puts.lock().note(key, tick());
-        self.has_puts.store(true, Ordering::SeqCst);
+        let puts = self.puts.get_or_make(Mutex::default);
+        puts.lock().note(key, tick());
         for home in self.homes() {
             home.outdated(key, area);
         }
@@ -208,10 +214,10 @@ impl Drop for Lineage {
         let mut known = KNOWN.lock();
         // Somebody may have begun the same lineage anew by now.
         if known
-            .get(&self.image)
+            .get(&*self.image)
             .is_some_and(|lineage| lineage.strong_count() == 0)
         {
-            known.remove(&self.image);
+            known.remove(&*self.image);
         }
     }
 }

@@ -129,7 +129,7 @@ impl Loading {
             store.end_flight(Some(key), in_flight);
             let record = store.key_record(key);
             let is_true =
-                record.lineage.is_current(self.begun) && !record.puts.are_later(at, self.begun);
+                record.lineage.is_current(self.begun) && !record.puts().are_later(at, self.begun);
             if is_true && self.retention != Retention::Bypassed {
                 store.insert(key, at, bands, tile, room, class);
             } else {

@@ -13,6 +13,7 @@ mod gather;
 mod hits;
 mod index;
 mod key;
+mod key_record;
 mod lineage;
 mod loading;
 mod namespace;
@@ -172,6 +173,10 @@ pub struct Statistics {
     pub overdue: u64,
     /// The most that all of these ever were together.
     pub peak: u64,
+    /// Of callers' memory that is kept from being released.
+    pub lent: u64,
+    /// The part of `lent` that takes room in the budget, or outside it as `over_budget`.
+    pub lent_counted: u64,
     /// Entries that can be found.
     pub entries: u64,
     /// What happened so far.
@@ -194,6 +199,10 @@ pub struct Usage {
     pub in_flight: u64,
     /// The most that these ever were together, without what the key is charged.
     pub peak: u64,
+    /// Of callers' memory that is kept from being released.
+    pub lent: u64,
+    /// The part of `lent` that is counted above.
+    pub lent_counted: u64,
     /// Entries that can be found.
     pub entries: u64,
 }
@@ -208,6 +217,8 @@ impl Usage {
             orphaned: self.orphaned + other.orphaned,
             in_flight: self.in_flight + other.in_flight,
             peak: self.peak + other.peak,
+            lent: self.lent + other.lent,
+            lent_counted: self.lent_counted + other.lent_counted,
             entries: self.entries + other.entries,
         }
     }
@@ -412,21 +423,23 @@ impl Cache {
                 return None;
             };
             let record = store.key_record_mut(id);
-            record.providers += 1;
-            let hits = record.hits.clone();
-            Some((id, record.normal(bands), record.band_count(), hits))
+            record.hold();
+            Some((id, record.normal(bands), record.band_count()))
         });
-        let Some((id, bands, count, hits)) = known else {
+        let Some((id, bands, count)) = known else {
             return Ok(None);
         };
         let (index, cell) = (&self.0.index, Cell::new(id, at));
-        let count = count.or_else(|| self.bands_put(&cell, &bands, &hits));
-        let found = index.find(&cell, &bands, count, look, &hits);
+        let count = count.or_else(|| self.bands_put(&cell, &bands));
+        let found = index.find(&cell, &bands, count, look, None);
         self.0.with(|store| {
-            match &found {
-                Some(found) => store.note_first_get(found),
-                None if look == Look::Get => store.count(id, |counters| counters.misses += 1),
-                None => (),
+            if let Some(found) = &found {
+                store.note_first_get(found);
+            }
+            match (look, &found) {
+                (Look::Get, Some(_)) => store.count(id, |counters| counters.hits += 1),
+                (Look::Get, None) => store.count(id, |counters| counters.misses += 1),
+                _ => (),
             }
             store.let_go(id);
         });
@@ -449,10 +462,10 @@ impl Cache {
 
     /// How many bands the tile of a cell has that a caller put as a whole under a key which no provider has, if
     /// some of them are wanted.
-    fn bands_put(&self, cell: &Cell, wanted: &Bands, hits: &Arc<Hits>) -> Option<u32> {
+    fn bands_put(&self, cell: &Cell, wanted: &Bands) -> Option<u32> {
         wanted.list()?;
         let index = &self.0.index;
-        let whole = index.find(cell, &Bands::ALL, None, Look::Peek, hits)?;
+        let whole = index.find(cell, &Bands::ALL, None, Look::Peek, None)?;
         Some(whole.tile.shape().bands as u32)
     }
 
@@ -467,24 +480,24 @@ impl Cache {
         }
         // Held until it is entered, so that it counts as held like any tile being entered.
         let tile = Tile::hold(pixels);
-        let (id, tile, bands) = loop {
+        // The key must outlive its old entry, and stay until the new one is there.
+        let held = HeldKey::new(&self.0, key);
+        let id = held.id;
+        let (tile, bands) = loop {
             let (bands, seen, beside) = self.0.with(|store| {
-                let id = store.key(key);
                 let bands = store.key_record(id).normal(bands);
                 let beside = store.beside_put(id, at, &bands, &tile);
-                store.forget_unused_key(id);
                 beside.map(|(seen, beside)| (bands, seen, beside))
             })?;
             let (tile, bands) = merged(&tile, &bands, &beside)?;
             drop(beside);
             let begun = self.0.with(|store| {
-                let id = store.key(key);
                 let bands = store.key_record(id).normal(&bands);
                 let old = store.begin_put(id, at, &bands, seen)?;
-                Some((id, bands, old))
+                Some((bands, old))
             });
-            if let Some((id, bands, _)) = begun {
-                break (id, tile, bands);
+            if let Some((bands, _)) = begun {
+                break (tile, bands);
             }
         };
         let room = self.0.reserve_for(id, &tile, Class::Asked);
@@ -551,12 +564,12 @@ impl Cache {
             if registered.is_ok() && is_first {
                 store.remove_misfits(key);
             }
-            let put_entries = store.key_record(key).put_entries().clone();
-            registered.map(|()| Registration {
+            store.charge_key_anew(key);
+            registered.map(|(hits, put_entries)| Registration {
                 cache: self.clone(),
                 key,
                 put_entries,
-                hits: store.key_record(key).hits.clone(),
+                hits,
             })
         })
     }
@@ -579,6 +592,26 @@ fn merged(tile: &Tile, bands: &Bands, beside: &[Neighbour]) -> Result<(Tile, Ban
     let tiles: Vec<_> = std::iter::once(own).chain(beside).collect();
     let memory = |layout: Layout| Ok(Canvas::new(Memory::zeroed(layout.span())?, layout));
     Ok((gather(&all, &tiles, memory)?, all))
+}
+
+/// A key of a cache that is kept as long as this is.
+struct HeldKey<'a> {
+    shared: &'a Shared,
+    id: KeyId,
+}
+
+impl<'a> HeldKey<'a> {
+    /// The key with this text; made if it is new.
+    fn new(shared: &'a Shared, text: &str) -> Self {
+        let id = shared.with(|store| store.hold_key(text));
+        Self { shared, id }
+    }
+}
+
+impl Drop for HeldKey<'_> {
+    fn drop(&mut self) {
+        self.shared.with(|store| store.let_go(self.id));
+    }
 }
 
 /// A provider's claim to a key in a cache.
@@ -605,7 +638,7 @@ impl Registration {
     /// The tile of a cell with these bands, of an image with `all` bands, or with more of them.
     fn find(&self, at: Block, bands: &Bands, all: u32, look: Look) -> Option<Found> {
         let (cell, index) = (Cell::new(self.key, at), &self.cache.0.index);
-        let found = index.find(&cell, bands, Some(all), look, &self.hits)?;
+        let found = index.find(&cell, bands, Some(all), look, Some(&self.hits))?;
         if found.is_first {
             self.cache.0.with(|store| store.note_first_get(&found));
         }
@@ -624,7 +657,7 @@ impl Registration {
 
     /// Whether a caller is known to have put a tile into a cell since a moment.
     fn was_put_since(&self, at: Block, moment: Moment) -> bool {
-        self.with(|store, key| store.key_record(key).puts.has_later(at, moment))
+        self.with(|store, key| store.key_record(key).puts().has_later(at, moment))
     }
 
     fn contains(&self, at: Block, bands: &Bands, all: u32) -> bool {

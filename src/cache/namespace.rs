@@ -105,7 +105,8 @@ impl Namespace {
     /// each image that they can be put together from.
     pub fn keeps_blocks(&self, grids: Vec<Vec<Grid>>) {
         if let Place::Cached(registration) = &self.place {
-            registration.with(|store, key| store.key_record_mut(key).kept_blocks = grids);
+            let grids = grids.into_iter().map(Vec::into_boxed_slice).collect();
+            registration.with(|store, key| store.set_kept_blocks(key, grids));
         }
     }
 

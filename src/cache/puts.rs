@@ -2,7 +2,6 @@
 
 use super::lineage::Moment;
 use crate::image::Block;
-use std::collections::VecDeque;
 
 /// So many cells are told apart; what was put before them counts for all cells.
 pub const CELLS: usize = 16;
@@ -11,7 +10,7 @@ pub const CELLS: usize = 16;
 #[derive(Default)]
 pub struct Puts {
     /// The latest last.
-    latest: VecDeque<(Moment, Block)>,
+    latest: Vec<(Moment, Block)>,
     /// The last put that is not among them.
     before: Moment,
 }
@@ -20,18 +19,23 @@ impl Puts {
     /// A tile was put into a cell; moments only grow.
     pub fn note(&mut self, at: Block, moment: Moment) {
         self.latest.retain(|(_, other)| *other != at);
-        if self.latest.len() == CELLS
-            && let Some((oldest, _)) = self.latest.pop_front()
-        {
-            self.before = oldest;
+        if self.latest.len() == CELLS {
+            (self.before, _) = self.latest.remove(0);
         }
-        self.latest.push_back((moment, at));
+        self.latest.push((moment, at));
     }
 
     /// Something was put that may count for any cell.
     pub fn note_all(&mut self, moment: Moment) {
-        self.latest.clear();
+        self.latest = Vec::new();
         self.before = moment;
+    }
+
+    /// What was put into single cells counts for all from now on.
+    pub fn forget_cells(&mut self) {
+        if let Some((latest, _)) = self.latest.last() {
+            self.note_all(*latest);
+        }
     }
 
     /// When a tile was put into a cell for the last time, or something that counts for it.
@@ -70,5 +74,8 @@ mod tests {
         assert!(puts.are_later(at(3), 39) && !puts.are_later(at(99), 0));
         puts.note(at(99), 41);
         assert!(puts.are_later(at(50), 9) && !puts.are_later(at(50), 10));
+        puts.forget_cells();
+        assert!(puts.are_later(at(50), 40) && !puts.are_later(at(99), 41));
+        assert_eq!((puts.moment(at(3)), puts.latest.capacity()), (41, 0));
     }
 }

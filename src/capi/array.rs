@@ -136,7 +136,8 @@ impl Array {
             valid(pixels.valid_height, array.shape.height, "valid_height")?,
         );
         use tc_pixels_flags::*;
-        let known = TC_PIXELS_ABSENT as u32 | TC_PIXELS_DEFER_RELEASE as u32;
+        let known =
+            TC_PIXELS_ABSENT as u32 | TC_PIXELS_DEFER_RELEASE as u32 | TC_PIXELS_COUNTED as u32;
         if pixels.flags & !known != 0 || pixels.reserved != 0 {
             return Err(Error::argument("pixels sets flags that do not exist"));
         }
@@ -227,18 +228,20 @@ impl Array {
         })
     }
 
-    /// The memory itself as pixels, where its strides and its alignment are those of a tile.
+    /// The memory itself as pixels, where its strides and its alignment are those of a tile; it takes room in budgets
+    /// if it is to be counted.
     ///
     /// # Safety
     /// The pixels must be readable and unchanged until `owner` releases them.
-    pub unsafe fn lend(&self, owner: &Arc<Owner>) -> Result<Option<Pixels>> {
+    pub unsafe fn lend(&self, owner: &Arc<Owner>, is_counted: bool) -> Result<Option<Pixels>> {
         let Some(layout) = self.layout() else {
             return Ok(None);
         };
         let owner = owner.clone();
         let release: crate::memory::Release = Box::new(move || drop(owner));
         // SAFETY: promised by the caller; `new` checked that the span fits the address space.
-        let buffer = unsafe { Buffer::foreign(self.start, layout.span(), Some(release))? };
+        let buffer =
+            unsafe { Buffer::foreign(self.start, layout.span(), is_counted, Some(release))? };
         Ok(Some(Pixels::new(Arc::new(buffer), layout)))
     }
 

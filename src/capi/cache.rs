@@ -17,8 +17,8 @@ use std::ptr::null_mut;
 /// A store of tiles under one budget of bytes, for any number of providers, files and threads.
 ///
 /// What it counts is the memory of pixel buffers, each once at its allocated size, however many tiles
-/// are views of it, 256 bytes of bookkeeping for each tile, and for each key that has tiles its text
-/// and some hundred bytes. At every instant idle, held and
+/// are views of it, 256 bytes of bookkeeping for each tile, and for each key that has tiles twice its text
+/// and about a thousand bytes. At every instant idle, held and
 /// reusable bytes together are within the budget. The idle tile whose last use is oldest goes first,
 /// unless tc_cache_flags say otherwise.
 /// Tiles in the hands of callers are never evicted.
@@ -129,12 +129,18 @@ pub struct tc_cache_stats {
     pub overdue: u64,
     /// Of the indexes of files, which the whole process keeps beside all budgets; see tc_set_index_bytes.
     pub index: u64,
+    /// Of memory that callers have lent, by tc_put or as the array of a source, and that tiles of this cache
+    /// keep from being released, each piece of memory once and as a whole.
+    pub lent: u64,
+    /// The part of `lent` that was lent with TC_PIXELS_COUNTED: it is in `resident` or `over_budget`. The rest
+    /// is in neither, and comes on top of the budget.
+    pub lent_counted: u64,
 }
 
 const _: () = {
     use std::mem::offset_of;
     assert!(size_of::<tc_cache_options>() == 32 && offset_of!(tc_cache_options, view_limit) == 8);
-    assert!(size_of::<tc_cache_stats>() == 192 && offset_of!(tc_cache_stats, hits) == 88);
+    assert!(size_of::<tc_cache_stats>() == 208 && offset_of!(tc_cache_stats, hits) == 88);
 };
 
 // SAFETY: plain numbers behind a size.
@@ -176,6 +182,8 @@ impl tc_cache_stats {
             queued: 0,
             overdue: 0,
             index: 0,
+            lent: 0,
+            lent_counted: 0,
         }
     }
 }
@@ -365,6 +373,8 @@ pub unsafe extern "C" fn tc_statistics(
                 queued: now.queued,
                 overdue: now.overdue,
                 index: crate::source::index::kept_bytes(),
+                lent: now.lent,
+                lent_counted: now.lent_counted,
                 ..tc_cache_stats::of(&now.counters)
             });
             Ok(())
@@ -498,8 +508,12 @@ unsafe fn resident_tile(
 /// - user: passed to `release`.
 /// - err: may be NULL.
 ///
-/// Memory of yours takes nothing from the budget. A tile that finds no room is not an error: it counts
-/// as rejected.
+/// Memory that you lend takes nothing from the budget, whatever its size, but the bookkeeping of its tile: a
+/// cache of 10 MiB keeps 100 MiB of it, unless TC_PIXELS_COUNTED says that it counts like memory of the
+/// library. Then it is evicted like that too, and `release` called, on the thread of the call that needs the
+/// room and without a lock of the library, but never while somebody holds the tile. `lent` of tc_cache_stats
+/// tells how much there is. A tile that finds no room is not an error: it counts as rejected, and what was lent
+/// for it and counts is released before the call returns.
 ///
 /// Errors: TC_E_ARGUMENT also if the tile does not fit its key or its bands, or a band is named twice;
 /// TC_E_RANGE also for a band that the image does not have, or from 65536 on; TC_E_LIMIT, TC_E_NO_MEMORY.
@@ -527,8 +541,9 @@ pub unsafe extern "C" fn tc_put(
             let (array, valid, flags) = Array::of_pixels(handle::given(pixels, "pixels")?)?;
             let deferred = flags & tc_pixels_flags::TC_PIXELS_DEFER_RELEASE as u32 != 0;
             let owner = Owner::of_memory(release, user, deferred);
+            let is_counted = flags & tc_pixels_flags::TC_PIXELS_COUNTED as u32 != 0;
             let lent = match release {
-                Some(_) => array.lend(&owner)?,
+                Some(_) => array.lend(&owner, is_counted)?,
                 None => None,
             };
             let pixels = lent.map_or_else(|| array.copy(), Ok)?;

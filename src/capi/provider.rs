@@ -632,6 +632,8 @@ pub unsafe extern "C" fn provider_counters(
                 in_flight: usage.in_flight,
                 peak: usage.peak,
                 entries: usage.entries,
+                lent: usage.lent,
+                lent_counted: usage.lent_counted,
                 ..tc_cache_stats::of(&counters)
             });
             if let Some(ratio) = ratio {

@@ -462,7 +462,7 @@ pub unsafe extern "C" fn provider_from_memory(
                 let array = Array::of_target(target, "array", image.dtype)?;
                 let key = args::optional_text(key, "key")?;
                 let owner = Owner::of_memory(release, user, deferred);
-                let made = match array.lend(&owner)? {
+                let made = match array.lend(&owner, false)? {
                     Some(pixels) => source::memory::MemorySource::provider(key, image, pixels)?,
                     None => {
                         let windowed = Image {

@@ -176,6 +176,10 @@ pub enum tc_pixels_flags {
     TC_PIXELS_ABSENT = 1,
     /// For tc_put: the release function is not called when the last tile goes, but by tc_run_releases.
     TC_PIXELS_DEFER_RELEASE = 2,
+    /// For tc_put: memory that you lend takes room in the budget like that of the library, so that the
+    /// tile goes, and the release function is called, when its turn comes. Without it what you lend takes
+    /// no room, whatever its size.
+    TC_PIXELS_COUNTED = 4,
 }
 
 /// Pixels to be read. Frozen.

@@ -1,9 +1,10 @@
 //! Entries: what the cells of a key hold, as views of buffers.
 
-use super::{Class, ENTRY_BYTES, Link, Record, Room, Standing, Store, reserve_gently};
+use super::{Class, ENTRY_BYTES, Link, Record, Room, Standing, Store, grow_gently, reserve_gently};
 use crate::cache::eviction_order::{Place, Slot};
 use crate::cache::index::{Cell, EntryId, Neighbour};
-use crate::cache::key::{KeyId, KeyRecord, Over, image_of, is_built_on, kept_level};
+use crate::cache::key::{KeyId, image_of, is_built_on, kept_level};
+use crate::cache::key_record::{KeyRecord, Over};
 use crate::cache::lineage::{Moment, tick};
 use crate::cache::puts::CELLS;
 use crate::cache::stamp;
@@ -13,7 +14,6 @@ use crate::image::{Bands, Block};
 use crate::memory::Buffer;
 use crate::slab::NONE;
 use crate::tile::{Form, Pixels};
-use slab::Slab;
 use smallvec::SmallVec;
 
 impl Store {
@@ -134,6 +134,11 @@ impl Store {
             },
         }) as Slot;
         self.keys[cell.key as usize].buffers += 1;
+        let (lent, counted) = self.records[slot as usize].lent();
+        self.weigh(cell.key, |bytes| {
+            bytes.lent += lent;
+            bytes.lent_counted += counted;
+        });
         buffer.move_in(slot, &self.home);
         if room {
             self.order.add(group, place, slot, stamp);
@@ -162,7 +167,8 @@ impl Store {
         let key = &mut self.keys[cell.key as usize];
         key.entries += 1;
         self.entries += 1;
-        let form = key.forms.of(pixels, bands);
+        let form = self.forms.of(pixels, bands);
+        self.forms.forget_unused(self.entries);
         let second = key.first_entry;
         let record = &mut self.records[slot as usize];
         let is_open = match record.standing {
@@ -203,7 +209,7 @@ impl Store {
     ) -> Result<(Moment, SmallVec<[Neighbour; 1]>)> {
         self.check_put(key, at, bands, pixels)?;
         let met = self.index.meeting(&Cell::new(key, at), bands);
-        Ok((self.keys[key as usize].puts.moment(at), met))
+        Ok((self.keys[key as usize].puts().moment(at), met))
     }
 
     /// Begins to put a caller's tile in a cell: removes what is there with some of these bands, and
@@ -215,17 +221,15 @@ impl Store {
         bands: &Bands,
         seen: Moment,
     ) -> Option<SmallVec<[Neighbour; 1]>> {
-        if self.keys[key as usize].puts.moment(at) != seen {
+        if self.keys[key as usize].puts().moment(at) != seen {
             return None;
         }
-        // The key must outlive its old entry, and stay until the new one is there.
-        self.keys[key as usize].providers += 1;
         Some(self.make_way(key, at, bands))
     }
 
     /// Removes what a cell has with some of these bands. What was being loaded is not kept any more.
     fn make_way(&mut self, key: KeyId, at: Block, bands: &Bands) -> SmallVec<[Neighbour; 1]> {
-        self.keys[key as usize].puts.note(at, tick());
+        self.keys[key as usize].note_put(at, tick());
         let met = self.index.meeting(&Cell::new(key, at), bands);
         met.iter().for_each(|other| self.remove_entry(other.id));
         met
@@ -246,8 +250,6 @@ impl Store {
             self.index.mark_put(id);
             self.keys[key as usize].count_put_entry();
         }
-        self.keys[key as usize].providers -= 1;
-        self.forget_unused_key(key);
         met
     }
 
@@ -270,7 +272,7 @@ impl Store {
                     }
                 }
                 Over::Anything => {
-                    store.keys[derived as usize].puts.note_all(tick());
+                    store.keys[derived as usize].note_puts_everywhere(tick());
                     store.remove_entries_of(derived);
                 }
             }
@@ -279,40 +281,37 @@ impl Store {
 
     /// The keys of an image.
     fn keys_of_image(&self, name: &str) -> Vec<KeyId> {
-        let image = self.images_by_name.get(name);
-        image.map_or_else(Vec::new, |image| self.images[*image as usize].keys.clone())
+        let image = self.find_image(name);
+        image.map_or_else(Vec::new, |image| self.images[image as usize].keys.to_vec())
     }
 
     /// Does something with each of these keys. None is forgotten meanwhile, though the last of its entries
     /// may go, or the last view of one of its buffers under another key.
     fn for_keys(&mut self, keys: Vec<KeyId>, mut work: impl FnMut(&mut Self, KeyId)) {
         for key in &keys {
-            self.keys[*key as usize].providers += 1;
+            self.keys[*key as usize].hold();
         }
         for key in &keys {
             work(self, *key);
         }
-        for key in keys {
-            self.keys[key as usize].providers -= 1;
-            self.forget_unused_key(key);
-        }
+        keys.into_iter().for_each(|key| self.let_go(key));
     }
 
     /// Removes what a key has over a rectangle of a level.
     fn outdate_cells(&mut self, key: KeyId, level: u32, grid: Grid, rect: &Rect) {
         let (rows, cols) = grid.blocks_over(rect);
         let moment = tick();
-        let puts = &mut self.keys[key as usize].puts;
+        let record = &mut self.keys[key as usize];
         let many = (rows.end - rows.start).saturating_mul(cols.end - cols.start) > CELLS as u64;
         if many {
-            puts.note_all(moment);
+            record.note_puts_everywhere(moment);
             let meets =
                 |at: Block| at.level == level && rows.contains(&at.row) && cols.contains(&at.col);
             return self.remove_entries_where(key, |_, at, _| meets(at));
         }
         for (row, col) in grid.cells_over(rect) {
             let at = Block::new(level, row, col);
-            self.keys[key as usize].puts.note(at, moment);
+            self.keys[key as usize].note_put(at, moment);
             let entries = self.index.entries_of(&Cell::new(key, at));
             entries.into_iter().for_each(|id| self.remove_entry(id));
         }
@@ -360,6 +359,7 @@ impl Store {
         let keys = self.keys.iter().map(|(key, _)| key as KeyId).collect();
         self.for_keys(keys, Self::remove_entries_of);
         self.trim_pool(0);
+        self.give_back_what_is_empty();
     }
 
     /// The pixels of an image have changed: removes its tiles, of whatever key.
@@ -495,6 +495,11 @@ impl Store {
         }
         let record = self.records.remove(slot as usize);
         self.keys[record.key as usize].buffers -= 1;
+        let (lent, counted) = record.lent();
+        self.weigh(record.key, |bytes| {
+            bytes.lent -= lent;
+            bytes.lent_counted -= counted;
+        });
         record.buffer.move_out(&self.home);
         Some(record)
     }
@@ -512,9 +517,7 @@ impl Store {
             key.forget_put_entry();
         }
         self.entries -= 1;
-        if key.entries == 0 {
-            key.forms.clear();
-        }
+        self.forms.forget_unused(self.entries);
         match previous {
             NONE => key.first_entry = next,
             previous => self.links[previous as usize].next_in_key = next,
@@ -534,12 +537,5 @@ impl Store {
             Some(before) => self.links[before as usize].next_in_buffer = next,
             None => self.records[slot as usize].first_entry = next,
         }
-    }
-}
-
-/// Makes room for one more by an eighth, not by doubling: what an entry costs is bounded.
-fn grow_gently<T>(slab: &mut Slab<T>) {
-    if slab.len() == slab.capacity() {
-        slab.reserve_exact((slab.len() / 8).max(16));
     }
 }

@@ -448,24 +448,24 @@ impl Store {
     }
 
     /// Takes a buffer's bytes in, at the place where it stands.
-    pub(super) fn enter_budget(&mut self, key: KeyId, place: Place, charge: u64) {
-        self.weigh(key, |bytes| bytes.resident += charge);
-        self.enter_place(self.keys[key as usize].group, place, charge);
-        let key = &mut self.keys[key as usize];
+    pub(super) fn enter_budget(&mut self, id: KeyId, place: Place, charge: u64) {
+        self.weigh(id, |bytes| bytes.resident += charge);
+        self.enter_place(self.keys[id as usize].group, place, charge);
+        let key = &mut self.keys[id as usize];
         key.resident += 1;
         if key.resident == 1 {
-            self.bookkeeping += key.bytes();
+            self.charge_key(id);
         }
     }
 
     /// Undoes [`Store::enter_budget`].
-    pub(super) fn leave_budget(&mut self, key: KeyId, place: Place, charge: u64) {
-        self.weigh(key, |bytes| bytes.resident -= charge);
-        self.leave_place(self.keys[key as usize].group, place, charge);
-        let key = &mut self.keys[key as usize];
+    pub(super) fn leave_budget(&mut self, id: KeyId, place: Place, charge: u64) {
+        self.weigh(id, |bytes| bytes.resident -= charge);
+        self.leave_place(self.keys[id as usize].group, place, charge);
+        let key = &mut self.keys[id as usize];
         key.resident -= 1;
         if key.resident == 0 {
-            self.bookkeeping -= key.bytes();
+            self.charge_key(id);
         }
     }
 

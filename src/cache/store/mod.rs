@@ -5,6 +5,7 @@
 
 mod entries;
 mod evict;
+mod names;
 mod rebuild;
 mod shares;
 
@@ -13,16 +14,20 @@ pub use evict::Interrupted;
 pub use evict::tests::{STEPS, note_steps};
 
 use super::eviction_order::{EvictionOrder, Group, Place, Slot, reserve_gently};
+use super::forms::Forms;
 use super::index::{EntryId, Found, Index};
-use super::key::{KeyId, KeyRecord};
+use super::key::{KeyId, is_named};
+use super::key_record::KeyRecord;
 use super::lineage::Lineage;
 use super::stamp::Stamp;
 use super::{Counters, Options, Statistics, Usage};
 use crate::memory::{Buffer, HomeRef, Memory};
 use crate::slab::NONE;
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashSet;
+use names::Names;
 use shares::Shares;
 use slab::Slab;
+use smallvec::SmallVec;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -51,12 +56,17 @@ const LOOKS_PER_VICTIM: usize = 2;
 pub const CHUNKS_PER_CALL: usize = 4;
 
 /// What the keys of one image have in common.
-#[derive(Default)]
 struct ImageRecord {
+    lineage: Arc<Lineage>,
     /// Bytes that were ever admitted under them.
     admitted: u64,
-    keys: Vec<KeyId>,
+    keys: SmallVec<[KeyId; 4]>,
 }
+
+/// What the record of an image takes.
+pub const IMAGE_BYTES: usize = size_of::<ImageRecord>();
+
+pub use names::NAME_BYTES;
 
 /// Bytes of buffers by their states, with what their entries are charged.
 #[derive(Clone, Copy, Default)]
@@ -69,6 +79,10 @@ pub struct Weights {
     orphaned: u64,
     /// Being made.
     in_flight: u64,
+    /// Of callers' memory, in whatever state.
+    lent: u64,
+    /// The part of `lent` that is in the others too.
+    lent_counted: u64,
 }
 
 impl Weights {
@@ -110,6 +124,14 @@ impl Record {
     /// What it takes of the budget, or beside it.
     fn charge(&self) -> u64 {
         self.buffer.size() as u64 + u64::from(self.entries) * ENTRY_BYTES
+    }
+
+    /// Bytes of a caller's memory, and those of them that count.
+    fn lent(&self) -> (u64, u64) {
+        match self.buffer.lent() {
+            0 => (0, 0),
+            lent => (lent as u64, self.buffer.size() as u64),
+        }
     }
 
     /// Whether it was made ahead and nobody has got it.
@@ -165,8 +187,11 @@ pub struct Store {
     budget: u64,
     options: Options,
     home: HomeRef,
-    keys: Slab<KeyRecord>,
-    keys_by_text: HashMap<Arc<str>, KeyId>,
+    /// In boxes, for what is here grows with the most keys that there ever were.
+    keys: Slab<Box<KeyRecord>>,
+    keys_by_text: Names,
+    /// What the entries look like.
+    forms: Forms,
     index: Arc<Index>,
     entries: u64,
     /// By the numbers of entries.
@@ -189,9 +214,9 @@ pub struct Store {
     demoted_last: KeyId,
     peak: u64,
     admitted: u64,
-    images: Slab<ImageRecord>,
-    images_by_name: HashMap<Box<str>, u32>,
-    /// All but the hits, which the index counts.
+    images: Slab<Box<ImageRecord>>,
+    images_by_name: Names,
+    /// All but the hits that the index counts.
     counters: Counters,
     garbage: Garbage,
 }
@@ -211,7 +236,8 @@ impl Store {
             options,
             home,
             keys: Slab::new(),
-            keys_by_text: HashMap::new(),
+            keys_by_text: Names::default(),
+            forms: Forms::default(),
             index,
             entries: 0,
             links: Vec::new(),
@@ -231,7 +257,7 @@ impl Store {
             peak: 0,
             admitted: 0,
             images: Slab::new(),
-            images_by_name: HashMap::new(),
+            images_by_name: Names::default(),
             counters: Counters::default(),
             garbage: Garbage::default(),
         }
@@ -249,34 +275,60 @@ impl Store {
 
     /// The key with this text; made if it is new.
     pub fn key(&mut self, text: &str) -> KeyId {
-        if let Some(id) = self.keys_by_text.get(text) {
-            return *id;
+        if let Some(id) = self.find_key(text) {
+            return id;
         }
-        let text: Arc<str> = text.into();
-        let lineage = Lineage::of(&text);
+        let lineage = Lineage::of(text);
         lineage.settle(&self.home);
-        let image = self.image(lineage.image());
-        let group = self.shares.group(&text);
+        let image = self.image(&lineage);
+        let group = self.shares.group(text);
+        let text = match **lineage.image() == *text {
+            true => lineage.image().clone(),
+            false => text.into(),
+        };
         let record = KeyRecord::new(text.clone(), image, lineage, group);
-        let id = self.keys.insert(record) as KeyId;
+        grow_gently(&mut self.keys);
+        let id = self.keys.insert(Box::new(record)) as KeyId;
         self.images[image as usize].keys.push(id);
-        self.keys_by_text.insert(text, id);
+        let keys = &self.keys;
+        self.keys_by_text
+            .insert(id, &text, |key| keys[key as usize].text());
         id
     }
 
     /// The number of an image; made if it is new.
-    fn image(&mut self, name: &str) -> u32 {
-        if let Some(image) = self.images_by_name.get(name) {
-            return *image;
+    fn image(&mut self, lineage: &Arc<Lineage>) -> u32 {
+        if let Some(image) = self.find_image(lineage.image()) {
+            return image;
         }
-        let image = self.images.insert(ImageRecord::default()) as u32;
-        self.images_by_name.insert(name.into(), image);
+        grow_gently(&mut self.images);
+        let image = self.images.insert(Box::new(ImageRecord {
+            lineage: lineage.clone(),
+            admitted: 0,
+            keys: SmallVec::new(),
+        })) as u32;
+        let images = &self.images;
+        let name_of = |image: u32| &**images[image as usize].lineage.image();
+        self.images_by_name.insert(image, lineage.image(), name_of);
         image
+    }
+
+    fn find_image(&self, name: &str) -> Option<u32> {
+        let name_of = |image: u32| &**self.images[image as usize].lineage.image();
+        self.images_by_name.find(name, name_of)
     }
 
     /// The key with this text, if it is known.
     pub fn find_key(&self, text: &str) -> Option<KeyId> {
-        self.keys_by_text.get(text).copied()
+        self.keys_by_text
+            .find(text, |key| self.keys[key as usize].text())
+    }
+
+    /// The key with this text, made if it is new, and kept until [`Store::let_go`].
+    pub fn hold_key(&mut self, text: &str) -> KeyId {
+        let id = self.key(text);
+        self.keys[id as usize].hold();
+        id
     }
 
     pub fn key_record(&self, key: KeyId) -> &KeyRecord {
@@ -290,42 +342,77 @@ impl Store {
     /// A provider with the key is gone. If it was the last: its unread tiles become ordinary, and entries that
     /// nobody can ask for again go.
     pub fn provider_released(&mut self, key: KeyId) {
-        if self.keys[key as usize].providers == 1 {
-            self.trim_pool(0);
-        }
-        self.let_go(key);
-    }
-
-    /// [`Store::provider_released`], for what has used the key like a provider for a moment.
-    pub fn let_go(&mut self, key: KeyId) {
-        let record = &mut self.keys[key as usize];
-        record.providers -= 1;
-        if record.providers > 0 {
+        let unread = self.keys[key as usize].provider_released();
+        if self.keys[key as usize].providers() > 0 {
             return;
         }
-        for (slot, stamp) in record.take_unread() {
+        self.trim_pool(0);
+        for (slot, stamp) in unread {
             self.demote(slot, stamp);
         }
-        if !self.keys[key as usize].is_named() {
+        if !is_named(self.keys[key as usize].text()) {
             self.remove_entries_of(key);
         }
         self.forget_unused_key(key);
     }
 
+    /// Undoes one [`KeyRecord::hold`]; the key may go.
+    pub fn let_go(&mut self, key: KeyId) {
+        self.keys[key as usize].let_go();
+        self.forget_unused_key(key);
+    }
+
     /// Forgets a key that nothing uses; it may be gone already with what used it last.
     pub fn forget_unused_key(&mut self, key: KeyId) {
-        let unused = |record: &KeyRecord| record.is_unused();
-        if self.keys.get(key as usize).is_some_and(unused) {
-            let record = self.keys.remove(key as usize);
-            self.keys_by_text.remove(record.text());
-            let image = &mut self.images[record.image as usize];
-            image.keys.retain(|other| *other != key);
-            if image.keys.is_empty() {
-                self.images.remove(record.image as usize);
-                self.images_by_name.remove(record.lineage.image());
-            }
-            self.unread_keys.remove(&key);
+        let record = self.keys.get(key as usize);
+        if !record.is_some_and(|record| record.is_unused()) {
+            return;
         }
+        let keys = &self.keys;
+        let text_of = |key: KeyId| keys[key as usize].text();
+        self.keys_by_text.remove(key, text_of);
+        let record = self.keys.remove(key as usize);
+        let image = &mut self.images[record.image as usize];
+        image.keys.retain(|other| *other != key);
+        if image.keys.is_empty() {
+            let images = &self.images;
+            let name_of = |image: u32| &**images[image as usize].lineage.image();
+            self.images_by_name.remove(record.image, name_of);
+            self.images.remove(record.image as usize);
+        }
+        self.unread_keys.remove(&key);
+        if self.keys.is_empty() {
+            self.give_back_what_is_empty();
+        }
+    }
+
+    /// Gives back what has grown and has nothing in it any more.
+    fn give_back_what_is_empty(&mut self) {
+        if self.keys.is_empty() {
+            (self.keys, self.images) = (Slab::new(), Slab::new());
+        }
+        if self.entries == 0 {
+            self.links = Vec::new();
+        }
+        if self.records.is_empty() {
+            (self.records, self.order) = (Slab::new(), EvictionOrder::default());
+        }
+    }
+
+    /// What a key takes may have changed since it was charged.
+    pub fn charge_key_anew(&mut self, key: KeyId) {
+        self.charge_key(key);
+        self.enforce_budget();
+    }
+
+    fn charge_key(&mut self, key: KeyId) {
+        let record = &mut self.keys[key as usize];
+        let charged = match record.resident {
+            0 => 0,
+            _ => record.bytes(),
+        };
+        self.bookkeeping += charged;
+        self.bookkeeping -= std::mem::replace(&mut record.charged, charged);
     }
 
     /// Takes note if a look-up was the first get of what was made ahead of it.
@@ -438,7 +525,7 @@ impl Store {
     /// What happened under a key.
     pub fn key_counters(&self, key: KeyId) -> Counters {
         Counters {
-            hits: self.keys[key as usize].hits.sum(),
+            hits: self.keys[key as usize].hits(),
             ..self.keys[key as usize].counters
         }
     }
@@ -455,6 +542,8 @@ impl Store {
             over_budget,
             orphaned,
             in_flight,
+            lent,
+            lent_counted,
         } = self.weights;
         Statistics {
             budget: self.budget,
@@ -465,9 +554,11 @@ impl Store {
             orphaned,
             in_flight,
             peak: self.peak,
+            lent,
+            lent_counted,
             entries: self.entries,
             counters: Counters {
-                hits: self.index.hits.sum(),
+                hits: self.counters.hits + self.index.hits.sum(),
                 ..self.counters
             },
             ..Statistics::default()
@@ -478,23 +569,23 @@ impl Store {
     pub fn usage(&mut self, key: KeyId) -> Usage {
         let held = self.held(usize::MAX, |record| record.key == key);
         let record = &self.keys[key as usize];
-        let own = match record.resident {
-            0 => 0,
-            _ => record.bytes(),
-        };
         let Weights {
             resident,
             over_budget,
             orphaned,
             in_flight,
+            lent,
+            lent_counted,
         } = record.weights;
         Usage {
-            idle: resident + own - held,
+            idle: resident + record.charged - held,
             held,
             over_budget,
             orphaned,
             in_flight,
             peak: record.peak,
+            lent,
+            lent_counted,
             entries: record.entries as u64,
         }
     }
@@ -532,5 +623,12 @@ impl Store {
         let record = &mut self.keys[key as usize];
         change(&mut record.weights);
         record.peak = record.peak.max(record.weights.sum());
+    }
+}
+
+/// Makes room for one more by an eighth, not by doubling: what an entry costs is bounded.
+fn grow_gently<T>(slab: &mut Slab<T>) {
+    if slab.len() == slab.capacity() {
+        slab.reserve_exact((slab.len() / 8).max(16));
     }
 }

@@ -5,13 +5,21 @@ use crate::cache::eviction_order::{Place, Slot};
 use crate::cache::index::Cell;
 use crate::cache::key::KeyId;
 use crate::cache::source_blocks::SourceBlocks;
+use crate::geometry::Grid;
 use crate::image::Block;
 
 impl Store {
     /// From now on the books know what the tiles of a key are stitched from, level by level; `None`
     /// where they are not, or where nothing in this cache keeps the blocks.
     pub fn set_source_blocks(&mut self, key: KeyId, source_blocks: Vec<Option<SourceBlocks>>) {
-        self.keys[key as usize].source_blocks = source_blocks;
+        self.keys[key as usize].source_blocks = source_blocks.into();
+        self.charge_key_anew(key);
+    }
+
+    /// From now on the books know which blocks a key may keep beside its tiles.
+    pub fn set_kept_blocks(&mut self, key: KeyId, grids: Box<[Box<[Grid]>]>) {
+        self.keys[key as usize].kept_blocks = grids;
+        self.charge_key_anew(key);
     }
 
     /// Where a tile of a key stands in line once it is used.
