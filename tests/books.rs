@@ -3,7 +3,7 @@
 mod support;
 
 use std::sync::{Arc, Mutex};
-use support::{Behaviour, image, source};
+use support::{Behaviour, image, named, source};
 use tilecache::cache::{Cache, Options, Statistics};
 use tilecache::dtype::DType;
 use tilecache::error::Result;
@@ -305,5 +305,21 @@ fn a_key_that_only_views_under_another_key_keep_goes_with_them() {
         }
         let now = cache.statistics();
         assert_eq!((now.entries, now.idle, now.held), (0, 0, 0));
+    }
+}
+
+#[test]
+fn what_happened_under_a_key_is_known_to_the_next_provider_with_it() {
+    let cache = cache(1 << 20);
+    let image = image((32, 32), (16, 16), 1);
+    for provider in 1..=3 {
+        let named = named(Some("again"), image.clone(), Arc::default());
+        let blocks = cached(named, &cache).unwrap();
+        for _ in 0..2 {
+            get(&blocks, 0);
+        }
+        let (now, all) = (blocks.counters(), cache.statistics().counters);
+        assert_eq!((now.hits, now.misses), (2 * provider - 1, 1));
+        assert_eq!((all.hits, all.misses), (2 * provider - 1, 1));
     }
 }

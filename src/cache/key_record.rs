@@ -499,3 +499,33 @@ impl KeyRecord {
         in_use.is_some_and(|in_use| !in_use.unread.is_empty())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::eviction_order::COMMON;
+    use super::*;
+
+    #[test]
+    fn puts_are_known_cell_by_cell_only_while_a_load_or_another_put_could_ask() {
+        let [one, other] = [0, 1].map(|col| Block::new(0, 0, col));
+        let mut record = KeyRecord::new("puts".into(), 0, Lineage::of("puts"), COMMON);
+        let known = |record: &KeyRecord| [one, other].map(|at| record.puts().moment(at));
+        record.hold();
+        record.note_put(one, 5);
+        assert_eq!(known(&record), [5, 5]);
+        record.hold();
+        record.note_put(one, 6);
+        record.let_go();
+        assert_eq!(known(&record), [6, 5]);
+        record.let_go();
+        assert_eq!(known(&record), [6, 6]);
+        let image = Image::new(1, 1, 1, DType::U8);
+        record.register(&image).unwrap();
+        record.hold();
+        record.note_put(other, 7);
+        record.let_go();
+        assert_eq!(known(&record), [6, 7]);
+        record.provider_released();
+        assert_eq!(known(&record), [7, 7]);
+    }
+}
