@@ -191,6 +191,34 @@ fn a_key_costs_no_more_than_it_is_charged_and_goes_with_its_tiles() {
 }
 
 #[test]
+fn the_indexes_of_many_small_files_cost_no_more_than_is_counted() {
+    let _alone = ALONE.lock();
+    let files = scaled(12_000);
+    index::set_bound(0);
+    index::set_bound(1 << 30);
+    let open = |file: u32| {
+        let name = format!("file:/data/of/some/length/{file}");
+        let file = TiffFile::open(Arc::new(long_tiff::tiles(&[1]).named(&name))).unwrap();
+        let image = &file.image(0).unwrap().levels[0];
+        assert!(image.has_block(Block::new(0, 0, 0)).unwrap());
+    };
+    // What is made once.
+    open(files);
+    let before = LIVE.load(Ordering::Relaxed);
+    (0..files).for_each(open);
+    let (used, kept) = (LIVE.load(Ordering::Relaxed) - before, index::kept_bytes());
+    println!(
+        "{} bytes a file, counted {}",
+        used / files as usize,
+        kept / u64::from(files)
+    );
+    assert!(used as u64 <= kept && kept > 0);
+    index::set_bound(0);
+    let left = LIVE.load(Ordering::Relaxed).saturating_sub(before);
+    assert!(left <= 4 << 10, "{left} bytes are left");
+}
+
+#[test]
 fn the_index_of_a_file_costs_no_more_than_is_counted_and_stays_within_its_bound() {
     let _alone = ALONE.lock();
     const SIDE: u64 = 1000;

@@ -17,8 +17,8 @@ use std::sync::{Arc, LazyLock};
 /// Pieces end at multiples of so many bytes of the file.
 pub const PIECE: u64 = 64 << 10;
 
-/// What an entry takes beside its content.
-const OVERHEAD: u64 = 192;
+/// What an entry takes beside its content, with the name of its file but for the text.
+const OVERHEAD: u64 = 384;
 
 /// The place of what was found in a file's header.
 const HEADER: u64 = u64::MAX;
@@ -163,7 +163,8 @@ impl Index {
     }
 
     fn keep(&self, at: u64, value: Value, bytes: u64) {
-        let bytes = bytes + OVERHEAD;
+        let name = self.identity.as_ref().map_or(0, |name| name.len() as u64);
+        let bytes = bytes + OVERHEAD + name;
         let entry = Entry {
             value,
             bytes,

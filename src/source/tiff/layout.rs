@@ -49,8 +49,12 @@ impl Layout {
                 plan: Plan::new(directory),
             });
         });
+        // It is kept for long, in most files for a single directory.
+        parts.shrink_to_fit();
+        let mut groups = group::sort(&parts);
+        groups.shrink_to_fit();
         Self {
-            groups: group::sort(&parts),
+            groups,
             parts,
             broken,
         }
@@ -71,17 +75,29 @@ impl Layout {
         plans.chain(&self.broken).all(lasts)
     }
 
-    /// About the memory that it takes.
+    /// About the memory that it takes, rather more.
     fn bytes(&self) -> u64 {
+        /// A node of the tree of tags.
+        const NODE: usize = 448;
+        /// Short texts and lists beside a directory and a group, with what the allocator adds to each.
+        const LISTS: usize = 128;
         let part = |part: &Part| {
             let tables = part
                 .plan
                 .as_ref()
                 .map_or(256, |plan| plan.jpeg_tables.len());
-            (size_of::<Part>() + size_of::<Listing>() + tables) as u64
-                + part.listing.entries.len() as u64 * 64
+            let tags = match part.listing.entries.len() {
+                ..12 => NODE,
+                tags => tags * NODE / 5, // but for the last, a node has at least as many
+            };
+            size_of::<Part>() + size_of::<Listing>() + tables + tags + LISTS
         };
-        self.parts.iter().map(part).sum()
+        let parts: usize = self.parts.iter().map(part).sum();
+        let groups = self.groups.iter().map(|group| {
+            let members = group.levels.capacity() + group.masks.capacity();
+            size_of::<Group>() + members * size_of::<(u32, usize)>() + LISTS
+        });
+        (size_of::<Self>() + parts + groups.sum::<usize>()) as u64
     }
 }
 
