@@ -1590,6 +1590,69 @@ typedef void (*tc_done_fn)(void *user,
                            struct tc_tile *tile,
                            const struct tc_error *err);
 
+/**
+ * Options of provider_prefetch. Size-led; 0 is the default everywhere.
+ */
+typedef struct tc_prefetch_options {
+  /**
+   * sizeof(tc_prefetch_options), set by you.
+   */
+  uint32_t struct_size;
+  /**
+   * The most threads of the cache that work for it at once; 0: all that the cache may have, see
+   * tc_cache_options.
+   */
+  uint32_t threads;
+  /**
+   * The bands of the tiles, in the order in which they will be asked for; copied. NULL and 0: all.
+   */
+  const int32_t *bands;
+  /**
+   * How many.
+   */
+  size_t n_bands;
+} tc_prefetch_options;
+
+/**
+ * How far a prefetch came.
+ */
+typedef struct tc_prefetched {
+  /**
+   * Tiles that the rectangle touches.
+   */
+  int64_t tiles;
+  /**
+   * Those of them that were resident, or are absent from the image, or were made and kept. Tiles are made in row
+   * order, so that all before the one where it stopped are among them, unless they failed.
+   */
+  int64_t ready;
+  /**
+   * Those that could not be made.
+   */
+  int64_t failed;
+  /**
+   * 1 if it stopped because there was no more room for what is made ahead; else 0.
+   */
+  int64_t full;
+} tc_prefetched;
+
+/**
+ * Hears how a prefetch ended, once, on a thread of the library.
+ *
+ * - user: as given with the prefetch.
+ * - status: TC_OK, also where there was no more room; TC_E_CANCELLED; or what was wrong with the first tile that
+ *   failed.
+ * - how_far: how far it came, never NULL; valid during the call.
+ * - err: the details, never NULL; valid during the call.
+ *
+ * It may call the library, also for another prefetch; it should be short, for requests wait for its thread, and it
+ * must not wait for a request or a prefetch. It must not throw, unwind or longjmp.
+ */
+typedef void (*tc_prefetched_fn)(void *user,
+                                 tc_status status,
+                                 const struct tc_prefetched *how_far,
+                                 const struct tc_error *err);
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -2512,6 +2575,45 @@ struct tc_load *tc_load_retain(struct tc_load *load);
  * Cannot fail. Thread-safe.
  */
 void tc_load_release(struct tc_load *load);
+
+/**
+ * Has the tiles over a rectangle made in the background, in row order, so that they are there when they are asked
+ * for: returns at once, and `done` is called when that has ended, which may be before this returns.
+ *
+ * What is made ahead takes at most the unread share of the budget, see tc_cache_options, with all else that
+ * nobody has asked for yet, and takes no room of what was used since this call: where there is no other, it stops
+ * and says how far it came. It makes no use of what it finds, and counts neither hits nor misses. A get of a tile
+ * that is being made joins it, nothing is decoded twice, and the tile is then kept as what was asked for. A tile
+ * that fails does not end it, and the next get of that tile tries again.
+ *
+ * - provider: required, with a cache for its tiles; kept alive until `done` has returned. To cancel a prefetch, make
+ *   it through a reader: provider_cancel then ends it before its next tile, and the decode that is going on where
+ *   nobody else wants it. How the reader keeps tiles does not matter.
+ * - x, y, width, height: the rectangle, in columns and rows of the level; what is outside the image is left out.
+ * - level: the level.
+ * - options: NULL is all defaults.
+ * - done: may be NULL. Called exactly once after a success of this call, never after a failure.
+ * - user: passed to `done`.
+ * - err: may be NULL.
+ *
+ * The threads are those of provider_request_block, whose requests go first: one that comes waits at most until one
+ * tile is made. No thread waits where too many bytes are in flight (max_in_flight of tc_cache_options): the
+ * prefetch goes on later. Sources are called on these threads.
+ *
+ * Errors: TC_E_RANGE if there is no such level or band, or the size is negative; TC_E_ARGUMENT, also without a
+ * cache; TC_E_CANCELLED if the reader was cancelled before; TC_E_NO_MEMORY if no thread can be started.
+ * Thread-safe.
+ */
+tc_status provider_prefetch(struct tc_provider *provider,
+                            int64_t x,
+                            int64_t y,
+                            int64_t width,
+                            int64_t height,
+                            int32_t level,
+                            const struct tc_prefetch_options *options,
+                            tc_prefetched_fn done,
+                            void *user,
+                            struct tc_error *err);
 
 /**
  * ======== TILES ========

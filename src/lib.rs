@@ -16,6 +16,7 @@ pub mod nodata;
 pub mod operator;
 pub mod pad;
 mod pages;
+pub mod prefetch;
 pub mod provider;
 pub mod simd;
 mod slab;

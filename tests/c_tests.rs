@@ -120,6 +120,7 @@ programs! {
     test_header_neighbours
     test_lifetime
     test_null_args
+    test_prefetch
     test_readers
     test_stacks
     test_threads
