@@ -175,7 +175,7 @@ AT(tc_text, reserved, 4);
 AT(tc_text, name, 8);
 AT(tc_text, text, 16);
 
-SIZE(tc_map_options, 88);
+SIZE(tc_map_options, 112);
 AT(tc_map_options, struct_size, 0);
 AT(tc_map_options, dtype, 4);
 AT(tc_map_options, bands, 8);
@@ -189,6 +189,9 @@ AT(tc_map_options, release, 56);
 AT(tc_map_options, bits, 64);
 AT(tc_map_options, reserved, 68);
 AT(tc_map_options, pad, 72);
+AT(tc_map_options, band_infos, 88);
+AT(tc_map_options, texts, 96);
+AT(tc_map_options, n_texts, 104);
 #endif
 
 IS(TC_OK, 0);

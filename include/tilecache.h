@@ -502,6 +502,18 @@ typedef enum tc_map_flags {
    * `pad` is the pad value of the output.
    */
   TC_MAP_HAS_PAD = 1,
+  /**
+   * The output does not have the colours and nodata values of the source.
+   */
+  TC_MAP_DROP_BANDS = 2,
+  /**
+   * It does not have its texts.
+   */
+  TC_MAP_DROP_TEXTS = 4,
+  /**
+   * Nor what provider_mask says of it: the mask of the output is what its own bands say.
+   */
+  TC_MAP_DROP_MASK = 8,
 } tc_map_flags;
 
 /**
@@ -1379,6 +1391,19 @@ typedef struct tc_map_options {
    * outside the image. Else ignored; provider_map says what the pad value is then.
    */
   uint8_t pad[16];
+  /**
+   * What the bands of the output are, as in tc_source. NULL: what the bands are that the function gets, with their
+   * colours and nodata values, where the output has as many of the same type; else nothing is known of them.
+   */
+  const struct tc_band_info *band_infos;
+  /**
+   * Texts of the output, beside those of the source; with n_texts. NULL and 0: none.
+   */
+  const struct tc_text *texts;
+  /**
+   * The length of `texts`.
+   */
+  size_t n_texts;
 } tc_map_options;
 
 /**
@@ -2116,6 +2141,10 @@ tc_status provider_retile(struct tc_provider *source,
  * (TC_IMAGE_SPARSE). If its bands differ then, or it fails, every block of the output is there, made like
  * the others from a block of pad. If no block can be absent, the pad value is the source's,
  * rounded and clamped to the type of the output.
+ *
+ * The output has what is known of the source unless the options say otherwise: colours and nodata values, texts
+ * (those of bands where it has as many as the function gets), and what provider_mask says, also where that comes
+ * from nodata values or alpha that the output does not have.
  *
  * - source: required; kept alive by the result.
  * - options: required.
