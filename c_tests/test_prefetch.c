@@ -349,6 +349,16 @@ static void cancelling_the_reader_stops_what_is_queued(void **state)
   released(&s);
 }
 
+static int asked_for_has;
+
+static tc_status count_has(void *user, int64_t row, int64_t col, int32_t level, int32_t *has, tc_error *error)
+{
+  (void)user, (void)row, (void)col, (void)level, (void)error;
+  __atomic_add_fetch(&asked_for_has, 1, __ATOMIC_SEQ_CST);
+  *has = 1;
+  return TC_OK;
+}
+
 /* One thread, and no more bytes may be in flight: the request that comes later is served first. */
 static void a_request_goes_before_a_prefetch_that_waits_for_its_turn(void **state)
 {
@@ -357,16 +367,24 @@ static void a_request_goes_before_a_prefetch_that_waits_for_its_turn(void **stat
   heard ahead, asked;
   joining j;
   tc_cache *cache = cache_of(1 << 20, 1, 1);
-  tc_provider *from = open_image(&s, 11), *p = cached(from, cache);
+  tc_provider *from = NULL;
+  source_init(&s, SIDE * COLS, SIDE * COLS, SIDE, SIDE, 1, TC_U8);
+  tc_source callbacks = source_struct(&s);
+  callbacks.has_block = count_has;
+  ok(provider_from_source(&callbacks, &from, &err));
+  tc_provider *p = cached(from, cache);
   hold(&s, 1);
   j = (joining){.provider = p};
   assert_int_equal(pthread_create(&j.thread, NULL, join_first, &j), 0);
   until_decoding(&s);
+  int before = __atomic_load_n(&asked_for_has, __ATOMIC_SEQ_CST);
   begin(p, 1, 2, &ahead);
+  while (__atomic_load_n(&asked_for_has, __ATOMIC_SEQ_CST) == before)
+    sleep_ms(1);
   heard_init(&asked);
   asked.counted = &s;
   ok(provider_request_block(p, 7, 7, 0, NULL, 0, receive, &asked, &err));
-  /* The request waits at the cap, so the prefetch has left the thread. */
+  /* The request waits at the cap, so the prefetch, which was begun before, has left the thread. */
   while (stats_of(cache).queued == 0)
     sleep_ms(1);
   hold(&s, 0);

@@ -119,10 +119,12 @@ programs! {
     test_header_cxx
     test_header_neighbours
     test_lifetime
+    test_ndvi
     test_null_args
     test_prefetch
     test_readers
     test_stacks
+    test_terrain
     test_threads
     test_values_cache
     test_values_operators
