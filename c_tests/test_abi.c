@@ -145,7 +145,7 @@ AT(tc_io, size, 16);
 AT(tc_io, read_at, 24);
 AT(tc_io, release, 32);
 
-SIZE(tc_source, 128);
+SIZE(tc_source, 144);
 AT(tc_source, struct_size, 0);
 AT(tc_source, threading, 4);
 AT(tc_source, user, 8);
@@ -164,6 +164,8 @@ AT(tc_source, texts, 96);
 AT(tc_source, n_texts, 104);
 AT(tc_source, levels, 112);
 AT(tc_source, mask, 120);
+AT(tc_source, inputs, 128);
+AT(tc_source, n_inputs, 136);
 SIZE(tc_level, 32);
 AT(tc_level, width, 0);
 AT(tc_level, height, 8);

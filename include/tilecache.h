@@ -1250,6 +1250,17 @@ typedef struct tc_source {
    * provider_mask. With several levels, `levels` must be given too. NULL: nodata tells.
    */
   struct tc_provider *mask;
+  /**
+   * The images that the callbacks read, if any; with n_inputs; copied, and kept alive until `release` has
+   * returned. What is invalidated of them, or put into them, is forgotten of this image too, and the key reads
+   * `compute:<key>(<their keys>)`: two sources may share it if they give the same pixels of the same inputs. NULL
+   * and 0: none.
+   */
+  struct tc_provider *const *inputs;
+  /**
+   * The length of `inputs`, at most 1,024.
+   */
+  size_t n_inputs;
 } tc_source;
 
 /**
@@ -2039,7 +2050,8 @@ tc_status provider_image_count_io(const struct tc_io *io, int32_t *count, struct
  * After a success the library calls source->release once, after the last callback; after a failure it
  * does not call it.
  *
- * Errors: TC_E_ARGUMENT, TC_E_RANGE, TC_E_LIMIT if the image cannot be. Thread-safe.
+ * Errors: TC_E_ARGUMENT, TC_E_RANGE, TC_E_LIMIT if the image cannot be, if its key had more than 65,536 bytes, or if
+ * more than 128 images were made one from another. Thread-safe.
  */
 tc_status provider_from_source(const struct tc_source *source,
                                struct tc_provider **provider,

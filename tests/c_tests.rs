@@ -118,6 +118,7 @@ programs! {
     test_header_c99
     test_header_cxx
     test_header_neighbours
+    test_inputs
     test_lifetime
     test_ndvi
     test_null_args

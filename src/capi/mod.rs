@@ -20,6 +20,7 @@ mod format;
 mod guard;
 mod handle;
 mod image;
+mod inputs;
 mod library;
 mod operator;
 mod prefetch;
