@@ -119,6 +119,18 @@ AT(tc_format, media_types, 32);
 AT(tc_format, reads, 40);
 AT(tc_format, lacks, 48);
 
+SIZE(tc_prefetch_options, 24);
+AT(tc_prefetch_options, struct_size, 0);
+AT(tc_prefetch_options, threads, 4);
+AT(tc_prefetch_options, bands, 8);
+AT(tc_prefetch_options, n_bands, 16);
+
+SIZE(tc_prefetched, 32);
+AT(tc_prefetched, tiles, 0);
+AT(tc_prefetched, ready, 8);
+AT(tc_prefetched, failed, 16);
+AT(tc_prefetched, full, 24);
+
 SIZE(tc_reader_options, 32);
 AT(tc_reader_options, struct_size, 0);
 AT(tc_reader_options, flags, 4);
@@ -133,7 +145,7 @@ AT(tc_io, size, 16);
 AT(tc_io, read_at, 24);
 AT(tc_io, release, 32);
 
-SIZE(tc_source, 128);
+SIZE(tc_source, 144);
 AT(tc_source, struct_size, 0);
 AT(tc_source, threading, 4);
 AT(tc_source, user, 8);
@@ -152,6 +164,8 @@ AT(tc_source, texts, 96);
 AT(tc_source, n_texts, 104);
 AT(tc_source, levels, 112);
 AT(tc_source, mask, 120);
+AT(tc_source, inputs, 128);
+AT(tc_source, n_inputs, 136);
 SIZE(tc_level, 32);
 AT(tc_level, width, 0);
 AT(tc_level, height, 8);
@@ -163,7 +177,7 @@ AT(tc_text, reserved, 4);
 AT(tc_text, name, 8);
 AT(tc_text, text, 16);
 
-SIZE(tc_map_options, 88);
+SIZE(tc_map_options, 112);
 AT(tc_map_options, struct_size, 0);
 AT(tc_map_options, dtype, 4);
 AT(tc_map_options, bands, 8);
@@ -177,6 +191,9 @@ AT(tc_map_options, release, 56);
 AT(tc_map_options, bits, 64);
 AT(tc_map_options, reserved, 68);
 AT(tc_map_options, pad, 72);
+AT(tc_map_options, band_infos, 88);
+AT(tc_map_options, texts, 96);
+AT(tc_map_options, n_texts, 104);
 #endif
 
 IS(TC_OK, 0);
@@ -279,6 +296,9 @@ static int close_fixture(void **state)
   (void)state;
   tc_release(cache);
   provider_release(provider);
+  /* A prefetch may still have it for a moment. */
+  for (int ms = 0; image.released == 0 && ms < 20000; ms++)
+    sleep_ms(1);
   source_done(&image);
   return 0;
 }
@@ -302,6 +322,14 @@ static tc_status into_retile(const led *l, tc_error *e)
   tc_provider *made = NULL;
   tc_status status = provider_retile(provider, (const tc_retile_options *)l, NULL, &made, e);
   return drop(status, made);
+}
+
+static tc_status into_prefetch(const led *l, tc_error *e)
+{
+  tc_provider *kept = cached(provider, cache);
+  tc_status status = provider_prefetch(kept, 0, 0, 0, 0, 0, (const tc_prefetch_options *)l, NULL, NULL, e);
+  provider_release(kept);
+  return status;
 }
 
 static tc_status into_reader(const led *l, tc_error *e)
@@ -435,6 +463,7 @@ static const struct {
   {"options", SIZE_AND_ALIGN(tc_cache_options), make_options, into_create},
   {"options", SIZE_AND_ALIGN(tc_retile_options), make_options, into_retile},
   {"options", SIZE_AND_ALIGN(tc_reader_options), make_options, into_reader},
+  {"options", SIZE_AND_ALIGN(tc_prefetch_options), make_options, into_prefetch},
   {"options", SIZE_AND_ALIGN(tc_map_options), make_map, into_map},
   {"options", SIZE_AND_ALIGN(tc_open_options), make_options, into_open},
   {"io", SIZE_AND_ALIGN(tc_io), make_io, into_open_io},

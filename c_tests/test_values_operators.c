@@ -358,6 +358,140 @@ static void a_map_says_its_pad_and_bits(void **state)
   }
 }
 
+/* Each sample of the bands that are given, plus one: nodata of the source is no nodata value any more. */
+static tc_status plus_one(void *user, int64_t row, int64_t col, int32_t level, const tc_pixels *in, const tc_target *out,
+                          tc_error *error)
+{
+  (void)user, (void)row, (void)col, (void)level, (void)error;
+  for (int32_t b = 0; b < out->bands; b++)
+    for (int64_t y = 0; y < out->height; y++)
+      for (int64_t x = 0; x < out->width; x++)
+        ((uint8_t *)out->data)[b * out->band_stride + y * out->row_stride + x * out->pixel_stride] =
+            (uint8_t)(((const uint8_t *)in->data)[b % in->bands * in->band_stride + y * in->row_stride + x] + 1);
+  return TC_OK;
+}
+
+/* How many pixels of a 64 x 64 image are data, by its mask. */
+static int data_in(tc_provider *p)
+{
+  static uint8_t pixels[64 * 64];
+  tc_provider *mask = NULL;
+  ok(provider_mask(p, &mask, &err));
+  tc_target into = {pixels, 0, 0, 0, 64, 64, 1, TC_U8};
+  ok(provider_read_window(mask, 0, 0, 0, NULL, 0, &into, &err));
+  provider_release(mask);
+  int n = 0;
+  for (size_t i = 0; i < sizeof pixels; i++)
+    n += pixels[i] == 255;
+  return n;
+}
+
+/* How many pixels of a 64 x 64 image have this sample. */
+static int with_sample(const source *s, int32_t band, uint8_t wanted)
+{
+  int n = 0;
+  for (int i = 0; i < 64 * 64; i++) {
+    uint8_t sample;
+    sample_at(s, i % 64, i / 64, band, 0, &sample);
+    n += sample == wanted;
+  }
+  assert_true(n > 0);
+  return n;
+}
+
+/* Where the source is data, the output is, though its samples are others. */
+static void a_map_is_data_where_its_source_is(void **state)
+{
+  (void)state;
+  enum { ALL = 64 * 64 };
+  source s;
+  source_init(&s, 64, 64, 32, 32, 1, TC_U8);
+  s.image.flags = TC_IMAGE_HAS_NODATA;
+  s.image.nodata[0] = 4;
+  tc_provider *from = open_source(&s);
+  const int fours = with_sample(&s, 0, 4), threes = with_sample(&s, 0, 3);
+  const struct { uint32_t flags; tc_dtype dtype; int holes; } rows[] = {
+    {0, 0, fours}, {TC_MAP_DROP_BANDS, 0, fours}, {0, TC_I8, fours}, {TC_MAP_DROP_MASK, 0, threes},
+    {TC_MAP_DROP_MASK | TC_MAP_DROP_BANDS, 0, 0},
+  };
+  for (size_t i = 0; i < COUNT(rows); i++) {
+    tc_map_options o = {.struct_size = sizeof o, .map = plus_one, .flags = rows[i].flags, .dtype = rows[i].dtype};
+    tc_provider *p = NULL, *level = NULL;
+    ok(provider_map(from, &o, NULL, &p, &err));
+    assert_int_equal(data_in(p), ALL - rows[i].holes);
+    ok(provider_level(p, 0, &level, &err));
+    assert_int_equal(data_in(level), ALL - rows[i].holes);
+    provider_release(p);
+    provider_release(level);
+  }
+  provider_release(from);
+  source_done(&s);
+}
+
+static void a_map_has_what_its_source_has_or_is_told_otherwise(void **state)
+{
+  (void)state;
+  enum { RED = TC_COLOUR_RED, BLUE = TC_COLOUR_BLUE, ALL = 64 * 64 };
+  static const int32_t blue[] = {2};
+  source s;
+  source_init(&s, 64, 64, 32, 32, 3, TC_U8);
+  tc_source callbacks = source_struct(&s);
+  tc_band_info infos[3], told = {.struct_size = sizeof told, .colour = RED, .flags = TC_BAND_HAS_NODATA, .nodata = {9}};
+  for (int b = 0; b < 3; b++)
+    infos[b] = (tc_band_info){.struct_size = sizeof told, .colour = b == 0 ? RED : b == 1 ? TC_COLOUR_GREEN : BLUE,
+                              .flags = TC_BAND_HAS_NODATA, .nodata = {(uint8_t)(b + 4)}};
+  tc_text texts[] = {{-1, 0, "TITLE", "a scene"}, {0, 0, "NAME", "red"}, {2, 0, "NAME", "blue"}}, own = {0, 0, "NAME", "own"};
+  callbacks.band_infos = infos;
+  callbacks.texts = texts;
+  callbacks.n_texts = COUNT(texts);
+  tc_provider *from = NULL;
+  ok(provider_from_source(&callbacks, &from, &err));
+  int nines = ALL - with_sample(&s, 2, 8);
+  const struct {
+    uint32_t flags;
+    int32_t bands;
+    tc_dtype dtype;
+    const int32_t *given;
+    const tc_band_info *infos;
+    const tc_text *texts;
+    int colour, nodata, data;
+    const char *title, *name;
+  } rows[] = {
+    /* As many bands of the same type have what the source says of those that are given. */
+    {0, 0, 0, NULL, NULL, NULL, RED, 4, ALL, "a scene", "red"},
+    {0, 0, 0, blue, NULL, NULL, BLUE, 6, ALL, "a scene", "blue"},
+    /* Other bands, or another type, have other values and colours; the mask and the title stay. */
+    {0, 2, 0, blue, NULL, NULL, TC_COLOUR_UNDEFINED, -1, ALL, "a scene", NULL},
+    {0, 1, TC_I8, blue, NULL, NULL, TC_COLOUR_UNDEFINED, -1, ALL, "a scene", "blue"},
+    {TC_MAP_DROP_BANDS, 0, 0, blue, NULL, NULL, TC_COLOUR_UNDEFINED, -1, ALL, "a scene", "blue"},
+    {TC_MAP_DROP_TEXTS, 0, 0, blue, NULL, NULL, BLUE, 6, ALL, NULL, NULL},
+    {TC_MAP_DROP_TEXTS, 0, 0, blue, NULL, &own, BLUE, 6, ALL, NULL, "own"},
+    {0, 0, 0, blue, NULL, &own, BLUE, 6, ALL, "a scene", "own"},
+    {TC_MAP_DROP_MASK | TC_MAP_DROP_BANDS, 0, 0, blue, NULL, NULL, TC_COLOUR_UNDEFINED, -1, ALL, "a scene", "blue"},
+    {TC_MAP_DROP_MASK, 0, 0, blue, &told, NULL, RED, 9, nines, "a scene", "blue"},
+  };
+  for (size_t i = 0; i < COUNT(rows); i++) {
+    tc_map_options o = {.struct_size = sizeof o, .map = plus_one, .flags = rows[i].flags, .bands = rows[i].bands,
+                        .dtype = rows[i].dtype, .source_bands = rows[i].given, .n_source_bands = rows[i].given != NULL,
+                        .band_infos = rows[i].infos, .texts = rows[i].texts, .n_texts = rows[i].texts != NULL};
+    tc_provider *p = NULL;
+    ok(provider_map(from, &o, NULL, &p, &err));
+    tc_band_info info = {.struct_size = sizeof info};
+    ok(provider_band_info(p, 0, &info, &err));
+    assert_int_equal(info.colour, rows[i].colour);
+    assert_int_equal(info.flags & TC_BAND_HAS_NODATA, rows[i].nodata < 0 ? 0 : TC_BAND_HAS_NODATA);
+    assert_true(rows[i].nodata < 0 || info.nodata[0] == rows[i].nodata);
+    assert_int_equal(data_in(p), rows[i].data);
+    const char *found[] = {provider_metadata(p, -1, "TITLE"), provider_metadata(p, 0, "NAME")};
+    const char *right[] = {rows[i].title, rows[i].name};
+    for (int t = 0; t < 2; t++)
+      assert_true(found[t] == NULL ? right[t] == NULL : right[t] != NULL && strcmp(found[t], right[t]) == 0);
+    provider_release(p);
+  }
+  provider_release(from);
+  source_done(&s);
+}
+
 /* ---- mask and windows ---- */
 
 static void a_mask_tells_data_from_nodata(void **state)
@@ -471,6 +605,8 @@ int main(void)
     cmocka_unit_test(a_level_is_an_image),
     cmocka_unit_test(mapped_computes_once_per_tile),
     cmocka_unit_test(a_map_says_its_pad_and_bits),
+    cmocka_unit_test(a_map_is_data_where_its_source_is),
+    cmocka_unit_test(a_map_has_what_its_source_has_or_is_told_otherwise),
     cmocka_unit_test(a_mask_tells_data_from_nodata),
     cmocka_unit_test(a_window_is_any_rectangle),
     cmocka_unit_test(cheap_windows_spare_the_block),

@@ -508,6 +508,18 @@ typedef enum tc_map_flags {
    * `pad` is the pad value of the output.
    */
   TC_MAP_HAS_PAD = 1,
+  /**
+   * The output does not have the colours and nodata values of the source.
+   */
+  TC_MAP_DROP_BANDS = 2,
+  /**
+   * It does not have its texts.
+   */
+  TC_MAP_DROP_TEXTS = 4,
+  /**
+   * Nor what provider_mask says of it: the mask of the output is what its own bands say.
+   */
+  TC_MAP_DROP_MASK = 8,
 } tc_map_flags;
 
 /**
@@ -1254,6 +1266,17 @@ typedef struct tc_source {
    * provider_mask. With several levels, `levels` must be given too. NULL: nodata tells.
    */
   struct tc_provider *mask;
+  /**
+   * The images that the callbacks read, if any; with n_inputs; copied, and kept alive until `release` has
+   * returned. What is invalidated of them, or put into them, is forgotten of this image too, and the key reads
+   * `compute:<key>(<their keys>)`: two sources may share it if they give the same pixels of the same inputs. NULL
+   * and 0: none.
+   */
+  struct tc_provider *const *inputs;
+  /**
+   * The length of `inputs`, at most 1,024.
+   */
+  size_t n_inputs;
 } tc_source;
 
 /**
@@ -1395,6 +1418,19 @@ typedef struct tc_map_options {
    * outside the image. Else ignored; provider_map says what the pad value is then.
    */
   uint8_t pad[16];
+  /**
+   * What the bands of the output are, as in tc_source. NULL: what the bands are that the function gets, with their
+   * colours and nodata values, where the output has as many of the same type; else nothing is known of them.
+   */
+  const struct tc_band_info *band_infos;
+  /**
+   * Texts of the output, beside those of the source; with n_texts. NULL and 0: none.
+   */
+  const struct tc_text *texts;
+  /**
+   * The length of `texts`.
+   */
+  size_t n_texts;
 } tc_map_options;
 
 /**
@@ -1605,6 +1641,69 @@ typedef void (*tc_done_fn)(void *user,
                            tc_status status,
                            struct tc_tile *tile,
                            const struct tc_error *err);
+
+/**
+ * Options of provider_prefetch. Size-led; 0 is the default everywhere.
+ */
+typedef struct tc_prefetch_options {
+  /**
+   * sizeof(tc_prefetch_options), set by you.
+   */
+  uint32_t struct_size;
+  /**
+   * The most threads of the cache that work for it at once; 0: all that the cache may have, see
+   * tc_cache_options.
+   */
+  uint32_t threads;
+  /**
+   * The bands of the tiles, in the order in which they will be asked for; copied. NULL and 0: all.
+   */
+  const int32_t *bands;
+  /**
+   * How many.
+   */
+  size_t n_bands;
+} tc_prefetch_options;
+
+/**
+ * How far a prefetch came.
+ */
+typedef struct tc_prefetched {
+  /**
+   * Tiles that the rectangle touches.
+   */
+  int64_t tiles;
+  /**
+   * Those of them that were resident, or are absent from the image, or were made and kept. Tiles are made in row
+   * order, so that all before the one where it stopped are among them, unless they failed.
+   */
+  int64_t ready;
+  /**
+   * Those that could not be made.
+   */
+  int64_t failed;
+  /**
+   * 1 if it stopped because there was no more room for what is made ahead; else 0.
+   */
+  int64_t full;
+} tc_prefetched;
+
+/**
+ * Hears how a prefetch ended, once, on a thread of the library.
+ *
+ * - user: as given with the prefetch.
+ * - status: TC_OK, also where there was no more room; TC_E_CANCELLED; or what was wrong with the first tile that
+ *   failed.
+ * - how_far: how far it came, never NULL; valid during the call.
+ * - err: the details, never NULL; valid during the call.
+ *
+ * It may call the library, also for another prefetch; it should be short, for requests wait for its thread, and it
+ * must not wait for a request or a prefetch. It must not throw, unwind or longjmp.
+ */
+typedef void (*tc_prefetched_fn)(void *user,
+                                 tc_status status,
+                                 const struct tc_prefetched *how_far,
+                                 const struct tc_error *err);
 
 #ifdef __cplusplus
 extern "C" {
@@ -1971,7 +2070,8 @@ tc_status provider_image_count_io(const struct tc_io *io, int32_t *count, struct
  * After a success the library calls source->release once, after the last callback; after a failure it
  * does not call it.
  *
- * Errors: TC_E_ARGUMENT, TC_E_RANGE, TC_E_LIMIT if the image cannot be. Thread-safe.
+ * Errors: TC_E_ARGUMENT, TC_E_RANGE, TC_E_LIMIT if the image cannot be, if its key had more than 65,536 bytes, or if
+ * more than 128 images were made one from another. Thread-safe.
  */
 tc_status provider_from_source(const struct tc_source *source,
                                struct tc_provider **provider,
@@ -2073,6 +2173,10 @@ tc_status provider_retile(struct tc_provider *source,
  * (TC_IMAGE_SPARSE). If its bands differ then, or it fails, every block of the output is there, made like
  * the others from a block of pad. If no block can be absent, the pad value is the source's,
  * rounded and clamped to the type of the output.
+ *
+ * The output has what is known of the source unless the options say otherwise: colours and nodata values, texts
+ * (those of bands where it has as many as the function gets), and what provider_mask says, also where that comes
+ * from nodata values or alpha that the output does not have.
  *
  * - source: required; kept alive by the result.
  * - options: required.
@@ -2532,6 +2636,45 @@ struct tc_load *tc_load_retain(struct tc_load *load);
  * Cannot fail. Thread-safe.
  */
 void tc_load_release(struct tc_load *load);
+
+/**
+ * Has the tiles over a rectangle made in the background, in row order, so that they are there when they are asked
+ * for: returns at once, and `done` is called when that has ended, which may be before this returns.
+ *
+ * What is made ahead takes at most the unread share of the budget, see tc_cache_options, with all else that
+ * nobody has asked for yet, and takes no room of what was used since this call: where there is no other, it stops
+ * and says how far it came. It makes no use of what it finds, and counts neither hits nor misses. A get of a tile
+ * that is being made joins it, nothing is decoded twice, and the tile is then kept as what was asked for. A tile
+ * that fails does not end it, and the next get of that tile tries again.
+ *
+ * - provider: required, with a cache for its tiles; kept alive until `done` has returned. To cancel a prefetch, make
+ *   it through a reader: provider_cancel then ends it before its next tile, and the decode that is going on where
+ *   nobody else wants it. How the reader keeps tiles does not matter.
+ * - x, y, width, height: the rectangle, in columns and rows of the level; what is outside the image is left out.
+ * - level: the level.
+ * - options: NULL is all defaults.
+ * - done: may be NULL. Called exactly once after a success of this call, never after a failure.
+ * - user: passed to `done`.
+ * - err: may be NULL.
+ *
+ * The threads are those of provider_request_block, whose requests go first: one that comes waits at most until one
+ * tile is made. No thread waits where too many bytes are in flight (max_in_flight of tc_cache_options): the
+ * prefetch goes on later. Sources are called on these threads.
+ *
+ * Errors: TC_E_RANGE if there is no such level or band, or the size is negative; TC_E_ARGUMENT, also without a
+ * cache; TC_E_CANCELLED if the reader was cancelled before; TC_E_NO_MEMORY if no thread can be started.
+ * Thread-safe.
+ */
+tc_status provider_prefetch(struct tc_provider *provider,
+                            int64_t x,
+                            int64_t y,
+                            int64_t width,
+                            int64_t height,
+                            int32_t level,
+                            const struct tc_prefetch_options *options,
+                            tc_prefetched_fn done,
+                            void *user,
+                            struct tc_error *err);
 
 /**
  * ======== TILES ========

@@ -17,6 +17,7 @@ pub mod memory;
 pub mod nodata;
 pub mod operator;
 pub mod pad;
+pub mod prefetch;
 pub mod provider;
 pub mod simd;
 mod slab;

@@ -1,6 +1,6 @@
 //! The one model that every source and every operator implements.
 
-use crate::cache::{AskedOfTiers, Asking, Cache, Claims, Counters, Moment, Usage, now};
+use crate::cache::{AskedOfTiers, Asking, Cache, Claims, Counters, Moment, Stamp, Usage, now};
 use crate::error::{Kind, Result};
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
@@ -146,6 +146,9 @@ pub enum Retention {
     Streamed,
     /// They are not kept.
     Bypassed,
+    /// They are made ahead of their first use, and take no room of what was used since then; what is found is
+    /// not used.
+    Ahead(Stamp),
 }
 
 /// Gives memory for new pixels.
@@ -241,6 +244,11 @@ impl<'a> Request<'a> {
     /// What becomes of the tiles that it loads.
     pub fn retention(&self) -> Retention {
         self.retention
+    }
+
+    /// Whether it makes tiles ahead of their first use, and uses none.
+    pub fn is_ahead(&self) -> bool {
+        matches!(self.retention, Retention::Ahead(_))
     }
 
     /// What cancels it, whoever wants the load that it is a part of. A load that was begun by the same

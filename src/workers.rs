@@ -23,6 +23,8 @@ pub struct Job {
     pub provider: Arc<dyn Provider>,
     /// The work; it ends at once where the provider was cancelled.
     pub work: Box<Work>,
+    /// Whether it is done only when no other waits.
+    pub is_ahead: bool,
 }
 
 impl Job {
@@ -40,6 +42,8 @@ pub struct Workers {
 #[derive(Default)]
 struct State {
     queue: VecDeque<Job>,
+    /// Those that are done when the queue is empty.
+    ahead: VecDeque<Job>,
     /// Jobs that go on when other tiers have answered, by a number.
     suspended: BTreeMap<u64, Job>,
     numbers: u64,
@@ -91,7 +95,7 @@ impl Workers {
                 Err(_) => (),
             }
         }
-        state.queue.push_back(job);
+        state.push(job);
         Ok(())
     }
 
@@ -135,26 +139,44 @@ impl Workers {
                     return done(&mut || Err(Error::clone(&error)));
                 }
             }
-            let number = workers.number();
-            let left = Arc::new(AtomicUsize::new(1 + asked.coming().count()));
-            let count_down = {
-                let (workers, left) = (workers.clone(), left.clone());
-                move || {
-                    if left.fetch_sub(1, Ordering::AcqRel) == 1 {
-                        workers.resume(number);
-                    }
-                }
-            };
+            let pause = workers.pause(asked.coming().count());
             for answer in asked.coming() {
-                answer.then(Box::new(count_down.clone()));
+                answer.then(pause.end_one());
             }
-            let job = workers.job(own, at, bands, asked, done);
-            workers.suspend(number, job);
-            count_down();
+            pause.suspend(workers.job(own, at, bands, asked, done));
         };
         Job {
             provider,
             work: Box::new(work),
+            is_ahead: false,
+        }
+    }
+
+    /// A pause that a job can make until so many things have happened.
+    pub fn pause(self: &Arc<Self>, things: usize) -> Pause {
+        Pause {
+            workers: self.clone(),
+            number: self.number(),
+            left: Arc::new(AtomicUsize::new(1 + things)),
+        }
+    }
+
+    /// The most threads.
+    pub fn max(&self) -> usize {
+        self.max
+    }
+
+    /// Whether a job waits that goes before those that are done ahead.
+    pub fn is_wanted(&self) -> bool {
+        !self.state.lock().queue.is_empty()
+    }
+
+    /// Gives the calling thread, which does a job, back to the others, with what is left of the job.
+    pub fn put_back(self: &Arc<Self>, job: Job) {
+        let provider = job.provider.clone();
+        self.give(job, State::push);
+        if provider.is_cancelled() {
+            self.end_cancelled();
         }
     }
 
@@ -174,21 +196,23 @@ impl Workers {
 
     /// Lets a suspended job go on before all others, which came after it.
     fn resume(self: &Arc<Self>, number: u64) {
+        let job = self.state.lock().suspended.remove(&number);
+        if let Some(job) = job {
+            self.give(job, State::push_first);
+        }
+    }
+
+    /// Has a job done that was begun: without a thread of its own it is done here.
+    fn give(self: &Arc<Self>, job: Job, push: impl FnOnce(&mut State, Job)) {
         let mut state = self.state.lock();
-        let Some(job) = state.suspended.remove(&number) else {
-            return;
-        };
         if state.threads < self.max && self.start().is_ok() {
             state.threads += 1;
         }
-        let is_orphan = state.threads == 0;
-        state.queue.push_front(job);
-        let orphan = is_orphan.then(|| state.queue.pop_front()).flatten();
+        if state.threads > 0 {
+            return push(&mut state, job);
+        }
         drop(state);
-        // Without a thread of its own it is done here.
-        orphan
-            .into_iter()
-            .for_each(|job| (job.work)(&*job.provider));
+        (job.work)(&*job.provider);
     }
 
     /// Has the jobs that wait and were cancelled done before all others, by one thread of their own: all
@@ -198,6 +222,11 @@ impl Workers {
         let (mut cancelled, others): (VecDeque<_>, VecDeque<_>) = std::mem::take(&mut state.queue)
             .into_iter()
             .partition(Job::is_cancelled);
+        let (ended, ahead): (VecDeque<_>, VecDeque<_>) = std::mem::take(&mut state.ahead)
+            .into_iter()
+            .partition(Job::is_cancelled);
+        state.ahead = ahead;
+        cancelled.extend(ended);
         let (ended, suspended): (BTreeMap<_, _>, _) = std::mem::take(&mut state.suspended)
             .into_iter()
             .partition(|(_, job)| job.is_cancelled());
@@ -237,14 +266,59 @@ impl Workers {
         let mut state = self.state.lock();
         // There is one thread more than usual where something was cancelled.
         let is_extra = state.threads > self.max;
-        let job = match state.queue.front() {
-            Some(job) if !is_extra || job.is_cancelled() => state.queue.pop_front(),
+        let may = |job: &Job| !is_extra || job.is_cancelled();
+        let job = match (state.queue.front(), state.ahead.front()) {
+            (Some(job), _) if may(job) => state.queue.pop_front(),
+            (None, Some(job)) if may(job) => state.ahead.pop_front(),
             _ => None,
         };
         if job.is_none() {
             state.threads -= 1;
         }
         job
+    }
+}
+
+impl State {
+    fn push(&mut self, job: Job) {
+        match job.is_ahead {
+            true => self.ahead.push_back(job),
+            false => self.queue.push_back(job),
+        }
+    }
+
+    /// Before all others of its kind, which came after it.
+    fn push_first(&mut self, job: Job) {
+        match job.is_ahead {
+            true => self.ahead.push_front(job),
+            false => self.queue.push_front(job),
+        }
+    }
+}
+
+/// The pause of a job, which takes no thread meanwhile.
+pub struct Pause {
+    workers: Arc<Workers>,
+    number: u64,
+    /// What is still to happen, with the suspension itself.
+    left: Arc<AtomicUsize>,
+}
+
+impl Pause {
+    /// What is to be called when one of the things has happened.
+    pub fn end_one(&self) -> Box<dyn FnOnce() + Send> {
+        let (workers, left, number) = (self.workers.clone(), self.left.clone(), self.number);
+        Box::new(move || {
+            if left.fetch_sub(1, Ordering::AcqRel) == 1 {
+                workers.resume(number);
+            }
+        })
+    }
+
+    /// Suspends what is left of the job until all has happened.
+    pub fn suspend(self, job: Job) {
+        self.workers.suspend(self.number, job);
+        self.end_one()();
     }
 }
 

@@ -118,11 +118,15 @@ programs! {
     test_header_c99
     test_header_cxx
     test_header_neighbours
+    test_inputs
     test_lent
     test_lifetime
+    test_ndvi
     test_null_args
+    test_prefetch
     test_readers
     test_stacks
+    test_terrain
     test_threads
     test_values_cache
     test_values_operators

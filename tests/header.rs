@@ -3,9 +3,9 @@
 use std::path::Path;
 
 /// The files of the ABI in the order in which the header presents them.
-const FILES: [&str; 11] = [
+const FILES: [&str; 12] = [
     "status", "types", "library", "cache", "source", "format", "operator", "compute", "provider",
-    "reader", "tile",
+    "reader", "prefetch", "tile",
 ];
 
 fn generated(root: &Path) -> String {

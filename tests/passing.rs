@@ -81,7 +81,7 @@ impl Model {
         }
         let may_go = |rank: Rank| match class {
             Class::Asked | Class::Passing => true,
-            Class::Unread => matches!(rank, Rank::Cold | Rank::Used),
+            Class::Unread | Class::Ahead(_) => matches!(rank, Rank::Cold | Rank::Used),
             Class::PassingUnread => rank == Rank::Cold,
         };
         let victim = (0..self.entries.len())

@@ -24,10 +24,15 @@ struct State {
     /// Bytes of the loads that were admitted and have not ended. A single one may claim any number.
     admitted: u128,
     queue: VecDeque<Arc<Turn>>,
+    /// What tries again when something has ended and no load waits.
+    later: Vec<Then>,
     /// When a load last ended.
     ended: Option<Instant>,
     counts: GateCounts,
 }
+
+/// What is done when it is worth trying to be admitted again.
+pub type Then = Box<dyn FnOnce() + Send>;
 
 /// What happened at a gate so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -89,6 +94,18 @@ impl Gate {
     pub fn try_admit(self: Arc<Self>, bytes: u64) -> Option<Permit> {
         let is_admitted = self.0.lock().try_admit(bytes);
         is_admitted.then(|| Permit { gate: self, bytes })
+    }
+
+    /// [`Gate::try_admit`]; where they are not admitted, `then` is called when it is worth trying again.
+    pub fn admit_or(self: Arc<Self>, bytes: u64, then: &mut Option<Then>) -> Option<Permit> {
+        let mut state = self.0.lock();
+        if !state.try_admit(bytes) {
+            // What is admitted now, or waits, will end.
+            state.later.extend(then.take());
+            return None;
+        }
+        drop(state);
+        Some(Permit { gate: self, bytes })
     }
 
     /// Waits until `bytes` more stay within the cap, or nothing else is in flight.
@@ -202,6 +219,12 @@ impl Drop for Permit {
         state.admitted -= u128::from(self.bytes);
         state.ended = Some(Instant::now());
         state.call_next();
+        let later = match state.queue.is_empty() {
+            true => std::mem::take(&mut state.later),
+            false => Vec::new(),
+        };
+        drop(state);
+        later.into_iter().for_each(|then| then());
     }
 }
 

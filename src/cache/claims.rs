@@ -1,7 +1,7 @@
 //! What a load will have in flight at once, by the caches that count it.
 
 use super::Cache;
-use super::admission::{Gate, Permit};
+use super::admission::{Gate, Permit, Then};
 use crate::error::Result;
 use crate::load::Cancels;
 use crate::tile::Tile;
@@ -72,6 +72,18 @@ impl Claims {
         Some(Permits {
             _of_gates: permits
                 .map(|(gate, bytes)| gate.try_admit(bytes))
+                .collect::<Option<_>>()?,
+            _found: self.found,
+        })
+    }
+
+    /// [`Claims::try_admit`]; where a cache does not admit it, `then` is called when it is worth trying again.
+    pub fn admit_or(self, then: Then) -> Option<Permits> {
+        let mut then = Some(then);
+        let permits = self.all.into_iter();
+        Some(Permits {
+            _of_gates: permits
+                .map(|(gate, bytes)| gate.admit_or(bytes, &mut then))
                 .collect::<Option<_>>()?,
             _found: self.found,
         })

@@ -55,7 +55,27 @@ pub fn compute_key<S: AsRef<str>>(
         }
     }
     key.push(')');
+    if !is_shallow(&key) {
+        return Err(Error::limit(format!(
+            "more than {MAX_DEPTH} images computed one from another"
+        )));
+    }
     Ok(key)
+}
+
+/// How deep brackets may stand in brackets.
+const MAX_DEPTH: usize = 128;
+
+fn is_shallow(key: &str) -> bool {
+    let mut depth = 0usize;
+    key.bytes().all(|byte| {
+        match byte {
+            b'(' => depth += 1,
+            b')' => depth = depth.saturating_sub(1),
+            _ => (),
+        }
+        depth <= MAX_DEPTH
+    })
 }
 
 /// What an image is called in messages for people.
@@ -71,10 +91,11 @@ pub fn title(key: &str) -> String {
     }
 }
 
-/// The keys of the images that an image is computed from; none for others.
+/// The keys of the images that an image is computed from; none for others, nor for a key of a caller's with more
+/// brackets in brackets than those of images.
 pub fn sources_of(image: &str) -> Vec<&str> {
-    let inside = image
-        .starts_with(COMPUTE)
+    let is_computed = image.starts_with(COMPUTE) && is_shallow(image);
+    let inside = is_computed
         .then(|| image.find('(').zip(image.strip_suffix(')')))
         .flatten()
         .map(|(open, body)| &body[open + 1..]);

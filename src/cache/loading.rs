@@ -42,6 +42,13 @@ impl Loading {
         &self.registration.cache
     }
 
+    /// A request for the tile has joined: where it was to be made ahead, it is kept as what was asked for.
+    pub fn raise(&mut self) {
+        if let Retention::Ahead(_) = self.retention {
+            self.retention = Retention::Kept;
+        }
+    }
+
     /// When the request began.
     pub fn begun(&self) -> Moment {
         self.begun
@@ -66,6 +73,7 @@ impl Loading {
         match (self.retention, class) {
             (Retention::Streamed, Class::Asked) => Class::Passing,
             (Retention::Streamed, Class::Unread) => Class::PassingUnread,
+            (Retention::Ahead(since), _) => Class::Ahead(since),
             (_, class) => class,
         }
     }
@@ -120,7 +128,7 @@ impl Loading {
         let State { room, in_flight } = std::mem::take(&mut *self.state.lock());
         let (key, class) = (self.registration.key, self.class(class));
         let room = match (room, self.retention) {
-            (None, Retention::Kept | Retention::Streamed) => {
+            (None, Retention::Kept | Retention::Streamed | Retention::Ahead(_)) => {
                 self.cache().0.reserve_for(key, tile, class)
             }
             (room, _) => room,

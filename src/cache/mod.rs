@@ -29,6 +29,7 @@ pub use lineage::{Moment, lineages_stand_still, now};
 pub use loading::{Loading, Scratch};
 pub use namespace::Namespace;
 pub use source_blocks::SourceBlocks;
+pub use stamp::{Stamp, used as use_from_now};
 pub use store::Class;
 pub use tier::{AskedOfTiers, Asking, Ticket, Tier};
 
@@ -553,6 +554,13 @@ impl Cache {
     /// The most that tiles made ahead of their first use may take.
     pub fn unread_share(&self) -> u64 {
         self.0.store.lock().unread_share()
+    }
+
+    /// Makes room for a tile of a key that is about to be made ahead, unless that would take more than the unread
+    /// share, or something that was used since then; says whether there is room.
+    pub fn has_room_ahead(&self, key: &str, bytes: u64, since: Stamp) -> bool {
+        self.0
+            .until_done(|store| store.make_room_ahead(key, bytes, since))
     }
 
     /// Registers a provider's key; refused if the key stands for another image here.

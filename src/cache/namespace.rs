@@ -184,19 +184,32 @@ impl Namespace {
     pub fn try_get(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Option<Tile> {
         let found = self.look(at, bands, look_of(request));
         if found.is_none() {
-            self.count(|counters| counters.misses += 1);
+            self.count_miss(request);
         }
         found
     }
 
-    /// The resident tile with just these bands or more, as a use that is not counted.
-    pub fn find(&self, at: Block, bands: &Bands) -> Option<Tile> {
-        self.look(at, bands, Look::Touch)
+    /// Counts that a request did not find its tile, unless it makes tiles ahead.
+    pub fn count_miss(&self, request: &Request<'_>) {
+        if !request.is_ahead() {
+            self.count(|counters| counters.misses += 1);
+        }
     }
 
-    /// Counts a tile that was just made by another thread as used, if it is resident.
-    pub fn touch(&self, at: Block, bands: &Bands) {
-        if let Place::Cached(registration) = &self.place {
+    /// The resident tile with just these bands or more, as a use that is not counted.
+    pub fn find(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Option<Tile> {
+        let look = match request.is_ahead() {
+            true => Look::Peek,
+            false => Look::Touch,
+        };
+        self.look(at, bands, look)
+    }
+
+    /// Counts a tile that was just made by another thread as used by the request, if it is resident.
+    pub fn touch(&self, at: Block, bands: &Bands, request: &Request<'_>) {
+        if let Place::Cached(registration) = &self.place
+            && !request.is_ahead()
+        {
             drop(registration.find(at, bands, self.bands, Look::Touch));
         }
     }
@@ -430,7 +443,7 @@ impl Namespace {
         claim: impl Fn(&mut Claims),
         load: impl Fn(&Bands, &Request<'_>) -> Result<Tile>,
     ) -> Result<Tile> {
-        self.count(|counters| counters.misses += 1);
+        self.count_miss(request);
         let to_load = self.bands_to_load(bands);
         let loader = Loader {
             namespace: self,
@@ -454,7 +467,11 @@ impl Namespace {
                 },
             }
         };
+        let was_ahead = wanted.was_ahead();
         let (tile, has) = wanted.make(&loader, request)?;
+        if was_ahead {
+            self.touch(at, bands, request);
+        }
         self.select(at, tile, &has, bands, request)
     }
 
@@ -472,9 +489,12 @@ impl Namespace {
         load: impl Fn(&Bands, &Request<'_>) -> Result<Tile>,
     ) -> Result<Tile> {
         self.timed(|| match self.loading(request) {
-            Some(loading) => {
+            Some(mut loading) => {
                 let tile = load(bands, &request.with_memory(&loading))?;
                 let tile = self.with_puts(at, bands, tile, request)?;
+                if request.is_ahead() && in_flight::is_asked_for() {
+                    loading.raise();
+                }
                 if !tile.is_absent() {
                     loading.enter(at, bands, &tile, Class::Asked);
                 }
@@ -503,6 +523,7 @@ fn look_of(request: &Request<'_>) -> Look {
     match request.retention() {
         Retention::Streamed => Look::Read,
         Retention::Kept | Retention::Bypassed => Look::Get,
+        Retention::Ahead(_) => Look::Peek,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::args::natural;
 use super::array::Owner;
+use super::inputs::Inputs;
 use super::source::{tc_io, tc_source, tc_threading};
 use super::status::{callback, tc_error, tc_status};
 use super::types::tc_target;
@@ -14,7 +15,7 @@ use crate::operator::pyramid;
 use crate::provider::Provider;
 use crate::source::formats::Part;
 use crate::source::sessions::Sessions;
-use crate::source::{Decoder, Source, missing, source_key};
+use crate::source::{Decoder, Source, missing};
 use smallvec::SmallVec;
 use std::ffi::c_void;
 use std::ptr::{null, null_mut};
@@ -84,6 +85,8 @@ pub struct CallbackDecoder {
     bands: u32,
     /// Releases the source after its last callback.
     pub owner: Arc<Owner>,
+    /// What the callbacks read; goes last.
+    _inputs: Inputs,
 }
 
 // SAFETY: the header demands that callbacks may be called as `threading` declares, on any thread.
@@ -119,8 +122,8 @@ impl Drop for Session {
 }
 
 impl CallbackDecoder {
-    /// The callbacks of `source`, whose image has so many bands.
-    pub fn new(source: &tc_source, bands: u32) -> Result<Self> {
+    /// The callbacks of `source`, whose image has so many bands, and what they read.
+    pub fn new(source: &tc_source, bands: u32, inputs: Inputs) -> Result<Self> {
         if source.read_block.is_none() {
             return Err(Error::argument("source.read_block is NULL"));
         }
@@ -134,10 +137,12 @@ impl CallbackDecoder {
                 texts: null(),
                 levels: null(),
                 mask: null_mut(),
+                inputs: null(),
                 ..*source
             },
             bands,
             owner: Owner::new(source.release, source.user),
+            _inputs: inputs,
         })
     }
 
@@ -292,12 +297,12 @@ impl LevelDecoder {
     /// The image whose levels are `grids`, each described as an image of its own where the source has it, and
     /// its mask.
     pub fn provider(
-        name: Option<&str>,
+        key: String,
         grids: Vec<Option<Image>>,
         mask: Option<Arc<dyn Provider>>,
         source: CallbackDecoder,
     ) -> Result<Arc<dyn Provider>> {
-        let (key, source) = (source_key(name)?, Arc::new(source));
+        let source = Arc::new(source);
         let full = grids.first().cloned().flatten();
         let levels: Result<Vec<_>> = (0..)
             .zip(grids)

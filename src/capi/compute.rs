@@ -6,6 +6,7 @@ use super::cache::tc_cache;
 use super::callback::target_of;
 use super::guard::guard;
 use super::image::described;
+use super::inputs::MAX_INPUTS;
 use super::provider::{deliver, source_of, tc_provider};
 use super::source::tc_text;
 use super::status::{callback, tc_error, tc_status};
@@ -23,9 +24,6 @@ use crate::tile::Tile;
 use smallvec::SmallVec;
 use std::ffi::{c_char, c_void};
 use std::sync::Arc;
-
-/// The most inputs of an operator.
-const MAX_INPUTS: usize = 1024;
 
 /// What lies beyond the edge of an input.
 #[repr(C)]

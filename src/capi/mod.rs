@@ -20,8 +20,10 @@ mod format;
 mod guard;
 mod handle;
 mod image;
+mod inputs;
 mod library;
 mod operator;
+mod prefetch;
 mod provider;
 mod reader;
 mod source;
@@ -47,6 +49,7 @@ pub use operator::{
     provider_cached, provider_level, provider_map, provider_mask, provider_retile, tc_map_flags,
     tc_map_fn, tc_map_options, tc_retile_options,
 };
+pub use prefetch::{provider_prefetch, tc_prefetch_options, tc_prefetched, tc_prefetched_fn};
 pub use provider::{
     provider_band_info, provider_counters, provider_format, provider_get_block, provider_has_block,
     provider_info, provider_invalidate, provider_key, provider_metadata, provider_metadata_count,

@@ -6,16 +6,17 @@ use super::cache::tc_cache;
 use super::callback::target_of;
 use super::guard::guard;
 use super::handle;
-use super::image::sample;
+use super::image::{add_texts, describe_bands, sample};
 use super::provider::{deliver, source_of, tc_provider};
+use super::source::tc_text;
 use super::status::{callback, tc_error, tc_status};
 use super::tile::view;
-use super::types::{tc_dtype, tc_pixels, tc_release_fn, tc_target};
+use super::types::{tc_band_info, tc_dtype, tc_pixels, tc_release_fn, tc_target};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
-use crate::image::{Block, MAX_BANDS};
+use crate::image::{Block, Image, MAX_BANDS};
 use crate::memory::PixelsMut;
-use crate::operator::{self, Map, MapOptions, RetileOptions};
+use crate::operator::{self, Drops, Map, MapOptions, RetileOptions};
 use crate::tile::Pixels;
 use std::ffi::{c_char, c_void};
 use std::ptr::null_mut;
@@ -61,6 +62,12 @@ pub type tc_map_fn = Option<
 pub enum tc_map_flags {
     /// `pad` is the pad value of the output.
     TC_MAP_HAS_PAD = 1,
+    /// The output does not have the colours and nodata values of the source.
+    TC_MAP_DROP_BANDS = 2,
+    /// It does not have its texts.
+    TC_MAP_DROP_TEXTS = 4,
+    /// Nor what provider_mask says of it: the mask of the output is what its own bands say.
+    TC_MAP_DROP_MASK = 8,
 }
 
 /// Options of provider_map. Size-led; copied by the call.
@@ -96,6 +103,13 @@ pub struct tc_map_options {
     /// With TC_MAP_HAS_PAD: one sample of the output's type, which fills absent blocks and everything
     /// outside the image. Else ignored; provider_map says what the pad value is then.
     pub pad: [u8; 16],
+    /// What the bands of the output are, as in tc_source. NULL: what the bands are that the function gets, with their
+    /// colours and nodata values, where the output has as many of the same type; else nothing is known of them.
+    pub band_infos: *const tc_band_info,
+    /// Texts of the output, beside those of the source; with n_texts. NULL and 0: none.
+    pub texts: *const tc_text,
+    /// The length of `texts`.
+    pub n_texts: usize,
 }
 
 const _: () = assert!(size_of::<tc_retile_options>() == 24);
@@ -103,7 +117,7 @@ const _: () = assert!(size_of::<tc_retile_options>() == 24);
 #[cfg(target_pointer_width = "64")]
 const _: () = {
     use std::mem::offset_of;
-    assert!(size_of::<tc_map_options>() == 88 && offset_of!(tc_map_options, name) == 32);
+    assert!(size_of::<tc_map_options>() == 112 && offset_of!(tc_map_options, name) == 32);
 };
 
 // SAFETY: plain numbers behind a size.
@@ -194,6 +208,10 @@ pub unsafe extern "C" fn provider_retile(
 /// the others from a block of pad. If no block can be absent, the pad value is the source's,
 /// rounded and clamped to the type of the output.
 ///
+/// The output has what is known of the source unless the options say otherwise: colours and nodata values, texts
+/// (those of bands where it has as many as the function gets), and what provider_mask says, also where that comes
+/// from nodata values or alpha that the output does not have.
+///
 /// - source: required; kept alive by the result.
 /// - options: required.
 /// - cache: keeps the blocks, and is kept alive by the result; NULL keeps nothing.
@@ -222,7 +240,7 @@ pub unsafe extern "C" fn provider_map(
                 let map = CallbackMap::new(&options)?;
                 let owner = map.owner.clone();
                 let cache = cache.as_ref().map(|cache| &cache.cache);
-                let options = map_options(&options, source.image().dtype)?;
+                let options = map_options(&options, source.image())?;
                 let made = operator::mapped(source, &options, Arc::new(map), cache)?;
                 owner.take();
                 Ok(made)
@@ -287,7 +305,7 @@ pub unsafe extern "C" fn provider_mask(
 ///
 /// # Safety
 /// The pointers in `options` must be as the header says.
-unsafe fn map_options(options: &tc_map_options, input: DType) -> Result<MapOptions> {
+unsafe fn map_options(options: &tc_map_options, source: &Image) -> Result<MapOptions> {
     let bands = natural(options.bands, "bands")? as u32;
     if bands > MAX_BANDS {
         return Err(Error::range(format!(
@@ -300,22 +318,32 @@ unsafe fn map_options(options: &tc_map_options, input: DType) -> Result<MapOptio
             "reserved of options is {reserved}; it must be 0"
         )));
     }
-    const HAS_PAD: u32 = tc_map_flags::TC_MAP_HAS_PAD as u32;
-    if options.flags & !HAS_PAD != 0 {
+    use tc_map_flags::*;
+    if options.flags & !15 != 0 {
         let flags = options.flags;
         return Err(Error::argument(format!(
-            "flags of options is {flags:#x}; only {HAS_PAD:#x} is known"
+            "flags of options is {flags:#x}; no such flag of a map"
         )));
     }
+    let has = |flag: tc_map_flags| options.flags & flag as u32 != 0;
     let dtype = match options.dtype {
         0 => None,
         code => Some(DType::from_code(code)?),
     };
     let bits = natural(options.bits, "bits")? as u32;
-    let pad = (options.flags & HAS_PAD != 0).then(|| sample(options.pad, dtype.unwrap_or(input)));
+    let of_output = dtype.unwrap_or(source.dtype);
+    let pad = has(TC_MAP_HAS_PAD).then(|| sample(options.pad, of_output));
     // SAFETY: promised by the caller.
     unsafe {
         let source_bands = args::band_list(options.source_bands, options.n_source_bands)?;
+        let count = match (bands, &source_bands) {
+            (0, Some(list)) => list.len() as u32,
+            (0, None) => source.band_count(),
+            (bands, _) => bands,
+        };
+        let mut told = Image::new(1, 1, count, of_output);
+        describe_bands(options.band_infos, &mut told)?;
+        add_texts(options.texts, options.n_texts, &mut told)?;
         Ok(MapOptions {
             name: args::optional_text(options.name, "name")?.map(str::to_owned),
             dtype,
@@ -323,6 +351,13 @@ unsafe fn map_options(options: &tc_map_options, input: DType) -> Result<MapOptio
             source_bands: source_bands.map(|list| list.to_vec()),
             bits: (bits != 0).then_some(bits),
             pad,
+            drops: Drops {
+                bands: has(TC_MAP_DROP_BANDS),
+                texts: has(TC_MAP_DROP_TEXTS),
+                mask: has(TC_MAP_DROP_MASK),
+            },
+            band_infos: (!options.band_infos.is_null()).then_some(told.bands),
+            texts: told.metadata,
         })
     }
 }

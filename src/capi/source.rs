@@ -6,6 +6,7 @@ use super::callback::{CallbackBytes, CallbackDecoder, LevelDecoder};
 use super::guard::guard;
 use super::handle;
 use super::image::{memory_image, source_image, source_levels, source_mask};
+use super::inputs::Inputs;
 use super::provider::{deliver, tc_provider};
 use super::status::{tc_error, tc_status};
 use super::types::{tc_band_info, tc_image_info, tc_release_fn, tc_target};
@@ -185,6 +186,13 @@ pub struct tc_source {
     /// Where pixels are data: an image of the same size, one band, TC_U8, 0 or 255; kept alive. See
     /// provider_mask. With several levels, `levels` must be given too. NULL: nodata tells.
     pub mask: *mut tc_provider,
+    /// The images that the callbacks read, if any; with n_inputs; copied, and kept alive until `release` has
+    /// returned. What is invalidated of them, or put into them, is forgotten of this image too, and the key reads
+    /// `compute:<key>(<their keys>)`: two sources may share it if they give the same pixels of the same inputs. NULL
+    /// and 0: none.
+    pub inputs: *const *mut tc_provider,
+    /// The length of `inputs`, at most 1,024.
+    pub n_inputs: usize,
 }
 
 /// A level of a source, with a grid of its own. Frozen.
@@ -223,7 +231,7 @@ const _: () = {
     use std::mem::offset_of;
     assert!(size_of::<tc_open_options>() == 24 && offset_of!(tc_open_options, key) == 8);
     assert!(size_of::<tc_io>() == 40 && offset_of!(tc_io, size) == 16);
-    assert!(size_of::<tc_source>() == 128 && offset_of!(tc_source, max_sessions) == 32);
+    assert!(size_of::<tc_source>() == 144 && offset_of!(tc_source, max_sessions) == 32);
     assert!(offset_of!(tc_source, has_block) == 40 && offset_of!(tc_source, release) == 80);
     assert!(size_of::<tc_level>() == 32 && size_of::<tc_text>() == 24);
 };
@@ -395,7 +403,8 @@ pub unsafe extern "C" fn provider_image_count_io(
 /// After a success the library calls source->release once, after the last callback; after a failure it
 /// does not call it.
 ///
-/// Errors: TC_E_ARGUMENT, TC_E_RANGE, TC_E_LIMIT if the image cannot be. Thread-safe.
+/// Errors: TC_E_ARGUMENT, TC_E_RANGE, TC_E_LIMIT if the image cannot be, if its key had more than 65,536 bytes, or if
+/// more than 128 images were made one from another. Thread-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn provider_from_source(
     source: *const tc_source,
@@ -406,15 +415,16 @@ pub unsafe extern "C" fn provider_from_source(
     unsafe {
         guard(err, || {
             deliver(provider, || {
-                let source = args::read_sized(source, "source")?;
-                let key = args::optional_text(source.key, "key")?;
+                let source: tc_source = args::read_sized(source, "source")?;
                 let image = source_image(&source)?;
                 let grids = source_levels(&source, &image)?;
                 let mask = source_mask(&source, &image)?;
-                let decoder = CallbackDecoder::new(&source, image.band_count())?;
+                let inputs = Inputs::new(source.inputs, source.n_inputs)?;
+                let key = inputs.key(source.key)?;
+                let decoder = CallbackDecoder::new(&source, image.band_count(), inputs)?;
                 let owner = decoder.owner.clone();
                 let made = match grids {
-                    None if mask.is_none() => Source::provider(key, image, Box::new(decoder))?,
+                    None if mask.is_none() => Source::with_key(key, image, Box::new(decoder))?,
                     grids => {
                         let grids = grids.unwrap_or_else(|| vec![Some(image)]);
                         LevelDecoder::provider(key, grids, mask, decoder)?

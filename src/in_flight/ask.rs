@@ -22,7 +22,7 @@ pub struct Answer(Wanted);
 
 /// Asks for what is wanted; with the question that is to be sent, if no other thread has sent it.
 pub fn ask(want: &Want, request: &Request<'_>) -> (Answer, Option<Question>) {
-    let waiter = Waiter::new(request.cancels());
+    let waiter = Waiter::new(request);
     let mut table = TABLE.lock();
     if let Some(known) = table.find(want, Way::Tier).cloned() {
         return (Answer(Wanted::of(&table, known, waiter)), None);

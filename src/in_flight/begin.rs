@@ -29,7 +29,7 @@ pub struct Begun {
 
 /// Joins a task that gives what is wanted in some way.
 pub fn join(want: &Want, way: Way, request: &Request<'_>) -> Option<Wanted> {
-    let waiter = Waiter::new(request.cancels());
+    let waiter = Waiter::new(request);
     let table = TABLE.lock();
     let task = table.find(want, way)?.clone();
     Some(Wanted::of(&table, task, waiter))
@@ -48,7 +48,7 @@ pub fn begin(
         Some(_) => Way::Stitch,
         None => Way::Call,
     };
-    let waiter = Waiter::new(request.cancels());
+    let waiter = Waiter::new(request);
     let mut table = TABLE.lock();
     if let Some(known) = table.find(want, way).cloned() {
         let wanted = Wanted::of(&table, known, waiter);

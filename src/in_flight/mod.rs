@@ -27,6 +27,7 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::tile::Tile;
 use std::sync::Arc;
 use table::TABLE;
+use task::Task;
 
 /// The identity of an image in flight: a number that no other image ever has.
 #[derive(Debug)]
@@ -140,6 +141,14 @@ pub struct Draft {
     pub loading: Option<Loading>,
     /// Makes the inputs.
     pub stitch: Arc<dyn Stitch>,
+}
+
+/// Whether a request wants the block that the calling thread makes, and not only what makes it ahead.
+pub fn is_asked_for() -> bool {
+    Task::current().is_some_and(|task| {
+        let _table = TABLE.lock();
+        task.is_asked_for()
+    })
 }
 
 /// Whether a block with these bands, of so many, is being made, or about to be.

@@ -120,7 +120,10 @@ pub fn finish(task: &Task, work: Work) {
         }
         None => Err(Error::internal("a part of a complete tile is still in use")),
     };
-    if let (Some(loading), Ok(tile)) = (work.loading, &outcome) {
+    if let (Some(mut loading), Ok(tile)) = (work.loading, &outcome) {
+        if task.is_asked_for() {
+            loading.raise();
+        }
         match task.is_wanted() {
             true => loading.enter(task.cell.at, &task.bands, tile, Class::Asked),
             false => loading.enter_sibling(task.cell.at, &task.bands, tile),

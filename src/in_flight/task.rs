@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::image::Bands;
 use crate::load::{Awaited, Cancels, Ends, Interest, Load};
 use crate::memory::{Part, SplitCanvas};
+use crate::provider::Request;
 use crate::sync::{Mutex, ProcessCondvar};
 use crate::tile::Tile;
 use hashbrown::HashSet;
@@ -90,6 +91,8 @@ pub enum Stage {
 
 /// A thread that wants a task, known by its address.
 pub struct Waiter {
+    /// Whether it makes the task ahead of its first use.
+    pub is_ahead: bool,
     /// What cancels its request. It may be in a callback then, and cannot leave at once.
     pub cancels: Cancels,
     /// The task that it makes meanwhile.
@@ -97,10 +100,12 @@ pub struct Waiter {
 }
 
 impl Waiter {
-    pub fn new(cancels: Cancels) -> Arc<Self> {
-        let task = Load::current().and_then(|load| load.made());
-        let inside = task.and_then(|task| task.downcast::<Task>().ok());
-        Arc::new(Self { cancels, inside })
+    pub fn new(request: &Request<'_>) -> Arc<Self> {
+        Arc::new(Self {
+            is_ahead: request.is_ahead(),
+            cancels: request.cancels(),
+            inside: Task::current(),
+        })
     }
 
     fn is_cancelled(&self) -> bool {
@@ -200,6 +205,18 @@ impl Task {
             state.admitted = None;
             self.changed.notify_all();
         }
+    }
+
+    /// The task that the calling thread makes.
+    pub fn current() -> Option<Arc<Task>> {
+        let task = Load::current()?.made()?;
+        task.downcast::<Task>().ok()
+    }
+
+    /// Whether a thread wants it that does not make it ahead.
+    pub fn is_asked_for(&self) -> bool {
+        let state = self.state.lock();
+        state.waiters.iter().any(|waiter| !waiter.is_ahead)
     }
 
     /// Whether a thread wants it.

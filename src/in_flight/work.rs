@@ -64,6 +64,13 @@ impl Wanted {
         }
     }
 
+    /// Whether a thread makes it ahead of its first use.
+    pub fn was_ahead(&self) -> bool {
+        let _table = TABLE.lock();
+        let state = self.task.state.lock();
+        state.waiters.iter().any(|waiter| waiter.is_ahead)
+    }
+
     /// The bands that it will have.
     pub fn bands(&self) -> &Bands {
         &self.task.bands

@@ -171,7 +171,7 @@ impl Provider for Cached {
             let part = at.rect(image).intersection(&rect);
             self.windows.note(image, *at, &part);
         }
-        self.namespace.count(|counters| counters.misses += 1);
+        self.namespace.count_miss(request);
         self.namespace
             .timed(|| self.source.get_window(level, rect, bands, request))
     }

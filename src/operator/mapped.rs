@@ -1,11 +1,13 @@
 //! Mapped: every block passed through a function.
 
+use super::inherit::{bands_of, texts_of};
 use super::input::{Input, Inputs};
 use super::kernel::{Computed, Kernel, Work};
+use super::mask::known_mask;
 use crate::cache::{Cache, name_or_number};
 use crate::dtype::{DType, Sample};
 use crate::error::{Error, Result};
-use crate::image::{Band, Bands, Block, Image};
+use crate::image::{Band, Bands, Block, Image, Metadata};
 use crate::layout::{Layout, Shape};
 use crate::load::nesting;
 use crate::memory::{Canvas, Memory, PixelsMut};
@@ -38,6 +40,35 @@ pub struct MapOptions {
     /// The pad value of the output. If it is not given, the function is asked for it where blocks of the
     /// source may be absent, and elsewhere it is the source's, clamped to the type of the output.
     pub pad: Option<Sample>,
+    /// What the output does not have of its source.
+    pub drops: Drops,
+    /// What the bands of the output are; if not given, those that the function gets, where they are as many and of
+    /// the same type.
+    pub band_infos: Option<Vec<Band>>,
+    /// Texts of the output, beside those of the source.
+    pub texts: Metadata,
+}
+
+/// What a map can leave behind of what is known of its source.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Drops {
+    /// Colours and nodata values.
+    pub bands: bool,
+    /// Texts.
+    pub texts: bool,
+    /// Where pixels are data.
+    pub mask: bool,
+}
+
+/// Which mask the output of a function has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Masked {
+    /// None.
+    Not,
+    /// The one that lies beside the source.
+    Beside,
+    /// All that is known of where the source is data.
+    Known,
 }
 
 /// A function over the blocks of an image, and what becomes of the image.
@@ -49,6 +80,7 @@ pub(super) struct Operation {
     pub suffix: String,
     /// Describes the output, but for its levels and its grid, which are the source's.
     pub image: Image,
+    pub mask: Masked,
 }
 
 /// `source` passed through `map` block by block; the output is kept in `cache`, if there is one.
@@ -78,7 +110,19 @@ pub fn mapped(
         name = format!("{name}:into:{bands}");
     }
     let mut image = source.image().clone();
-    image.bands = vec![Band::default(); bands as usize];
+    let known = bands_of(source.image(), &source_bands);
+    image.bands = match &options.band_infos {
+        Some(told) => told.clone(),
+        None if !options.drops.bands && dtype == image.dtype && known.len() == bands as usize => {
+            known
+        }
+        None => vec![Band::default(); bands as usize],
+    };
+    image.metadata = match options.drops.texts {
+        true => Metadata::new(),
+        false => texts_of(source.image(), &source_bands, bands),
+    };
+    image.metadata.extend(options.texts.clone());
     image.dtype = dtype;
     let all_bits = (dtype.part().size() * 8) as u32;
     image.bits = options.bits.unwrap_or(all_bits);
@@ -113,6 +157,10 @@ pub fn mapped(
         map,
         suffix: format!("mapped:{name}"),
         image,
+        mask: match options.drops.mask {
+            true => Masked::Not,
+            false => Masked::Known,
+        },
     };
     build(source, operation, cache)
 }
@@ -162,11 +210,11 @@ pub(super) fn build(
     for level in (1..source.image().levels.len() as u32).rev() {
         let own = source.level_image(level).map(|of_level| {
             let above = above.iter().cloned().collect();
-            Operation::over(&operation, of_level, level, above).build(cache)
+            Operation::over(&operation, of_level, level, above)?.build(cache)
         });
         above.push_front(own.transpose()?);
     }
-    Operation::over(&operation, source, 0, above.into()).build(cache)
+    Operation::over(&operation, source, 0, above.into())?.build(cache)
 }
 
 impl Operation {
@@ -176,7 +224,7 @@ impl Operation {
         source: Arc<dyn Provider>,
         level: u32,
         above: Vec<Option<Arc<dyn Provider>>>,
-    ) -> Computed {
+    ) -> Result<Computed> {
         let mut image = self.image.clone();
         image.levels.clone_from(&source.image().levels);
         image.block = source.image().block;
@@ -186,15 +234,20 @@ impl Operation {
             0 => format!("{}:{}", source.key(), self.suffix),
             level => format!("{}:{}:of_level:{level}", source.key(), self.suffix),
         };
-        Computed {
-            mask: source.mask(),
+        let mask = match self.mask {
+            Masked::Not => None,
+            Masked::Beside => source.mask(),
+            Masked::Known => known_mask(&source)?,
+        };
+        Ok(Computed {
+            mask,
             sources: vec![source],
             work: Work::Kernel(self.clone()),
             level,
             key,
             image,
             above,
-        }
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Mask: where the pixels of an image are data, as one u8 band, 0 or 255.
 
-use super::mapped::{Map, Operation, build};
+use super::mapped::{Map, Masked, Operation, build};
 use super::{RetileOptions, retiled};
 use crate::dtype::{DType, Sample};
 use crate::error::Result;
@@ -68,6 +68,7 @@ fn by_rule(source: Arc<dyn Provider>, bands: Bands, rule: Rule) -> Result<Arc<dy
         map: Arc::new(rule),
         suffix: "mask".into(),
         image: of_mask,
+        mask: Masked::Beside,
     };
     build(source, operation, None)
 }

@@ -21,7 +21,7 @@ pub use inherit::{bands_of, image_of, texts_of};
 pub use input::{Area, Border, Input, Inputs, Needed};
 pub use kernel::{Kernel, computed, folded};
 pub use level::level;
-pub use mapped::{Map, MapOptions, mapped};
+pub use mapped::{Drops, Map, MapOptions, mapped};
 pub use mask::mask;
 pub use placed::{Function, Placement, Rule, Scale, placed};
 pub use pyramid::pyramid;

@@ -67,7 +67,11 @@ impl Store {
             Standing::OverBudget => self.weigh(owner, |bytes| bytes.over_budget += ENTRY_BYTES),
             Standing::Resident(_) => {
                 let group = self.group(slot);
-                if self.make_room(group, ENTRY_BYTES, Class::Asked).is_none() {
+                let class = match class {
+                    Class::Ahead(_) => class,
+                    _ => Class::Asked,
+                };
+                if self.make_room(group, ENTRY_BYTES, class).is_none() {
                     return;
                 }
                 self.weigh(owner, |bytes| bytes.resident += ENTRY_BYTES);
@@ -113,7 +117,7 @@ impl Store {
         let buffer = pixels.buffer();
         let place = match class {
             Class::Asked => self.place_in_use(cell.key, cell.level),
-            Class::Unread => Place::Unread,
+            Class::Unread | Class::Ahead(_) => Place::Unread,
             Class::PassingUnread => Place::Passing,
             Class::Passing => Place::Used,
         };

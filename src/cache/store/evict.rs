@@ -138,6 +138,27 @@ impl Store {
         }))
     }
 
+    /// Brings what is inside the budget down until a tile of `bytes` fits that is made ahead; says whether it does.
+    pub fn make_room_ahead(
+        &mut self,
+        key: &str,
+        bytes: u64,
+        since: Stamp,
+    ) -> Result<bool, Interrupted> {
+        if let Some(key) = self.find_key(key) {
+            self.demote_outdated(key);
+        }
+        let (class, charge) = (Class::Ahead(since), bytes.saturating_add(ENTRY_BYTES));
+        let share = self.unread_share();
+        if charge > share || self.unread + self.reserved_unread + charge > share {
+            return Ok(false);
+        }
+        let group = self.shares.group(key);
+        let patience = &mut Patience::of_turn();
+        let room = self.try_make_room(group, (charge, 0), class, 0, patience)?;
+        Ok(room.map(|recycled| self.give_back(recycled)).is_some())
+    }
+
     /// Gives unused room back.
     pub fn cancel(&mut self, room: Room) {
         self.reserved -= room.bytes;
@@ -294,12 +315,16 @@ impl Store {
                     let latest = self.last_use(first.slot);
                     if latest > first.stamp {
                         if looks == 0 {
-                            return Ok(None);
+                            // What is made ahead gives up only when all that is left was used since.
+                            return match class {
+                                Class::Ahead(_) => Err(Interrupted),
+                                _ => Ok(None),
+                            };
                         }
                         looks -= 1;
                         patience.spend_look();
                         let used = Some(self.learn(first, latest));
-                        let used = used.filter(|_| class != Class::PassingUnread);
+                        let used = used.filter(|used| !class.spares(used.stamp));
                         oldest = oldest.into_iter().chain(used).min_by_key(Victim::turn);
                         continue;
                     }
@@ -397,12 +422,12 @@ impl Store {
         };
         let used = [Place::Cheap, Place::Used]
             .into_iter()
-            .find_map(|place| first(place, rank_of_used(place)));
+            .filter_map(|place| first(place, rank_of_used(place)))
+            .find(|used| !class.spares(used.stamp));
         let cold = first(Place::Used, 0).filter(|victim| !stamp::is_use(victim.stamp));
         match class {
             _ if cold.is_some() => cold,
-            Class::PassingUnread => None,
-            Class::Unread => used,
+            Class::Unread | Class::Ahead(_) | Class::PassingUnread => used,
             Class::Asked | Class::Passing => first(Place::Passing, 1)
                 .or(used)
                 .or_else(|| first(Place::Unread, 4)),

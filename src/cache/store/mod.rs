@@ -150,6 +150,8 @@ pub enum Class {
     Asked,
     /// A sibling: takes from the unread share only.
     Unread,
+    /// Made by a prefetch: an unread sibling that takes no room of what was used since then.
+    Ahead(Stamp),
     /// Asked for by a reader that passes by: no use, and the next to go, the oldest first.
     Passing,
     /// A sibling of such a tile: takes from the unread share, and only what is free or was left behind
@@ -159,7 +161,16 @@ pub enum Class {
 
 impl Class {
     fn is_unread(self) -> bool {
-        matches!(self, Class::Unread | Class::PassingUnread)
+        matches!(self, Class::Unread | Class::Ahead(_) | Class::PassingUnread)
+    }
+
+    /// Whether it takes no room of what was last used then.
+    fn spares(self, used: Stamp) -> bool {
+        match self {
+            Class::Ahead(since) => used >= since,
+            Class::PassingUnread => true,
+            Class::Asked | Class::Unread | Class::Passing => false,
+        }
     }
 }
 

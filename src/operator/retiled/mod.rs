@@ -132,7 +132,7 @@ impl Retiled {
                 return self.namespace.load_shared(at, bands, request, claim, serve);
             }
             Service::Part(block) => {
-                self.namespace.count(|counters| counters.misses += 1);
+                self.namespace.count_miss(request);
                 match self.part(block, at, &rect, &wanted, request)? {
                     Some(view) => {
                         if let Some(loading) = self.namespace.loading(request) {
@@ -147,7 +147,7 @@ impl Retiled {
                 }
             }
             Service::Assembly(plane) => {
-                self.namespace.count(|counters| counters.misses += 1);
+                self.namespace.count_miss(request);
                 self.assemble(at, plane, wanted, request)?
             }
         };
@@ -209,7 +209,9 @@ impl Provider for Retiled {
             Some(tile) => tile,
             None => self.make(at, bands, request)?,
         };
-        self.shared.served.note_tile(&self.grid, &at, &tile);
+        if !request.is_ahead() {
+            self.shared.served.note_tile(&self.grid, &at, &tile);
+        }
         Ok(tile)
     }
 

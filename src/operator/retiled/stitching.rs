@@ -129,7 +129,7 @@ impl Retiled {
             Some(Start::Joined(joined)) => return self.join(joined, at, &bands, request),
             // Completed by another thread since the look-up; if it is gone again, once more.
             None => {
-                return match self.namespace.find(at, &bands) {
+                return match self.namespace.find(at, &bands, request) {
                     Some(tile) => Ok((tile, bands)),
                     None => self.assemble(at, plane, bands, request),
                 };
@@ -158,7 +158,7 @@ impl Retiled {
             .map_or(&planes.own, |kept| planes.of_kept(kept));
         let stitch = self.stitching(at, plane, joined.bands(), request)?;
         let made = self.namespace.count_wait(joined).stitch(&stitch, request)?;
-        self.namespace.touch(at, bands);
+        self.namespace.touch(at, bands, request);
         Ok(made)
     }
 
@@ -258,7 +258,8 @@ impl Maker for Stitching {
         let view = &self.view;
         let plane = self.plane();
         let block = plane.of_kept(kept);
-        if let Some(tile) = plane.resident.as_ref().and_then(|it| it.find(block, bands)) {
+        let resident = plane.resident.as_ref();
+        if let Some(tile) = resident.and_then(|it| it.find(block, bands, request)) {
             return Ok(tile);
         }
         // Not a use: a kept block waits for the last tile that needs it, and not for its turn to go.
