@@ -228,7 +228,7 @@ static void what_was_used_since_it_began_stays(void **state)
   (void)state;
   source old, hot, ahead;
   heard h;
-  tc_cache *cache = cache_of(room(16, BYTES), 1, 0);
+  tc_cache *cache = cache_of(room(16, BYTES) + room(0, 0), 1, 0); /* of three keys */
   tc_provider *froms[] = {open_image(&old, 4), open_image(&hot, 5), open_image(&ahead, 6)}, *over[3];
   for (int i = 0; i < 3; i++)
     over[i] = cached(froms[i], cache);

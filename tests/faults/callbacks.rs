@@ -133,6 +133,9 @@ fn map(below: &Provider, control: Arc<Control>) -> Provider {
         bits: 0,
         reserved: 0,
         pad: [0; 16],
+        band_infos: null(),
+        texts: null(),
+        n_texts: 0,
     };
     // SAFETY: as in `source`.
     unsafe { below.mapped(&options) }.expect("a map")
