@@ -195,6 +195,18 @@ static void keys_grow_by_as_much_as_a_source_adds(void **state)
     assert_int_equal(links[i].released, 1);
 }
 
+/* Calls `work(user)` on a thread with a small stack. */
+static void on_a_small_stack(void *(*work)(void *user), void *user)
+{
+  pthread_attr_t small;
+  pthread_t thread;
+  pthread_attr_init(&small);
+  assert_int_equal(pthread_attr_setstacksize(&small, 256 << 10), 0);
+  assert_int_equal(pthread_create(&thread, &small, work, user), 0);
+  pthread_join(thread, NULL);
+  pthread_attr_destroy(&small);
+}
+
 static void *release_it(void *user)
 {
   provider_release(user);
@@ -225,15 +237,28 @@ static void a_long_chain_is_dropped_on_a_small_stack(void **state)
   links[MOST].from[0] = p;
   tc_source s = source_of(&links[MOST], &image, NULL);
   fails(TC_E_LIMIT, "128", provider_from_source(&s, &more, &err));
-  pthread_attr_t small;
-  pthread_t thread;
-  pthread_attr_init(&small);
-  assert_int_equal(pthread_attr_setstacksize(&small, 256 << 10), 0);
-  assert_int_equal(pthread_create(&thread, &small, release_it, p), 0);
-  pthread_join(thread, NULL);
-  pthread_attr_destroy(&small);
+  on_a_small_stack(release_it, p);
   for (int i = 0; i < MOST; i++)
     assert_int_equal(links[i].released, 1);
+}
+
+typedef struct put {
+  tc_cache *cache;
+  char *key;
+  tc_status put, got;
+} put;
+
+static void *put_and_get(void *user)
+{
+  put *p = user;
+  uint8_t sample = 3;
+  tc_pixels pixels = {.data = &sample, .width = 1, .height = 1, .row_stride = 1, .band_stride = 1, .valid_width = 1,
+                      .valid_height = 1, .bands = 1, .dtype = TC_U8};
+  tc_tile *found = NULL;
+  p->put = tc_put(p->cache, p->key, 0, 0, 0, NULL, 0, &pixels, NULL, NULL, NULL);
+  p->got = tc_get(p->cache, p->key, 0, 0, 0, NULL, 0, &found, NULL);
+  tc_tile_release(found);
+  return NULL;
 }
 
 /* A key of a caller's may have any number of brackets. */
@@ -242,18 +267,14 @@ static void a_key_of_brackets_is_only_a_name(void **state)
   (void)state;
   enum { DEEP = 6000 };
   static char key[DEEP * 10 + 1];
-  uint8_t sample = 3;
-  tc_cache *cache = new_cache(1 << 20);
+  put p = {new_cache(1 << 20), key, TC_E_INTERNAL, TC_E_INTERNAL};
   for (int i = 0; i < DEEP; i++)
     memcpy(key + 9 * i, "compute:(", 9);
   memset(key + 9 * DEEP, ')', DEEP);
-  tc_pixels pixels = {.data = &sample, .width = 1, .height = 1, .row_stride = 1, .band_stride = 1, .valid_width = 1,
-                      .valid_height = 1, .bands = 1, .dtype = TC_U8};
-  ok(tc_put(cache, key, 0, 0, 0, NULL, 0, &pixels, NULL, NULL, &err));
-  tc_tile *found = NULL;
-  ok(tc_get(cache, key, 0, 0, 0, NULL, 0, &found, &err));
-  tc_tile_release(found);
-  tc_release(cache);
+  on_a_small_stack(put_and_get, &p);
+  assert_int_equal(p.put, TC_OK);
+  assert_int_equal(p.got, TC_OK);
+  tc_release(p.cache);
 }
 
 static void inputs_are_checked(void **state)
