@@ -1,5 +1,6 @@
 #include "support.h"
 
+#include <dirent.h>
 #include <time.h>
 
 tc_error err;
@@ -71,6 +72,23 @@ void in_threads(int n, void (*body)(void *arg, int index), void *arg)
   for (int i = 0; i < n; i++)
     pthread_join(threads[i], NULL);
   pthread_barrier_destroy(&start);
+}
+
+int threads_of_process(void)
+{
+  int n = 0;
+  DIR *tasks = opendir("/proc/self/task");
+  for (struct dirent *task; tasks != NULL && (task = readdir(tasks)) != NULL;)
+    n += task->d_name[0] != '.';
+  closedir(tasks);
+  return n;
+}
+
+void assert_threads_end(int expected)
+{
+  for (int i = 0; i < 2000 && threads_of_process() > expected; i++)
+    sleep_ms(5);
+  assert_int_equal(threads_of_process(), expected);
 }
 
 /* The splitmix64 finaliser: every bit of the input changes half of the output. */

@@ -57,6 +57,11 @@ void sleep_ms(unsigned milliseconds);
 /* Calls `body(arg, 0 .. n-1)` on `n` threads that start together, and waits for all. */
 void in_threads(int n, void (*body)(void *arg, int index), void *arg);
 
+int threads_of_process(void);
+
+/* A thread of the library ends a little after its last callback. */
+void assert_threads_end(int expected);
+
 /* A small random number generator with its state in the caller's hands, the same on every system. */
 uint32_t random_below(uint64_t *state, uint32_t limit);
 

@@ -135,6 +135,7 @@ static void released(source *s)
 {
   for (int ms = 0; s->released == 0 && ms < 20000; ms++)
     sleep_ms(1);
+  assert_threads_end(1);
   source_done(s);
 }
 

@@ -1,8 +1,6 @@
 /* Readers, requests, cancellation and circles as C sees them. */
 #include "support.h"
 
-#include <dirent.h>
-
 /* ---- something that happens, and callbacks that stop for it ---- */
 
 typedef struct event {
@@ -46,24 +44,6 @@ static int times(event *e)
   int n = e->times;
   pthread_mutex_unlock(&e->lock);
   return n;
-}
-
-static int threads_of_process(void)
-{
-  int n = 0;
-  DIR *tasks = opendir("/proc/self/task");
-  for (struct dirent *task; tasks != NULL && (task = readdir(tasks)) != NULL;)
-    n += task->d_name[0] != '.';
-  closedir(tasks);
-  return n;
-}
-
-/* A thread of the library ends a little after its last callback. */
-static void assert_threads_end(int expected)
-{
-  for (int i = 0; i < 2000 && threads_of_process() > expected; i++)
-    sleep_ms(5);
-  assert_int_equal(threads_of_process(), expected);
 }
 
 /* An image of 8 x 8 blocks of 16 x 16; what its callback does is up to the test. */
