@@ -246,7 +246,9 @@ static void what_cannot_be_opened_says_why(void **state)
   write_file("half", f.bytes, f.size / 4);
   const struct { const char *path; const tc_open_options *options; tc_status status; const char *names; } rows[] = {
     {"missing", NULL, TC_E_NOT_FOUND, "missing"},   {"no/such/directory", NULL, TC_E_NOT_FOUND, "no/such/directory"},
-    {".", NULL, TC_E_UNSUPPORTED, "regular file"},     {"text", NULL, TC_E_UNSUPPORTED, ""},
+    {".", NULL, TC_E_UNSUPPORTED, "regular file"},     {"text", NULL, TC_E_UNSUPPORTED, "tc_gdal_open"},
+    {"/vsizip/all.zip/scene.tif", NULL, TC_E_NOT_FOUND, "tc_gdal_open"},
+    {"https://there.example/scene.tif", NULL, TC_E_NOT_FOUND, "tc_gdal_open"},
     {"empty", NULL, TC_E_UNSUPPORTED, ""},          {"header", NULL, TC_E_CORRUPT, "header: TIFF: "},
     {"half", NULL, TC_E_CORRUPT, "half: TIFF: "},               {"good", &third, TC_E_NOT_FOUND, "good: TIFF: image 2"},
     {"good", &negative, TC_E_RANGE, "-1"},

@@ -21,6 +21,10 @@ Band::Band(Dataset *dataset, const Tiles &tiles, int number, int index, GDALData
 
 int Band::GetOverviewCount()
 {
+  // GDAL may say that a level has overviews of its own, as of the first one in a file of overviews. It looks for them
+  // once more where it has read from that level.
+  if (m_dataset->base() != nullptr)
+    return m_shown != nullptr && !m_dataset->showsStored() ? m_shown->GetOverviewCount() : 0;
   const int all = static_cast<int>(m_dataset->overviews().size());
   if (nBand > 0)
     return all;
@@ -32,8 +36,20 @@ GDALRasterBand *Band::GetOverview(int level)
 {
   if (level < 0 || level >= GetOverviewCount())
     return nullptr;
-  Dataset &overview = *m_dataset->overviews()[static_cast<size_t>(level)];
-  return nBand > 0 ? overview.GetRasterBand(nBand) : overview.maskOf(m_index + 1);
+  const Dataset *base = m_dataset->base();
+  if (base == nullptr)
+    return at(*m_dataset->overviews()[static_cast<size_t>(level)]);
+  GDALRasterBand *shown = m_shown->GetOverview(level);
+  for (const auto &overview : base->overviews())
+    if (Band *ours = at(*overview); ours != nullptr && shown != nullptr && ours->m_shown == shown)
+      return ours;
+  // Of a VRT it is none of the levels of the whole raster.
+  return shown;
+}
+
+Band *Band::at(Dataset &level) const
+{
+  return nBand > 0 ? static_cast<Band *>(level.GetRasterBand(nBand)) : level.maskOf(m_index + 1);
 }
 
 int Band::GetMaskFlags()

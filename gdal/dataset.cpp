@@ -193,6 +193,7 @@ bool Dataset::fillOverviews(const Source &from, const Options &options, tc_cache
       return false;
     }
     m_overviews.push_back(std::make_unique<Dataset>());
+    m_overviews.back()->m_base = this;
     if (!m_overviews.back()->fill({pixelsOf, masksOf, from.twin}, options, cache))
       return false;
   }

@@ -57,6 +57,9 @@ protected:
   int IGetDataCoverageStatus(int x, int y, int width, int height, int stopAt, double *percent) override;
 
 private:
+  // The same band of a level; NULL if it is a mask that the level has not.
+  Band *at(Dataset &level) const;
+
   // How often samples lie in intervals of equal width.
   struct Histogram {
     double least, most;
@@ -88,6 +91,8 @@ public:
   int CloseDependentDatasets() override;
 
   const std::vector<std::unique_ptr<Dataset>> &overviews() const { return m_overviews; }
+  // The raster that it is a level of; NULL if it is none.
+  const Dataset *base() const { return m_base; }
   // The mask of a band, from 1; NULL if it is made from the pixels.
   Band *maskOf(int band) const
   {
@@ -138,6 +143,7 @@ private:
   Tiles m_tiles, m_maskTiles;
   std::vector<std::unique_ptr<Band>> m_masks; // one of all bands, or one for each
   std::vector<std::unique_ptr<Dataset>> m_overviews;
+  const Dataset *m_base = nullptr;
   bool m_forwards = false, m_showsStored = false;
 };
 

@@ -67,15 +67,26 @@ def smaller(band):
         yield dict(buf_xsize=max(1, int(band.XSize / factor)), buf_ysize=max(1, int(band.YSize / factor)))
 
 
-def of_mask(mask, small, deep):
+def between(band):
+    """A read that is a little too large for the second level, and for which GDAL takes the first. Half of its odd
+    height is rounded up there: of a level that has levels again, GDAL takes the next one after all."""
+    if band.GetOverviewCount() < 2:
+        return
+    factor = band.YSize / band.GetOverview(1).YSize / 1.2  # GDAL takes levels that are so much too small
+    for lines in range(band.YSize // 4, 1, -1):
+        height = int(factor * lines)
+        if height % 2 == 1 and height < factor * lines:
+            yield (0, 0, band.XSize, height), dict(buf_xsize=max(1, band.XSize * lines // height), buf_ysize=lines)
+            return
+
+
+def of_mask(mask, small):
     size = (0, 0, mask.XSize, mask.YSize)
     yield "type of the mask", mask.DataType
     yield "kind of mask of the mask", mask.GetMaskFlags()
     if small:
         yield "mask", pixels(mask.ReadRaster, *size)
         yield "checksum of the mask", answer(mask.Checksum)
-    if not deep:
-        return
     yield "levels of the mask", mask.GetOverviewCount()
     for size_of in smaller(mask) if small else ():
         yield f"mask in {size_of}", pixels(mask.ReadRaster, *size, **size_of)
@@ -84,8 +95,7 @@ def of_mask(mask, small, deep):
         yield f"mask of level {level}", None if of is None else (of.XSize, of.YSize, small and answer(of.Checksum))
 
 
-def of_band(band, small, deep):
-    """Not all is asked of a level: GDAL says of the first one in a file of its own that it has levels again."""
+def of_band(band, small):
     size = (0, 0, band.XSize, band.YSize)
     yield "size and type", (band.XSize, band.YSize, band.DataType)
     yield "colour", band.GetColorInterpretation()
@@ -102,21 +112,26 @@ def of_band(band, small, deep):
     yield "arbitrary levels", band.HasArbitraryOverviews()
     coverage, percent = band.GetDataCoverageStatus(*size)
     yield "coverage", coverage if coverage & gdal.GDAL_DATA_COVERAGE_STATUS_UNIMPLEMENTED else (coverage, percent)
-    if deep:
-        yield "levels", band.GetOverviewCount()
+    yield "levels", band.GetOverviewCount()
     yield from of_items(band)
     if small:
         yield "checksum", answer(band.Checksum)
         yield "pixels", pixels(band.ReadRaster, *size)
-    for kind in KINDS if small and deep else ():
+    for kind in KINDS if small else ():
         yield f"as {gdal.GetDataTypeName(kind)}", pixels(band.ReadRaster, *size, buf_type=kind)
-    for way in WAYS if small and deep else ():
+    for way in WAYS if small else ():
         for size_of in smaller(band):
             yield f"{size_of} by {way}", pixels(band.ReadRaster, *size, resample_alg=way, **size_of)
-    if small and deep:
+    for window, size_of in between(band) if small else ():
+        yield "between levels", pixels(band.ReadRaster, *window, **size_of)
+    if small:
         larger = dict(buf_xsize=133, buf_ysize=97, resample_alg=gdal.GRIORA_Bilinear)
         yield "larger", pixels(band.ReadRaster, 0, 0, min(50, band.XSize), min(50, band.YSize), **larger)
-    yield from of_mask(band.GetMaskBand(), small, deep)
+    yield from of_mask(band.GetMaskBand(), small)
+    # GDAL may say of a level that it has levels again.
+    for level in range(band.GetOverviewCount()):
+        for what, said in of_band(band.GetOverview(level), small):
+            yield f"level {level}: {what}", said
 
 
 def system(place):
@@ -141,16 +156,14 @@ def of_raster(name):
         yield "all", pixels(raster.ReadRaster, buf_type=gdal.GDT_Float32)
         window = (width // 3, height // 3, max(1, width // 2), max(1, height // 2))
         yield "a window", pixels(raster.ReadRaster, *window, buf_type=gdal.GDT_Float32)
+        for window, size_of in between(raster.GetRasterBand(1)):
+            yield "between levels", pixels(raster.ReadRaster, *window, **size_of)
         half = dict(buf_xsize=max(1, width // 2), buf_ysize=max(1, height // 2))
         for way in (gdal.GRIORA_NearestNeighbour, gdal.GRIORA_Bilinear, gdal.GRIORA_Average):
             yield f"half by {way}", pixels(raster.ReadRaster, resample_alg=way, **half)
     for number in sorted({*range(1, min(bands, 5) + 1), *([bands] if bands else [])}):
-        band = raster.GetRasterBand(number)
-        for what, said in of_band(band, small, True):
+        for what, said in of_band(raster.GetRasterBand(number), small):
             yield f"band {number}: {what}", said
-        for level in range(band.GetOverviewCount()):
-            for what, said in of_band(band.GetOverview(level), small, False):
-                yield f"band {number}, level {level}: {what}", said
 
 
 def different(name, view):

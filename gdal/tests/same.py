@@ -146,6 +146,15 @@ del holes
 gdal.GetDriverByName("GSBG").CreateCopy("range.grd", memory([x.astype(np.float32)], gdal.GDT_Float32))
 names += ["holes.tif", "range.grd"]
 
+# Levels in a file of their own, of which GDAL says that the first has levels again. So has the first of a VRT, one of
+# another size than those of the VRT itself; GDAL makes none that is smaller than 128 samples.
+apart = memory([np.tile(large[0], (4, 4))[:1030, :1036]], gdal.GDT_Byte)
+apart.SetGeoTransform((0, 1, 0, 0, 0, -1))
+gdal.GetDriverByName("GTiff").CreateCopy("apart.tif", apart, options=["TILED=YES"])
+gdal.Open("apart.tif").BuildOverviews("NEAREST", [2, 4])
+gdal.BuildVRT("apart.vrt", ["apart.tif"])
+names += ["apart.tif", "apart.vrt"]
+
 # Where it lies, what its values mean, and who made it: all that a raster can say of itself.
 said = memory([x, y], gdal.GDT_Byte)
 place = osr.SpatialReference()
