@@ -101,8 +101,8 @@ impl Drop for Inputs {
         }
         while let Some(input) = own.pop() {
             drop(input);
-            FALLING.with_borrow_mut(|more| own.extend(more.iter_mut().flat_map(std::mem::take)));
+            FALLING.with(|more| own.extend(more.borrow_mut().iter_mut().flat_map(std::mem::take)));
         }
-        FALLING.set(None);
+        FALLING.with(|more| more.replace(None));
     }
 }
