@@ -11,9 +11,9 @@
 use super::hits::{AllHits, Hits};
 use super::key::KeyId;
 use super::stamp::{self, Stamp};
-use crate::growing::Growing;
 use crate::image::{Bands, Block};
 use crate::memory::Buffer;
+use crate::pages::Pages;
 use crate::slab::{Handle, NodeRef, Slab, flag};
 use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Hashing, Mutex};
@@ -108,7 +108,7 @@ impl Found {
 pub struct Index {
     slab: Slab,
     /// The first entry of each bucket, plus one; 0 for none. Their number grows by one at a time.
-    buckets: Growing<AtomicU32, BUCKETS>,
+    buckets: Pages<[AtomicU32; PAGE]>,
     /// A [`Size`].
     size: AtomicU64,
     /// Odd while chains are changed, or entries may be hidden that come to light again.
@@ -123,16 +123,16 @@ pub struct Index {
 /// Buckets for each entry at least, lest look-ups pass by entries of other cells.
 const SPACE: u64 = 2;
 
-/// The least number of buckets.
-const BUCKETS: usize = 512;
+/// Buckets of a page, and the least number of them.
+const PAGE: usize = 512;
 
 impl Default for Index {
     fn default() -> Self {
         let hasher = Hashing::default();
         Self {
             slab: Slab::default(),
-            buckets: first_buckets(),
-            size: AtomicU64::new(Size::of(BUCKETS as u32).0),
+            buckets: first_page(),
+            size: AtomicU64::new(Size::of(PAGE as u32).0),
             version: AtomicU64::new(0),
             entries: Mutex::new(0),
             hits: AllHits::default(),
@@ -171,12 +171,14 @@ impl Size {
     }
 }
 
-fn first_buckets() -> Growing<AtomicU32, BUCKETS> {
-    let buckets = Growing::default();
-    for number in 0..BUCKETS as u32 {
-        buckets.get_or_make(number);
-    }
-    buckets
+fn new_page() -> [AtomicU32; PAGE] {
+    std::array::from_fn(|_| AtomicU32::new(0))
+}
+
+fn first_page() -> Pages<[AtomicU32; PAGE]> {
+    let pages = Pages::default();
+    pages.make(0, new_page);
+    pages
 }
 
 impl Index {
@@ -469,7 +471,13 @@ impl Index {
     /// The bucket of a hash, which exists since it was counted.
     #[inline(always)]
     fn bucket(&self, hash: u64) -> Option<&AtomicU32> {
-        self.buckets.get(self.size().bucket_of(hash))
+        self.bucket_at(self.size().bucket_of(hash))
+    }
+
+    #[inline(always)]
+    fn bucket_at(&self, at: u32) -> Option<&AtomicU32> {
+        let page = self.buckets.get(at as usize / PAGE)?;
+        Some(&page[at as usize % PAGE])
     }
 
     /// The same, for those that change it.
@@ -516,10 +524,10 @@ impl Index {
     fn split(&self) {
         let buckets = self.size().buckets();
         let (from, size) = (buckets - (1 << buckets.ilog2()), Size::of(buckets + 1));
-        let (old, new) = (
-            self.buckets.get_or_make(from),
-            self.buckets.get_or_make(buckets),
-        );
+        self.buckets.make(buckets as usize / PAGE, new_page);
+        let (Some(old), Some(new)) = (self.bucket_at(from), self.bucket_at(buckets)) else {
+            return;
+        };
         self.size.store(size.0, Ordering::SeqCst);
         let mut next = old.swap(0, Ordering::AcqRel);
         while let Some(node) = self.slab.node(next.wrapping_sub(1)) {

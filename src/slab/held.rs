@@ -36,11 +36,9 @@ impl Slab {
         numbers.sort_unstable();
         numbers.dedup();
         numbers.retain(|number| {
-            let Some(chunk) = self.0.chunk(*number) else {
+            let Some(chunk) = self.0.chunks.get(*number as usize) else {
                 return false;
             };
-            // SAFETY: alive as long as the slab.
-            let chunk = unsafe { chunk.as_ref() };
             let mut left = chunk.handed.load(Ordering::SeqCst);
             while left != 0 {
                 let place = left.trailing_zeros();

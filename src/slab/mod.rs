@@ -23,22 +23,18 @@ mod word;
 pub use handle::Handle;
 pub use node::NodeRef;
 
-use crate::growing::Growing;
+use crate::pages::Pages;
 use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicPtr, Ordering};
+use crate::sync::atomic::Ordering;
 use crate::tile::Pixels;
 use chunk::{Chunk, Node};
 use flag::{FINDABLE, LIVE, OPEN, PLACE};
-use std::ptr::NonNull;
 use std::sync::Arc;
 use word::Word;
 
 /// Nodes of a chunk: as many as there are bits in [`Chunk::handed`]; fewer for the model checker, whose atomics
 /// take more room and time.
 const NODES: usize = if cfg!(feature = "model") { 8 } else { 64 };
-
-/// Chunks of the first segment of their list.
-const CHUNKS: usize = 16;
 
 /// No node.
 pub const NONE: u32 = u32::MAX;
@@ -71,29 +67,11 @@ pub mod flag {
 const OPEN_COUNT: i64 = 1 << 40;
 
 struct Shared {
-    /// Each as its `Arc` has it.
-    chunks: Growing<AtomicPtr<Chunk>, CHUNKS>,
+    chunks: Pages<Chunk>,
     /// Held while nodes are opened and closed.
     free: Mutex<Free>,
     /// The numbers of chunks of which a node was handed out since they were last seen free.
     handed: Mutex<Vec<u32>>,
-}
-
-impl Shared {
-    /// A chunk, alive as long as this.
-    #[inline(always)]
-    fn chunk(&self, number: u32) -> Option<NonNull<Chunk>> {
-        NonNull::new(self.chunks.get(number)?.load(Ordering::Acquire))
-    }
-}
-
-impl Drop for Shared {
-    fn drop(&mut self) {
-        for chunk in (0..).map_while(|number| self.chunk(number)) {
-            // SAFETY: made of an `Arc` in `Slab::insert`, whose reference is given up only here.
-            drop(unsafe { Arc::from_raw(chunk.as_ptr()) });
-        }
-    }
 }
 
 /// The nodes without pixels.
@@ -110,7 +88,7 @@ pub struct Slab(Arc<Shared>);
 impl Default for Slab {
     fn default() -> Self {
         Self(Arc::new(Shared {
-            chunks: Growing::default(),
+            chunks: Pages::default(),
             free: Mutex::new(Free {
                 first: NONE,
                 fresh: 0,
@@ -124,7 +102,7 @@ impl Slab {
     /// A node, occupied or not.
     #[inline(always)]
     pub fn node(&self, id: u32) -> Option<NodeRef<'_>> {
-        let chunk = self.0.chunk(id / NODES as u32)?;
+        let chunk = self.0.chunks.pointer(id as usize / NODES)?;
         let place = id as usize % NODES;
         // SAFETY: the chunk is alive as long as the slab; its first member are more nodes than `place`.
         let (node, chunk) = unsafe { (chunk.cast::<Node>().add(place), chunk.as_ref()) };
@@ -142,12 +120,9 @@ impl Slab {
             }
             first => first,
         };
-        let (number, place) = (id / NODES as u32, id as usize % NODES);
-        let chunk = self.0.chunks.get_or_make(number);
-        if chunk.load(Ordering::Relaxed).is_null() {
-            let new = Arc::new(Chunk::new(number, Arc::downgrade(&self.0)));
-            chunk.store(Arc::into_raw(new).cast_mut(), Ordering::Release);
-        }
+        let (number, place) = (id as usize / NODES, id as usize % NODES);
+        let new = || Chunk::new(number as u32, Arc::downgrade(&self.0));
+        self.0.chunks.make(number, new);
         let node_ref = self.node(id).expect("a chunk that was made");
         let node = node_ref.get();
         if free.first == id {
