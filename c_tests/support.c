@@ -331,6 +331,11 @@ static tc_status read_window(void *user, void *session, int64_t x, int64_t y, in
   enter(s, session);
   pthread_mutex_lock(&s->lock);
   s->windows++;
+  const tc_image_info *of = &s->image;
+  for (int64_t row = y / of->block_height; s->sparse && level == 0 && row * of->block_height < y + into->height; row++)
+    for (int64_t col = x / of->block_width; col * of->block_width < x + into->width; col++)
+      if ((row + col) % 2 != 0)
+        broken(s, "a window over an absent block");
   pthread_mutex_unlock(&s->lock);
   draw(s, x, y, level, bands, into);
   leave(s, session);

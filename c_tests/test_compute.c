@@ -413,7 +413,7 @@ static void a_function_that_fails_fails_its_block_as_it_says(void **state)
   tc_tile *tile = NULL;
   fails(TC_E_SOURCE, "no light in the tunnel", provider_get_block(made, 0, 0, 0, NULL, 0, &tile, &err));
   assert_int_equal(err.source_code, 77);
-  assert_non_null(strstr(err.message, "the operator tunnel"));
+  assert_non_null(strstr(err.message, "the operator tunnel: block (row 0, column 0) of level 0"));
   o.status = TC_OK;
   touch(made, 0, 0, 0);
   /* An input that fails is told as it is. */

@@ -192,6 +192,43 @@ static void an_absent_block_is_pad_and_costs_nothing(void **state)
   source_done(&s);
 }
 
+/* What a source that reads windows does not have is pad for every call, and the source is not asked for it. */
+static void an_absent_block_is_pad_in_windows_too(void **state)
+{
+  (void)state;
+  source s;
+  uint8_t line[8];
+  source_init(&s, 4 * 64, 64, 64, 64, 1, TC_U8);
+  s.sparse = s.windowed = true;
+  s.image.flags = TC_IMAGE_SPARSE;
+  s.image.pad[0] = 99;
+  tc_provider *from = open_source(&s), *p = retiled(from, 8, 8, 0, NULL);
+  for (int32_t col = 0; col < 32; col++) {
+    bool has = col / 8 % 2 == 0;
+    tc_pixels pixels;
+    tc_tile *tile = get(p, 3, col, 0);
+    tc_tile_pixels(tile, &pixels);
+    assert_int_equal(pixels.flags, has ? 0 : TC_PIXELS_ABSENT);
+    assert_true(pixels_match(&s, &pixels, col * 8, 24, 0, NULL));
+    tc_tile_release(tile);
+    /* Windows across the edge of two blocks, of which one is absent, among them. */
+    for (int64_t x = col * 8; x < col * 8 + 8 && x <= 4 * 64 - 8; x += 4) {
+      tc_target into = {.data = line, .width = 8, .height = 1, .bands = 1};
+      ok(provider_read_window(from, x, 5, 0, NULL, 0, &into, &err));
+      for (int i = 0; i < 8; i++) {
+        uint8_t expected = 99;
+        if ((x + i) / 64 % 2 == 0)
+          sample_at(&s, x + i, 5, 0, 0, &expected);
+        assert_int_equal(line[i], expected);
+      }
+    }
+  }
+  assert_true(s.windows > 0);
+  provider_release(from);
+  provider_release(p);
+  source_done(&s);
+}
+
 static void has_block_is_false_outside(void **state)
 {
   (void)state;
@@ -360,6 +397,7 @@ int main(void)
     cmocka_unit_test(what_is_decoded_beneath_is_amplification),
     cmocka_unit_test(bands_come_in_the_order_asked),
     cmocka_unit_test(an_absent_block_is_pad_and_costs_nothing),
+    cmocka_unit_test(an_absent_block_is_pad_in_windows_too),
     cmocka_unit_test(has_block_is_false_outside),
     cmocka_unit_test(threading_is_as_the_source_asks),
     cmocka_unit_test(memory_is_lent_where_rows_are_contiguous),

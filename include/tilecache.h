@@ -543,7 +543,8 @@ typedef enum tc_border {
 /**
  * The bits of tc_input.flags. They say which pixels are given; these arrive as they lie in the input, and it is
  * for the function to turn them. An output that is flipped along a side must be as long there as all of the input
- * makes it, at each level.
+ * makes it, at each level. What is flipped is the scaled input: of n columns for one, the first column of the
+ * output has what is left over at the last ones.
  */
 typedef enum tc_input_flags {
   /**
@@ -809,7 +810,7 @@ typedef struct tc_cache_stats {
   uint64_t index;
   /**
    * Of memory that callers have lent, by tc_put or as the array of a source, and that tiles of this cache
-   * keep from being released, each piece of memory once and as a whole.
+   * keep from being released, each as a whole and once for each time that it was lent.
    */
   uint64_t lent;
   /**
@@ -1219,7 +1220,8 @@ typedef struct tc_source {
                           struct tc_error *err);
   /**
    * Writes the rectangle of a level that begins at column x, row y, inside the image, to `into`;
-   * otherwise like read_block. Set it if part of a block is cheaper than the block. NULL: cannot.
+   * otherwise like read_block. Only asked for where all blocks over it are stored. Set it if part of a block is
+   * cheaper than the block. NULL: cannot.
    */
   tc_status (*read_window)(void *user,
                            void *session,
@@ -1562,7 +1564,8 @@ typedef struct tc_compute_options {
   uint32_t flags;
   /**
    * The output, as in tc_source. NULL: that of the first input at its level, turned and scaled, with as many
-   * levels as all inputs have, in its blocks, with the bands that are given, their type, and the pad value. Each
+   * levels as all inputs have, in its blocks, with the bands that are given, their type, and the pad value; levels
+   * from the first on that is not the one before it halved, as of inputs that are scaled up, are left out. Each
    * input must have a level for each of the output.
    */
   const struct tc_image_info *image;
@@ -2135,7 +2138,7 @@ tc_status tc_format_info(size_t index,
  * - provider: receives a reference that you own; NULL on failure.
  * - err: may be NULL.
  *
- * Errors: TC_E_ARGUMENT, also if the cache knows the key with another size, type or number of bands;
+ * Errors: TC_E_ARGUMENT, also if the cache knows the key with another size, block size, type or number of bands;
  * TC_E_LIMIT for a stack that is too high. Thread-safe.
  */
 tc_status provider_cached(struct tc_provider *source,
@@ -2231,7 +2234,8 @@ tc_status provider_mask(struct tc_provider *source,
 /**
  * An image computed block by block by a function of yours from windows of other images.
  *
- * The library asks for the inputs, with what lies beyond their edges, shares what they have in common, keeps what
+ * The library asks for the inputs, with what lies beyond their edges, shares what they have in common as far as
+ * they are cached (what is not is made for each input anew, and so for each of a stack of operators), keeps what
  * is computed in the cache, makes each block once however many threads want it, and forgets it when one of the
  * inputs is invalidated or put. Levels of the output are computed from levels of the inputs, in blocks of their
  * own. The key reads `compute:<name>(<key>,<key>)`, with what a tc_input says beside its source in brackets behind
@@ -2247,7 +2251,7 @@ tc_status provider_mask(struct tc_provider *source,
  * call it.
  *
  * Errors: TC_E_RANGE for bands, levels, scales, margins and sizes; TC_E_ARGUMENT, also if the cache knows the key
- * with another size, type or number of bands; TC_E_LIMIT for a stack that is too high and for a key of more than
+ * with another size, block size, type or number of bands; TC_E_LIMIT for a stack that is too high and for a key of more than
  * 65,536 bytes, which doubles where an image is computed from another one twice; TC_E_NO_MEMORY. The message names
  * the input. Thread-safe.
  */

@@ -139,7 +139,10 @@ impl Array {
         let known =
             TC_PIXELS_ABSENT as u32 | TC_PIXELS_DEFER_RELEASE as u32 | TC_PIXELS_COUNTED as u32;
         if pixels.flags & !known != 0 || pixels.reserved != 0 {
-            return Err(Error::argument("pixels sets flags that do not exist"));
+            let (flags, reserved) = (pixels.flags, pixels.reserved);
+            return Err(Error::argument(format!(
+                "pixels has flags {flags:#x} and reserved {reserved:#x}; there are only the flags {known:#x}"
+            )));
         }
         Ok((array, valid, pixels.flags))
     }

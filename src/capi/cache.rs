@@ -130,7 +130,7 @@ pub struct tc_cache_stats {
     /// Of the indexes of files, which the whole process keeps beside all budgets; see tc_set_index_bytes.
     pub index: u64,
     /// Of memory that callers have lent, by tc_put or as the array of a source, and that tiles of this cache
-    /// keep from being released, each piece of memory once and as a whole.
+    /// keep from being released, each as a whole and once for each time that it was lent.
     pub lent: u64,
     /// The part of `lent` that was lent with TC_PIXELS_COUNTED: it is in `resident` or `over_budget`. The rest
     /// is in neither, and comes on top of the budget.

@@ -38,7 +38,8 @@ pub enum tc_border {
 
 /// The bits of tc_input.flags. They say which pixels are given; these arrive as they lie in the input, and it is
 /// for the function to turn them. An output that is flipped along a side must be as long there as all of the input
-/// makes it, at each level.
+/// makes it, at each level. What is flipped is the scaled input: of n columns for one, the first column of the
+/// output has what is left over at the last ones.
 #[repr(C)]
 pub enum tc_input_flags {
     /// Columns of the output are rows of the input.
@@ -149,7 +150,8 @@ pub struct tc_compute_options {
     /// Bits of tc_compute_flags.
     pub flags: u32,
     /// The output, as in tc_source. NULL: that of the first input at its level, turned and scaled, with as many
-    /// levels as all inputs have, in its blocks, with the bands that are given, their type, and the pad value. Each
+    /// levels as all inputs have, in its blocks, with the bands that are given, their type, and the pad value; levels
+    /// from the first on that is not the one before it halved, as of inputs that are scaled up, are left out. Each
     /// input must have a level for each of the output.
     pub image: *const tc_image_info,
     /// The name of the function in the key of the output, UTF-8. Operators of the same name over inputs that are
@@ -185,7 +187,8 @@ unsafe impl SizeLed for tc_compute_options {
 
 /// An image computed block by block by a function of yours from windows of other images.
 ///
-/// The library asks for the inputs, with what lies beyond their edges, shares what they have in common, keeps what
+/// The library asks for the inputs, with what lies beyond their edges, shares what they have in common as far as
+/// they are cached (what is not is made for each input anew, and so for each of a stack of operators), keeps what
 /// is computed in the cache, makes each block once however many threads want it, and forgets it when one of the
 /// inputs is invalidated or put. Levels of the output are computed from levels of the inputs, in blocks of their
 /// own. The key reads `compute:<name>(<key>,<key>)`, with what a tc_input says beside its source in brackets behind
@@ -201,7 +204,7 @@ unsafe impl SizeLed for tc_compute_options {
 /// call it.
 ///
 /// Errors: TC_E_RANGE for bands, levels, scales, margins and sizes; TC_E_ARGUMENT, also if the cache knows the key
-/// with another size, type or number of bands; TC_E_LIMIT for a stack that is too high and for a key of more than
+/// with another size, block size, type or number of bands; TC_E_LIMIT for a stack that is too high and for a key of more than
 /// 65,536 bytes, which doubles where an image is computed from another one twice; TC_E_NO_MEMORY. The message names
 /// the input. Thread-safe.
 #[unsafe(no_mangle)]

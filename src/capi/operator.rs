@@ -139,7 +139,7 @@ unsafe impl SizeLed for tc_map_options {
 /// - provider: receives a reference that you own; NULL on failure.
 /// - err: may be NULL.
 ///
-/// Errors: TC_E_ARGUMENT, also if the cache knows the key with another size, type or number of bands;
+/// Errors: TC_E_ARGUMENT, also if the cache knows the key with another size, block size, type or number of bands;
 /// TC_E_LIMIT for a stack that is too high. Thread-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn provider_cached(

@@ -146,7 +146,8 @@ pub struct tc_source {
         ) -> tc_status,
     >,
     /// Writes the rectangle of a level that begins at column x, row y, inside the image, to `into`;
-    /// otherwise like read_block. Set it if part of a block is cheaper than the block. NULL: cannot.
+    /// otherwise like read_block. Only asked for where all blocks over it are stored. Set it if part of a block is
+    /// cheaper than the block. NULL: cannot.
     pub read_window: Option<
         unsafe extern "C" fn(
             user: *mut c_void,

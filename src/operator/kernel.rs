@@ -171,7 +171,7 @@ impl Operator {
         let inputs = self.inputs(at);
         let shape = image.block_shape(at, image.bands.len())?;
         let layout = Layout::packed(shape, image.dtype)?;
-        let own = |error: Error| error.at(title(&self.parts.key));
+        let own = |error: Error| error.at(format!("{}: {at}", title(&self.parts.key)));
         let canvas = match work {
             Work::Kernel(kernel) => {
                 let pixels: Vec<Tile> = inputs

@@ -173,10 +173,19 @@ impl Rule {
         let reach = |scale: Scale| match scale {
             Scale::Shrinks(by) | Scale::Grows(by) => by,
         };
-        let reaches = [reach(self.scale.0), reach(self.scale.1)];
-        if let Some(by) = reaches.iter().find(|by| !(1..=MAX_REACH).contains(*by)) {
+        let scales = [self.scale.0, self.scale.1];
+        if let Some(scale) = scales
+            .iter()
+            .find(|it| !(1..=MAX_REACH).contains(&reach(**it)))
+        {
+            let sign = if matches!(scale, Scale::Grows(_)) {
+                "-"
+            } else {
+                ""
+            };
             return Err(Error::range(format!(
-                "a scale of {by}; it must be 1 to {MAX_REACH}"
+                "a scale of {sign}{}; it must be between -{MAX_REACH} and {MAX_REACH}",
+                reach(*scale)
             )));
         }
         if let Some(margin) = self.margin.iter().find(|margin| **margin > MAX_REACH) {

@@ -135,6 +135,17 @@ impl Source {
         }
     }
 
+    /// Whether all blocks over a rectangle are stored.
+    fn has_all(&self, level: u32, rect: &Rect, request: &Request<'_>) -> Result<bool> {
+        for (row, col) in self.image.grid(level).cells_over(rect) {
+            let at = Block::new(level, row, col);
+            if !request.run(|| self.decoder.has_block(at))? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Where something failed: the image, its format if it is of a file, and the place in it.
     fn place(&self, place: impl std::fmt::Display) -> String {
         let title = &self.title;
@@ -199,7 +210,8 @@ impl Provider for Source {
         bands: &Bands,
         request: &Request<'_>,
     ) -> Result<Option<Tile>> {
-        if !self.image.windowed {
+        // What is not stored is read as blocks, which are pad.
+        if !self.image.windowed || self.image.sparse && !self.has_all(level, &rect, request)? {
             return Ok(None);
         }
         let wanted = self.namespace.bands_to_load(bands);
