@@ -414,6 +414,7 @@ impl Store {
     pub fn charge_key_anew(&mut self, key: KeyId) {
         self.charge_key(key);
         self.enforce_budget();
+        self.note_peak();
     }
 
     fn charge_key(&mut self, key: KeyId) {
