@@ -51,8 +51,10 @@ fn parts_of_complex_numbers_are_one_band() {
         assert!(image.windowed, "{file}");
         let rect = Rect::new(7, 5, 31, 20);
         let window = provider.get_window(0, rect, &Bands::ALL, &Request::new());
-        let window = window.expect("pixels").expect("a window");
-        check(&rect, &|y| window.row(0, y).to_vec());
+        match window.expect("pixels") {
+            Some(window) => check(&rect, &|y| window.row(0, y).to_vec()),
+            None => assert!(image.sparse, "{file}"),
+        }
 
         let stored = open_image(&file, behind);
         assert_eq!(stored.image().band_count(), 2, "{file}");
