@@ -122,6 +122,7 @@ programs! {
     test_lent
     test_lifetime
     test_ndvi
+    test_networks
     test_null_args
     test_prefetch
     test_readers
