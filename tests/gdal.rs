@@ -236,6 +236,26 @@ fn qgis_draws_the_same() {
     client("qgis", None);
 }
 
+#[test]
+fn grass_reads_the_same() {
+    client("grass", None);
+}
+
+#[test]
+fn orfeo_toolbox_computes_the_same() {
+    client("orfeo", None);
+}
+
+#[test]
+fn dask_computes_the_same() {
+    client("dask", None);
+}
+
+#[test]
+fn rio_tiler_makes_the_same_tiles() {
+    client("riotiler", None);
+}
+
 /// As in a program that brings a GDAL of its own and finds the plugin of the system's.
 #[test]
 fn the_plugin_refuses_another_gdal() {
