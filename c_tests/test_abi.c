@@ -73,6 +73,24 @@ AT(tc_cache_stats, queued, 168);
 AT(tc_cache_stats, overdue, 176);
 AT(tc_cache_stats, index, 184);
 
+SIZE(tc_rpc, 736);
+AT(tc_rpc, err_bias, 0);
+AT(tc_rpc, err_rand, 8);
+AT(tc_rpc, line_off, 16);
+AT(tc_rpc, samp_off, 24);
+AT(tc_rpc, lat_off, 32);
+AT(tc_rpc, long_off, 40);
+AT(tc_rpc, height_off, 48);
+AT(tc_rpc, line_scale, 56);
+AT(tc_rpc, samp_scale, 64);
+AT(tc_rpc, lat_scale, 72);
+AT(tc_rpc, long_scale, 80);
+AT(tc_rpc, height_scale, 88);
+AT(tc_rpc, line_num, 96);
+AT(tc_rpc, line_den, 256);
+AT(tc_rpc, samp_num, 416);
+AT(tc_rpc, samp_den, 576);
+
 SIZE(tc_retile_options, 24);
 AT(tc_retile_options, struct_size, 0);
 AT(tc_retile_options, pad_edges, 4);
@@ -145,7 +163,7 @@ AT(tc_io, size, 16);
 AT(tc_io, read_at, 24);
 AT(tc_io, release, 32);
 
-SIZE(tc_source, 144);
+SIZE(tc_source, 152);
 AT(tc_source, struct_size, 0);
 AT(tc_source, threading, 4);
 AT(tc_source, user, 8);
@@ -166,6 +184,7 @@ AT(tc_source, levels, 112);
 AT(tc_source, mask, 120);
 AT(tc_source, inputs, 128);
 AT(tc_source, n_inputs, 136);
+AT(tc_source, georef, 144);
 SIZE(tc_level, 32);
 AT(tc_level, width, 0);
 AT(tc_level, height, 8);
@@ -194,6 +213,27 @@ AT(tc_map_options, pad, 72);
 AT(tc_map_options, band_infos, 88);
 AT(tc_map_options, texts, 96);
 AT(tc_map_options, n_texts, 104);
+
+SIZE(tc_gcp, 56);
+AT(tc_gcp, pixel, 0);
+AT(tc_gcp, line, 8);
+AT(tc_gcp, x, 16);
+AT(tc_gcp, y, 24);
+AT(tc_gcp, z, 32);
+AT(tc_gcp, id, 40);
+AT(tc_gcp, info, 48);
+
+SIZE(tc_georef, 104);
+AT(tc_georef, struct_size, 0);
+AT(tc_georef, flags, 4);
+AT(tc_georef, transform, 8);
+AT(tc_georef, wkt, 56);
+AT(tc_georef, epsg, 64);
+AT(tc_georef, vertical_epsg, 68);
+AT(tc_georef, vertical_unit, 72);
+AT(tc_georef, gcps, 80);
+AT(tc_georef, n_gcps, 88);
+AT(tc_georef, rpc, 96);
 #endif
 
 IS(TC_OK, 0);
@@ -259,6 +299,10 @@ IS(TC_CONCURRENT, 1);
 IS(TC_ONE_AT_A_TIME, 2);
 IS(TC_SESSIONS, 3);
 IS(TC_SOURCE_BANDS, 1);
+IS(TC_GEOREF_HAS_TRANSFORM, 1);
+IS(TC_GEOREF_PIXEL_IS_POINT, 2);
+IS(TC_MAP_DROP_GEOREF, 16);
+IS(TC_COMPUTE_KEEP_GEOREF, 16);
 IS(TC_LIBRARY_VERSION, TC_LIBRARY_VERSION_MAJOR << 16 | TC_LIBRARY_VERSION_MINOR << 8 | TC_LIBRARY_VERSION_PATCH);
 
 /* ---- sizes ---- */
@@ -402,6 +446,13 @@ static tc_status into_band_infos(const led *l, tc_error *e)
   return drop(status, made);
 }
 
+static tc_status into_georef(const led *l, tc_error *e)
+{
+  tc_provider *made = NULL;
+  tc_status status = provider_with_georef(provider, (const tc_georef *)l, &made, e);
+  return drop(status, made);
+}
+
 static tc_status read_nothing(void *user, int64_t offset, void *into, size_t bytes, tc_error *error)
 {
   (void)user, (void)offset, (void)error;
@@ -471,6 +522,7 @@ static const struct {
   {"image", SIZE_AND_ALIGN(tc_image_info), make_image, into_image},
   {"image", SIZE_AND_ALIGN(tc_image_info), make_array_image, into_memory},
   {"band_infos[0]", SIZE_AND_ALIGN(tc_band_info), make_options, into_band_infos},
+  {"georef", SIZE_AND_ALIGN(tc_georef), make_options, into_georef},
 };
 
 static void structs_that_go_in_say_their_size(void **state)
@@ -523,6 +575,11 @@ static tc_status out_of_band_info(led *l, tc_error *e)
   return provider_band_info(provider, 0, (tc_band_info *)l, e);
 }
 
+static tc_status out_of_georef(led *l, tc_error *e)
+{
+  return provider_georef(provider, 0, (tc_georef *)l, e);
+}
+
 static tc_status out_of_format(led *l, tc_error *e)
 {
   return tc_format_info(0, (tc_format *)l, e);
@@ -538,6 +595,7 @@ static const struct {
   {"info", SIZE_AND_ALIGN(tc_image_info), out_of_info},
   {"info", SIZE_AND_ALIGN(tc_band_info), out_of_band_info},
   {"format", SIZE_AND_ALIGN(tc_format), out_of_format},
+  {"georef", SIZE_AND_ALIGN(tc_georef), out_of_georef},
 };
 
 /* All that we know is written, what we do not know is zero, and what is refused is left alone. */

@@ -366,8 +366,8 @@ static void bad_operators_are_refused_and_lose_nothing(void **state)
   other.width = INT64_C(1) << 48;
   BAD(TC_E_RANGE, "281474976710656 pixels along a side, made from 1048576 for each", in.scale_x = 1 << 20);
   options = options_of(&o);
-  options.flags = 16;
-  BAD(TC_E_ARGUMENT, "flags of options is 0x10", (void)0);
+  options.flags = 32;
+  BAD(TC_E_ARGUMENT, "flags of options is 0x20", (void)0);
   options = options_of(&o);
   options.compute = NULL;
   BAD(TC_E_ARGUMENT, "compute of options is NULL", (void)0);

@@ -375,7 +375,7 @@ static void making_operators(void **state)
   bad_map(dtype, 9, TC_E_ARGUMENT, "9");
   bad_map(bands, -1, TC_E_RANGE, "bands");
   bad_map(bands, INT32_MAX, TC_E_RANGE, "2147483647");
-  bad_map(flags, 16, TC_E_ARGUMENT, "flags of options is 0x10");
+  bad_map(flags, 32, TC_E_ARGUMENT, "flags of options is 0x20");
   bad_map(n_texts, 1, TC_E_ARGUMENT, "texts is NULL, but n_texts is 1");
   bad_map(reserved, 7, TC_E_ARGUMENT, "reserved of options is 7");
   bad_map(bits, -1, TC_E_RANGE, "bits is -1");

@@ -458,7 +458,7 @@ typedef enum tc_format_flags {
    */
   TC_FORMAT_MASKS = 64,
   /**
-   * What places the image on the ground, as texts of provider_metadata.
+   * What places the image on the ground; see provider_georef.
    */
   TC_FORMAT_GEOREFERENCE = 128,
   /**
@@ -520,6 +520,10 @@ typedef enum tc_map_flags {
    * Nor what provider_mask says of it: the mask of the output is what its own bands say.
    */
   TC_MAP_DROP_MASK = 8,
+  /**
+   * Nor where it lies on the ground.
+   */
+  TC_MAP_DROP_GEOREF = 16,
 } tc_map_flags;
 
 /**
@@ -584,7 +588,27 @@ typedef enum tc_compute_flags {
    * stored. `compute` is not called for it. Without this flag no block is absent.
    */
   TC_COMPUTE_SPARSE = 8,
+  /**
+   * Where it lies on the ground, see provider_georef: where the pixels lie that the input names, turned and scaled
+   * as it says. Nothing is kept if nothing is known of the input.
+   */
+  TC_COMPUTE_KEEP_GEOREF = 16,
 } tc_compute_flags;
+
+/**
+ * The bits of tc_georef.flags.
+ */
+typedef enum tc_georef_flags {
+  /**
+   * `transform` is set.
+   */
+  TC_GEOREF_HAS_TRANSFORM = 1,
+  /**
+   * A pixel is a measurement at its centre (AREA_OR_POINT=Point) rather than one of its area. `transform` and
+   * `gcps` count from the corners of pixels all the same.
+   */
+  TC_GEOREF_PIXEL_IS_POINT = 2,
+} tc_georef_flags;
 
 /**
  * A store of tiles under one budget of bytes, for any number of providers, files and threads.
@@ -1152,6 +1176,166 @@ typedef struct tc_level {
 } tc_level;
 
 /**
+ * A point of which pixel and coordinates are known. Frozen.
+ */
+typedef struct tc_gcp {
+  /**
+   * The column of the image, where whole numbers are the edges of pixels: the centre of the first is 0.5.
+   */
+  double pixel;
+  /**
+   * The row, likewise.
+   */
+  double line;
+  /**
+   * The first coordinate: easting or longitude.
+   */
+  double x;
+  /**
+   * The second one: northing or latitude.
+   */
+  double y;
+  /**
+   * The height.
+   */
+  double z;
+  /**
+   * Its name, UTF-8. Output: never NULL. Input: NULL is empty.
+   */
+  const char *id;
+  /**
+   * What else is said of it, likewise.
+   */
+  const char *info;
+} tc_gcp;
+
+/**
+ * Rational polynomials that tell where a point of the ground (WGS 84) appears in the image, as RPC00B of NITF (STDI-0002,
+ * appendix E) and tag 50844 of TIFF have them. Frozen.
+ *
+ * With each quantity less its offset, divided by its scale, the line is line_num(P, L, H) / line_den(P, L, H), and the
+ * sample likewise; the 20 terms are those of RPC00B. Line 0 and sample 0 are the centre of the first pixel, half
+ * a pixel from where tc_gcp counts.
+ */
+typedef struct tc_rpc {
+  /**
+   * The error of all points together in metres; -1 if it is not known.
+   */
+  double err_bias;
+  /**
+   * The error of single points in metres; -1 if it is not known.
+   */
+  double err_rand;
+  /**
+   * The offset of lines.
+   */
+  double line_off;
+  /**
+   * Of samples.
+   */
+  double samp_off;
+  /**
+   * Of the latitude in degrees.
+   */
+  double lat_off;
+  /**
+   * Of the longitude in degrees.
+   */
+  double long_off;
+  /**
+   * Of the height above the ellipsoid in metres.
+   */
+  double height_off;
+  /**
+   * The scale of lines. No scale is 0.
+   */
+  double line_scale;
+  /**
+   * Of samples.
+   */
+  double samp_scale;
+  /**
+   * Of the latitude.
+   */
+  double lat_scale;
+  /**
+   * Of the longitude.
+   */
+  double long_scale;
+  /**
+   * Of the height.
+   */
+  double height_scale;
+  /**
+   * The numerator of the line.
+   */
+  double line_num[20];
+  /**
+   * Its denominator.
+   */
+  double line_den[20];
+  /**
+   * The numerator of the sample.
+   */
+  double samp_num[20];
+  /**
+   * Its denominator.
+   */
+  double samp_den[20];
+} tc_rpc;
+
+/**
+ * Where the pixels of an image lie on the ground, as far as that is known. Size-led; 0 and NULL are not known.
+ */
+typedef struct tc_georef {
+  /**
+   * sizeof(tc_georef), set by you.
+   */
+  uint32_t struct_size;
+  /**
+   * Bits of tc_georef_flags.
+   */
+  uint32_t flags;
+  /**
+   * With TC_GEOREF_HAS_TRANSFORM: column c and row r lie at x = t[0] + t[1] c + t[2] r and
+   * y = t[3] + t[4] c + t[5] r, in GDAL's order. Whole numbers are the edges of pixels: (0, 0) is the top left
+   * corner of the first pixel, and (0.5, 0.5) its centre. x is the easting or longitude and y the northing or
+   * latitude, whatever order the reference system has. Else 0.
+   */
+  double transform[6];
+  /**
+   * The coordinate reference system as WKT, UTF-8, of `transform` and `gcps`: as the file has it, or as it was
+   * given. NULL where there is no such text, as in most files, whose system is known by its code alone: the
+   * library has no register of systems. With GDAL, OSRImportFromEPSG makes one of `epsg`.
+   */
+  const char *wkt;
+  /**
+   * The EPSG code of the system, of its horizontal part if it has two.
+   */
+  int32_t epsg;
+  /**
+   * The EPSG code of the vertical part.
+   */
+  int32_t vertical_epsg;
+  /**
+   * The unit of heights that are samples of the image, UTF-8, such as "metre".
+   */
+  const char *vertical_unit;
+  /**
+   * Ground control points; with n_gcps.
+   */
+  const struct tc_gcp *gcps;
+  /**
+   * The length of `gcps`, at most 1,048,576.
+   */
+  size_t n_gcps;
+  /**
+   * Rational polynomials.
+   */
+  const struct tc_rpc *rpc;
+} tc_georef;
+
+/**
  * A source of blocks made of callbacks. Size-led; copied by the call.
  *
  * Callbacks run only on threads that are inside a call of the library, which holds no lock meanwhile.
@@ -1279,6 +1463,11 @@ typedef struct tc_source {
    * The length of `inputs`, at most 1,024.
    */
   size_t n_inputs;
+  /**
+   * Where level 0 lies on the ground, and with it all levels and the mask; copied with all it points to. NULL: not
+   * known.
+   */
+  const struct tc_georef *georef;
 } tc_source;
 
 /**
@@ -2178,8 +2367,8 @@ tc_status provider_retile(struct tc_provider *source,
  * rounded and clamped to the type of the output.
  *
  * The output has what is known of the source unless the options say otherwise: colours and nodata values, texts
- * (those of bands where it has as many as the function gets), and what provider_mask says, also where that comes
- * from nodata values or alpha that the output does not have.
+ * (those of bands where it has as many as the function gets), what provider_georef says, and what provider_mask says,
+ * also where that comes from nodata values or alpha that the output does not have.
  *
  * - source: required; kept alive by the result.
  * - options: required.
@@ -2532,6 +2721,96 @@ tc_status provider_counters(const struct tc_provider *provider,
  * Errors: TC_E_ARGUMENT. Thread-safe.
  */
 tc_status provider_invalidate(struct tc_provider *provider, struct tc_error *err);
+
+/**
+ * ======== GEOREFERENCE ========
+ *
+ * Where the pixels of a level lie on the ground, as far as the source says it. It never changes.
+ *
+ * Of files it is read from the tags and keys of GeoTIFF, as GDAL understands them; and of an image 0 without a transform
+ * of its own that provider_open opens as TIFF, JPEG 2000, PNG or JPEG, from a world file beside it (of a.tif these are
+ * a.tfw, a.tifw and a.wld, also in capitals), with the WKT in a .prj where the file names no system. EPSG codes are told as
+ * the file has them, deprecated ones too. What is not read here may be in the texts of provider_metadata.
+ *
+ * Operators have it from their source: cached, retiled and read images lie where it lies; a level, whose pixels are 2
+ * to the power of the level times as long and wide (a level that is not level 0 halved so often, rounded either way,
+ * covers the same ground), where it does; a mask where its image lies; a map too, unless its options say otherwise;
+ * and what provider_compute makes where the pixels lie that its first input names, if its options say so. Ground
+ * control points and polynomials follow in the same way.
+ *
+ * - provider: required.
+ * - level: from 0.
+ * - georef: required, with struct_size set; the other members are 0 on failure, and where nothing is known. What it
+ *   points to is borrowed from `provider`, and valid until you release it.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_RANGE if there is no such level, TC_E_ARGUMENT. Thread-safe.
+ */
+tc_status provider_georef(const struct tc_provider *provider,
+                          int32_t level,
+                          struct tc_georef *georef,
+                          struct tc_error *err);
+
+/**
+ * The coordinates of points of a level, by the transform of provider_georef.
+ *
+ * - provider: required.
+ * - level: from 0.
+ * - pixels: required, n pairs of a column and a row, in or outside the image, where whole numbers are the edges of
+ *   pixels and (0.5, 0.5) is the centre of the first.
+ * - n: how many pairs.
+ * - places: required; receives n pairs of x and y on success. May be `pixels`.
+ * - err: may be NULL.
+ *
+ * Polynomials and ground control points are not used: GDAL has transformers for them.
+ *
+ * Errors: TC_E_NOT_FOUND if no transform is known; TC_E_RANGE if there is no such level; TC_E_ARGUMENT. Thread-safe.
+ */
+tc_status provider_place_of(const struct tc_provider *provider,
+                            int32_t level,
+                            const double *pixels,
+                            size_t n,
+                            double *places,
+                            struct tc_error *err);
+
+/**
+ * The pixels of a level at some coordinates: provider_place_of the other way round.
+ *
+ * - provider: required.
+ * - level: from 0.
+ * - places: required, n pairs of x and y.
+ * - n: how many pairs.
+ * - pixels: required; receives n pairs of a column and a row on success, which may lie outside the image; rounded
+ *   down they are the pixel itself. May be `places`.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_NOT_FOUND if no transform is known; TC_E_RANGE if there is no such level, and for a transform of a
+ * file that puts many pixels in one place; TC_E_ARGUMENT. Thread-safe.
+ */
+tc_status provider_pixel_of(const struct tc_provider *provider,
+                            int32_t level,
+                            const double *places,
+                            size_t n,
+                            double *pixels,
+                            struct tc_error *err);
+
+/**
+ * The same image, which lies where you say: a provider with the key and the tiles of `source`.
+ *
+ * - source: required; kept alive by the result.
+ * - georef: where level 0 lies, and with it all levels; copied with all it points to. Nothing is taken over from
+ *   the source. NULL: nothing is known of the result.
+ * - provider: receives a reference that you own; NULL on failure.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_RANGE for numbers that are not finite, scales of 0, negative codes and too many points, TC_E_ARGUMENT,
+ * also for a transform without inverse; TC_E_LIMIT for a stack that is too high. The message names the member.
+ * Thread-safe.
+ */
+tc_status provider_with_georef(struct tc_provider *source,
+                               const struct tc_georef *georef,
+                               struct tc_provider **provider,
+                               struct tc_error *err);
 
 /**
  * ======== READERS ========

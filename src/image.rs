@@ -3,6 +3,7 @@
 use crate::dtype::{DType, Sample};
 use crate::error::{Error, Result};
 use crate::geometry::{Grid, Rect};
+use crate::georef::Located;
 use crate::layout::Shape;
 use hashbrown::HashMap;
 use smallvec::SmallVec;
@@ -108,6 +109,8 @@ pub struct Image {
     pub metadata: Metadata,
     /// What the file is that the pixels come from.
     pub format: Option<&'static CStr>,
+    /// Where the pixels of each level lie on the ground.
+    pub georef: Option<Located>,
 }
 
 impl Image {
@@ -127,6 +130,7 @@ impl Image {
             padded: false,
             metadata: Metadata::new(),
             format: None,
+            georef: None,
         }
     }
 
@@ -288,7 +292,7 @@ impl Image {
 }
 
 /// Whether `size` is a `full` image halved `level` times, each axis rounded either way.
-fn is_halved(full: (u64, u64), level: u32, size: (u64, u64)) -> bool {
+pub(crate) fn is_halved(full: (u64, u64), level: u32, size: (u64, u64)) -> bool {
     let fits = |full: u64, n: u64| {
         let floor = (full >> level).max(1);
         let ceil = full.div_ceil(1 << level);

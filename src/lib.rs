@@ -7,6 +7,7 @@ pub mod convert;
 pub mod dtype;
 pub mod error;
 pub mod geometry;
+pub mod georef;
 pub mod image;
 pub mod in_flight;
 mod late;

@@ -115,6 +115,7 @@ programs! {
     test_failures
     test_files
     test_fork
+    test_georef
     test_header_c99
     test_header_cxx
     test_header_neighbours

@@ -118,12 +118,18 @@ fn the_c_example_runs() {
 }
 
 #[test]
-fn the_operator_in_c_compiles() {
-    let source = scratch("operator").join("example.c");
-    let operator = examples("c").into_iter().nth(1);
-    fs::write(&source, operator.expect("a second example")).expect("the example");
+fn the_other_examples_in_c_compile() {
+    let directory = scratch("functions");
+    let others = examples("c").into_iter().skip(1);
+    let sources = others.enumerate().map(|(number, example)| {
+        let source = directory.join(format!("example-{number}.c"));
+        fs::write(&source, example).expect("the example");
+        source
+    });
+    let sources: Vec<_> = sources.collect();
+    assert_eq!(sources.len(), 2);
     let mut command = compiler(false);
-    compile(command.args(["-std=c99", "-fsyntax-only"]).arg(&source));
+    compile(command.args(["-std=c99", "-fsyntax-only"]).args(&sources));
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::geometry::Rect;
 use crate::image::{Block, Image};
 use crate::memory::PixelsMut;
 use crate::operator::{
-    self, Border, Function, Placement, Rule, Scale, bands_of, image_of, texts_of,
+    self, Border, Function, Placement, Rule, Scale, bands_of, image_of, located_of, texts_of,
 };
 use crate::provider::Provider;
 use crate::tile::Tile;
@@ -139,6 +139,9 @@ pub enum tc_compute_flags {
     /// A block is absent, and reads as the pad value of the output, where of all that its inputs name nothing is
     /// stored. `compute` is not called for it. Without this flag no block is absent.
     TC_COMPUTE_SPARSE = 8,
+    /// Where it lies on the ground, see provider_georef: where the pixels lie that the input names, turned and scaled
+    /// as it says. Nothing is kept if nothing is known of the input.
+    TC_COMPUTE_KEEP_GEOREF = 16,
 }
 
 /// Options of provider_compute. Size-led; copied by the call with all it points to, except `user`.
@@ -335,7 +338,7 @@ unsafe fn output_image(
     rules: &[Rule],
 ) -> Result<Image> {
     use tc_compute_flags::*;
-    if options.flags & !15 != 0 {
+    if options.flags & !31 != 0 {
         let flags = options.flags;
         return Err(Error::argument(format!(
             "flags of options is {flags:#x}; no such flag"
@@ -364,6 +367,9 @@ unsafe fn output_image(
     }
     if has(TC_COMPUTE_KEEP_TEXTS) {
         image.metadata = texts_of(first, &rule.bands, image.band_count());
+    }
+    if has(TC_COMPUTE_KEEP_GEOREF) {
+        image.georef = located_of(first, rule, &image.levels);
     }
     // SAFETY: promised by the caller.
     unsafe {

@@ -24,7 +24,7 @@ pub enum tc_format_flags {
     TC_FORMAT_SPARSE = 32,
     /// Masks beside the pixels; see provider_mask.
     TC_FORMAT_MASKS = 64,
-    /// What places the image on the ground, as texts of provider_metadata.
+    /// What places the image on the ground; see provider_georef.
     TC_FORMAT_GEOREFERENCE = 128,
     /// Bytes of yours; see provider_open_io.
     TC_FORMAT_IO = 256,

@@ -1,6 +1,7 @@
 //! Descriptions of images, from C and to C.
 
 use super::args::{self, SizeLed, natural};
+use super::georef_given::located;
 use super::handle;
 use super::source::{tc_source, tc_source_flags, tc_text};
 use super::types::{
@@ -183,6 +184,7 @@ pub unsafe fn source_image(source: &tc_source) -> Result<Image> {
     unsafe {
         describe_bands(source.band_infos, &mut image)?;
         add_texts(source.texts, source.n_texts, &mut image)?;
+        image.georef = located(source.georef, &image)?;
     }
     Ok(image)
 }
@@ -277,6 +279,10 @@ pub unsafe fn source_levels(
     }
     // SAFETY: promised by the caller.
     let levels = unsafe { std::slice::from_raw_parts(source.levels, image.levels.len()) };
+    let place = |level: u32, size: (u64, u64)| {
+        let all = image.georef.as_ref()?;
+        all.overview(image.levels[0], level, size)
+    };
     let images = levels.iter().enumerate().map(|(at, level)| {
         let side = |value: i64, name: &str| natural(value, &format!("{name} of levels[{at}]"));
         let or = |value: u64, default: u64| if value == 0 { default } else { value };
@@ -304,6 +310,7 @@ pub unsafe fn source_levels(
         Ok(Some(Image {
             levels: vec![size],
             block,
+            georef: place(at as u32, size),
             ..image.clone()
         }))
     });

@@ -17,6 +17,9 @@ mod callback;
 mod compute;
 mod fork;
 mod format;
+mod georef;
+mod georef_given;
+mod georef_told;
 mod guard;
 mod handle;
 mod image;
@@ -40,6 +43,10 @@ pub use compute::{
     tc_input_flags, tc_place,
 };
 pub use format::{tc_format, tc_format_count, tc_format_flags, tc_format_info};
+pub use georef::{
+    provider_georef, provider_pixel_of, provider_place_of, provider_with_georef, tc_gcp, tc_georef,
+    tc_georef_flags, tc_rpc,
+};
 pub use library::{
     TC_LIBRARY_VERSION, TC_LIBRARY_VERSION_MAJOR, TC_LIBRARY_VERSION_MINOR,
     TC_LIBRARY_VERSION_PATCH, tc_default_budget, tc_library_version, tc_memory_limit,

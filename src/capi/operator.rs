@@ -68,6 +68,8 @@ pub enum tc_map_flags {
     TC_MAP_DROP_TEXTS = 4,
     /// Nor what provider_mask says of it: the mask of the output is what its own bands say.
     TC_MAP_DROP_MASK = 8,
+    /// Nor where it lies on the ground.
+    TC_MAP_DROP_GEOREF = 16,
 }
 
 /// Options of provider_map. Size-led; copied by the call.
@@ -209,8 +211,8 @@ pub unsafe extern "C" fn provider_retile(
 /// rounded and clamped to the type of the output.
 ///
 /// The output has what is known of the source unless the options say otherwise: colours and nodata values, texts
-/// (those of bands where it has as many as the function gets), and what provider_mask says, also where that comes
-/// from nodata values or alpha that the output does not have.
+/// (those of bands where it has as many as the function gets), what provider_georef says, and what provider_mask says,
+/// also where that comes from nodata values or alpha that the output does not have.
 ///
 /// - source: required; kept alive by the result.
 /// - options: required.
@@ -319,7 +321,7 @@ unsafe fn map_options(options: &tc_map_options, source: &Image) -> Result<MapOpt
         )));
     }
     use tc_map_flags::*;
-    if options.flags & !15 != 0 {
+    if options.flags & !31 != 0 {
         let flags = options.flags;
         return Err(Error::argument(format!(
             "flags of options is {flags:#x}; no such flag of a map"
@@ -355,6 +357,7 @@ unsafe fn map_options(options: &tc_map_options, source: &Image) -> Result<MapOpt
                 bands: has(TC_MAP_DROP_BANDS),
                 texts: has(TC_MAP_DROP_TEXTS),
                 mask: has(TC_MAP_DROP_MASK),
+                georef: has(TC_MAP_DROP_GEOREF),
             },
             band_infos: (!options.band_infos.is_null()).then_some(told.bands),
             texts: told.metadata,

@@ -4,6 +4,7 @@ use super::args;
 use super::array::Array;
 use super::cache::{resident, tc_cache_stats};
 use super::fork;
+use super::georef_told::Georefs;
 use super::guard::{guard, guard_value, succeed};
 use super::handle;
 use super::image::describe;
@@ -38,6 +39,8 @@ pub struct tc_provider {
     pub fill: Option<Sample>,
     key: CString,
     metadata: OnceLock<Vec<Entry>>,
+    /// Where it lies.
+    pub georefs: Georefs,
 }
 
 /// One name and text of the metadata, as C reads them.
@@ -92,6 +95,7 @@ impl tc_provider {
             fill,
             key,
             metadata: OnceLock::new(),
+            georefs: Georefs::default(),
         })
     }
 
@@ -110,7 +114,7 @@ impl tc_provider {
 }
 
 /// Text that ends with its only NUL. Files may hold several NUL-ended texts in one; they become lines.
-fn c_text(text: &str) -> CString {
+pub fn c_text(text: &str) -> CString {
     let bytes = text.trim_end_matches('\0').replace('\0', "\n");
     CString::new(bytes).unwrap_or_default()
 }

@@ -3,6 +3,7 @@
 use super::args::{self, SizeLed, natural};
 use super::array::{Array, ArrayDecoder, Owner};
 use super::callback::{CallbackBytes, CallbackDecoder, LevelDecoder};
+use super::georef::tc_georef;
 use super::guard::guard;
 use super::handle;
 use super::image::{memory_image, source_image, source_levels, source_mask};
@@ -194,6 +195,9 @@ pub struct tc_source {
     pub inputs: *const *mut tc_provider,
     /// The length of `inputs`, at most 1,024.
     pub n_inputs: usize,
+    /// Where level 0 lies on the ground, and with it all levels and the mask; copied with all it points to. NULL: not
+    /// known.
+    pub georef: *const tc_georef,
 }
 
 /// A level of a source, with a grid of its own. Frozen.
@@ -232,7 +236,7 @@ const _: () = {
     use std::mem::offset_of;
     assert!(size_of::<tc_open_options>() == 24 && offset_of!(tc_open_options, key) == 8);
     assert!(size_of::<tc_io>() == 40 && offset_of!(tc_io, size) == 16);
-    assert!(size_of::<tc_source>() == 144 && offset_of!(tc_source, max_sessions) == 32);
+    assert!(size_of::<tc_source>() == 152 && offset_of!(tc_source, max_sessions) == 32);
     assert!(offset_of!(tc_source, has_block) == 40 && offset_of!(tc_source, release) == 80);
     assert!(size_of::<tc_level>() == 32 && size_of::<tc_text>() == 24);
 };

@@ -2,6 +2,7 @@
 
 use super::placed::Rule;
 use crate::error::{Error, Result};
+use crate::georef::Located;
 use crate::image::{Band, Bands, Image, Metadata};
 use crate::provider::Provider;
 use std::sync::Arc;
@@ -31,6 +32,16 @@ pub fn texts_of(source: &Image, bands: &Bands, output_bands: u32) -> Metadata {
         }
     }
     texts
+}
+
+/// The place of an output whose levels have these sizes: that of the pixels which the rule names; `None` where nothing
+/// is said of them.
+pub fn located_of(source: &Image, rule: &Rule, sizes: &[(u64, u64)]) -> Option<Located> {
+    let there = |(level, size): (u32, &(u64, u64))| {
+        let level = rule.level.saturating_add(level);
+        (level, rule.to_source(*size))
+    };
+    source.georef.as_ref()?.over((0..).zip(sizes).map(there))
 }
 
 /// The image that the first rule makes of its source: turned and scaled, with as many levels as all sources have.

@@ -32,6 +32,8 @@ pub fn level(source: Arc<dyn Provider>, level: u32) -> Result<Arc<dyn Provider>>
     }
     let mut image = source.image().clone();
     image.levels = source.image().levels_from(level);
+    let located = image.georef.as_ref();
+    image.georef = located.and_then(|all| all.from_level(level, image.levels.len()));
     image.block = (
         image.block.0.div_ceil(1 << level),
         image.block.1.div_ceil(1 << level),

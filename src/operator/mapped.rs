@@ -58,6 +58,8 @@ pub struct Drops {
     pub texts: bool,
     /// Where pixels are data.
     pub mask: bool,
+    /// Where they lie on the ground.
+    pub georef: bool,
 }
 
 /// Which mask the output of a function has.
@@ -78,9 +80,11 @@ pub(super) struct Operation {
     pub map: Arc<dyn Map>,
     /// What the key of the output has more than that of the source.
     pub suffix: String,
-    /// Describes the output, but for its levels and its grid, which are the source's.
+    /// Describes the output, but for its levels, its grid and its place on the ground, which are the source's.
     pub image: Image,
     pub mask: Masked,
+    /// Whether it lies where the source lies.
+    pub is_located: bool,
 }
 
 /// `source` passed through `map` block by block; the output is kept in `cache`, if there is one.
@@ -161,6 +165,7 @@ pub fn mapped(
             true => Masked::Not,
             false => Masked::Known,
         },
+        is_located: !options.drops.georef,
     };
     build(source, operation, cache)
 }
@@ -228,6 +233,8 @@ impl Operation {
         let mut image = self.image.clone();
         image.levels.clone_from(&source.image().levels);
         image.block = source.image().block;
+        let located = source.image().georef.clone();
+        image.georef = located.filter(|_| self.is_located);
         // The function may make use of the level that it is told, so a level of the output is another
         // image than the output of the level.
         let key = match level {

@@ -1,7 +1,7 @@
 //! Mask: where the pixels of an image are data, as one u8 band, 0 or 255.
 
 use super::mapped::{Map, Masked, Operation, build};
-use super::{RetileOptions, retiled};
+use super::{RetileOptions, georeferenced, retiled};
 use crate::dtype::{DType, Sample};
 use crate::error::Result;
 use crate::image::{Band, Bands, Block, Colour, Image};
@@ -18,11 +18,21 @@ use std::sync::Arc;
 /// value always has.
 pub fn mask(source: Arc<dyn Provider>) -> Result<Arc<dyn Provider>> {
     match known_mask(&source)? {
-        Some(mask) => Ok(mask),
+        Some(mask) => located(mask, source.image()),
         None => {
             let first = Bands::of(&[0], source.image().band_count());
             by_rule(source, first, Rule::All)
         }
+    }
+}
+
+/// A mask that says nothing of its place lies where its image does.
+fn located(mask: Arc<dyn Provider>, image: &Image) -> Result<Arc<dyn Provider>> {
+    let levels = mask.image().levels.len();
+    let located = image.georef.as_ref();
+    match located.and_then(|all| all.from_level(0, levels)) {
+        Some(located) if mask.image().georef.is_none() => georeferenced(mask, Some(located)),
+        _ => Ok(mask),
     }
 }
 
@@ -69,6 +79,7 @@ fn by_rule(source: Arc<dyn Provider>, bands: Bands, rule: Rule) -> Result<Arc<dy
         suffix: "mask".into(),
         image: of_mask,
         mask: Masked::Beside,
+        is_located: true,
     };
     build(source, operation, None)
 }

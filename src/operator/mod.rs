@@ -2,6 +2,7 @@
 
 mod cached;
 mod fold;
+mod georeferenced;
 mod inherit;
 mod input;
 mod kernel;
@@ -17,7 +18,8 @@ mod window_counts;
 
 pub use cached::cached;
 pub use fold::{Fold, Folding};
-pub use inherit::{bands_of, image_of, texts_of};
+pub use georeferenced::georeferenced;
+pub use inherit::{bands_of, image_of, located_of, texts_of};
 pub use input::{Area, Border, Input, Inputs, Needed};
 pub use kernel::{Kernel, computed, folded};
 pub use level::level;

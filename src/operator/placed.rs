@@ -7,6 +7,7 @@ use super::mask::known_mask;
 use crate::cache::{Cache, compute_key, name_or_number};
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
+use crate::georef::Affine;
 use crate::image::{Bands, Block, Image};
 use crate::memory::PixelsMut;
 use crate::provider::Provider;
@@ -61,6 +62,14 @@ impl Scale {
                 let first = from / by;
                 (first, (from + count).div_ceil(by) - first)
             }
+        }
+    }
+
+    /// How many pixels of the source, or parts of one, stand for one of the output.
+    fn factor(self) -> f64 {
+        match self {
+            Scale::Shrinks(by) => by as f64,
+            Scale::Grows(by) => 1.0 / by as f64,
         }
     }
 
@@ -121,6 +130,21 @@ impl Rule {
             height: height + top + bottom,
             border: self.border,
         }
+    }
+
+    /// Where the pixels of a level of the output, which has this size, stand in that of the source.
+    pub fn to_source(&self, (width, height): (u64, u64)) -> Affine {
+        let back = |is_flipped: bool, length: u64| match is_flipped {
+            true => (length as f64, -1.0),
+            false => (0.0, 1.0),
+        };
+        let (x, columns) = back(self.flipped.0, width);
+        let (y, rows) = back(self.flipped.1, height);
+        let turned = match self.transposed {
+            true => Affine([y, 0.0, rows, x, columns, 0.0]),
+            false => Affine([x, columns, 0.0, y, 0.0, rows]),
+        };
+        Affine::scale(self.scale.0.factor(), self.scale.1.factor()).after(&turned)
     }
 
     /// What a key says of it behind that of the source: all that is not as in the source itself.
@@ -340,6 +364,8 @@ pub fn placed(
     let computed = |of: u32, above: Vec<Option<Arc<dyn Provider>>>| {
         let mut image = placement.image.clone();
         image.levels = placement.image.levels_from(of);
+        let located = placement.image.georef.as_ref();
+        image.georef = located.and_then(|all| all.from_level(of, image.levels.len()));
         let kernel = Placed {
             level: of,
             image: image.clone(),

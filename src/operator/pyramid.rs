@@ -4,6 +4,7 @@ use super::own_block;
 use crate::cache::{Asking, Cache, Claims, Counters, Usage};
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
+use crate::georef::Located;
 use crate::image::{Bands, Block, Image};
 use crate::in_flight::Cell;
 use crate::load::nesting;
@@ -43,6 +44,7 @@ pub fn pyramid(
             )));
         }
     }
+    image.georef = Located::joined(images.iter().map(|image| image.image().georef.as_ref()));
     image.sparse = images.iter().any(|image| image.image().sparse);
     let highest = images.iter().map(|image| image.height()).max();
     Ok(Arc::new(Pyramid {

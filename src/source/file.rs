@@ -2,9 +2,11 @@
 
 use super::Source;
 use super::formats::{FORMATS, Format, Part, Parts};
+use super::world;
 use crate::bytes::{Bytes, FileBytes, GDAL, Gathered};
 use crate::cache::{name_or_number, title};
 use crate::error::{Error, Result};
+use crate::georef::Located;
 use crate::image::is_level;
 use crate::operator::pyramid;
 use crate::provider::Provider;
@@ -82,6 +84,8 @@ fn open_image(
         identity = identity.zip(other).map(|(all, other)| all + "+" + &other);
         image.levels.push(part);
     }
+    let is_described = format.has_world_files && index == 0;
+    locate(&mut image, path.filter(|_| is_described));
     let key = format!(
         "{}:image:{index}",
         name_or_number(name.or(identity.as_deref()))
@@ -125,6 +129,25 @@ fn parts(format: &Format, bytes: Arc<dyn Bytes>, index: u32) -> Result<Parts> {
         image.format = Some(format);
     }
     Ok(parts)
+}
+
+/// Lets all levels and masks lie where the full image does, of which files beside `path` may say it.
+fn locate(image: &mut Parts, path: Option<&Path>) {
+    let Some((full, _)) = image.levels.first_mut() else {
+        return;
+    };
+    if let Some(path) = path {
+        let said = full.georef.take().and_then(|located| located.level(0));
+        let completed = world::complete(said, path);
+        full.georef = completed.map(|georef| Located::new(georef, &full.levels));
+    }
+    let (size, located) = (full.levels[0], full.georef.clone());
+    let of_level = |(level, (part, _)): (u32, &mut Part)| {
+        let located = located.as_ref();
+        part.georef = located.and_then(|all| all.overview(size, level, part.levels[0]));
+    };
+    (0..).zip(&mut image.levels).skip(1).for_each(of_level);
+    (0..).zip(&mut image.masks).for_each(of_level);
 }
 
 /// The image of a file that is the next level of another, and the file's identity.

@@ -30,7 +30,7 @@ pub mod can {
     pub const SPARSE: u32 = 32;
     /// Masks beside the pixels.
     pub const MASKS: u32 = 64;
-    /// What places the image on the ground, as metadata.
+    /// What places the image on the ground.
     pub const GEOREFERENCE: u32 = 128;
     /// Bytes of a caller.
     pub const BYTES: u32 = 256;
@@ -62,6 +62,8 @@ pub struct Format {
     pub(super) open: Open,
     /// The files that hold reduced resolutions of a file, the largest first.
     pub(super) beside: fn(&Path) -> Vec<PathBuf>,
+    /// Whether a world file beside a file says where it lies.
+    pub(super) has_world_files: bool,
 }
 
 impl Format {
@@ -77,7 +79,7 @@ const TIFF_READS: &[u8] = &joined::<{ length(TIFF_PARTS) + 1 }>(TIFF_PARTS);
 
 const TIFF_PARTS: &[&str] = &[
     "Strips and tiles, both byte orders, bands interleaved or apart, sparse files, pages, internal overviews ",
-    "(of powers of two as levels, others as images) and masks, nodata, GeoKeys and GDAL's items as metadata. Uncompressed, LZW, Deflate, ",
+    "(of powers of two as levels, others as images) and masks, nodata, GeoKeys and GDAL's items as metadata, the georeference of GeoTIFF and of world files. Uncompressed, LZW, Deflate, ",
     "Zstd, PackBits, ",
     if cfg!(feature = "lzma") { "LZMA, " } else { "" },
     "CCITT RLE, group 3 and group 4, JPEG of 8 and 12 bits and lossless of up to 16, old-style JPEG",
@@ -144,6 +146,7 @@ pub const FORMATS: &[Format] = &[
         recognises: |first| first.len() >= 8 && TiffFile::is_tiff(first),
         open: |bytes| Ok(Box::new(TiffFile::open(bytes)?)),
         beside: |_| Vec::new(),
+        has_world_files: true,
     },
     Format {
         name: c"JPEG 2000",
@@ -167,6 +170,7 @@ pub const FORMATS: &[Format] = &[
             Ok(Only::boxed(c"JPEG 2000", decoder.image().clone(), decoder))
         },
         beside: |_| Vec::new(),
+        has_world_files: true,
     },
     Format {
         name: c"NITF",
@@ -189,13 +193,14 @@ pub const FORMATS: &[Format] = &[
         recognises: NitfFile::is_nitf,
         open: |bytes| Ok(Box::new(NitfFile::open(bytes)?)),
         beside: rsets::beside,
+        has_world_files: false,
     },
     Format {
         name: c"PNG",
         long_name: c"Portable Network Graphics",
         extensions: c"png",
         media_types: c"image/png",
-        can: can::CONCURRENT | can::BYTES,
+        can: can::CONCURRENT | can::GEOREFERENCE | can::BYTES,
         reads: c"All of the standard, interlaced too: 1 to 16 bits, palettes as indices with their \
             colours as metadata, a transparent colour as nodata, alpha; texts, gamma, resolution and \
             Exif as metadata. One block.",
@@ -206,13 +211,14 @@ pub const FORMATS: &[Format] = &[
             Ok(Only::boxed(c"PNG", decoder.image().clone(), decoder))
         },
         beside: |_| Vec::new(),
+        has_world_files: true,
     },
     Format {
         name: c"JPEG",
         long_name: c"JPEG, as JFIF, Exif or bare",
         extensions: c"jpg jpeg jpe jfif",
         media_types: c"image/jpeg",
-        can: can::CONCURRENT | can::BYTES,
+        can: can::CONCURRENT | can::GEOREFERENCE | can::BYTES,
         reads: c"Baseline, extended and progressive, of 8 and 12 bits, and lossless of 2 to 16: grey, RGB, YCbCr, \
             CMYK and YCCK, the coloured ones as RGB, with the samples of libjpeg-turbo and GDAL; comments, \
             Exif and XMP as metadata. One block. What is damaged in its midst is read as GDAL reads it; \
@@ -224,6 +230,7 @@ pub const FORMATS: &[Format] = &[
             Ok(Only::boxed(c"JPEG", decoder.image().clone(), decoder))
         },
         beside: |_| Vec::new(),
+        has_world_files: true,
     },
 ];
 

@@ -32,7 +32,10 @@ pub fn level(full: &Image, level: u32) -> Part {
 fn image(full: &Image, level: u32) -> Image {
     let (width, height) = full.levels[0];
     let mut image = full.clone();
-    image.levels = vec![(width.div_ceil(1 << level), height.div_ceil(1 << level))];
+    let size = (width.div_ceil(1 << level), height.div_ceil(1 << level));
+    let located = full.georef.as_ref();
+    image.georef = located.and_then(|all| all.overview(full.levels[0], level, size));
+    image.levels = vec![size];
     image.sparse = true;
     image.windowed = false;
     image.metadata.clear();

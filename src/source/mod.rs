@@ -20,6 +20,7 @@ mod scratch;
 pub mod sessions;
 pub mod tiff;
 mod warnings;
+mod world;
 
 use crate::cache::{Asking, Cache, Claims, Counters, Namespace, Usage, name_or_number, title};
 use crate::error::{Error, Result};

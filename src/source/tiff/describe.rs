@@ -2,11 +2,13 @@
 
 use super::directory::Directory;
 use super::encoding::Compression;
+use super::georef;
 use super::metadata;
 use super::nodata::nodata;
 use super::plan::Plan;
 use super::tags;
 use crate::error::Result;
+use crate::georef::Located;
 use crate::image::{Band, Colour, Image, Metadata};
 
 /// Describes the image, as a mask if it is used as one.
@@ -27,6 +29,7 @@ pub fn image(directory: &Directory, plan: &Plan, mask: bool) -> Result<Image> {
             image.pad = pad;
         }
     }
+    image.georef = georef::read(directory).map(|said| Located::new(said, &image.levels));
     image.metadata = metadata;
     Ok(image)
 }

@@ -3,44 +3,110 @@
 use super::directory::Directory;
 use super::{metadata, tags};
 
+/// Whether the system is projected (1), geographic (2) or geocentric (3).
+pub const MODEL_TYPE: u64 = 1024;
+/// What a pixel stands for.
+pub const RASTER_TYPE: u64 = 1025;
+/// A text on the reference system as a whole.
+pub const CITATION: u64 = 1026;
+/// The geographic system.
+pub const GEOGRAPHIC: u64 = 2048;
+/// A text on the geographic system.
+pub const GEOGRAPHIC_CITATION: u64 = 2049;
+/// The projected system.
+pub const PROJECTED: u64 = 3072;
+/// A text on the projected system.
+pub const PROJECTED_CITATION: u64 = 3073;
+/// The vertical system.
+pub const VERTICAL: u64 = 4096;
+/// The unit of heights.
+pub const VERTICAL_UNITS: u64 = 4099;
+
 /// The most values that are read of each of the three tags.
 const MAX_VALUES: u64 = 1 << 16;
 
-/// All keys that can be read, and `AREA_OR_POINT` as it follows from them.
-pub fn read(directory: &Directory) -> Vec<(String, String)> {
-    let shorts = directory.unsigneds(tags::GEO_KEY_DIRECTORY, MAX_VALUES);
-    let Ok(Some(shorts)) = shorts else {
-        return Vec::new();
-    };
-    let doubles = directory.numbers(tags::GEO_DOUBLE_PARAMS, MAX_VALUES);
-    let doubles = doubles.ok().flatten().unwrap_or_default();
-    let ascii = directory.bytes(tags::GEO_ASCII_PARAMS, MAX_VALUES);
-    let ascii = ascii.ok().flatten().unwrap_or_default();
+/// The keys of a directory, in the order of the file.
+pub struct GeoKeys(Vec<(u64, Value)>);
 
-    let mut keys = Vec::new();
-    // The first four numbers are the version and the count; the length tells the latter too.
-    for key in shorts.get(4..).unwrap_or_default().chunks_exact(4) {
-        let [id, place, count, at] = [key[0], key[1], key[2], key[3]];
-        let range = at as usize..at as usize + count as usize;
-        let text = match u16::try_from(place) {
-            Ok(0) => Some(at.to_string()),
-            Ok(tags::GEO_DOUBLE_PARAMS) => doubles.get(range).map(metadata::list),
-            Ok(tags::GEO_ASCII_PARAMS) => ascii.get(range).map(text),
-            Ok(tags::GEO_KEY_DIRECTORY) => shorts.get(range).map(|values| {
-                let values: Vec<f64> = values.iter().map(|value| *value as f64).collect();
-                metadata::list(&values)
-            }),
-            _ => None,
+/// The value of a key.
+enum Value {
+    Short(u64),
+    Shorts(Vec<u64>),
+    Doubles(Vec<f64>),
+    Text(String),
+}
+
+impl GeoKeys {
+    /// All keys that can be read.
+    pub fn read(directory: &Directory) -> Self {
+        let shorts = directory.unsigneds(tags::GEO_KEY_DIRECTORY, MAX_VALUES);
+        let Ok(Some(shorts)) = shorts else {
+            return Self(Vec::new());
         };
-        let Some(text) = text else { continue };
-        if id == 1025 {
-            let point = if text == "2" { "Point" } else { "Area" };
-            keys.push(("AREA_OR_POINT".into(), point.into()));
+        let doubles = directory.numbers(tags::GEO_DOUBLE_PARAMS, MAX_VALUES);
+        let doubles = doubles.ok().flatten().unwrap_or_default();
+        let ascii = directory.bytes(tags::GEO_ASCII_PARAMS, MAX_VALUES);
+        let ascii = ascii.ok().flatten().unwrap_or_default();
+
+        let mut keys = Vec::new();
+        // The first four numbers are the version and the count; the length tells the latter too.
+        for key in shorts.get(4..).unwrap_or_default().chunks_exact(4) {
+            let [id, place, count, at] = [key[0], key[1], key[2], key[3]];
+            let range = at as usize..at as usize + count as usize;
+            let value = match u16::try_from(place) {
+                Ok(0) => Some(Value::Short(at)),
+                Ok(tags::GEO_DOUBLE_PARAMS) => {
+                    doubles.get(range).map(|v| Value::Doubles(v.to_vec()))
+                }
+                Ok(tags::GEO_ASCII_PARAMS) => {
+                    ascii.get(range).map(|bytes| Value::Text(text(bytes)))
+                }
+                Ok(tags::GEO_KEY_DIRECTORY) => shorts.get(range).map(|v| Value::Shorts(v.to_vec())),
+                _ => None,
+            };
+            keys.extend(value.map(|value| (id, value)));
         }
-        let name = name(id).map_or_else(|| format!("GeoKey{id}"), str::to_owned);
-        keys.push((name, text));
+        Self(keys)
     }
-    keys
+
+    /// The number that a key has in the directory itself.
+    pub fn short(&self, id: u64) -> Option<u64> {
+        self.0.iter().find_map(|(key, value)| match value {
+            Value::Short(number) if *key == id => Some(*number),
+            _ => None,
+        })
+    }
+
+    /// The text of a key.
+    pub fn text(&self, id: u64) -> Option<&str> {
+        self.0.iter().find_map(|(key, value)| match value {
+            Value::Text(text) if *key == id => Some(&text[..]),
+            _ => None,
+        })
+    }
+
+    /// All as names and texts, and `AREA_OR_POINT` as it follows from them.
+    pub fn texts(&self) -> Vec<(String, String)> {
+        let mut texts = Vec::new();
+        for (id, value) in &self.0 {
+            let text = match value {
+                Value::Short(number) => number.to_string(),
+                Value::Doubles(numbers) => metadata::list(numbers),
+                Value::Text(text) => text.clone(),
+                Value::Shorts(numbers) => {
+                    let numbers: Vec<f64> = numbers.iter().map(|value| *value as f64).collect();
+                    metadata::list(&numbers)
+                }
+            };
+            if *id == RASTER_TYPE {
+                let point = if text == "2" { "Point" } else { "Area" };
+                texts.push(("AREA_OR_POINT".into(), point.into()));
+            }
+            let name = name(*id).map_or_else(|| format!("GeoKey{id}"), str::to_owned);
+            texts.push((name, text));
+        }
+        texts
+    }
 }
 
 /// Text without the bar that stands for its end.

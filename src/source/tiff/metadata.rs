@@ -1,7 +1,8 @@
 //! Names and texts of a directory: its tags, its GeoKeys, and the items of GDAL's XML.
 
 use super::directory::Directory;
-use super::{gdal_xml, geokeys, tags};
+use super::geokeys::GeoKeys;
+use super::{gdal_xml, tags};
 use crate::error::Result;
 use crate::image::Metadata;
 
@@ -35,7 +36,7 @@ pub fn read(directory: &Directory) -> Result<Metadata> {
             metadata.insert((None, name.into()), list(&numbers));
         }
     }
-    for (name, text) in geokeys::read(directory) {
+    for (name, text) in GeoKeys::read(directory).texts() {
         metadata.insert((None, name), text);
     }
     if let Ok(Some(numbers)) = directory.unsigneds(tags::COLOR_MAP, 3 << 16) {

@@ -17,6 +17,7 @@ mod directory;
 mod encoding;
 mod gdal_xml;
 mod geokeys;
+mod georef;
 mod group;
 mod layout;
 #[cfg(feature = "lerc")]
@@ -31,6 +32,7 @@ mod raw;
 mod samples;
 mod table;
 mod tags;
+mod vertical;
 #[cfg(feature = "webp")]
 mod webp;
 mod ycbcr;

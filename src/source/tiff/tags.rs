@@ -59,6 +59,7 @@ tags! {
     GEO_ASCII_PARAMS = 34737, "GEOASCIIPARAMS";
     GDAL_METADATA = 42112, "GDAL_METADATA";
     LERC_PARAMETERS = 50674, "LERC_PARAMETERS";
+    RPC_COEFFICIENTS = 50844, "RPCCOEFFICIENT";
 }
 
 /// The names of tags that say nothing to this reader.

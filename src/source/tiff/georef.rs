@@ -1,0 +1,120 @@
+//! Georeference: what the tags of GeoTIFF (OGC 19-008r4) say of the place of the pixels, as GDAL understands it.
+
+use super::directory::Directory;
+use super::geokeys::{self, GeoKeys};
+use super::{tags, vertical};
+use crate::georef::{Affine, Gcp, Georef, Rpc};
+
+/// The most numbers that are read of a tag.
+const MAX_NUMBERS: u64 = 1 << 20;
+
+/// The codes of keys that are those of EPSG; others are of no register, or say that the system is the user's own.
+const EPSG: std::ops::RangeInclusive<u64> = 1024..=32766;
+
+/// What stands before WKT in a text on the system.
+const WKT_MARK: &str = "ESRI PE String = ";
+
+/// The model of longitudes and latitudes.
+const GEOGRAPHIC_MODEL: u64 = 2;
+
+/// Codes that stand for heights above the ellipsoid of WGS 84 where that of a vertical system belongs.
+const ELLIPSOIDAL: [u64; 2] = [4979, 5030];
+
+/// What a directory says. What cannot be read is left out: it must not cost the pixels.
+pub fn read(directory: &Directory) -> Option<Georef> {
+    let keys = GeoKeys::read(directory);
+    let mut georef = Georef {
+        pixel_is_point: keys.short(geokeys::RASTER_TYPE) == Some(2),
+        rpc: rpc(directory),
+        ..system(&keys)
+    };
+    let numbers = |tag| -> Vec<f64> {
+        let read = directory.numbers(tag, MAX_NUMBERS);
+        read.ok().flatten().unwrap_or_default()
+    };
+    let tiepoints = numbers(tags::MODEL_TIEPOINT);
+    let scale = numbers(tags::MODEL_PIXEL_SCALE);
+    let matrix = numbers(tags::MODEL_TRANSFORMATION);
+    let transform = match (&scale[..], &tiepoints[..], &matrix[..]) {
+        ([x, y, ..], points, _) if *x != 0.0 && *y != 0.0 => tied(*x, *y, points),
+        (.., [a, b, _, x, c, d, _, y, _, _, _, _, _, _, _, _]) => {
+            Some(Affine([*x, *a, *b, *y, *c, *d]))
+        }
+        _ => None,
+    };
+    let transform = transform.filter(|found| found.0.iter().all(|number| number.is_finite()));
+    georef.transform = transform.map(|found| match georef.pixel_is_point {
+        // What ties a point ties the centre of a pixel.
+        true => found.after(&Affine([-0.5, 1.0, 0.0, -0.5, 0.0, 1.0])),
+        false => found,
+    });
+    if transform.is_none() {
+        georef.gcps = gcps(&tiepoints, georef.pixel_is_point);
+    }
+    (!georef.is_empty()).then_some(georef)
+}
+
+/// A transform by the size of a pixel and the first tiepoint.
+fn tied(x: f64, y: f64, tiepoints: &[f64]) -> Option<Affine> {
+    let [column, row, _, east, north, ..] = *tiepoints else {
+        return None;
+    };
+    // Rows go south, even where the scale is below 0 and the standard has them go north: no other reader does.
+    let y = -y.abs();
+    Some(Affine([east - column * x, x, 0.0, north - row * y, 0.0, y]))
+}
+
+fn gcps(tiepoints: &[f64], pixel_is_point: bool) -> Vec<Gcp> {
+    let shift = if pixel_is_point { 0.5 } else { 0.0 };
+    let (points, _) = tiepoints.as_chunks::<6>();
+    let is_finite = |point: &&[f64; 6]| point.iter().all(|number| number.is_finite());
+    let gcp = |(number, [column, row, _, x, y, z]): (usize, &[f64; 6])| Gcp {
+        id: number.to_string(),
+        info: String::new(),
+        pixel: (column + shift, row + shift),
+        place: [*x, *y, *z],
+    };
+    (1..)
+        .zip(points.iter().filter(is_finite))
+        .map(gcp)
+        .collect()
+}
+
+fn rpc(directory: &Directory) -> Option<Rpc> {
+    let numbers = directory.numbers(tags::RPC_COEFFICIENTS, Rpc::NUMBERS as u64);
+    let numbers = numbers.ok().flatten()?;
+    Rpc::from_numbers(numbers.first_chunk()?)
+}
+
+/// The reference system. Where it is the user's own, the keys are in the metadata.
+fn system(keys: &GeoKeys) -> Georef {
+    let code = |id| keys.short(id).filter(|code| EPSG.contains(code));
+    // What says of what kind it is decides which key counts, also for GDAL.
+    let epsg = match keys.short(geokeys::MODEL_TYPE) {
+        Some(GEOGRAPHIC_MODEL) => code(geokeys::GEOGRAPHIC),
+        _ => code(geokeys::PROJECTED),
+    };
+    let citations = [
+        geokeys::PROJECTED_CITATION,
+        geokeys::CITATION,
+        geokeys::GEOGRAPHIC_CITATION,
+    ];
+    let wkt = citations.iter().find_map(|id| {
+        let (_, wkt) = keys.text(*id)?.split_once(WKT_MARK)?;
+        Some(wkt.trim().to_owned())
+    });
+    let vertical = code(geokeys::VERTICAL);
+    let is_ellipsoidal = vertical.is_some_and(|code| ELLIPSOIDAL.contains(&code));
+    let unit = vertical.and_then(vertical::unit_of_system);
+    let own_unit = || keys.short(geokeys::VERTICAL_UNITS).and_then(vertical::unit);
+    Georef {
+        epsg: match (epsg, is_ellipsoidal) {
+            (Some(4326), true) => Some(4979),
+            (epsg, _) => epsg.map(|code| code as u32),
+        },
+        wkt,
+        vertical_epsg: vertical.filter(|_| !is_ellipsoidal).map(|code| code as u32),
+        vertical_unit: unit.or_else(own_unit).map(Into::into),
+        ..Georef::default()
+    }
+}

@@ -1,0 +1,276 @@
+"""Makes files that lie somewhere on the ground, and says where GDAL has them.
+
+Usage: make.py DIRECTORY, which tests/support must be on the path for. Each line of `manifest` there says of one file
+what GDAL says, in fields:
+    file what value...
+with "transform" and its six numbers, "point" and yes or no, "epsg" and "vertical" and a code or 0, "unit" and a text
+that may be empty, "gcp" with name, pixel, line, x, y and z for each point, "rpc" and 92 numbers, and "end".
+"""
+
+import os
+import struct
+
+import numpy as np
+from osgeo import gdal, osr
+from rasters import manifest, random, say
+
+MEMORY = gdal.GetDriverByName("MEM")
+GTIFF = gdal.GetDriverByName("GTiff")
+NORTH_UP = [440720.25, 60.5, 0, 3751320.125, 0, -59.75]
+RPC = {
+    "ERR_BIAS": "0.25", "ERR_RAND": "-1", "LINE_OFF": "15834.5", "SAMP_OFF": "13464.25", "LAT_OFF": "-0.4161",
+    "LONG_OFF": "-77.3871", "HEIGHT_OFF": "2330", "LINE_SCALE": "15834", "SAMP_SCALE": "13464", "LAT_SCALE": "0.1",
+    "LONG_SCALE": "0.2", "HEIGHT_SCALE": "3000",
+}
+
+
+def rpc():
+    items = dict(RPC)
+    for name in ["LINE_NUM", "LINE_DEN", "SAMP_NUM", "SAMP_DEN"]:
+        items[name + "_COEFF"] = " ".join(repr(round(float(number), 9)) for number in random.normal(size=20))
+    return items
+
+
+def system(name):
+    srs = osr.SpatialReference()
+    srs.SetFromUserInput(name)
+    srs.SetAxisMappingStrategy(osr.OAMS_TRADITIONAL_GIS_ORDER)
+    return srs
+
+
+def create(name, srs=None, transform=None, gcps=None, metadata={}, options=[], driver=GTIFF, bands=1, rpcs=None):
+    dataset = MEMORY.Create("", 45, 37, bands)
+    for band in range(bands):
+        dataset.GetRasterBand(band + 1).WriteArray(random.integers(0, 255, (37, 45)))
+    dataset.SetMetadata(metadata)
+    if gcps:
+        dataset.SetGCPs(gcps, system(srs))
+    elif srs:
+        dataset.SetSpatialRef(system(srs))
+    if transform:
+        dataset.SetGeoTransform(transform)
+    if rpcs:
+        dataset.SetMetadata(rpcs, "RPC")
+    driver.CreateCopy(name, dataset, options=options)
+
+
+def number(value):
+    return repr(float(value))
+
+
+def code(srs, part):
+    is_known = srs.GetAuthorityName(part) == "EPSG" and srs.GetAuthorityCode(part)
+    return is_known or 0
+
+
+def expect(name):
+    """What GDAL says of a file, beside which it may have left what this library does not read."""
+    for left in [name + ".aux.xml", name + ".msk"]:
+        if os.path.exists(left):
+            os.remove(left)
+    dataset = gdal.Open(name)
+    transform = dataset.GetGeoTransform(can_return_null=True)
+    if transform:
+        say(name, "transform", *map(number, transform))
+    say(name, "point", "yes" if dataset.GetMetadataItem("AREA_OR_POINT") == "Point" else "no")
+    srs = dataset.GetSpatialRef() or dataset.GetGCPSpatialRef()
+    if srs:
+        own = code(srs, None)
+        part = "PROJCS" if srs.IsProjected() else "GEOCCS" if srs.IsGeocentric() else "GEOGCS"
+        say(name, "epsg", own if own and not srs.IsCompound() else code(srs, part))
+        say(name, "vertical", code(srs, "VERT_CS") if srs.IsCompound() else 0)
+    say(name, "unit", dataset.GetRasterBand(1).GetUnitType())
+    for gcp in dataset.GetGCPs() or []:
+        say(name, "gcp", gcp.Id, *map(number, [gcp.GCPPixel, gcp.GCPLine, gcp.GCPX, gcp.GCPY, gcp.GCPZ]))
+    items = dataset.GetMetadata("RPC")
+    if items:
+        numbers = [items.get(name, -1) for name in RPC]
+        for name in ["LINE_NUM", "LINE_DEN", "SAMP_NUM", "SAMP_DEN"]:
+            numbers += items[name + "_COEFF"].split()
+        say(name, "rpc", *map(number, numbers))
+    say(name, "end")
+
+
+def write(name, text):
+    with open(name, "w") as out:
+        out.write(text)
+
+
+def systems():
+    names = [4326, 4269, 4267, 4258, 4979, 4978, 3857, 2154, 27700, 31370, 28992, 21781, 2056, 31467, 25832, 2263, 3031,
+             3413, 3035, 5070, 26711, 26918, 32601, 32660, 32701, 32760, 28355, 2193, 5041, 3395, 6933, 2326, 3994]
+    for at, epsg in enumerate(names):
+        for version, point in [("1.0", "Area"), ("1.1", "Point")]:
+            name = f"epsg-{epsg}-{version}.tif"
+            create(
+                name, f"EPSG:{epsg}", NORTH_UP, metadata={"AREA_OR_POINT": point},
+                options=[f"GEOTIFF_VERSION={version}", f"ENDIANNESS={['LITTLE', 'BIG'][at % 2]}",
+                         f"BIGTIFF={['NO', 'YES'][at % 3 == 0]}"],
+            )
+            expect(name)
+    # The user's own, known by no code.
+    for at, text in enumerate(["+proj=lcc +lat_1=30 +lat_2=40 +lon_0=10 +datum=WGS84", "ESRI:54009",
+                               "+proj=tmerc +lon_0=7.5 +ellps=bessel", "+proj=longlat +ellps=clrk66 +pm=ferro",
+                               'LOCAL_CS["hall",UNIT["metre",1]]']):
+        name = f"own-{at}.tif"
+        create(name, text, NORTH_UP)
+        expect(name)
+
+
+def heights():
+    """All vertical systems that the library may know the unit of; of deprecated ones GDAL tells others."""
+    known = []
+    for info in osr.GetCRSInfoListFromDatabase("EPSG"):
+        if info.type == osr.OSR_CRS_TYPE_VERTICAL and int(info.code) < 32767 and not info.deprecated:
+            known.append(info.code)
+    assert len(known) > 200
+    for vertical in known:
+        name = f"heights-{vertical}.tif"
+        create(name, f"EPSG:32632+{vertical}", NORTH_UP, options=["GEOTIFF_VERSION=1.1"])
+        expect(name)
+
+
+def transforms():
+    choices = {
+        "north": NORTH_UP,
+        "south": [5, 0.1, 0, 50, 0, 0.3],
+        "turned": [100, 1, 0.5, 50, -0.25, -2],
+        "swapped": [100, 0, 3, 50, -4, 0],
+        "far": [1e9 + 1 / 3, 1e-7 / 3, 0, -1e9, 0, -1e-7],
+    }
+    for name, transform in choices.items():
+        for point in ["Area", "Point"]:
+            file = f"transform-{name}-{point}.tif"
+            create(file, "EPSG:32632", transform, metadata={"AREA_OR_POINT": point})
+            expect(file)
+    create("nowhere.tif")
+    expect("nowhere.tif")
+    create("system-alone.tif", "EPSG:32632")
+    expect("system-alone.tif")
+
+
+def points():
+    for count in [1, 3, 4, 400]:
+        for point in ["Area", "Point"]:
+            gcps = [gdal.GCP(*map(float, random.normal(size=5) * 100), "", str(at + 1)) for at in range(count)]
+            file = f"points-{count}-{point}.tif"
+            create(file, "EPSG:4326", gcps=gcps, metadata={"AREA_OR_POINT": point})
+            expect(file)
+    create("rpc.tif", rpcs=rpc())
+    expect("rpc.tif")
+    create("rpc-and-transform.tif", "EPSG:4326", [1, 2, 0, 3, 0, -4], rpcs=rpc())
+    expect("rpc-and-transform.tif")
+
+
+def tiff(name, tags, keys):
+    """A file with tags as no writer at hand has them: lists of doubles, and the numbers of the GeoKeys."""
+    all_tags = [(256, 3, [1]), (257, 3, [1]), (258, 3, [8]), (259, 3, [1]), (262, 3, [1]), (273, 4, [8]), (277, 3, [1]),
+                (278, 3, [1]), (279, 4, [1])]
+    all_tags += [(tag, 12, values) for tag, values in tags.items()]
+    if keys:
+        flat = [number for key in keys for number in key]
+        all_tags.append((34735, 3, [1, 1, 0, len(keys), *flat]))
+    all_tags.sort()
+    data = bytearray(struct.pack("<2sHI", b"II", 42, 16) + bytes(8))
+    entries, behind = b"", 16 + 2 + 12 * len(all_tags) + 4
+    values = b""
+    for tag, kind, numbers in all_tags:
+        packed = struct.pack(f"<{len(numbers)}{ {3: 'H', 4: 'I', 12: 'd'}[kind] }", *numbers)
+        if len(packed) > 4:
+            packed, inside = b"", packed
+            entry = struct.pack("<I", behind + len(values))
+            values += inside
+        else:
+            entry = packed.ljust(4, b"\0")
+        entries += struct.pack("<HHI", tag, kind, len(numbers)) + entry
+    with open(name, "wb") as out:
+        out.write(data + struct.pack("<H", len(all_tags)) + entries + bytes(4) + values)
+
+
+def odd_tags():
+    scale, tie, matrix = 33550, 33922, 34264
+    turned = [2, 3, 0, 500, 4, 5, 0, 600, 0, 0, 0, 0, 0, 0, 0, 1]
+    area, point = [(1024, 0, 1, 1), (1025, 0, 1, 1), (3072, 0, 1, 32632)], [(1025, 0, 1, 2), (2048, 0, 1, 4326)]
+    files = {
+        "scale-below-0": ({scale: [2, -3, 0], tie: [0, 0, 0, 100, 200, 0]}, area),
+        "tied-inside": ({scale: [2, 3, 0], tie: [7.5, 9.25, 0, 100, 200, 0]}, point),
+        "tied-twice": ({scale: [2, 3, 0], tie: [0, 0, 0, 100, 200, 0, 1, 1, 0, 103, 197, 0]}, area),
+        "scale-alone": ({scale: [2, 3, 0]}, area),
+        "scale-0": ({scale: [0, 0, 0], tie: [0, 0, 0, 100, 200, 0]}, area),
+        "scale-0-matrix": ({scale: [0, 0, 0], matrix: turned}, area),
+        "matrix": ({matrix: turned}, point),
+        "matrix-short": ({matrix: turned[:12]}, area),
+        "matrix-and-scale": ({matrix: turned, scale: [2, 3, 0], tie: [0, 0, 0, 100, 200, 0]}, area),
+        "matrix-and-ties": ({matrix: turned, tie: [0, 0, 0, 100, 200, 0] * 4}, area),
+        "ties-short": ({tie: [0, 0, 0, 100, 200, 0, 5, 5]}, area),
+        "no-keys": ({scale: [2, 3, 0], tie: [0, 0, 0, 100, 200, 0]}, []),
+    }
+    for name, keys in {
+        "unsaid-geographic": {2048: 4269}, "unsaid-projected": {3072: 32632}, "other-geographic": {1024: 32767, 2048: 4326},
+        "both": {1024: 1, 2048: 4267, 3072: 32632}, "both-geographic": {1024: 2, 2048: 4267, 3072: 32632},
+        "geographic-as-projected": {1024: 1, 2048: 4326}, "own-heights": {1024: 1, 3072: 32632, 4096: 32767, 4099: 9002},
+        "unit-alone": {1024: 1, 3072: 32632, 4099: 9003},
+        "ellipsoidal-1": {1024: 2, 2048: 4326, 4096: 5030}, "ellipsoidal-2": {1024: 2, 2048: 4326, 4096: 4979},
+        "ellipsoidal-other": {1024: 2, 2048: 4269, 4096: 4979},
+    }.items():
+        flat = [(id, 0, 1, value) for id, value in keys.items()]
+        files["keys-" + name] = ({scale: [2, 3, 0], tie: [0, 0, 0, 100, 200, 0]}, flat)
+    for name, (tags, keys) in files.items():
+        tiff(name + ".tif", tags, keys)
+        expect(name + ".tif")
+
+
+WORLD = "2.5\n0.25\n-0.125\n-3.5\n1000.75\n2000.5\n"
+
+
+def worlds():
+    png, jpeg = gdal.GetDriverByName("PNG"), gdal.GetDriverByName("JPEG")
+    for driver, name, world in [
+        (GTIFF, "world-1.tif", "world-1.tfw"), (GTIFF, "world-2.tif", "world-2.tifw"),
+        (GTIFF, "world-3.tif", "world-3.wld"), (GTIFF, "world-4.tiff", "world-4.TFW"),
+        (png, "world-5.png", "world-5.pgw"), (png, "world-6.png", "world-6.wld"),
+        (jpeg, "world-7.jpg", "world-7.jgw"), (jpeg, "world-8.jpeg", "world-8.jpegw"),
+        (png, "world-9.png", "world-9.PNGW"),
+    ]:
+        create(name, driver=driver)
+        write(world, WORLD)
+        expect(name)
+    for at, text in enumerate(["", "1\n2\n3\n", "0\n0\n0\n0\n0\n0\n", "\n\n" + WORLD.replace("\n", "\r\n\n"),
+                               "  1e1 \n0\n0\n-1e1\n+7\n8 is the north\n", "x\n" * 6, WORLD + "9\n9\n"]):
+        name = f"world-text-{at}.png"
+        create(name, driver=png)
+        write(f"world-text-{at}.pgw", text)
+        expect(name)
+    # What the file says itself goes before, and ground control points after.
+    create("world-and-own.tif", "EPSG:32632", NORTH_UP)
+    write("world-and-own.tfw", WORLD)
+    expect("world-and-own.tif")
+    create("world-and-system.tif", "EPSG:32632", metadata={"AREA_OR_POINT": "Point"})
+    write("world-and-system.tfw", WORLD)
+    expect("world-and-system.tif")
+    gcps = [gdal.GCP(1, 2, 3, 4, 5, "", str(at + 1)) for at in range(4)]
+    create("world-and-points.tif", "EPSG:4326", gcps=gcps)
+    write("world-and-points.tfw", WORLD)
+    expect("world-and-points.tif")
+
+
+def levels():
+    for name, options in [("levels-1.tif", {}), ("levels-2.tif", {"GDAL_TIFF_INTERNAL_MASK": "YES"})]:
+        for key, value in options.items():
+            gdal.SetConfigOption(key, value)
+        dataset = GTIFF.Create(name, 203, 117, 3, options=["TILED=YES", "BLOCKXSIZE=32", "BLOCKYSIZE=32"])
+        dataset.SetSpatialRef(system("EPSG:32632"))
+        dataset.SetGeoTransform(NORTH_UP)
+        dataset.WriteArray(random.integers(0, 255, (3, 117, 203)))
+        if options:
+            dataset.CreateMaskBand(gdal.GMF_PER_DATASET)
+            dataset.GetRasterBand(1).GetMaskBand().WriteArray(np.full((117, 203), 255))
+        # Level 2 is left out in the first.
+        dataset.BuildOverviews("NEAREST", [2, 8] if not options else [2, 4])
+        dataset = None
+        expect(name)
+
+
+for make in [systems, heights, transforms, points, odd_tags, worlds, levels]:
+    make()
+manifest.close()
