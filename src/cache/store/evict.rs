@@ -145,12 +145,23 @@ impl Store {
         bytes: u64,
         since: Stamp,
     ) -> Result<bool, Interrupted> {
-        if let Some(key) = self.find_key(key) {
-            self.demote_outdated(key);
+        let id = self.find_key(key);
+        if let Some(id) = id {
+            self.demote_outdated(id);
         }
         let (class, charge) = (Class::Ahead(since), bytes.saturating_add(ENTRY_BYTES));
         let share = self.unread_share();
-        if charge > share || self.unread + self.reserved_unread + charge > share {
+        if charge > share {
+            return Ok(false);
+        }
+        let is_full = |store: &Self| store.unread + store.reserved_unread + charge > share;
+        // What nobody came for goes first, some of it at a time.
+        if (is_full(self) || self.taken() + charge > self.budget)
+            && id.is_some_and(|id| self.demote_earlier(id, since))
+        {
+            return Err(Interrupted);
+        }
+        if is_full(self) {
             return Ok(false);
         }
         let group = self.shares.group(key);
@@ -622,6 +633,19 @@ impl Store {
             }
         }
         self.demoted_last = keys.get(KEYS_PER_CALL - 1).copied().unwrap_or(0);
+    }
+
+    /// Makes some unread tiles of a key ordinary that were made before a use; says whether there were any.
+    fn demote_earlier(&mut self, id: KeyId, than: Stamp) -> bool {
+        let key = &mut self.keys[id as usize];
+        let earlier = key.take_earlier(than, DEMOTIONS_PER_CALL);
+        if !key.has_unread() {
+            self.unread_keys.remove(&id);
+        }
+        for (slot, stamp) in &earlier {
+            self.demote(*slot, *stamp);
+        }
+        !earlier.is_empty()
     }
 
     /// Changes the budget. Shrinking evicts at once; held buffers beyond the new budget go outside.
