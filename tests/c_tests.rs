@@ -128,6 +128,7 @@ programs! {
     test_stacks
     test_terrain
     test_threads
+    test_trim
     test_values_cache
     test_values_operators
     test_values_sources

@@ -376,6 +376,18 @@ impl Cache {
         }
     }
 
+    /// Gives at least so many bytes back to the system now, as far as nobody holds them: memory kept for reuse, then
+    /// tiles in the order in which they go. The budget stays. Returns how much less of it is taken.
+    pub fn trim(&self, bytes: u64) -> u64 {
+        let mut trim = self.0.with(|store| store.begin_trim(bytes));
+        self.0.until_done(|store| store.trim(&mut trim));
+        if bytes > 0 {
+            crate::pad::clear();
+            crate::memory::trim_allocator();
+        }
+        trim.freed
+    }
+
     /// Gives a key a maximum, at which it evicts its own oldest tiles, and a guarantee, below which
     /// others do not evict its tiles; in bytes, 0 for none. The key need not be known yet.
     pub fn set_share(&self, key: &str, maximum: u64, guarantee: u64) -> Result<()> {

@@ -34,6 +34,7 @@ mod types;
 pub use cache::{
     tc_cache, tc_cache_flags, tc_cache_options, tc_cache_stats, tc_clear, tc_create, tc_get,
     tc_peek, tc_put, tc_release, tc_remove, tc_retain, tc_set_budget, tc_set_share, tc_statistics,
+    tc_trim,
 };
 pub use compute::{
     provider_compute, tc_border, tc_compute_flags, tc_compute_fn, tc_compute_options, tc_input,
