@@ -7,6 +7,7 @@
 
 mod admission;
 mod claims;
+mod dependence;
 mod eviction_order;
 mod forms;
 mod gather;
@@ -24,7 +25,8 @@ mod store;
 mod tier;
 
 pub use claims::{Claims, Permits};
-pub use key::{compute_key, name_or_number, title};
+pub use dependence::{Dependent, links_stand_still};
+pub use key::{compute_key, compute_key_of_many, name_or_number, title};
 pub use lineage::{Moment, lineages_stand_still, now};
 pub use loading::{Loading, Scratch};
 pub use namespace::Namespace;
