@@ -121,6 +121,7 @@ programs! {
     test_inputs
     test_lent
     test_lifetime
+    test_mosaic
     test_ndvi
     test_null_args
     test_prefetch

@@ -22,6 +22,7 @@ mod handle;
 mod image;
 mod inputs;
 mod library;
+mod mosaic;
 mod operator;
 mod prefetch;
 mod provider;
@@ -45,6 +46,9 @@ pub use library::{
     TC_LIBRARY_VERSION, TC_LIBRARY_VERSION_MAJOR, TC_LIBRARY_VERSION_MINOR,
     TC_LIBRARY_VERSION_PATCH, tc_default_budget, tc_library_version, tc_memory_limit,
     tc_run_releases, tc_set_index_bytes, tc_set_open_files, tc_status_name,
+};
+pub use mosaic::{
+    provider_mosaic, tc_mosaic_flags, tc_mosaic_options, tc_mosaic_part, tc_open_part_fn,
 };
 pub use operator::{
     provider_cached, provider_level, provider_map, provider_mask, provider_retile, tc_map_flags,
