@@ -196,6 +196,27 @@ AT(tc_text, reserved, 4);
 AT(tc_text, name, 8);
 AT(tc_text, text, 16);
 
+SIZE(tc_mosaic_part, 48);
+AT(tc_mosaic_part, provider, 0);
+AT(tc_mosaic_part, key, 8);
+AT(tc_mosaic_part, x, 16);
+AT(tc_mosaic_part, y, 24);
+AT(tc_mosaic_part, width, 32);
+AT(tc_mosaic_part, height, 40);
+
+SIZE(tc_mosaic_options, 72);
+AT(tc_mosaic_options, struct_size, 0);
+AT(tc_mosaic_options, flags, 4);
+AT(tc_mosaic_options, image, 8);
+AT(tc_mosaic_options, band_infos, 16);
+AT(tc_mosaic_options, texts, 24);
+AT(tc_mosaic_options, n_texts, 32);
+AT(tc_mosaic_options, open, 40);
+AT(tc_mosaic_options, user, 48);
+AT(tc_mosaic_options, release, 56);
+AT(tc_mosaic_options, max_open, 64);
+AT(tc_mosaic_options, reserved, 68);
+
 SIZE(tc_map_options, 112);
 AT(tc_map_options, struct_size, 0);
 AT(tc_map_options, dtype, 4);

@@ -69,6 +69,9 @@ static void using_a_cache(void **state)
   memset(&stats, 0, sizeof stats);
   stats.struct_size = sizeof stats;
   refuses(TC_E_ARGUMENT, "cache", tc_set_budget(NULL, 1, e));
+  uint64_t given_back = 9;
+  refuses(TC_E_ARGUMENT, "cache", tc_trim(NULL, 1, &given_back, e));
+  assert_int_equal(given_back, 0);
   refuses(TC_E_ARGUMENT, "cache", tc_set_share(NULL, "k", 1, 1, e));
   refuses(TC_E_ARGUMENT, "cache", tc_clear(NULL, e));
   refuses(TC_E_ARGUMENT, "cache", tc_statistics(NULL, &stats, e));

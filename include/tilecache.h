@@ -1791,6 +1791,105 @@ typedef struct tc_compute_options {
 } tc_compute_options;
 
 /**
+ * An image at its place in a mosaic. Frozen.
+ */
+typedef struct tc_mosaic_part {
+  /**
+   * The image; kept alive by the mosaic. NULL: `open` of tc_mosaic_options opens it when it is first touched.
+   */
+  struct tc_provider *provider;
+  /**
+   * With a provider NULL. Otherwise required, UTF-8; copied: what the key of the image that `open` gives begins
+   * with, as in tc_open_options and tc_source, such as a URL and its ETag. Two mosaics share tiles if their parts
+   * have the same keys and places, so the same key must stand for the same pixels. What is invalidated under
+   * `<key>:image:0` is forgotten of the mosaic, also before it is opened; so is what is invalidated under the key
+   * that the image turns out to have.
+   */
+  const char *key;
+  /**
+   * The column of the mosaic, at level 0, in which its first column lies. It may lie outside, within 2^60 of 0.
+   */
+  int64_t x;
+  /**
+   * The row, likewise.
+   */
+  int64_t y;
+  /**
+   * Its columns. With a provider 0 or what that has; otherwise required.
+   */
+  int64_t width;
+  /**
+   * Its rows, likewise.
+   */
+  int64_t height;
+} tc_mosaic_part;
+
+/**
+ * Opens a part: sets *provider to a reference that the library owns from then on, and gives up when the part is
+ * closed. `part` is its place in the array that provider_mosaic got. Returns TC_OK, or another number and may then
+ * tell more in `err`, which is never NULL; see tc_source. The image must have the size that was said, and the type,
+ * bands and levels of the mosaic. Called from several threads at once, but for one part by one at a time, and only
+ * inside calls of the library. A failure is not remembered, and a part that cannot be read is opened anew.
+ */
+typedef tc_status (*tc_open_part_fn)(void *user,
+                                     size_t part,
+                                     struct tc_provider **provider,
+                                     struct tc_error *err);
+
+/**
+ * Options of provider_mosaic. Size-led; copied by the call with all it points to, except `user`.
+ */
+typedef struct tc_mosaic_options {
+  /**
+   * sizeof(tc_mosaic_options), set by you.
+   */
+  uint32_t struct_size;
+  /**
+   * Bits of tc_mosaic_flags.
+   */
+  uint32_t flags;
+  /**
+   * What the mosaic is: size, blocks, type, bands, levels, pad and nodata, as in tc_source. All parts must have its
+   * type, bands and levels. Required.
+   */
+  const struct tc_image_info *image;
+  /**
+   * What its bands are, as in tc_source. NULL: what `image` says.
+   */
+  const struct tc_band_info *band_infos;
+  /**
+   * Its texts, for provider_metadata; with n_texts. NULL and 0: none.
+   */
+  const struct tc_text *texts;
+  /**
+   * The length of `texts`.
+   */
+  size_t n_texts;
+  /**
+   * Opens the parts that have no provider. NULL: all have one.
+   */
+  tc_open_part_fn open;
+  /**
+   * Passed to `open`.
+   */
+  void *user;
+  /**
+   * Called once with `user` after the last `open` has returned and the last part that it gave was released by the
+   * mosaic. NULL: nothing to release.
+   */
+  tc_release_fn release;
+  /**
+   * How many of the parts that `open` gave stay open while no call reads them; those not read for the longest time
+   * go first. 0 is 64.
+   */
+  uint32_t max_open;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} tc_mosaic_options;
+
+/**
  * Options of provider_reader. Size-led; 0 is the default everywhere.
  */
 typedef struct tc_reader_options {
@@ -2016,6 +2115,30 @@ void tc_release(struct tc_cache *cache);
 tc_status tc_set_budget(struct tc_cache *cache,
                         uint64_t max_bytes,
                         struct tc_error *err);
+
+/**
+ * Gives memory back now, for programs that hear that memory is short. The budget stays: what is asked for
+ * afterwards takes room again.
+ *
+ * First goes what is kept for the next tile, then tiles that nobody holds, the oldest uses first, as when room is
+ * made; those below the guarantee of tc_set_share only when there are no others. It ends as soon as at least
+ * `bytes` are given back, so the last tile may be more than was needed, or when nothing is left that may go. Tiles
+ * that callers hold, and loads in progress, are unaffected. Other calls get their turn in between, and what they
+ * bring in meanwhile is not given back. Memory that another cache counts too, or that you lent, goes when its last
+ * user does. Small buffers come from the allocator, which gives back what it can.
+ *
+ * - cache: required.
+ * - bytes: at least so many; UINT64_MAX is all that nobody holds. 0 does nothing.
+ * - given_back: receives by how much `resident` of tc_cache_stats has become less, bookkeeping included; 0 on
+ *   failure. NULL: not wanted.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_ARGUMENT. May run release functions of memory that you lent. Thread-safe.
+ */
+tc_status tc_trim(struct tc_cache *cache,
+                  uint64_t bytes,
+                  uint64_t *given_back,
+                  struct tc_error *err);
 
 /**
  * Gives the tiles of one key a share of the cache of their own.
@@ -2450,6 +2573,46 @@ tc_status provider_compute(const struct tc_input *inputs,
                            struct tc_cache *cache,
                            struct tc_provider **provider,
                            struct tc_error *err);
+
+/**
+ * One image made of many, each at its place: later parts lie over earlier ones.
+ *
+ * A pixel of a part is shown where it is data: where its block is stored, its mask (provider_mask says which) and its
+ * alpha band are not 0, and its sample is not the nodata value of its own band. Elsewhere what lies beneath is seen,
+ * band by band, and where nothing does the pad value of the mosaic. Nothing is resampled, converted or blended.
+ *
+ * A block costs what the parts over it cost, however many there are elsewhere. A part is opened when it is first
+ * touched, and neither opened nor read where those over it leave nothing to be seen. A block has_block has if any part
+ * over it has a block there; a gap takes no memory. Which pixels are data is told by provider_mask: by the nodata
+ * values of the mosaic where all its bands have one, by its alpha band, else by a mask of its own.
+ *
+ * Each level is put together from that level of the parts, in blocks of the size of those of level 0, as
+ * provider_level shows them. So all parts must have as many levels, each the one before halved, and with n levels
+ * the places must be multiples of 2^(n - 1).
+ *
+ * Two mosaics with parts of the same keys at the same places have the same key. It names the parts, or of many a
+ * digest: `compute:mosaic:<size and type>(<key>[at:<x>+<y>],...)`.
+ *
+ * - parts: required, n_parts structs; copied.
+ * - n_parts: 1 to 16,777,216.
+ * - options: required.
+ * - cache: keeps the blocks, and is kept alive by the result; NULL keeps nothing.
+ * - provider: receives a reference that you own; NULL on failure.
+ * - err: may be NULL.
+ *
+ * After a success the library calls options->release once; after a failure it does not call it.
+ *
+ * Errors: TC_E_ARGUMENT for a part that does not fit the mosaic, also if the cache knows the key with another size,
+ * type or number of bands; TC_E_RANGE for sizes and places; TC_E_LIMIT for a stack that is too high; TC_E_NO_MEMORY.
+ * The message names the part. Where a part is opened later, the same errors, and those of `open`, come from the calls
+ * that touch it; TC_E_REENTRANT where a part is made from the mosaic itself. Thread-safe.
+ */
+tc_status provider_mosaic(const struct tc_mosaic_part *parts,
+                          size_t n_parts,
+                          const struct tc_mosaic_options *options,
+                          struct tc_cache *cache,
+                          struct tc_provider **provider,
+                          struct tc_error *err);
 
 /**
  * ======== EVERY PROVIDER ========

@@ -17,7 +17,6 @@ mod parts;
 pub mod png;
 mod samples;
 mod scratch;
-pub mod sessions;
 pub mod tiff;
 mod warnings;
 mod world;

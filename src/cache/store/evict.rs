@@ -673,18 +673,7 @@ impl Store {
                 self.trim_pool(0);
                 continue;
             }
-            patience.spend()?;
-            let mut victim = None;
-            // Guarantees shrink with the budget; what rounding leaves of them does not count.
-            for whose in [Whose::Any(COMMON), Whose::Even] {
-                victim = match victim {
-                    None => self.next_victim(Class::Asked, whose, patience)?,
-                    found => found,
-                };
-            }
-            if let Some(victim) = victim {
-                let buffer = self.evict(victim);
-                self.garbage.buffers.extend(buffer);
+            if self.evict_next(patience)? {
                 continue;
             }
             let parked = |group| {
@@ -702,6 +691,25 @@ impl Store {
             }
         }
         Ok(())
+    }
+
+    /// Evicts the idle buffer that goes next, guaranteed ones when there are no others; false if none is idle.
+    pub(super) fn evict_next(&mut self, patience: &mut Patience) -> Result<bool, Interrupted> {
+        patience.spend()?;
+        let mut victim = None;
+        // Guarantees shrink with the budget; what rounding leaves of them does not count.
+        for whose in [Whose::Any(COMMON), Whose::Even] {
+            victim = match victim {
+                None => self.next_victim(Class::Asked, whose, patience)?,
+                found => found,
+            };
+        }
+        let Some(victim) = victim else {
+            return Ok(false);
+        };
+        let buffer = self.evict(victim);
+        self.garbage.buffers.extend(buffer);
+        Ok(true)
     }
 
     /// A held buffer goes outside the budget, findable until its last handle is gone.
@@ -854,6 +862,7 @@ pub(in crate::cache) mod tests {
                 cache.statistics();
             },
             |cache: &Cache| cache.set_budget(TILES * 256),
+            |cache: &Cache| assert!(cache.trim(u64::MAX) > 0),
         ] {
             sweep(&cache);
             change(&cache);
