@@ -1,6 +1,7 @@
 /* Hits under callgrind, which counts what happens inside the three calls of one: tests/costs.rs.
  *
- * hit_cost OPERATOR HITS: 1,024 tiles, resident, got in random order through `cached` or `retiled`. */
+ * hit_cost OPERATOR [frequency] HITS: 1,024 tiles, resident, got in random order through `cached` or `retiled`, in a
+ * cache that may have TC_CACHE_FREQUENCY. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +31,7 @@ static int hit(tc_provider *provider, int64_t row, int64_t col) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 3) return 2;
+  if (argc < 3) return 2;
   tc_image_info image = {.struct_size = sizeof image};
   image.width = image.height = SIDE * TILE;
   image.block_width = image.block_height = TILE;
@@ -44,7 +45,9 @@ int main(int argc, char **argv) {
   tiles.tile_width = tiles.tile_height = TILE;
   tc_cache *cache;
   tc_provider *source, *provider;
-  if (tc_create(64 << 20, NULL, &cache, NULL) != TC_OK) return 3;
+  tc_cache_options options = {.struct_size = sizeof options};
+  if (strcmp(argv[2], "frequency") == 0) options.flags = TC_CACHE_FREQUENCY;
+  if (tc_create(64 << 20, &options, &cache, NULL) != TC_OK) return 3;
   if (provider_from_source(&described, &source, NULL) != TC_OK) return 3;
   tc_status made = strcmp(argv[1], "cached") == 0 ? provider_cached(source, cache, &provider, NULL)
                                                   : provider_retile(source, &tiles, cache, &provider, NULL);
@@ -53,7 +56,7 @@ int main(int argc, char **argv) {
   for (int at = 0; at < 2 * SIDE * SIDE; at++)
     if (!hit(provider, at / SIDE % SIDE, at % SIDE)) return 4;
   uint64_t random = 0x9e3779b97f4a7c15u;
-  for (long left = atol(argv[2]); left > 0; left--) {
+  for (long left = atol(argv[argc - 1]); left > 0; left--) {
     random ^= random << 13;
     random ^= random >> 7;
     random ^= random << 17;

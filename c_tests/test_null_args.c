@@ -55,9 +55,10 @@ static void creating_a_cache(void **state)
   yields_no(opened, TC_E_RANGE, "101", tc_create(1, &o, &opened, e));
   o = (tc_cache_options){.struct_size = sizeof o, .flags = 6};
   yields_no(opened, TC_E_ARGUMENT, "0x6", tc_create(1, &o, &opened, e));
-  o.flags = TC_CACHE_CHEAP_FIRST;
-  ok(tc_create(1, &o, &opened, &err));
-  tc_release(opened);
+  for (o.flags = 0; o.flags <= (TC_CACHE_CHEAP_FIRST | TC_CACHE_FREQUENCY); o.flags++) {
+    ok(tc_create(1, &o, &opened, &err));
+    tc_release(opened);
+  }
   ok(tc_create(UINT64_MAX, NULL, &opened, &err)); /* only a number */
   tc_release(opened);
 }

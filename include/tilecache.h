@@ -498,6 +498,18 @@ typedef enum tc_cache_flags {
    * Without it the tile whose last use is oldest goes, whatever it costs.
    */
   TC_CACHE_CHEAP_FIRST = 1,
+  /**
+   * Tiles that were used at one time only go before those that are used again and again, as long as they
+   * take more than a tenth of the budget, and after those otherwise, each kind in the order of its
+   * uses. For servers and programs in which somebody reads much once beside what all ask for: a sweep
+   * over any number of tiles then leaves the others where they are. Two uses count as one where fewer misses
+   * lie between them, of all caches together, than a twentieth of the number of the cache's tiles. A tile that
+   * is asked for again soon after it was evicted counts as used again. The cache learns of uses when
+   * the turn of a tile to go comes, so a hit costs what it does without. Held, unread and guaranteed
+   * tiles, shares and readers that pass by are treated as they are without it. After S3-FIFO (Yang and
+   * others, "FIFO queues are all you need for cache eviction", SOSP 2023).
+   */
+  TC_CACHE_FREQUENCY = 2,
 } tc_cache_flags;
 
 /**

@@ -102,6 +102,41 @@ fn an_entry_costs_no_more_than_it_is_charged() {
     );
 }
 
+#[test]
+fn what_is_remembered_of_evicted_tiles_is_charged_with_those_that_are_there() {
+    let _alone = ALONE.lock();
+    const ENTRIES: u64 = 100_000;
+    const SIZE: usize = 64;
+    let shape = Shape {
+        width: SIZE,
+        height: 1,
+        bands: 1,
+    };
+    let layout = tilecache::layout::Layout::packed(shape, DType::U8).unwrap();
+    let options = Options {
+        frequency: true,
+        ..Options::default()
+    };
+    let before = LIVE.load(Ordering::Relaxed);
+    let cache = Cache::new(ENTRIES * (SIZE as u64 + 256), options).unwrap();
+    for entry in 0..3 * ENTRIES {
+        let tile = Tile::from_canvas(Canvas::new(Memory::zeroed(SIZE).unwrap(), layout));
+        let at = Block::new(0, entry, 0);
+        let pixels = tile.pixels().clone();
+        cache.put("k", at, &Bands::ALL, pixels).unwrap();
+    }
+    let (live, now) = (LIVE.load(Ordering::Relaxed) - before, cache.statistics());
+    assert!(now.counters.evictions > ENTRIES);
+    println!(
+        "bookkeeping of an entry: {} bytes",
+        live / now.entries as usize - SIZE
+    );
+    assert!(
+        live as u64 <= now.idle + now.reusable,
+        "{live} bytes of {now:?}"
+    );
+}
+
 /// A tile of pixels with a form of its own for each of some sizes.
 fn put(cache: &Cache, key: u64) {
     let shape = Shape {

@@ -1,4 +1,5 @@
-//! The cache against a small model of exact LRU with held tiles, under random operations.
+//! The cache against a small model of exact LRU with held tiles, under random operations; with another order by option
+//! the model is told what was evicted, and says whether that is idle and as much as needed.
 
 #[path = "support/scale.rs"]
 mod scale;
@@ -61,6 +62,8 @@ struct Model {
     key: u64,
     clock: u64,
     buffers: Vec<Buffer>,
+    /// Cells whose tiles the cache has evicted, whatever their uses.
+    evicted: Vec<u64>,
 }
 
 impl Model {
@@ -80,7 +83,14 @@ impl Model {
     fn oldest(&self, held: bool) -> Option<usize> {
         (0..self.buffers.len())
             .filter(|at| self.buffers[*at].resident && (self.buffers[*at].handles > 0) == held)
-            .min_by_key(|at| self.buffers[*at].used)
+            .min_by_key(|at| {
+                let Buffer {
+                    cell, charge, used, ..
+                } = self.buffers[*at];
+                // Without the largest of them there is not enough room, in whatever order they went.
+                let is_evicted = cell.is_some_and(|cell| self.evicted.contains(&cell));
+                (!is_evicted, if is_evicted { charge } else { used })
+            })
     }
 
     fn at(&self, cell: u64) -> Option<usize> {
@@ -172,15 +182,25 @@ fn cost_of_key() -> u64 {
     cache.statistics().idle - 64 - ENTRY
 }
 
+/// What the cache has no more of what the model has, where the order is not that of the model; but for what was put.
+fn evicted(cache: &Cache, model: &Model, frequency: bool, put: Option<u64>) -> Vec<u64> {
+    let is_gone = |cell: &u64| {
+        let found = cache.peek("k", Block::new(0, *cell, 0), &Bands::ALL);
+        frequency && Some(*cell) != put && model.at(*cell).is_some() && found.unwrap().is_none()
+    };
+    (0..12).filter(is_gone).collect()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: scaled(1000), failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn the_cache_does_what_the_model_does(
         budget in 0..30_000u64,
+        frequency in any::<bool>(),
         script in prop::collection::vec(ops(), 1..120),
     ) {
-        let cache = Cache::new(budget, Options::default()).unwrap();
+        let cache = Cache::new(budget, Options { frequency, ..Options::default() }).unwrap();
         let mut model = Model { budget, key: cost_of_key(), ..Model::default() };
         let mut handles: Vec<(Tile, *const u8)> = Vec::new();
         for op in script {
@@ -192,6 +212,7 @@ proptest! {
                     cache.remove("k", Block::new(0, cell, 0), &Bands::ALL);
                     model.forget(cell);
                     cache.put("k", Block::new(0, cell, 0), &Bands::ALL, made.pixels().clone()).unwrap();
+                    model.evicted = evicted(&cache, &model, frequency, Some(cell));
                     model.put(cell, Memory::allocated_size(size) as u64 + ENTRY);
                     if hold {
                         handles.push((made, start));
@@ -257,12 +278,14 @@ proptest! {
                 }
                 Op::SetBudget { budget } => {
                     cache.set_budget(budget);
+                    model.evicted = evicted(&cache, &model, frequency, None);
                     model.budget = budget;
                     model.enforce();
                 }
                 Op::Trim { bytes } => {
                     let before = cache.statistics();
                     let freed = cache.trim(bytes);
+                    model.evicted = evicted(&cache, &model, frequency, None);
                     // What is kept for reuse goes first.
                     model.trim(bytes.saturating_sub(before.reusable));
                     let now = cache.statistics();

@@ -109,7 +109,7 @@ fn sum(costs: &[(f64, String)]) -> f64 {
 const MOST: f64 = 300.0;
 
 fn check(operator: &str) {
-    let Some(program) = program("hit_cost", operator) else {
+    let Some(program) = program("hit_cost", &operator.replace(' ', "-")) else {
         return;
     };
     let mut of_hit = cost(&program, operator, HITS);
@@ -140,6 +140,12 @@ fn a_hit_of_a_cached_provider_costs_next_to_nothing() {
 fn a_hit_of_a_retiled_provider_costs_next_to_nothing() {
     // A tile that is the first of its pass is noted, too.
     check("retiled");
+}
+
+#[test]
+fn a_hit_costs_no_more_where_what_is_used_again_stays() {
+    check("cached frequency");
+    check("retiled frequency");
 }
 
 #[test]

@@ -16,6 +16,8 @@ pub type Slot = u32;
 pub enum Place {
     /// In line to be evicted.
     Used,
+    /// In line before or after those by another rule, for it was used at one time only.
+    Once,
     /// In line before those, for it was stitched from what the cache kept.
     Cheap,
     /// Made ahead of its first use.
@@ -33,7 +35,7 @@ pub type Group = u32;
 pub const COMMON: Group = 0;
 
 /// One order for each place.
-type Orders = [Order; 5];
+type Orders = [Order; 6];
 
 /// All orders of a cache; a buffer stands in at most one.
 #[derive(Default)]

@@ -69,6 +69,8 @@ pub struct Options {
     pub threads: usize,
     /// Used tiles that were stitched from resident blocks go before all others that were used.
     pub cheap_first: bool,
+    /// What was used at one time only goes before what is used again and again.
+    pub frequency: bool,
 }
 
 impl Options {

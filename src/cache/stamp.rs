@@ -30,6 +30,14 @@ pub fn is_before(made: Stamp, used: Stamp) -> bool {
     made < used & !USE
 }
 
+/// The numbers of a miss, which enters a buffer and an entry over it.
+const MISS: u64 = 2 * EPOCH;
+
+/// About how many misses of the whole process lie between two uses; where there are many hits for a miss, fewer do.
+pub fn misses_between(earlier: Stamp, later: Stamp) -> u64 {
+    (later & !USE).saturating_sub(earlier & !USE) / MISS
+}
+
 /// The stamp of a use that [`hit`] has numbered; 0 if the number is the first of an epoch, or 0, for then
 /// there was none.
 pub fn of_hit(number: u64) -> Stamp {

@@ -43,6 +43,16 @@ pub enum tc_cache_flags {
     /// their turn to go comes. For caches that keep both, where a decode costs much more than a copy.
     /// Without it the tile whose last use is oldest goes, whatever it costs.
     TC_CACHE_CHEAP_FIRST = 1,
+    /// Tiles that were used at one time only go before those that are used again and again, as long as they
+    /// take more than a tenth of the budget, and after those otherwise, each kind in the order of its
+    /// uses. For servers and programs in which somebody reads much once beside what all ask for: a sweep
+    /// over any number of tiles then leaves the others where they are. Two uses count as one where fewer misses
+    /// lie between them, of all caches together, than a twentieth of the number of the cache's tiles. A tile that
+    /// is asked for again soon after it was evicted counts as used again. The cache learns of uses when
+    /// the turn of a tile to go comes, so a hit costs what it does without. Held, unread and guaranteed
+    /// tiles, shares and readers that pass by are treated as they are without it. After S3-FIFO (Yang and
+    /// others, "FIFO queues are all you need for cache eviction", SOSP 2023).
+    TC_CACHE_FREQUENCY = 2,
 }
 
 /// Options of tc_create. Size-led; 0 is the default everywhere.
@@ -226,10 +236,12 @@ fn core_options(options: &tc_cache_options) -> Result<Options> {
         )));
     }
     const CHEAP_FIRST: u32 = tc_cache_flags::TC_CACHE_CHEAP_FIRST as u32;
-    if options.flags & !CHEAP_FIRST != 0 {
+    const FREQUENCY: u32 = tc_cache_flags::TC_CACHE_FREQUENCY as u32;
+    const KNOWN: u32 = CHEAP_FIRST | FREQUENCY;
+    if options.flags & !KNOWN != 0 {
         let flags = options.flags;
         return Err(Error::argument(format!(
-            "flags of options is {flags:#x}; only {CHEAP_FIRST:#x} is known"
+            "flags of options is {flags:#x}; only the bits of {KNOWN:#x} are known"
         )));
     }
     Ok(Options {
@@ -238,6 +250,7 @@ fn core_options(options: &tc_cache_options) -> Result<Options> {
         max_in_flight: options.max_in_flight,
         threads: options.threads as usize,
         cheap_first: options.flags & CHEAP_FIRST != 0,
+        frequency: options.flags & FREQUENCY != 0,
     })
 }
 

@@ -115,8 +115,9 @@ impl Store {
             }
         }
         let buffer = pixels.buffer();
+        let is_again = self.returns(&cell);
         let place = match class {
-            Class::Asked => self.place_in_use(cell.key, cell.level),
+            Class::Asked => self.place_in_use(cell.key, cell.level, is_again),
             Class::Unread | Class::Ahead(_) => Place::Unread,
             Class::PassingUnread => Place::Passing,
             Class::Passing => Place::Used,
@@ -136,6 +137,7 @@ impl Store {
             } else {
                 Standing::OverBudget
             },
+            is_again,
         }) as Slot;
         self.keys[cell.key as usize].buffers += 1;
         let (lent, counted) = self.records[slot as usize].lent();

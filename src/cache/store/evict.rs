@@ -45,14 +45,6 @@ impl Victim {
     }
 }
 
-/// What was used and is cheap to make again goes before all else that was used.
-fn rank_of_used(place: Place) -> u8 {
-    match place {
-        Place::Cheap => 2,
-        _ => 3,
-    }
-}
-
 /// How much a search for victims may do.
 pub(super) struct Patience {
     /// How many buffers it may evict or set aside.
@@ -323,7 +315,8 @@ impl Store {
                     let Some(first) = self.candidate(class, whose) else {
                         return Ok(None);
                     };
-                    let latest = self.last_use(first.slot);
+                    let slot = first.slot;
+                    let latest = self.last_use(slot);
                     if latest > first.stamp {
                         if looks == 0 {
                             // What is made ahead gives up only when all that is left was used since.
@@ -335,6 +328,8 @@ impl Store {
                         looks -= 1;
                         patience.spend_look();
                         let used = Some(self.learn(first, latest));
+                        // It may stand elsewhere than when it was learnt of before.
+                        oldest.take_if(|oldest| oldest.slot == slot);
                         let used = used.filter(|used| !class.spares(used.stamp));
                         oldest = oldest.into_iter().chain(used).min_by_key(Victim::turn);
                         continue;
@@ -355,7 +350,8 @@ impl Store {
                 patience.spend()?;
             } else if place == Place::Cheap && !self.is_cheap(slot) {
                 patience.spend()?;
-                self.move_to(slot, Place::Used, stamp);
+                let is_again = self.records[slot as usize].is_again;
+                self.move_to(slot, self.place_by_uses(is_again), stamp);
             } else {
                 let charge = self.records[slot as usize].charge();
                 self.shares.choose(group, charge);
@@ -368,15 +364,29 @@ impl Store {
     /// Records a later use of the first buffer of an order, and returns it as it stands then.
     fn learn(&mut self, first: Victim, latest: Stamp) -> Victim {
         let Victim {
-            group, place, slot, ..
+            group,
+            place,
+            slot,
+            stamp,
+            ..
         } = first;
-        let place = match place {
-            Place::Used | Place::Cheap => {
+        self.note_again(slot, stamp, latest);
+        let is_again = self.records[slot as usize].is_again;
+        let by_uses = self.place_by_uses(is_again);
+        let stays = match place {
+            // What was never used comes on probation by its first use.
+            Place::Used if !stamp::is_use(stamp) => by_uses == Place::Used,
+            Place::Once => by_uses == Place::Once,
+            Place::Used | Place::Cheap => true,
+            // Its first use is about to be reported.
+            Place::Unread | Place::Passing | Place::Parked => false,
+        };
+        let place = match stays {
+            true => {
                 self.order.postpone(group, place, latest);
                 place
             }
-            // Its first use is about to be reported.
-            _ => {
+            false => {
                 let used = self.place_of_used(slot);
                 self.move_to(slot, used, latest);
                 used
@@ -385,7 +395,7 @@ impl Store {
         Victim {
             place,
             stamp: latest,
-            rank: rank_of_used(place),
+            rank: self.rank_of_used(place),
             ..first
         }
     }
@@ -417,6 +427,15 @@ impl Store {
         firsts.min_by_key(Victim::turn)
     }
 
+    /// What was used and is cheap to make again goes before all else that was used.
+    fn rank_of_used(&self, place: Place) -> u8 {
+        match (place, self.is_probation_over()) {
+            (Place::Cheap, _) => 2,
+            (Place::Once, true) | (Place::Used, false) => 3,
+            _ => 4,
+        }
+    }
+
     /// Who goes first in a group, with the recorded stamp: what was never used, then what was made for
     /// a reader that passes by, then what is cheap to make again, then what was used, then what is
     /// unread.
@@ -431,17 +450,18 @@ impl Store {
                 slot,
             })
         };
-        let used = [Place::Cheap, Place::Used]
+        let used = [Place::Cheap, Place::Used, Place::Once]
             .into_iter()
-            .filter_map(|place| first(place, rank_of_used(place)))
-            .find(|used| !class.spares(used.stamp));
+            .filter_map(|place| first(place, self.rank_of_used(place)))
+            .filter(|used| !class.spares(used.stamp))
+            .min_by_key(|used| used.rank);
         let cold = first(Place::Used, 0).filter(|victim| !stamp::is_use(victim.stamp));
         match class {
             _ if cold.is_some() => cold,
             Class::Unread | Class::Ahead(_) | Class::PassingUnread => used,
             Class::Asked | Class::Passing => first(Place::Passing, 1)
                 .or(used)
-                .or_else(|| first(Place::Unread, 4)),
+                .or_else(|| first(Place::Unread, 5)),
         }
     }
 
@@ -469,6 +489,7 @@ impl Store {
     /// Removes a victim, with all entries over it. If somebody has got it meanwhile, it goes back and
     /// `None` is returned.
     pub(super) fn evict(&mut self, victim: Victim) -> Option<Arc<Buffer>> {
+        self.remember_evicted(victim.slot, victim.place, victim.stamp);
         let Some(record) = self.take_record(victim.slot) else {
             let (slot, stamp) = (victim.slot, victim.stamp);
             self.put_back(victim);
@@ -575,7 +596,10 @@ impl Store {
         match record.standing {
             Standing::Resident(Place::Parked) if !record.buffer.is_pinned() => {
                 record.buffer.stop_listening();
-                self.move_to(slot, self.place_of_used(slot), self.last_use(slot));
+                let latest = self.last_use(slot);
+                let parked = self.order.stamp(self.group(slot), Place::Parked, slot);
+                self.note_again(slot, parked.unwrap_or(latest), latest);
+                self.move_to(slot, self.place_of_used(slot), latest);
                 self.open(slot);
             }
             Standing::Resident(_) => (),

@@ -5,6 +5,7 @@
 
 mod entries;
 mod evict;
+mod frequency;
 mod names;
 mod rebuild;
 mod shares;
@@ -24,6 +25,7 @@ use super::stamp::Stamp;
 use super::{Counters, Options, Statistics, Usage};
 use crate::memory::{Buffer, HomeRef, Memory};
 use crate::slab::NONE;
+use frequency::Evicted;
 use hashbrown::HashSet;
 use names::Names;
 use shares::Shares;
@@ -110,6 +112,8 @@ struct Record {
     entries: u32,
     key: KeyId,
     standing: Standing,
+    /// Used at times that lie apart, where that matters.
+    is_again: bool,
 }
 
 /// What the books know of an entry.
@@ -213,6 +217,10 @@ pub struct Store {
     shares: Shares,
     weights: Weights,
     parked: u64,
+    /// Used at one time only.
+    once: u64,
+    /// Where that goes first.
+    evicted: Option<Evicted>,
     unread: u64,
     reserved: u64,
     reserved_unread: u64,
@@ -258,6 +266,8 @@ impl Store {
             shares: Shares::new(budget),
             weights: Weights::default(),
             parked: 0,
+            once: 0,
+            evicted: options.frequency.then(Evicted::default),
             unread: 0,
             reserved: 0,
             reserved_unread: 0,
@@ -408,6 +418,7 @@ impl Store {
         }
         if self.records.is_empty() {
             (self.records, self.order) = (Slab::new(), EvictionOrder::default());
+            self.evicted = self.options.frequency.then(Evicted::default);
         }
     }
 
@@ -511,6 +522,7 @@ impl Store {
         match place {
             Place::Used | Place::Cheap => (),
             Place::Unread | Place::Passing => self.unread += bytes,
+            Place::Once => self.once += bytes,
             Place::Parked => self.parked += bytes,
         }
     }
@@ -520,6 +532,7 @@ impl Store {
         match place {
             Place::Used | Place::Cheap => (),
             Place::Unread | Place::Passing => self.unread -= bytes,
+            Place::Once => self.once -= bytes,
             Place::Parked => self.parked -= bytes,
         }
     }

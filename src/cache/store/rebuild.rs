@@ -22,18 +22,19 @@ impl Store {
         self.charge_key_anew(key);
     }
 
-    /// Where a tile of a key stands in line once it is used.
-    pub(super) fn place_in_use(&self, key: KeyId, level: u32) -> Place {
+    /// Where a tile of a key stands in line once it is used, or used again.
+    pub(super) fn place_in_use(&self, key: KeyId, level: u32, is_again: bool) -> Place {
         match self.source_blocks(key, level) {
             Some(_) => Place::Cheap,
-            None => Place::Used,
+            None => self.place_by_uses(is_again),
         }
     }
 
     /// Where a buffer stands in line once it is used.
     pub(super) fn place_of_used(&self, slot: Slot) -> Place {
-        let cell = self.index.cell(self.records[slot as usize].first_entry);
-        self.place_in_use(cell.key, cell.level)
+        let record = &self.records[slot as usize];
+        let cell = self.index.cell(record.first_entry);
+        self.place_in_use(cell.key, cell.level, record.is_again)
     }
 
     /// Whether all blocks from which a buffer's tile would be stitched again are resident now.
