@@ -8,6 +8,9 @@
 //! meanwhile: half a view on each side, cancelled when the next step comes. Runs with and without alternate, each with
 //! a cache of its own; ratios are of their medians.
 
+#[path = "walk/mod.rs"]
+mod walk;
+
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -21,7 +24,6 @@ use tilecache::prefetch::{Tiles, prefetch};
 use tilecache::provider::{Provider, get_block};
 use tilecache::source::file;
 
-const VIEW: (u64, u64) = (1600, 1000);
 const TILE: u64 = 256;
 const BUDGET: u64 = 64 << 20;
 const STEPS: usize = 60;
@@ -50,8 +52,8 @@ fn main() -> ExitCode {
     };
     let (mut with, mut without) = (Took::default(), Took::default());
     for _ in 0..ROUNDS {
-        walk(Path::new(path), thinking, false, &mut without);
-        walk(Path::new(path), thinking, true, &mut with);
+        take_walk(Path::new(path), thinking, false, &mut without);
+        take_walk(Path::new(path), thinking, true, &mut with);
     }
     println!("                       without      with     ratio");
     let rows = [
@@ -82,47 +84,7 @@ fn usage() -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// The views of a walk: level and corner. Most steps go on in one direction, as hands do.
-fn views(image: &tilecache::image::Image) -> Vec<(u32, Rect)> {
-    let mut state = 7u64;
-    let mut below = |end: u64| {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (state >> 33) % end
-    };
-    let (mut level, mut x, mut y, mut direction) = (0u32, 0i64, 0i64, 0u64);
-    let mut views = Vec::new();
-    while views.len() < STEPS {
-        match below(10) {
-            0 => {
-                let other = below(image.levels.len() as u64) as u32;
-                (x, y) = match other >= level {
-                    true => (x >> (other - level), y >> (other - level)),
-                    false => (x << (level - other), y << (level - other)),
-                };
-                level = other;
-            }
-            1 => {
-                let (width, height) = image.levels[level as usize];
-                (x, y) = (below(width) as i64, below(height) as i64);
-            }
-            2 | 3 => direction = below(4),
-            _ => (),
-        }
-        let step = [(VIEW.0 / 3, 0), (0, VIEW.1 / 3)][direction as usize % 2];
-        let sign = [1, -1][direction as usize / 2];
-        let (width, height) = image.levels[level as usize];
-        let stay = |at: i64, all: u64, view: u64| at.clamp(0, all.saturating_sub(view) as i64);
-        x = stay(x + sign * step.0 as i64, width, VIEW.0);
-        y = stay(y + sign * step.1 as i64, height, VIEW.1);
-        let rect = Rect::new(x as u64, y as u64, VIEW.0.min(width), VIEW.1.min(height));
-        views.push((level, rect));
-    }
-    views
-}
-
-fn walk(path: &Path, thinking: Duration, ahead: bool, took: &mut Took) {
+fn take_walk(path: &Path, thinking: Duration, ahead: bool, took: &mut Took) {
     let cache = Cache::new(BUDGET, Options::default()).expect("a cache");
     let source = file::open(path, 0, None).expect("an image");
     let options = RetileOptions {
@@ -136,7 +98,7 @@ fn walk(path: &Path, thinking: Duration, ahead: bool, took: &mut Took) {
             retiled(image, &options, Some(&cache)).expect("tiles")
         })
         .collect();
-    for (level, view) in views(source.image()) {
+    for (level, view) in walk::views(&source.image().levels, STEPS) {
         let tiles = &levels[level as usize];
         let begin = Instant::now();
         let mut first = None;
