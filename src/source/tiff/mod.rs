@@ -42,6 +42,7 @@ pub use decoder::TiffDecoder;
 
 use crate::bytes::Bytes;
 use crate::error::{Error, Kind, Result};
+use crate::georef::Georef;
 use crate::image::Metadata;
 use directory::Reader;
 use layout::Layout;
@@ -100,6 +101,11 @@ impl TiffFile {
     /// What the first directory says beside its pixels, which need not be readable.
     pub fn metadata(&self) -> Result<Metadata> {
         metadata::read(&self.layout.parts[0].directory(&self.reader))
+    }
+
+    /// Where the first directory says that its pixels lie, which need not be readable.
+    pub fn georef(&self) -> Option<Georef> {
+        georef::read(&self.layout.parts[0].directory(&self.reader))
     }
 
     /// An image by its place in the file; fails if this one is damaged or cannot be read.
