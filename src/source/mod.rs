@@ -13,6 +13,7 @@ mod jpeg;
 pub mod memory;
 pub mod missing;
 pub mod nitf;
+mod nodata_text;
 mod parts;
 pub mod png;
 mod samples;
@@ -20,6 +21,7 @@ mod scratch;
 pub mod sessions;
 pub mod tiff;
 mod warnings;
+mod xml;
 
 use crate::cache::{Asking, Cache, Claims, Counters, Namespace, Usage, name_or_number, title};
 use crate::error::{Error, Result};

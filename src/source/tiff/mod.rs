@@ -22,7 +22,6 @@ mod layout;
 #[cfg(feature = "lerc")]
 mod lerc;
 mod metadata;
-mod nodata;
 mod old_jpeg;
 mod packbits;
 mod plan;
