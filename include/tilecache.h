@@ -415,6 +415,16 @@ typedef enum tc_threading {
 } tc_threading;
 
 /**
+ * The bits of tc_open_options.flags.
+ */
+typedef enum tc_open_flags {
+  /**
+   * The file alone: nothing that lies beside it is looked for.
+   */
+  TC_OPEN_ALONE = 1,
+} tc_open_flags;
+
+/**
  * The bits of tc_source.flags.
  */
 typedef enum tc_source_flags {
@@ -913,32 +923,6 @@ typedef struct tc_pixels {
 typedef void (*tc_release_fn)(void *user);
 
 /**
- * Options of provider_open and provider_open_io. Size-led; 0 is the default everywhere.
- */
-typedef struct tc_open_options {
-  /**
-   * sizeof(tc_open_options), set by you.
-   */
-  uint32_t struct_size;
-  /**
-   * Which image of the file, from 0: a page, a segment; see provider_image_count.
-   */
-  int32_t image;
-  /**
-   * What the key of the image begins with, UTF-8; copied; provider_key says the whole key. NULL:
-   * provider_open takes the identity of the file (device, inode, size, times), so that opening it twice
-   * shares tiles; provider_open_io takes a number that is never used again.
-   */
-  const char *key;
-  /**
-   * The name of the only reader that may open the file, as tc_format_info says it, such as "TIFF";
-   * copied. A file that it does not recognise is TC_E_UNSUPPORTED, and a name that no reader has is
-   * TC_E_ARGUMENT. NULL: any reader.
-   */
-  const char *format;
-} tc_open_options;
-
-/**
  * Bytes from anywhere, such as an object store, an archive or a buffer. Size-led; copied by the call.
  *
  * Reads are few, because each may be a journey: headers come in pieces of 64 KiB, a block in one read,
@@ -974,6 +958,60 @@ typedef struct tc_io {
    */
   tc_release_fn release;
 } tc_io;
+
+/**
+ * Options of provider_open and provider_open_io. Size-led; 0 is the default everywhere.
+ */
+typedef struct tc_open_options {
+  /**
+   * sizeof(tc_open_options), set by you.
+   */
+  uint32_t struct_size;
+  /**
+   * Which image of the file, from 0: a page, a segment; see provider_image_count.
+   */
+  int32_t image;
+  /**
+   * What the key of the image begins with, UTF-8; copied; provider_key says the whole key. NULL:
+   * provider_open takes the identity of the file (device, inode, size, times), so that opening it twice
+   * shares tiles; provider_open_io takes a number that is never used again.
+   */
+  const char *key;
+  /**
+   * The name of the only reader that may open the file, as tc_format_info says it, such as "TIFF";
+   * copied. A file that it does not recognise is TC_E_UNSUPPORTED, and a name that no reader has is
+   * TC_E_ARGUMENT. NULL: any reader.
+   */
+  const char *format;
+  /**
+   * Bits of tc_open_flags.
+   */
+  uint32_t flags;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+  /**
+   * Opens a file that lies beside the one that is opened, such as its external overviews; see provider_open for
+   * which are looked for. Called a few times inside provider_open or provider_open_io, on the same thread, and never
+   * later.
+   *
+   * `suffix` says which file: one that begins with a dot stands behind the whole name, ".ovr" is `scene.tif.ovr` for
+   * `scene.tif`; one that begins with an asterisk stands in place of the extension, "*.r1" is `scene.r1`. Valid during
+   * the call. `io`: all 0 but for struct_size, which is as much room as it has; fill it in as for provider_open_io.
+   * Return TC_OK, from when on its bytes belong to the library, which calls io->release once, after their last
+   * read_at, also where the file turns out to be of no use or the call fails. Return TC_E_NOT_FOUND if there is no
+   * such file. Another number fails the call, as one that read_at returns does; `err`, which is never NULL, may tell
+   * more. It may call the library, and must not throw, unwind or longjmp.
+   *
+   * NULL: provider_open looks in the folder of the path, and provider_open_io knows of no other files.
+   */
+  tc_status (*open_beside)(void *user, const char *suffix, struct tc_io *io, struct tc_error *err);
+  /**
+   * Passed to open_beside.
+   */
+  void *user;
+} tc_open_options;
 
 /**
  * What an image is. Size-led.
@@ -2311,6 +2349,15 @@ tc_status tc_remove(struct tc_cache *cache,
  * the file leaves out below them are there, but have no block, and give TC_E_NOT_FOUND when they are read.
  * Overviews of other factors are images of their own, see provider_image_count.
  *
+ * What lies beside the file belongs to its first image, as in GDAL: TIFF files with overviews (`.ovr`), with a mask of all
+ * bands (`.msk`, of GDAL, and `.msk.ovr`), and what GDAL knows of the image (`.aux.xml`): nodata values, colours, and texts
+ * for provider_metadata (statistics, histograms, descriptions, colour tables, items); of NITF the R-sets too (`.r1`, `.r2`
+ * ..., `.hr1` ..., behind the name or in place of its extension), of every image. World files are looked for as
+ * provider_georef says. Overviews and masks in a TIFF go
+ * before those beside it, nodata values beside it before its own; with other formats it is the other way round. One
+ * that is damaged or does not fit is left out, and a text TC:WARNING:1, TC:WARNING:2 ... says so. The key
+ * names those that change pixels, levels or nodata, unless tc_open_options.key is its beginning.
+ *
  * - path: required; the system's own bytes (on Windows UTF-8), copied.
  * - options: NULL is all defaults.
  * - provider: receives a reference that you own; NULL on failure.
@@ -2347,7 +2394,7 @@ tc_status provider_image_count(const char *path,
                                struct tc_error *err);
 
 /**
- * provider_open over bytes of yours.
+ * provider_open over bytes of yours. Files beside it are those that tc_open_options.open_beside opens.
  *
  * - io: required.
  * - options: NULL is all defaults.
@@ -2357,7 +2404,7 @@ tc_status provider_image_count(const char *path,
  * After a success the library calls io->release once, after the last read_at; after a failure it does
  * not call it.
  *
- * Errors: as provider_open, and TC_E_SOURCE if read_at fails. Thread-safe.
+ * Errors: as provider_open, and TC_E_SOURCE if read_at or open_beside fails. Thread-safe.
  */
 tc_status provider_open_io(const struct tc_io *io,
                            const struct tc_open_options *options,
@@ -2891,8 +2938,8 @@ tc_status provider_invalidate(struct tc_provider *provider, struct tc_error *err
  * Where the pixels of a level lie on the ground, as far as the source says it. It never changes.
  *
  * Of files it is read from the tags and keys of GeoTIFF, as GDAL understands them; and of an image 0 without a transform
- * of its own that provider_open opens as TIFF, JPEG 2000, PNG or JPEG, from a world file beside it (of a.tif these are
- * a.tfw, a.tifw and a.wld, also in capitals), with the WKT in a .prj where the file names no system. EPSG codes are told as
+ * of its own that is opened as TIFF, JPEG 2000, PNG or JPEG, from a world file beside it (of a.tif these are
+ * a.tfw, a.tifw and a.wld, also in capitals; see tc_open_options.open_beside), with the WKT in a .prj where the file names no system. EPSG codes are told as
  * the file has them, deprecated ones too. What is not read here may be in the texts of provider_metadata.
  *
  * Operators have it from their source: cached, retiled and read images lie where it lies; a level, whose pixels are 2

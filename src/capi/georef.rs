@@ -134,8 +134,8 @@ unsafe impl SizeLed for tc_georef {
 /// Where the pixels of a level lie on the ground, as far as the source says it. It never changes.
 ///
 /// Of files it is read from the tags and keys of GeoTIFF, as GDAL understands them; and of an image 0 without a transform
-/// of its own that provider_open opens as TIFF, JPEG 2000, PNG or JPEG, from a world file beside it (of a.tif these are
-/// a.tfw, a.tifw and a.wld, also in capitals), with the WKT in a .prj where the file names no system. EPSG codes are told as
+/// of its own that is opened as TIFF, JPEG 2000, PNG or JPEG, from a world file beside it (of a.tif these are
+/// a.tfw, a.tifw and a.wld, also in capitals; see tc_open_options.open_beside), with the WKT in a .prj where the file names no system. EPSG codes are told as
 /// the file has them, deprecated ones too. What is not read here may be in the texts of provider_metadata.
 ///
 /// Operators have it from their source: cached, retiled and read images lie where it lies; a level, whose pixels are 2
