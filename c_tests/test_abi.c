@@ -121,11 +121,15 @@ AT(tc_target, height, 40);
 AT(tc_target, bands, 48);
 AT(tc_target, dtype, 52);
 
-SIZE(tc_open_options, 24);
+SIZE(tc_open_options, 48);
 AT(tc_open_options, struct_size, 0);
 AT(tc_open_options, image, 4);
 AT(tc_open_options, key, 8);
 AT(tc_open_options, format, 16);
+AT(tc_open_options, flags, 24);
+AT(tc_open_options, reserved, 28);
+AT(tc_open_options, open_beside, 32);
+AT(tc_open_options, user, 40);
 
 SIZE(tc_format, 56);
 AT(tc_format, struct_size, 0);
@@ -195,6 +199,27 @@ AT(tc_text, band, 0);
 AT(tc_text, reserved, 4);
 AT(tc_text, name, 8);
 AT(tc_text, text, 16);
+
+SIZE(tc_mosaic_part, 48);
+AT(tc_mosaic_part, provider, 0);
+AT(tc_mosaic_part, key, 8);
+AT(tc_mosaic_part, x, 16);
+AT(tc_mosaic_part, y, 24);
+AT(tc_mosaic_part, width, 32);
+AT(tc_mosaic_part, height, 40);
+
+SIZE(tc_mosaic_options, 72);
+AT(tc_mosaic_options, struct_size, 0);
+AT(tc_mosaic_options, flags, 4);
+AT(tc_mosaic_options, image, 8);
+AT(tc_mosaic_options, band_infos, 16);
+AT(tc_mosaic_options, texts, 24);
+AT(tc_mosaic_options, n_texts, 32);
+AT(tc_mosaic_options, open, 40);
+AT(tc_mosaic_options, user, 48);
+AT(tc_mosaic_options, release, 56);
+AT(tc_mosaic_options, max_open, 64);
+AT(tc_mosaic_options, reserved, 68);
 
 SIZE(tc_map_options, 112);
 AT(tc_map_options, struct_size, 0);

@@ -224,6 +224,39 @@ static void it_stops_at_the_unread_share_and_says_how_far_it_came(void **state)
   released(&s);
 }
 
+/* What is looked at moves on: what was made for where it was before does not stand in the way. */
+static void what_an_earlier_one_made_gives_way(void **state)
+{
+  (void)state;
+  source s;
+  tc_cache *cache = cache_of(room(20, BYTES), 1, 0);
+  tc_provider *from = open_image(&s, 9), *p = cached(from, cache);
+  for (int64_t col = 0; col < COLS; col++) /* in use all the time */
+    touch(p, 0, col, 0);
+  for (int64_t row = 1; row + 1 < COLS; row++) {
+    heard h;
+    for (int64_t col = 0; col < COLS; col++)
+      touch(p, 0, col, 0);
+    begin(p, row, 1, &h);
+    until_heard(&h);
+    assert_far(&h, COLS, COLS, 0, 0);
+    assert_int_equal(residents(p, row, 1), COLS);
+    assert_int_equal(residents(p, 0, 1), COLS);
+  }
+  assert_int_equal(most_decodes(&s), 1);
+  /* But it takes no room of what it has made itself. */
+  heard h;
+  begin(p, 1, COLS - 1, &h);
+  until_heard(&h);
+  assert_int_equal(h.how_far.full, 1);
+  assert_int_equal(h.how_far.ready, residents(p, 1, COLS - 1));
+  assert_books(cache);
+  provider_release(from);
+  provider_release(p);
+  tc_release(cache);
+  released(&s);
+}
+
 static void what_was_used_since_it_began_stays(void **state)
 {
   (void)state;
@@ -566,6 +599,7 @@ int main(void)
     cmocka_unit_test(what_is_asked_for_later_is_there),
     cmocka_unit_test(tiles_of_another_grid_decode_each_block_once),
     cmocka_unit_test(it_stops_at_the_unread_share_and_says_how_far_it_came),
+    cmocka_unit_test(what_an_earlier_one_made_gives_way),
     cmocka_unit_test(what_was_used_since_it_began_stays),
     cmocka_unit_test(a_get_that_joins_raises_the_tile),
     cmocka_unit_test(cancelling_the_reader_stops_what_is_queued),

@@ -415,6 +415,16 @@ typedef enum tc_threading {
 } tc_threading;
 
 /**
+ * The bits of tc_open_options.flags.
+ */
+typedef enum tc_open_flags {
+  /**
+   * The file alone: nothing that lies beside it is looked for.
+   */
+  TC_OPEN_ALONE = 1,
+} tc_open_flags;
+
+/**
  * The bits of tc_source.flags.
  */
 typedef enum tc_source_flags {
@@ -913,32 +923,6 @@ typedef struct tc_pixels {
 typedef void (*tc_release_fn)(void *user);
 
 /**
- * Options of provider_open and provider_open_io. Size-led; 0 is the default everywhere.
- */
-typedef struct tc_open_options {
-  /**
-   * sizeof(tc_open_options), set by you.
-   */
-  uint32_t struct_size;
-  /**
-   * Which image of the file, from 0: a page, a segment; see provider_image_count.
-   */
-  int32_t image;
-  /**
-   * What the key of the image begins with, UTF-8; copied; provider_key says the whole key. NULL:
-   * provider_open takes the identity of the file (device, inode, size, times), so that opening it twice
-   * shares tiles; provider_open_io takes a number that is never used again.
-   */
-  const char *key;
-  /**
-   * The name of the only reader that may open the file, as tc_format_info says it, such as "TIFF";
-   * copied. A file that it does not recognise is TC_E_UNSUPPORTED, and a name that no reader has is
-   * TC_E_ARGUMENT. NULL: any reader.
-   */
-  const char *format;
-} tc_open_options;
-
-/**
  * Bytes from anywhere, such as an object store, an archive or a buffer. Size-led; copied by the call.
  *
  * Reads are few, because each may be a journey: headers come in pieces of 64 KiB, a block in one read,
@@ -974,6 +958,60 @@ typedef struct tc_io {
    */
   tc_release_fn release;
 } tc_io;
+
+/**
+ * Options of provider_open and provider_open_io. Size-led; 0 is the default everywhere.
+ */
+typedef struct tc_open_options {
+  /**
+   * sizeof(tc_open_options), set by you.
+   */
+  uint32_t struct_size;
+  /**
+   * Which image of the file, from 0: a page, a segment; see provider_image_count.
+   */
+  int32_t image;
+  /**
+   * What the key of the image begins with, UTF-8; copied; provider_key says the whole key. NULL:
+   * provider_open takes the identity of the file (device, inode, size, times), so that opening it twice
+   * shares tiles; provider_open_io takes a number that is never used again.
+   */
+  const char *key;
+  /**
+   * The name of the only reader that may open the file, as tc_format_info says it, such as "TIFF";
+   * copied. A file that it does not recognise is TC_E_UNSUPPORTED, and a name that no reader has is
+   * TC_E_ARGUMENT. NULL: any reader.
+   */
+  const char *format;
+  /**
+   * Bits of tc_open_flags.
+   */
+  uint32_t flags;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+  /**
+   * Opens a file that lies beside the one that is opened, such as its external overviews; see provider_open for
+   * which are looked for. Called a few times inside provider_open or provider_open_io, on the same thread, and never
+   * later.
+   *
+   * `suffix` says which file: one that begins with a dot stands behind the whole name, ".ovr" is `scene.tif.ovr` for
+   * `scene.tif`; one that begins with an asterisk stands in place of the extension, "*.r1" is `scene.r1`. Valid during
+   * the call. `io`: all 0 but for struct_size, which is as much room as it has; fill it in as for provider_open_io.
+   * Return TC_OK, from when on its bytes belong to the library, which calls io->release once, after their last
+   * read_at, also where the file turns out to be of no use or the call fails. Return TC_E_NOT_FOUND if there is no
+   * such file. Another number fails the call, as one that read_at returns does; `err`, which is never NULL, may tell
+   * more. It may call the library, and must not throw, unwind or longjmp.
+   *
+   * NULL: provider_open looks in the folder of the path, and provider_open_io knows of no other files.
+   */
+  tc_status (*open_beside)(void *user, const char *suffix, struct tc_io *io, struct tc_error *err);
+  /**
+   * Passed to open_beside.
+   */
+  void *user;
+} tc_open_options;
 
 /**
  * What an image is. Size-led.
@@ -1791,6 +1829,105 @@ typedef struct tc_compute_options {
 } tc_compute_options;
 
 /**
+ * An image at its place in a mosaic. Frozen.
+ */
+typedef struct tc_mosaic_part {
+  /**
+   * The image; kept alive by the mosaic. NULL: `open` of tc_mosaic_options opens it when it is first touched.
+   */
+  struct tc_provider *provider;
+  /**
+   * With a provider NULL. Otherwise required, UTF-8; copied: what the key of the image that `open` gives begins
+   * with, as in tc_open_options and tc_source, such as a URL and its ETag. Two mosaics share tiles if their parts
+   * have the same keys and places, so the same key must stand for the same pixels. What is invalidated under
+   * `<key>:image:0` is forgotten of the mosaic, also before it is opened; so is what is invalidated under the key
+   * that the image turns out to have.
+   */
+  const char *key;
+  /**
+   * The column of the mosaic, at level 0, in which its first column lies. It may lie outside, within 2^60 of 0.
+   */
+  int64_t x;
+  /**
+   * The row, likewise.
+   */
+  int64_t y;
+  /**
+   * Its columns. With a provider 0 or what that has; otherwise required.
+   */
+  int64_t width;
+  /**
+   * Its rows, likewise.
+   */
+  int64_t height;
+} tc_mosaic_part;
+
+/**
+ * Opens a part: sets *provider to a reference that the library owns from then on, and gives up when the part is
+ * closed. `part` is its place in the array that provider_mosaic got. Returns TC_OK, or another number and may then
+ * tell more in `err`, which is never NULL; see tc_source. The image must have the size that was said, and the type,
+ * bands and levels of the mosaic. Called from several threads at once, but for one part by one at a time, and only
+ * inside calls of the library. A failure is not remembered, and a part that cannot be read is opened anew.
+ */
+typedef tc_status (*tc_open_part_fn)(void *user,
+                                     size_t part,
+                                     struct tc_provider **provider,
+                                     struct tc_error *err);
+
+/**
+ * Options of provider_mosaic. Size-led; copied by the call with all it points to, except `user`.
+ */
+typedef struct tc_mosaic_options {
+  /**
+   * sizeof(tc_mosaic_options), set by you.
+   */
+  uint32_t struct_size;
+  /**
+   * Bits of tc_mosaic_flags.
+   */
+  uint32_t flags;
+  /**
+   * What the mosaic is: size, blocks, type, bands, levels, pad and nodata, as in tc_source. All parts must have its
+   * type, bands and levels. Required.
+   */
+  const struct tc_image_info *image;
+  /**
+   * What its bands are, as in tc_source. NULL: what `image` says.
+   */
+  const struct tc_band_info *band_infos;
+  /**
+   * Its texts, for provider_metadata; with n_texts. NULL and 0: none.
+   */
+  const struct tc_text *texts;
+  /**
+   * The length of `texts`.
+   */
+  size_t n_texts;
+  /**
+   * Opens the parts that have no provider. NULL: all have one.
+   */
+  tc_open_part_fn open;
+  /**
+   * Passed to `open`.
+   */
+  void *user;
+  /**
+   * Called once with `user` after the last `open` has returned and the last part that it gave was released by the
+   * mosaic. NULL: nothing to release.
+   */
+  tc_release_fn release;
+  /**
+   * How many of the parts that `open` gave stay open while no call reads them; those not read for the longest time
+   * go first. 0 is 64.
+   */
+  uint32_t max_open;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} tc_mosaic_options;
+
+/**
  * Options of provider_reader. Size-led; 0 is the default everywhere.
  */
 typedef struct tc_reader_options {
@@ -2018,6 +2155,30 @@ tc_status tc_set_budget(struct tc_cache *cache,
                         struct tc_error *err);
 
 /**
+ * Gives memory back now, for programs that hear that memory is short. The budget stays: what is asked for
+ * afterwards takes room again.
+ *
+ * First goes what is kept for the next tile, then tiles that nobody holds, the oldest uses first, as when room is
+ * made; those below the guarantee of tc_set_share only when there are no others. It ends as soon as at least
+ * `bytes` are given back, so the last tile may be more than was needed, or when nothing is left that may go. Tiles
+ * that callers hold, and loads in progress, are unaffected. Other calls get their turn in between, and what they
+ * bring in meanwhile is not given back. Memory that another cache counts too, or that you lent, goes when its last
+ * user does. Small buffers come from the allocator, which gives back what it can.
+ *
+ * - cache: required.
+ * - bytes: at least so many; UINT64_MAX is all that nobody holds. 0 does nothing.
+ * - given_back: receives by how much `resident` of tc_cache_stats has become less, bookkeeping included; 0 on
+ *   failure. NULL: not wanted.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_ARGUMENT. May run release functions of memory that you lent. Thread-safe.
+ */
+tc_status tc_trim(struct tc_cache *cache,
+                  uint64_t bytes,
+                  uint64_t *given_back,
+                  struct tc_error *err);
+
+/**
  * Gives the tiles of one key a share of the cache of their own.
  *
  * - cache: required.
@@ -2188,6 +2349,15 @@ tc_status tc_remove(struct tc_cache *cache,
  * the file leaves out below them are there, but have no block, and give TC_E_NOT_FOUND when they are read.
  * Overviews of other factors are images of their own, see provider_image_count.
  *
+ * What lies beside the file belongs to its first image, as in GDAL: TIFF files with overviews (`.ovr`), with a mask of all
+ * bands (`.msk`, of GDAL, and `.msk.ovr`), and what GDAL knows of the image (`.aux.xml`): nodata values, colours, and texts
+ * for provider_metadata (statistics, histograms, descriptions, colour tables, items); of NITF the R-sets too (`.r1`, `.r2`
+ * ..., `.hr1` ..., behind the name or in place of its extension), of every image. World files are looked for as
+ * provider_georef says. Overviews and masks in a TIFF go
+ * before those beside it, nodata values beside it before its own; with other formats it is the other way round. One
+ * that is damaged or does not fit is left out, and a text TC:WARNING:1, TC:WARNING:2 ... says so. The key
+ * names those that change pixels, levels or nodata, unless tc_open_options.key is its beginning.
+ *
  * - path: required; the system's own bytes (on Windows UTF-8), copied.
  * - options: NULL is all defaults.
  * - provider: receives a reference that you own; NULL on failure.
@@ -2224,7 +2394,7 @@ tc_status provider_image_count(const char *path,
                                struct tc_error *err);
 
 /**
- * provider_open over bytes of yours.
+ * provider_open over bytes of yours. Files beside it are those that tc_open_options.open_beside opens.
  *
  * - io: required.
  * - options: NULL is all defaults.
@@ -2234,7 +2404,7 @@ tc_status provider_image_count(const char *path,
  * After a success the library calls io->release once, after the last read_at; after a failure it does
  * not call it.
  *
- * Errors: as provider_open, and TC_E_SOURCE if read_at fails. Thread-safe.
+ * Errors: as provider_open, and TC_E_SOURCE if read_at or open_beside fails. Thread-safe.
  */
 tc_status provider_open_io(const struct tc_io *io,
                            const struct tc_open_options *options,
@@ -2450,6 +2620,46 @@ tc_status provider_compute(const struct tc_input *inputs,
                            struct tc_cache *cache,
                            struct tc_provider **provider,
                            struct tc_error *err);
+
+/**
+ * One image made of many, each at its place: later parts lie over earlier ones.
+ *
+ * A pixel of a part is shown where it is data: where its block is stored, its mask (provider_mask says which) and its
+ * alpha band are not 0, and its sample is not the nodata value of its own band. Elsewhere what lies beneath is seen,
+ * band by band, and where nothing does the pad value of the mosaic. Nothing is resampled, converted or blended.
+ *
+ * A block costs what the parts over it cost, however many there are elsewhere. A part is opened when it is first
+ * touched, and neither opened nor read where those over it leave nothing to be seen. A block has_block has if any part
+ * over it has a block there; a gap takes no memory. Which pixels are data is told by provider_mask: by the nodata
+ * values of the mosaic where all its bands have one, by its alpha band, else by a mask of its own.
+ *
+ * Each level is put together from that level of the parts, in blocks of the size of those of level 0, as
+ * provider_level shows them. So all parts must have as many levels, each the one before halved, and with n levels
+ * the places must be multiples of 2^(n - 1).
+ *
+ * Two mosaics with parts of the same keys at the same places have the same key. It names the parts, or of many a
+ * digest: `compute:mosaic:<size and type>(<key>[at:<x>+<y>],...)`.
+ *
+ * - parts: required, n_parts structs; copied.
+ * - n_parts: 1 to 16,777,216.
+ * - options: required.
+ * - cache: keeps the blocks, and is kept alive by the result; NULL keeps nothing.
+ * - provider: receives a reference that you own; NULL on failure.
+ * - err: may be NULL.
+ *
+ * After a success the library calls options->release once; after a failure it does not call it.
+ *
+ * Errors: TC_E_ARGUMENT for a part that does not fit the mosaic, also if the cache knows the key with another size,
+ * type or number of bands; TC_E_RANGE for sizes and places; TC_E_LIMIT for a stack that is too high; TC_E_NO_MEMORY.
+ * The message names the part. Where a part is opened later, the same errors, and those of `open`, come from the calls
+ * that touch it; TC_E_REENTRANT where a part is made from the mosaic itself. Thread-safe.
+ */
+tc_status provider_mosaic(const struct tc_mosaic_part *parts,
+                          size_t n_parts,
+                          const struct tc_mosaic_options *options,
+                          struct tc_cache *cache,
+                          struct tc_provider **provider,
+                          struct tc_error *err);
 
 /**
  * ======== EVERY PROVIDER ========
@@ -2731,8 +2941,8 @@ tc_status provider_invalidate(struct tc_provider *provider, struct tc_error *err
  * (GeoJP2, not GMLJP2); from the corners of images in NITF (IGEOLO, in degrees or UTM: a transform if one has them within a
  * quarter of a pixel, else four points) and their RPC00B, if no ICHIPB says that the image is part of another, but
  * not from BLOCKA, as GDAL does not; and of an image 0 without a transform
- * of its own that provider_open opens as TIFF, JPEG 2000, PNG or JPEG, from a world file beside it (of a.tif these are
- * a.tfw, a.tifw and a.wld, also in capitals), with the WKT in a .prj where the file names no system. EPSG codes are told as
+ * of its own that is opened as TIFF, JPEG 2000, PNG or JPEG, from a world file beside it (of a.tif these are
+ * a.tfw, a.tifw and a.wld, also in capitals; see tc_open_options.open_beside), with the WKT in a .prj where the file names no system. EPSG codes are told as
  * the file has them, deprecated ones too. What is not read here may be in the texts of provider_metadata.
  *
  * Operators have it from their source: cached, retiled and read images lie where it lies; a level, whose pixels are 2
@@ -2929,7 +3139,8 @@ void tc_load_release(struct tc_load *load);
  *
  * What is made ahead takes at most the unread share of the budget, see tc_cache_options, with all else that
  * nobody has asked for yet, and takes no room of what was used since this call: where there is no other, it stops
- * and says how far it came. It makes no use of what it finds, and counts neither hits nor misses. A get of a tile
+ * and says how far it came. What was made ahead for the provider before this call and not asked for since gives way
+ * to it, as that to which a viewer has turned its back. It makes no use of what it finds, and counts neither hits nor misses. A get of a tile
  * that is being made joins it, nothing is decoded twice, and the tile is then kept as what was asked for. A tile
  * that fails does not end it, and the next get of that tile tries again.
  *

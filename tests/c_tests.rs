@@ -122,6 +122,7 @@ programs! {
     test_inputs
     test_lent
     test_lifetime
+    test_mosaic
     test_ndvi
     test_networks
     test_null_args
@@ -130,6 +131,7 @@ programs! {
     test_stacks
     test_terrain
     test_threads
+    test_trim
     test_values_cache
     test_values_operators
     test_values_sources

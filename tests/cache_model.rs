@@ -24,6 +24,7 @@ enum Op {
     Remove { cell: u64 },
     Clear,
     SetBudget { budget: u64 },
+    Trim { bytes: u64 },
 }
 
 fn ops() -> impl Strategy<Value = Op> {
@@ -38,6 +39,7 @@ fn ops() -> impl Strategy<Value = Op> {
         1 => cell().prop_map(|cell| Op::Remove { cell }),
         1 => Just(Op::Clear),
         1 => (0..30_000u64).prop_map(|budget| Op::SetBudget { budget }),
+        1 => (0..12_000u64).prop_map(|bytes| Op::Trim { bytes }),
     ]
 }
 
@@ -121,6 +123,16 @@ impl Model {
             resident: fits,
         });
         self.enforce();
+    }
+
+    /// Evicts until so many bytes are free that were not, or nothing is idle.
+    fn trim(&mut self, bytes: u64) {
+        let before = self.taken();
+        while before - self.taken() < bytes
+            && let Some(victim) = self.oldest(false)
+        {
+            self.buffers.remove(victim);
+        }
     }
 
     fn enforce(&mut self) {
@@ -247,6 +259,16 @@ proptest! {
                     cache.set_budget(budget);
                     model.budget = budget;
                     model.enforce();
+                }
+                Op::Trim { bytes } => {
+                    let before = cache.statistics();
+                    let freed = cache.trim(bytes);
+                    // What is kept for reuse goes first.
+                    model.trim(bytes.saturating_sub(before.reusable));
+                    let now = cache.statistics();
+                    let left = now.idle + now.held + now.reusable;
+                    prop_assert_eq!(freed, before.idle + before.held + before.reusable - left, "freed");
+                    prop_assert_eq!(now.budget, before.budget);
                 }
             }
             let now = cache.statistics();

@@ -14,6 +14,7 @@ use tilecache::error::{Error, Kind, Result};
 use tilecache::geometry::Rect;
 use tilecache::image::{Bands, Block, Image};
 use tilecache::in_flight;
+use tilecache::load::Sessions;
 use tilecache::load::{Cancel, Load};
 use tilecache::memory::PixelsMut;
 use tilecache::operator::{
@@ -22,7 +23,6 @@ use tilecache::operator::{
 use tilecache::provider::{
     Provider, Request, Retention, get_block, has_block, peek_block, tile_bytes,
 };
-use tilecache::source::sessions::Sessions;
 use tilecache::source::{Decoder, Source};
 use tilecache::tile::{Pixels, Tile};
 

@@ -1253,6 +1253,17 @@ impl World {
             let status = call(|err| unsafe { tc_set_budget(cache.handle, budget, err) });
             assert_eq!(status, OK);
             cache.budget = budget;
+            let before = statistics(cache.handle);
+            let (bytes, mut given_back) = (before.resident / 2, u64::MAX);
+            // SAFETY: the handle is ours.
+            let status = call(|err| unsafe { tc_trim(cache.handle, bytes, &mut given_back, err) });
+            assert_eq!(status, OK);
+            let now = statistics(cache.handle);
+            assert_eq!(
+                (given_back, now.budget),
+                (before.resident - now.resident, budget)
+            );
+            assert!(given_back >= bytes || before.held > 0, "after a trim");
         }
     }
 

@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::image::MAX_LEVELS;
 use crate::sync::atomic::{AtomicU64, Ordering};
+use sha2::{Digest, Sha256};
 
 /// The number of a key within one cache.
 pub type KeyId = u32;
@@ -63,6 +64,41 @@ pub fn compute_key<S: AsRef<str>>(
     Ok(key)
 }
 
+/// A key that names all sources is not longer than that where there may be very many.
+const MAX_READABLE: usize = 1 << 10;
+
+/// The key of an image that is computed from any number of others by an operator of the library: `name`, with `more`
+/// behind it, which changes pixels too. Where that is long, 128 bits of its SHA-256 stand for all but the name.
+pub fn compute_key_of_many(name: &str, more: &str, sources: &[String]) -> Result<String> {
+    let bytes = sources.iter().map(|key| key.len() + 1).sum::<usize>();
+    if name.len() + more.len() + bytes <= MAX_READABLE {
+        return compute_key(&format!("{name}{more}"), sources);
+    }
+    // What is computed from what has no name has none either.
+    if sources.iter().any(|key| !is_named(key)) {
+        let number = name_or_number(None);
+        return compute_key(&format!("{name}:{number}"), NO_SOURCES);
+    }
+    let mut digest = Sha256::new();
+    for text in [name, more]
+        .into_iter()
+        .chain(sources.iter().map(String::as_str))
+    {
+        // Commas stand between keys, and in none but within brackets.
+        digest.update(text);
+        digest.update(",");
+    }
+    let digest = digest.finalize();
+    let digits: String = digest[..16]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    compute_key(&format!("{name}:digest:{digits}"), NO_SOURCES)
+}
+
+/// The sources of an image whose key does not name them.
+const NO_SOURCES: [&str; 0] = [];
+
 /// How deep brackets may stand in brackets.
 const MAX_DEPTH: usize = 128;
 
@@ -85,7 +121,11 @@ pub fn title(key: &str) -> String {
         .and_then(|key| key.split_once('('));
     match operator {
         Some((name, _)) if name.starts_with(':') => "an operator without a name".into(),
-        Some((name, _)) => format!("the operator {name}"),
+        // Behind a colon stand parameters of one of the library's own.
+        Some((name, _)) => match name.split_once(':') {
+            Some((name, _)) => format!("the operator {name}"),
+            None => format!("the operator {name}"),
+        },
         None if key.starts_with(':') => "an image without a key".into(),
         None => key.into(),
     }
@@ -112,6 +152,8 @@ pub fn sources_of(image: &str) -> Vec<&str> {
                 c == ',' && depth == 0
             })
         })
+        // A digest may stand for all of them.
+        .filter(|key| !key.is_empty())
         .map(|key| match key.strip_suffix(']') {
             // What is read of the image stands behind its key.
             Some(key) => key.rsplit_once('[').map_or(key, |(key, _)| key),
@@ -205,5 +247,39 @@ mod tests {
         let long = "x".repeat(MAX_COMPUTED / 3);
         assert!(compute_key("n", [&long; 2]).is_ok() && compute_key("n", [&long; 3]).is_err());
         assert_eq!(sources_of("compute:image:0"), [""; 0]);
+    }
+
+    #[test]
+    fn many_sources_are_named_by_a_digest_that_tells_them_apart() {
+        let sources = |n: usize, last: &str| -> Vec<String> {
+            let names = (0..n).map(|at| format!("part{at}:image:0[at:{at}+0]"));
+            names.chain([last.to_owned()]).collect()
+        };
+        let key =
+            |sources: &[String]| compute_key_of_many("mosaic:9x9", ":pad:07", sources).unwrap();
+        let few = key(&sources(2, "x:image:0"));
+        assert_eq!(
+            sources_of(&few),
+            ["part0:image:0", "part1:image:0", "x:image:0"]
+        );
+        let many = key(&sources(1000, "x:image:0"));
+        assert!(
+            many.len() < 80 && many.starts_with("compute:mosaic:9x9:digest:"),
+            "{many}"
+        );
+        assert_eq!(many, key(&sources(1000, "x:image:0")));
+        assert_ne!(many, key(&sources(1000, "y:image:0")));
+        assert_ne!(many, key(&sources(1000, "x:image:0[at:1+0]")));
+        assert_eq!(sources_of(&many), [""; 0]);
+        assert_eq!(image_of(&format!("{many}:overview:1:retiled:9x9")), many);
+        assert_eq!(
+            (title(&many), title(&few)),
+            ("the operator mosaic".into(), "the operator mosaic".into())
+        );
+        assert!(is_named(&many) && is_named(&few));
+        // What has no name is never found again.
+        let unnamed = sources(1000, ":7:image:0");
+        assert!(!is_named(&key(&unnamed)) && !is_named(&key(&sources(1, ":7:image:0"))));
+        assert_ne!(key(&unnamed), key(&unnamed));
     }
 }

@@ -8,7 +8,7 @@ use super::key::KEPT_LEVELS;
 use super::lineage::{self, Lineage, Moment};
 use super::puts::Puts;
 use super::source_blocks::SourceBlocks;
-use super::stamp::Stamp;
+use super::stamp::{self, Stamp};
 use super::store::{IMAGE_BYTES, NAME_BYTES, Weights};
 use crate::dtype::{DType, Sample};
 use crate::error::{Error, Result};
@@ -474,19 +474,28 @@ impl KeyRecord {
         admitted_by_others: u64,
         limit: usize,
     ) -> Vec<(Slot, Stamp)> {
+        self.take_unread(limit, |first| {
+            first.requests <= requests || first.admitted_by_others <= admitted_by_others
+        })
+    }
+
+    /// Forgets at most `limit` unread tiles that were made before a use, and returns them.
+    pub fn take_earlier(&mut self, than: Stamp, limit: usize) -> Vec<(Slot, Stamp)> {
+        self.take_unread(limit, |first| stamp::is_before(first.stamp, than))
+    }
+
+    /// Of each level, from the earliest on.
+    fn take_unread(&mut self, limit: usize, takes: impl Fn(&Unread) -> bool) -> Vec<(Slot, Stamp)> {
         let mut taken = Vec::new();
         let Some(in_use) = &mut self.in_use else {
             return taken;
         };
         for queue in in_use.unread.values_mut() {
-            while taken.len() < limit {
-                let outdated = queue.front().is_some_and(|first| {
-                    first.requests <= requests || first.admitted_by_others <= admitted_by_others
-                });
-                if !outdated {
-                    break;
-                }
-                taken.extend(queue.pop_front().map(|first| (first.slot, first.stamp)));
+            while taken.len() < limit
+                && queue.front().is_some_and(&takes)
+                && let Some(first) = queue.pop_front()
+            {
+                taken.push((first.slot, first.stamp));
             }
         }
         in_use.unread.retain(|_, queue| !queue.is_empty());

@@ -50,10 +50,12 @@ pub struct Lineage {
     /// How many are forgetting old pixels now.
     forgetting: Mutex<usize>,
     homes: Mutex<SmallVec<[Weak<dyn Home>; 1]>>,
-    /// The images that this one is computed from; none for most.
-    sources: Box<[Arc<Lineage>]>,
+    /// The images that its key says it is computed from; none for most.
+    pub(super) sources: Box<[Arc<Lineage>]>,
+    /// Those that it is computed from beside them; see [`Dependent`](super::Dependent).
+    pub(super) others: Late<Mutex<Arc<[Arc<Lineage>]>>>,
     /// The images that are computed from this one.
-    computed: Mutex<Vec<Weak<Lineage>>>,
+    pub(super) computed: Mutex<Vec<Weak<Lineage>>>,
     /// Under which keys callers put other pixels, and when.
     puts: Late<Mutex<Puts>>,
 }
@@ -117,17 +119,28 @@ impl Lineage {
             forgetting: Mutex::new(0),
             homes: Mutex::default(),
             sources: sources.into(),
+            others: Late::default(),
             computed: Mutex::default(),
             puts: Late::default(),
         });
         known.insert(image, Arc::downgrade(&lineage));
         drop(known);
-        for source in &lineage.sources {
-            let mut computed = source.computed.lock();
-            computed.retain(|other| other.strong_count() > 0);
-            computed.push(Arc::downgrade(&lineage));
-        }
+        let sources = lineage.sources.iter();
+        sources.for_each(|source| source.note_computed(&lineage));
         lineage
+    }
+
+    /// Another image is computed from this one.
+    pub(super) fn note_computed(&self, image: &Arc<Lineage>) {
+        let mut computed = self.computed.lock();
+        computed.retain(|other| other.strong_count() > 0);
+        computed.push(Arc::downgrade(image));
+    }
+
+    /// The images that this one is computed from beside those that its key names.
+    pub(super) fn others(&self) -> Arc<[Arc<Lineage>]> {
+        let others = self.others.get().map(|others| others.lock().clone());
+        others.unwrap_or_default()
     }
 
     /// The part of its keys that names the image.
@@ -144,8 +157,17 @@ impl Lineage {
 
     /// A number that changes with the pixels, or with those of an image that they are computed from.
     pub fn generation(&self) -> Moment {
+        let changed = self.changed.load(Ordering::SeqCst);
         let sources = self.sources.iter().map(|source| source.generation());
-        sources.fold(self.changed.load(Ordering::SeqCst), Moment::max)
+        let named = sources.fold(changed, Moment::max);
+        match self.others.get() {
+            Some(_) => {
+                let others = self.others();
+                let others = others.iter().map(|other| other.generation());
+                others.fold(named, Moment::max)
+            }
+            None => named,
+        }
     }
 
     /// Since when the pixels behind a key are what they are, puts under keys beneath it included.

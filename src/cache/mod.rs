@@ -7,6 +7,7 @@
 
 mod admission;
 mod claims;
+mod dependence;
 mod eviction_order;
 mod forms;
 mod gather;
@@ -24,7 +25,8 @@ mod store;
 mod tier;
 
 pub use claims::{Claims, Permits};
-pub use key::{compute_key, name_or_number, title};
+pub use dependence::{Dependent, links_stand_still};
+pub use key::{compute_key, compute_key_of_many, name_or_number, title};
 pub use lineage::{Moment, lineages_stand_still, now};
 pub use loading::{Loading, Scratch};
 pub use namespace::Namespace;
@@ -374,6 +376,18 @@ impl Cache {
         if shrinks {
             crate::memory::trim_allocator();
         }
+    }
+
+    /// Gives at least so many bytes back to the system now, as far as nobody holds them: memory kept for reuse, then
+    /// tiles in the order in which they go. The budget stays. Returns how much less of it is taken.
+    pub fn trim(&self, bytes: u64) -> u64 {
+        let mut trim = self.0.with(|store| store.begin_trim(bytes));
+        self.0.until_done(|store| store.trim(&mut trim));
+        if bytes > 0 {
+            crate::pad::clear();
+            crate::memory::trim_allocator();
+        }
+        trim.freed
     }
 
     /// Gives a key a maximum, at which it evicts its own oldest tiles, and a guarantee, below which

@@ -25,6 +25,11 @@ pub fn is_use(stamp: Stamp) -> bool {
     stamp & USE != 0
 }
 
+/// Whether what was made at a moment was made before a use.
+pub fn is_before(made: Stamp, used: Stamp) -> bool {
+    made < used & !USE
+}
+
 /// The stamp of a use that [`hit`] has numbered; 0 if the number is the first of an epoch, or 0, for then
 /// there was none.
 pub fn of_hit(number: u64) -> Stamp {

@@ -282,6 +282,46 @@ pub unsafe extern "C" fn tc_set_budget(
     }
 }
 
+/// Gives memory back now, for programs that hear that memory is short. The budget stays: what is asked for
+/// afterwards takes room again.
+///
+/// First goes what is kept for the next tile, then tiles that nobody holds, the oldest uses first, as when room is
+/// made; those below the guarantee of tc_set_share only when there are no others. It ends as soon as at least
+/// `bytes` are given back, so the last tile may be more than was needed, or when nothing is left that may go. Tiles
+/// that callers hold, and loads in progress, are unaffected. Other calls get their turn in between, and what they
+/// bring in meanwhile is not given back. Memory that another cache counts too, or that you lent, goes when its last
+/// user does. Small buffers come from the allocator, which gives back what it can.
+///
+/// - cache: required.
+/// - bytes: at least so many; UINT64_MAX is all that nobody holds. 0 does nothing.
+/// - given_back: receives by how much `resident` of tc_cache_stats has become less, bookkeeping included; 0 on
+///   failure. NULL: not wanted.
+/// - err: may be NULL.
+///
+/// Errors: TC_E_ARGUMENT. May run release functions of memory that you lent. Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tc_trim(
+    cache: *mut tc_cache,
+    bytes: u64,
+    given_back: *mut u64,
+    err: *mut tc_error,
+) -> tc_status {
+    // SAFETY: the caller keeps what the header says of every pointer.
+    unsafe {
+        guard(err, || {
+            let mut unwanted = 0;
+            let into = match given_back.is_null() {
+                true => &raw mut unwanted,
+                false => given_back,
+            };
+            let given_back = args::output(into, 0, "given_back")?;
+            let cache = &handle::borrow(cache, "cache")?.cache;
+            given_back.set(cache.trim(bytes));
+            Ok(())
+        })
+    }
+}
+
 /// Gives the tiles of one key a share of the cache of their own.
 ///
 /// - cache: required.

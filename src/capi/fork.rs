@@ -3,7 +3,7 @@
 use super::array;
 use super::tile::tc_tile;
 use crate::bytes::descriptors;
-use crate::cache::lineages_stand_still;
+use crate::cache::{lineages_stand_still, links_stand_still};
 use crate::in_flight;
 use crate::load::loads_stand_still;
 use crate::pad;
@@ -92,6 +92,7 @@ impl Still for ProcessGuard<'static, BTreeMap<usize, usize>> {
 fn all() -> Vec<Box<dyn Still>> {
     vec![
         Workers::stand_still(),
+        links_stand_still(),
         lineages_stand_still(),
         loads_stand_still(),
         in_flight::stands_still(),

@@ -137,8 +137,8 @@ unsafe impl SizeLed for tc_georef {
 /// (GeoJP2, not GMLJP2); from the corners of images in NITF (IGEOLO, in degrees or UTM: a transform if one has them within a
 /// quarter of a pixel, else four points) and their RPC00B, if no ICHIPB says that the image is part of another, but
 /// not from BLOCKA, as GDAL does not; and of an image 0 without a transform
-/// of its own that provider_open opens as TIFF, JPEG 2000, PNG or JPEG, from a world file beside it (of a.tif these are
-/// a.tfw, a.tifw and a.wld, also in capitals), with the WKT in a .prj where the file names no system. EPSG codes are told as
+/// of its own that is opened as TIFF, JPEG 2000, PNG or JPEG, from a world file beside it (of a.tif these are
+/// a.tfw, a.tifw and a.wld, also in capitals; see tc_open_options.open_beside), with the WKT in a .prj where the file names no system. EPSG codes are told as
 /// the file has them, deprecated ones too. What is not read here may be in the texts of provider_metadata.
 ///
 /// Operators have it from their source: cached, retiled and read images lie where it lies; a level, whose pixels are 2

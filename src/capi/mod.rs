@@ -12,6 +12,7 @@
 
 mod args;
 mod array;
+mod beside;
 mod cache;
 mod callback;
 mod compute;
@@ -25,6 +26,7 @@ mod handle;
 mod image;
 mod inputs;
 mod library;
+mod mosaic;
 mod operator;
 mod prefetch;
 mod provider;
@@ -37,6 +39,7 @@ mod types;
 pub use cache::{
     tc_cache, tc_cache_flags, tc_cache_options, tc_cache_stats, tc_clear, tc_create, tc_get,
     tc_peek, tc_put, tc_release, tc_remove, tc_retain, tc_set_budget, tc_set_share, tc_statistics,
+    tc_trim,
 };
 pub use compute::{
     provider_compute, tc_border, tc_compute_flags, tc_compute_fn, tc_compute_options, tc_input,
@@ -51,6 +54,9 @@ pub use library::{
     TC_LIBRARY_VERSION, TC_LIBRARY_VERSION_MAJOR, TC_LIBRARY_VERSION_MINOR,
     TC_LIBRARY_VERSION_PATCH, tc_default_budget, tc_library_version, tc_memory_limit,
     tc_run_releases, tc_set_index_bytes, tc_set_open_files, tc_status_name,
+};
+pub use mosaic::{
+    provider_mosaic, tc_mosaic_flags, tc_mosaic_options, tc_mosaic_part, tc_open_part_fn,
 };
 pub use operator::{
     provider_cached, provider_level, provider_map, provider_mask, provider_retile, tc_map_flags,
@@ -70,8 +76,8 @@ pub use reader::{
 };
 pub use source::{
     provider_from_memory, provider_from_source, provider_image_count, provider_image_count_io,
-    provider_open, provider_open_io, tc_io, tc_level, tc_open_options, tc_source, tc_source_flags,
-    tc_text, tc_threading,
+    provider_open, provider_open_io, tc_io, tc_level, tc_open_flags, tc_open_options, tc_source,
+    tc_source_flags, tc_text, tc_threading,
 };
 pub use status::{tc_error, tc_status, tc_status_code};
 pub use tile::{tc_tile, tc_tile_copy, tc_tile_pixels, tc_tile_release, tc_tile_retain};

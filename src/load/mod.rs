@@ -2,9 +2,11 @@
 
 mod cancel;
 pub mod nesting;
+mod sessions;
 mod wait_graph;
 
 pub use cancel::{Cancel, Cancels};
+pub use sessions::Sessions;
 pub use wait_graph::{Awaited, Ends, Waiting, cancelled, loads_stand_still};
 
 use crate::sync::{Mutex, thread_local};

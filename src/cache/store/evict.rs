@@ -145,12 +145,23 @@ impl Store {
         bytes: u64,
         since: Stamp,
     ) -> Result<bool, Interrupted> {
-        if let Some(key) = self.find_key(key) {
-            self.demote_outdated(key);
+        let id = self.find_key(key);
+        if let Some(id) = id {
+            self.demote_outdated(id);
         }
         let (class, charge) = (Class::Ahead(since), bytes.saturating_add(ENTRY_BYTES));
         let share = self.unread_share();
-        if charge > share || self.unread + self.reserved_unread + charge > share {
+        if charge > share {
+            return Ok(false);
+        }
+        let is_full = |store: &Self| store.unread + store.reserved_unread + charge > share;
+        // What nobody came for goes first, some of it at a time.
+        if (is_full(self) || self.taken() + charge > self.budget)
+            && id.is_some_and(|id| self.demote_earlier(id, since))
+        {
+            return Err(Interrupted);
+        }
+        if is_full(self) {
             return Ok(false);
         }
         let group = self.shares.group(key);
@@ -624,6 +635,19 @@ impl Store {
         self.demoted_last = keys.get(KEYS_PER_CALL - 1).copied().unwrap_or(0);
     }
 
+    /// Makes some unread tiles of a key ordinary that were made before a use; says whether there were any.
+    fn demote_earlier(&mut self, id: KeyId, than: Stamp) -> bool {
+        let key = &mut self.keys[id as usize];
+        let earlier = key.take_earlier(than, DEMOTIONS_PER_CALL);
+        if !key.has_unread() {
+            self.unread_keys.remove(&id);
+        }
+        for (slot, stamp) in &earlier {
+            self.demote(*slot, *stamp);
+        }
+        !earlier.is_empty()
+    }
+
     /// Changes the budget. Shrinking evicts at once; held buffers beyond the new budget go outside.
     /// Interrupted, the budget is on its way there: at every instant it holds.
     pub fn set_budget(&mut self, budget: u64) -> Result<(), Interrupted> {
@@ -649,18 +673,7 @@ impl Store {
                 self.trim_pool(0);
                 continue;
             }
-            patience.spend()?;
-            let mut victim = None;
-            // Guarantees shrink with the budget; what rounding leaves of them does not count.
-            for whose in [Whose::Any(COMMON), Whose::Even] {
-                victim = match victim {
-                    None => self.next_victim(Class::Asked, whose, patience)?,
-                    found => found,
-                };
-            }
-            if let Some(victim) = victim {
-                let buffer = self.evict(victim);
-                self.garbage.buffers.extend(buffer);
+            if self.evict_next(patience)? {
                 continue;
             }
             let parked = |group| {
@@ -678,6 +691,25 @@ impl Store {
             }
         }
         Ok(())
+    }
+
+    /// Evicts the idle buffer that goes next, guaranteed ones when there are no others; false if none is idle.
+    pub(super) fn evict_next(&mut self, patience: &mut Patience) -> Result<bool, Interrupted> {
+        patience.spend()?;
+        let mut victim = None;
+        // Guarantees shrink with the budget; what rounding leaves of them does not count.
+        for whose in [Whose::Any(COMMON), Whose::Even] {
+            victim = match victim {
+                None => self.next_victim(Class::Asked, whose, patience)?,
+                found => found,
+            };
+        }
+        let Some(victim) = victim else {
+            return Ok(false);
+        };
+        let buffer = self.evict(victim);
+        self.garbage.buffers.extend(buffer);
+        Ok(true)
     }
 
     /// A held buffer goes outside the budget, findable until its last handle is gone.
@@ -830,6 +862,7 @@ pub(in crate::cache) mod tests {
                 cache.statistics();
             },
             |cache: &Cache| cache.set_budget(TILES * 256),
+            |cache: &Cache| assert!(cache.trim(u64::MAX) > 0),
         ] {
             sweep(&cache);
             change(&cache);

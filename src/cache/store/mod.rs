@@ -8,6 +8,7 @@ mod evict;
 mod names;
 mod rebuild;
 mod shares;
+mod trim;
 
 pub use evict::Interrupted;
 #[cfg(test)]

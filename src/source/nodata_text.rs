@@ -1,4 +1,4 @@
-//! The text of GDAL's nodata tag as a sample.
+//! Nodata values as GDAL writes them, in a tag of TIFF or beside a file, as samples.
 
 use crate::dtype::{DType, Sample};
 

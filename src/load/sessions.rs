@@ -1,7 +1,7 @@
 //! A pool of sessions: things that are costly to open and serve one call at a time.
 
+use super::{Awaited, Cancels, Ends, Load, Unshared, Waiting};
 use crate::error::{Error, Result};
-use crate::load::{Awaited, Cancels, Ends, Load, Unshared, Waiting};
 use crate::sync::{Condvar, Mutex};
 use std::sync::Arc;
 
