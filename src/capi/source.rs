@@ -38,7 +38,7 @@ pub struct tc_open_options {
     pub image: i32,
     /// What the key of the image begins with, UTF-8; copied; provider_key says the whole key. NULL:
     /// provider_open takes the identity of the file (device, inode, size, times), so that opening it twice
-    /// shares tiles; provider_open_io takes a number that is never used again.
+    /// shares tiles, unless open_beside opens a file that changes what is read; provider_open_io takes a number that is never used again.
     pub key: *const c_char,
     /// The name of the only reader that may open the file, as tc_format_info says it, such as "TIFF";
     /// copied. A file that it does not recognise is TC_E_UNSUPPORTED, and a name that no reader has is
