@@ -121,11 +121,15 @@ AT(tc_target, height, 40);
 AT(tc_target, bands, 48);
 AT(tc_target, dtype, 52);
 
-SIZE(tc_open_options, 24);
+SIZE(tc_open_options, 48);
 AT(tc_open_options, struct_size, 0);
 AT(tc_open_options, image, 4);
 AT(tc_open_options, key, 8);
 AT(tc_open_options, format, 16);
+AT(tc_open_options, flags, 24);
+AT(tc_open_options, reserved, 28);
+AT(tc_open_options, open_beside, 32);
+AT(tc_open_options, user, 40);
 
 SIZE(tc_format, 56);
 AT(tc_format, struct_size, 0);

@@ -142,6 +142,87 @@ static tc_io io_over(bytes *b)
   return io;
 }
 
+/* ---- files beside ---- */
+
+enum { HALF_WIDTH = 11, HALF_HEIGHT = 5 };
+
+/* A directory with one strip in 8 bits behind what is there already, with a text of GDAL's if it is not NULL. */
+static void put_picture(image_file *f, size_t link, uint32_t kind, int64_t width, int64_t height, int value, const char *text)
+{
+  enum { ASCII = 2, LONG = 4 };
+  uint32_t pixels = (uint32_t)f->size;
+  for (int64_t i = 0; i < width * height; i++)
+    put(f, (uint32_t)(value + i), 1);
+  uint32_t said = (uint32_t)f->size, length = text != NULL ? (uint32_t)strlen(text) + 1 : 0;
+  for (uint32_t i = 0; i < length; i++)
+    put(f, (uint8_t)text[i], 1);
+  f->size += f->size % 2;
+  for (int i = 0; i < 4; i++)
+    f->bytes[link + (size_t)i] = (uint8_t)(f->size >> (8 * i));
+  put(f, text != NULL ? 10 : 9, 2);
+  put_entry(f, 254, LONG, 1, kind);
+  put_entry(f, 256, LONG, 1, (uint32_t)width);
+  put_entry(f, 257, LONG, 1, (uint32_t)height);
+  put_entry(f, 258, LONG, 1, 8);
+  put_entry(f, 259, LONG, 1, 1);
+  put_entry(f, 262, LONG, 1, 1);
+  put_entry(f, 273, LONG, 1, pixels);
+  put_entry(f, 278, LONG, 1, (uint32_t)height);
+  put_entry(f, 279, LONG, 1, (uint32_t)(width * height));
+  if (text != NULL)
+    put_entry(f, 42112, ASCII, length, said);
+  put(f, 0, 4);
+}
+
+static image_file picture(uint32_t kind, int64_t width, int64_t height, int value, const char *text)
+{
+  image_file f;
+  memset(&f, 0, sizeof f);
+  put(&f, 0x4949, 2);
+  put(&f, 42, 2);
+  put(&f, 0, 4);
+  put_picture(&f, 4, kind, width, height, value, text);
+  return f;
+}
+
+/* What lies beside a file, and what was asked for. */
+typedef struct {
+  struct { const char *suffix; image_file file; bytes bytes; } files[4];
+  size_t count;
+  char asked[256];
+  tc_status fail; /* of what is asked for next */
+  bool without_read;
+} others;
+
+static void add_other(others *o, const char *suffix, const image_file *file)
+{
+  o->files[o->count].suffix = suffix;
+  o->files[o->count].file = *file;
+  o->files[o->count].bytes.file = &o->files[o->count].file;
+  o->count++;
+}
+
+static tc_status open_other(void *user, const char *suffix, tc_io *io, tc_error *error)
+{
+  others *o = user;
+  strncat(o->asked, suffix, sizeof o->asked - strlen(o->asked) - 1);
+  strncat(o->asked, " ", sizeof o->asked - strlen(o->asked) - 1);
+  if (o->fail != 0) {
+    snprintf(error->message, sizeof error->message, "the door is shut");
+    return o->fail;
+  }
+  for (size_t i = 0; i < o->count; i++)
+    if (strcmp(o->files[i].suffix, suffix) == 0) {
+      if (io->struct_size != sizeof *io || io->user != NULL || io->size != 0 || io->read_at != NULL)
+        return 99;
+      *io = io_over(&o->files[i].bytes);
+      if (o->without_read)
+        io->read_at = NULL;
+      return TC_OK;
+    }
+  return TC_E_NOT_FOUND;
+}
+
 /* ---- tests ---- */
 
 static void a_file_is_read_by_path(void **state)
@@ -310,6 +391,125 @@ static void readers_say_what_they_read(void **state)
   assert_int_equal(tiffs, 1);
 }
 
+static const char nodata_beside[] =
+  "<PAMDataset><PAMRasterBand band=\"1\"><NoDataValue>9</NoDataValue>"
+  "<Metadata><MDI key=\"STATISTICS_MEAN\">4.5</MDI></Metadata></PAMRasterBand></PAMDataset>";
+
+static const char mask_of_all[] = "<GDALMetadata><Item name=\"INTERNAL_MASK_FLAGS_1\">2</Item></GDALMetadata>";
+
+static image_file text_file(const char *text)
+{
+  image_file f;
+  memset(&f, 0, sizeof f);
+  f.size = strlen(text);
+  memcpy(f.bytes, text, f.size);
+  return f;
+}
+
+static void assert_beside(tc_provider *p)
+{
+  tc_image_info info = info_of(p);
+  tc_band_info band = {.struct_size = sizeof band};
+  tc_provider *mask = NULL;
+  assert_page(p, 0);
+  assert_int_equal(info.levels, 2);
+  assert_true(info.flags & TC_IMAGE_HAS_MASK);
+  ok(provider_band_info(p, 0, &band, &err));
+  assert_true(band.flags & TC_BAND_HAS_NODATA);
+  assert_string_equal(provider_metadata(p, 0, "STATISTICS_MEAN"), "4.5");
+  assert_null(provider_metadata(p, -1, "TC:WARNING:1"));
+  uint8_t half[HALF_HEIGHT][HALF_WIDTH], whole[HEIGHT][WIDTH];
+  tc_target to = {half, 1, HALF_WIDTH, 0, HALF_WIDTH, HALF_HEIGHT, 1, TC_U8};
+  ok(provider_read_window(p, 0, 0, 1, NULL, 0, &to, &err));
+  for (int i = 0; i < HALF_HEIGHT * HALF_WIDTH; i++)
+    assert_int_equal(half[i / HALF_WIDTH][i % HALF_WIDTH], (uint8_t)(50 + i));
+  ok(provider_mask(p, &mask, &err));
+  tc_target of_mask = {whole, 1, WIDTH, 0, WIDTH, HEIGHT, 1, TC_U8};
+  ok(provider_read_window(mask, 0, 0, 0, NULL, 0, &of_mask, &err));
+  for (int i = 0; i < HEIGHT * WIDTH; i++)
+    assert_int_equal(whole[i / WIDTH][i % WIDTH], (uint8_t)(250 + i) != 0 ? 255 : 0);
+  provider_release(mask);
+}
+
+/* Overviews, a mask and a description, found in the folder, or opened by the caller for bytes of its own. */
+static void files_beside_bytes_are_opened_by_their_caller(void **state)
+{
+  (void)state;
+  image_file f = tiff(), half = picture(1, HALF_WIDTH, HALF_HEIGHT, 50, NULL);
+  image_file mask = picture(0, WIDTH, HEIGHT, 250, mask_of_all), said = text_file(nodata_beside);
+  tc_provider *p = NULL;
+  write_file("beside", f.bytes, f.size);
+  write_file("beside.ovr", half.bytes, half.size);
+  write_file("beside.msk", mask.bytes, mask.size);
+  write_file("beside.aux.xml", said.bytes, said.size);
+  ok(provider_open("beside", NULL, &p, &err));
+  assert_beside(p);
+  provider_release(p);
+  others o;
+  memset(&o, 0, sizeof o);
+  add_other(&o, ".ovr", &half);
+  add_other(&o, ".msk", &mask);
+  add_other(&o, ".aux.xml", &said);
+  bytes b = {&f, 0, 0};
+  tc_io io = io_over(&b);
+  tc_open_options options = {.struct_size = sizeof options, .open_beside = open_other, .user = &o};
+  ok(provider_open_io(&io, &options, &p, &err));
+  assert_string_equal(o.asked, ".ovr .msk .msk.ovr .aux.xml *.tfw *.tifw *.wld ");
+  assert_beside(p);
+  for (int i = 0; i < 2; i++)
+    assert_int_equal(o.files[i].bytes.released, 0);
+  assert_int_equal(o.files[2].bytes.released, 1); /* a description is read once */
+  provider_release(p);
+  assert_int_equal(b.released, 1);
+  for (int i = 0; i < 3; i++)
+    assert_int_equal(o.files[i].bytes.released, 1);
+  /* The caller's before those of the folder, and none where none are wanted. */
+  o.count = 0;
+  ok(provider_open("beside", &options, &p, &err));
+  assert_int_equal(info_of(p).levels, 1);
+  provider_release(p);
+  options = (tc_open_options){.struct_size = sizeof options, .flags = TC_OPEN_ALONE};
+  ok(provider_open("beside", &options, &p, &err));
+  assert_int_equal(info_of(p).levels, 1);
+  assert_page(p, 0);
+  provider_release(p);
+}
+
+static void a_file_beside_that_fails_is_released_and_fails_the_opening(void **state)
+{
+  (void)state;
+  image_file f = tiff(), half = picture(1, HALF_WIDTH, HALF_HEIGHT, 50, NULL), junk = text_file("no TIFF at all");
+  others o;
+  memset(&o, 0, sizeof o);
+  add_other(&o, ".ovr", &half);
+  bytes b = {&f, 0, 0};
+  tc_io io = io_over(&b);
+  tc_open_options options = {.struct_size = sizeof options, .open_beside = open_other, .user = &o};
+  tc_provider *p = NULL;
+  o.fail = 42;
+  fails(TC_E_SOURCE, "the door is shut", provider_open_io(&io, &options, &p, &err));
+  assert_int_equal(err.source_code, 42);
+  o.fail = 0;
+  o.without_read = true;
+  fails(TC_E_ARGUMENT, "open_beside: io.read_at", provider_open_io(&io, &options, &p, &err));
+  assert_int_equal(o.files[0].bytes.released, 1);
+  o.without_read = false;
+  o.files[0].bytes.fail = 43;
+  fails(TC_E_SOURCE, ".ovr beside the file: the wire is cut", provider_open_io(&io, &options, &p, &err));
+  assert_int_equal(err.source_code, 43);
+  assert_int_equal(o.files[0].bytes.released, 2);
+  assert_null(p);
+  assert_int_equal(b.released, 0);
+  /* What is no use is released too, and told. */
+  o.files[0].bytes.fail = 0;
+  o.files[0].file = junk;
+  ok(provider_open_io(&io, &options, &p, &err));
+  assert_int_equal(o.files[0].bytes.released, 3);
+  assert_non_null(strstr(provider_metadata(p, -1, "TC:WARNING:1"), ".ovr beside the file: is not TIFF"));
+  assert_page(p, 0);
+  provider_release(p);
+}
+
 /* The directories are there, some pixels are not: only their blocks fail. */
 static void a_hole_in_the_data_fails_only_its_block(void **state)
 {
@@ -378,6 +578,8 @@ int main(void)
     cmocka_unit_test(what_cannot_be_opened_says_why),
     cmocka_unit_test(formats_are_told_and_chosen),
     cmocka_unit_test(readers_say_what_they_read),
+    cmocka_unit_test(files_beside_bytes_are_opened_by_their_caller),
+    cmocka_unit_test(a_file_beside_that_fails_is_released_and_fails_the_opening),
     cmocka_unit_test(a_hole_in_the_data_fails_only_its_block),
     cmocka_unit_test(a_change_of_the_file_is_an_error),
     cmocka_unit_test(a_file_renamed_over_stays_readable),

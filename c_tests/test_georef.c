@@ -533,6 +533,8 @@ static void bad_arguments_are_refused(void **state)
   refuses(TC_E_ARGUMENT, "provider is NULL", provider_place_of(NULL, 0, at, 1, at, e));
   refuses(TC_E_ARGUMENT, "pixels is NULL", provider_place_of(p, 0, NULL, 1, at, e));
   refuses(TC_E_ARGUMENT, "places is NULL", provider_place_of(p, 0, at, 1, NULL, e));
+  refuses(TC_E_RANGE, "n is", provider_place_of(p, 0, at, SIZE_MAX / 4, at, e));
+  refuses(TC_E_RANGE, "n is", provider_pixel_of(p, 0, at, SIZE_MAX, at, e));
   refuses(TC_E_RANGE, "level 3", provider_place_of(p, 3, at, 1, at, e));
   refuses(TC_E_ARGUMENT, "provider is NULL", provider_pixel_of(NULL, 0, at, 1, at, e));
   refuses(TC_E_ARGUMENT, "places is NULL", provider_pixel_of(p, 0, NULL, 1, at, e));

@@ -17,6 +17,7 @@ struct scene {
   unsigned char mask[PARTS][HEIGHT * WIDTH];
   int opened[PARTS], open_now, most_open, released;
   tc_status fails;
+  bool fails_late; /* with a provider, which the library releases */
   const char *says;
   bool gives_nothing;
   pthread_mutex_t lock;
@@ -79,7 +80,7 @@ static tc_status open_one(void *user, size_t number, tc_provider **provider, tc_
   of->most_open = now > of->most_open ? now : of->most_open;
   pthread_mutex_unlock(&of->lock);
   *provider = part_of(of, (int)number, &part->s, close_part);
-  return *provider != NULL ? TC_OK : 88;
+  return *provider == NULL ? 88 : of->fails_late ? 89 : TC_OK;
 }
 
 static void note_release(void *user)
@@ -346,6 +347,10 @@ static void a_part_that_is_not_opened_fails_its_blocks_by_name(void **state)
   of->fails = TC_E_IO, of->says = "the line is dead";
   fails(TC_E_IO, "part 1 of the mosaic: the line is dead", provider_get_block(made, 1, 2, 0, NULL, 0, &tile, &err));
   of->fails = TC_OK;
+  of->fails_late = true;
+  fails(TC_E_SOURCE, "part 1 of the mosaic", provider_get_block(made, 1, 2, 0, NULL, 0, &tile, &err));
+  assert_int_equal(of->open_now, 0);
+  of->fails_late = false;
   of->gives_nothing = true;
   fails(TC_E_ARGUMENT, "part 1 of the mosaic: open gave no provider",
         provider_get_block(made, 1, 2, 0, NULL, 0, &tile, &err));

@@ -1,5 +1,5 @@
-/* Networks of operators over several images, drawn at random: functions of one and of two images, sources that read
- * others, tiles, levels, maps and caches, which many threads read while images change in between. Every pixel is
+/* Networks of operators over several images, drawn at random: functions of one and of two images, mosaics, sources that
+ * read others, tiles, levels, maps and caches, which many threads read while images change in between. Every pixel is
  * compared with what the definitions say of the whole image; where there is room for all, blocks are decoded once. */
 #include "support.h"
 
@@ -14,7 +14,7 @@ typedef struct image {
   int decodes[LEVELS][MOST_BLOCKS]; /* since the last change */
 } image;
 
-typedef enum { IMAGE, CACHED, TILES, LEVEL, MAP, BOX, PAIR, HALF, TURN, LINK, KINDS } kind;
+typedef enum { IMAGE, CACHED, TILES, LEVEL, MAP, BOX, PAIR, HALF, TURN, MOSAIC, LINK, KINDS } kind;
 
 typedef struct node {
   kind kind;
@@ -22,6 +22,7 @@ typedef struct node {
   image *of;
   tc_provider *provider, *inputs[1];
   uint32_t border, flags;
+  int64_t x[2], y[2]; /* of the parts of a mosaic */
   tc_image_info info;
   /* The whole image at each level, as it was at this version of the world. */
   uint32_t version[LEVELS];
@@ -76,9 +77,10 @@ static uint16_t in_at(const tc_pixels *in, int64_t x, int64_t y, int32_t band)
   return sample;
 }
 
+/* Nothing stays nothing, as where nothing is stored. */
 static uint16_t changed(uint16_t sample)
 {
-  return (uint16_t)(sample * 3 + 1);
+  return (uint16_t)(sample * 3);
 }
 
 static tc_status map(void *user, int64_t row, int64_t col, int32_t level, const tc_pixels *in, const tc_target *out,
@@ -168,15 +170,48 @@ static uint16_t shown_at(world *w, const node *of, int32_t level, int64_t x, int
   return shown(w, (node *)of, level)[(band * height + y) * width + x];
 }
 
+/* The last part of a mosaic with data at a pixel, whose place in it replaces that; NULL in a gap. */
+static const node *part_at(const node *n, int32_t level, int64_t *x, int64_t *y);
+
+/* Gaps show through whatever keeps the mask of its source. */
+static bool is_data(const node *n, int32_t level, int64_t x, int64_t y)
+{
+  switch (n->kind) {
+  case CACHED:
+  case TILES:
+  case MAP: return is_data(n->a, level, x, y);
+  case LEVEL: return is_data(n->a, level + 1, x, y);
+  case MOSAIC: return part_at(n, level, &x, &y) != NULL;
+  default: return true;
+  }
+}
+
+static const node *part_at(const node *n, int32_t level, int64_t *x, int64_t *y)
+{
+  const node *parts[] = {n->a, n->b};
+  for (int i = 1; i >= 0; i--) {
+    int64_t column = *x - n->x[i] / (1 << level), line = *y - n->y[i] / (1 << level);
+    const tc_image_info *of = &parts[i]->info;
+    if (column >= 0 && line >= 0 && column < halved(of->width, level) && line < halved(of->height, level) &&
+        is_data(parts[i], level, column, line)) {
+      *x = column, *y = line;
+      return parts[i];
+    }
+  }
+  return NULL;
+}
+
 static uint16_t defined(world *w, const node *n, int32_t level, int64_t x, int64_t y, int32_t b)
 {
   uint32_t sum = 0;
+  const node *part = n->kind == MOSAIC ? part_at(n, level, &x, &y) : NULL;
   switch (n->kind) {
   case IMAGE: return sample_of(n->of, x, y, b, level, n->of->generation);
   case CACHED:
   case TILES: return shown_at(w, n->a, level, x, y, b, TC_BORDER_PAD);
   case LEVEL: return shown_at(w, n->a, level + 1, x, y, b, TC_BORDER_PAD);
   case MAP: return changed(shown_at(w, n->a, level, x, y, b, TC_BORDER_PAD));
+  case MOSAIC: return part == NULL ? 0 : shown_at(w, part, level, x, y, b, TC_BORDER_PAD);
   case LINK: return (uint16_t)~changed(shown_at(w, n->a, level, x, y, b, TC_BORDER_PAD));
   case BOX:
     for (int i = 0; i < 9; i++)
@@ -238,6 +273,21 @@ static tc_provider *computed(node *n, tc_cache *cache, int margin, int scale)
   return made;
 }
 
+static tc_provider *put_together(node *n, uint64_t *seed, tc_cache *cache)
+{
+  tc_mosaic_part parts[2] = {{.provider = n->a->provider}, {.provider = n->b->provider}};
+  for (int i = 0; i < 2; i++) {
+    parts[i].x = n->x[i] = between(seed, -5, 20) * 4;
+    parts[i].y = n->y[i] = between(seed, -5, 20) * 4;
+  }
+  n->info = info_for(between(seed, 20, 140), between(seed, 20, 140), between(seed, 20, 80), between(seed, 20, 80),
+                     n->a->info.levels);
+  tc_mosaic_options options = {.struct_size = sizeof options, .image = &n->info};
+  tc_provider *made = NULL;
+  ok(provider_mosaic(parts, 2, &options, cache, &made, &err));
+  return made;
+}
+
 /* A node over nodes that are there, if they have what it takes. */
 static void add(world *w, uint64_t *seed, kind kind)
 {
@@ -276,6 +326,13 @@ static void add(world *w, uint64_t *seed, kind kind)
     n->provider = computed(n, cache, 0, 1);
     if (n->flags & TC_INPUT_TRANSPOSED)
       width = a->info.height, height = a->info.width;
+    break;
+  case MOSAIC:
+    n->b = &w->nodes[between(seed, w->first, w->n_nodes - 1)];
+    if (n->b->info.levels != levels)
+      n->b = a;
+    n->provider = put_together(n, seed, cache);
+    width = n->info.width, height = n->info.height;
     break;
   default: {
     n->info = info_for(width, height, between(seed, 20, 80), between(seed, 20, 80), levels);

@@ -249,7 +249,47 @@ static void what_an_earlier_one_made_gives_way(void **state)
   begin(p, 1, COLS - 1, &h);
   until_heard(&h);
   assert_int_equal(h.how_far.full, 1);
-  assert_int_equal(h.how_far.ready, residents(p, 1, COLS - 1));
+  assert_in_range(h.how_far.ready, 1, residents(p, 1, COLS - 1));
+  assert_books(cache);
+  provider_release(from);
+  provider_release(p);
+  tc_release(cache);
+  released(&s);
+}
+
+/* What is there already is wanted as much as what is made: a viewer may prefetch the same again, or half of it. */
+static void what_is_wanted_again_stays(void **state)
+{
+  (void)state;
+  source s;
+  tc_cache *cache = cache_of(room(44, BYTES), 1, 0);
+  tc_provider *from = open_image(&s, 11), *p = cached(from, cache);
+  const int64_t first[] = {0, 0, 0, 2, 4, 4, 2};
+  int before = 0;
+  for (size_t i = 0; i < COUNT(first); i++) {
+    heard h;
+    begin(p, first[i], 4, &h);
+    until_heard(&h);
+    assert_far(&h, 4 * COLS, 4 * COLS, 0, 0);
+    assert_int_equal(residents(p, first[i], 4), 4 * COLS);
+    int new_rows = i == 0 ? 4 : abs((int)(first[i] - first[i - 1]));
+    assert_in_range(decodes(&s) - before, 0, new_rows * COLS);
+    before = decodes(&s);
+  }
+  /* More than there is room for, again and again: what came first stays, and is told. */
+  heard all;
+  ok(tc_clear(cache, &err));
+  for (int i = 0; i < 3; i++) {
+    before = decodes(&s);
+    begin(p, 0, COLS, &all);
+    until_heard(&all);
+    assert_int_equal(all.how_far.full, 1);
+    assert_in_range(all.how_far.ready, 4 * COLS, 44);
+    assert_int_equal(residents(p, 0, COLS), all.how_far.ready);
+    for (int at = 0; at < all.how_far.ready; at++)
+      assert_true(is_resident(p, at / COLS, at % COLS));
+    assert_true(i == 0 || decodes(&s) == before);
+  }
   assert_books(cache);
   provider_release(from);
   provider_release(p);
@@ -600,6 +640,7 @@ int main(void)
     cmocka_unit_test(tiles_of_another_grid_decode_each_block_once),
     cmocka_unit_test(it_stops_at_the_unread_share_and_says_how_far_it_came),
     cmocka_unit_test(what_an_earlier_one_made_gives_way),
+    cmocka_unit_test(what_is_wanted_again_stays),
     cmocka_unit_test(what_was_used_since_it_began_stays),
     cmocka_unit_test(a_get_that_joins_raises_the_tile),
     cmocka_unit_test(cancelling_the_reader_stops_what_is_queued),

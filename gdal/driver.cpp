@@ -46,7 +46,7 @@ extern "C" {
 
 CPL_DLL void GDALRegister_TILECACHE();
 
-// tc_gdal_open, tc_gdal_from_dataset and tc_gdal_open_vsi of tilecache_gdal.h, as symbols.
+// The functions of tilecache_gdal.h, as symbols.
 CPL_DLL tc_status tilecache_gdal_open(const char *path, const tc_gdal_options *options, tc_provider **provider,
                                       tc_error *err);
 CPL_DLL tc_status tilecache_gdal_from_dataset(GDALDatasetH dataset, const tc_gdal_options *options,
@@ -54,6 +54,8 @@ CPL_DLL tc_status tilecache_gdal_from_dataset(GDALDatasetH dataset, const tc_gda
                                               tc_error *err);
 CPL_DLL tc_status tilecache_gdal_open_vsi(const char *path, const tc_open_options *options, tc_provider **provider,
                                           tc_error *err);
+CPL_DLL tc_status tilecache_gdal_srs(const tc_georef *georef, OGRSpatialReferenceH *srs, tc_error *err);
+CPL_DLL tc_status tilecache_gdal_set_georef(GDALDatasetH dataset, const tc_georef *georef, tc_error *err);
 
 void GDALRegister_TILECACHE()
 {
@@ -96,6 +98,16 @@ tc_status tilecache_gdal_open_vsi(const char *path, const tc_open_options *optio
                                   tc_error *err)
 {
   return tc_gdal_open_vsi(path, options, provider, err);
+}
+
+tc_status tilecache_gdal_srs(const tc_georef *georef, OGRSpatialReferenceH *srs, tc_error *err)
+{
+  return tc_gdal_srs(georef, srs, err);
+}
+
+tc_status tilecache_gdal_set_georef(GDALDatasetH dataset, const tc_georef *georef, tc_error *err)
+{
+  return tc_gdal_set_georef(dataset, georef, err);
 }
 
 } // extern "C"

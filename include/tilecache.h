@@ -415,6 +415,16 @@ typedef enum tc_threading {
 } tc_threading;
 
 /**
+ * The bits of tc_open_options.flags.
+ */
+typedef enum tc_open_flags {
+  /**
+   * The file alone: nothing that lies beside it is looked for.
+   */
+  TC_OPEN_ALONE = 1,
+} tc_open_flags;
+
+/**
  * The bits of tc_source.flags.
  */
 typedef enum tc_source_flags {
@@ -606,6 +616,17 @@ typedef enum tc_compute_flags {
    */
   TC_COMPUTE_KEEP_GEOREF = 16,
 } tc_compute_flags;
+
+/**
+ * The bits of tc_mosaic_options.flags.
+ */
+typedef enum tc_mosaic_flags {
+  /**
+   * The parts can read some of their bands for less than all of them, so that blocks are made of the bands asked
+   * for alone. Without it they are always made of all bands.
+   */
+  TC_MOSAIC_BANDS = 1,
+} tc_mosaic_flags;
 
 /**
  * The bits of tc_georef.flags.
@@ -925,32 +946,6 @@ typedef struct tc_pixels {
 typedef void (*tc_release_fn)(void *user);
 
 /**
- * Options of provider_open and provider_open_io. Size-led; 0 is the default everywhere.
- */
-typedef struct tc_open_options {
-  /**
-   * sizeof(tc_open_options), set by you.
-   */
-  uint32_t struct_size;
-  /**
-   * Which image of the file, from 0: a page, a segment; see provider_image_count.
-   */
-  int32_t image;
-  /**
-   * What the key of the image begins with, UTF-8; copied; provider_key says the whole key. NULL:
-   * provider_open takes the identity of the file (device, inode, size, times), so that opening it twice
-   * shares tiles; provider_open_io takes a number that is never used again.
-   */
-  const char *key;
-  /**
-   * The name of the only reader that may open the file, as tc_format_info says it, such as "TIFF";
-   * copied. A file that it does not recognise is TC_E_UNSUPPORTED, and a name that no reader has is
-   * TC_E_ARGUMENT. NULL: any reader.
-   */
-  const char *format;
-} tc_open_options;
-
-/**
  * Bytes from anywhere, such as an object store, an archive or a buffer. Size-led; copied by the call.
  *
  * Reads are few, because each may be a journey: headers come in pieces of 64 KiB, a block in one read,
@@ -986,6 +981,60 @@ typedef struct tc_io {
    */
   tc_release_fn release;
 } tc_io;
+
+/**
+ * Options of provider_open and provider_open_io. Size-led; 0 is the default everywhere.
+ */
+typedef struct tc_open_options {
+  /**
+   * sizeof(tc_open_options), set by you.
+   */
+  uint32_t struct_size;
+  /**
+   * Which image of the file, from 0: a page, a segment; see provider_image_count.
+   */
+  int32_t image;
+  /**
+   * What the key of the image begins with, UTF-8; copied; provider_key says the whole key. NULL:
+   * provider_open takes the identity of the file (device, inode, size, times), so that opening it twice
+   * shares tiles, unless open_beside opens a file that changes what is read; provider_open_io takes a number that is never used again.
+   */
+  const char *key;
+  /**
+   * The name of the only reader that may open the file, as tc_format_info says it, such as "TIFF";
+   * copied. A file that it does not recognise is TC_E_UNSUPPORTED, and a name that no reader has is
+   * TC_E_ARGUMENT. NULL: any reader.
+   */
+  const char *format;
+  /**
+   * Bits of tc_open_flags.
+   */
+  uint32_t flags;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+  /**
+   * Opens a file that lies beside the one that is opened, such as its external overviews; see provider_open for
+   * which are looked for. Called a few times inside provider_open or provider_open_io, on the same thread, and never
+   * later.
+   *
+   * `suffix` says which file: one that begins with a dot stands behind the whole name, ".ovr" is `scene.tif.ovr` for
+   * `scene.tif`; one that begins with an asterisk stands in place of the extension, "*.r1" is `scene.r1`. Valid during
+   * the call. `io`: all 0 but for struct_size, which is as much room as it has; fill it in as for provider_open_io.
+   * Return TC_OK, from when on its bytes belong to the library, which calls io->release once, after their last
+   * read_at, also where the file turns out to be of no use or the call fails. Return TC_E_NOT_FOUND if there is no
+   * such file. Another number fails the call, as one that read_at returns does; `err`, which is never NULL, may tell
+   * more. It may call the library, and must not throw, unwind or longjmp.
+   *
+   * NULL: provider_open looks in the folder of the path, and provider_open_io knows of no other files.
+   */
+  tc_status (*open_beside)(void *user, const char *suffix, struct tc_io *io, struct tc_error *err);
+  /**
+   * Passed to open_beside.
+   */
+  void *user;
+} tc_open_options;
 
 /**
  * What an image is. Size-led.
@@ -1813,7 +1862,7 @@ typedef struct tc_mosaic_part {
   /**
    * With a provider NULL. Otherwise required, UTF-8; copied: what the key of the image that `open` gives begins
    * with, as in tc_open_options and tc_source, such as a URL and its ETag. Two mosaics share tiles if their parts
-   * have the same keys and places, so the same key must stand for the same pixels. What is invalidated under
+   * have the same keys and places, so the same key must stand for the same pixels; whether that image has this key is not looked at. What is invalidated under
    * `<key>:image:0` is forgotten of the mosaic, also before it is opened; so is what is invalidated under the key
    * that the image turns out to have.
    */
@@ -1837,8 +1886,8 @@ typedef struct tc_mosaic_part {
 } tc_mosaic_part;
 
 /**
- * Opens a part: sets *provider to a reference that the library owns from then on, and gives up when the part is
- * closed. `part` is its place in the array that provider_mosaic got. Returns TC_OK, or another number and may then
+ * Opens a part: sets *provider to a reference that the library owns from then on, also where it then fails, and gives up
+ * when the part is closed. `part` is its place in the array that provider_mosaic got. Returns TC_OK, or another number and may then
  * tell more in `err`, which is never NULL; see tc_source. The image must have the size that was said, and the type,
  * bands and levels of the mosaic. Called from several threads at once, but for one part by one at a time, and only
  * inside calls of the library. A failure is not remembered, and a part that cannot be read is opened anew.
@@ -2323,6 +2372,15 @@ tc_status tc_remove(struct tc_cache *cache,
  * the file leaves out below them are there, but have no block, and give TC_E_NOT_FOUND when they are read.
  * Overviews of other factors are images of their own, see provider_image_count.
  *
+ * What lies beside the file belongs to its first image, as in GDAL: TIFF files with overviews (`.ovr`), with a mask of all
+ * bands (`.msk`, of GDAL, and `.msk.ovr`), and what GDAL knows of the image (`.aux.xml`): nodata values, colours, and texts
+ * for provider_metadata (statistics, histograms, descriptions, colour tables, items); of NITF the R-sets too (`.r1`, `.r2`
+ * ..., `.hr1` ..., behind the name or in place of its extension), of every image. World files are looked for as
+ * provider_georef says. Overviews and masks in a TIFF go
+ * before those beside it, nodata values beside it before its own; with other formats it is the other way round. One
+ * that is damaged or does not fit is left out, and a text TC:WARNING:1, TC:WARNING:2 ... says so. The key
+ * names those that change pixels, levels or nodata, unless tc_open_options.key is its beginning.
+ *
  * - path: required; the system's own bytes (on Windows UTF-8), copied.
  * - options: NULL is all defaults.
  * - provider: receives a reference that you own; NULL on failure.
@@ -2359,7 +2417,7 @@ tc_status provider_image_count(const char *path,
                                struct tc_error *err);
 
 /**
- * provider_open over bytes of yours.
+ * provider_open over bytes of yours. Files beside it are those that tc_open_options.open_beside opens.
  *
  * - io: required.
  * - options: NULL is all defaults.
@@ -2369,7 +2427,7 @@ tc_status provider_image_count(const char *path,
  * After a success the library calls io->release once, after the last read_at; after a failure it does
  * not call it.
  *
- * Errors: as provider_open, and TC_E_SOURCE if read_at fails. Thread-safe.
+ * Errors: as provider_open, and TC_E_SOURCE if read_at or open_beside fails. Thread-safe.
  */
 tc_status provider_open_io(const struct tc_io *io,
                            const struct tc_open_options *options,
@@ -2543,7 +2601,8 @@ tc_status provider_level(struct tc_provider *source,
 /**
  * Where the pixels of an image are data: one band of TC_U8 on the same grid, 255 where they are and 0
  * where they are not, from the source's own mask, else from its alpha band, else from its nodata
- * values; 255 everywhere if it has none of them. With nodata values a pixel is data if any band is.
+ * values; 255 everywhere if it has none of them. With nodata values a pixel is data if any band is. The mask of a
+ * file may have fewer levels than its image.
  *
  * - source: required; kept alive by the result.
  * - provider: receives a reference that you own; NULL on failure.
@@ -2593,7 +2652,8 @@ tc_status provider_compute(const struct tc_input *inputs,
  * alpha band are not 0, and its sample is not the nodata value of its own band. Elsewhere what lies beneath is seen,
  * band by band, and where nothing does the pad value of the mosaic. Nothing is resampled, converted or blended.
  *
- * A block costs what the parts over it cost, however many there are elsewhere. A part is opened when it is first
+ * A block costs what the parts over it cost; a miss also asks all parts whether they have changed, which is little up to
+ * some ten thousand parts, and the most of it beyond a hundred thousand. A part is opened when it is first
  * touched, and neither opened nor read where those over it leave nothing to be seen. A block has_block has if any part
  * over it has a block there; a gap takes no memory. Which pixels are data is told by provider_mask: by the nodata
  * values of the mosaic where all its bands have one, by its alpha band, else by a mask of its own.
@@ -2612,7 +2672,10 @@ tc_status provider_compute(const struct tc_input *inputs,
  * - provider: receives a reference that you own; NULL on failure.
  * - err: may be NULL.
  *
- * After a success the library calls options->release once; after a failure it does not call it.
+ * The mosaic has no georeference of its own; provider_with_georef gives it one.
+ *
+ * After a success the library calls options->release once, as tc_mosaic_options says; after a failure it does not call
+ * it.
  *
  * Errors: TC_E_ARGUMENT for a part that does not fit the mosaic, also if the cache knows the key with another size,
  * type or number of bands; TC_E_RANGE for sizes and places; TC_E_LIMIT for a stack that is too high; TC_E_NO_MEMORY.
@@ -2902,10 +2965,14 @@ tc_status provider_invalidate(struct tc_provider *provider, struct tc_error *err
  *
  * Where the pixels of a level lie on the ground, as far as the source says it. It never changes.
  *
- * Of files it is read from the tags and keys of GeoTIFF, as GDAL understands them; and of an image 0 without a transform
- * of its own that provider_open opens as TIFF, JPEG 2000, PNG or JPEG, from a world file beside it (of a.tif these are
- * a.tfw, a.tifw and a.wld, also in capitals), with the WKT in a .prj where the file names no system. EPSG codes are told as
- * the file has them, deprecated ones too. What is not read here may be in the texts of provider_metadata.
+ * Of files it is read from the tags and keys of GeoTIFF, as GDAL understands them, also where a box of JPEG 2000 has them
+ * (GeoJP2, not GMLJP2); from the corners of images in NITF (IGEOLO, in degrees or UTM: a transform if one has them within a
+ * quarter of a pixel, else four points) and their RPC00B, if no ICHIPB says that the image is part of another, but
+ * not from BLOCKA, as GDAL does not; and of an image 0 without a transform
+ * of its own that is opened as TIFF, JPEG 2000, PNG or JPEG, from a world file beside it (of a.tif these are
+ * a.tfw, a.tifw and a.wld, also in capitals; see tc_open_options.open_beside), with the WKT in a .prj where the file names no system. EPSG codes are told as
+ * the file has them, deprecated ones too. What is not read here, such as what GDAL keeps in
+ * .aux.xml files, may be in the texts of provider_metadata or nowhere.
  *
  * Operators have it from their source: cached, retiled and read images lie where it lies; a level, whose pixels are 2
  * to the power of the level times as long and wide (a level that is not level 0 halved so often, rounded either way,
@@ -2939,7 +3006,7 @@ tc_status provider_georef(const struct tc_provider *provider,
  *
  * Polynomials and ground control points are not used: GDAL has transformers for them.
  *
- * Errors: TC_E_NOT_FOUND if no transform is known; TC_E_RANGE if there is no such level; TC_E_ARGUMENT. Thread-safe.
+ * Errors: TC_E_NOT_FOUND if no transform is known; TC_E_RANGE if there is no such level or n is absurd; TC_E_ARGUMENT. Thread-safe.
  */
 tc_status provider_place_of(const struct tc_provider *provider,
                             int32_t level,
@@ -2959,7 +3026,7 @@ tc_status provider_place_of(const struct tc_provider *provider,
  *   down they are the pixel itself. May be `places`.
  * - err: may be NULL.
  *
- * Errors: TC_E_NOT_FOUND if no transform is known; TC_E_RANGE if there is no such level, and for a transform of a
+ * Errors: TC_E_NOT_FOUND if no transform is known; TC_E_RANGE if there is no such level or n is absurd, and for a transform of a
  * file that puts many pixels in one place; TC_E_ARGUMENT. Thread-safe.
  */
 tc_status provider_pixel_of(const struct tc_provider *provider,
@@ -3102,7 +3169,8 @@ void tc_load_release(struct tc_load *load);
  * What is made ahead takes at most the unread share of the budget, see tc_cache_options, with all else that
  * nobody has asked for yet, and takes no room of what was used since this call: where there is no other, it stops
  * and says how far it came. What was made ahead for the provider before this call and not asked for since gives way
- * to it, as that to which a viewer has turned its back. It makes no use of what it finds, and counts neither hits nor misses. A get of a tile
+ * to it, as that to which a viewer has turned its back, unless it is part of the rectangle; one that still runs does
+ * not: cancel it. It makes no use of what it finds, and counts neither hits nor misses. A get of a tile
  * that is being made joins it, nothing is decoded twice, and the tile is then kept as what was asked for. A tile
  * that fails does not end it, and the next get of that tile tries again.
  *

@@ -3,8 +3,8 @@
  *
  * All of it is in this file: it needs GDAL's C API and tilecache.h, and nothing to link but GDAL and
  * tilecache. C99 and C++. Languages that cannot use a header call the same functions in the plugin
- * gdal_TILECACHE.so, by the names tilecache_gdal_open, tilecache_gdal_from_dataset and
- * tilecache_gdal_open_vsi, with the arguments that are told here.
+ * gdal_TILECACHE.so, by the names tilecache_gdal_open, tilecache_gdal_from_dataset, tilecache_gdal_open_vsi,
+ * tilecache_gdal_srs and tilecache_gdal_set_georef, with the arguments that are told here.
  *
  *   #include <tilecache_gdal.h>
  *   ...
@@ -30,6 +30,12 @@
  *   each ground control point: column, row, x, y, z) and GDAL:GCP_SRS, and per band GDAL:DESCRIPTION,
  *   GDAL:UNIT, GDAL:SCALE, GDAL:OFFSET and GDAL:COLOR_TABLE (a line for each entry: red, green, blue,
  *   alpha). Text that is not UTF-8 is taken for Latin-1.
+ *
+ * WHERE IT LIES
+ *   provider_georef tells what GDAL says: the transform, the system as WKT 2 of 2019 with the EPSG codes of its
+ *   parts, ground control points, RPCs, AREA_OR_POINT, and as unit of heights that of the first band, if the system
+ *   has a vertical part, or if the unit is "m" or "ft", by which GDAL says so of elevations. Numbers that cannot be
+ *   used, such as a transform without inverse, are left out. tc_gdal_set_georef is the way back.
  *
  * BLOCKS
  *   Those of GDAL. Flat ones, such as single rows, are put together up to 256 rows or 1 MiB. Those of a
@@ -70,6 +76,7 @@
 
 #include <float.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -184,6 +191,36 @@ static inline tc_status tc_gdal_from_dataset(GDALDatasetH dataset, const tc_gdal
  */
 static inline tc_status tc_gdal_open_vsi(const char *path, const tc_open_options *options, tc_provider **provider,
                                          tc_error *err);
+
+/*
+ * The coordinate reference system of a georeference: that of its WKT, else of its EPSG codes.
+ *
+ * - georef: required, as provider_georef tells it.
+ * - srs: receives a system that you own, to be freed with OSRDestroySpatialReference, whose axes are in the order
+ *   of tc_georef.transform (OAMS_TRADITIONAL_GIS_ORDER); NULL on failure.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_NOT_FOUND if no system is known, TC_E_SOURCE for what GDAL says of text and codes, TC_E_ARGUMENT.
+ * Thread-safe.
+ */
+static inline tc_status tc_gdal_srs(const tc_georef *georef, OGRSpatialReferenceH *srs, tc_error *err);
+
+/*
+ * Lets a dataset of GDAL's lie where an image of tilecache does, one of the same size: of pixels that were read from
+ * a provider, whatever it is made of, and are now to be written.
+ *
+ * - dataset: required; one that takes such things: of GDALCreate, of the drivers MEM and VRT, or open for update.
+ * - georef: required, as provider_georef tells it of the level that the pixels are of. What is not known is left as it
+ *   is.
+ * - err: may be NULL.
+ *
+ * Sets the transform and the system, or, without a transform, the ground control points with it; the RPCs (domain
+ * RPC); AREA_OR_POINT, where pixels are points; and the unit of heights as that of each band.
+ *
+ * Errors: TC_E_SOURCE for what GDAL says, also of a system that it does not know; TC_E_ARGUMENT. What was set before is
+ * set. Not while others use `dataset`.
+ */
+static inline tc_status tc_gdal_set_georef(GDALDatasetH dataset, const tc_georef *georef, tc_error *err);
 
 /* ======== What follows is not for use. ======== */
 
@@ -1298,6 +1335,310 @@ static inline tc_status tcgdal_options(const tc_gdal_options *from, tc_gdal_opti
   return TC_OK;
 }
 
+/* ---- georeference ---- */
+
+/* What a dataset says of its place, and what that points to. */
+typedef struct tcgdal_place {
+  tc_georef georef;
+  tc_rpc rpc;
+  tc_gcp *gcps;
+  char *wkt, *unit;
+} tcgdal_place;
+
+static inline void tcgdal_free_place(tcgdal_place *place)
+{
+  size_t i;
+  for (i = 0; i < place->georef.n_gcps; i++) {
+    CPLFree((void *)place->gcps[i].id);
+    CPLFree((void *)place->gcps[i].info);
+  }
+  VSIFree(place->gcps);
+  CPLFree(place->wkt);
+  CPLFree(place->unit);
+}
+
+static inline int tcgdal_all_finite(const double *numbers, int n)
+{
+  int i;
+  for (i = 0; i < n; i++)
+    if (!CPLIsFinite(numbers[i]))
+      return 0;
+  return 1;
+}
+
+/* Whether tc_source.georef takes it. */
+static inline int tcgdal_is_invertible(const double *t)
+{
+  const int upright = t[2] == 0 && t[4] == 0;
+  const double area = t[1] * t[5] - t[2] * t[4];
+  const double back[6] = {
+      upright ? -t[0] / t[1] : (t[2] * t[3] - t[5] * t[0]) / area, upright ? 1 / t[1] : t[5] / area,
+      upright ? 0 : t[2] / area, upright ? -t[3] / t[5] : (t[4] * t[0] - t[1] * t[3]) / area,
+      upright ? 0 : t[4] / area, upright ? 1 / t[5] : t[1] / area};
+  return tcgdal_all_finite(t, 6) && tcgdal_all_finite(back, 6);
+}
+
+/* The EPSG code of a part of a system, NULL the whole; 0 if it has none. */
+static inline int32_t tcgdal_epsg(OGRSpatialReferenceH srs, const char *part)
+{
+  const char *name = OSRGetAuthorityName(srs, part), *code = OSRGetAuthorityCode(srs, part);
+  const int number = name != NULL && code != NULL && EQUAL(name, "EPSG") ? atoi(code) : 0;
+  return number > 0 ? number : 0;
+}
+
+static inline void tcgdal_place_srs(tcgdal_place *place, OGRSpatialReferenceH srs)
+{
+  static const char *const options[] = {"FORMAT=WKT2_2019", NULL};
+  char *wkt = NULL;
+  if (srs == NULL)
+    return;
+  if (OSRExportToWktEx(srs, &wkt, options) == OGRERR_NONE && wkt[0] != '\0')
+    place->georef.wkt = place->wkt = tcgdal_utf8(wkt);
+  CPLFree(wkt);
+  if (!OSRIsCompound(srs))
+    place->georef.epsg = tcgdal_epsg(srs, NULL);
+  else
+    place->georef.vertical_epsg = tcgdal_epsg(srs, "VERT_CS");
+  if (place->georef.epsg == 0)
+    place->georef.epsg = tcgdal_epsg(srs, OSRIsProjected(srs) ? "PROJCS" : OSRIsGeocentric(srs) ? "GEOCCS" : "GEOGCS");
+}
+
+static inline void tcgdal_place_gcps(tcgdal_place *place, GDALDatasetH dataset)
+{
+  const GDAL_GCP *gcps = GDALGetGCPs(dataset);
+  int i, n = gcps != NULL ? GDALGetGCPCount(dataset) : 0;
+  if (n <= 0 || n > 1 << 20)
+    return;
+  place->gcps = (tc_gcp *)VSIMalloc2((size_t)n, sizeof *place->gcps);
+  for (i = 0; i < n && place->gcps != NULL; i++) {
+    const double all[5] = {gcps[i].dfGCPPixel, gcps[i].dfGCPLine, gcps[i].dfGCPX, gcps[i].dfGCPY, gcps[i].dfGCPZ};
+    tc_gcp *gcp = &place->gcps[place->georef.n_gcps];
+    if (!tcgdal_all_finite(all, 5))
+      continue;
+    gcp->pixel = all[0];
+    gcp->line = all[1];
+    gcp->x = all[2];
+    gcp->y = all[3];
+    gcp->z = all[4];
+    gcp->id = tcgdal_utf8(gcps[i].pszId != NULL ? gcps[i].pszId : "");
+    gcp->info = tcgdal_utf8(gcps[i].pszInfo != NULL ? gcps[i].pszInfo : "");
+    place->georef.n_gcps++;
+  }
+  if (place->georef.n_gcps > 0)
+    place->georef.gcps = place->gcps;
+}
+
+/* The numbers of a tc_rpc that have a name each in the domain RPC. */
+typedef struct tcgdal_rpc_number {
+  const char *name;
+  size_t at; /* in tc_rpc */
+} tcgdal_rpc_number;
+
+static const tcgdal_rpc_number tcgdal_rpc_numbers[] = {
+    {"ERR_BIAS", offsetof(tc_rpc, err_bias)},         {"ERR_RAND", offsetof(tc_rpc, err_rand)},
+    {"LINE_OFF", offsetof(tc_rpc, line_off)},         {"SAMP_OFF", offsetof(tc_rpc, samp_off)},
+    {"LAT_OFF", offsetof(tc_rpc, lat_off)},           {"LONG_OFF", offsetof(tc_rpc, long_off)},
+    {"HEIGHT_OFF", offsetof(tc_rpc, height_off)},     {"LINE_SCALE", offsetof(tc_rpc, line_scale)},
+    {"SAMP_SCALE", offsetof(tc_rpc, samp_scale)},     {"LAT_SCALE", offsetof(tc_rpc, lat_scale)},
+    {"LONG_SCALE", offsetof(tc_rpc, long_scale)},     {"HEIGHT_SCALE", offsetof(tc_rpc, height_scale)},
+    {"LINE_NUM_COEFF", offsetof(tc_rpc, line_num)},   {"LINE_DEN_COEFF", offsetof(tc_rpc, line_den)},
+    {"SAMP_NUM_COEFF", offsetof(tc_rpc, samp_num)},   {"SAMP_DEN_COEFF", offsetof(tc_rpc, samp_den)},
+};
+
+enum { TCGDAL_RPC_SINGLE = 12, TCGDAL_RPC_ALL = 16, TCGDAL_RPC_SCALES = 7, TCGDAL_RPC_TERMS = 20 };
+
+/* Where a named number of RPCs, or the first of a list, is. */
+static inline double *tcgdal_rpc_at(tc_rpc *rpc, int i)
+{
+  return (double *)(void *)((char *)rpc + tcgdal_rpc_numbers[i].at);
+}
+
+/* Whether the domain RPC has all that a tc_rpc has; what it says of errors may be missing. */
+static inline int tcgdal_rpc(tc_rpc *rpc, GDALDatasetH dataset)
+{
+  char **items = GDALGetMetadata(dataset, "RPC");
+  int i, j;
+  for (i = 0; i < TCGDAL_RPC_ALL; i++) {
+    const char *text = CSLFetchNameValue(items, tcgdal_rpc_numbers[i].name);
+    const int n = i < TCGDAL_RPC_SINGLE ? 1 : TCGDAL_RPC_TERMS;
+    double *to = tcgdal_rpc_at(rpc, i);
+    char **words = CSLTokenizeStringComplex(text != NULL ? text : i < 2 ? "-1" : "", " ,", FALSE, FALSE);
+    const int has = CSLCount(words) >= n; /* some writers have units behind a number */
+    for (j = 0; j < n && has; j++)
+      to[j] = CPLAtof(words[j]);
+    CSLDestroy(words);
+    if (!has || !tcgdal_all_finite(to, n) || (i >= TCGDAL_RPC_SCALES && i < TCGDAL_RPC_SINGLE && to[0] == 0))
+      return 0;
+  }
+  return 1;
+}
+
+/* What `dataset` says of its place; 0 if that is nothing. */
+static inline int tcgdal_place_of(tcgdal_place *place, GDALDatasetH dataset)
+{
+  tc_georef *georef = &place->georef;
+  const char *point, *unit; /* each is valid until the next question */
+  OGRSpatialReferenceH srs;
+  int is_high;
+  memset(place, 0, sizeof *place);
+  georef->struct_size = sizeof *georef;
+  if (GDALGetGeoTransform(dataset, georef->transform) == CE_None && tcgdal_is_invertible(georef->transform))
+    georef->flags |= TC_GEOREF_HAS_TRANSFORM;
+  else
+    memset(georef->transform, 0, sizeof georef->transform); /* GDAL sets one in any case */
+  point = GDALGetMetadataItem(dataset, "AREA_OR_POINT", NULL);
+  if (point != NULL && EQUAL(point, "Point"))
+    georef->flags |= TC_GEOREF_PIXEL_IS_POINT;
+  tcgdal_place_gcps(place, dataset);
+  srs = GDALGetSpatialRef(dataset);
+  if (srs == NULL)
+    srs = GDALGetGCPSpatialRef(dataset);
+  tcgdal_place_srs(place, srs);
+  is_high = srs != NULL && (OSRIsCompound(srs) || OSRIsVertical(srs));
+  unit = GDALGetRasterUnitType(GDALGetRasterBand(dataset, 1));
+  if (unit != NULL && unit[0] != '\0' && (is_high || EQUAL(unit, "m") || EQUAL(unit, "ft")))
+    georef->vertical_unit = place->unit = tcgdal_utf8(unit);
+  if (tcgdal_rpc(&place->rpc, dataset))
+    georef->rpc = &place->rpc;
+  return georef->flags != 0 || georef->wkt != NULL || georef->n_gcps > 0 || georef->rpc != NULL ||
+         georef->vertical_unit != NULL;
+}
+
+static inline tc_status tcgdal_begin_georef(const tc_georef *georef, tc_error *err)
+{
+  if (err != NULL) {
+    err->code = TC_OK;
+    err->source_code = 0;
+    err->message[0] = '\0';
+  }
+  if (georef == NULL)
+    return tcgdal_fail(err, TC_E_ARGUMENT, 0, "georef is NULL");
+  if (georef->struct_size < sizeof *georef)
+    return tcgdal_fail(err, TC_E_ARGUMENT, 0, "struct_size of georef is %u; set it to sizeof(tc_georef), which is %u",
+                       (unsigned)georef->struct_size, (unsigned)sizeof *georef);
+  return TC_OK;
+}
+
+/* A system by codes, of two parts if both are known. */
+static inline int tcgdal_import_codes(OGRSpatialReferenceH srs, const tc_georef *georef)
+{
+  OGRSpatialReferenceH across, up;
+  int good;
+  if (georef->vertical_epsg == 0 || georef->epsg == 0)
+    return OSRImportFromEPSG(srs, georef->epsg != 0 ? georef->epsg : georef->vertical_epsg) == OGRERR_NONE;
+  across = OSRNewSpatialReference(NULL);
+  up = OSRNewSpatialReference(NULL);
+  good = OSRImportFromEPSG(across, georef->epsg) == OGRERR_NONE &&
+         OSRImportFromEPSG(up, georef->vertical_epsg) == OGRERR_NONE &&
+         OSRSetCompoundCS(srs, CPLSPrintf("%s + %s", OSRGetName(across), OSRGetName(up)), across, up) == OGRERR_NONE;
+  OSRDestroySpatialReference(across);
+  OSRDestroySpatialReference(up);
+  return good;
+}
+
+static inline tc_status tc_gdal_srs(const tc_georef *georef, OGRSpatialReferenceH *srs, tc_error *err)
+{
+  tcgdal_said said;
+  int good;
+  tc_status status = tcgdal_begin_georef(georef, err);
+  if (srs == NULL)
+    return tcgdal_fail(err, TC_E_ARGUMENT, 0, "srs is NULL");
+  *srs = NULL;
+  if (status != TC_OK)
+    return status;
+  if (georef->wkt == NULL && georef->epsg == 0 && georef->vertical_epsg == 0)
+    return tcgdal_fail(err, TC_E_NOT_FOUND, 0, "no coordinate reference system is known");
+  tcgdal_begin(&said);
+  *srs = OSRNewSpatialReference(NULL);
+  if (georef->wkt != NULL) {
+    char *text = (char *)georef->wkt; /* which is read alone */
+    good = OSRImportFromWkt(*srs, &text) == OGRERR_NONE;
+  } else {
+    good = tcgdal_import_codes(*srs, georef);
+  }
+  OSRSetAxisMappingStrategy(*srs, OAMS_TRADITIONAL_GIS_ORDER);
+  status = tcgdal_end(&said, !good, "the import of a reference system", err);
+  if (!good) {
+    OSRDestroySpatialReference(*srs);
+    *srs = NULL;
+  }
+  return status;
+}
+
+static inline int tcgdal_set_gcps(GDALDatasetH dataset, const tc_georef *georef, OGRSpatialReferenceH srs)
+{
+  GDAL_GCP *gcps = (GDAL_GCP *)VSICalloc(georef->n_gcps, sizeof *gcps);
+  size_t i;
+  int good = gcps != NULL;
+  for (i = 0; i < georef->n_gcps && good; i++) {
+    const tc_gcp *from = &georef->gcps[i];
+    gcps[i].pszId = (char *)from->id; /* which are read alone */
+    gcps[i].pszInfo = (char *)from->info;
+    gcps[i].dfGCPPixel = from->pixel;
+    gcps[i].dfGCPLine = from->line;
+    gcps[i].dfGCPX = from->x;
+    gcps[i].dfGCPY = from->y;
+    gcps[i].dfGCPZ = from->z;
+  }
+  good = good && GDALSetGCPs2(dataset, (int)georef->n_gcps, gcps, srs) == CE_None;
+  VSIFree(gcps);
+  return good;
+}
+
+static inline int tcgdal_set_rpc(GDALDatasetH dataset, const tc_rpc *given)
+{
+  tc_rpc rpc = *given;
+  char **items = NULL;
+  int i, j, good;
+  for (i = 0; i < TCGDAL_RPC_ALL; i++) {
+    const double *from = tcgdal_rpc_at(&rpc, i);
+    char text[TCGDAL_RPC_TERMS * 32];
+    size_t at = 0;
+    for (j = 0; j < (i < TCGDAL_RPC_SINGLE ? 1 : TCGDAL_RPC_TERMS); j++)
+      at += (size_t)CPLsnprintf(text + at, sizeof text - at, "%s%.17g", j > 0 ? " " : "", from[j]);
+    items = CSLSetNameValue(items, tcgdal_rpc_numbers[i].name, text);
+  }
+  good = GDALSetMetadata(dataset, items, "RPC") == CE_None;
+  CSLDestroy(items);
+  return good;
+}
+
+static inline tc_status tc_gdal_set_georef(GDALDatasetH dataset, const tc_georef *georef, tc_error *err)
+{
+  tcgdal_said said;
+  OGRSpatialReferenceH srs = NULL;
+  int band, good = 1;
+  tc_status status = tcgdal_begin_georef(georef, err);
+  if (dataset == NULL)
+    return tcgdal_fail(err, TC_E_ARGUMENT, 0, "dataset is NULL");
+  if (status != TC_OK)
+    return status;
+  if (georef->wkt != NULL || georef->epsg != 0 || georef->vertical_epsg != 0)
+    status = tc_gdal_srs(georef, &srs, err);
+  if (status != TC_OK)
+    return status;
+  tcgdal_begin(&said);
+  /* Some formats must know of it before the transform. */
+  if ((georef->flags & TC_GEOREF_PIXEL_IS_POINT) != 0)
+    good &= GDALSetMetadataItem(dataset, "AREA_OR_POINT", "Point", NULL) == CE_None;
+  if ((georef->flags & TC_GEOREF_HAS_TRANSFORM) != 0) {
+    double transform[6];
+    memcpy(transform, georef->transform, sizeof transform);
+    good &= GDALSetGeoTransform(dataset, transform) == CE_None;
+  }
+  if ((georef->flags & TC_GEOREF_HAS_TRANSFORM) == 0 && georef->n_gcps > 0)
+    good &= tcgdal_set_gcps(dataset, georef, srs);
+  else if (srs != NULL)
+    good &= GDALSetSpatialRef(dataset, srs) == CE_None;
+  if (georef->rpc != NULL)
+    good &= tcgdal_set_rpc(dataset, georef->rpc);
+  for (band = 1; georef->vertical_unit != NULL && band <= GDALGetRasterCount(dataset); band++)
+    good &= GDALSetRasterUnitType(GDALGetRasterBand(dataset, band), georef->vertical_unit) == CE_None;
+  if (srs != NULL)
+    OSRDestroySpatialReference(srs);
+  return tcgdal_end(&said, !good, "setting a georeference", err);
+}
+
 /* The provider over `image`, described by `dataset`. */
 static inline tc_status tcgdal_describe(tcgdal_image *image, GDALDatasetH dataset, const tc_gdal_options *options,
                                         const char *key, tc_provider **provider, tc_error *err)
@@ -1309,6 +1650,7 @@ static inline tc_status tcgdal_describe(tcgdal_image *image, GDALDatasetH datase
   tc_source source;
   tc_band_info *bands;
   tcgdal_texts texts = {NULL, 0, 0};
+  tcgdal_place place;
   tc_provider *mask = NULL;
   tc_status status = TC_OK;
   int i, bits = 0, all_bits = 1, signed_bytes = 1, same_nodata = 1;
@@ -1376,6 +1718,8 @@ static inline tc_status tcgdal_describe(tcgdal_image *image, GDALDatasetH datase
     memcpy(info.pad, bands[0].nodata, sizeof info.pad);
   if (!image->masks)
     tcgdal_add_texts(&texts, dataset);
+  if (tcgdal_place_of(&place, dataset))
+    source.georef = &place.georef;
 
   info.width = image->levels[0].width;
   info.height = image->levels[0].height;
@@ -1438,6 +1782,7 @@ static inline tc_status tcgdal_describe(tcgdal_image *image, GDALDatasetH datase
       CPLAtomicDec(&image->references);
   }
   provider_release(mask);
+  tcgdal_free_place(&place);
   for (j = 0; j < texts.n; j++) {
     CPLFree((void *)texts.list[j].name);
     CPLFree((void *)texts.list[j].text);

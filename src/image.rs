@@ -66,6 +66,27 @@ impl Colour {
             .ok()
             .and_then(|code| ALL.get(code).copied())
     }
+
+    /// The colour that GDAL calls so.
+    pub fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "Undefined" => Colour::Undefined,
+            "Gray" => Colour::Gray,
+            "Palette" => Colour::Palette,
+            "Red" => Colour::Red,
+            "Green" => Colour::Green,
+            "Blue" => Colour::Blue,
+            "Alpha" => Colour::Alpha,
+            "Cyan" => Colour::Cyan,
+            "Magenta" => Colour::Magenta,
+            "Yellow" => Colour::Yellow,
+            "Black" => Colour::Black,
+            "YCbCr_Y" => Colour::Luma,
+            "YCbCr_Cb" => Colour::Cb,
+            "YCbCr_Cr" => Colour::Cr,
+            _ => return None,
+        })
+    }
 }
 
 /// What is known of one band.

@@ -32,6 +32,10 @@ impl Tiles {
         (rows.end - rows.start).saturating_mul(cols.end - cols.start)
     }
 
+    fn has(&self, at: Block) -> bool {
+        at.level == self.level && self.rows.contains(&at.row) && self.cols.contains(&at.col)
+    }
+
     /// The `nth` tile in row order.
     fn nth(&self, nth: u64) -> Block {
         let cols = self.cols.end - self.cols.start;
@@ -222,7 +226,10 @@ impl Prefetch {
             return Ok(Made::Ready(true));
         }
         let bytes = tile_bytes(image, at, bands);
-        if !self.cache.has_room_ahead(provider.key(), bytes, self.since) {
+        if !self
+            .cache
+            .has_room_ahead(provider.key(), bytes, self.since, |at| self.tiles.has(at))
+        {
             return Ok(Made::Full);
         }
         let request = Request::new().kept_as(Retention::Ahead(self.since));

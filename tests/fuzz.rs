@@ -155,6 +155,12 @@ fn any_bytes_are_a_file_or_an_error() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "decoders in C")]
+fn what_lies_beside_a_file_never_spoils_it() {
+    check("beside");
+}
+
+#[test]
 fn any_sequence_of_calls_does_what_the_header_says() {
     check("calls");
 }
@@ -167,7 +173,7 @@ fn any_names_are_told_apart() {
 #[test]
 fn every_target_is_tested() {
     let names: Vec<&str> = targets::TARGETS.iter().map(|target| target.name).collect();
-    assert_eq!(names, ["files", "calls", "keys"]);
+    assert_eq!(names, ["files", "beside", "calls", "keys"]);
 }
 
 /// `FUZZ_TARGET=files FUZZ_INPUT=path cargo test --test fuzz -- --ignored`

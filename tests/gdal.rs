@@ -68,6 +68,16 @@ fn the_bridge_passes_memory_checks() {
 }
 
 #[test]
+fn images_and_datasets_lie_where_each_other_do() {
+    let (program, directory) = program("georef", "georef");
+    run(Command::new(&program).current_dir(&directory));
+    run(valgrind()
+        .arg(program)
+        .env("TILECACHE_TEST_SCALE", "25")
+        .current_dir(directory));
+}
+
+#[test]
 fn datasets_are_open_when_gdal_ends() {
     let (program, directory) = program("lives", "lives");
     run(valgrind()
@@ -98,6 +108,8 @@ fn the_driver_is_there() {
         "tilecache_gdal_from_dataset",
         "tilecache_gdal_open",
         "tilecache_gdal_open_vsi",
+        "tilecache_gdal_set_georef",
+        "tilecache_gdal_srs",
     ];
     assert_eq!(ours, expected);
 }

@@ -124,6 +124,43 @@ made("PNG", "deep.png", 2, (24, 20), gdal.GDT_UInt16, [])
 for bands, options in [(1, []), (3, ["PROGRESSIVE=YES"]), (3, [])]:
     made("JPEG", f"{bands}-{len(options)}.jpg", bands, (24, 20), gdal.GDT_Byte, options)
 
+# What lies beside an image of 24 x 20 bytes; the first byte of a seed says which file it is.
+gdal.SetConfigOption("GDAL_TIFF_INTERNAL_MASK", "NO")
+gdal.SetConfigOption("GDAL_PAM_ENABLED", "YES")
+os.makedirs("../beside", exist_ok=True)
+os.chdir("../beside")
+for compress in ["LZW", "DEFLATE", "JPEG"]:
+    gdal.SetConfigOption("COMPRESS_OVERVIEW", compress)
+    tiff("of", size=(24, 20))
+    dataset = gdal.Open("of.tif")
+    dataset.CreateMaskBand(gdal.GMF_PER_DATASET)
+    dataset.GetRasterBand(1).GetMaskBand().WriteArray(np.eye(20, 24, dtype=np.uint8) * 255)
+    dataset = None
+    dataset = gdal.Open("of.tif")
+    dataset.BuildOverviews("NEAREST", [2, 4, 8])
+    dataset = None
+    for kind, ending in enumerate([".ovr", ".msk", ".msk.ovr"]):
+        with open("of.tif" + ending, "rb") as file, open(f"{compress}{ending}", "wb") as seed:
+            seed.write(bytes([kind]) + file.read())
+        os.remove("of.tif" + ending)
+dataset = gdal.Open("of.tif")
+band = dataset.GetRasterBand(1)
+band.SetDescription("<&>")
+band.SetUnitType("m")
+band.SetScale(2.5)
+band.SetOffset(-1)
+band.ComputeStatistics(False)
+band.SetDefaultHistogram(-0.5, 4.5, [1, 2, 3, 4, 5])
+dataset.SetMetadataItem("A", "b", "DOMAIN")
+dataset.SetMetadata(["<a><b>1</b></a>"], "xml:OTHER")
+band = dataset = None
+with open("of.tif.aux.xml", encoding="utf-8") as file, open("description.aux.xml", "w", encoding="utf-8") as seed:
+    more = '<NoDataValue le_hex_equiv="0000000000001C40">7</NoDataValue><ColorInterp>Palette</ColorInterp>' \
+           '<CategoryNames><Category>x</Category></CategoryNames><ColorTable><Entry c1="1" c2="2" c3="3" c4="4"/></ColorTable>'
+    seed.write("\3" + file.read().replace('band="1">', f'band="1">{more}'))
+os.remove("of.tif")
+os.remove("of.tif.aux.xml")
+
 # Choices of the other targets: what the bytes mean is up to them.
 random.seed(1)
 for target, length, count in [("calls", 400, 24), ("keys", 60, 8)]:

@@ -14,10 +14,10 @@ use tilecache::tile::Tile;
 
 /// What a short file may make the library take when it is opened: bands and levels are described
 /// one by one, and a few bytes can claim all that there may be.
-const OPENING: usize = 48 << 20;
+pub(super) const OPENING: usize = 48 << 20;
 
 /// A byte of a file may stand for a directory's tag, a text or a table, each with its own overhead.
-const OPENING_PER_BYTE: usize = 64;
+pub(super) const OPENING_PER_BYTE: usize = 64;
 
 /// What decoding takes beside the pixels: scratch memory that a thread keeps, states of codecs.
 const DECODING: usize = 128 << 20;
@@ -79,7 +79,7 @@ fn picked(end: u64) -> Vec<u64> {
     picked
 }
 
-fn look_at(provider: &Arc<dyn Provider>, file_len: usize) {
+pub(super) fn look_at(provider: &Arc<dyn Provider>, file_len: usize) {
     let image = provider.image();
     image.check().expect("an image that can be");
     assert!(image.bits >= 1 && image.bits as usize <= image.dtype.part().size() * 8);

@@ -2,6 +2,7 @@
 //! them by coverage, `tests/fuzz.rs` with the seeds, with what was found before, and with mutations.
 
 mod allocations;
+mod beside;
 mod calls;
 mod files;
 mod input;
@@ -19,6 +20,10 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "files",
         run: files::run,
+    },
+    Target {
+        name: "beside",
+        run: beside::run,
     },
     Target {
         name: "calls",

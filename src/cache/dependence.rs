@@ -4,6 +4,7 @@ use super::key::is_named;
 use super::lineage::Lineage;
 use crate::error::{Error, Kind, Result};
 use crate::sync::{ProcessMutex, Still};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
 
 /// Taken by whoever links images, so that none comes to depend on itself.
@@ -40,13 +41,23 @@ impl Dependent {
 
     fn link(&self, mut others: Vec<Arc<Lineage>>) -> Result<()> {
         let image = &self.0;
-        let is_known = |known: &[Arc<Lineage>], other: &Arc<Lineage>| {
-            known.iter().any(|known| Arc::ptr_eq(known, other))
-        };
         others.sort_by_key(Arc::as_ptr);
         others.dedup_by(|one, other| Arc::ptr_eq(one, other));
         let linked = image.others();
-        others.retain(|other| !is_known(&image.sources, other) && !is_known(&linked, other));
+        let known = image.sources.iter().chain(linked.iter());
+        match &others[..] {
+            [other] if { known }.any(|known| Arc::ptr_eq(known, other)) => return Ok(()),
+            [_] => (),
+            _ => {
+                let known: BTreeSet<_> = image
+                    .sources
+                    .iter()
+                    .chain(linked.iter())
+                    .map(Arc::as_ptr)
+                    .collect();
+                others.retain(|other| !known.contains(&Arc::as_ptr(other)));
+            }
+        }
         if others.is_empty() {
             return Ok(());
         }

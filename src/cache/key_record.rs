@@ -492,7 +492,8 @@ impl KeyRecord {
         };
         for queue in in_use.unread.values_mut() {
             while taken.len() < limit
-                && let Some(first) = queue.pop_front_if(|first| takes(first))
+                && queue.front().is_some_and(&takes)
+                && let Some(first) = queue.pop_front()
             {
                 taken.push((first.slot, first.stamp));
             }

@@ -574,9 +574,15 @@ impl Cache {
 
     /// Makes room for a tile of a key that is about to be made ahead, unless that would take more than the unread
     /// share, or something that was used since then; says whether there is room.
-    pub fn has_room_ahead(&self, key: &str, bytes: u64, since: Stamp) -> bool {
+    pub fn has_room_ahead(
+        &self,
+        key: &str,
+        bytes: u64,
+        since: Stamp,
+        wants: impl Fn(Block) -> bool,
+    ) -> bool {
         self.0
-            .until_done(|store| store.make_room_ahead(key, bytes, since))
+            .until_done(|store| store.make_room_ahead(key, bytes, since, &wants))
     }
 
     /// Registers a provider's key; refused if the key stands for another image here.

@@ -133,10 +133,14 @@ unsafe impl SizeLed for tc_georef {
 ///
 /// Where the pixels of a level lie on the ground, as far as the source says it. It never changes.
 ///
-/// Of files it is read from the tags and keys of GeoTIFF, as GDAL understands them; and of an image 0 without a transform
-/// of its own that provider_open opens as TIFF, JPEG 2000, PNG or JPEG, from a world file beside it (of a.tif these are
-/// a.tfw, a.tifw and a.wld, also in capitals), with the WKT in a .prj where the file names no system. EPSG codes are told as
-/// the file has them, deprecated ones too. What is not read here may be in the texts of provider_metadata.
+/// Of files it is read from the tags and keys of GeoTIFF, as GDAL understands them, also where a box of JPEG 2000 has them
+/// (GeoJP2, not GMLJP2); from the corners of images in NITF (IGEOLO, in degrees or UTM: a transform if one has them within a
+/// quarter of a pixel, else four points) and their RPC00B, if no ICHIPB says that the image is part of another, but
+/// not from BLOCKA, as GDAL does not; and of an image 0 without a transform
+/// of its own that is opened as TIFF, JPEG 2000, PNG or JPEG, from a world file beside it (of a.tif these are
+/// a.tfw, a.tifw and a.wld, also in capitals; see tc_open_options.open_beside), with the WKT in a .prj where the file names no system. EPSG codes are told as
+/// the file has them, deprecated ones too. What is not read here, such as what GDAL keeps in
+/// .aux.xml files, may be in the texts of provider_metadata or nowhere.
 ///
 /// Operators have it from their source: cached, retiled and read images lie where it lies; a level, whose pixels are 2
 /// to the power of the level times as long and wide (a level that is not level 0 halved so often, rounded either way,
@@ -182,7 +186,7 @@ pub unsafe extern "C" fn provider_georef(
 ///
 /// Polynomials and ground control points are not used: GDAL has transformers for them.
 ///
-/// Errors: TC_E_NOT_FOUND if no transform is known; TC_E_RANGE if there is no such level; TC_E_ARGUMENT. Thread-safe.
+/// Errors: TC_E_NOT_FOUND if no transform is known; TC_E_RANGE if there is no such level or n is absurd; TC_E_ARGUMENT. Thread-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn provider_place_of(
     provider: *const tc_provider,
@@ -211,7 +215,7 @@ pub unsafe extern "C" fn provider_place_of(
 ///   down they are the pixel itself. May be `places`.
 /// - err: may be NULL.
 ///
-/// Errors: TC_E_NOT_FOUND if no transform is known; TC_E_RANGE if there is no such level, and for a transform of a
+/// Errors: TC_E_NOT_FOUND if no transform is known; TC_E_RANGE if there is no such level or n is absurd, and for a transform of a
 /// file that puts many pixels in one place; TC_E_ARGUMENT. Thread-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn provider_pixel_of(
@@ -309,6 +313,11 @@ unsafe fn apply(
         if is_null {
             return Err(Error::argument(format!("{name} is NULL")));
         }
+    }
+    if n > isize::MAX as usize / size_of::<[f64; 2]>() {
+        return Err(Error::range(format!(
+            "n is {n}; no memory has so many pairs"
+        )));
     }
     for at in 0..n {
         // SAFETY: promised by the caller. A pair is read before it is written, for both may be one.

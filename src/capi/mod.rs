@@ -12,6 +12,7 @@
 
 mod args;
 mod array;
+mod beside;
 mod cache;
 mod callback;
 mod compute;
@@ -75,8 +76,8 @@ pub use reader::{
 };
 pub use source::{
     provider_from_memory, provider_from_source, provider_image_count, provider_image_count_io,
-    provider_open, provider_open_io, tc_io, tc_level, tc_open_options, tc_source, tc_source_flags,
-    tc_text, tc_threading,
+    provider_open, provider_open_io, tc_io, tc_level, tc_open_flags, tc_open_options, tc_source,
+    tc_source_flags, tc_text, tc_threading,
 };
 pub use status::{tc_error, tc_status, tc_status_code};
 pub use tile::{tc_tile, tc_tile_copy, tc_tile_pixels, tc_tile_release, tc_tile_retain};

@@ -30,7 +30,7 @@ pub struct tc_mosaic_part {
     pub provider: *mut tc_provider,
     /// With a provider NULL. Otherwise required, UTF-8; copied: what the key of the image that `open` gives begins
     /// with, as in tc_open_options and tc_source, such as a URL and its ETag. Two mosaics share tiles if their parts
-    /// have the same keys and places, so the same key must stand for the same pixels. What is invalidated under
+    /// have the same keys and places, so the same key must stand for the same pixels; whether that image has this key is not looked at. What is invalidated under
     /// `<key>:image:0` is forgotten of the mosaic, also before it is opened; so is what is invalidated under the key
     /// that the image turns out to have.
     pub key: *const c_char,
@@ -44,8 +44,8 @@ pub struct tc_mosaic_part {
     pub height: i64,
 }
 
-/// Opens a part: sets *provider to a reference that the library owns from then on, and gives up when the part is
-/// closed. `part` is its place in the array that provider_mosaic got. Returns TC_OK, or another number and may then
+/// Opens a part: sets *provider to a reference that the library owns from then on, also where it then fails, and gives up
+/// when the part is closed. `part` is its place in the array that provider_mosaic got. Returns TC_OK, or another number and may then
 /// tell more in `err`, which is never NULL; see tc_source. The image must have the size that was said, and the type,
 /// bands and levels of the mosaic. Called from several threads at once, but for one part by one at a time, and only
 /// inside calls of the library. A failure is not remembered, and a part that cannot be read is opened anew.
@@ -115,7 +115,8 @@ unsafe impl SizeLed for tc_mosaic_options {
 /// alpha band are not 0, and its sample is not the nodata value of its own band. Elsewhere what lies beneath is seen,
 /// band by band, and where nothing does the pad value of the mosaic. Nothing is resampled, converted or blended.
 ///
-/// A block costs what the parts over it cost, however many there are elsewhere. A part is opened when it is first
+/// A block costs what the parts over it cost; a miss also asks all parts whether they have changed, which is little up to
+/// some ten thousand parts, and the most of it beyond a hundred thousand. A part is opened when it is first
 /// touched, and neither opened nor read where those over it leave nothing to be seen. A block has_block has if any part
 /// over it has a block there; a gap takes no memory. Which pixels are data is told by provider_mask: by the nodata
 /// values of the mosaic where all its bands have one, by its alpha band, else by a mask of its own.
@@ -134,7 +135,10 @@ unsafe impl SizeLed for tc_mosaic_options {
 /// - provider: receives a reference that you own; NULL on failure.
 /// - err: may be NULL.
 ///
-/// After a success the library calls options->release once; after a failure it does not call it.
+/// The mosaic has no georeference of its own; provider_with_georef gives it one.
+///
+/// After a success the library calls options->release once, as tc_mosaic_options says; after a failure it does not call
+/// it.
 ///
 /// Errors: TC_E_ARGUMENT for a part that does not fit the mosaic, also if the cache knows the key with another size,
 /// type or number of bands; TC_E_RANGE for sizes and places; TC_E_LIMIT for a stack that is too high; TC_E_NO_MEMORY.
@@ -286,17 +290,19 @@ impl Opening for Opener {
     fn open(&self, part: usize) -> Result<Arc<dyn Provider>> {
         let mut opened: *mut tc_provider = null_mut();
         // SAFETY: the header says what the callback does with these arguments.
-        callback("open", |err| unsafe {
+        let done = callback("open", |err| unsafe {
             (self.open)(self.user, part, &mut opened, err)
-        })?;
+        });
         if opened.is_null() {
-            return Err(Error::argument("open gave no provider"));
+            return Err(done
+                .err()
+                .unwrap_or(Error::argument("open gave no provider")));
         }
-        // SAFETY: the callback gave a reference away, which is given up here.
+        // SAFETY: the callback gave a reference away, also where it failed, which is given up here.
         unsafe {
             let provider = source_of(opened);
             handle::release(opened);
-            provider
+            done.and(provider)
         }
     }
 }

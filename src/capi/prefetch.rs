@@ -76,7 +76,8 @@ pub type tc_prefetched_fn = Option<
 /// What is made ahead takes at most the unread share of the budget, see tc_cache_options, with all else that
 /// nobody has asked for yet, and takes no room of what was used since this call: where there is no other, it stops
 /// and says how far it came. What was made ahead for the provider before this call and not asked for since gives way
-/// to it, as that to which a viewer has turned its back. It makes no use of what it finds, and counts neither hits nor misses. A get of a tile
+/// to it, as that to which a viewer has turned its back, unless it is part of the rectangle; one that still runs does
+/// not: cancel it. It makes no use of what it finds, and counts neither hits nor misses. A get of a tile
 /// that is being made joins it, nothing is decoded twice, and the tile is then kept as what was asked for. A tile
 /// that fails does not end it, and the next get of that tile tries again.
 ///

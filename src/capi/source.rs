@@ -2,6 +2,7 @@
 
 use super::args::{self, SizeLed, natural};
 use super::array::{Array, ArrayDecoder, Owner};
+use super::beside::CallbackBeside;
 use super::callback::{CallbackBytes, CallbackDecoder, LevelDecoder};
 use super::georef::tc_georef;
 use super::guard::guard;
@@ -12,12 +13,20 @@ use super::provider::{deliver, tc_provider};
 use super::status::{tc_error, tc_status};
 use super::types::{tc_band_info, tc_image_info, tc_release_fn, tc_target};
 use crate::bytes::Bytes;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::image::Image;
+use crate::source::beside::Beside;
 use crate::source::file::Choice;
 use crate::source::{self, Source};
 use std::ffi::{c_char, c_void};
 use std::sync::Arc;
+
+/// The bits of tc_open_options.flags.
+#[repr(C)]
+pub enum tc_open_flags {
+    /// The file alone: nothing that lies beside it is looked for.
+    TC_OPEN_ALONE = 1,
+}
 
 /// Options of provider_open and provider_open_io. Size-led; 0 is the default everywhere.
 #[repr(C)]
@@ -29,12 +38,39 @@ pub struct tc_open_options {
     pub image: i32,
     /// What the key of the image begins with, UTF-8; copied; provider_key says the whole key. NULL:
     /// provider_open takes the identity of the file (device, inode, size, times), so that opening it twice
-    /// shares tiles; provider_open_io takes a number that is never used again.
+    /// shares tiles, unless open_beside opens a file that changes what is read; provider_open_io takes a number that is never used again.
     pub key: *const c_char,
     /// The name of the only reader that may open the file, as tc_format_info says it, such as "TIFF";
     /// copied. A file that it does not recognise is TC_E_UNSUPPORTED, and a name that no reader has is
     /// TC_E_ARGUMENT. NULL: any reader.
     pub format: *const c_char,
+    /// Bits of tc_open_flags.
+    pub flags: u32,
+    /// 0.
+    pub reserved: u32,
+    /// Opens a file that lies beside the one that is opened, such as its external overviews; see provider_open for
+    /// which are looked for. Called a few times inside provider_open or provider_open_io, on the same thread, and never
+    /// later.
+    ///
+    /// `suffix` says which file: one that begins with a dot stands behind the whole name, ".ovr" is `scene.tif.ovr` for
+    /// `scene.tif`; one that begins with an asterisk stands in place of the extension, "*.r1" is `scene.r1`. Valid during
+    /// the call. `io`: all 0 but for struct_size, which is as much room as it has; fill it in as for provider_open_io.
+    /// Return TC_OK, from when on its bytes belong to the library, which calls io->release once, after their last
+    /// read_at, also where the file turns out to be of no use or the call fails. Return TC_E_NOT_FOUND if there is no
+    /// such file. Another number fails the call, as one that read_at returns does; `err`, which is never NULL, may tell
+    /// more. It may call the library, and must not throw, unwind or longjmp.
+    ///
+    /// NULL: provider_open looks in the folder of the path, and provider_open_io knows of no other files.
+    pub open_beside: Option<
+        unsafe extern "C" fn(
+            user: *mut c_void,
+            suffix: *const c_char,
+            io: *mut tc_io,
+            err: *mut tc_error,
+        ) -> tc_status,
+    >,
+    /// Passed to open_beside.
+    pub user: *mut c_void,
 }
 
 /// Bytes from anywhere, such as an object store, an archive or a buffer. Size-led; copied by the call.
@@ -234,14 +270,15 @@ pub struct tc_text {
 #[cfg(target_pointer_width = "64")]
 const _: () = {
     use std::mem::offset_of;
-    assert!(size_of::<tc_open_options>() == 24 && offset_of!(tc_open_options, key) == 8);
+    assert!(size_of::<tc_open_options>() == 48 && offset_of!(tc_open_options, key) == 8);
+    assert!(offset_of!(tc_open_options, open_beside) == 32);
     assert!(size_of::<tc_io>() == 40 && offset_of!(tc_io, size) == 16);
     assert!(size_of::<tc_source>() == 152 && offset_of!(tc_source, max_sessions) == 32);
     assert!(offset_of!(tc_source, has_block) == 40 && offset_of!(tc_source, release) == 80);
     assert!(size_of::<tc_level>() == 32 && size_of::<tc_text>() == 24);
 };
 
-// SAFETY: numbers and pointers behind a size; zero is NULL.
+// SAFETY: numbers, pointers and optional functions behind a size; zero is NULL.
 unsafe impl SizeLed for tc_open_options {
     const NAME: &'static str = "tc_open_options";
 }
@@ -256,17 +293,29 @@ unsafe impl SizeLed for tc_source {
     const NAME: &'static str = "tc_source";
 }
 
-/// What the options choose.
+/// What the options choose, with files beside it as they say.
 ///
 /// # Safety
 /// Texts must be NULL or NUL-ended, and stay as they are while the choice is used.
-unsafe fn choice(options: &tc_open_options) -> Result<Choice<'_>> {
+unsafe fn choice<'a>(
+    options: &'a tc_open_options,
+    beside: &'a Option<CallbackBeside>,
+) -> Result<Choice<'a>> {
+    const ALONE: u32 = tc_open_flags::TC_OPEN_ALONE as u32;
+    let (flags, reserved) = (options.flags, options.reserved);
+    if flags & !ALONE != 0 || reserved != 0 {
+        return Err(Error::argument(format!(
+            "flags of options is {flags:#x}, reserved {reserved}; no such flag of an opening, and reserved must be 0"
+        )));
+    }
     // SAFETY: promised by the caller.
     unsafe {
         Ok(Choice {
             image: natural(options.image, "image")? as u32,
             name: args::optional_text(options.key, "key")?,
             format: args::optional_text(options.format, "format")?,
+            beside: beside.as_ref().map(|beside| beside as &dyn Beside),
+            alone: flags & ALONE != 0,
         })
     }
 }
@@ -281,6 +330,15 @@ unsafe fn choice(options: &tc_open_options) -> Result<Choice<'_>> {
 /// Overviews in a TIFF that are smaller by a power of two are levels, whatever their exact size. Levels that
 /// the file leaves out below them are there, but have no block, and give TC_E_NOT_FOUND when they are read.
 /// Overviews of other factors are images of their own, see provider_image_count.
+///
+/// What lies beside the file belongs to its first image, as in GDAL: TIFF files with overviews (`.ovr`), with a mask of all
+/// bands (`.msk`, of GDAL, and `.msk.ovr`), and what GDAL knows of the image (`.aux.xml`): nodata values, colours, and texts
+/// for provider_metadata (statistics, histograms, descriptions, colour tables, items); of NITF the R-sets too (`.r1`, `.r2`
+/// ..., `.hr1` ..., behind the name or in place of its extension), of every image. World files are looked for as
+/// provider_georef says. Overviews and masks in a TIFF go
+/// before those beside it, nodata values beside it before its own; with other formats it is the other way round. One
+/// that is damaged or does not fit is left out, and a text TC:WARNING:1, TC:WARNING:2 ... says so. The key
+/// names those that change pixels, levels or nodata, unless tc_open_options.key is its beginning.
 ///
 /// - path: required; the system's own bytes (on Windows UTF-8), copied.
 /// - options: NULL is all defaults.
@@ -308,7 +366,8 @@ pub unsafe extern "C" fn provider_open(
             deliver(provider, || {
                 let path = args::path(path)?;
                 let options = args::read_options(options)?;
-                source::file::open_choice(path, &choice(&options)?)
+                let beside = CallbackBeside::of(&options);
+                source::file::open_choice(path, &choice(&options, &beside)?)
             })
         })
     }
@@ -340,7 +399,7 @@ pub unsafe extern "C" fn provider_image_count(
     }
 }
 
-/// provider_open over bytes of yours.
+/// provider_open over bytes of yours. Files beside it are those that tc_open_options.open_beside opens.
 ///
 /// - io: required.
 /// - options: NULL is all defaults.
@@ -350,7 +409,7 @@ pub unsafe extern "C" fn provider_image_count(
 /// After a success the library calls io->release once, after the last read_at; after a failure it does
 /// not call it.
 ///
-/// Errors: as provider_open, and TC_E_SOURCE if read_at fails. Thread-safe.
+/// Errors: as provider_open, and TC_E_SOURCE if read_at or open_beside fails. Thread-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn provider_open_io(
     io: *const tc_io,
@@ -365,7 +424,8 @@ pub unsafe extern "C" fn provider_open_io(
                 let io = CallbackBytes::new(&args::read_sized(io, "io")?)?;
                 let owner = io.owner.clone();
                 let options = args::read_options(options)?;
-                let choice = choice(&options)?;
+                let beside = CallbackBeside::of(&options);
+                let choice = choice(&options, &beside)?;
                 let opened = source::file::open_bytes(Arc::new(io), &choice)?;
                 owner.take();
                 Ok(opened)

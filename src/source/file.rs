@@ -1,15 +1,16 @@
 //! Files: opened by content, whatever their name.
 
-use super::Source;
+use super::beside::{self, Beside, Folder, Gathering};
 use super::formats::{FORMATS, Format, Part, Parts};
 use super::world;
+use super::{Source, missing};
 use crate::bytes::{Bytes, FileBytes, GDAL, Gathered};
 use crate::cache::{name_or_number, title};
 use crate::error::{Error, Result};
 use crate::georef::Located;
-use crate::image::is_level;
-use crate::operator::pyramid;
+use crate::operator::{level, pyramid};
 use crate::provider::Provider;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -25,16 +26,19 @@ pub struct Choice<'a> {
     pub name: Option<&'a str>,
     /// The name of the only format that may open it.
     pub format: Option<&'a str>,
+    /// Where files beside it are found; else in the folder of its path.
+    pub beside: Option<&'a dyn Beside>,
+    /// Nothing beside it is looked for.
+    pub alone: bool,
 }
 
 impl<'a> Choice<'a> {
     /// An image, by any format.
     pub fn new(image: u32, name: Option<&'a str>) -> Self {
-        let format = None;
         Self {
             image,
             name,
-            format,
+            ..Self::default()
         }
     }
 }
@@ -47,22 +51,34 @@ pub fn open(path: &Path, index: u32, name: Option<&str>) -> Result<Arc<dyn Provi
 /// Opens an image of a file.
 pub fn open_choice(path: &Path, choice: &Choice<'_>) -> Result<Arc<dyn Provider>> {
     let bytes = Arc::new(FileBytes::open(path)?);
-    open_image(bytes, choice, Some(path)).map_err(|error| error.at(path.display()))
+    let given = choice.beside.map(Gathering::new);
+    let folder = Folder(path);
+    let beside: &dyn Beside = match &given {
+        Some(given) => given,
+        None => &folder,
+    };
+    let opened = open_image(bytes, choice, Some(path), Some(beside));
+    given.inspect(Gathering::settle);
+    opened.map_err(|error| error.at(path.display()))
 }
 
 /// Opens an image of a file given as bytes.
 pub fn open_bytes(bytes: Arc<dyn Bytes>, choice: &Choice<'_>) -> Result<Arc<dyn Provider>> {
     let bytes = Arc::new(Gathered::new(bytes));
-    let opened = open_image(bytes.clone(), choice, None);
+    let given = choice.beside.map(Gathering::new);
+    let beside = given.as_ref().map(|given| given as &dyn Beside);
+    let opened = open_image(bytes.clone(), choice, None, beside);
     bytes.settle();
+    given.inspect(Gathering::settle);
     opened
 }
 
-/// Opens an image, with the reduced resolutions that lie beside `path`.
+/// Opens an image, with what lies beside it.
 fn open_image(
     bytes: Arc<dyn Bytes>,
     choice: &Choice<'_>,
     path: Option<&Path>,
+    beside: Option<&dyn Beside>,
 ) -> Result<Arc<dyn Provider>> {
     let Choice { image, name, .. } = *choice;
     let index = image;
@@ -72,20 +88,26 @@ fn open_image(
     let mut identity = bytes.identity();
     let format = recognise(&bytes, choice.format)?;
     let mut image = parts(format, bytes, index).map_err(|error| error.at(format.text()))?;
-    // An image that has levels itself needs no others.
-    let alone = matches!(&image.levels[..], [(full, _)] if full.levels.len() == 1);
-    let beside = path.filter(|_| alone).map(format.beside);
-    for file in beside.unwrap_or_default() {
-        // One that cannot be read or belongs to another image must not cost this one.
-        let Some((part, other)) = reduced(&file, index, &image.levels) else {
-            break;
-        };
+    if let Some(beside) = beside.filter(|_| !choice.alone) {
         // What is shown depends on all the files.
-        identity = identity.zip(other).map(|(all, other)| all + "+" + &other);
-        image.levels.push(part);
+        for other in beside::add(format, beside, index, &mut image)? {
+            identity = identity.zip(other).map(|(all, other)| all + "+" + &other);
+        }
     }
-    let is_described = format.has_world_files && index == 0;
-    locate(&mut image, path.filter(|_| is_described));
+    let describes = |_: &&dyn Beside| format.has_world_files && index == 0 && !choice.alone;
+    if let Some(beside) = beside.filter(describes) {
+        let usual = format.extensions.to_str().ok();
+        let usual = usual.and_then(|all| all.split(' ').next());
+        let extension = match path {
+            Some(path) => path.extension().and_then(|extension| extension.to_str()),
+            None => usual,
+        };
+        let (full, _) = &mut image.levels[0];
+        let said = full.georef.take().and_then(|located| located.level(0));
+        let completed = world::complete(said, beside, extension)?;
+        full.georef = completed.map(|georef| Located::new(georef, &full.levels));
+    }
+    locate(&mut image);
     let key = format!(
         "{}:image:{index}",
         name_or_number(name.or(identity.as_deref()))
@@ -102,15 +124,21 @@ fn open_image(
             format!("{title}: overview {level}"),
         ),
     };
-    let levels = sources(image.levels, |level| names("", level))?;
-    let mask = match image.masks.is_empty() {
-        true => None,
-        false => {
-            let masks = sources(image.masks, |level| {
+    let source = |level, (image, decoder): Part| {
+        let (key, title) = names("", level);
+        Source::with_title(key, title, image, decoder)
+    };
+    let has_mask = !image.masks.is_empty();
+    let levels = levels(image.levels, image.beside, has_mask, source)?;
+    let mask = match has_mask {
+        false => None,
+        true => {
+            let mask = |(level, (image, decoder))| {
                 let (key, title) = names(":mask", level);
-                (key, title + ": mask")
-            })?;
-            Some(pyramid(masks, None)?)
+                Source::with_title(key, title + ": mask", image, decoder)
+            };
+            let masks: Result<Vec<_>> = image.masks.into_iter().enumerate().map(mask).collect();
+            Some(pyramid(masks?, None)?)
         }
     };
     match (&levels[..], mask) {
@@ -121,7 +149,7 @@ fn open_image(
 }
 
 /// What an image is made of, each part with the format of the file.
-fn parts(format: &Format, bytes: Arc<dyn Bytes>, index: u32) -> Result<Parts> {
+pub(super) fn parts(format: &Format, bytes: Arc<dyn Bytes>, index: u32) -> Result<Parts> {
     let file = (format.open)(bytes)?;
     let format = file.format();
     let mut parts = file.image(index as usize)?;
@@ -131,16 +159,11 @@ fn parts(format: &Format, bytes: Arc<dyn Bytes>, index: u32) -> Result<Parts> {
     Ok(parts)
 }
 
-/// Lets all levels and masks lie where the full image does, of which files beside `path` may say it.
-fn locate(image: &mut Parts, path: Option<&Path>) {
-    let Some((full, _)) = image.levels.first_mut() else {
+/// Lets all levels and masks lie where the full image does.
+fn locate(image: &mut Parts) {
+    let Some((full, _)) = image.levels.first() else {
         return;
     };
-    if let Some(path) = path {
-        let said = full.georef.take().and_then(|located| located.level(0));
-        let completed = world::complete(said, path);
-        full.georef = completed.map(|georef| Located::new(georef, &full.levels));
-    }
     let (size, located) = (full.levels[0], full.georef.clone());
     let of_level = |(level, (part, _)): (u32, &mut Part)| {
         let located = located.as_ref();
@@ -148,20 +171,37 @@ fn locate(image: &mut Parts, path: Option<&Path>) {
     };
     (0..).zip(&mut image.levels).skip(1).for_each(of_level);
     (0..).zip(&mut image.masks).for_each(of_level);
+    let beside = image.beside.iter_mut().map(|(level, part)| (*level, part));
+    beside.for_each(of_level);
 }
 
-/// The image of a file that is the next level of another, and the file's identity.
-fn reduced(file: &Path, index: u32, above: &[Part]) -> Option<(Part, Option<String>)> {
-    let bytes: Arc<dyn Bytes> = Arc::new(FileBytes::open(file).ok()?);
-    let identity = bytes.identity();
-    let format = recognise(&bytes, None).ok()?;
-    let image = parts(format, bytes, index).ok()?;
-    let part = image.levels.into_iter().next()?;
-    let (full, next) = (&above.first()?.0, &part.0);
-    let fits = is_level(full.levels[0], above.len() as u32, next.levels[0])
-        && next.dtype == full.dtype
-        && next.bands.len() == full.bands.len();
-    fits.then_some((part, identity))
+/// The providers of the levels of an image, its own and those that lie beside it; each of them one if `apart` or if
+/// any lie beside it.
+fn levels(
+    own: Vec<Part>,
+    beside: Vec<(u32, Part)>,
+    apart: bool,
+    source: impl Fn(usize, Part) -> Result<Arc<dyn Provider>>,
+) -> Result<Vec<Arc<dyn Provider>>> {
+    let full = own[0].0.clone();
+    let in_one = full.levels.len();
+    if in_one == 1 || beside.is_empty() && !apart {
+        let all = (0..).zip(own).chain(beside).collect();
+        let all = missing::filled(all).into_iter().enumerate();
+        return all.map(|(level, part)| source(level, part)).collect();
+    }
+    // One decoder has all levels, of which those stay that nothing takes the place of.
+    let mut beside: BTreeMap<u32, Part> = beside.into_iter().collect();
+    let count = beside.keys().map(|level| *level as usize + 1).max();
+    let image = own.into_iter().map(|part| source(0, part)).next();
+    let image = image.ok_or_else(|| Error::internal("an image without levels"))??;
+    (0..count.unwrap_or(0).max(in_one))
+        .map(|number| match beside.remove(&(number as u32)) {
+            Some(part) => source(number, part),
+            None if number < in_one => level(image.clone(), number as u32),
+            None => source(number, missing::level(&full, number as u32)),
+        })
+        .collect()
 }
 
 /// How many images the file has.
@@ -180,7 +220,7 @@ pub fn image_count_of_bytes(bytes: Arc<dyn Bytes>) -> Result<u32> {
 }
 
 /// The format of a file, which must be the one of that name if one is given.
-fn recognise(bytes: &Arc<dyn Bytes>, only: Option<&str>) -> Result<&'static Format> {
+pub(super) fn recognise(bytes: &Arc<dyn Bytes>, only: Option<&str>) -> Result<&'static Format> {
     let all = || -> Vec<&str> { FORMATS.iter().map(Format::text).collect() };
     let among: Vec<&Format> = FORMATS
         .iter()
@@ -205,16 +245,4 @@ fn recognise(bytes: &Arc<dyn Bytes>, only: Option<&str>) -> Result<&'static Form
             bytes.len()
         ))
     })
-}
-
-/// The providers of the parts, whose keys and titles `names` gives.
-fn sources(
-    parts: Vec<Part>,
-    names: impl Fn(usize) -> (String, String),
-) -> Result<Vec<Arc<dyn Provider>>> {
-    let provider = |(level, (image, decoder))| {
-        let (key, title) = names(level);
-        Source::with_title(key, title, image, decoder)
-    };
-    parts.into_iter().enumerate().map(provider).collect()
 }

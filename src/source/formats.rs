@@ -1,6 +1,7 @@
 //! The file formats: which there are, what each can do, and how its files are opened.
 
 use super::Decoder;
+use super::beside::{self, Beside, Rules};
 use super::jfif::JpegDecoder;
 use super::jp2::Jp2File;
 use super::missing;
@@ -11,7 +12,6 @@ use crate::bytes::Bytes;
 use crate::error::{Error, Kind, Result};
 use crate::image::Image;
 use std::ffi::CStr;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// What is read of a format. The numbers are those of the header.
@@ -39,6 +39,9 @@ pub mod can {
 /// Opens the images of a file.
 type Open = fn(Arc<dyn Bytes>) -> Result<Box<dyn Images>>;
 
+/// Opens the files beside one that hold its reduced resolutions, the largest first.
+type Reductions = fn(&dyn Beside) -> Result<Vec<Arc<dyn Bytes>>>;
+
 /// One file format. The texts end like those of C, to which they are handed.
 pub struct Format {
     /// The name.
@@ -60,8 +63,10 @@ pub struct Format {
     pub(super) recognises: fn(&[u8]) -> bool,
     /// Opens the images of a file.
     pub(super) open: Open,
-    /// The files that hold reduced resolutions of a file, the largest first.
-    pub(super) beside: fn(&Path) -> Vec<PathBuf>,
+    /// The reduced resolutions that only files of it have beside them.
+    pub(super) beside: Reductions,
+    /// What wins where those beside a file have what it has itself.
+    pub(super) rules: Rules,
     /// Whether a world file beside a file says where it lies.
     pub(super) has_world_files: bool,
 }
@@ -142,10 +147,11 @@ pub const FORMATS: &[Format] = &[
             | can::GEOREFERENCE
             | can::BYTES,
         reads: text(TIFF_READS),
-        lacks: c"JPEG XL and JPEG 2000 inside TIFF; .ovr, .msk and .aux.xml files beside the TIFF.",
+        lacks: c"JPEG XL and JPEG 2000 inside TIFF.",
         recognises: |first| first.len() >= 8 && TiffFile::is_tiff(first),
         open: |bytes| Ok(Box::new(TiffFile::open(bytes)?)),
-        beside: |_| Vec::new(),
+        beside: |_| Ok(Vec::new()),
+        rules: beside::OF_TIFF,
         has_world_files: true,
     },
     Format {
@@ -161,15 +167,16 @@ pub const FORMATS: &[Format] = &[
             | can::BYTES,
         reads: c"JP2 and raw codestreams: their tiles as blocks, windows inside large tiles with a \
             switch to one whole decode, resolution levels by fewer wavelet levels, 1 to 31 bits, \
-            subsampled components, palettes, offsets of image and tiles. HTJ2K by whole tiles. One decode \
-            takes at most 2 GiB beside its pixels.",
-        lacks: c"Part 2; further codestreams of a JPX file.",
+            subsampled components, palettes, offsets of image and tiles, the georeference of GeoJP2 and of world \
+            files. HTJ2K by whole tiles. One decode takes at most 2 GiB beside its pixels.",
+        lacks: c"Part 2; further codestreams of a JPX file; the georeference of GMLJP2.",
         recognises: Jp2File::is_jp2,
         open: |bytes| {
             let decoder = Jp2File::open(bytes)?.into_decoder();
             Ok(Only::boxed(c"JPEG 2000", decoder.image().clone(), decoder))
         },
-        beside: |_| Vec::new(),
+        beside: |_| Ok(Vec::new()),
+        rules: beside::OF_OTHERS,
         has_world_files: true,
     },
     Format {
@@ -188,11 +195,12 @@ pub const FORMATS: &[Format] = &[
         reads: c"Several images; uncompressed (IMODE B, P, R and S, 1 to 64 bits), bi-level (C1 of one \
             block, M1), JPEG (C3, M3, I1 of full size, C5, M5) of 8 to 16 bits and JPEG 2000 (C8, M8, CD, MD); masks and pad \
             pixels; two bands that are parts of complex numbers (SICD) as one; header fields and TREs as \
-            metadata; R-sets beside the file as levels.",
-        lacks: c"NITF 2.0; vector quantization (C4) and other compressions.",
+            metadata; corners (IGEOLO) and RPC00B as georeference; R-sets beside the file as levels.",
+        lacks: c"NITF 2.0; vector quantization (C4) and other compressions; corners in MGRS (U) or geocentric (C).",
         recognises: NitfFile::is_nitf,
         open: |bytes| Ok(Box::new(NitfFile::open(bytes)?)),
         beside: rsets::beside,
+        rules: beside::OF_OTHERS,
         has_world_files: false,
     },
     Format {
@@ -210,7 +218,8 @@ pub const FORMATS: &[Format] = &[
             let decoder = PngDecoder::open(bytes)?;
             Ok(Only::boxed(c"PNG", decoder.image().clone(), decoder))
         },
-        beside: |_| Vec::new(),
+        beside: |_| Ok(Vec::new()),
+        rules: beside::OF_OTHERS,
         has_world_files: true,
     },
     Format {
@@ -229,7 +238,8 @@ pub const FORMATS: &[Format] = &[
             let decoder = JpegDecoder::open(bytes)?;
             Ok(Only::boxed(c"JPEG", decoder.image().clone(), decoder))
         },
-        beside: |_| Vec::new(),
+        beside: |_| Ok(Vec::new()),
+        rules: beside::OF_OTHERS,
         has_world_files: true,
     },
 ];
@@ -253,6 +263,19 @@ pub(super) struct Parts {
     pub levels: Vec<Part>,
     /// The mask of each level that has one, from the full one on.
     pub masks: Vec<Part>,
+    /// Levels that other files have, which take the places of those that the image has itself.
+    pub beside: Vec<(u32, Part)>,
+}
+
+impl Parts {
+    /// One image with all its levels.
+    fn one(part: Part) -> Self {
+        Self {
+            levels: vec![part],
+            masks: Vec::new(),
+            beside: Vec::new(),
+        }
+    }
 }
 
 impl Images for TiffFile {
@@ -275,6 +298,7 @@ impl Images for TiffFile {
         Ok(Parts {
             levels: parts(image.levels, image.level_numbers),
             masks: parts(image.masks, image.mask_numbers),
+            beside: Vec::new(),
         })
     }
 }
@@ -293,12 +317,8 @@ impl Images for NitfFile {
     }
 
     fn image(self: Box<Self>, index: usize) -> Result<Parts> {
-        let only = |image: Image, decoder: Box<dyn Decoder>| Parts {
-            levels: vec![(image, decoder)],
-            masks: Vec::new(),
-        };
         if let Some(decoder) = self.complex(index)? {
-            return Ok(only(decoder.image().clone(), Box::new(decoder)));
+            return Ok(Parts::one((decoder.image().clone(), Box::new(decoder))));
         }
         let behind = index.checked_sub(self.image_count());
         let segment = match behind {
@@ -311,7 +331,7 @@ impl Images for NitfFile {
             }
         };
         let decoder = NitfFile::image(&self, segment)?;
-        Ok(only(decoder.image().clone(), Box::new(decoder)))
+        Ok(Parts::one((decoder.image().clone(), Box::new(decoder))))
     }
 }
 
@@ -349,9 +369,6 @@ impl Images for Only {
         if index > 0 {
             return Err(no_image(index, 1));
         }
-        Ok(Parts {
-            levels: vec![self.1],
-            masks: Vec::new(),
-        })
+        Ok(Parts::one(self.1))
     }
 }

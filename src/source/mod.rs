@@ -1,6 +1,7 @@
 //! Sources: what decodes pixels in the first place, and the provider over any of them.
 
 pub mod beneath;
+pub mod beside;
 mod decoded;
 mod exif;
 mod fax;
@@ -13,6 +14,7 @@ mod jpeg;
 pub mod memory;
 pub mod missing;
 pub mod nitf;
+mod nodata_text;
 mod parts;
 pub mod png;
 mod samples;
@@ -20,8 +22,10 @@ mod scratch;
 pub mod tiff;
 mod warnings;
 mod world;
+mod xml;
 
 use crate::cache::{Asking, Cache, Claims, Counters, Namespace, Usage, name_or_number, title};
+use crate::dtype::Sample;
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image, shape};
@@ -65,6 +69,9 @@ pub trait Decoder: Send + Sync {
 
     /// Hears that the pixels are others now, whatever was read before.
     fn forget(&self) {}
+
+    /// Hears before the first read that this fills what is absent, whatever the file itself says.
+    fn set_pad(&mut self, _pad: Sample) {}
 }
 
 /// A decoder as a provider: threads that want the same block share one decode, absent blocks read

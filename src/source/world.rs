@@ -1,59 +1,69 @@
 //! World files: six numbers in a text beside an image that say where it lies, and the system beside those.
 
-use crate::bytes::{Bytes, FileBytes};
+use super::beside::{self, Beside};
+use crate::error::Result;
 use crate::georef::{Affine, Georef};
-use std::path::{Path, PathBuf};
 
 /// Longer files are none.
 const MAX_TEXT: u64 = 64 << 10;
 
-/// Adds what the files beside `path` say to what an image says of its own place, where it does not have that.
-pub fn complete(georef: Option<Georef>, path: &Path) -> Option<Georef> {
+/// Adds what the files beside one of this extension say to what its image says of its own place, where it does not have
+/// that.
+pub fn complete(
+    georef: Option<Georef>,
+    beside: &dyn Beside,
+    extension: Option<&str>,
+) -> Result<Option<Georef>> {
     let mut georef = georef.unwrap_or_default();
-    if georef.transform.is_none()
-        && let Some(transform) = candidates(path)
-            .iter()
-            .find_map(|path| transform(&text(path)?))
-    {
-        georef.transform = Some(transform);
-        // Points are for images that nothing better is said of.
-        georef.gcps.clear();
-        if georef.epsg.is_none() && georef.wkt.is_none() {
-            let system = cased("prj")
-                .iter()
-                .find_map(|end| text(&path.with_extension(end)));
-            georef.wkt = system.filter(|text| looks_like_wkt(text));
+    if georef.transform.is_none() {
+        for suffix in candidates(extension) {
+            let transform = text(beside, &suffix)?.and_then(|text| transform(&text));
+            if transform.is_some() {
+                georef.transform = transform;
+                // Points are for images that nothing better is said of.
+                georef.gcps.clear();
+                if georef.epsg.is_none() && georef.wkt.is_none() {
+                    georef.wkt = text(beside, "*.prj")?.filter(|text| looks_like_wkt(text));
+                }
+                break;
+            }
         }
     }
-    (!georef.is_empty()).then_some(georef)
+    Ok((!georef.is_empty()).then_some(georef))
 }
 
 /// The world files that an image may have, in the order in which GDAL looks for them: of `a.tif` they are `a.tfw`,
 /// `a.tifw` and `a.wld`.
-fn candidates(path: &Path) -> Vec<PathBuf> {
-    let mut ends = Vec::new();
-    if let Some(extension) = path.extension().and_then(|extension| extension.to_str()) {
+fn candidates(extension: Option<&str>) -> Vec<String> {
+    let mut suffixes = Vec::new();
+    if let Some(extension) = extension {
         let mut letters = extension.chars();
         if let (Some(first), Some(last)) = (letters.next(), letters.next_back()) {
-            ends.extend(cased(&format!("{first}{last}w")));
+            suffixes.push(format!("*.{first}{last}w").to_lowercase());
         }
-        ends.extend(cased(&format!("{extension}w")));
+        suffixes.push(format!("*.{extension}w").to_lowercase());
     }
-    ends.extend(cased("wld"));
-    ends.iter().map(|end| path.with_extension(end)).collect()
+    suffixes.push("*.wld".into());
+    suffixes
 }
 
-/// Letters of both cases.
-fn cased(end: &str) -> [String; 2] {
-    [end.to_lowercase(), end.to_uppercase()]
-}
-
-/// The text of a file, if there is one.
-fn text(path: &Path) -> Option<String> {
-    let file = FileBytes::open(path).ok()?;
-    let mut bytes = vec![0; usize::try_from(file.len().min(MAX_TEXT + 1)).ok()?];
-    file.read_at(0, &mut bytes).ok()?;
-    (bytes.len() as u64 <= MAX_TEXT).then(|| String::from_utf8_lossy(&bytes).trim().to_owned())
+/// The text of a file, if there is one that is short enough. One that cannot be read is none, unless that may change.
+fn text(beside: &dyn Beside, suffix: &str) -> Result<Option<String>> {
+    let read = || -> Result<Option<String>> {
+        let Some(file) = beside.open(suffix)? else {
+            return Ok(None);
+        };
+        if file.len() > MAX_TEXT {
+            return Ok(None);
+        }
+        let mut bytes = vec![0; file.len() as usize];
+        file.read_at(0, &mut bytes)?;
+        Ok(Some(String::from_utf8_lossy(&bytes).trim().to_owned()))
+    };
+    match read() {
+        Err(error) if beside::is_useless(&error) => Ok(None),
+        read => read.map_err(|error| error.at(format!("{suffix} beside the file"))),
+    }
 }
 
 fn looks_like_wkt(text: &str) -> bool {
@@ -105,23 +115,8 @@ mod tests {
 
     #[test]
     fn names_follow_from_that_of_the_image() {
-        let names = |path: &str| {
-            let names = candidates(Path::new(path));
-            let text = names.iter().map(|name| name.display().to_string());
-            text.collect::<Vec<_>>()
-        };
-        assert_eq!(
-            names("x/a.jpeg"),
-            [
-                "x/a.jgw",
-                "x/a.JGW",
-                "x/a.jpegw",
-                "x/a.JPEGW",
-                "x/a.wld",
-                "x/a.WLD"
-            ]
-        );
-        assert_eq!(names("b"), ["b.wld", "b.WLD"]);
+        assert_eq!(candidates(Some("JPEG")), ["*.jgw", "*.jpegw", "*.wld"]);
+        assert_eq!(candidates(None), ["*.wld"]);
     }
 
     #[test]

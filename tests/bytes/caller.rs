@@ -105,6 +105,10 @@ pub fn open_io_image(source: Arc<dyn Source>, image: i32) -> Result<Image, Failu
         image,
         key: null(),
         format: null(),
+        flags: 0,
+        reserved: 0,
+        open_beside: None,
+        user: null_mut(),
     };
     let io = tc_io {
         struct_size: size_of::<tc_io>() as u32,

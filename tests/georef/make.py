@@ -75,6 +75,9 @@ def expect(name):
     say(name, "point", "yes" if dataset.GetMetadataItem("AREA_OR_POINT") == "Point" else "no")
     srs = dataset.GetSpatialRef() or dataset.GetGCPSpatialRef()
     if srs:
+        if name.endswith(".ntf"):
+            srs = srs.Clone()
+            srs.AutoIdentifyEPSG()
         own = code(srs, None)
         part = "PROJCS" if srs.IsProjected() else "GEOCCS" if srs.IsGeocentric() else "GEOGCS"
         say(name, "epsg", own if own and not srs.IsCompound() else code(srs, part))
@@ -85,8 +88,8 @@ def expect(name):
     items = dataset.GetMetadata("RPC")
     if items:
         numbers = [items.get(name, -1) for name in RPC]
-        for name in ["LINE_NUM", "LINE_DEN", "SAMP_NUM", "SAMP_DEN"]:
-            numbers += items[name + "_COEFF"].split()
+        for factors in ["LINE_NUM", "LINE_DEN", "SAMP_NUM", "SAMP_DEN"]:
+            numbers += items[factors + "_COEFF"].split()
         say(name, "rpc", *map(number, numbers))
     say(name, "end")
 
@@ -254,6 +257,83 @@ def worlds():
     expect("world-and-points.tif")
 
 
+def jpeg2000():
+    """By the box that is a GeoTIFF file; JPEG 2000 has no place for the names of points, nor for units of heights."""
+    driver = gdal.GetDriverByName("JP2OpenJPEG")
+    for at, epsg in enumerate([4326, 32632, 2154, 27700, 3857, 5041]):
+        for point in ["Area", "Point"]:
+            for gml in ["YES", "NO"]:
+                name = f"box-{epsg}-{point}-{gml}.jp2"
+                # Of a turned transform of points GDAL reads another one from this box than it wrote, and than from TIFF.
+                is_turned = at % 2 == 0 and point == "Area"
+                transform = [100, 1, 0.5, 50, -0.25, -2] if is_turned else NORTH_UP
+                create(name, f"EPSG:{epsg}", transform, metadata={"AREA_OR_POINT": point}, driver=driver,
+                       options=["QUALITY=100", "REVERSIBLE=YES", f"GMLJP2={gml}"])
+                expect(name)
+    gcps = [gdal.GCP(*map(float, random.normal(size=5) * 100), "", str(at + 1)) for at in range(6)]
+    create("box-points.jp2", "EPSG:4326", gcps=gcps, driver=driver)
+    expect("box-points.jp2")
+    create("box-rpc.jp2", driver=driver, rpcs=rpc())
+    expect("box-rpc.jp2")
+    create("box-none.jp2", driver=driver)
+    expect("box-none.jp2")
+    for name, own in [("box-world.jp2", None), ("box-and-world.jp2", "EPSG:32632")]:
+        create(name, own, NORTH_UP if own else None, driver=driver)
+        write(name.replace("jp2", "j2w"), WORLD)
+        expect(name)
+
+
+def nitf():
+    driver = gdal.GetDriverByName("NITF")
+    degrees = {"whole": [11, 1 / 60, 0, 47, 0, -1 / 60], "west": [-77.5, 0.25, 0, -3, 0, -0.5],
+               "turned": [11, 0.25, 0.125, 47, 0.0625, -0.5]}
+    for kind in ["G", "D"]:
+        for name, transform in degrees.items():
+            file = f"corners-{kind}-{name}.ntf"
+            create(file, "EPSG:4326", transform, driver=driver, options=[f"ICORDS={kind}"])
+            expect(file)
+    for epsg, kind in [(32632, "N"), (32601, "N"), (32733, "S"), (32760, "S")]:
+        for name, transform in {"whole": [440720, 60, 0, 3751320, 0, -60], "turned": [440720, 60, 8, 3751320, 4, -60]}.items():
+            file = f"corners-{epsg}-{name}.ntf"
+            create(file, f"EPSG:{epsg}", transform, driver=driver, options=[f"ICORDS={kind}"])
+            expect(file)
+    create("corners-none.ntf", driver=driver)
+    expect("corners-none.ntf")
+    # Corners as no writer at hand has them.
+    with open("corners-D-west.ntf", "rb") as file:
+        data = file.read()
+    at = data.index(b"D-03.") + 1
+    for name, kind, field in [
+        ("bent", "D", "+10.000+010.000+10.000+020.000+00.000+024.000+00.000+010.000"),
+        ("near", "D", "+10.000+010.000+10.000+020.000+00.000+020.100+00.000+010.000"),
+        ("zero", "D", "+00.000+000.000" * 4),
+        ("flat", "D", "+10.000+010.000" * 4),
+        ("swapped", "D", "+10.000+010.000+10.000+020.000+00.000+010.000+00.000+020.000"),
+        ("swapped-bent", "D", "+10.000+010.000+10.000+020.000+00.000+008.000+00.000+025.000"),
+        ("crossed", "D", "+10.000+010.000+00.000+020.000+10.000+020.000+00.000+010.000"),
+        ("other-hand", "D", "+10.000+020.000+10.000+010.000+00.000+010.000+00.000+020.000"),
+        ("on-side", "D", "+10.000+010.000+00.000+010.000+00.000+020.000+10.000+020.000"),
+        ("lower", "G", "100000n0100000e100000n0200000e000000s0200000e000000s0100000w"),
+    ]:
+        file = f"corners-{name}.ntf"
+        with open(file, "wb") as out:
+            out.write(data[: at - 1] + kind.encode() + field.encode() + data[at + 60 :])
+        expect(file)
+    offsets = "1" + "1234.56" + "0000.25" + "015834" + "13464" + "-00.4161" + "-077.3871" + "-0330"
+    scales = "015834" + "13464" + "+00.1000" + "+000.2000" + "+3000"
+    factors = "".join(f"{float(number):+.6E}"[:-2] + str(at % 10) for at, number in enumerate(random.normal(size=80)))
+    for name, options in {
+        "rpc-raw.ntf": [], "rpc-jpeg2000.ntf": ["IC=C8"], "rpc-failed.ntf": ["TRE=RPC00B=0" + offsets[1:] + scales + factors],
+    }.items():
+        if name != "rpc-failed.ntf":
+            options = options + ["TRE=RPC00B=" + offsets + scales + factors]
+        create(name, "EPSG:4326", degrees["west"], driver=driver, options=options)
+        expect(name)
+    # Which is a part of a larger image; GDAL has polynomials of that.
+    part = ["TRE=RPC00B=" + offsets + scales + factors, "TRE=ICHIPB=" + "0" * 224]
+    create("part.ntf", "EPSG:4326", degrees["west"], driver=driver, options=part)
+
+
 def levels():
     for name, options in [("levels-1.tif", {}), ("levels-2.tif", {"GDAL_TIFF_INTERNAL_MASK": "YES"})]:
         for key, value in options.items():
@@ -271,6 +351,6 @@ def levels():
         expect(name)
 
 
-for make in [systems, heights, transforms, points, odd_tags, worlds, levels]:
+for make in [systems, heights, transforms, points, odd_tags, worlds, jpeg2000, nitf, levels]:
     make()
 manifest.close()

@@ -55,6 +55,10 @@ impl Provider {
             image: 0,
             key: key.as_ptr(),
             format: null(),
+            flags: 0,
+            reserved: 0,
+            open_beside: None,
+            user: null_mut(),
         };
         // SAFETY: all pointers are valid during the call.
         made(|provider, err| unsafe { provider_open(path.as_ptr(), &options, provider, err) })

@@ -7,7 +7,7 @@ use crate::cache::key::{KeyId, image_of, is_built_on, kept_level};
 use crate::cache::key_record::{KeyRecord, Over};
 use crate::cache::lineage::{Moment, tick};
 use crate::cache::puts::CELLS;
-use crate::cache::stamp;
+use crate::cache::stamp::{self, Stamp};
 use crate::error::{Error, Result};
 use crate::geometry::{Area, Grid, Rect};
 use crate::image::{Bands, Block};
@@ -153,12 +153,7 @@ impl Store {
             let image = self.keys[cell.key as usize].image;
             self.images[image as usize].admitted += charge;
             if class.is_unread() {
-                let others = self.admitted - self.images[image as usize].admitted;
-                let others = others.saturating_add(self.budget);
-                let requests = self.requests(cell.key);
-                let record = &mut self.keys[cell.key as usize];
-                record.note_unread(slot, stamp, cell.level, requests, others);
-                self.unread_keys.insert(cell.key);
+                self.note_unread(slot, stamp, cell.key, cell.level);
             }
         } else {
             self.weigh(cell.key, |bytes| bytes.over_budget += charge);
@@ -167,6 +162,16 @@ impl Store {
         self.link(slot, cell, bands, pixels);
         // A key's first buffer brings the charge for the key.
         self.enforce_budget();
+    }
+
+    /// Notes when an unread buffer of a key becomes ordinary.
+    pub(super) fn note_unread(&mut self, slot: Slot, stamp: Stamp, key: KeyId, level: u32) {
+        let image = self.keys[key as usize].image;
+        let others = self.admitted - self.images[image as usize].admitted;
+        let others = others.saturating_add(self.budget);
+        let requests = self.requests(key);
+        self.keys[key as usize].note_unread(slot, stamp, level, requests, others);
+        self.unread_keys.insert(key);
     }
 
     pub(super) fn link(&mut self, slot: Slot, cell: Cell, bands: &Bands, pixels: &Pixels) {

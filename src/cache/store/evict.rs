@@ -7,6 +7,7 @@ use super::{
 use crate::cache::eviction_order::{COMMON, Group, Place, Slot};
 use crate::cache::key::KeyId;
 use crate::cache::stamp::{self, Stamp};
+use crate::image::Block;
 use crate::memory::{Buffer, Memory};
 use smallvec::SmallVec;
 use std::ops::Bound;
@@ -130,12 +131,14 @@ impl Store {
         }))
     }
 
-    /// Brings what is inside the budget down until a tile of `bytes` fits that is made ahead; says whether it does.
+    /// Brings what is inside the budget down until a tile of `bytes` fits that is made ahead with others of its key;
+    /// says whether it does.
     pub fn make_room_ahead(
         &mut self,
         key: &str,
         bytes: u64,
         since: Stamp,
+        wants: &dyn Fn(Block) -> bool,
     ) -> Result<bool, Interrupted> {
         let id = self.find_key(key);
         if let Some(id) = id {
@@ -149,7 +152,7 @@ impl Store {
         let is_full = |store: &Self| store.unread + store.reserved_unread + charge > share;
         // What nobody came for goes first, some of it at a time.
         if (is_full(self) || self.taken() + charge > self.budget)
-            && id.is_some_and(|id| self.demote_earlier(id, since))
+            && id.is_some_and(|id| self.demote_earlier(id, since, wants))
         {
             return Err(Interrupted);
         }
@@ -659,17 +662,39 @@ impl Store {
         self.demoted_last = keys.get(KEYS_PER_CALL - 1).copied().unwrap_or(0);
     }
 
-    /// Makes some unread tiles of a key ordinary that were made before a use; says whether there were any.
-    fn demote_earlier(&mut self, id: KeyId, than: Stamp) -> bool {
-        let key = &mut self.keys[id as usize];
-        let earlier = key.take_earlier(than, DEMOTIONS_PER_CALL);
-        if !key.has_unread() {
+    /// Makes some unread tiles of a key ordinary that were made before a use, and those that are still wanted as if they
+    /// were made now; says whether there were any.
+    fn demote_earlier(&mut self, id: KeyId, than: Stamp, wants: &dyn Fn(Block) -> bool) -> bool {
+        let earlier = self.keys[id as usize].take_earlier(than, DEMOTIONS_PER_CALL);
+        for (slot, stamp) in &earlier {
+            match self.unread_block(*slot, *stamp) {
+                Some(at) if wants(at) => self.renew(*slot, id, at.level),
+                Some(_) => self.demote(*slot, *stamp),
+                None => (),
+            }
+        }
+        if !self.keys[id as usize].has_unread() {
             self.unread_keys.remove(&id);
         }
-        for (slot, stamp) in &earlier {
-            self.demote(*slot, *stamp);
-        }
         !earlier.is_empty()
+    }
+
+    /// The block of a buffer, if it is the unread one of that stamp.
+    fn unread_block(&self, slot: Slot, stamp: Stamp) -> Option<Block> {
+        let record = self.records.get(slot as usize)?;
+        let Standing::Resident(place) = record.standing else {
+            return None;
+        };
+        let is_it =
+            record.is_unread() && self.order.stamp(self.group(slot), place, slot) == Some(stamp);
+        is_it.then(|| self.index.cell(record.first_entry).block())
+    }
+
+    /// An unread buffer stays one as if it were made now.
+    fn renew(&mut self, slot: Slot, id: KeyId, level: u32) {
+        let stamp = stamp::unused();
+        self.move_to(slot, Place::Unread, stamp);
+        self.note_unread(slot, stamp, id, level);
     }
 
     /// Changes the budget. Shrinking evicts at once; held buffers beyond the new budget go outside.

@@ -3,6 +3,7 @@
 use super::reader::{Fields, Reader};
 use crate::bytes::{Bytes, MemoryBytes};
 use crate::error::{Error, Result};
+use crate::georef::Georef;
 use crate::image::Metadata;
 use crate::source::scratch::zeroed;
 use crate::source::tiff::TiffFile;
@@ -91,6 +92,8 @@ pub struct Boxes {
     pub definitions: Vec<Definition>,
     /// Texts.
     pub metadata: Metadata,
+    /// Where the pixels lie.
+    pub georef: Option<Georef>,
     texts: u64,
     seen: usize,
     xmls: usize,
@@ -218,6 +221,7 @@ impl Boxes {
                     let own = |name: &str| name.starts_with("TIFFTAG_");
                     self.metadata
                         .extend(metadata.into_iter().filter(|((_, name), _)| !own(name)));
+                    self.georef = self.georef.take().or_else(|| file.georef());
                 }
             }
         }

@@ -6,6 +6,7 @@ use super::header::Header;
 use super::size::{Axis, Component, Size};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
+use crate::georef::Located;
 use crate::image::{Colour, Image, MAX_LEVELS};
 use std::sync::Arc;
 
@@ -95,6 +96,8 @@ impl Description {
             band.colour = colour;
         }
         image.metadata = std::mem::take(&mut boxes.metadata);
+        let said = boxes.georef.take();
+        image.georef = said.map(|said| Located::new(said, &image.levels));
         Ok(Self {
             image,
             channels,

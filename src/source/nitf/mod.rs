@@ -12,6 +12,7 @@ mod data;
 mod decoder;
 mod describe;
 mod fields;
+mod georef;
 mod header;
 mod jpeg;
 mod mask;
@@ -25,6 +26,7 @@ pub use decoder::NitfDecoder;
 
 use crate::bytes::Bytes;
 use crate::error::{Error, Kind, Result};
+use crate::georef::Located;
 use codestream::Codestream;
 use complex::Form;
 use data::Data;
@@ -175,6 +177,10 @@ impl NitfFile {
         if let Some(codestream) = &codestream {
             describe::with_codestream(&mut image, codestream.image(), &header);
         }
+        let tagged = |area| self.header.tagged(&self.bytes, area);
+        let tagged: Vec<_> = header.areas.iter().flat_map(tagged).collect();
+        let said = georef::read(&header, &tagged);
+        image.georef = said.map(|said| Located::new(said, &image.levels));
         image.check()?;
         Ok(NitfDecoder::new(index, data, plan, mask, codestream, image))
     }

@@ -30,6 +30,8 @@ pub struct ImageHeader {
     pub abpp: u64,
     /// Where the significant bits are.
     pub pjust: String,
+    /// How the places of the corners are told, and these.
+    pub corners: Option<(String, String)>,
     /// The compression.
     pub ic: String,
     /// How far, or of which kind.
@@ -80,9 +82,11 @@ impl ImageHeader {
         fields.text("ICAT", 8)?;
         let abpp = fields.number("ABPP", 2)?;
         let pjust = fields.text("PJUST", 1)?;
-        if !fields.text("ICORDS", 1)?.is_empty() {
-            fields.text("IGEOLO", 60)?;
-        }
+        let kind = fields.text("ICORDS", 1)?;
+        let corners = match kind.is_empty() {
+            true => None,
+            false => Some((kind, fields.text("IGEOLO", 60)?)),
+        };
         comments(&mut fields)?;
         let ic = fields.text("IC", 2)?;
         let comrat = match &ic[..] {
@@ -116,6 +120,7 @@ impl ImageHeader {
             irep,
             abpp,
             pjust,
+            corners,
             ic,
             comrat,
             bands,

@@ -16,6 +16,7 @@ use super::webp;
 use super::{codec, raw};
 #[cfg(feature = "lerc")]
 use crate::dtype::DType;
+use crate::dtype::Sample;
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::{Block, Image};
@@ -408,6 +409,10 @@ impl Decoder for TiffDecoder {
     fn forget(&self) {
         self.reader.bytes.forget();
         self.reader.index.forget();
+    }
+
+    fn set_pad(&mut self, pad: Sample) {
+        self.image.pad = pad;
     }
 
     fn read_block(&self, at: Block, bands: &[u32], into: &mut PixelsMut<'_>) -> Result<()> {

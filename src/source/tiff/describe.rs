@@ -4,12 +4,12 @@ use super::directory::Directory;
 use super::encoding::Compression;
 use super::georef;
 use super::metadata;
-use super::nodata::nodata;
 use super::plan::Plan;
 use super::tags;
 use crate::error::Result;
 use crate::georef::Located;
 use crate::image::{Band, Colour, Image, Metadata};
+use crate::source::nodata_text::nodata;
 
 /// Describes the image, as a mask if it is used as one.
 pub fn image(directory: &Directory, plan: &Plan, mask: bool) -> Result<Image> {
@@ -56,29 +56,8 @@ fn bands(directory: &Directory, plan: &Plan, metadata: &Metadata) -> Result<Vec<
         let said = metadata.get(&(Some(band as u32), "COLORINTERP".into()));
         Band {
             nodata: None,
-            colour: said.and_then(|name| named(name)).unwrap_or(colour),
+            colour: said.and_then(|name| Colour::named(name)).unwrap_or(colour),
         }
     };
     Ok((0..plan.bands).map(band).collect())
-}
-
-/// A colour by the name under which GDAL stores it.
-fn named(name: &str) -> Option<Colour> {
-    Some(match name {
-        "Undefined" => Colour::Undefined,
-        "Gray" => Colour::Gray,
-        "Palette" => Colour::Palette,
-        "Red" => Colour::Red,
-        "Green" => Colour::Green,
-        "Blue" => Colour::Blue,
-        "Alpha" => Colour::Alpha,
-        "Cyan" => Colour::Cyan,
-        "Magenta" => Colour::Magenta,
-        "Yellow" => Colour::Yellow,
-        "Black" => Colour::Black,
-        "YCbCr_Y" => Colour::Luma,
-        "YCbCr_Cb" => Colour::Cb,
-        "YCbCr_Cr" => Colour::Cr,
-        _ => return None,
-    })
 }

@@ -1,5 +1,7 @@
 //! The items of GDAL's metadata tag: a flat list of `<Item name=".." sample="..">text</Item>`.
 
+use crate::source::xml::{attribute, unescape};
+
 /// One name and text.
 #[derive(Debug, PartialEq)]
 pub struct Item {
@@ -45,62 +47,6 @@ pub fn items(xml: &str) -> Vec<Item> {
         });
     }
     items
-}
-
-fn attribute(attributes: &str, name: &str) -> Option<String> {
-    let mut rest = attributes;
-    while let Some((key, after)) = rest.split_once('=') {
-        let after = after.trim_start();
-        let quote = after.chars().next().filter(|c| matches!(c, '"' | '\''))?;
-        let (value, behind) = after[1..].split_once(quote)?;
-        if key.trim() == name {
-            return Some(unescape(value));
-        }
-        rest = behind;
-    }
-    None
-}
-
-fn unescape(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find('&') {
-        plain.push_str(&rest[..at]);
-        rest = &rest[at..];
-        match rest
-            .find(';')
-            .and_then(|end| Some((entity(&rest[1..end])?, end)))
-        {
-            Some((character, end)) => {
-                plain.push(character);
-                rest = &rest[end + 1..];
-            }
-            None => {
-                plain.push('&');
-                rest = &rest[1..];
-            }
-        }
-    }
-    plain.push_str(rest);
-    plain
-}
-
-fn entity(name: &str) -> Option<char> {
-    match name {
-        "lt" => Some('<'),
-        "gt" => Some('>'),
-        "amp" => Some('&'),
-        "quot" => Some('"'),
-        "apos" => Some('\''),
-        _ => {
-            let number = name.strip_prefix('#')?;
-            let code = match number.strip_prefix('x') {
-                Some(hex) => u32::from_str_radix(hex, 16).ok()?,
-                None => number.parse().ok()?,
-            };
-            char::from_u32(code)
-        }
-    }
 }
 
 #[cfg(test)]

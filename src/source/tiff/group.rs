@@ -2,7 +2,9 @@
 
 use super::directory::Directory;
 use super::layout::Part;
+use super::plan::Plan;
 use super::tags;
+use crate::dtype::DType;
 use crate::image::{MAX_LEVELS, is_level};
 
 /// The directories of one image, each with the number of its level.
@@ -86,6 +88,39 @@ pub fn sort(parts: &[Part]) -> Vec<Group> {
     groups
 }
 
+/// The directories that are overviews of an image of another file, by their levels, and the masks of these; none of them
+/// need say what it is.
+pub fn overviews(parts: &[Part], size: (u64, u64), bands: usize, dtype: DType) -> Group {
+    let mut group = Group {
+        levels: Vec::new(),
+        masks: Vec::new(),
+    };
+    for (at, part) in parts.iter().enumerate() {
+        let fits = |plan: &Plan, level| {
+            plan.bands == bands && plan.dtype == dtype && is_level(size, level, plan.size)
+        };
+        let (Ok(plan), true) = (&part.plan, part.role != Role::Mask) else {
+            continue;
+        };
+        let free = |level: &u32| fits(plan, *level) && !group.has_level(*level);
+        if let Some(level) = (1..MAX_LEVELS as u32).find(free) {
+            group.levels.push((level, at));
+        }
+    }
+    group.levels.sort_unstable();
+    for (level, image) in &group.levels {
+        let of_level = |part: &Part| {
+            part.role == Role::Mask
+                && is_mask(part)
+                && self::size(part) == self::size(&parts[*image])
+        };
+        if let Some(mask) = parts.iter().position(of_level) {
+            group.masks.push((*level, mask));
+        }
+    }
+    group
+}
+
 /// What a directory says that it is.
 pub fn role(directory: &Directory) -> Role {
     let kind = directory.unsigned(tags::NEW_SUBFILE_TYPE).ok().flatten();
@@ -146,7 +181,8 @@ fn fits_size(base: &Part, part: &Part) -> bool {
     }
 }
 
-fn is_mask(part: &Part) -> bool {
+/// Whether the samples of a directory can be those of a mask.
+pub fn is_mask(part: &Part) -> bool {
     part.plan
         .as_ref()
         .is_ok_and(|plan| plan.bands == 1 && matches!(plan.band_bits(0), 1 | 8))

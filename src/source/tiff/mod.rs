@@ -23,7 +23,6 @@ mod layout;
 #[cfg(feature = "lerc")]
 mod lerc;
 mod metadata;
-mod nodata;
 mod old_jpeg;
 mod packbits;
 mod plan;
@@ -42,8 +41,10 @@ pub use decoder::TiffDecoder;
 
 use crate::bytes::Bytes;
 use crate::error::{Error, Kind, Result};
-use crate::image::Metadata;
+use crate::georef::Georef;
+use crate::image::{Image, Metadata};
 use directory::Reader;
+use group::Group;
 use layout::Layout;
 use std::sync::Arc;
 
@@ -102,13 +103,14 @@ impl TiffFile {
         metadata::read(&self.layout.parts[0].directory(&self.reader))
     }
 
+    /// Where the first directory says that its pixels lie, which need not be readable.
+    pub fn georef(&self) -> Option<Georef> {
+        georef::read(&self.layout.parts[0].directory(&self.reader))
+    }
+
     /// An image by its place in the file; fails if this one is damaged or cannot be read.
     pub fn image(&self, index: usize) -> Result<TiffImage> {
-        let Layout {
-            parts,
-            groups,
-            broken,
-        } = &*self.layout;
+        let Layout { groups, broken, .. } = &*self.layout;
         let Some(group) = groups.get(index) else {
             return Err(match broken {
                 Some(error) if index == groups.len() => error.clone(),
@@ -118,16 +120,86 @@ impl TiffFile {
                 ),
             });
         };
+        self.decoders(group, false)
+    }
+
+    /// What the file has as overviews of the image of another one: directories that are levels of it by their size,
+    /// bands and samples, and the masks of these. Tells too what is wrong with other directories.
+    pub fn overviews_of(&self, full: &Image, of_mask: bool) -> Result<(TiffImage, Option<Error>)> {
+        let Layout { parts, broken, .. } = &*self.layout;
+        let group = group::overviews(parts, full.levels[0], full.bands.len(), full.dtype);
+        let damage = parts.iter().find_map(|part| part.plan.as_ref().err());
+        let damage = damage.or(broken.as_ref()).cloned();
+        let members = || group.levels.iter().chain(&group.masks);
+        let is_member = |part: &usize| members().any(|(_, member)| member == part);
+        let other = (0..parts.len()).find(|part| !is_member(part));
+        let damage = damage.or_else(|| {
+            other.map(|part| {
+                Error::unsupported(format!(
+                    "directory {part} is no level of the image, or a second one of a level"
+                ))
+            })
+        });
+        if group.levels.is_empty() {
+            let (width, height) = full.levels[0];
+            return Err(Error::corrupt(format!(
+                "no directory is an overview of {width} x {height} pixels of {} bands of {}",
+                full.bands.len(),
+                full.dtype.name()
+            )));
+        }
+        Ok((self.decoders(&group, of_mask)?, damage))
+    }
+
+    /// The mask that the file is of an image of another one, with its own overviews: one band of the same size, of
+    /// which a text of GDAL's says that it is a mask of all bands.
+    pub fn mask_of(&self, full: &Image) -> Result<TiffImage> {
+        /// The bit that says that the mask is one for all bands.
+        const OF_ALL_BANDS: u32 = 2;
+        let Layout { parts, groups, .. } = &*self.layout;
+        let part = &parts[groups[0].levels[0].1];
+        let plan = part.plan.as_ref().map_err(Error::clone)?;
+        let name = (None, "INTERNAL_MASK_FLAGS_1".to_owned());
+        let said = self.metadata()?.remove(&name);
+        let flags = said
+            .as_ref()
+            .and_then(|text| text.trim().parse::<u32>().ok());
+        let Some(flags) = flags else {
+            return Err(Error::unsupported(format!(
+                "says no number in INTERNAL_MASK_FLAGS_1, but {:?}",
+                said.unwrap_or_default()
+            )));
+        };
+        if flags & OF_ALL_BANDS == 0 && full.bands.len() > 1 || !group::is_mask(part) {
+            return Err(Error::unsupported(format!(
+                "masks of {} bands with INTERNAL_MASK_FLAGS_1 {flags}; one for all bands is read",
+                plan.bands
+            )));
+        }
+        if plan.size != full.levels[0] {
+            return Err(Error::corrupt(format!(
+                "a mask of {} x {} pixels of an image of {} x {}",
+                plan.size.0,
+                plan.size.1,
+                full.width(),
+                full.height()
+            )));
+        }
+        self.decoders(&groups[0], true)
+    }
+
+    /// What decodes the directories of an image, all of them as masks if it is one.
+    fn decoders(&self, group: &Group, is_mask: bool) -> Result<TiffImage> {
         let decoders = |members: &[(u32, usize)], mask| -> Result<Vec<TiffDecoder>> {
             let decoder = |(_, part): &(u32, usize)| {
-                let part = &parts[*part];
+                let part = &self.layout.parts[*part];
                 TiffDecoder::new(&part.directory(&self.reader), part.plan.clone()?, mask)
             };
             members.iter().map(decoder).collect()
         };
         let numbers = |members: &[(u32, usize)]| members.iter().map(|(level, _)| *level).collect();
         let mut image = TiffImage {
-            levels: decoders(&group.levels, false)?,
+            levels: decoders(&group.levels, is_mask)?,
             level_numbers: numbers(&group.levels),
             masks: decoders(&group.masks, true)?,
             mask_numbers: numbers(&group.masks),

@@ -1,4 +1,4 @@
-//! The text of GDAL's nodata tag as a sample.
+//! Nodata values as GDAL writes them, in a tag of TIFF or beside a file, as samples.
 
 use crate::dtype::{DType, Sample};
 
@@ -77,6 +77,11 @@ fn number(text: &str) -> Option<Value> {
     if begins(&["1.#inf"]) || matches!(plain, "inf" | "infinity") {
         return Some(Value::Special(sign * f64::INFINITY));
     }
+    if let Some(digits) = plain.strip_prefix("0x") {
+        let digits = digits.split(|c: char| !c.is_ascii_hexdigit()).next()?;
+        let value = u64::from_str_radix(digits, 16).ok()?;
+        return Some(Value::Digits(sign * value as f64));
+    }
     if !plain.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '.' | ',')) {
         return None;
     }
@@ -107,6 +112,8 @@ mod tests {
         assert_eq!(value(DType::U8, "1.5").0, None);
         assert_eq!(value(DType::U8, "nonsense"), (None, 0.0));
         assert_eq!(value(DType::U8, ""), (None, 0.0));
+        assert_eq!(value(DType::U8, "0x11"), (Some(17.0), 17.0));
+        assert_eq!(value(DType::U8, "0x"), (None, 0.0));
         let lowest = value(DType::F32, "-3.4028234663852886e+38");
         assert_eq!(lowest.0, Some(f64::from(f32::MIN)));
         assert_eq!(value(DType::F32, "-3.4028235e+38"), lowest);

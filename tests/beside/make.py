@@ -1,0 +1,203 @@
+"""Makes files of every format with what GDAL puts beside them, and says what GDAL reads of them.
+
+Usage: make.py DIRECTORY, which tests/support must be on the path for. Lines of the manifest:
+    file level NUMBER width height type raw     pixels of a level, band by band
+    file mask NUMBER raw                        its mask, 0 or 255
+    file own NUMBER                             a level that no file beside it has
+    file band NUMBER nodata colour              what a band says, as numbers; "-" is none
+    file text BAND name text                    a text, of the whole image where the band is -1; with \\n for line ends
+"""
+
+import os
+
+import numpy as np
+from osgeo import gdal, gdal_array
+from rasters import raw_of, say, type_of
+
+random = np.random.default_rng(2026)
+gdal.SetConfigOption("GDAL_TIFF_INTERNAL_MASK", "NO")
+
+FORMATS = [
+    ("GTiff", "tif", ["TILED=YES", "BLOCKXSIZE=64", "BLOCKYSIZE=32"]),
+    ("GTiff", "strips.tif", ["COMPRESS=DEFLATE", "INTERLEAVE=BAND"]),
+    ("PNG", "png", []),
+    ("JPEG", "jpg", []),
+    ("JP2OpenJPEG", "jp2", ["REVERSIBLE=YES", "QUALITY=100", "RESOLUTIONS=3"]),
+    ("NITF", "ntf", []),
+]
+
+
+def create(name, driver, options, data):
+    memory = gdal_array.OpenArray(data)
+    copy = gdal.GetDriverByName(driver).CreateCopy(name, memory, options=options)
+    del copy
+    if os.path.exists(name + ".aux.xml"):
+        os.remove(name + ".aux.xml")
+
+
+def add_overviews(name, factors, compress="DEFLATE"):
+    gdal.SetConfigOption("COMPRESS_OVERVIEW", compress)
+    dataset = gdal.Open(name)
+    dataset.BuildOverviews("AVERAGE", factors)
+    del dataset
+
+
+def add_mask(name):
+    dataset = gdal.Open(name)
+    dataset.CreateMaskBand(gdal.GMF_PER_DATASET)
+    band = dataset.GetRasterBand(1)
+    mask = band.GetMaskBand()
+    noise = random.integers(0, 2, (band.YSize // 8 + 1, band.XSize // 8 + 1)) * 255
+    mask.WriteArray(np.kron(noise, np.ones((8, 8)))[: band.YSize, : band.XSize].astype(np.uint8))
+    del mask, band, dataset
+
+
+def describe(name):
+    """Everything that GDAL keeps beside a file."""
+    dataset = gdal.Open(name)
+    bands = [dataset.GetRasterBand(i + 1) for i in range(dataset.RasterCount)]
+    for number, band in enumerate(bands):
+        band.SetNoDataValue(7 + number)
+        band.SetDescription(f"<{number}> & \u00fc")
+        band.SetMetadataItem("K & L", f" {number} \"<x>\" ")
+        band.ComputeStatistics(False)
+        band.GetDefaultHistogram(force=1)
+    bands[0].SetUnitType("m")
+    bands[0].SetOffset(-1.5)
+    bands[0].SetScale(0.25)
+    dataset.SetMetadataItem("A", "of all")
+    dataset.SetMetadataItem("B", "of a domain", "DOMAIN")
+    dataset.SetMetadata(["<a><b>1 &amp; 2</b></a>"], "xml:OTHER")
+    del bands, band, dataset
+    # What GDAL's drivers keep elsewhere or not at all, but its readers read.
+    path = name + ".aux.xml"
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    table = "".join(f'<Entry c1="{i}" c2="{2 * i}" c3="{255 - i}" c4="255" />' for i in range(3))
+    more = f"<CategoryNames><Category>water</Category><Category>l&amp;nd</Category></CategoryNames>" \
+           f"<ColorTable>{table}</ColorTable>"
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text.replace('<PAMRasterBand band="1">', f'<PAMRasterBand band="1">{more}', 1))
+
+
+def expect(name):
+    dataset = gdal.Open(name)
+    bands = [dataset.GetRasterBand(i + 1) for i in range(dataset.RasterCount)]
+    levels = {0: bands}
+    for i in range(bands[0].GetOverviewCount()):
+        of_level = [band.GetOverview(i) for band in bands]
+        levels[round(np.log2(bands[0].XSize / of_level[0].XSize))] = of_level
+    for number, of_level in sorted(levels.items()):
+        raw = f"{name}.{number}.raw"
+        with open(raw, "wb") as file:
+            file.write(raw_of(of_level))
+        say(name, "level", number, of_level[0].XSize, of_level[0].YSize, type_of(dataset), raw)
+    if bands[0].GetMaskFlags() == gdal.GMF_PER_DATASET:
+        mask = bands[0].GetMaskBand()
+        masks = [mask] + [mask.GetOverview(i) for i in range(mask.GetOverviewCount())]
+        for mask in masks:
+            number = round(np.log2(bands[0].XSize / mask.XSize))
+            raw = f"{name}.mask.{number}.raw"
+            with open(raw, "wb") as file:
+                file.write(((mask.ReadAsArray() != 0) * 255).astype(np.uint8).tobytes())
+            say(name, "mask", number, raw)
+    for number, band in enumerate(bands):
+        nodata = band.GetNoDataValue()
+        say(name, "band", number, "-" if nodata is None else nodata, band.GetColorInterpretation())
+
+
+def expect_texts(name):
+    def text(band, name_of, value):
+        say(name, "text", band, name_of, str(value).replace("\n", "\\n"))
+
+    dataset = gdal.Open(name)
+    text(-1, "A", dataset.GetMetadataItem("A"))
+    text(-1, "DOMAIN:B", dataset.GetMetadataItem("B", "DOMAIN"))
+    for number in range(dataset.RasterCount):
+        band = dataset.GetRasterBand(number + 1)
+        text(number, "DESCRIPTION", band.GetDescription())
+        for key, value in band.GetMetadata().items():
+            text(number, key, value)
+        low, high, _, counts = band.GetDefaultHistogram(force=0)
+        text(number, "HISTOGRAM_MIN", f"{low:g}")
+        text(number, "HISTOGRAM_MAX", f"{high:g}")
+        text(number, "HISTOGRAM_COUNTS", ",".join(map(str, counts)))
+    band = dataset.GetRasterBand(1)
+    text(0, "UNITTYPE", band.GetUnitType())
+    text(0, "OFFSET", f"{band.GetOffset():g}")
+    text(0, "SCALE", f"{band.GetScale():g}")
+    text(0, "CATEGORYNAMES", "water\nl&nd\n")
+    text(0, "COLORTABLE", "".join(f"{i},{2 * i},{255 - i},255\n" for i in range(3)))
+
+
+for number, (driver, ending, options) in enumerate(FORMATS):
+    width, height, count = 120 + 17 * number, 90 + 13 * number, 1 if number % 3 == 2 else 3
+    data = random.integers(0, 256, (count, height, width)).astype(np.uint8)
+    # Levels in any order, of which some are left out.
+    name = f"overviews.{ending}"
+    create(name, driver, options, data)
+    add_overviews(name, [4], "JPEG" if number % 2 else "NONE")
+    add_overviews(name, [2, 16] if number % 2 else [16])
+    expect(name)
+    if driver == "JP2OpenJPEG":
+        # Those of the codestream that nothing lies beside for.
+        for level in (1, 2):
+            if not os.path.exists(f"{name}.{level}.raw"):
+                say(name, "own", level)
+    # A mask with its overviews beside an image with its own.
+    name = f"mask.{ending}"
+    create(name, driver, options, data)
+    add_mask(name)
+    expect(name)
+    name = f"masks.{ending}"
+    create(name, driver, options, data)
+    add_mask(name)
+    add_overviews(name, [2, 4])
+    expect(name)
+    # What is known of it.
+    name = f"described.{ending}"
+    create(name, driver, options, data)
+    describe(name)
+    expect(name)
+    expect_texts(name)
+
+# Samples of other types.
+for dtype in ("uint16", "int16", "float32", "float64", "complex64"):
+    name = f"{dtype}.tif"
+    create(name, "GTiff", [], (random.integers(0, 30000, (2, 75, 130)) - 9).astype(dtype))
+    add_overviews(name, [2, 4, 8])
+    expect(name)
+
+# Overviews in a file go before those beside it, and nodata beside a TIFF before its own, in absent blocks too.
+name = "both.tif"
+create(name, "GTiff", [], random.integers(0, 256, (1, 96, 128)).astype(np.uint8))
+add_overviews(name, [2])
+dataset = gdal.Open(name, gdal.GA_Update)
+dataset.GetRasterBand(1).SetNoDataValue(3)
+dataset.BuildOverviews("NEAREST", [4])
+del dataset
+expect(name)
+for interleave in ("PIXEL", "BAND"):
+    name = f"absent-{interleave}.tif"
+    dataset = gdal.GetDriverByName("GTiff").Create(
+        name, 100, 80, 2, gdal.GDT_Byte, ["SPARSE_OK=YES", "BLOCKYSIZE=16", f"INTERLEAVE={interleave}"]
+    )
+    dataset.GetRasterBand(1).SetNoDataValue(9)
+    dataset.GetRasterBand(1).WriteArray(random.integers(1, 256, (16, 100)).astype(np.uint8), 0, 16)
+    del dataset
+    with open(name + ".aux.xml", "w", encoding="utf-8") as file:
+        bands = "".join(f'<PAMRasterBand band="{i}"><NoDataValue>200</NoDataValue></PAMRasterBand>' for i in (1, 2))
+        file.write(f"<PAMDataset>{bands}</PAMDataset>")
+    expect(name)
+
+# Values and colours beside other formats are for what they do not say themselves.
+memory = gdal_array.OpenArray(random.integers(0, 256, (50, 60)).astype(np.uint8))
+for driver, ending in (("JPEG", "jpg"), ("PNG", "png"), ("GTiff", "tif")):
+    name = f"values.{ending}"
+    copy = gdal.GetDriverByName(driver).CreateCopy(name, memory)
+    del copy
+    memory.GetRasterBand(1).SetNoDataValue(5)
+    with open(name + ".aux.xml", "w", encoding="utf-8") as file:
+        file.write('<PAMDataset><PAMRasterBand band="1"><NoDataValue>8</NoDataValue>'
+                   "<ColorInterp>Alpha</ColorInterp></PAMRasterBand></PAMDataset>")
+    expect(name)
