@@ -2970,9 +2970,9 @@ tc_status provider_invalidate(struct tc_provider *provider, struct tc_error *err
  * quarter of a pixel, else four points) and their RPC00B, if no ICHIPB says that the image is part of another, but
  * not from BLOCKA, as GDAL does not; and of an image 0 without a transform
  * of its own that is opened as TIFF, JPEG 2000, PNG or JPEG, from a world file beside it (of a.tif these are
- * a.tfw, a.tifw and a.wld, also in capitals; see tc_open_options.open_beside), with the WKT in a .prj where the file names no system. EPSG codes are told as
- * the file has them, deprecated ones too. What is not read here, such as what GDAL keeps in
- * .aux.xml files, may be in the texts of provider_metadata or nowhere.
+ * a.tfw, a.tifw and a.wld, also in capitals; see tc_open_options.open_beside), with the WKT in a .prj where the file
+ * names no system. EPSG codes are told as the file has them, deprecated ones too. What is not read here, such as
+ * what GDAL keeps in .aux.xml files, may be in the texts of provider_metadata or nowhere.
  *
  * Operators have it from their source: cached, retiled and read images lie where it lies; a level, whose pixels are 2
  * to the power of the level times as long and wide (a level that is not level 0 halved so often, rounded either way,
