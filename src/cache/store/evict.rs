@@ -622,16 +622,20 @@ impl Store {
 
     /// An unread buffer becomes ordinary; never used, it is older than everything used.
     pub(super) fn demote(&mut self, slot: Slot, stamp: Stamp) {
-        let Some(record) = self.records.get(slot as usize) else {
-            return;
-        };
-        // The number may be another's by now.
-        if let Standing::Resident(place) = record.standing
-            && record.is_unread()
-            && self.order.stamp(self.group(slot), place, slot) == Some(stamp)
-        {
+        if self.is_unread(slot, stamp) {
             self.move_to(slot, Place::Used, stamp);
         }
+    }
+
+    /// Whether a buffer is the unread one of that stamp: the number may be another's by now.
+    fn is_unread(&self, slot: Slot, stamp: Stamp) -> bool {
+        let Some(record) = self.records.get(slot as usize) else {
+            return false;
+        };
+        let Standing::Resident(place) = record.standing else {
+            return false;
+        };
+        record.is_unread() && self.order.stamp(self.group(slot), place, slot) == Some(stamp)
     }
 
     /// Makes unread tiles ordinary whose provider has served a whole level since, or since whose
@@ -667,27 +671,22 @@ impl Store {
     fn demote_earlier(&mut self, id: KeyId, than: Stamp, wants: &dyn Fn(Block) -> bool) -> bool {
         let earlier = self.keys[id as usize].take_earlier(than, DEMOTIONS_PER_CALL);
         for (slot, stamp) in &earlier {
-            match self.unread_block(*slot, *stamp) {
-                Some(at) if wants(at) => self.renew(*slot, id, at.level),
-                Some(_) => self.demote(*slot, *stamp),
-                None => (),
+            if !self.is_unread(*slot, *stamp) {
+                continue;
+            }
+            let at = self
+                .index
+                .cell(self.records[*slot as usize].first_entry)
+                .block();
+            match wants(at) {
+                true => self.renew(*slot, id, at.level),
+                false => self.demote(*slot, *stamp),
             }
         }
         if !self.keys[id as usize].has_unread() {
             self.unread_keys.remove(&id);
         }
         !earlier.is_empty()
-    }
-
-    /// The block of a buffer, if it is the unread one of that stamp.
-    fn unread_block(&self, slot: Slot, stamp: Stamp) -> Option<Block> {
-        let record = self.records.get(slot as usize)?;
-        let Standing::Resident(place) = record.standing else {
-            return None;
-        };
-        let is_it =
-            record.is_unread() && self.order.stamp(self.group(slot), place, slot) == Some(stamp);
-        is_it.then(|| self.index.cell(record.first_entry).block())
     }
 
     /// An unread buffer stays one as if it were made now.
