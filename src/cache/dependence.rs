@@ -44,20 +44,14 @@ impl Dependent {
         others.sort_by_key(Arc::as_ptr);
         others.dedup_by(|one, other| Arc::ptr_eq(one, other));
         let linked = image.others();
-        let known = image.sources.iter().chain(linked.iter());
-        match &others[..] {
-            [other] if { known }.any(|known| Arc::ptr_eq(known, other)) => return Ok(()),
-            [_] => (),
-            _ => {
-                let known: BTreeSet<_> = image
-                    .sources
-                    .iter()
-                    .chain(linked.iter())
-                    .map(Arc::as_ptr)
-                    .collect();
-                others.retain(|other| !known.contains(&Arc::as_ptr(other)));
-            }
-        }
+        let known: BTreeSet<_> = image
+            .sources
+            .iter()
+            .chain(linked.iter())
+            .map(Arc::as_ptr)
+            .filter(|known| others.binary_search_by_key(known, Arc::as_ptr).is_ok())
+            .collect();
+        others.retain(|other| !known.contains(&Arc::as_ptr(other)));
         if others.is_empty() {
             return Ok(());
         }
