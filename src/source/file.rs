@@ -88,24 +88,19 @@ fn open_image(
     let mut identity = bytes.identity();
     let format = recognise(&bytes, choice.format)?;
     let mut image = parts(format, bytes, index).map_err(|error| error.at(format.text()))?;
-    if let Some(beside) = beside.filter(|_| !choice.alone) {
+    let beside = beside.filter(|_| !choice.alone);
+    if let Some(beside) = beside {
         // What is shown depends on all the files.
         for other in beside::add(format, beside, index, &mut image)? {
             identity = identity.zip(other).map(|(all, other)| all + "+" + &other);
         }
     }
-    let describes = |_: &&dyn Beside| format.has_world_files && index == 0 && !choice.alone;
-    if let Some(beside) = beside.filter(describes) {
-        let usual = format.extensions.to_str().ok();
-        let usual = usual.and_then(|all| all.split(' ').next());
+    if let Some(beside) = beside.filter(|_| format.has_world_files && index == 0) {
         let extension = match path {
             Some(path) => path.extension().and_then(|extension| extension.to_str()),
-            None => usual,
+            None => format.usual_extension(),
         };
-        let (full, _) = &mut image.levels[0];
-        let said = full.georef.take().and_then(|located| located.level(0));
-        let completed = world::complete(said, beside, extension)?;
-        full.georef = completed.map(|georef| Located::new(georef, &full.levels));
+        complete_place(&mut image, beside, extension)?;
     }
     locate(&mut image);
     let key = format!(
@@ -157,6 +152,15 @@ pub(super) fn parts(format: &Format, bytes: Arc<dyn Bytes>, index: u32) -> Resul
         image.format = Some(format);
     }
     Ok(parts)
+}
+
+/// Adds what a world file beside the file says of where the full image lies.
+fn complete_place(image: &mut Parts, beside: &dyn Beside, extension: Option<&str>) -> Result<()> {
+    let (full, _) = &mut image.levels[0];
+    let said = full.georef.take().and_then(|located| located.level(0));
+    let completed = world::complete(said, beside, extension)?;
+    full.georef = completed.map(|georef| Located::new(georef, &full.levels));
+    Ok(())
 }
 
 /// Lets all levels and masks lie where the full image does.

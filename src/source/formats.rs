@@ -77,6 +77,11 @@ impl Format {
         // All names are ASCII.
         self.name.to_str().unwrap_or_default()
     }
+
+    /// What the names of its files mostly end with.
+    pub(super) fn usual_extension(&self) -> Option<&'static str> {
+        self.extensions.to_str().ok()?.split(' ').next()
+    }
 }
 
 /// What is read of TIFF, with the codecs that are built in.
