@@ -1862,9 +1862,9 @@ typedef struct tc_mosaic_part {
   /**
    * With a provider NULL. Otherwise required, UTF-8; copied: what the key of the image that `open` gives begins
    * with, as in tc_open_options and tc_source, such as a URL and its ETag. Two mosaics share tiles if their parts
-   * have the same keys and places, so the same key must stand for the same pixels; whether that image has this key is not looked at. What is invalidated under
-   * `<key>:image:0` is forgotten of the mosaic, also before it is opened; so is what is invalidated under the key
-   * that the image turns out to have.
+   * have the same keys and places, so the same key must stand for the same pixels; whether that image has this
+   * key is not looked at. What is invalidated under `<key>:image:0` is forgotten of the mosaic, also before it is
+   * opened; so is what is invalidated under the key that the image turns out to have.
    */
   const char *key;
   /**
@@ -1886,9 +1886,9 @@ typedef struct tc_mosaic_part {
 } tc_mosaic_part;
 
 /**
- * Opens a part: sets *provider to a reference that the library owns from then on, also where it then fails, and gives up
- * when the part is closed. `part` is its place in the array that provider_mosaic got. Returns TC_OK, or another number and may then
- * tell more in `err`, which is never NULL; see tc_source. The image must have the size that was said, and the type,
+ * Opens a part: sets *provider to a reference that the library owns from then on, also where it then fails, and
+ * gives up when the part is closed. `part` is its place in the array that provider_mosaic got. Returns TC_OK, or
+ * another number and may then tell more in `err`, which is never NULL; see tc_source. The image must have the size that was said, and the type,
  * bands and levels of the mosaic. Called from several threads at once, but for one part by one at a time, and only
  * inside calls of the library. A failure is not remembered, and a part that cannot be read is opened anew.
  */
@@ -3006,7 +3006,8 @@ tc_status provider_georef(const struct tc_provider *provider,
  *
  * Polynomials and ground control points are not used: GDAL has transformers for them.
  *
- * Errors: TC_E_NOT_FOUND if no transform is known; TC_E_RANGE if there is no such level or n is absurd; TC_E_ARGUMENT. Thread-safe.
+ * Errors: TC_E_NOT_FOUND if no transform is known; TC_E_RANGE if there is no such level or n is absurd;
+ * TC_E_ARGUMENT. Thread-safe.
  */
 tc_status provider_place_of(const struct tc_provider *provider,
                             int32_t level,
@@ -3026,8 +3027,8 @@ tc_status provider_place_of(const struct tc_provider *provider,
  *   down they are the pixel itself. May be `places`.
  * - err: may be NULL.
  *
- * Errors: TC_E_NOT_FOUND if no transform is known; TC_E_RANGE if there is no such level or n is absurd, and for a transform of a
- * file that puts many pixels in one place; TC_E_ARGUMENT. Thread-safe.
+ * Errors: TC_E_NOT_FOUND if no transform is known; TC_E_RANGE if there is no such level or n is absurd,
+ * and for a transform of a file that puts many pixels in one place; TC_E_ARGUMENT. Thread-safe.
  */
 tc_status provider_pixel_of(const struct tc_provider *provider,
                             int32_t level,

@@ -186,7 +186,8 @@ pub unsafe extern "C" fn provider_georef(
 ///
 /// Polynomials and ground control points are not used: GDAL has transformers for them.
 ///
-/// Errors: TC_E_NOT_FOUND if no transform is known; TC_E_RANGE if there is no such level or n is absurd; TC_E_ARGUMENT. Thread-safe.
+/// Errors: TC_E_NOT_FOUND if no transform is known; TC_E_RANGE if there is no such level or n is absurd;
+/// TC_E_ARGUMENT. Thread-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn provider_place_of(
     provider: *const tc_provider,
@@ -215,8 +216,8 @@ pub unsafe extern "C" fn provider_place_of(
 ///   down they are the pixel itself. May be `places`.
 /// - err: may be NULL.
 ///
-/// Errors: TC_E_NOT_FOUND if no transform is known; TC_E_RANGE if there is no such level or n is absurd, and for a transform of a
-/// file that puts many pixels in one place; TC_E_ARGUMENT. Thread-safe.
+/// Errors: TC_E_NOT_FOUND if no transform is known; TC_E_RANGE if there is no such level or n is absurd,
+/// and for a transform of a file that puts many pixels in one place; TC_E_ARGUMENT. Thread-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn provider_pixel_of(
     provider: *const tc_provider,

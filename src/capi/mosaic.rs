@@ -30,9 +30,9 @@ pub struct tc_mosaic_part {
     pub provider: *mut tc_provider,
     /// With a provider NULL. Otherwise required, UTF-8; copied: what the key of the image that `open` gives begins
     /// with, as in tc_open_options and tc_source, such as a URL and its ETag. Two mosaics share tiles if their parts
-    /// have the same keys and places, so the same key must stand for the same pixels; whether that image has this key is not looked at. What is invalidated under
-    /// `<key>:image:0` is forgotten of the mosaic, also before it is opened; so is what is invalidated under the key
-    /// that the image turns out to have.
+    /// have the same keys and places, so the same key must stand for the same pixels; whether that image has this
+    /// key is not looked at. What is invalidated under `<key>:image:0` is forgotten of the mosaic, also before it is
+    /// opened; so is what is invalidated under the key that the image turns out to have.
     pub key: *const c_char,
     /// The column of the mosaic, at level 0, in which its first column lies. It may lie outside, within 2^60 of 0.
     pub x: i64,
@@ -44,9 +44,9 @@ pub struct tc_mosaic_part {
     pub height: i64,
 }
 
-/// Opens a part: sets *provider to a reference that the library owns from then on, also where it then fails, and gives up
-/// when the part is closed. `part` is its place in the array that provider_mosaic got. Returns TC_OK, or another number and may then
-/// tell more in `err`, which is never NULL; see tc_source. The image must have the size that was said, and the type,
+/// Opens a part: sets *provider to a reference that the library owns from then on, also where it then fails, and
+/// gives up when the part is closed. `part` is its place in the array that provider_mosaic got. Returns TC_OK, or
+/// another number and may then tell more in `err`, which is never NULL; see tc_source. The image must have the size that was said, and the type,
 /// bands and levels of the mosaic. Called from several threads at once, but for one part by one at a time, and only
 /// inside calls of the library. A failure is not remembered, and a part that cannot be read is opened anew.
 pub type tc_open_part_fn = Option<
