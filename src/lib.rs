@@ -3,6 +3,7 @@
 pub mod bytes;
 pub mod cache;
 pub mod capi;
+pub mod chain;
 pub mod convert;
 pub mod dtype;
 pub mod error;
