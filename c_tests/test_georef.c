@@ -265,8 +265,18 @@ static void an_image_is_given_a_place_and_loses_it(void **state)
   ok(provider_with_georef(placed, &code, &renamed, &err));
   const tc_georef g = georef_of(renamed, 1);
   assert_int_equal(g.epsg, 4326);
-  assert_int_equal(g.flags, 0);
-  assert_null(g.wkt);
+  assert_int_equal(g.flags, TC_GEOREF_WKT_OF_CODES);
+  assert_non_null(strstr(g.wkt, "GEOGCRS[\"WGS 84\""));
+  /* What was told may be given: the text is no more than the code. */
+  tc_provider *again = NULL;
+  ok(provider_with_georef(placed, &g, &again, &err));
+  assert_int_equal(georef_of(again, 0).flags, TC_GEOREF_WKT_OF_CODES);
+  provider_release(again);
+  const tc_georef unknown = {.struct_size = sizeof unknown, .epsg = 32767};
+  ok(provider_with_georef(placed, &unknown, &again, &err));
+  const tc_georef none = georef_of(again, 0);
+  assert_true(none.epsg == 32767 && none.flags == 0 && none.wkt == NULL);
+  provider_release(again);
   /* An array. */
   static const uint8_t pixels[6];
   const tc_target array = {(void *)(uintptr_t)pixels, 0, 0, 0, 3, 2, 1, TC_U8};
@@ -637,7 +647,7 @@ static void bad_georeferences_are_refused(void **state)
     bad(p, status, text, &g); \
   } while (0)
   REFUSED(TC_E_ARGUMENT, "struct_size of georef", g.struct_size = 0);
-  REFUSED(TC_E_ARGUMENT, "flags is 0x4", g.flags = 4);
+  REFUSED(TC_E_ARGUMENT, "flags is 0x8", g.flags = 8);
   REFUSED(TC_E_ARGUMENT, "TC_GEOREF_HAS_TRANSFORM is not", g.flags = 0);
   REFUSED(TC_E_RANGE, "transform[2] is NaN", g.transform[2] = NAN);
   REFUSED(TC_E_RANGE, "transform[3] is inf", g.transform[3] = INFINITY);
