@@ -1370,8 +1370,8 @@ typedef struct tc_georef {
    */
   double transform[6];
   /**
-   * The coordinate reference system as WKT, UTF-8, of `transform` and `gcps`: as the file has it, or as it was
-   * given, or with TC_GEOREF_WKT_OF_CODES the text (ISO 19162, WKT 2) that the EPSG register, which is part of the
+   * The coordinate reference system as WKT, UTF-8, of `transform` and `gcps`: as the file has it, or its GeoKeys
+   * describe it, or as it was given, or with TC_GEOREF_WKT_OF_CODES the text (ISO 19162, WKT 2) that the EPSG register, which is part of the
    * library unless it was built without the feature `epsg`, has under `epsg` and `vertical_epsg`. NULL where there is
    * none of these, or the register lacks the code; where it lacks the vertical one alone, the horizontal system.
    */

@@ -29,6 +29,6 @@ with open("ours") as lines:
         dataset = gdal.Open(name)
         ours = osr.SpatialReference()
         theirs = dataset.GetSpatialRef() or dataset.GetGCPSpatialRef()
-        ours.SetFromUserInput(("ESRI::" if name.startswith("own") else "") + wkt)
+        ours.SetFromUserInput(("ESRI::" if wkt.startswith("PROJCS") else "") + wkt)
         if not is_same(ours.Clone(), theirs.Clone()):
             print(name, ours.ExportToWkt(), theirs.ExportToWkt(), sep="\n")
