@@ -11,6 +11,20 @@ pub fn wkt(epsg: Option<u32>, vertical_epsg: Option<u32>) -> Option<String> {
     }
 }
 
+/// Whether the northing or latitude is the first coordinate of the system with this code. The codes of geographic systems
+/// tell it where the register is left out.
+pub fn is_northing_first(epsg: u32) -> bool {
+    match of_code(epsg).and_then(|wkt| wkt.split_once(",CS[")) {
+        Some((_, axes)) => {
+            let first = axes.split("AXIS[\"").nth(1).unwrap_or_default();
+            // Directions do not tell it: at the poles all lead north or south.
+            let names = ["Northing", "Geodetic latitude", "Latitude"];
+            names.iter().any(|name| first.starts_with(name))
+        }
+        None => (4001..5000).contains(&epsg),
+    }
+}
+
 #[cfg(feature = "epsg")]
 fn of_code(code: u32) -> Option<&'static str> {
     epsg_utils::epsg_to_wkt2(i32::try_from(code).ok()?).ok()
@@ -48,5 +62,15 @@ mod tests {
             assert_eq!(wkt(Some(unknown), Some(5773)), None);
         }
         assert_eq!(wkt(None, None), None);
+    }
+
+    #[test]
+    fn the_order_of_coordinates_is_known() {
+        for north in [4326, 4258, 3035, 2193, 31467, 32661] {
+            assert!(is_northing_first(north), "{north}");
+        }
+        for east in [32632, 2154, 27700, 3857, 3031, 5041, 32767] {
+            assert!(!is_northing_first(east), "{east}");
+        }
     }
 }

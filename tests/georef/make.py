@@ -295,6 +295,12 @@ def jpeg2000():
                        options=["QUALITY=100", "REVERSIBLE=YES", f"GMLJP2={gml}"])
                 expect(name)
     gcps = [gdal.GCP(*map(float, random.normal(size=5) * 100), "", str(at + 1)) for at in range(6)]
+    # By GML alone.
+    for epsg in [4326, 32632, 2154, 27700, 3857, 5041, 3035, 2193, 3031]:
+        name = f"gml-{epsg}.jp2"
+        transform = [5, 0.1, 0.01, 50, 0.02, -0.3] if epsg == 4326 else NORTH_UP
+        create(name, f"EPSG:{epsg}", transform, driver=driver, options=["GeoJP2=NO", "GMLJP2=YES"])
+        expect(name)
     create("box-points.jp2", "EPSG:4326", gcps=gcps, driver=driver)
     expect("box-points.jp2")
     create("box-rpc.jp2", driver=driver, rpcs=rpc())
