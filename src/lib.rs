@@ -24,6 +24,7 @@ pub mod provider;
 pub mod simd;
 mod slab;
 pub mod source;
+pub mod stats;
 mod sync;
 pub mod system;
 mod thread;

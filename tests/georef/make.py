@@ -24,6 +24,27 @@ RPC = {
 }
 
 
+# Of each projection that GeoTIFF has a code for one, some upon an ellipsoid, a meridian or in units of their own.
+OWN = [
+    "+proj=lcc +lat_1=30 +lat_2=40 +lon_0=10 +datum=WGS84", "+proj=tmerc +lon_0=7.5 +ellps=bessel +k=0.9996 +x_0=5",
+    "+proj=longlat +ellps=clrk66 +pm=ferro", "+proj=longlat +R=6371000",
+    "+proj=aea +lat_1=29.5 +lat_2=45.5 +lat_0=23 +lon_0=-96 +datum=NAD83 +units=us-ft",
+    "+proj=sinu +R=6371007.181", "+proj=laea +lat_0=10 +lon_0=-3 +datum=WGS84 +x_0=7 +y_0=-9.25",
+    "+proj=merc +lon_0=10 +k=0.9 +a=6378000 +b=6356000", "+proj=merc +lat_ts=20 +lon_0=10 +datum=NAD27",
+    "+proj=lcc +lat_1=30 +lat_0=30 +lon_0=10 +k_0=0.99 +datum=NAD83", "+proj=aeqd +lat_0=10 +lon_0=20 +datum=WGS84",
+    "+proj=eqdc +lat_1=10 +lat_2=20 +lat_0=5 +lon_0=7 +datum=WGS84", "+proj=eqc +lat_ts=30 +lon_0=7 +datum=WGS84",
+    "+proj=stere +lat_0=10 +lon_0=20 +k=0.99 +datum=WGS84", "+proj=stere +lat_0=90 +lat_ts=71 +lon_0=-39 +datum=WGS84",
+    "+proj=stere +lat_0=-90 +lat_ts=-75 +lon_0=3 +ellps=GRS80", "+proj=stere +lat_0=90 +lon_0=20 +k=0.994 +datum=WGS84",
+    "+proj=sterea +lat_0=52 +lon_0=5 +k=0.9999 +ellps=bessel", "+proj=cass +lat_0=10 +lon_0=20 +datum=WGS84",
+    "+proj=gnom +lat_0=10 +lon_0=20 +datum=WGS84", "+proj=mill +lon_0=20 +datum=WGS84",
+    "+proj=ortho +lat_0=10 +lon_0=20 +datum=WGS84", "+proj=poly +lat_0=10 +lon_0=20 +datum=WGS84",
+    "+proj=robin +lon_0=20 +datum=WGS84", "+proj=vandg +lon_0=20 +datum=WGS84",
+    "+proj=nzmg +lat_0=-41 +lon_0=173 +x_0=2510000 +y_0=6023150 +ellps=intl", "+proj=cea +lat_ts=10 +lon_0=20 +datum=WGS84",
+    "+proj=omerc +lat_0=10 +lonc=20 +alpha=30 +gamma=25 +k=0.99 +no_uoff +datum=WGS84",
+    "+proj=tmerc +axis=wsu +lon_0=19 +datum=WGS84",
+]
+
+
 def rpc():
     items = dict(RPC)
     for name in ["LINE_NUM", "LINE_DEN", "SAMP_NUM", "SAMP_DEN"]:
@@ -112,10 +133,13 @@ def systems():
             )
             expect(name)
     # The user's own, known by no code.
-    for at, text in enumerate(["+proj=lcc +lat_1=30 +lat_2=40 +lon_0=10 +datum=WGS84", "ESRI:54009",
-                               "+proj=tmerc +lon_0=7.5 +ellps=bessel", "+proj=longlat +ellps=clrk66 +pm=ferro",
-                               'LOCAL_CS["hall",UNIT["metre",1]]']):
+    for at, text in enumerate(["ESRI:54009", "+proj=merc +lat_ts=20 +ellps=bessel +lon_0=5 +units=ft"] + OWN):
         name = f"own-{at}.tif"
+        create(name, text, NORTH_UP)
+        expect(name)
+    # What cannot be told rightly is not told.
+    for at, text in enumerate(['LOCAL_CS["hall",UNIT["metre",1]]', "+proj=tmerc +ellps=bessel +towgs84=1,2,3,4,5,6,7"]):
+        name = f"untold-{at}.tif"
         create(name, text, NORTH_UP)
         expect(name)
 
@@ -271,6 +295,12 @@ def jpeg2000():
                        options=["QUALITY=100", "REVERSIBLE=YES", f"GMLJP2={gml}"])
                 expect(name)
     gcps = [gdal.GCP(*map(float, random.normal(size=5) * 100), "", str(at + 1)) for at in range(6)]
+    # By GML alone.
+    for epsg in [4326, 32632, 2154, 27700, 3857, 5041, 3035, 2193, 3031]:
+        name = f"gml-{epsg}.jp2"
+        transform = [5, 0.1, 0.01, 50, 0.02, -0.3] if epsg == 4326 else NORTH_UP
+        create(name, f"EPSG:{epsg}", transform, driver=driver, options=["GeoJP2=NO", "GMLJP2=YES"])
+        expect(name)
     create("box-points.jp2", "EPSG:4326", gcps=gcps, driver=driver)
     expect("box-points.jp2")
     create("box-rpc.jp2", driver=driver, rpcs=rpc())
