@@ -4,14 +4,16 @@ use super::formula::detect_real;
 use super::program::{Build, Node, Op};
 use super::step::{Detect, Percent, Rule};
 use crate::dtype::DType;
+use crate::error::Result;
+use crate::stats::{BandStats, PixelStats};
 
 /// What is known of the valid samples of each band of a source; of complex samples of their magnitude or power.
 pub trait Statistics {
     /// How many bands.
     fn bands(&self) -> usize;
-    /// How many valid samples were seen.
+    /// How many valid samples were seen; 0 also if that is not known.
     fn count(&self, band: usize) -> u64;
-    /// The least.
+    /// The least; NaN if none is valid.
     fn minimum(&self, band: usize) -> f64;
     /// The greatest.
     fn maximum(&self, band: usize) -> f64;
@@ -19,11 +21,53 @@ pub trait Statistics {
     fn mean(&self, band: usize) -> f64;
     /// The standard deviation of all of them.
     fn deviation(&self, band: usize) -> f64;
-    /// The sample that so many are not greater than, for a count of `rank` from 1 on.
-    fn ranked(&self, band: usize, rank: u64) -> f64;
+    /// The sample of a rank, from 1 for the least to the count for the greatest.
+    fn ranked(&self, band: usize, rank: u64) -> Result<f64>;
     /// Whether complex samples were taken by their power, and not by their magnitude.
     fn is_power(&self) -> bool;
 }
+
+impl Statistics for PixelStats {
+    fn bands(&self) -> usize {
+        self.band_count() as usize
+    }
+
+    fn count(&self, band: usize) -> u64 {
+        numbers(self, band).valid
+    }
+
+    fn minimum(&self, band: usize) -> f64 {
+        numbers(self, band).minimum
+    }
+
+    fn maximum(&self, band: usize) -> f64 {
+        numbers(self, band).maximum
+    }
+
+    fn mean(&self, band: usize) -> f64 {
+        numbers(self, band).mean
+    }
+
+    fn deviation(&self, band: usize) -> f64 {
+        numbers(self, band).deviation
+    }
+
+    fn ranked(&self, band: usize, rank: u64) -> Result<f64> {
+        Ok(PixelStats::ranked(self, band as u32, rank)?.value)
+    }
+
+    fn is_power(&self) -> bool {
+        PixelStats::is_power(self)
+    }
+}
+
+/// The numbers of a band; those of none where there is no such band.
+fn numbers(of: &PixelStats, band: usize) -> BandStats {
+    of.band(band as u32).copied().unwrap_or_default()
+}
+
+/// Why no limits are known.
+type Known<T> = std::result::Result<T, String>;
 
 /// How a value comes out of one sample.
 pub struct Path {
@@ -42,7 +86,7 @@ enum Made {
 
 impl Path {
     /// The path to a node; an error where its values do not follow from those of one band.
-    pub fn to(build: &Build<'_>, node: usize) -> Result<Self, String> {
+    pub fn to(build: &Build<'_>, node: usize) -> Known<Self> {
         let unknown = || Err("no statistics tell of what comes before it".to_owned());
         let mut steps = Vec::new();
         let mut at = node;
@@ -89,7 +133,7 @@ impl Path {
     }
 
     /// Whether greater samples have greater values, or lesser ones; an error where neither is so.
-    fn rises(&self, least: f64) -> Result<bool, String> {
+    fn rises(&self, least: f64) -> Known<bool> {
         let (mut rises, mut least) = (true, least);
         for made in &self.steps {
             match made {
@@ -118,7 +162,7 @@ impl Path {
     }
 
     /// Scale and offset, if the value is a linear function of the sample.
-    fn linear(&self, is_power: bool) -> Result<(f64, f64), String> {
+    fn linear(&self, is_power: bool) -> Known<(f64, f64)> {
         let mut sum = (1.0, 0.0);
         for made in &self.steps {
             match made {
@@ -147,7 +191,7 @@ struct Ordered<'a> {
 }
 
 impl<'a> Ordered<'a> {
-    fn new(known: &'a dyn Statistics, path: &'a Path) -> Result<Self, String> {
+    fn new(known: &'a dyn Statistics, path: &'a Path) -> Known<Self> {
         let all = known.count(path.band);
         let mut ordered = Self {
             known,
@@ -156,11 +200,14 @@ impl<'a> Ordered<'a> {
             skipped: 0,
             count: all,
         };
+        if !ordered.of(known.minimum(path.band)).is_nan() {
+            return Ok(ordered);
+        }
         // The greatest rank that has no value.
-        let (mut none, mut some) = (0, all + 1);
+        let (mut none, mut some) = (1, all + 1);
         while some - none > 1 {
             let rank = none + (some - none) / 2;
-            match ordered.of(known.ranked(path.band, rank)).is_nan() {
+            match ordered.of(ordered.ranked(rank)?).is_nan() {
                 true => none = rank,
                 false => some = rank,
             }
@@ -177,17 +224,30 @@ impl<'a> Ordered<'a> {
         self.path.value(sample)
     }
 
+    /// A sample by its rank among all; the ends are known without percentiles.
+    fn ranked(&self, rank: u64) -> Known<f64> {
+        let band = self.path.band;
+        match rank {
+            1 => Ok(self.known.minimum(band)),
+            last if last == self.known.count(band) => Ok(self.known.maximum(band)),
+            rank => {
+                let found = self.known.ranked(band, rank);
+                found.map_err(|error| error.message().to_owned())
+            }
+        }
+    }
+
     /// The sample of a rank, from 1 on, among those that have a value, in the order of these.
-    fn sample(&self, rank: u64) -> f64 {
+    fn sample(&self, rank: u64) -> Known<f64> {
         let rank = match self.rises {
             true => rank,
             false => self.count + 1 - rank,
         };
-        self.known.ranked(self.path.band, self.skipped + rank)
+        self.ranked(self.skipped + rank)
     }
 
-    fn value(&self, rank: u64) -> f64 {
-        self.of(self.sample(rank))
+    fn value(&self, rank: u64) -> Known<f64> {
+        Ok(self.of(self.sample(rank)?))
     }
 
     /// So many in a count, rounded up or down.
@@ -202,42 +262,41 @@ impl<'a> Ordered<'a> {
         rounded as u64
     }
 
-    fn percentile(&self, percent: Percent) -> f64 {
+    fn percentile(&self, percent: Percent) -> Known<f64> {
+        if self.known.count(self.path.band) == 0 {
+            // Of statistics that do not tell how many values there are, only the ends are known.
+            return Err("the statistics have no percentiles".to_owned());
+        }
         self.value(self.part(percent, true).max(1))
     }
 }
 
-/// The limits of a band that has valid samples.
-pub fn limits(
-    rule: Rule,
-    path: &Path,
-    dtype: DType,
-    known: &dyn Statistics,
-) -> Result<(f64, f64), String> {
+/// The limits of a band that has valid samples, and so a least one.
+pub fn limits(rule: Rule, path: &Path, dtype: DType, known: &dyn Statistics) -> Known<(f64, f64)> {
     if let Rule::Deviations(times) = rule {
         return deviations(times, path, known);
     }
     let ordered = Ordered::new(known, path)?;
-    if ordered.count == 0 {
+    if ordered.count == 0 && ordered.skipped > 0 {
         return Ok((0.0, 1.0));
     }
-    let (least, greatest) = (ordered.value(1), ordered.value(ordered.count));
+    let (least, greatest) = (ordered.value(1)?, ordered.value(ordered.count)?);
     Ok(match rule {
         Rule::MinMax => (least, greatest),
-        Rule::Percent(low, high) => (ordered.percentile(low), ordered.percentile(high)),
-        _ => dra(&ordered, dtype, least, greatest),
+        Rule::Percent(low, high) => (ordered.percentile(low)?, ordered.percentile(high)?),
+        _ => dra(&ordered, dtype, least, greatest)?,
     })
 }
 
 /// The reference's rule in sample values, with the upper percentile never below the lower one: where one value is
 /// nearly all there is, the picture would be turned.
-fn dra(ordered: &Ordered<'_>, dtype: DType, least: f64, greatest: f64) -> (f64, f64) {
+fn dra(ordered: &Ordered<'_>, dtype: DType, least: f64, greatest: f64) -> Known<(f64, f64)> {
     const LOW: Percent = Percent(2_000_000);
     const HIGH: Percent = Percent(98_000_000);
-    let low = ordered.percentile(LOW);
+    let low = ordered.percentile(LOW)?;
     // The last value up to which there are 98 percent at most: for whole numbers, the one before the first that has
     // more up to it.
-    let first = ordered.sample(ordered.part(HIGH, false) + 1);
+    let first = ordered.sample(ordered.part(HIGH, false) + 1)?;
     let is_whole = !matches!(
         dtype,
         DType::F32 | DType::F64 | DType::CI16 | DType::CI32 | DType::CF32 | DType::CF64
@@ -252,13 +311,13 @@ fn dra(ordered: &Ordered<'_>, dtype: DType, least: f64, greatest: f64) -> (f64, 
         _ => low,
     };
     let width = high - low;
-    (
+    Ok((
         least.max(low - 0.2 * width),
         greatest.min(high + 0.4 * width),
-    )
+    ))
 }
 
-fn deviations(times: f64, path: &Path, known: &dyn Statistics) -> Result<(f64, f64), String> {
+fn deviations(times: f64, path: &Path, known: &dyn Statistics) -> Known<(f64, f64)> {
     let (scale, offset) = path.linear(known.is_power())?;
     let of = |sample: f64| sample * scale + offset;
     let ends = [known.minimum(path.band), known.maximum(path.band)].map(of);

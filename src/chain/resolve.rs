@@ -69,9 +69,9 @@ fn close(
             let mut all = Vec::new();
             for node in build.bands() {
                 let path = Path::to(build, *node)?;
-                let found = match known.count(path.band) {
-                    0 => full(image).unwrap_or((0.0, 1.0)),
-                    _ => limits(*rule, &path, image.dtype, known)?,
+                let found = match known.minimum(path.band).is_nan() {
+                    true => full(image).unwrap_or((0.0, 1.0)),
+                    false => limits(*rule, &path, image.dtype, known)?,
                 };
                 all.push(found);
             }

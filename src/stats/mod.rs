@@ -105,6 +105,7 @@ pub struct PixelStats {
     counted: Vec<(Tally, Known)>,
     level: u32,
     is_sampled: bool,
+    is_power: bool,
 }
 
 impl PixelStats {
@@ -141,6 +142,7 @@ impl PixelStats {
                 counted: Vec::new(),
                 level: 0,
                 is_sampled: false,
+                is_power: options.is_power,
             });
         }
         let size = image.levels[options.level as usize];
@@ -168,6 +170,7 @@ impl PixelStats {
             counted: tallies.into_iter().zip(known).collect(),
             level: options.level,
             is_sampled: options.is_sampled,
+            is_power: options.is_power,
         })
     }
 
@@ -209,6 +212,17 @@ impl PixelStats {
     pub fn percentile(&self, band: u32, percent: f64) -> Result<Percentile> {
         let (tally, known) = self.counted(band)?;
         Ok(at_rank(tally, known, rank(tally.valid, percent)?))
+    }
+
+    /// The value of a rank, from 1 for the smallest, as [`PixelStats::percentile`] gives it.
+    pub fn ranked(&self, band: u32, rank: u64) -> Result<Percentile> {
+        let (tally, known) = self.counted(band)?;
+        Ok(at_rank(tally, known, rank))
+    }
+
+    /// Whether complex samples were taken by their power, and not by their magnitude.
+    pub fn is_power(&self) -> bool {
+        self.is_power
     }
 
     /// The histogram of a band in so many equal bins, from its smallest to its largest value.

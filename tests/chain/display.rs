@@ -13,6 +13,7 @@ use tilecache::memory::{PixelsMut, Target};
 use tilecache::operator::{RetileOptions, cached, display, level, mask, pyramid, retiled};
 use tilecache::provider::{Provider, get_block, has_block};
 use tilecache::source::{Decoder, Source};
+use tilecache::stats::PixelStats;
 use tilecache::window::read_window;
 
 const SIZE: (u64, u64) = (173, 131);
@@ -453,4 +454,74 @@ fn a_chain_that_does_not_fit_makes_no_provider() {
             .to_string();
         assert!(error.starts_with(reason), "{error}");
     }
+}
+
+#[test]
+fn statistics_of_the_image_resolve_a_chain_for_all_its_tiles() {
+    for dtype in [
+        DType::U8,
+        DType::U16,
+        DType::I16,
+        DType::I32,
+        DType::F32,
+        DType::F64,
+    ] {
+        let from = source(image(dtype, 4, (64, 64)), Arc::default());
+        let options = tilecache::stats::Options {
+            is_exact: true,
+            ..Default::default()
+        };
+        let known = PixelStats::of(from.clone(), &options).unwrap();
+        let text = "bands=2,0|stretch=2..98%|u8";
+        let made = chain(text).resolve(from.image(), Some(&known)).unwrap();
+        // By sorting.
+        let limits = [2, 0].map(|band| {
+            let pixel = |at: u64| value(0, at % SIZE.0, at / SIZE.0, band);
+            let mut all: Vec<f64> = (0..SIZE.0 * SIZE.1).map(pixel).collect();
+            all.sort_by(f64::total_cmp);
+            let rank = |percent: usize| (all.len() * percent).div_ceil(100);
+            format!("{}..{}", all[rank(2) - 1], all[rank(98) - 1])
+        });
+        assert_eq!(
+            made.text(),
+            format!("bands=2,0|stretch={}|u8", limits.join(",")),
+            "{dtype:?}"
+        );
+        let shown = display(tiles(from.clone(), 50, None), &made, None).unwrap();
+        assert!(whole(&shown, 0) == applied(&made, dtype, 4, 0));
+        for rule in ["minmax", "dra", "sd=2", "dra=common"] {
+            let made = chain(&format!("bands=1,3|{rule}|u8")).resolve(from.image(), Some(&known));
+            assert!(made.unwrap().info().is_resolved);
+        }
+    }
+}
+
+/// Statistics that stand in a file have no percentiles, but both ends.
+#[test]
+fn statistics_of_the_file_have_what_they_have() {
+    let mut of = image(DType::U16, 1, (64, 64));
+    for (name, text) in [
+        ("MINIMUM", "7"),
+        ("MAXIMUM", "90"),
+        ("MEAN", "50"),
+        ("STDDEV", "10"),
+    ] {
+        of.metadata
+            .insert((Some(0), format!("STATISTICS_{name}")), text.into());
+    }
+    let from = source(of, Arc::default());
+    let options = tilecache::stats::Options {
+        takes_stored: true,
+        ..Default::default()
+    };
+    let known = PixelStats::of(from.clone(), &options).unwrap();
+    assert!(known.is_stored());
+    let of = |text: &str| chain(text).resolve(from.image(), Some(&known));
+    assert_eq!(of("minmax|u8").unwrap().text(), "stretch=7..90|u8");
+    assert_eq!(of("sd=2|u8").unwrap().text(), "stretch=30..70|u8");
+    let error = of("dra|u8").unwrap_err().to_string();
+    assert!(
+        error.starts_with("step 1 of the chain, dra: the statistics have no percentiles"),
+        "{error}"
+    );
 }

@@ -19,6 +19,7 @@ use tilecache::tile::Tile;
 pub struct Random(pub u64);
 
 impl Random {
+    /// A number of 64 bits.
     pub fn next(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -26,11 +27,13 @@ impl Random {
         self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
     }
 
+    /// A number below `end`.
     pub fn below(&mut self, end: usize) -> usize {
         (self.next() >> 33) as usize % end
     }
 }
 
+/// The chain of a text.
 pub fn chain(text: &str) -> Chain {
     Chain::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"))
 }

@@ -35,7 +35,7 @@ impl Statistics for Known {
         self.bands[band].len() as u64
     }
     fn minimum(&self, band: usize) -> f64 {
-        self.bands[band][0]
+        self.bands[band].first().copied().unwrap_or(f64::NAN)
     }
     fn maximum(&self, band: usize) -> f64 {
         self.bands[band][self.bands[band].len() - 1]
@@ -50,8 +50,8 @@ impl Statistics for Known {
             .map(|value| (value - mean) * (value - mean));
         (squares.sum::<f64>() / self.bands[band].len() as f64).sqrt()
     }
-    fn ranked(&self, band: usize, rank: u64) -> f64 {
-        self.bands[band][rank as usize - 1]
+    fn ranked(&self, band: usize, rank: u64) -> Result<f64> {
+        Ok(self.bands[band][rank as usize - 1])
     }
     fn is_power(&self) -> bool {
         self.is_power
