@@ -5,6 +5,7 @@
 
 mod apply;
 mod base64;
+mod convert;
 mod evaluate;
 mod flow;
 mod formula;
@@ -19,6 +20,7 @@ mod step;
 mod table;
 mod write;
 
+pub use convert::Conversion;
 pub use flow::Accepts;
 pub use limits::Statistics;
 pub use palette::Palette;
@@ -27,7 +29,8 @@ pub use run::{Runner, Scratch};
 
 use crate::dtype::DType;
 use crate::error::{Error, Result};
-use flow::{Alpha, Domain, Flow};
+use crate::image::Colour;
+use flow::{Domain, Flow};
 use program::{compile, wrong};
 use std::fmt;
 use std::sync::Arc;
@@ -53,6 +56,8 @@ pub struct Info {
     pub bands: Option<u32>,
     /// The sample type of the output; `None` for that of the source.
     pub dtype: Option<DType>,
+    /// What the first bands of the output are, where the text says so.
+    pub colours: [Colour; 4],
     /// Whether the last band of the output is opacity.
     pub has_opacity: bool,
     /// Whether nothing is left that the source or its statistics must tell.
@@ -97,7 +102,8 @@ impl Chain {
                 Domain::Typed(of) => Some(of.dtype()),
                 Domain::Real | Domain::Unit => Some(DType::F32),
             },
-            has_opacity: matches!(flow.alpha, Alpha::Made | Alpha::OfPalette),
+            colours: colours(flow),
+            has_opacity: flow.alpha.is_there(),
             is_resolved: !self.0.steps.iter().any(Step::is_open),
             needs_statistics: self.0.steps.iter().any(Step::needs_statistics),
         }
@@ -133,6 +139,27 @@ impl Chain {
         let make = || Ok(Arc::new(Runner::new(compile(&self.0.steps, samples)?)));
         self.0.prepared.get(samples, make)
     }
+}
+
+/// What the bands of a picture are: grey, or red, green and blue, and opacity.
+fn colours(flow: &Flow) -> [Colour; 4] {
+    let mut colours = [Colour::Undefined; 4];
+    let opacity = flow.alpha.is_there();
+    let bands = flow
+        .bands
+        .map_or(0, |bands| bands as usize - usize::from(opacity));
+    let picture: &[Colour] = match (bands, flow.domain) {
+        (1, domain) if domain != Domain::Source => &[Colour::Gray],
+        (3, domain) if domain != Domain::Source || flow.is_coloured => {
+            &[Colour::Red, Colour::Green, Colour::Blue]
+        }
+        _ => &[],
+    };
+    colours[..picture.len()].copy_from_slice(picture);
+    if let (true, Some(last)) = (opacity && bands > 0, colours.get_mut(bands)) {
+        *last = Colour::Alpha;
+    }
+    colours
 }
 
 impl PartialEq for Chain {

@@ -70,14 +70,7 @@ fn check(text: &str, dtype: DType, formula: impl Fn(f64) -> f64) {
 }
 
 fn stretched(value: f64, low: f64, high: f64) -> f64 {
-    let t = (value - low) / (high - low);
-    if t < 0.0 {
-        0.0
-    } else if t > 1.0 {
-        1.0
-    } else {
-        t
-    }
+    ((value - low) / (high - low)).clamp(0.0, 1.0)
 }
 
 fn code(t: f64, most: f64) -> f64 {
@@ -360,7 +353,7 @@ fn palettes_and_ramps_are_colours_by_index() {
 fn luma_and_differences_are_those_of_bt_601_full_range() {
     let mut random = Random(5);
     let planes: Vec<Vec<u8>> = (0..3)
-        .map(|_| (0..5000).map(|_| random.next() as u8).collect())
+        .map(|_| (0..5000).map(|_| random.bits() as u8).collect())
         .collect();
     for text in [
         "ycbcr|u8",

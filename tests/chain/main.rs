@@ -20,7 +20,7 @@ pub struct Random(pub u64);
 
 impl Random {
     /// A number of 64 bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn bits(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -29,7 +29,7 @@ impl Random {
 
     /// A number below `end`.
     pub fn below(&mut self, end: usize) -> usize {
-        (self.next() >> 33) as usize % end
+        (self.bits() >> 33) as usize % end
     }
 }
 

@@ -1,7 +1,7 @@
 //! What statistics make of a chain, and what must not happen with images that other systems show wrongly.
 
 use super::{apply, chain, samples};
-use tilecache::chain::{Chain, Statistics};
+use tilecache::chain::{Chain, Conversion, Statistics};
 use tilecache::dtype::DType;
 use tilecache::error::Result;
 use tilecache::image::{Colour, Image};
@@ -534,4 +534,95 @@ fn a_chain_that_does_not_fit_is_an_error_that_names_the_step() {
         error,
         "step 1 of the chain, palette: it needs what the source tells: resolve the chain first"
     );
+}
+
+#[test]
+fn a_conversion_is_a_chain_made_of_numbers() {
+    let of = |conversion: &Conversion, dtype: DType| {
+        conversion.chain(dtype).map(|chain| chain.text().to_owned())
+    };
+    let mut conversion = Conversion::default();
+    assert_eq!(of(&conversion, DType::U16).unwrap(), "stretch=full|u8");
+    assert!(
+        of(&conversion, DType::I16)
+            .unwrap_err()
+            .message()
+            .contains("samples of i16 have no full range")
+    );
+    conversion.dtype = Some(DType::F32);
+    assert_eq!(of(&conversion, DType::I16).unwrap(), "f32");
+    conversion.dtype = Some(DType::I16);
+    assert!(
+        of(&conversion, DType::U8)
+            .unwrap_err()
+            .message()
+            .contains("dtype is i16")
+    );
+    conversion = Conversion {
+        dtype: Some(DType::U16),
+        limits: Some((-0.0, 2000.5)),
+        gamma: Some(1.5),
+        is_inverted: true,
+        has_alpha: true,
+        bands: Some(vec![3, 1]),
+        ..Conversion::default()
+    };
+    assert_eq!(
+        of(&conversion, DType::F32).unwrap(),
+        "bands=3,1|stretch=0..2000.5|gamma=1.5|invert|u16|alpha"
+    );
+    conversion.percents = Some((2.0, 98.0));
+    assert!(
+        of(&conversion, DType::F32)
+            .unwrap_err()
+            .message()
+            .contains("both")
+    );
+    conversion.limits = None;
+    conversion.is_common = true;
+    assert!(
+        of(&conversion, DType::F32)
+            .unwrap()
+            .contains("stretch=2..98%,common|")
+    );
+    for percents in [
+        (98.0, 2.0),
+        (2.0, 101.0),
+        (-1.0, 5.0),
+        (f64::NAN, 5.0),
+        (0.000_000_1, 5.0),
+    ] {
+        conversion.percents = Some(percents);
+        assert!(
+            of(&conversion, DType::F32)
+                .unwrap_err()
+                .message()
+                .contains("percent")
+        );
+    }
+    conversion.percents = None;
+    for limits in [
+        (5.0, 4.0),
+        (f64::NAN, 1.0),
+        (0.0, f64::INFINITY),
+        (-1e308, 1e308),
+    ] {
+        conversion.limits = Some(limits);
+        assert!(
+            of(&conversion, DType::F32)
+                .unwrap_err()
+                .message()
+                .contains("low is")
+        );
+    }
+    conversion.limits = Some((7.0, 7.0));
+    for gamma in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e-310] {
+        conversion.gamma = Some(gamma);
+        assert!(
+            of(&conversion, DType::F32)
+                .unwrap_err()
+                .message()
+                .contains("gamma is")
+        );
+    }
 }

@@ -3,6 +3,7 @@
 use super::{Random, chain, refused};
 use tilecache::chain::{Accepts, Chain};
 use tilecache::dtype::DType;
+use tilecache::image::Colour;
 
 #[test]
 fn the_canonical_text_comes_back() {
@@ -206,6 +207,20 @@ fn what_a_chain_takes_and_gives_is_told_by_its_text() {
     let info = chain("stretch=0..1,2..3|u8").info();
     assert_eq!((info.accepts, info.bands), (Accepts::Exactly(2), Some(2)));
     assert!(info.is_resolved);
+    use Colour::{Alpha, Blue, Gray, Green, Red, Undefined};
+    let colours = |text: &str| chain(text).info().colours;
+    assert_eq!(
+        colours("bands=3,1,0|minmax|alpha|u8"),
+        [Red, Green, Blue, Alpha]
+    );
+    assert_eq!(
+        colours("bands=3|minmax|u8|alpha"),
+        [Gray, Alpha, Undefined, Undefined]
+    );
+    assert_eq!(colours("palette|alpha"), [Red, Green, Blue, Alpha]);
+    assert_eq!(colours("rgb"), [Red, Green, Blue, Undefined]);
+    assert_eq!(colours("bands=0,1,2"), [Undefined; 4]);
+    assert_eq!(colours("minmax|alpha"), [Undefined; 4]);
     assert_eq!(chain("bands=5").info().dtype, None);
     assert_eq!(chain("palette").info().bands, None);
     assert_eq!(chain("palette|alpha").info().bands, Some(4));
@@ -240,7 +255,7 @@ fn number(random: &mut Random) -> f64 {
     match random.below(4) {
         0 => random.below(10) as f64,
         1 => random.below(1 << 20) as f64 / 1024.0,
-        2 => f64::from_bits(random.next()),
+        2 => f64::from_bits(random.bits()),
         _ => -(random.below(70000) as f64) / 7.0,
     }
 }
