@@ -41,7 +41,8 @@ OWN = [
     "+proj=robin +lon_0=20 +datum=WGS84", "+proj=vandg +lon_0=20 +datum=WGS84",
     "+proj=nzmg +lat_0=-41 +lon_0=173 +x_0=2510000 +y_0=6023150 +ellps=intl", "+proj=cea +lat_ts=10 +lon_0=20 +datum=WGS84",
     "+proj=omerc +lat_0=10 +lonc=20 +alpha=30 +gamma=25 +k=0.99 +no_uoff +datum=WGS84",
-    "+proj=tmerc +axis=wsu +lon_0=19 +datum=WGS84",
+    "+proj=tmerc +axis=wsu +lon_0=19 +datum=WGS84", "+proj=omerc +lat_0=10 +lonc=20 +alpha=30 +gamma=25 +datum=WGS84",
+    "+proj=utm +zone=18 +ellps=WGS84", "+proj=utm +zone=19 +south +ellps=intl",
 ]
 
 
