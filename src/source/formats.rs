@@ -172,9 +172,9 @@ pub const FORMATS: &[Format] = &[
             | can::BYTES,
         reads: c"JP2 and raw codestreams: their tiles as blocks, windows inside large tiles with a \
             switch to one whole decode, resolution levels by fewer wavelet levels, 1 to 31 bits, \
-            subsampled components, palettes, offsets of image and tiles, the georeference of GeoJP2 and of world \
+            subsampled components, palettes, offsets of image and tiles, the georeference of GeoJP2, GMLJP2 and of world \
             files. HTJ2K by whole tiles. One decode takes at most 2 GiB beside its pixels.",
-        lacks: c"Part 2; further codestreams of a JPX file; the georeference of GMLJP2.",
+        lacks: c"Part 2; further codestreams of a JPX file.",
         recognises: Jp2File::is_jp2,
         open: |bytes| {
             let decoder = Jp2File::open(bytes)?.into_decoder();

@@ -33,16 +33,29 @@ pub const INVERSE_FLATTENING: u64 = 2059;
 pub const PRIME_MERIDIAN_LONGITUDE: u64 = 2061;
 /// What leads from a datum to WGS 84.
 pub const TO_WGS84: u64 = 2062;
-/// The projection.
-pub const PROJECTION: u64 = 3075;
+/// The projection with its parameters, such as a zone.
+pub const PROJECTION: u64 = 3074;
+/// The method of the projection.
+pub const METHOD: u64 = 3075;
 /// The unit of a projected system.
 pub const LINEAR_UNITS: u64 = 3076;
 /// Its length in metres.
 pub const LINEAR_UNIT_SIZE: u64 = 3077;
+/// The longitude of the natural origin.
+pub const ORIGIN_LONGITUDE: u64 = 3080;
+/// The easting there.
+pub const FALSE_EASTING: u64 = 3082;
+/// The northing there.
+pub const FALSE_NORTHING: u64 = 3083;
+/// The scale there.
+pub const ORIGIN_SCALE: u64 = 3092;
 /// The vertical system.
 pub const VERTICAL: u64 = 4096;
 /// The unit of heights.
 pub const VERTICAL_UNITS: u64 = 4099;
+
+/// What stands for a code where the parts of a system follow.
+pub const USER_DEFINED: u64 = 32767;
 
 /// The model of eastings and northings.
 pub const PROJECTED_MODEL: u64 = 1;

@@ -24,6 +24,7 @@ mod layout;
 mod lerc;
 mod metadata;
 mod old_jpeg;
+mod own_geographic;
 mod own_system;
 mod packbits;
 mod plan;

@@ -73,6 +73,8 @@ const SCALE_ON_LINE: Parameter = scale("Scale factor on initial line", 8815);
 
 const POLE_LONGITUDE: Parameter = angle("Longitude of natural origin", 8802, &[3095, 3080]);
 const POLAR_PARALLEL: Parameter = angle("Latitude of standard parallel", 8832, &[3081]);
+const CENTRE_EASTING: Parameter = length("Easting at projection centre", 8816, &[3090, 3082]);
+const CENTRE_NORTHING: Parameter = length("Northing at projection centre", 8817, &[3091, 3083]);
 const POLAR_LONGITUDE: Parameter = angle("Longitude of origin", 8833, &[3095, 3080]);
 
 const POLAR: &[Parameter] = &[POLAR_PARALLEL, POLAR_LONGITUDE, EASTING, NORTHING];
@@ -90,6 +92,18 @@ const CONIC: &[Parameter] = &[
     FALSE_ORIGIN_NORTHING,
 ];
 
+const fn oblique(easting: Parameter, northing: Parameter) -> [Parameter; 7] {
+    [
+        CENTRE_LATITUDE,
+        CENTRE_LONGITUDE,
+        AZIMUTH,
+        RECTIFIED,
+        SCALE_ON_LINE,
+        easting,
+        northing,
+    ]
+}
+
 /// The projection with a code of ProjCoordTransGeoKey, where `number` tells the numbers of keys. Those that other readers
 /// understand in different ways are left out.
 pub fn projection(method: u64, number: impl Fn(u64) -> Option<f64>) -> Option<Projection> {
@@ -101,17 +115,12 @@ pub fn projection(method: u64, number: impl Fn(u64) -> Option<f64>) -> Option<Pr
         3 => (
             "Hotine Oblique Mercator (variant A)",
             Some(9812),
-            const {
-                &[
-                    CENTRE_LATITUDE,
-                    CENTRE_LONGITUDE,
-                    AZIMUTH,
-                    RECTIFIED,
-                    SCALE_ON_LINE,
-                    EASTING,
-                    NORTHING,
-                ] as &[Parameter]
-            },
+            const { &oblique(EASTING, NORTHING) as &[Parameter] },
+        ),
+        9815 => (
+            "Hotine Oblique Mercator (variant B)",
+            Some(9815),
+            const { &oblique(CENTRE_EASTING, CENTRE_NORTHING) as &[Parameter] },
         ),
         7 if !has_parallel => ("Mercator (variant A)", Some(9804), SCALED),
         7 => ("Mercator (variant B)", Some(9805), BY_PARALLEL),
