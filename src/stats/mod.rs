@@ -38,6 +38,9 @@ use walk::Walk;
 /// The most threads that take part.
 pub const MAX_THREADS: u32 = 1024;
 
+/// The most percentiles that are made exact.
+pub const MAX_PERCENTS: usize = 1000;
+
 /// Percentiles that a further pass makes exact if no others are named.
 pub const PERCENTS: [f64; 17] = [
     0.1, 0.5, 1.0, 2.0, 2.5, 5.0, 10.0, 25.0, 50.0, 75.0, 90.0, 95.0, 97.5, 98.0, 99.0, 99.5, 99.9,
@@ -127,6 +130,12 @@ impl PixelStats {
             return Err(Error::range(format!(
                 "{} threads; there may be at most {MAX_THREADS}",
                 options.threads
+            )));
+        }
+        if options.percents.len() > MAX_PERCENTS {
+            return Err(Error::range(format!(
+                "{} percents; there may be at most {MAX_PERCENTS}",
+                options.percents.len()
             )));
         }
         options

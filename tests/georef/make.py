@@ -323,6 +323,19 @@ def nitf():
             file = f"corners-{kind}-{name}.ntf"
             create(file, "EPSG:4326", transform, driver=driver, options=[f"ICORDS={kind}"])
             expect(file)
+    # Told more precisely beside that, for all lines and in two ways, or not to be used.
+    precise = {"FRLC": "+47.987654+010.246913", "LRLC": "+47.888889+010.246913", "LRFC": "+47.888889+010.123456",
+               "FRFC": "+47.987654+010.123456"}
+    seconds = {"FRLC": "S475915.55W0100724.44", "LRLC": "S475320.00W0100724.44", "LRFC": "S475320.00W0101448.88",
+               "FRFC": "S475915.55W0101448.88"}
+    for name, lines, corners in [("decimal", "00037", precise), ("seconds", "   37", seconds), ("part", "00020", precise),
+                                 ("blank", "00037", {**precise, "LRFC": " " * 21}),
+                                 ("turned", "00037", {**precise, "FRLC": "+47.997654+010.246913"})]:
+        file = f"blocka-{name}.ntf"
+        options = ["BLOCKA_BLOCK_COUNT=01", "BLOCKA_BLOCK_INSTANCE_01=01", f"BLOCKA_L_LINES_01={lines}", "ICORDS=G"]
+        options += [f"BLOCKA_{corner}_LOC_01={place}" for corner, place in corners.items()]
+        create(file, "EPSG:4326", [10, 0.01, 0, 48, 0, -0.01], driver=driver, options=options)
+        expect(file)
     for epsg, kind in [(32632, "N"), (32601, "N"), (32733, "S"), (32760, "S")]:
         for name, transform in {"whole": [440720, 60, 0, 3751320, 0, -60], "turned": [440720, 60, 8, 3751320, 4, -60]}.items():
             file = f"corners-{epsg}-{name}.ntf"

@@ -2,6 +2,7 @@
 
 mod passes;
 mod picture;
+mod reference;
 
 use picture::{Picture, Random, number};
 use tilecache::dtype::{DType, Sample};
