@@ -367,9 +367,10 @@ def nitf():
     scales = "015834" + "13464" + "+00.1000" + "+000.2000" + "+3000"
     factors = "".join(f"{float(number):+.6E}"[:-2] + str(at % 10) for at, number in enumerate(random.normal(size=80)))
     for name, options in {
-        "rpc-raw.ntf": [], "rpc-jpeg2000.ntf": ["IC=C8"], "rpc-failed.ntf": ["TRE=RPC00B=0" + offsets[1:] + scales + factors],
+        "rpc-raw.ntf": [], "rpc-jpeg2000.ntf": ["IC=C8"], "rpc-old.ntf": ["TRE=RPC00A=" + offsets + scales + factors],
+        "rpc-failed.ntf": ["TRE=RPC00B=0" + offsets[1:] + scales + factors],
     }.items():
-        if name != "rpc-failed.ntf":
+        if name not in ["rpc-failed.ntf", "rpc-old.ntf"]:
             options = options + ["TRE=RPC00B=" + offsets + scales + factors]
         create(name, "EPSG:4326", degrees["west"], driver=driver, options=options)
         expect(name)
