@@ -61,7 +61,7 @@ fn precise_corners(header: &ImageHeader, data: &[u8]) -> Option<(u32, [Place; 4]
     }
     let field = |from: usize, len: usize| text(&data[from..from + len]);
     let lines: u64 = field(7, 5).trim().parse().ok()?;
-    (lines == u64::from(header.nrows)).then_some(())?;
+    (lines == header.nrows).then_some(())?;
     let corner = |number: usize| {
         let place = field(34 + 21 * number, 21);
         let (latitude, longitude) = place.split_at_checked(10)?;
