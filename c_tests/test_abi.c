@@ -153,6 +153,33 @@ AT(tc_prefetched, ready, 8);
 AT(tc_prefetched, failed, 16);
 AT(tc_prefetched, full, 24);
 
+SIZE(tc_sample_options, 48);
+AT(tc_sample_options, struct_size, 0);
+AT(tc_sample_options, flags, 4);
+AT(tc_sample_options, threads, 8);
+AT(tc_sample_options, level, 12);
+AT(tc_sample_options, progress, 16);
+AT(tc_sample_options, progress_user, 24);
+AT(tc_sample_options, percents, 32);
+AT(tc_sample_options, n_percents, 40);
+
+SIZE(tc_band_stats, 64);
+AT(tc_band_stats, count, 0);
+AT(tc_band_stats, valid, 8);
+AT(tc_band_stats, nan, 16);
+AT(tc_band_stats, infinite, 24);
+AT(tc_band_stats, minimum, 32);
+AT(tc_band_stats, maximum, 40);
+AT(tc_band_stats, mean, 48);
+AT(tc_band_stats, deviation, 56);
+
+SIZE(tc_pixel_stats_about, 24);
+AT(tc_pixel_stats_about, bands, 0);
+AT(tc_pixel_stats_about, level, 4);
+AT(tc_pixel_stats_about, flags, 8);
+AT(tc_pixel_stats_about, reserved, 12);
+AT(tc_pixel_stats_about, table_bytes, 16);
+
 SIZE(tc_reader_options, 32);
 AT(tc_reader_options, struct_size, 0);
 AT(tc_reader_options, flags, 4);
@@ -401,6 +428,14 @@ static tc_status into_prefetch(const led *l, tc_error *e)
   return status;
 }
 
+static tc_status into_pixel_stats(const led *l, tc_error *e)
+{
+  tc_pixel_stats *made = NULL;
+  tc_status status = provider_pixel_stats(provider, (const tc_sample_options *)l, &made, e);
+  tc_pixel_stats_release(made);
+  return status;
+}
+
 static tc_status into_reader(const led *l, tc_error *e)
 {
   tc_provider *made = NULL;
@@ -540,6 +575,7 @@ static const struct {
   {"options", SIZE_AND_ALIGN(tc_retile_options), make_options, into_retile},
   {"options", SIZE_AND_ALIGN(tc_reader_options), make_options, into_reader},
   {"options", SIZE_AND_ALIGN(tc_prefetch_options), make_options, into_prefetch},
+  {"options", SIZE_AND_ALIGN(tc_sample_options), make_options, into_pixel_stats},
   {"options", SIZE_AND_ALIGN(tc_map_options), make_map, into_map},
   {"options", SIZE_AND_ALIGN(tc_open_options), make_options, into_open},
   {"io", SIZE_AND_ALIGN(tc_io), make_io, into_open_io},

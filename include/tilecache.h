@@ -597,7 +597,8 @@ typedef enum tc_compute_flags {
    */
   TC_COMPUTE_KEEP_BANDS = 1,
   /**
-   * Names and texts: those of the image, and those of the bands that are given if the output has as many.
+   * Names and texts: those of the image, and those of the bands that are given if the output has as many; but no
+   * STATISTICS_..., which speak of other pixels.
    */
   TC_COMPUTE_KEEP_TEXTS = 2,
   /**
@@ -649,6 +650,37 @@ typedef enum tc_georef_flags {
 } tc_georef_flags;
 
 /**
+ * The bits of tc_sample_options.flags and of tc_pixel_stats_about.flags.
+ */
+typedef enum tc_sample_flags {
+  /**
+   * Only windows of 256 x 256 pixels are looked at, in the middle of each of 8 x 8 equal parts of the level, or all of
+   * a part that is smaller. Part n along a side of N pixels begins at n N / 8, rounded down, and a window begins at
+   * half of what its part is longer, rounded down. So they do not depend on the blocks of the image.
+   */
+  TC_SAMPLE_WINDOWS = 1,
+  /**
+   * Percentiles of types of 32 and 64 bits are made exact, those that `percents` names, by a second pass over the same
+   * pixels, and by further ones where the values of many percentiles lie close together. The others are exact
+   * anyway.
+   */
+  TC_SAMPLE_EXACT = 2,
+  /**
+   * Complex samples count by their power, re^2 + im^2; without this flag by their magnitude, the root of it. Both in
+   * double.
+   */
+  TC_SAMPLE_POWER = 4,
+  /**
+   * Minimum, maximum, mean and deviation are those that stand in the file or beside it (STATISTICS_MINIMUM,
+   * STATISTICS_MAXIMUM, STATISTICS_MEAN and STATISTICS_STDDEV of GDAL, see provider_metadata), if all four do for
+   * each band, of a real type, and level is 0; else they are computed. Those that are marked by
+   * STATISTICS_APPROXIMATE are taken with TC_SAMPLE_WINDOWS only. Without this flag nobody else's numbers are
+   * taken.
+   */
+  TC_SAMPLE_STORED = 8,
+} tc_sample_flags;
+
+/**
  * A store of tiles under one budget of bytes, for any number of providers, files and threads.
  *
  * What it counts is the memory of pixel buffers, each once at its allocated size, however many tiles
@@ -674,6 +706,15 @@ typedef struct tc_cache tc_cache;
  * Reference-counted: tc_load_retain, tc_load_release.
  */
 typedef struct tc_load tc_load;
+
+/**
+ * Statistics of the bands of an image; provider_pixel_stats takes them. They never change, and keep neither the image
+ * nor pixels of it, but the counters of which tc_pixel_stats_info tells the bytes.
+ *
+ * Reference-counted: tc_pixel_stats_retain, tc_pixel_stats_release. All functions may be called from any number of
+ * threads at once. Not to be mistaken for tc_statistics, which tells of a cache.
+ */
+typedef struct tc_pixel_stats tc_pixel_stats;
 
 /**
  * An image as a grid of blocks: a file, memory, your callbacks, or an operator over another provider.
@@ -2063,6 +2104,125 @@ typedef void (*tc_prefetched_fn)(void *user,
                                  const struct tc_prefetched *how_far,
                                  const struct tc_error *err);
 
+/**
+ * Hears how far a long call has come; GDAL's GDALProgressFunc.
+ *
+ * - done: how much of the work is done, from 0 to 1; never less than before.
+ * - text: empty, never NULL; valid during the call.
+ * - user: as given with the function.
+ *
+ * Returns 0 to end the work, which then fails with TC_E_CANCELLED; anything else to go on. Called on the thread that
+ * made the long call, inside of it, with no lock held. It must not throw, unwind or longjmp.
+ */
+typedef int (*tc_progress_fn)(double done, const char *text, void *user);
+
+/**
+ * Options of provider_pixel_stats. Size-led; 0 is the default everywhere: all pixels of the full image, by the calling
+ * thread.
+ */
+typedef struct tc_sample_options {
+  /**
+   * sizeof(tc_sample_options), set by you.
+   */
+  uint32_t struct_size;
+  /**
+   * Bits of tc_sample_flags.
+   */
+  uint32_t flags;
+  /**
+   * Threads that work at once, the calling one among them, at most 1,024. 0: that alone. The others exist only
+   * during the call.
+   */
+  uint32_t threads;
+  /**
+   * The level whose pixels are looked at.
+   */
+  int32_t level;
+  /**
+   * Hears how far the call has come. NULL: nobody.
+   */
+  tc_progress_fn progress;
+  /**
+   * Passed to `progress`.
+   */
+  void *progress_user;
+  /**
+   * With TC_SAMPLE_EXACT: the percentiles that are made exact, each from 0 to 100; with n_percents, at most 1,000;
+   * copied. NULL and 0: 0.1, 0.5, 1, 2, 2.5, 5, 10, 25, 50, 75, 90, 95, 97.5, 98, 99, 99.5 and 99.9.
+   */
+  const double *percents;
+  /**
+   * The length of `percents`.
+   */
+  size_t n_percents;
+} tc_sample_options;
+
+/**
+ * What statistics speak of. Frozen.
+ */
+typedef struct tc_pixel_stats_about {
+  /**
+   * Bands.
+   */
+  int32_t bands;
+  /**
+   * The level whose pixels were looked at.
+   */
+  int32_t level;
+  /**
+   * TC_SAMPLE_WINDOWS: only the windows that it describes. TC_SAMPLE_STORED: they stood in the file or beside it, and
+   * no pixel was looked at.
+   */
+  uint32_t flags;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+  /**
+   * The bytes of their counters.
+   */
+  uint64_t table_bytes;
+} tc_pixel_stats_about;
+
+/**
+ * The numbers of a band. Frozen.
+ */
+typedef struct tc_band_stats {
+  /**
+   * Pixels that were looked at.
+   */
+  int64_t count;
+  /**
+   * Valid pixels: those that are data and finite. All that follows speaks of them.
+   */
+  int64_t valid;
+  /**
+   * Data that is NaN.
+   */
+  int64_t nan;
+  /**
+   * Data that is infinite.
+   */
+  int64_t infinite;
+  /**
+   * The smallest value; NaN, as all that follows, if no pixel is valid.
+   */
+  double minimum;
+  /**
+   * The largest value.
+   */
+  double maximum;
+  /**
+   * The mean: the exact one, rounded once.
+   */
+  double mean;
+  /**
+   * The population standard deviation: the root of the exact variance, which was rounded once. 0 if all values
+   * are equal.
+   */
+  double deviation;
+} tc_band_stats;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -2566,7 +2726,8 @@ tc_status provider_retile(struct tc_provider *source,
  * rounded and clamped to the type of the output.
  *
  * The output has what is known of the source unless the options say otherwise: colours and nodata values, texts
- * (those of bands where it has as many as the function gets), what provider_georef says, and what provider_mask says,
+ * (those of bands where it has as many as the function gets, and no STATISTICS_..., which speak of other pixels), what
+ * provider_georef says, and what provider_mask says,
  * also where that comes from nodata values or alpha that the output does not have.
  *
  * - source: required; kept alive by the result.
@@ -3211,6 +3372,137 @@ tc_status provider_prefetch(struct tc_provider *provider,
                             tc_prefetched_fn done,
                             void *user,
                             struct tc_error *err);
+
+/**
+ * ======== STATISTICS OF PIXELS ========
+ *
+ * Takes the statistics of all bands of an image: counts, minimum, maximum, mean, standard deviation, and counters for
+ * percentiles and histograms.
+ *
+ * A pixel of a band is data unless the mask beside the image (see provider_mask) is not 255 there, an alpha band is 0
+ * there, or its sample is equal to the nodata value of that very band (NaN: any NaN). What an alpha band holds itself is
+ * data wherever the mask says so. Other bands make no difference, so that each has the statistics that it would have alone.
+ * Absent blocks are pixels of the pad value.
+ *
+ * Sums are exact and counters whole numbers: the same pixels give the same bits, whatever the tiles, blocks, threads,
+ * budgets and order through which they come. Statistics speak of the pixels that were looked at, and of no others.
+ *
+ * Each block beneath is decoded once (once for each pass with TC_SAMPLE_EXACT), also where the provider shows it in
+ * tiles: of those the cache has, the resident ones are taken, and the rest comes from the blocks. It reads as
+ * TC_READ_STREAMING does: what is found in caches does not count as used, and what is loaded is the next to be evicted.
+ *
+ * Counters exist for values that occur, by sign, exponent and 11 bits of the mantissa: at most 4 bytes for each value of 8
+ * and 16 bits (59 MB for 224 bands in which each occurs), 8 KiB for each power of two between values of the wider types.
+ * Up to 64 bands each thread has its own, from there on all share them. 1 GiB is the most.
+ *
+ * - provider: required. A call that waits in it ends with it if it is a reader that is cancelled.
+ * - options: NULL is all defaults.
+ * - stats: receives a reference that you own; NULL on failure.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_RANGE if there is no such level, and for threads and percents; TC_E_ARGUMENT; TC_E_CANCELLED if
+ * `progress` returned 0; TC_E_LIMIT if the counters would take more than 1 GiB; TC_E_UNSUPPORTED for a level that
+ * the mask does not have; TC_E_CHANGED if a second pass finds other pixels; TC_E_NO_MEMORY; what decoding fails with.
+ * Thread-safe.
+ */
+tc_status provider_pixel_stats(struct tc_provider *provider,
+                               const struct tc_sample_options *options,
+                               struct tc_pixel_stats **stats,
+                               struct tc_error *err);
+
+/**
+ * What statistics speak of.
+ *
+ * - stats: required.
+ * - about: required; receives it, zeros on failure.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_ARGUMENT. Thread-safe.
+ */
+tc_status tc_pixel_stats_info(const struct tc_pixel_stats *stats,
+                              struct tc_pixel_stats_about *about,
+                              struct tc_error *err);
+
+/**
+ * The numbers of a band.
+ *
+ * - stats: required.
+ * - band: from 0.
+ * - numbers: required; receives them, zeros on failure. The counts are 0 in statistics that stood in the file.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_RANGE if there is no such band, TC_E_ARGUMENT. Thread-safe.
+ */
+tc_status tc_pixel_stats_band(const struct tc_pixel_stats *stats,
+                              int32_t band,
+                              struct tc_band_stats *numbers,
+                              struct tc_error *err);
+
+/**
+ * A percentile of a band: the k-th smallest valid value, k being the smallest whole number that is at least n p / 100
+ * of n valid values, and 1 for 0 percent. Nothing is interpolated (NumPy: `inverted_cdf`).
+ *
+ * Exact for types of 8 and 16 bits, for the smallest and the largest value, for whole numbers between -4,096 and 4,096,
+ * and after TC_SAMPLE_EXACT for what that was asked for. Else the value is known to be in an interval, at most 2^-11
+ * wide relative to it.
+ *
+ * - stats: required.
+ * - band: from 0.
+ * - percent: from 0 to 100; the 7th and later decimals do not count.
+ * - value: required; receives the value, or the middle of the interval; NaN if no pixel is valid; 0 on failure.
+ * - low, high: receive the ends of the interval, both `value` where it is exact; each may be NULL.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_RANGE for band and percent; TC_E_NOT_FOUND for statistics that stood in the file; TC_E_ARGUMENT.
+ * Thread-safe.
+ */
+tc_status tc_pixel_stats_percentile(const struct tc_pixel_stats *stats,
+                                    int32_t band,
+                                    double percent,
+                                    double *value,
+                                    double *low,
+                                    double *high,
+                                    struct tc_error *err);
+
+/**
+ * The histogram of a band: valid pixels in bins of equal width from `low` to `high`. A bin has the values from its lower
+ * end on, the last one its upper end too. Values beyond `low` and `high` are in none.
+ *
+ * - stats: required.
+ * - band: from 0.
+ * - low, high: the ends; both 0: the minimum and the maximum of the band. For whole numbers, `high` = `low` + n_counts
+ *   gives each its own bin.
+ * - counts: required; receives n_counts numbers, zeros on failure.
+ * - n_counts: the number of bins, 1 to 65,536.
+ * - approximate: receives 1 if pixels that are counted together, see tc_pixel_stats_percentile, may belong to different
+ *   bins and were put into that of their middle, which never happens for types of 8 and 16 bits; else 0. May be NULL.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_RANGE for band, bins and ends; TC_E_NOT_FOUND for statistics that stood in the file; TC_E_ARGUMENT.
+ * Thread-safe.
+ */
+tc_status tc_pixel_stats_histogram(const struct tc_pixel_stats *stats,
+                                   int32_t band,
+                                   double low,
+                                   double high,
+                                   int64_t *counts,
+                                   size_t n_counts,
+                                   uint32_t *approximate,
+                                   struct tc_error *err);
+
+/**
+ * One more reference to statistics. Returns `stats`; NULL gives NULL.
+ *
+ * Cannot fail. Thread-safe.
+ */
+struct tc_pixel_stats *tc_pixel_stats_retain(struct tc_pixel_stats *stats);
+
+/**
+ * Gives up a reference to statistics. NULL does nothing.
+ *
+ * Cannot fail. Thread-safe.
+ */
+void tc_pixel_stats_release(struct tc_pixel_stats *stats);
 
 /**
  * ======== TILES ========

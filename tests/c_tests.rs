@@ -129,6 +129,7 @@ programs! {
     test_prefetch
     test_readers
     test_stacks
+    test_stats
     test_terrain
     test_threads
     test_trim

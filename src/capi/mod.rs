@@ -28,7 +28,9 @@ mod inputs;
 mod library;
 mod mosaic;
 mod operator;
+mod pixel_stats;
 mod prefetch;
+mod progress;
 mod provider;
 mod reader;
 mod source;
@@ -62,7 +64,13 @@ pub use operator::{
     provider_cached, provider_level, provider_map, provider_mask, provider_retile, tc_map_flags,
     tc_map_fn, tc_map_options, tc_retile_options,
 };
+pub use pixel_stats::{
+    provider_pixel_stats, tc_band_stats, tc_pixel_stats, tc_pixel_stats_about, tc_pixel_stats_band,
+    tc_pixel_stats_histogram, tc_pixel_stats_info, tc_pixel_stats_percentile,
+    tc_pixel_stats_release, tc_pixel_stats_retain, tc_sample_flags, tc_sample_options,
+};
 pub use prefetch::{provider_prefetch, tc_prefetch_options, tc_prefetched, tc_prefetched_fn};
+pub use progress::tc_progress_fn;
 pub use provider::{
     provider_band_info, provider_counters, provider_format, provider_get_block, provider_has_block,
     provider_info, provider_invalidate, provider_key, provider_metadata, provider_metadata_count,

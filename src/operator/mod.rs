@@ -1,6 +1,7 @@
 //! Operators: providers over other providers.
 
 mod cached;
+mod display;
 mod fold;
 mod georeferenced;
 mod inherit;
@@ -18,6 +19,7 @@ mod siblings;
 mod window_counts;
 
 pub use cached::cached;
+pub use display::display;
 pub use fold::{Fold, Folding};
 pub use georeferenced::georeferenced;
 pub use inherit::{bands_of, image_of, located_of, texts_of};
