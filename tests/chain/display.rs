@@ -205,7 +205,8 @@ fn what_is_shown_is_described() {
     of.metadata.insert((None, "TITLE".into()), "a scene".into());
     of.metadata
         .insert((Some(0), "STATISTICS_MAXIMUM".into()), "2000".into());
-    of.metadata.insert((Some(0), "DESCRIPTION".into()), "blue".into());
+    of.metadata
+        .insert((Some(0), "DESCRIPTION".into()), "blue".into());
     let from = source(of, Arc::default());
     let shown = display(
         from.clone(),
