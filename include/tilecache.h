@@ -681,6 +681,42 @@ typedef enum tc_sample_flags {
 } tc_sample_flags;
 
 /**
+ * The bits of tc_chain_about.flags.
+ */
+typedef enum tc_chain_flags {
+  /**
+   * All constants are in the text: it can be applied, and put on a provider.
+   */
+  TC_CHAIN_RESOLVED = 1,
+  /**
+   * To resolve it, tc_chain_resolve needs statistics; else what the provider tells will do.
+   */
+  TC_CHAIN_NEEDS_STATS = 2,
+  /**
+   * The last band of the output is opacity.
+   */
+  TC_CHAIN_ALPHA = 4,
+} tc_chain_flags;
+
+/**
+ * The bits of tc_convert_options.flags.
+ */
+typedef enum tc_convert_flags {
+  /**
+   * Percentiles give the same limits for all bands: the least low and the greatest high.
+   */
+  TC_CONVERT_COMMON = 1,
+  /**
+   * The lowest values become the highest ones of the output.
+   */
+  TC_CONVERT_INVERT = 2,
+  /**
+   * One more band says where the image is data, as the step `alpha` of a chain does.
+   */
+  TC_CONVERT_ALPHA = 4,
+} tc_convert_flags;
+
+/**
  * A store of tiles under one budget of bytes, for any number of providers, files and threads.
  *
  * What it counts is the memory of pixel buffers, each once at its allocated size, however many tiles
@@ -699,6 +735,13 @@ typedef enum tc_sample_flags {
  * Reference-counted: tc_retain, tc_release. Providers made with a cache keep it alive.
  */
 typedef struct tc_cache tc_cache;
+
+/**
+ * Steps from the samples of an image to a picture, told by a text: see tc_chain_parse. A chain never changes.
+ *
+ * Reference-counted: tc_chain_retain, tc_chain_release. All functions may be called from any number of threads at once.
+ */
+typedef struct tc_chain tc_chain;
 
 /**
  * A load that a callback works for: a block that is being decoded, a tile that is being made.
@@ -2223,6 +2266,119 @@ typedef struct tc_band_stats {
   double deviation;
 } tc_band_stats;
 
+/**
+ * What a chain takes and gives, as its text alone tells. Size-led.
+ */
+typedef struct tc_chain_about {
+  /**
+   * sizeof(tc_chain_about), set by you.
+   */
+  uint32_t struct_size;
+  /**
+   * Bits of tc_chain_flags.
+   */
+  uint32_t flags;
+  /**
+   * The source must have so many bands at least.
+   */
+  int32_t least_bands;
+  /**
+   * And so many at most; 0 is any number.
+   */
+  int32_t most_bands;
+  /**
+   * The bands of the output. 0 where that depends on the source: as many as this has, and one more with
+   * TC_CHAIN_ALPHA; of a palette that is not resolved, three or four.
+   */
+  int32_t bands;
+  /**
+   * The sample type of the output; 0 is that of the source.
+   */
+  tc_dtype dtype;
+  /**
+   * What the first four bands of the output are, as far as the text tells.
+   */
+  tc_colour colours[4];
+} tc_chain_about;
+
+/**
+ * Options of provider_convert. Size-led; 0 is the default that each member names. Copied by the call.
+ */
+typedef struct tc_convert_options {
+  /**
+   * sizeof(tc_convert_options), set by you.
+   */
+  uint32_t struct_size;
+  /**
+   * The sample type of the output: TC_U8, TC_U16, TC_F32 or TC_F64. 0: TC_U8.
+   */
+  tc_dtype dtype;
+  /**
+   * Bits of tc_convert_flags.
+   */
+  uint32_t flags;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+  /**
+   * The sample that becomes the least value of the output: 0, as what is below.
+   */
+  double low;
+  /**
+   * The sample that becomes the greatest: all of an integer type, 1 in floats; as what is above. `low` and `high`
+   * both 0: not given.
+   */
+  double high;
+  /**
+   * The percentile that does instead of `low`, by `stats`.
+   */
+  double low_percent;
+  /**
+   * The percentile that does instead of `high`. Both 0: not given. If limits are not given either, all values of the
+   * significant bits of the source, whose type must be unsigned; in floats, samples as they are.
+   */
+  double high_percent;
+  /**
+   * Values between are raised to 1 / gamma: above 1 brightens. 0: 1.
+   */
+  double gamma;
+  /**
+   * The bands, in any order; with n_bands. NULL and 0: all.
+   */
+  const int32_t *bands;
+  /**
+   * The length of `bands`.
+   */
+  size_t n_bands;
+  /**
+   * The statistics of the source, for percentiles; used during the call. NULL: none.
+   */
+  const struct tc_pixel_stats *stats;
+} tc_convert_options;
+
+/**
+ * A colour of a palette. Frozen.
+ */
+typedef struct tc_rgba {
+  /**
+   * Red, 0 to 255.
+   */
+  uint8_t red;
+  /**
+   * Green.
+   */
+  uint8_t green;
+  /**
+   * Blue.
+   */
+  uint8_t blue;
+  /**
+   * Opacity; 255 is opaque.
+   */
+  uint8_t alpha;
+} tc_rgba;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -3503,6 +3659,217 @@ struct tc_pixel_stats *tc_pixel_stats_retain(struct tc_pixel_stats *stats);
  * Cannot fail. Thread-safe.
  */
 void tc_pixel_stats_release(struct tc_pixel_stats *stats);
+
+/**
+ * ======== DISPLAY CHAINS ========
+ *
+ * A chain out of its text: steps with `|` between, such as `bands=3,1,0|stretch=2..98%|gamma=1.2|u8`. ASCII, without
+ * spaces, numbers with a point whatever the locale.
+ *
+ * A step makes of all bands:
+ * - `bands=3,1,0`: these, from 0, in this order; repeats allowed. Only what is needed is read of a provider.
+ * - `unscale=0.1:-5`: samples times 0.1 less 5, for all bands; `unscale=0.1:-5,1:0` for each; `unscale`: SCALE and
+ *   OFFSET that the provider tells, see provider_metadata.
+ * - `magnitude`, `power`, `quarter`, `log`: of complex samples sqrt(re^2 + im^2), its square, its square root, and 20
+ *   log10 of it, where 0 is no data. Of real samples the magnitude is the absolute value. `phase`: the angle of complex
+ *   samples, -pi to pi as 0 to 1.
+ * - `stretch=100..900`: (sample - 100) / (900 - 100) in double, clamped to 0 to 1; `stretch=0..9,1..7` for each band.
+ *   Where both limits are the same, what is below is 0, above 1, and equal 127/255. Limits from the provider:
+ *   `stretch=full`, all values of the significant bits of an unsigned type. Limits from statistics: `minmax`;
+ *   `stretch=2..98%`, percentiles, to a millionth; `sd=2`, so many standard deviations about the mean, and `dra`,
+ *   from a fifth of the distance of percentiles 2 and 98 below the one to two fifths above the other, both within minimum
+ *   and maximum. Limits for all bands together, the least low and the greatest high: `minmax=common`, `dra=common`,
+ *   `sd=2,common`, `stretch=2..98%,common`.
+ * - `gamma=1.2`: 0 to 1 raised to 1/1.2, for all bands; `gamma=1.2,1,1` for each. `invert`: 1 less it.
+ * - `table=u8:BASE64`: whole samples, or 0 to 1 as 0 to the last entry, looked up; beyond an end is that entry. Entries
+ *   of u8 and u16 become 0 to 1; those of f32 and f64 (little-endian, as u16) are values, such as the amplitudes of
+ *   NITF's AMP8I_PHS8I. More tables behind commas: one for each band.
+ * - `palette`: one band as indices of the palette that the provider tells, see provider_palette; `palette=rgb:BASE64`,
+ *   `palette=rgba:BASE64`: of these colours, 3 or 4 bytes each. Three bands, four if any colour is not opaque. Indices
+ *   that it does not have are no data.
+ * - `ramp=viridis`: 0 to 1 of one band as one of 256 colours of cividis, inferno, magma, plasma, turbo or viridis.
+ * - `ycbcr`: three bands of 8 bits (or 0 to 1) as red, green and blue by ITU-R BT.601, full range. `rgb`: one band three
+ *   times.
+ * - `alpha`: one more band, opaque where any of the bands is data, by nodata values, NaN, a mask and alpha of the provider;
+ *   where it is 0 the others are 0. Last, but for a type. With a palette that is not opaque, the opacity of its colours.
+ * - `u8`, `u16`: 0 to 1 as round(255 t), round(65535 t), halves away from 0; no data is 0. `f32`, `f64`: values as they are;
+ *   no data is NaN. Samples that were not stretched to 0 to 1 cannot become whole ones of another type. Without such a
+ *   step the output is f32; of `bands` and `rgb` alone, samples as they are, no data too.
+ *
+ * Every step is what its formula says, in double, one rounding at the end; logarithms, powers and angles are the same on
+ * every system. So each tile, process and machine shows the same.
+ *
+ * - text: required; at most 8 MiB and 256 steps.
+ * - chain: receives a reference that you own; NULL on failure.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_ARGUMENT with the byte of the text, from 0, where it is wrong, and why; TC_E_LIMIT. Thread-safe.
+ */
+tc_status tc_chain_parse(const char *text,
+                         struct tc_chain **chain,
+                         struct tc_error *err);
+
+/**
+ * The chain with all constants put in that a provider and statistics of its samples tell. What has them keeps them, so a
+ * resolved chain is given back as it is. No pixel is read.
+ *
+ * Limits follow from the statistics through all that comes before: scales, detections, stretches, gammas, inversions;
+ * through tables and colours they do not. A band without valid pixels gets the full range of an unsigned type, else 0..1.
+ *
+ * - chain, source: required.
+ * - stats: those of `source`, all bands of it, see provider_pixel_stats. NULL will do for a chain without
+ *   TC_CHAIN_NEEDS_STATS.
+ * - resolved: receives a reference that you own; NULL on failure.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_ARGUMENT, naming the step, if it does not fit the bands or the type of `source`, or neither this nor `stats`
+ * tells what it needs. Thread-safe.
+ */
+tc_status tc_chain_resolve(const struct tc_chain *chain,
+                           const struct tc_provider *source,
+                           const struct tc_pixel_stats *stats,
+                           struct tc_chain **resolved,
+                           struct tc_error *err);
+
+/**
+ * One chain, then another over its output.
+ *
+ * - first, then: required.
+ * - chain: receives a reference that you own; NULL on failure.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_ARGUMENT, naming the step of `then` that cannot stand behind `first`. Thread-safe.
+ */
+tc_status tc_chain_compose(const struct tc_chain *first,
+                           const struct tc_chain *then,
+                           struct tc_chain **chain,
+                           struct tc_error *err);
+
+/**
+ * The text of a chain in its canonical form: parsed, it gives the same chain and the same text. It is in the key of what
+ * is displayed, and its text TC:CHAIN.
+ *
+ * - chain: NULL gives NULL.
+ *
+ * Returns ASCII borrowed from `chain`, valid until you release it.
+ *
+ * Cannot fail. Thread-safe.
+ */
+const char *tc_chain_text(const struct tc_chain *chain);
+
+/**
+ * What a chain takes and gives.
+ *
+ * - chain: required.
+ * - about: required, with its size set.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_ARGUMENT. Thread-safe.
+ */
+tc_status tc_chain_info(const struct tc_chain *chain,
+                        struct tc_chain_about *about,
+                        struct tc_error *err);
+
+/**
+ * Applies a chain to pixels, without a provider. What comes out of a pixel depends on that pixel alone, so that parts of
+ * an image give the parts of its picture.
+ *
+ * - chain: required; resolved.
+ * - input: required; rows of samples, as tc_put takes them. Of what is told there, only `flags` with TC_PIXELS_ABSENT
+ *   and valid_width and valid_height do not count.
+ * - mask: NULL, or pixels of one band of TC_U8 of the size of `input`: where they are 0, nothing is data.
+ * - out: required; as many columns and rows as `input`, the bands and the type that the chain gives; 0 is that type. It
+ *   must not overlap the others.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_ARGUMENT, naming the step, if the chain is not resolved or does not fit the bands or the type of `input`, and
+ * if `mask` or `out` are not as above; TC_E_RANGE, TC_E_LIMIT, TC_E_NO_MEMORY. Nothing is written on failure.
+ * Thread-safe, as long as nobody else uses the memory of `out`.
+ */
+tc_status tc_chain_apply(const struct tc_chain *chain,
+                         const struct tc_pixels *input,
+                         const struct tc_pixels *mask,
+                         const struct tc_target *out,
+                         struct tc_error *err);
+
+/**
+ * One more reference to a chain. Returns `chain`; NULL gives NULL.
+ *
+ * Cannot fail. Thread-safe.
+ */
+struct tc_chain *tc_chain_retain(struct tc_chain *chain);
+
+/**
+ * Gives up a reference to a chain. What is displayed through it stays. NULL does nothing.
+ *
+ * Cannot fail. Thread-safe.
+ */
+void tc_chain_release(struct tc_chain *chain);
+
+/**
+ * An image seen through a chain, tile by tile on the grid of the source: the picture of the whole image, cut.
+ *
+ * Only the bands that the chain needs are read. What is no data (nodata of a band, NaN, what the mask or alpha of the
+ * source says) is 0, and NaN in floats; a band of opacity says where, if the chain has one, else provider_mask does. Tiles
+ * are band-sequential; tc_tile_copy interleaves them. Levels, grid and place are those of the source, texts those of the
+ * whole image and the chain as TC:CHAIN. Blocks that the source does not have are not there either where the chain makes
+ * the same of pad in all bands. The key reads `<source>:mapped:<text>:chain`, with the text escaped, of one over 200 bytes
+ * 128 bits of its SHA-256 as `digest:<digits>`.
+ *
+ * - source: required; kept alive by the result.
+ * - chain: required; resolved. Kept alive by the result.
+ * - cache: keeps the tiles, and is kept alive by the result; NULL keeps nothing.
+ * - provider: receives a reference that you own; NULL on failure.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_ARGUMENT, naming the step, if the chain is not resolved or does not fit the bands or the type of the
+ * source, also if the cache knows the key with another size, block size, type or number of bands; TC_E_LIMIT for a
+ * stack that is too high; TC_E_NO_MEMORY. Thread-safe.
+ */
+tc_status provider_display(struct tc_provider *source,
+                           const struct tc_chain *chain,
+                           struct tc_cache *cache,
+                           struct tc_provider **provider,
+                           struct tc_error *err);
+
+/**
+ * An image in another sample type, the simple case of provider_display: a chain made of numbers.
+ *
+ * - source: required; kept alive by the result.
+ * - options: NULL is all defaults: all values of an unsigned type to 8 bits.
+ * - cache: keeps the tiles, and is kept alive by the result; NULL keeps nothing.
+ * - provider: receives a reference that you own; NULL on failure. Its text TC:CHAIN is the chain.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_RANGE for limits, percents, gamma and bands; TC_E_ARGUMENT, also for signed, floating-point and complex
+ * samples without limits or percents, and for percents without statistics; else as provider_display. Thread-safe.
+ */
+tc_status provider_convert(struct tc_provider *source,
+                           const struct tc_convert_options *options,
+                           struct tc_cache *cache,
+                           struct tc_provider **provider,
+                           struct tc_error *err);
+
+/**
+ * The palette of a band: the colours that its samples are indices of, from 0 on. Files of 16 bits a colour give the
+ * nearest of 8.
+ *
+ * - provider: required.
+ * - band: from 0.
+ * - colours, n_colours: room for so many, of which as many are written as there are. NULL and 0 ask for the number alone.
+ * - count: required; receives the number of colours of the palette, at most 65,536, also where there was no room for all; 0 on
+ *   failure.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_NOT_FOUND if the band has no palette or its text is not one; TC_E_RANGE for bands, TC_E_ARGUMENT.
+ * Thread-safe.
+ */
+tc_status provider_palette(const struct tc_provider *provider,
+                           int32_t band,
+                           struct tc_rgba *colours,
+                           size_t n_colours,
+                           size_t *count,
+                           struct tc_error *err);
 
 /**
  * ======== TILES ========

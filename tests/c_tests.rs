@@ -109,6 +109,7 @@ macro_rules! programs {
 
 programs! {
     test_abi
+    test_chain
     test_compute
     test_defects
     test_descriptors

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// The files of the ABI in the order in which the header presents them.
-const FILES: [&str; 16] = [
+const FILES: [&str; 18] = [
     "status",
     "types",
     "library",
@@ -19,6 +19,8 @@ const FILES: [&str; 16] = [
     "prefetch",
     "progress",
     "pixel_stats",
+    "chain",
+    "display",
     "tile",
 ];
 

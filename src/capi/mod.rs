@@ -15,7 +15,9 @@ mod array;
 mod beside;
 mod cache;
 mod callback;
+mod chain;
 mod compute;
+mod display;
 mod fork;
 mod format;
 mod georef;
@@ -43,9 +45,17 @@ pub use cache::{
     tc_peek, tc_put, tc_release, tc_remove, tc_retain, tc_set_budget, tc_set_share, tc_statistics,
     tc_trim,
 };
+pub use chain::{
+    tc_chain, tc_chain_about, tc_chain_apply, tc_chain_compose, tc_chain_flags, tc_chain_info,
+    tc_chain_parse, tc_chain_release, tc_chain_resolve, tc_chain_retain, tc_chain_text,
+};
 pub use compute::{
     provider_compute, tc_border, tc_compute_flags, tc_compute_fn, tc_compute_options, tc_input,
     tc_input_flags, tc_place,
+};
+pub use display::{
+    provider_convert, provider_display, provider_palette, tc_convert_flags, tc_convert_options,
+    tc_rgba,
 };
 pub use format::{tc_format, tc_format_count, tc_format_flags, tc_format_info};
 pub use georef::{

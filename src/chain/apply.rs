@@ -7,8 +7,8 @@ use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::layout::Shape;
 use crate::memory::{PixelsMut, Target};
+use crate::sync::Mutex;
 use crate::tile::Pixels;
-use parking_lot::Mutex;
 use smallvec::SmallVec;
 use std::sync::Arc;
 

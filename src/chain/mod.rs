@@ -4,6 +4,9 @@
 //! computes, so that every tile, process and machine shows the same.
 
 mod apply;
+mod auto;
+mod auto_bands;
+mod auto_wavelengths;
 mod base64;
 mod convert;
 mod evaluate;
@@ -18,8 +21,10 @@ mod resolve;
 mod run;
 mod step;
 mod table;
+mod why;
 mod write;
 
+pub use auto::sample;
 pub use convert::Conversion;
 pub use flow::Accepts;
 pub use limits::Statistics;
@@ -32,6 +37,7 @@ use crate::error::{Error, Result};
 use crate::image::Colour;
 use flow::{Domain, Flow};
 use program::{compile, wrong};
+use std::ffi::CStr;
 use std::fmt;
 use std::sync::Arc;
 use step::Step;
@@ -45,6 +51,8 @@ struct Inner {
     text: String,
     flow: Flow,
     prepared: apply::Prepared,
+    /// Why an automatic chain is as it is.
+    why: Option<Box<CStr>>,
 }
 
 /// What a chain takes and gives, as far as its text alone says.
@@ -83,6 +91,7 @@ impl Chain {
             steps,
             flow,
             prepared: apply::Prepared::default(),
+            why: None,
         })))
     }
 

@@ -5,6 +5,7 @@ use super::program::{Node, Op, Program};
 use super::table::{Table, all_samples};
 use crate::convert::opaque;
 use crate::dtype::{DType, Sample};
+use hashbrown::HashMap;
 use std::sync::Arc;
 
 /// So many bytes of tables are kept for one program; what needs more is computed.
@@ -46,13 +47,11 @@ impl Runner {
     pub fn new(program: Program) -> Self {
         let mut ways: Vec<Way> = Vec::with_capacity(program.roots.len());
         let mut room = MAX_TABLES;
+        let mut known = HashMap::new();
         for (at, root) in program.roots.iter().enumerate() {
-            let known = program.roots[..at].iter().position(|before| before == root);
-            let way = match known.and_then(|before| ways[before].again()) {
-                Some(way) => way,
-                None => program.way(*root, &mut room),
-            };
-            ways.push(way);
+            let before: usize = *known.entry(*root).or_insert(at);
+            let way = ways.get(before).and_then(Way::again);
+            ways.push(way.unwrap_or_else(|| program.way(*root, &mut room)));
         }
         let roots = ways.iter().filter_map(|way| match way {
             Way::Computed(node) => Some(*node),
