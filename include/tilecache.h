@@ -3817,14 +3817,15 @@ void tc_chain_release(struct tc_chain *chain);
  * 128 bits of its SHA-256 as `digest:<digits>`.
  *
  * - source: required; kept alive by the result.
- * - chain: required; resolved. Kept alive by the result.
+ * - chain: resolved; kept alive by the result. NULL: the automatic one, of samples: pixels of windows at fixed places are
+ *   read for it where bands must be stretched, and nothing else. It is in the text TC:CHAIN.
  * - cache: keeps the tiles, and is kept alive by the result; NULL keeps nothing.
  * - provider: receives a reference that you own; NULL on failure.
  * - err: may be NULL.
  *
  * Errors: TC_E_ARGUMENT, naming the step, if the chain is not resolved or does not fit the bands or the type of the
  * source, also if the cache knows the key with another size, block size, type or number of bands; TC_E_LIMIT for a
- * stack that is too high; TC_E_NO_MEMORY. Thread-safe.
+ * stack that is too high; TC_E_NO_MEMORY; for the automatic chain what decoding fails with. Thread-safe.
  */
 tc_status provider_display(struct tc_provider *source,
                            const struct tc_chain *chain,

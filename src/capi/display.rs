@@ -9,7 +9,7 @@ use super::pixel_stats::tc_pixel_stats;
 use super::provider::{deliver, source_of, tc_provider};
 use super::status::{tc_error, tc_status};
 use super::types::tc_dtype;
-use crate::chain::{Conversion, Palette};
+use crate::chain::{self, Chain, Conversion, Palette};
 use crate::dtype::DType;
 use crate::error::{Error, Kind, Result};
 use crate::operator;
@@ -94,14 +94,15 @@ unsafe impl SizeLed for tc_convert_options {
 /// 128 bits of its SHA-256 as `digest:<digits>`.
 ///
 /// - source: required; kept alive by the result.
-/// - chain: required; resolved. Kept alive by the result.
+/// - chain: resolved; kept alive by the result. NULL: the automatic one, of samples: pixels of windows at fixed places are
+///   read for it where bands must be stretched, and nothing else. It is in the text TC:CHAIN.
 /// - cache: keeps the tiles, and is kept alive by the result; NULL keeps nothing.
 /// - provider: receives a reference that you own; NULL on failure.
 /// - err: may be NULL.
 ///
 /// Errors: TC_E_ARGUMENT, naming the step, if the chain is not resolved or does not fit the bands or the type of the
 /// source, also if the cache knows the key with another size, block size, type or number of bands; TC_E_LIMIT for a
-/// stack that is too high; TC_E_NO_MEMORY. Thread-safe.
+/// stack that is too high; TC_E_NO_MEMORY; for the automatic chain what decoding fails with. Thread-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn provider_display(
     source: *mut tc_provider,
@@ -115,9 +116,12 @@ pub unsafe extern "C" fn provider_display(
         guard(err, || {
             deliver(provider, || {
                 let source = source_of(source)?;
-                let chain = handle::borrow(chain, "chain")?.chain();
+                let chain = match chain.is_null() {
+                    true => Chain::automatic(&source, &chain::sample(), &mut |_| true)?,
+                    false => handle::borrow(chain, "chain")?.chain().clone(),
+                };
                 let cache = cache.as_ref().map(|cache| &cache.cache);
-                operator::display(source, chain, cache)
+                operator::display(source, &chain, cache)
             })
         })
     }
