@@ -1,6 +1,7 @@
 //! Operators: providers over other providers.
 
 mod cached;
+mod downsampled;
 mod fold;
 mod georeferenced;
 mod inherit;
@@ -15,9 +16,11 @@ mod pyramid;
 mod reader;
 mod retiled;
 mod siblings;
+mod streamed;
 mod window_counts;
 
 pub use cached::cached;
+pub use downsampled::{LevelOptions, Size, downsampled, full_pyramid};
 pub use fold::{Fold, Folding};
 pub use georeferenced::georeferenced;
 pub use inherit::{bands_of, image_of, located_of, texts_of};
