@@ -3,9 +3,9 @@
 use std::path::Path;
 
 /// The files of the ABI in the order in which the header presents them.
-const FILES: [&str; 14] = [
-    "status", "types", "library", "cache", "source", "format", "operator", "compute", "mosaic",
-    "provider", "georef", "reader", "prefetch", "tile",
+const FILES: [&str; 15] = [
+    "status", "types", "library", "cache", "source", "format", "operator", "levels", "compute",
+    "mosaic", "provider", "georef", "reader", "prefetch", "tile",
 ];
 
 fn generated(root: &Path) -> String {
