@@ -2,8 +2,11 @@
  * tests/costs.rs.
  *
  * miss_cost images IMAGES MISSES: each image has tiles made ahead, then another image is read block by block.
- * miss_cost hits ROWS MISSES: rows of 100 tiles fill the cache and are hit, then another image is read. */
+ * miss_cost hits ROWS MISSES: rows of 100 tiles fill the cache and are hit, then another image is read.
+ * miss_cost mosaic PARTS MISSES: one of the parts of a mosaic is read block by block.
+ * miss_cost mosaics PARTS TIMES: as many mosaics are made of the same parts. */
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -79,8 +82,57 @@ static int after_hits(long rows, long misses) {
   return stats.evictions == (uint64_t)misses ? 0 : 5;
 }
 
+enum { PART = 1024, PARTS_A_ROW = 100 };
+
+static tc_status open_part(void *user, size_t part, tc_provider **provider, tc_error *err) {
+  (void)user, (void)part, (void)err;
+  *provider = image(PART, PART, 64);
+  return TC_OK;
+}
+
+static tc_provider *mosaic_of(long parts, tc_cache *cache) {
+  tc_mosaic_part *all = calloc((size_t)parts, sizeof *all);
+  char(*keys)[32] = calloc((size_t)parts, sizeof *keys);
+  for (long i = 0; i < parts; i++) {
+    snprintf(keys[i], sizeof keys[i], "part-%ld", i);
+    all[i] = (tc_mosaic_part){.key = keys[i], .width = PART, .height = PART};
+    all[i].x = i % PARTS_A_ROW * PART;
+    all[i].y = i / PARTS_A_ROW * PART;
+  }
+  tc_image_info info = {.struct_size = sizeof info};
+  info.width = (int64_t)PARTS_A_ROW * PART;
+  info.height = (parts + PARTS_A_ROW - 1) / PARTS_A_ROW * PART;
+  info.block_width = info.block_height = 64;
+  info.bands = 1;
+  info.dtype = TC_U8;
+  tc_mosaic_options options = {.struct_size = sizeof options, .image = &info, .open = open_part};
+  tc_provider *mosaic;
+  if (provider_mosaic(all, (size_t)parts, &options, cache, &mosaic, NULL) != TC_OK) exit(3);
+  free(keys);
+  free(all);
+  return mosaic;
+}
+
+static int of_mosaic(long parts, long misses) {
+  tc_cache *cache;
+  if (tc_create(1u << 30, NULL, &cache, NULL) != TC_OK) return 3;
+  tc_provider *mosaic = mosaic_of(parts, cache);
+  for (long i = 0; i <= misses; i++)
+    if (get(mosaic, i / 16, i % 16) != TC_OK) return 4;
+  return 0;
+}
+
+/* All stay: those that are made anew find what the first one made known. */
+static int mosaics(long parts, long times) {
+  for (long i = 0; i < times; i++) mosaic_of(parts, NULL);
+  return 0;
+}
+
 int main(int argc, char **argv) {
   if (argc != 4) return 2;
-  long many = atol(argv[2]), misses = atol(argv[3]);
-  return strcmp(argv[1], "hits") == 0 ? after_hits(many, misses) : beside_images(many, misses);
+  long many = atol(argv[2]), times = atol(argv[3]);
+  if (strcmp(argv[1], "hits") == 0) return after_hits(many, times);
+  if (strcmp(argv[1], "mosaic") == 0) return of_mosaic(many, times);
+  if (strcmp(argv[1], "mosaics") == 0) return mosaics(many, times);
+  return beside_images(many, times);
 }

@@ -91,9 +91,9 @@ static bool near(double a, double b)
   return fabs(a - b) <= 1e-9 * (1 + fabs(a) + fabs(b));
 }
 
-/* Every pixel of every level shows the coordinates of its own centre. Pixels that are made from what lies beyond the
- * input are NaN. */
-static void assert_in_place(tc_provider *p)
+/* Every pixel of every level shows the coordinates of its own centre, and the points lie where they are, or there are
+ * none. Pixels that are made from what lies beyond the input are NaN. */
+static void assert_lies(tc_provider *p, bool with_points)
 {
   const tc_image_info info = info_of(p);
   assert_int_equal(info.bands, 2);
@@ -135,21 +135,26 @@ static void assert_in_place(tc_provider *p)
     const tc_georef g = georef_of(of_level, 0), same = georef_of(p, level);
     assert_int_equal(g.flags, TC_GEOREF_HAS_TRANSFORM | TC_GEOREF_PIXEL_IS_POINT);
     assert_memory_equal(g.transform, same.transform, sizeof g.transform);
-    assert_int_equal(g.n_gcps, GCPS);
-    for (size_t i = 0; i < GCPS; i++) {
+    assert_int_equal(g.n_gcps, with_points ? GCPS : 0);
+    for (size_t i = 0; i < g.n_gcps; i++) {
       double at[2] = {g.gcps[i].pixel, g.gcps[i].line};
       ok(provider_place_of(of_level, 0, at, 1, at, &err));
       assert_true(near(at[0], gcps[i].x) && near(at[1], gcps[i].y));
       assert_true(g.gcps[i].x == gcps[i].x && g.gcps[i].y == gcps[i].y && g.gcps[i].z == gcps[i].z);
       assert_string_equal(g.gcps[i].id, gcps[i].id);
     }
-    assert_non_null(g.rpc);
+    assert_true((g.rpc != NULL) == with_points);
     assert_string_equal(g.wkt, "LOCAL_CS[\"here\"]");
     free(pixels);
     free(centres);
     free(places);
     provider_release(of_level);
   }
+}
+
+static void assert_in_place(tc_provider *p)
+{
+  assert_lies(p, true);
 }
 
 /* ---- what is said ---- */
@@ -260,8 +265,18 @@ static void an_image_is_given_a_place_and_loses_it(void **state)
   ok(provider_with_georef(placed, &code, &renamed, &err));
   const tc_georef g = georef_of(renamed, 1);
   assert_int_equal(g.epsg, 4326);
-  assert_int_equal(g.flags, 0);
-  assert_null(g.wkt);
+  assert_int_equal(g.flags, TC_GEOREF_WKT_OF_CODES);
+  assert_non_null(strstr(g.wkt, "GEOGCRS[\"WGS 84\""));
+  /* What was told may be given: the text is no more than the code. */
+  tc_provider *again = NULL;
+  ok(provider_with_georef(placed, &g, &again, &err));
+  assert_int_equal(georef_of(again, 0).flags, TC_GEOREF_WKT_OF_CODES);
+  provider_release(again);
+  const tc_georef unknown = {.struct_size = sizeof unknown, .epsg = 32767};
+  ok(provider_with_georef(placed, &unknown, &again, &err));
+  const tc_georef none = georef_of(again, 0);
+  assert_true(none.epsg == 32767 && none.flags == 0 && none.wkt == NULL);
+  provider_release(again);
   /* An array. */
   static const uint8_t pixels[6];
   const tc_target array = {(void *)(uintptr_t)pixels, 0, 0, 0, 3, 2, 1, TC_U8};
@@ -336,6 +351,64 @@ static void operators_lie_where_their_source_does(void **state)
   provider_release(own);
   for (size_t i = 0; i < COUNT(p); i++)
     provider_release(p[i]);
+  tc_release(cache);
+}
+
+/* A mosaic of images at (12, 8) that lie where `said` has them. */
+static tc_provider *mosaic_of(const tc_georef *const *said, size_t n, tc_cache *cache)
+{
+  tc_mosaic_part parts[4] = {0};
+  for (size_t i = 0; i < n; i++)
+    parts[i] = (tc_mosaic_part){.provider = open_places(said[i], NULL), .x = 12, .y = 8};
+  tc_image_info image = places_info();
+  image.width = 12 + WIDTH + 20;
+  image.height = 8 + HEIGHT;
+  const double pad = NAN;
+  memcpy(image.pad, &pad, sizeof pad);
+  const tc_mosaic_options options = {.struct_size = sizeof options, .image = &image};
+  tc_provider *made = NULL;
+  ok(provider_mosaic(parts, n, &options, cache, &made, &err));
+  for (size_t i = 0; i < n; i++)
+    provider_release(parts[i].provider);
+  return made;
+}
+
+static void a_mosaic_lies_where_its_parts_agree(void **state)
+{
+  (void)state;
+  tc_cache *cache = new_cache(8 << 20);
+  tc_georef first = everything(), near_it = first, far = first, elsewhere = first, by_text = first;
+  for (int i = 0; i < 2; i++) {
+    near_it.transform[3 * i] += 0.49 * T[3 * i + 1];
+    far.transform[3 * i] += 0.51 * T[3 * i + 1];
+  }
+  elsewhere.epsg = 32633;
+  by_text.epsg = 0;
+  /* What has no transform says nothing, whatever its points. */
+  tc_georef points = first;
+  points.flags = 0;
+  memset(points.transform, 0, sizeof points.transform);
+  const tc_georef *const agreed[][3] = {{&first}, {NULL, &first}, {&first, &near_it, &first}, {&points, &first}};
+  const size_t n_agreed[] = {1, 2, 3, 2};
+  for (size_t i = 0; i < COUNT(agreed); i++) {
+    tc_provider *mosaic = mosaic_of(agreed[i], n_agreed[i], i % 2 ? cache : NULL), *tiles, *mask = NULL;
+    assert_lies(mosaic, false);
+    tiles = retiled(mosaic, 20, 11, 0, cache);
+    assert_lies(tiles, false);
+    ok(provider_mask(mosaic, &mask, &err));
+    const tc_georef of_mask = georef_of(mask, 2), of_image = georef_of(mosaic, 2);
+    assert_memory_equal(of_mask.transform, of_image.transform, sizeof of_mask.transform);
+    provider_release(mask);
+    provider_release(tiles);
+    provider_release(mosaic);
+  }
+  const tc_georef *const not[][2] = {{&first, &far}, {&far, &first}, {&first, &elsewhere}, {&by_text, &first}, {&points}};
+  for (size_t i = 0; i < COUNT(not); i++) {
+    tc_provider *mosaic = mosaic_of(not[i], i == 4 ? 1 : 2, cache);
+    const tc_georef g = georef_of(mosaic, 0);
+    assert_true(g.flags == 0 && g.wkt == NULL && g.epsg == 0 && g.n_gcps == 0 && g.rpc == NULL);
+    provider_release(mosaic);
+  }
   tc_release(cache);
 }
 
@@ -574,7 +647,7 @@ static void bad_georeferences_are_refused(void **state)
     bad(p, status, text, &g); \
   } while (0)
   REFUSED(TC_E_ARGUMENT, "struct_size of georef", g.struct_size = 0);
-  REFUSED(TC_E_ARGUMENT, "flags is 0x4", g.flags = 4);
+  REFUSED(TC_E_ARGUMENT, "flags is 0x8", g.flags = 8);
   REFUSED(TC_E_ARGUMENT, "TC_GEOREF_HAS_TRANSFORM is not", g.flags = 0);
   REFUSED(TC_E_RANGE, "transform[2] is NaN", g.transform[2] = NAN);
   REFUSED(TC_E_RANGE, "transform[3] is inf", g.transform[3] = INFINITY);
@@ -612,6 +685,7 @@ int main(void)
     cmocka_unit_test(what_is_not_known_is_0),
     cmocka_unit_test(an_image_is_given_a_place_and_loses_it),
     cmocka_unit_test(operators_lie_where_their_source_does),
+    cmocka_unit_test(a_mosaic_lies_where_its_parts_agree),
     cmocka_unit_test(a_map_may_leave_its_place_behind),
     cmocka_unit_test(a_mask_that_is_said_to_lie_elsewhere_does),
     cmocka_unit_test(what_is_computed_lies_where_its_input_names),

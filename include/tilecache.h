@@ -711,6 +711,11 @@ typedef enum tc_georef_flags {
    * `gcps` count from the corners of pixels all the same.
    */
   TC_GEOREF_PIXEL_IS_POINT = 2,
+  /**
+   * Output: the source has codes alone, and `wkt` is what the register of the library has under them. Input: `wkt` is
+   * not looked at if there is a code, so that what was told may be given.
+   */
+  TC_GEOREF_WKT_OF_CODES = 4,
 } tc_georef_flags;
 
 /**
@@ -1435,9 +1440,10 @@ typedef struct tc_georef {
    */
   double transform[6];
   /**
-   * The coordinate reference system as WKT, UTF-8, of `transform` and `gcps`: as the file has it, or as it was
-   * given. NULL where there is no such text, as in most files, whose system is known by its code alone: the
-   * library has no register of systems. With GDAL, OSRImportFromEPSG makes one of `epsg`.
+   * The coordinate reference system as WKT, UTF-8, of `transform` and `gcps`: as the file has it, or its GeoKeys
+   * describe it, or as it was given, or with TC_GEOREF_WKT_OF_CODES the text (ISO 19162, WKT 2) that the EPSG register, which is part of the
+   * library unless it was built without the feature `epsg`, has under `epsg` and `vertical_epsg`. NULL where there is
+   * none of these, or the register lacks the code; where it lacks the vertical one alone, the horizontal system.
    */
   const char *wkt;
   /**
@@ -2855,7 +2861,9 @@ tc_status provider_compute(const struct tc_input *inputs,
  * - provider: receives a reference that you own; NULL on failure.
  * - err: may be NULL.
  *
- * The mosaic has no georeference of its own; provider_with_georef gives it one.
+ * It lies on the ground where those of its parts do that are given and have a transform, if all of them agree: one
+ * reference system, and each corner within half a pixel of where the first one of them has it. Else, and where all parts
+ * are opened later, provider_with_georef gives it a place. Points and polynomials of parts are left out.
  *
  * After a success the library calls options->release once, as tc_mosaic_options says; after a failure it does not call
  * it.

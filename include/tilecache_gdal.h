@@ -1550,7 +1550,9 @@ static inline tc_status tc_gdal_srs(const tc_georef *georef, OGRSpatialReference
     return tcgdal_fail(err, TC_E_NOT_FOUND, 0, "no coordinate reference system is known");
   tcgdal_begin(&said);
   *srs = OSRNewSpatialReference(NULL);
-  if (georef->wkt != NULL) {
+  /* GDAL's own register knows better what it means by a code. */
+  if (georef->wkt != NULL && ((georef->flags & TC_GEOREF_WKT_OF_CODES) == 0 ||
+                              (georef->epsg == 0 && georef->vertical_epsg == 0))) {
     char *text = (char *)georef->wkt; /* which is read alone */
     good = OSRImportFromWkt(*srs, &text) == OGRERR_NONE;
   } else {

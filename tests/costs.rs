@@ -1,5 +1,6 @@
 //! What hits and misses cost, counted by callgrind in the release build. A hit takes at most 300 instructions
-//! for get, pixels and release, and asks for neither memory nor a lock nor a clock. A miss takes no more where there are more images, or after more hits.
+//! for get, pixels and release, and asks for neither memory nor a lock nor a clock. A miss takes no more
+//! where there are more images or more parts of a mosaic, or after more hits.
 
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
@@ -20,6 +21,9 @@ const HITS: [u64; 2] = [2_000, 22_000];
 
 const CALLS: [&str; 3] = ["provider_get_block", "tc_tile_pixels", "tc_tile_release"];
 
+/// A call that is counted beside those.
+const MAKING: &str = "provider_mosaic";
+
 /// The directory of the release build, made where it is not current.
 fn release() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
@@ -36,13 +40,15 @@ fn release() -> &'static Path {
     })
 }
 
-/// The instructions of each function inside the three calls.
+/// The instructions of each function inside the calls that are counted.
 fn instructions(program: &Path, what: &str, times: u64) -> BTreeMap<String, u64> {
     let counts = program.with_extension(format!("{}-{times}", what.replace(' ', "-")));
     let mut valgrind = Command::new("valgrind");
     valgrind.args(["--tool=callgrind", "--quiet", "--collect-atstart=no"]);
     valgrind.args(["--compress-strings=no", "--compress-pos=no"]);
-    valgrind.args(CALLS.map(|call| format!("--toggle-collect={call}")));
+    for call in CALLS.iter().chain([&MAKING]) {
+        valgrind.arg(format!("--toggle-collect={call}"));
+    }
     valgrind.arg(format!("--callgrind-out-file={}", counts.display()));
     valgrind
         .arg(program)
@@ -175,4 +181,34 @@ fn a_miss_costs_no_more_after_more_hits() {
         many < 1.2 * few,
         "{few} instructions after 3,000 hits, {many} after 9,000"
     );
+}
+
+#[test]
+fn a_miss_of_a_mosaic_costs_no_more_where_it_has_more_parts() {
+    let Some(program) = program("miss_cost", "mosaic") else {
+        return;
+    };
+    let of = |parts: &str| sum(&cost(&program, parts, [20, 220]));
+    let (few, many) = (of("mosaic 100"), of("mosaic 5000"));
+    println!("{few:.0} instructions for a miss of 100 parts, {many:.0} of 5,000");
+    assert!(
+        many < 1.2 * few,
+        "{few} instructions of 100 parts, {many} of 5,000"
+    );
+}
+
+#[test]
+fn a_mosaic_is_made_and_made_anew_in_time_that_grows_with_its_parts() {
+    let Some(program) = program("miss_cost", "mosaics") else {
+        return;
+    };
+    for made_before in [0, 1] {
+        let of = |parts: &str| sum(&cost(&program, parts, [made_before, made_before + 1]));
+        let (few, many) = (of("mosaics 500"), of("mosaics 5000"));
+        println!("{few:.0} instructions to make a mosaic of 500 parts, {many:.0} of 5,000");
+        assert!(
+            many < 20.0 * few,
+            "{few} instructions for 500 parts, {many} for 5,000, with {made_before} made before"
+        );
+    }
 }

@@ -68,17 +68,13 @@ impl Dependent {
                 return Err(too_many());
             }
         }
-        let linked = image.others.get_or_make(Default::default);
-        let before = {
-            let mut linked = linked.lock();
+        image.set_others(|linked| {
             // What has no name and is gone never changes again.
             let may_change =
                 |other: &&Arc<Lineage>| is_named(other.image()) || Arc::strong_count(other) > 1;
             let kept = linked.iter().filter(may_change);
-            let now = kept.chain(&others).cloned().collect();
-            std::mem::replace(&mut *linked, now)
-        };
-        drop(before);
+            kept.chain(&others).cloned().collect()
+        });
         others.iter().for_each(|other| other.note_computed(image));
         Ok(())
     }

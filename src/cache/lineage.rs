@@ -42,6 +42,9 @@ impl Still for ProcessGuard<'static, Known> {
     }
 }
 
+/// How often any image has begun or ceased to change, or came to be computed from others.
+static CHANGES: AtomicU64 = AtomicU64::new(1);
+
 /// What all keys of one image share: those of its source, and of everything built on it.
 pub struct Lineage {
     image: Arc<str>,
@@ -53,11 +56,20 @@ pub struct Lineage {
     /// The images that its key says it is computed from; none for most.
     pub(super) sources: Box<[Arc<Lineage>]>,
     /// Those that it is computed from beside them; see [`Dependent`](super::Dependent).
-    pub(super) others: Late<Mutex<Arc<[Arc<Lineage>]>>>,
+    others: Late<Mutex<Others>>,
     /// The images that are computed from this one.
     pub(super) computed: Mutex<Vec<Weak<Lineage>>>,
     /// Under which keys callers put other pixels, and when.
     puts: Late<Mutex<Puts>>,
+}
+
+/// Images that one is computed from, perhaps many.
+#[derive(Default)]
+struct Others {
+    images: Arc<[Arc<Lineage>]>,
+    /// The latest of their generations, and after how many changes of all images it was that.
+    generation: Moment,
+    as_of: u64,
 }
 
 /// What a lineage takes, with its place among those that are known, without its name.
@@ -139,8 +151,22 @@ impl Lineage {
 
     /// The images that this one is computed from beside those that its key names.
     pub(super) fn others(&self) -> Arc<[Arc<Lineage>]> {
-        let others = self.others.get().map(|others| others.lock().clone());
+        let others = self.others.get().map(|others| others.lock().images.clone());
         others.unwrap_or_default()
+    }
+
+    /// Lets these be the images that this one is computed from beside those that its key names, of which `kept` were
+    /// before.
+    pub(super) fn set_others(&self, now: impl FnOnce(&[Arc<Lineage>]) -> Arc<[Arc<Lineage>]>) {
+        let others = self.others.get_or_make(Mutex::default);
+        let before = {
+            let mut others = others.lock();
+            let images = now(&others.images);
+            std::mem::replace(&mut others.images, images)
+        };
+        CHANGES.fetch_add(1, Ordering::SeqCst);
+        // Outside the lock: those that go take others.
+        drop(before);
     }
 
     /// The part of its keys that names the image.
@@ -161,13 +187,35 @@ impl Lineage {
         let sources = self.sources.iter().map(|source| source.generation());
         let named = sources.fold(changed, Moment::max);
         match self.others.get() {
-            Some(_) => {
-                let others = self.others();
-                let others = others.iter().map(|other| other.generation());
-                others.fold(named, Moment::max)
-            }
+            Some(others) => named.max(Self::generation_of_others(others)),
             None => named,
         }
+    }
+
+    /// The latest generation of many images, which are not asked again while none changes.
+    fn generation_of_others(others: &Mutex<Others>) -> Moment {
+        // Read first: what changes meanwhile lets all be asked again.
+        let as_of = CHANGES.load(Ordering::SeqCst);
+        let images = {
+            let others = others.lock();
+            if others.as_of == as_of {
+                return others.generation;
+            }
+            others.images.clone()
+        };
+        let generations = images.iter().map(|other| other.generation());
+        let generation = generations.fold(0, Moment::max);
+        let mut others = others.lock();
+        if Arc::ptr_eq(&others.images, &images) {
+            (others.generation, others.as_of) = (generation, as_of);
+        }
+        generation
+    }
+
+    /// Lets the pixels be those of a moment, or of none.
+    fn set_changed(&self, moment: Moment) {
+        self.changed.store(moment, Ordering::SeqCst);
+        CHANGES.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Since when the pixels behind a key are what they are, puts under keys beneath it included.
@@ -217,7 +265,7 @@ impl Lineage {
         {
             let mut forgetting = self.forgetting.lock();
             *forgetting += 1;
-            self.changed.store(NEVER, Ordering::SeqCst);
+            self.set_changed(NEVER);
         }
         for home in self.homes() {
             home.invalidated(&self.image);
@@ -226,7 +274,7 @@ impl Lineage {
         let mut forgetting = self.forgetting.lock();
         *forgetting -= 1;
         if *forgetting == 0 {
-            self.changed.store(tick(), Ordering::SeqCst);
+            self.set_changed(tick());
         }
     }
 }

@@ -20,6 +20,9 @@ pub enum tc_georef_flags {
     /// A pixel is a measurement at its centre (AREA_OR_POINT=Point) rather than one of its area. `transform` and
     /// `gcps` count from the corners of pixels all the same.
     TC_GEOREF_PIXEL_IS_POINT = 2,
+    /// Output: the source has codes alone, and `wkt` is what the register of the library has under them. Input: `wkt` is
+    /// not looked at if there is a code, so that what was told may be given.
+    TC_GEOREF_WKT_OF_CODES = 4,
 }
 
 /// A point of which pixel and coordinates are known. Frozen.
@@ -98,9 +101,10 @@ pub struct tc_georef {
     /// corner of the first pixel, and (0.5, 0.5) its centre. x is the easting or longitude and y the northing or
     /// latitude, whatever order the reference system has. Else 0.
     pub transform: [f64; 6],
-    /// The coordinate reference system as WKT, UTF-8, of `transform` and `gcps`: as the file has it, or as it was
-    /// given. NULL where there is no such text, as in most files, whose system is known by its code alone: the
-    /// library has no register of systems. With GDAL, OSRImportFromEPSG makes one of `epsg`.
+    /// The coordinate reference system as WKT, UTF-8, of `transform` and `gcps`: as the file has it, or its GeoKeys
+    /// describe it, or as it was given, or with TC_GEOREF_WKT_OF_CODES the text (ISO 19162, WKT 2) that the EPSG register, which is part of the
+    /// library unless it was built without the feature `epsg`, has under `epsg` and `vertical_epsg`. NULL where there is
+    /// none of these, or the register lacks the code; where it lacks the vertical one alone, the horizontal system.
     pub wkt: *const c_char,
     /// The EPSG code of the system, of its horizontal part if it has two.
     pub epsg: i32,

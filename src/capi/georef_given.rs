@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::georef::{Affine, Gcp, Georef, Located, Normal, Rpc};
 use crate::image::Image;
 use std::ffi::c_char;
+use std::ptr::null;
 
 /// The most ground control points that are taken.
 const MAX_GCPS: usize = 1 << 20;
@@ -31,7 +32,7 @@ pub unsafe fn located(georef: *const tc_georef, image: &Image) -> Result<Option<
 unsafe fn given(georef: &tc_georef) -> Result<Georef> {
     use tc_georef_flags::*;
     let flags = georef.flags;
-    if flags & !3 != 0 {
+    if flags & !7 != 0 {
         return Err(Error::argument(format!(
             "flags is {flags:#x}; no such flag of a georeference"
         )));
@@ -40,10 +41,15 @@ unsafe fn given(georef: &tc_georef) -> Result<Georef> {
         let code = natural(code, name)? as u32;
         Ok((code != 0).then_some(code))
     };
+    let has_code = georef.epsg != 0 || georef.vertical_epsg != 0;
+    let wkt = match has_code && flags & TC_GEOREF_WKT_OF_CODES as u32 != 0 {
+        true => null(),
+        false => georef.wkt,
+    };
     // SAFETY: promised by the caller.
     let (wkt, vertical_unit, gcps, rpc) = unsafe {
         (
-            args::optional_text(georef.wkt, "wkt")?,
+            args::optional_text(wkt, "wkt")?,
             args::optional_text(georef.vertical_unit, "vertical_unit")?,
             gcps(georef.gcps, georef.n_gcps)?,
             georef.rpc.as_ref().map(rpc).transpose()?,

@@ -2,7 +2,7 @@
 
 use super::georef::{tc_gcp, tc_georef, tc_georef_flags, tc_rpc};
 use super::provider::c_text;
-use crate::georef::{Georef, Rpc};
+use crate::georef::{Georef, Rpc, register};
 use crate::image::Image;
 use std::ffi::CString;
 use std::ptr::null;
@@ -65,9 +65,14 @@ impl Told {
             })
             .collect();
         let rpc: Vec<tc_rpc> = georef.rpc.iter().map(told_rpc).collect();
+        let registered = match georef.wkt {
+            Some(_) => None,
+            None => register::wkt(georef.epsg, georef.vertical_epsg),
+        };
         let flags = [
             (georef.transform.is_some(), TC_GEOREF_HAS_TRANSFORM as u32),
             (georef.pixel_is_point, TC_GEOREF_PIXEL_IS_POINT as u32),
+            (registered.is_some(), TC_GEOREF_WKT_OF_CODES as u32),
         ];
         let code = |code: Option<u32>| code.map_or(0, |code| code as i32);
         let told = tc_georef {
@@ -78,7 +83,11 @@ impl Told {
                 .map(|(_, bit)| bit)
                 .sum(),
             transform: georef.transform.map_or([0.0; 6], |affine| affine.0),
-            wkt: georef.wkt.as_deref().map_or(null(), &mut text),
+            wkt: georef
+                .wkt
+                .or(registered)
+                .as_deref()
+                .map_or(null(), &mut text),
             epsg: code(georef.epsg),
             vertical_epsg: code(georef.vertical_epsg),
             vertical_unit: georef.vertical_unit.as_deref().map_or(null(), &mut text),

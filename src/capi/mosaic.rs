@@ -135,7 +135,9 @@ unsafe impl SizeLed for tc_mosaic_options {
 /// - provider: receives a reference that you own; NULL on failure.
 /// - err: may be NULL.
 ///
-/// The mosaic has no georeference of its own; provider_with_georef gives it one.
+/// It lies on the ground where those of its parts do that are given and have a transform, if all of them agree: one
+/// reference system, and each corner within half a pixel of where the first one of them has it. Else, and where all parts
+/// are opened later, provider_with_georef gives it a place. Points and polynomials of parts are left out.
 ///
 /// After a success the library calls options->release once, as tc_mosaic_options says; after a failure it does not call
 /// it.

@@ -6,6 +6,7 @@
 
 mod affine;
 mod located;
+pub mod register;
 mod rpc;
 
 pub use affine::Affine;
@@ -17,7 +18,7 @@ pub use rpc::{Normal, Rpc};
 pub struct Georef {
     /// From pixels, whose corners are whole numbers, to coordinates.
     pub transform: Option<Affine>,
-    /// The coordinate reference system as WKT, where the source has its text.
+    /// The coordinate reference system as WKT, where the source itself has its text.
     pub wkt: Option<String>,
     /// Its EPSG code, of the horizontal part.
     pub epsg: Option<u32>,

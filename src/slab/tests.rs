@@ -135,7 +135,7 @@ fn what_may_be_held_is_looked_at_until_it_is_seen_free() {
         });
         seen
     };
-    assert_eq!(seen(), []);
+    assert_eq!(seen(), [0; 0]);
     let handle = pin(&slab, id);
     slab.node(id).unwrap().hand_out();
     assert_eq!((seen(), seen()), (vec![id], vec![id]));

@@ -172,9 +172,9 @@ pub const FORMATS: &[Format] = &[
             | can::BYTES,
         reads: c"JP2 and raw codestreams: their tiles as blocks, windows inside large tiles with a \
             switch to one whole decode, resolution levels by fewer wavelet levels, 1 to 31 bits, \
-            subsampled components, palettes, offsets of image and tiles, the georeference of GeoJP2 and of world \
+            subsampled components, palettes, offsets of image and tiles, the georeference of GeoJP2, GMLJP2 and of world \
             files. HTJ2K by whole tiles. One decode takes at most 2 GiB beside its pixels.",
-        lacks: c"Part 2; further codestreams of a JPX file; the georeference of GMLJP2.",
+        lacks: c"Part 2; further codestreams of a JPX file.",
         recognises: Jp2File::is_jp2,
         open: |bytes| {
             let decoder = Jp2File::open(bytes)?.into_decoder();
@@ -200,7 +200,7 @@ pub const FORMATS: &[Format] = &[
         reads: c"Several images; uncompressed (IMODE B, P, R and S, 1 to 64 bits), bi-level (C1 of one \
             block, M1), JPEG (C3, M3, I1 of full size, C5, M5) of 8 to 16 bits and JPEG 2000 (C8, M8, CD, MD); masks and pad \
             pixels; two bands that are parts of complex numbers (SICD) as one; header fields and TREs as \
-            metadata; corners (IGEOLO) and RPC00B as georeference; R-sets beside the file as levels.",
+            metadata; corners (IGEOLO, BLOCKA) and RPC00A or B as georeference; R-sets beside the file as levels.",
         lacks: c"NITF 2.0; vector quantization (C4) and other compressions; corners in MGRS (U) or geocentric (C).",
         recognises: NitfFile::is_nitf,
         open: |bytes| Ok(Box::new(NitfFile::open(bytes)?)),

@@ -24,6 +24,28 @@ RPC = {
 }
 
 
+# Of each projection that GeoTIFF has a code for one, some upon an ellipsoid, a meridian or in units of their own.
+OWN = [
+    "+proj=lcc +lat_1=30 +lat_2=40 +lon_0=10 +datum=WGS84", "+proj=tmerc +lon_0=7.5 +ellps=bessel +k=0.9996 +x_0=5",
+    "+proj=longlat +ellps=clrk66 +pm=ferro", "+proj=longlat +R=6371000",
+    "+proj=aea +lat_1=29.5 +lat_2=45.5 +lat_0=23 +lon_0=-96 +datum=NAD83 +units=us-ft",
+    "+proj=sinu +R=6371007.181", "+proj=laea +lat_0=10 +lon_0=-3 +datum=WGS84 +x_0=7 +y_0=-9.25",
+    "+proj=merc +lon_0=10 +k=0.9 +a=6378000 +b=6356000", "+proj=merc +lat_ts=20 +lon_0=10 +datum=NAD27",
+    "+proj=lcc +lat_1=30 +lat_0=30 +lon_0=10 +k_0=0.99 +datum=NAD83", "+proj=aeqd +lat_0=10 +lon_0=20 +datum=WGS84",
+    "+proj=eqdc +lat_1=10 +lat_2=20 +lat_0=5 +lon_0=7 +datum=WGS84", "+proj=eqc +lat_ts=30 +lon_0=7 +datum=WGS84",
+    "+proj=stere +lat_0=10 +lon_0=20 +k=0.99 +datum=WGS84", "+proj=stere +lat_0=90 +lat_ts=71 +lon_0=-39 +datum=WGS84",
+    "+proj=stere +lat_0=-90 +lat_ts=-75 +lon_0=3 +ellps=GRS80", "+proj=stere +lat_0=90 +lon_0=20 +k=0.994 +datum=WGS84",
+    "+proj=sterea +lat_0=52 +lon_0=5 +k=0.9999 +ellps=bessel", "+proj=cass +lat_0=10 +lon_0=20 +datum=WGS84",
+    "+proj=gnom +lat_0=10 +lon_0=20 +datum=WGS84", "+proj=mill +lon_0=20 +datum=WGS84",
+    "+proj=ortho +lat_0=10 +lon_0=20 +datum=WGS84", "+proj=poly +lat_0=10 +lon_0=20 +datum=WGS84",
+    "+proj=robin +lon_0=20 +datum=WGS84", "+proj=vandg +lon_0=20 +datum=WGS84",
+    "+proj=nzmg +lat_0=-41 +lon_0=173 +x_0=2510000 +y_0=6023150 +ellps=intl", "+proj=cea +lat_ts=10 +lon_0=20 +datum=WGS84",
+    "+proj=omerc +lat_0=10 +lonc=20 +alpha=30 +gamma=25 +k=0.99 +no_uoff +datum=WGS84",
+    "+proj=tmerc +axis=wsu +lon_0=19 +datum=WGS84", "+proj=omerc +lat_0=10 +lonc=20 +alpha=30 +gamma=25 +datum=WGS84",
+    "+proj=utm +zone=18 +ellps=WGS84", "+proj=utm +zone=19 +south +ellps=intl",
+]
+
+
 def rpc():
     items = dict(RPC)
     for name in ["LINE_NUM", "LINE_DEN", "SAMP_NUM", "SAMP_DEN"]:
@@ -112,10 +134,13 @@ def systems():
             )
             expect(name)
     # The user's own, known by no code.
-    for at, text in enumerate(["+proj=lcc +lat_1=30 +lat_2=40 +lon_0=10 +datum=WGS84", "ESRI:54009",
-                               "+proj=tmerc +lon_0=7.5 +ellps=bessel", "+proj=longlat +ellps=clrk66 +pm=ferro",
-                               'LOCAL_CS["hall",UNIT["metre",1]]']):
+    for at, text in enumerate(["ESRI:54009", "+proj=merc +lat_ts=20 +ellps=bessel +lon_0=5 +units=ft"] + OWN):
         name = f"own-{at}.tif"
+        create(name, text, NORTH_UP)
+        expect(name)
+    # What cannot be told rightly is not told.
+    for at, text in enumerate(['LOCAL_CS["hall",UNIT["metre",1]]', "+proj=tmerc +ellps=bessel +towgs84=1,2,3,4,5,6,7"]):
+        name = f"untold-{at}.tif"
         create(name, text, NORTH_UP)
         expect(name)
 
@@ -271,6 +296,12 @@ def jpeg2000():
                        options=["QUALITY=100", "REVERSIBLE=YES", f"GMLJP2={gml}"])
                 expect(name)
     gcps = [gdal.GCP(*map(float, random.normal(size=5) * 100), "", str(at + 1)) for at in range(6)]
+    # By GML alone.
+    for epsg in [4326, 32632, 2154, 27700, 3857, 5041, 3035, 2193, 3031]:
+        name = f"gml-{epsg}.jp2"
+        transform = [5, 0.1, 0.01, 50, 0.02, -0.3] if epsg == 4326 else NORTH_UP
+        create(name, f"EPSG:{epsg}", transform, driver=driver, options=["GeoJP2=NO", "GMLJP2=YES"])
+        expect(name)
     create("box-points.jp2", "EPSG:4326", gcps=gcps, driver=driver)
     expect("box-points.jp2")
     create("box-rpc.jp2", driver=driver, rpcs=rpc())
@@ -292,6 +323,19 @@ def nitf():
             file = f"corners-{kind}-{name}.ntf"
             create(file, "EPSG:4326", transform, driver=driver, options=[f"ICORDS={kind}"])
             expect(file)
+    # Told more precisely beside that, for all lines and in two ways, or not to be used.
+    precise = {"FRLC": "+47.987654+010.246913", "LRLC": "+47.888889+010.246913", "LRFC": "+47.888889+010.123456",
+               "FRFC": "+47.987654+010.123456"}
+    seconds = {"FRLC": "S475915.55W0100724.44", "LRLC": "S475320.00W0100724.44", "LRFC": "S475320.00W0101448.88",
+               "FRFC": "S475915.55W0101448.88"}
+    for name, lines, corners in [("decimal", "00037", precise), ("seconds", "   37", seconds), ("part", "00020", precise),
+                                 ("blank", "00037", {**precise, "LRFC": " " * 21}),
+                                 ("turned", "00037", {**precise, "FRLC": "+47.997654+010.246913"})]:
+        file = f"blocka-{name}.ntf"
+        options = ["BLOCKA_BLOCK_COUNT=01", "BLOCKA_BLOCK_INSTANCE_01=01", f"BLOCKA_L_LINES_01={lines}", "ICORDS=G"]
+        options += [f"BLOCKA_{corner}_LOC_01={place}" for corner, place in corners.items()]
+        create(file, "EPSG:4326", [10, 0.01, 0, 48, 0, -0.01], driver=driver, options=options)
+        expect(file)
     for epsg, kind in [(32632, "N"), (32601, "N"), (32733, "S"), (32760, "S")]:
         for name, transform in {"whole": [440720, 60, 0, 3751320, 0, -60], "turned": [440720, 60, 8, 3751320, 4, -60]}.items():
             file = f"corners-{epsg}-{name}.ntf"
@@ -323,9 +367,10 @@ def nitf():
     scales = "015834" + "13464" + "+00.1000" + "+000.2000" + "+3000"
     factors = "".join(f"{float(number):+.6E}"[:-2] + str(at % 10) for at, number in enumerate(random.normal(size=80)))
     for name, options in {
-        "rpc-raw.ntf": [], "rpc-jpeg2000.ntf": ["IC=C8"], "rpc-failed.ntf": ["TRE=RPC00B=0" + offsets[1:] + scales + factors],
+        "rpc-raw.ntf": [], "rpc-jpeg2000.ntf": ["IC=C8"], "rpc-old.ntf": ["TRE=RPC00A=" + offsets + scales + factors],
+        "rpc-failed.ntf": ["TRE=RPC00B=0" + offsets[1:] + scales + factors],
     }.items():
-        if name != "rpc-failed.ntf":
+        if name not in ["rpc-failed.ntf", "rpc-old.ntf"]:
             options = options + ["TRE=RPC00B=" + offsets + scales + factors]
         create(name, "EPSG:4326", degrees["west"], driver=driver, options=options)
         expect(name)

@@ -1,6 +1,9 @@
 //! Mosaics against what the whole image would be: every pixel, block and mask of random ones, in every way to read
 //! them; what is opened, decoded and kept; and what changes with the parts.
 
+mod files;
+#[path = "../support/gdal.rs"]
+mod gdal;
 #[path = "../support/scale.rs"]
 mod scale;
 mod world;

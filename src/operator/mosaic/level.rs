@@ -49,6 +49,8 @@ impl Level {
             Shows::Data => Image::new(1, 1, 1, DType::U8),
         };
         image.levels = vec![whole.levels[level as usize]];
+        let located = whole.georef.as_ref();
+        image.georef = located.and_then(|all| all.from_level(level, 1));
         image.block = whole.block;
         // Whatever covers it may be sparse.
         image.sparse = true;

@@ -1,10 +1,11 @@
 //! Mosaic: one image made of many, each at its place, later ones over earlier ones.
 //!
 //! `places` finds the parts over a block, `parts` knows them, `opening` opens those that were not given and closes
-//! what is not used. `part` tells what of an open part is data, `painting` puts a block together, and `level` is the
+//! what is not used. `location` tells where all of it lies on the ground. `part` tells what of an open part is data, `painting` puts a block together, and `level` is the
 //! provider.
 
 mod level;
+mod location;
 mod opening;
 mod painting;
 mod part;
@@ -15,6 +16,7 @@ use super::{cached, pyramid};
 use crate::cache::{Cache, compute_key_of_many};
 use crate::dtype::{DType, Sample};
 use crate::error::{Error, Result};
+use crate::georef::Located;
 use crate::image::{Colour, Image};
 use crate::provider::Provider;
 use level::Level;
@@ -78,7 +80,9 @@ impl Source {
 ///
 /// A pixel of a part is shown where it is data: where its block is stored, its mask and its opacity are not 0, and its
 /// sample is not the nodata value of its own band. Elsewhere what lies beneath is seen.
-pub fn mosaic(mosaic: Mosaic, cache: Option<&Cache>) -> Result<Arc<dyn Provider>> {
+///
+/// It lies on the ground where `image` says, or else where those of its parts do that are given, if they agree.
+pub fn mosaic(mut mosaic: Mosaic, cache: Option<&Cache>) -> Result<Arc<dyn Provider>> {
     mosaic.image.check()?;
     if mosaic.parts.is_empty() || u32::try_from(mosaic.parts.len()).is_err() {
         return Err(Error::range(format!(
@@ -88,6 +92,11 @@ pub fn mosaic(mosaic: Mosaic, cache: Option<&Cache>) -> Result<Arc<dyn Provider>
         )));
     }
     let key = mosaic.key()?;
+    if mosaic.image.georef.is_none() {
+        let levels = &mosaic.image.levels;
+        let found = location::of_parts(&mosaic.parts);
+        mosaic.image.georef = found.map(|georef| Located::new(georef, levels));
+    }
     let parts = Arc::new(Parts::new(mosaic, &key)?);
     // What says itself where it is data needs no mask.
     let bands = &parts.image().bands;

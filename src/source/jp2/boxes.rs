@@ -1,5 +1,6 @@
 //! The boxes of a JP2 file: where the codestream lies, what its components show, and texts.
 
+use super::gml;
 use super::reader::{Fields, Reader};
 use crate::bytes::{Bytes, MemoryBytes};
 use crate::error::{Error, Result};
@@ -92,8 +93,10 @@ pub struct Boxes {
     pub definitions: Vec<Definition>,
     /// Texts.
     pub metadata: Metadata,
-    /// Where the pixels lie.
+    /// Where the pixels lie, as the box that is a GeoTIFF file has it.
     pub georef: Option<Georef>,
+    /// The same, as GML has it.
+    pub gml: Option<Georef>,
     texts: u64,
     seen: usize,
     xmls: usize,
@@ -204,7 +207,11 @@ impl Boxes {
                     }
                     false => format!("xml:{label}"),
                 };
-                self.metadata.insert((None, name), text(&content));
+                let text = text(&content);
+                if name == "xml:gml.root-instance" {
+                    self.gml = self.gml.take().or_else(|| gml::georef(&text));
+                }
+                self.metadata.insert((None, name), text);
             }
             _ => {
                 let Some((id, content)) = content.split_at_checked(16) else {

@@ -96,7 +96,8 @@ impl Description {
             band.colour = colour;
         }
         image.metadata = std::mem::take(&mut boxes.metadata);
-        let said = boxes.georef.take();
+        // GML tells less: neither points nor heights.
+        let said = boxes.georef.take().or(boxes.gml.take());
         image.georef = said.map(|said| Located::new(said, &image.levels));
         Ok(Self {
             image,

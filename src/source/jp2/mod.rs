@@ -12,6 +12,7 @@ mod boxes;
 mod coding;
 mod decoder;
 mod describe;
+mod gml;
 mod header;
 mod index;
 mod openjpeg;

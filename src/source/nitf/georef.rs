@@ -1,4 +1,5 @@
-//! Georeference: the corners that a subheader tells (field IGEOLO), and the polynomials of RPC00B (STDI-0002, appendix E).
+//! Georeference: the corners that a subheader tells (field IGEOLO) or, more precisely, a tagged extension (BLOCKA), and
+//! the polynomials of RPC00A and RPC00B (STDI-0002, appendix E).
 
 use super::fields::text;
 use super::subheader::ImageHeader;
@@ -15,10 +16,18 @@ const WGS84: u32 = 4326;
 const UTM_NORTH: u32 = 32_600;
 const UTM_SOUTH: u32 = 32_700;
 
+/// What BLOCKA has bytes.
+const BLOCKA_LEN: usize = 123;
+
 /// The lengths of the fields of RPC00B behind the first: two errors, offsets and scales in the order of [`Rpc`], and of
 /// each coefficient.
 const RPC_FIELDS: [usize; 12] = [7, 7, 6, 5, 8, 9, 5, 6, 5, 8, 9, 5];
 const RPC_COEFFICIENT: usize = 12;
+
+/// Which term of RPC00A is each of RPC00B.
+const OLD_TERMS: [usize; 20] = [
+    0, 1, 2, 3, 4, 5, 6, 10, 7, 8, 9, 11, 14, 17, 12, 15, 18, 13, 16, 19,
+];
 
 /// A place: the easting or longitude, and the northing or latitude.
 type Place = (f64, f64);
@@ -26,8 +35,9 @@ type Place = (f64, f64);
 /// What a subheader and its tagged extensions say. What cannot be read is left out: it must not cost the pixels.
 pub fn read(header: &ImageHeader, tagged: &[(String, Vec<u8>)]) -> Option<Georef> {
     let mut georef = Georef::default();
-    if let Some((epsg, corners)) = corners(header) {
-        let corners = around(corners);
+    let find = |name: &str| tagged.iter().find(|(found, _)| found == name);
+    let precise = find("BLOCKA").and_then(|(_, data)| precise_corners(header, data));
+    if let Some((epsg, corners)) = precise.or_else(|| corners(header)) {
         let size = (header.ncols as f64, header.nrows as f64);
         georef.transform = fitted(size, &corners);
         if georef.transform.is_none() && corners.iter().any(|(x, _)| *x != 0.0) {
@@ -36,12 +46,43 @@ pub fn read(header: &ImageHeader, tagged: &[(String, Vec<u8>)]) -> Option<Georef
         let is_placed = georef.transform.is_some() || !georef.gcps.is_empty();
         georef.epsg = is_placed.then_some(epsg);
     }
-    let find = |name: &str| tagged.iter().find(|(found, _)| found == name);
     // The polynomials are those of the whole image, of which ICHIPB says that this one is a part.
     if find("ICHIPB").is_none() {
-        georef.rpc = find("RPC00B").and_then(|(_, data)| rpc(data));
+        let [old, new] = ["RPC00A", "RPC00B"].map(find);
+        georef.rpc = old.or(new).and_then(|(_, data)| rpc(data, old.is_some()));
     }
     (!georef.is_empty()).then_some(georef)
+}
+
+/// The centres of the pixels in the corners as BLOCKA has them, if it is about the whole image and tells all of them.
+fn precise_corners(header: &ImageHeader, data: &[u8]) -> Option<(u32, [Place; 4])> {
+    if data.len() != BLOCKA_LEN {
+        return None;
+    }
+    let field = |from: usize, len: usize| text(&data[from..from + len]);
+    let lines: u64 = field(7, 5).trim().parse().ok()?;
+    (lines == header.nrows).then_some(())?;
+    let corner = |number: usize| {
+        let place = field(34 + 21 * number, 21);
+        let (latitude, longitude) = place.split_at_checked(10)?;
+        Some((fine_angle(longitude, 3)?, fine_angle(latitude, 2)?))
+    };
+    let [ur, lr, ll, ul] = [corner(0)?, corner(1)?, corner(2)?, corner(3)?];
+    Some((WGS84, [ul, ur, lr, ll]))
+}
+
+/// `+dd.dddddd`, or `Nddmmss.ss` and the like; `digits` are those of the degrees.
+fn fine_angle(angle: &str, digits: usize) -> Option<f64> {
+    let sign = match angle.get(..1)? {
+        "+" | "-" => return number(angle),
+        "N" | "E" => 1.0,
+        "S" | "W" => -1.0,
+        _ => return None,
+    };
+    let part = |from: usize, to: usize| number(angle.get(1 + from..1 + to)?);
+    let (degrees, minutes) = (part(0, digits)?, part(digits, digits + 2)?);
+    let seconds = part(digits + 2, angle.len() - 1)?;
+    Some(sign * (degrees + minutes / 60.0 + seconds / 3600.0))
 }
 
 /// The centres of the pixels in the corners, and their system. Corners in the grid of the military (U) and geocentric
@@ -56,18 +97,19 @@ fn corners(header: &ImageHeader) -> Option<(u32, [Place; 4])> {
         }
         Some(places)
     };
-    match &kind[..] {
-        "G" => Some((WGS84, all(sexagesimal)?)),
-        "D" => Some((WGS84, all(decimal)?)),
+    let (epsg, places) = match &kind[..] {
+        "G" => (WGS84, all(sexagesimal)?),
+        "D" => (WGS84, all(decimal)?),
         "N" | "S" => {
             // GDAL has that of the last corner count.
             let zone: u32 = corner(3)?.get(..2)?.trim().parse().ok()?;
             let base = if kind == "N" { UTM_NORTH } else { UTM_SOUTH };
             (1..=60).contains(&zone).then_some(())?;
-            Some((base + zone, all(utm)?))
+            (base + zone, all(utm)?)
         }
-        _ => None,
-    }
+        _ => return None,
+    };
+    Some((epsg, around(places)))
 }
 
 /// The corners as they follow each other around the image: some writers have the last two the other way round.
@@ -165,7 +207,7 @@ fn gcps((width, height): (f64, f64), corners: &[Place; 4]) -> Vec<Gcp> {
 }
 
 /// The polynomials, if the extension says that they could be made.
-fn rpc(data: &[u8]) -> Option<Rpc> {
+fn rpc(data: &[u8], is_old: bool) -> Option<Rpc> {
     let mut rest = data.strip_prefix(b"1")?;
     let mut numbers = [0.0; Rpc::NUMBERS];
     for (at, to) in numbers.iter_mut().enumerate() {
@@ -173,6 +215,12 @@ fn rpc(data: &[u8]) -> Option<Rpc> {
         let (field, behind) = rest.split_at_checked(len)?;
         *to = number(&text(field))?;
         rest = behind;
+    }
+    if is_old {
+        for polynomial in numbers[RPC_FIELDS.len()..].chunks_exact_mut(OLD_TERMS.len()) {
+            let terms = OLD_TERMS.map(|term| polynomial[term]);
+            polynomial.copy_from_slice(&terms);
+        }
     }
     Rpc::from_numbers(&numbers)
 }

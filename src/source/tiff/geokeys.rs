@@ -17,10 +17,50 @@ pub const GEOGRAPHIC_CITATION: u64 = 2049;
 pub const PROJECTED: u64 = 3072;
 /// A text on the projected system.
 pub const PROJECTED_CITATION: u64 = 3073;
+/// The datum of a geographic system.
+pub const DATUM: u64 = 2050;
+/// Its prime meridian.
+pub const PRIME_MERIDIAN: u64 = 2051;
+/// The unit of angles.
+pub const ANGULAR_UNITS: u64 = 2054;
+/// The half of the longer axis of the ellipsoid, in metres.
+pub const SEMI_MAJOR_AXIS: u64 = 2057;
+/// The half of the shorter one.
+pub const SEMI_MINOR_AXIS: u64 = 2058;
+/// How many times the difference of both is in the longer one.
+pub const INVERSE_FLATTENING: u64 = 2059;
+/// The longitude of the prime meridian.
+pub const PRIME_MERIDIAN_LONGITUDE: u64 = 2061;
+/// What leads from a datum to WGS 84.
+pub const TO_WGS84: u64 = 2062;
+/// The projection with its parameters, such as a zone.
+pub const PROJECTION: u64 = 3074;
+/// The method of the projection.
+pub const METHOD: u64 = 3075;
+/// The unit of a projected system.
+pub const LINEAR_UNITS: u64 = 3076;
+/// Its length in metres.
+pub const LINEAR_UNIT_SIZE: u64 = 3077;
+/// The longitude of the natural origin.
+pub const ORIGIN_LONGITUDE: u64 = 3080;
+/// The easting there.
+pub const FALSE_EASTING: u64 = 3082;
+/// The northing there.
+pub const FALSE_NORTHING: u64 = 3083;
+/// The scale there.
+pub const ORIGIN_SCALE: u64 = 3092;
 /// The vertical system.
 pub const VERTICAL: u64 = 4096;
 /// The unit of heights.
 pub const VERTICAL_UNITS: u64 = 4099;
+
+/// What stands for a code where the parts of a system follow.
+pub const USER_DEFINED: u64 = 32767;
+
+/// The model of eastings and northings.
+pub const PROJECTED_MODEL: u64 = 1;
+/// The model of longitudes and latitudes.
+pub const GEOGRAPHIC_MODEL: u64 = 2;
 
 /// The most values that are read of each of the three tags.
 const MAX_VALUES: u64 = 1 << 16;
@@ -73,6 +113,14 @@ impl GeoKeys {
     pub fn short(&self, id: u64) -> Option<u64> {
         self.0.iter().find_map(|(key, value)| match value {
             Value::Short(number) if *key == id => Some(*number),
+            _ => None,
+        })
+    }
+
+    /// The number of a key that has it among the doubles.
+    pub fn number(&self, id: u64) -> Option<f64> {
+        self.0.iter().find_map(|(key, value)| match value {
+            Value::Doubles(numbers) if *key == id => numbers.first().copied(),
             _ => None,
         })
     }

@@ -2,7 +2,7 @@
 
 use super::directory::Directory;
 use super::geokeys::{self, GeoKeys};
-use super::{tags, vertical};
+use super::{own_system, tags, vertical};
 use crate::georef::{Affine, Gcp, Georef, Rpc};
 
 /// The most numbers that are read of a tag.
@@ -13,9 +13,6 @@ const EPSG: std::ops::RangeInclusive<u64> = 1024..=32766;
 
 /// What stands before WKT in a text on the system.
 const WKT_MARK: &str = "ESRI PE String = ";
-
-/// The model of longitudes and latitudes.
-const GEOGRAPHIC_MODEL: u64 = 2;
 
 /// Codes that stand for heights above the ellipsoid of WGS 84 where that of a vertical system belongs.
 const ELLIPSOIDAL: [u64; 2] = [4979, 5030];
@@ -91,7 +88,7 @@ fn system(keys: &GeoKeys) -> Georef {
     let code = |id| keys.short(id).filter(|code| EPSG.contains(code));
     // What says of what kind it is decides which key counts, also for GDAL.
     let epsg = match keys.short(geokeys::MODEL_TYPE) {
-        Some(GEOGRAPHIC_MODEL) => code(geokeys::GEOGRAPHIC),
+        Some(geokeys::GEOGRAPHIC_MODEL) => code(geokeys::GEOGRAPHIC),
         _ => code(geokeys::PROJECTED),
     };
     let citations = [
@@ -112,7 +109,7 @@ fn system(keys: &GeoKeys) -> Georef {
             (Some(4326), true) => Some(4979),
             (epsg, _) => epsg.map(|code| code as u32),
         },
-        wkt,
+        wkt: wkt.or_else(|| own_system::wkt(keys)),
         vertical_epsg: vertical.filter(|_| !is_ellipsoidal).map(|code| code as u32),
         vertical_unit: unit.or_else(own_unit).map(Into::into),
         ..Georef::default()
