@@ -1,11 +1,14 @@
 //! Levels that an image does not have: the same bits as the rules give over the whole image, however they are read.
 
+mod gdal;
 mod picture;
 mod pyramids;
 mod random;
 mod reference;
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../support/gdal.rs"]
+mod support_gdal;
 
 use picture::Picture;
 use random::{Random, Validity};
