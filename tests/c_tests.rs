@@ -110,6 +110,7 @@ macro_rules! programs {
 programs! {
     test_abi
     test_chain
+    test_chain_auto
     test_compute
     test_defects
     test_descriptors

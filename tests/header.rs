@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// The files of the ABI in the order in which the header presents them.
-const FILES: [&str; 18] = [
+const FILES: [&str; 19] = [
     "status",
     "types",
     "library",
@@ -20,6 +20,7 @@ const FILES: [&str; 18] = [
     "progress",
     "pixel_stats",
     "chain",
+    "chain_auto",
     "display",
     "tile",
 ];

@@ -156,7 +156,9 @@ fn code(directory: &Path, into: &mut String) {
         if path.is_dir() {
             code(&path, into);
         } else {
-            into.push_str(&fs::read_to_string(&path).expect("a source file"));
+            let bytes = fs::read(&path).expect("a source file");
+            // Tables of bytes name nothing.
+            into.push_str(&String::from_utf8(bytes).unwrap_or_default());
         }
     }
 }

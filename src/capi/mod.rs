@@ -16,6 +16,7 @@ mod beside;
 mod cache;
 mod callback;
 mod chain;
+mod chain_auto;
 mod compute;
 mod display;
 mod fork;
@@ -49,6 +50,7 @@ pub use chain::{
     tc_chain, tc_chain_about, tc_chain_apply, tc_chain_compose, tc_chain_flags, tc_chain_info,
     tc_chain_parse, tc_chain_release, tc_chain_resolve, tc_chain_retain, tc_chain_text,
 };
+pub use chain_auto::{tc_chain_auto, tc_chain_why};
 pub use compute::{
     provider_compute, tc_border, tc_compute_flags, tc_compute_fn, tc_compute_options, tc_input,
     tc_input_flags, tc_place,

@@ -2,7 +2,7 @@
 
 mod kinds;
 mod misfits;
-#[path = "../stats/picture.rs"]
+#[path = "../support/picture.rs"]
 mod picture;
 
 use picture::{Decodes, Picture};

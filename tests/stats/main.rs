@@ -1,6 +1,7 @@
 //! Statistics of pixels, against sorted values and sums in wide whole numbers.
 
 mod passes;
+#[path = "../support/picture.rs"]
 mod picture;
 mod reference;
 

@@ -1,6 +1,8 @@
 //! Pictures whose samples are all known, and what must be found out about them: from sorted values and sums in wide
 //! whole numbers.
 
+#![allow(dead_code)]
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use tilecache::dtype::{DType, Sample};
