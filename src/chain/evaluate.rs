@@ -89,8 +89,7 @@ impl Program {
                 self.leave_out(*read, samples, plane, &mut planes.data);
             }
             Node::Of(parent, op) => {
-                let values = planes.values[*parent].iter();
-                plane.extend(values.map(|value| op.apply(*value)));
+                op.run(&planes.values[*parent], plane);
             }
             Node::YCbCr(parents, part) => {
                 let [y, cb, cr] = parents.map(|parent| &planes.values[parent]);

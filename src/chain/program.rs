@@ -9,6 +9,7 @@ use super::write::Brief;
 use crate::dtype::{DType, Sample};
 use crate::error::{Error, Result};
 use crate::image::Image;
+use crate::simd::vectorised;
 use hashbrown::HashMap;
 use std::sync::Arc;
 
@@ -70,6 +71,22 @@ pub enum Op {
 }
 
 impl Op {
+    /// Adds the values made of others to `to`; those of arithmetic alone many at a time.
+    pub fn run(&self, from: &[f64], to: &mut Vec<f64>) {
+        match *self {
+            Op::Linear(scale, offset) => {
+                vectorised(|| to.extend(from.iter().map(|value| value * scale + offset)));
+            }
+            Op::Stretch(low, high) if low < high => vectorised(|| {
+                to.extend(from.iter().map(|value| formula::stretch(*value, low, high)));
+            }),
+            Op::Quantise(most) => vectorised(|| {
+                to.extend(from.iter().map(|value| formula::quantise(*value, most)));
+            }),
+            _ => to.extend(from.iter().map(|value| self.apply(*value))),
+        }
+    }
+
     /// The value made of one.
     #[inline]
     pub fn apply(&self, value: f64) -> f64 {
