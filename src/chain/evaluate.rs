@@ -5,6 +5,7 @@ use super::program::{Node, Program};
 use crate::convert::convert_row;
 use crate::dtype::DType;
 use crate::nodata::mark_data;
+use crate::simd::vectorised;
 use std::ops::Range;
 
 /// Values of many nodes for one run of pixels.
@@ -73,10 +74,18 @@ impl Program {
             // Complex samples are values only when something is made of them.
             Node::Source(_) if self.input.is_complex() => (),
             Node::Source(read) => {
-                plane.resize(pixels.len(), 0.0);
                 let samples = self.samples(inputs[*read], &pixels);
-                let bytes = bytemuck::cast_slice_mut(plane);
-                convert_row(self.input, samples, DType::F64, bytes);
+                match self.input {
+                    DType::F32 => vectorised(|| {
+                        let samples = samples.as_chunks().0.iter();
+                        plane.extend(samples.map(|of| f64::from(f32::from_ne_bytes(*of))));
+                    }),
+                    of => {
+                        plane.resize(pixels.len(), 0.0);
+                        let bytes = bytemuck::cast_slice_mut(plane);
+                        convert_row(of, samples, DType::F64, bytes);
+                    }
+                }
                 self.leave_out(*read, samples, plane, &mut planes.data);
             }
             Node::Complex(read, detect) => {
@@ -89,8 +98,7 @@ impl Program {
                 self.leave_out(*read, samples, plane, &mut planes.data);
             }
             Node::Of(parent, op) => {
-                let values = planes.values[*parent].iter();
-                plane.extend(values.map(|value| op.apply(*value)));
+                op.run(&planes.values[*parent], plane);
             }
             Node::YCbCr(parents, part) => {
                 let [y, cb, cr] = parents.map(|parent| &planes.values[parent]);
@@ -137,11 +145,11 @@ impl Planes {
 /// Writes values as samples; no data is 0 in integers, and NaN in floats.
 pub fn store(values: &[f64], dtype: DType, out: &mut [u8]) {
     match dtype {
-        DType::U8 => {
+        DType::U8 => vectorised(|| {
             for (out, value) in out.iter_mut().zip(values) {
                 *out = *value as u8;
             }
-        }
+        }),
         DType::U16 => each(values, out, |value| (value as u16).to_ne_bytes()),
         DType::F32 => each(values, out, |value| (value as f32).to_ne_bytes()),
         _ => each(values, out, f64::to_ne_bytes),

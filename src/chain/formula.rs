@@ -62,10 +62,16 @@ fn decibel(magnitude: f64) -> f64 {
     }
 }
 
-/// A whole number from 0 to `most` for 0 to 1, halves away from 0.
+/// A whole number from 0 to `most`, at most 2^16, for 0 to 1, halves away from 0.
 #[inline]
 pub fn quantise(t: f64, most: f64) -> f64 {
-    (t * most).round()
+    let scaled = t * most;
+    // Without a call, which rounding takes on processors that do not know halves away from 0.
+    let whole = f64::from(scaled as i32);
+    match scaled.is_nan() {
+        true => scaled,
+        false => whole + if scaled - whole >= 0.5 { 1.0 } else { 0.0 },
+    }
 }
 
 /// The entry of a table for an index; beyond its ends the last one there.

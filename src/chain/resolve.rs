@@ -1,10 +1,12 @@
 //! Resolving: what a source and its statistics tell, as numbers in the text of the chain.
 
 use super::Chain;
+use super::build::{Build, wrong};
 use super::flow::Flow;
-use super::limits::{Path, Statistics, limits};
+use super::limits::{Statistics, limits};
 use super::palette::Palette;
-use super::program::{Build, Node, Samples, wrong};
+use super::path::Path;
+use super::program::{Node, Samples};
 use super::step::{Step, Stretch};
 use crate::dtype::DType;
 use crate::error::{Error, Result};

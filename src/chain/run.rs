@@ -153,9 +153,13 @@ fn empty(dtype: DType) -> Sample {
 }
 
 fn fill(out: &mut [u8], sample: &Sample, dtype: DType) {
-    let sample = sample.bytes(dtype);
-    out.chunks_exact_mut(sample.len())
-        .for_each(|out| out.copy_from_slice(sample));
+    match sample.bytes(dtype) {
+        [byte, rest @ ..] if rest.iter().all(|other| other == byte) => out.fill(*byte),
+        sample => {
+            let samples = out.chunks_exact_mut(sample.len());
+            samples.for_each(|out| out.copy_from_slice(sample));
+        }
+    }
 }
 
 /// Opaque where any of the tables is.

@@ -2,7 +2,7 @@
 //! them, computed by a line.
 
 use crate::dtype::DType;
-use crate::simd::vectorised;
+use crate::simd::Line;
 
 /// The output for each sample.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub struct Table {
 enum Quick {
     /// The samples themselves.
     Copy,
-    /// A line.
+    /// A line, tried on all samples.
     Line(Line),
 }
 
@@ -38,7 +38,7 @@ impl Table {
         let quick = match (input, output) {
             (of, to) if of == to && entries == all_samples(of) => Some(Quick::Copy),
             (DType::U16 | DType::I16, DType::U8) => limits
-                .and_then(|limits| Line::fitting(input, limits, &entries))
+                .and_then(|limits| fitting(input, limits, &entries))
                 .map(Quick::Line),
             _ => None,
         };
@@ -61,15 +61,15 @@ impl Table {
     pub fn run(&self, row: &[u8], out: &mut [u8]) {
         match (&self.quick, self.input, self.output) {
             (Some(Quick::Copy), ..) => out.copy_from_slice(row),
-            (Some(Quick::Line(line)), ..) => line.run(row, out),
-            (None, 1, 1) => self.look_up::<1, 1>(row, out),
-            (None, 1, 2) => self.look_up::<1, 2>(row, out),
-            (None, 1, 4) => self.look_up::<1, 4>(row, out),
-            (None, 1, _) => self.look_up::<1, 8>(row, out),
-            (None, _, 1) => self.look_up::<2, 1>(row, out),
-            (None, _, 2) => self.look_up::<2, 2>(row, out),
-            (None, _, 4) => self.look_up::<2, 4>(row, out),
-            (None, ..) => self.look_up::<2, 8>(row, out),
+            (Some(Quick::Line(line)), ..) if line.run(row, out) => (),
+            (_, 1, 1) => self.look_up_bytes(row, out),
+            (_, 1, 2) => self.look_up::<1, 2>(row, out),
+            (_, 1, 4) => self.look_up::<1, 4>(row, out),
+            (_, 1, _) => self.look_up::<1, 8>(row, out),
+            (_, _, 1) => self.look_up_codes(row, out),
+            (_, _, 2) => self.look_up::<2, 2>(row, out),
+            (_, _, 4) => self.look_up::<2, 4>(row, out),
+            _ => self.look_up::<2, 8>(row, out),
         }
     }
 
@@ -96,63 +96,87 @@ impl Table {
     }
 }
 
-/// A line from samples of 16 bits to codes of 8, in single precision: round(min(x - base, span) slope + start).
-#[derive(Clone, Copy, Debug)]
-struct Line {
-    /// Makes the bits of the least sample 0.
-    flip: u16,
-    base: u16,
-    span: u16,
-    slope: f32,
-    start: f32,
+impl Table {
+    /// Codes of 8 bits for samples of 16, eight of them in one store.
+    fn look_up_codes(&self, row: &[u8], out: &mut [u8]) {
+        let Some(entries) = self.entries.first_chunk::<{ 1 << 16 }>() else {
+            return;
+        };
+        // The first sample is the lowest one, or the highest where the first byte is.
+        let place = |at: u32| {
+            if cfg!(target_endian = "little") {
+                at
+            } else {
+                3 - at
+            }
+        };
+        let code =
+            |samples: u64, at: u32| entries[usize::from((samples >> (16 * place(at))) as u16)];
+        let (rows, rest) = row.as_chunks::<16>();
+        let (outs, out_rest) = out.as_chunks_mut::<8>();
+        for (samples, out) in rows.iter().zip(outs) {
+            let [a, b]: [u64; 2] = bytemuck::cast(*samples);
+            *out = [
+                code(a, 0),
+                code(a, 1),
+                code(a, 2),
+                code(a, 3),
+                code(b, 0),
+                code(b, 1),
+                code(b, 2),
+                code(b, 3),
+            ];
+        }
+        self.look_up::<2, 1>(rest, out_rest);
+    }
+
+    /// Codes of 8 bits for as many, likewise.
+    fn look_up_bytes(&self, row: &[u8], out: &mut [u8]) {
+        let Some(entries) = self.entries.first_chunk::<{ 1 << 8 }>() else {
+            return;
+        };
+        let (rows, rest) = row.as_chunks::<8>();
+        let (outs, out_rest) = out.as_chunks_mut::<8>();
+        for (samples, out) in rows.iter().zip(outs) {
+            let samples = u64::from_le_bytes(*samples);
+            *out = std::array::from_fn(|at| entries[usize::from((samples >> (8 * at)) as u8)]);
+        }
+        self.look_up::<1, 1>(rest, out_rest);
+    }
 }
 
-impl Line {
-    /// The line that gives just these entries, if one does.
-    fn fitting(dtype: DType, (low, high): (f64, f64), entries: &[u8]) -> Option<Self> {
-        let flip = if dtype == DType::I16 { 1 << 15 } else { 0 };
-        let least = -f64::from(flip);
-        let base = (low.floor() - least).clamp(0.0, 65535.0);
-        let slope = 255.0 / (high - low);
-        let span = (high.ceil() - (base + least)).clamp(0.0, 65535.0);
-        let start = (base + least - low) * slope;
-        if !(slope.is_finite() && start.is_finite()) {
-            return None;
-        }
-        let slope = slope as f32;
-        // Halves are rounded up, which single precision may just miss: so a little more is tried.
-        let more = [
-            0.0, 4e-6, 8e-6, 1.6e-5, 3.2e-5, 6.4e-5, 1.28e-4, -4e-6, -1.6e-5,
-        ];
-        let slopes = [slope, slope.next_up(), slope.next_down()];
-        let lines = more.iter().flat_map(|more| {
-            slopes.map(|slope| Line {
-                flip,
-                base: base as u16,
-                span: span as u16,
-                slope,
-                start: (start + more) as f32,
-            })
-        });
-        let samples = all_samples(dtype);
-        let mut out = vec![0; entries.len()];
-        lines.into_iter().find(|line| {
-            line.run(&samples, &mut out);
-            out == entries
+/// The line that gives just these entries for all samples of a type, if one does.
+fn fitting(dtype: DType, (low, high): (f64, f64), entries: &[u8]) -> Option<Line> {
+    let flip = if dtype == DType::I16 { 1 << 15 } else { 0 };
+    let least = -f64::from(flip);
+    let of = |sample: f64| (sample - least).clamp(0.0, 65535.0);
+    let (base, most) = (of(low.floor()), of(high.ceil()));
+    let slope = 255.0 / (high - low);
+    let start = (base + least - low) * slope;
+    if !(slope.is_finite() && start.is_finite()) {
+        return None;
+    }
+    // Halves are rounded up, which single precision may just miss: so a little more is tried, of the slope first.
+    let slope = slope as f32;
+    let slopes = [
+        slope.next_up(),
+        slope,
+        slope.next_up().next_up(),
+        slope.next_down(),
+    ];
+    let more = [0.0, 4e-6, 8e-6, 1.6e-5, 3.2e-5, 6.4e-5, -4e-6, -1.6e-5];
+    let lines = more.iter().flat_map(|more| {
+        slopes.map(|slope| Line {
+            flip,
+            most: most as u16,
+            base: base as u16,
+            slope,
+            start: (start + more) as f32,
         })
-    }
-
-    fn run(&self, row: &[u8], out: &mut [u8]) {
-        vectorised(|| {
-            let line = *self;
-            for (sample, out) in row.as_chunks::<2>().0.iter().zip(out) {
-                let above = (u16::from_ne_bytes(*sample) ^ line.flip).saturating_sub(line.base);
-                let code = f32::from(above.min(line.span)) * line.slope + line.start;
-                let code = if code > 0.0 { code } else { 0.0 };
-                let code = if code < 255.0 { code } else { 255.0 };
-                // Added to 2^23, a number has no place left for a fraction.
-                *out = (code + 8_388_608.0).to_bits() as u8;
-            }
-        });
-    }
+    });
+    let samples = all_samples(dtype);
+    let mut out = vec![0; entries.len()];
+    lines
+        .into_iter()
+        .find(|line| line.run(&samples, &mut out) && out == entries)
 }
