@@ -236,6 +236,33 @@ static void main_job(void **state)
   source_done(&s);
 }
 
+/* Without a chain, that of the image itself: of samples alone, and the same each time. */
+static void no_chain_is_the_automatic_one(void **state)
+{
+  (void)state;
+  source s;
+  source_init(&s, 3000, 2000, 64, 64, 1, TC_U16);
+  tc_cache *cache = new_cache(1 << 22);
+  tc_provider *file = open_source(&s), *one = NULL, *two = NULL;
+  ok(provider_display(file, NULL, cache, &one, &err));
+  int looked = decodes(&s);
+  /* At most 64 windows of 256 x 256, of 32 x 47 blocks. */
+  assert_true(looked > 0 && looked <= 64 * 36);
+  ok(provider_display(file, NULL, cache, &two, &err));
+  assert_string_equal(provider_key(one), provider_key(two));
+  assert_non_null(strstr(provider_metadata(one, -1, "TC:CHAIN"), "stretch="));
+  assert_int_equal(info_of(one).dtype, TC_U8);
+  tc_tile *first = get(one, 3, 4, 0), *second = get(two, 3, 4, 0);
+  assert_ptr_equal(data_of(first), data_of(second));
+  tc_tile_release(first);
+  tc_tile_release(second);
+  provider_release(file);
+  provider_release(one);
+  provider_release(two);
+  tc_release(cache);
+  source_done(&s);
+}
+
 static void conversions_are_made_of_numbers(void **state)
 {
   (void)state;
@@ -435,6 +462,7 @@ int main(void)
     cmocka_unit_test(a_mistake_is_told_with_its_place),
     cmocka_unit_test(pixels_become_what_the_formula_says_in_any_strides),
     cmocka_unit_test(main_job),
+    cmocka_unit_test(no_chain_is_the_automatic_one),
     cmocka_unit_test(conversions_are_made_of_numbers),
     cmocka_unit_test(palettes_are_told_as_colours),
     cmocka_unit_test(nothing_is_refused_by_name),

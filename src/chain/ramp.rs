@@ -7,14 +7,36 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ramp(usize);
 
-const RAMPS: &[(&str, &[u8; 768])] = &[
-    ("cividis", include_bytes!("ramps/cividis.rgb")),
-    ("inferno", include_bytes!("ramps/inferno.rgb")),
-    ("magma", include_bytes!("ramps/magma.rgb")),
-    ("plasma", include_bytes!("ramps/plasma.rgb")),
-    ("turbo", include_bytes!("ramps/turbo.rgb")),
-    ("viridis", include_bytes!("ramps/viridis.rgb")),
+type Colours = [[u8; 3]; 256];
+
+static RAMPS: [(&str, Colours); 6] = [
+    ("cividis", colours(include_bytes!("ramps/cividis.txt"))),
+    ("inferno", colours(include_bytes!("ramps/inferno.txt"))),
+    ("magma", colours(include_bytes!("ramps/magma.txt"))),
+    ("plasma", colours(include_bytes!("ramps/plasma.txt"))),
+    ("turbo", colours(include_bytes!("ramps/turbo.txt"))),
+    ("viridis", colours(include_bytes!("ramps/viridis.txt"))),
 ];
+
+/// The colours of a text of hexadecimal digits, six for each and one byte between.
+const fn colours(text: &[u8]) -> Colours {
+    assert!(text.len() == 256 * 7);
+    let mut colours = [[0; 3]; 256];
+    let mut at = 0;
+    while at < 256 * 3 {
+        let digits = at / 3 * 7 + at % 3 * 2;
+        colours[at / 3][at % 3] = digit(text[digits]) << 4 | digit(text[digits + 1]);
+        at += 1;
+    }
+    colours
+}
+
+const fn digit(letter: u8) -> u8 {
+    match letter {
+        b'0'..=b'9' => letter - b'0',
+        _ => letter - b'a' + 10,
+    }
+}
 
 impl Ramp {
     /// The names, in order.
@@ -34,6 +56,6 @@ impl Ramp {
 
     /// Its colours, the lowest first.
     pub fn colours(self) -> impl Iterator<Item = [u8; 3]> {
-        RAMPS[self.0].1.as_chunks().0.iter().copied()
+        RAMPS[self.0].1.into_iter()
     }
 }

@@ -202,20 +202,13 @@ fn bands(runner: &Runner, source: &Image) -> Vec<Band> {
 /// What is told of the output beside the chain: of its bands only where they are those of the source.
 fn texts(runner: &Runner, source: &Image) -> Metadata {
     let program = runner.program();
-    if program.is_selection {
-        let read: Vec<u32> = program
-            .roots
-            .iter()
-            .flat_map(|root| program.band_of(*root))
-            .collect();
-        let bands = Bands::of(&read, source.band_count());
-        return texts_of(source, &bands, read.len() as u32);
+    if !program.is_selection {
+        return texts_of(source, &Bands::ALL, 0);
     }
-    let all = source.metadata.iter();
-    let of_image = all.filter(|((band, _), _)| band.is_none());
-    of_image
-        .map(|(name, text)| (name.clone(), text.clone()))
-        .collect()
+    let roots = program.roots.iter();
+    let read: Vec<u32> = roots.flat_map(|root| program.band_of(*root)).collect();
+    let bands = Bands::of(&read, source.band_count());
+    texts_of(source, &bands, read.len() as u32)
 }
 
 /// The kernel of a view.

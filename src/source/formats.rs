@@ -200,12 +200,12 @@ pub const FORMATS: &[Format] = &[
         reads: c"Several images; uncompressed (IMODE B, P, R and S, 1 to 64 bits), bi-level (C1 of one \
             block, M1), JPEG (C3, M3, I1 of full size, C5, M5) of 8 to 16 bits and JPEG 2000 (C8, M8, CD, MD); masks and pad \
             pixels; two bands that are parts of complex numbers (SICD) as one; header fields and TREs as \
-            metadata; corners (IGEOLO) and RPC00B as georeference; R-sets beside the file as levels.",
+            metadata; corners (IGEOLO, BLOCKA) and RPC00A or B as georeference; R-sets beside the file as levels.",
         lacks: c"NITF 2.0; vector quantization (C4) and other compressions; corners in MGRS (U) or geocentric (C).",
         recognises: NitfFile::is_nitf,
         open: |bytes| Ok(Box::new(NitfFile::open(bytes)?)),
         beside: rsets::beside,
-        rules: beside::OF_OTHERS,
+        rules: beside::OF_NITF,
         has_world_files: false,
     },
     Format {
@@ -224,7 +224,7 @@ pub const FORMATS: &[Format] = &[
             Ok(Only::boxed(c"PNG", decoder.image().clone(), decoder))
         },
         beside: |_| Ok(Vec::new()),
-        rules: beside::OF_OTHERS,
+        rules: beside::OF_PNG,
         has_world_files: true,
     },
     Format {

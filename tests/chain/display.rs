@@ -205,6 +205,8 @@ fn what_is_shown_is_described() {
     of.metadata.insert((None, "TITLE".into()), "a scene".into());
     of.metadata
         .insert((Some(0), "STATISTICS_MAXIMUM".into()), "2000".into());
+    of.metadata
+        .insert((Some(0), "DESCRIPTION".into()), "blue".into());
     let from = source(of, Arc::default());
     let shown = display(
         from.clone(),
@@ -241,8 +243,8 @@ fn what_is_shown_is_described() {
     assert_eq!((some.image().dtype, some.image().bits), (DType::U16, 11));
     assert_eq!(some.image().bands[0].colour, Colour::Alpha);
     assert_eq!(
-        some.image().metadata[&(Some(1), "STATISTICS_MAXIMUM".into())],
-        "2000"
+        some.image().metadata[&(Some(1), "DESCRIPTION".into())],
+        "blue"
     );
 }
 

@@ -1,5 +1,5 @@
 //! Georeference: the corners that a subheader tells (field IGEOLO) or, more precisely, a tagged extension (BLOCKA), and
-//! the polynomials of RPC00B (STDI-0002, appendix E).
+//! the polynomials of RPC00A and RPC00B (STDI-0002, appendix E).
 
 use super::fields::text;
 use super::subheader::ImageHeader;
@@ -24,6 +24,11 @@ const BLOCKA_LEN: usize = 123;
 const RPC_FIELDS: [usize; 12] = [7, 7, 6, 5, 8, 9, 5, 6, 5, 8, 9, 5];
 const RPC_COEFFICIENT: usize = 12;
 
+/// Which term of RPC00A is each of RPC00B.
+const OLD_TERMS: [usize; 20] = [
+    0, 1, 2, 3, 4, 5, 6, 10, 7, 8, 9, 11, 14, 17, 12, 15, 18, 13, 16, 19,
+];
+
 /// A place: the easting or longitude, and the northing or latitude.
 type Place = (f64, f64);
 
@@ -43,7 +48,8 @@ pub fn read(header: &ImageHeader, tagged: &[(String, Vec<u8>)]) -> Option<Georef
     }
     // The polynomials are those of the whole image, of which ICHIPB says that this one is a part.
     if find("ICHIPB").is_none() {
-        georef.rpc = find("RPC00B").and_then(|(_, data)| rpc(data));
+        let [old, new] = ["RPC00A", "RPC00B"].map(find);
+        georef.rpc = old.or(new).and_then(|(_, data)| rpc(data, old.is_some()));
     }
     (!georef.is_empty()).then_some(georef)
 }
@@ -55,7 +61,7 @@ fn precise_corners(header: &ImageHeader, data: &[u8]) -> Option<(u32, [Place; 4]
     }
     let field = |from: usize, len: usize| text(&data[from..from + len]);
     let lines: u64 = field(7, 5).trim().parse().ok()?;
-    (lines == u64::from(header.nrows)).then_some(())?;
+    (lines == header.nrows).then_some(())?;
     let corner = |number: usize| {
         let place = field(34 + 21 * number, 21);
         let (latitude, longitude) = place.split_at_checked(10)?;
@@ -201,7 +207,7 @@ fn gcps((width, height): (f64, f64), corners: &[Place; 4]) -> Vec<Gcp> {
 }
 
 /// The polynomials, if the extension says that they could be made.
-fn rpc(data: &[u8]) -> Option<Rpc> {
+fn rpc(data: &[u8], is_old: bool) -> Option<Rpc> {
     let mut rest = data.strip_prefix(b"1")?;
     let mut numbers = [0.0; Rpc::NUMBERS];
     for (at, to) in numbers.iter_mut().enumerate() {
@@ -209,6 +215,12 @@ fn rpc(data: &[u8]) -> Option<Rpc> {
         let (field, behind) = rest.split_at_checked(len)?;
         *to = number(&text(field))?;
         rest = behind;
+    }
+    if is_old {
+        for polynomial in numbers[RPC_FIELDS.len()..].chunks_exact_mut(OLD_TERMS.len()) {
+            let terms = OLD_TERMS.map(|term| polynomial[term]);
+            polynomial.copy_from_slice(&terms);
+        }
     }
     Rpc::from_numbers(&numbers)
 }
