@@ -97,6 +97,17 @@ AT(tc_retile_options, pad_edges, 4);
 AT(tc_retile_options, tile_width, 8);
 AT(tc_retile_options, tile_height, 16);
 
+SIZE(tc_level_options, 56);
+AT(tc_level_options, struct_size, 0);
+AT(tc_level_options, filter, 4);
+AT(tc_level_options, flags, 8);
+AT(tc_level_options, levels, 12);
+AT(tc_level_options, factor, 16);
+AT(tc_level_options, width, 24);
+AT(tc_level_options, height, 32);
+AT(tc_level_options, tile_width, 40);
+AT(tc_level_options, tile_height, 48);
+
 #if UINTPTR_MAX == UINT64_MAX /* structs with pointers */
 SIZE(tc_pixels, 72);
 AT(tc_pixels, data, 0);
@@ -449,6 +460,13 @@ static tc_status into_retile(const led *l, tc_error *e)
   return drop(status, made);
 }
 
+static tc_status into_downsample(const led *l, tc_error *e)
+{
+  tc_provider *made = NULL;
+  tc_status status = provider_downsample(provider, (const tc_level_options *)l, NULL, &made, e);
+  return drop(status, made);
+}
+
 static tc_status into_prefetch(const led *l, tc_error *e)
 {
   tc_provider *kept = cached(provider, cache);
@@ -609,6 +627,7 @@ static const struct {
 } inputs[] = {
   {"options", SIZE_AND_ALIGN(tc_cache_options), make_options, into_create},
   {"options", SIZE_AND_ALIGN(tc_retile_options), make_options, into_retile},
+  {"options", SIZE_AND_ALIGN(tc_level_options), make_options, into_downsample},
   {"options", SIZE_AND_ALIGN(tc_reader_options), make_options, into_reader},
   {"options", SIZE_AND_ALIGN(tc_prefetch_options), make_options, into_prefetch},
   {"options", SIZE_AND_ALIGN(tc_sample_options), make_options, into_pixel_stats},

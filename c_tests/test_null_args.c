@@ -396,6 +396,12 @@ static void making_operators(void **state)
 #undef bad_retile
 #undef bad_map
 
+  const tc_level_options levels = {.struct_size = sizeof levels};
+  refuses(TC_E_ARGUMENT, "provider", provider_downsample(from, &levels, cache, NULL, e));
+  yields_no(made, TC_E_ARGUMENT, "source", provider_downsample(NULL, &levels, cache, &made, e));
+  refuses(TC_E_ARGUMENT, "provider", provider_pyramid(from, NULL, cache, NULL, e));
+  yields_no(made, TC_E_ARGUMENT, "source", provider_pyramid(NULL, NULL, NULL, &made, e));
+
   refuses(TC_E_ARGUMENT, "provider", provider_level(from, 0, NULL, e));
   yields_no(made, TC_E_ARGUMENT, "source", provider_level(NULL, 0, &made, e));
   yields_no(made, TC_E_RANGE, "level is -1", provider_level(from, -1, &made, e));

@@ -170,7 +170,7 @@ int main(int argc, char **argv)
     printf("  cache: %.1f of %.0f MiB\n", mib(now.resident), mib(now.budget));
 
     const struct panel panels[] = {{stored, 0, 0, 0}, {picture, 1, TILE, TILE}};
-    must_write(picture_write(panels, 2, picture_path), picture_path);
+    must_write(picture_write(panels, 2, 2, picture_path), picture_path);
     printf("  picture: %s, as stored and as displayed\n", picture_path);
     picture_free(stored);
     picture_free(picture);

@@ -11,6 +11,7 @@ struct picture {
     int32_t width, height, bands;
     double *sums;       /* by row, column, band */
     uint32_t *counts;
+    float low, high;    /* the least and the greatest sample, of all bands to keep the colours */
 };
 
 struct picture *picture_new(int64_t width, int64_t height, int bands, int max_side)
@@ -23,6 +24,8 @@ struct picture *picture_new(int64_t width, int64_t height, int bands, int max_si
     made->width = (int32_t)((width + made->step - 1) / made->step);
     made->height = (int32_t)((height + made->step - 1) / made->step);
     made->bands = bands;
+    made->low = INFINITY;
+    made->high = -INFINITY;
     size_t values = (size_t)made->width * (size_t)made->height * (size_t)bands;
     made->sums = calloc(values, sizeof *made->sums);
     made->counts = calloc(values, sizeof *made->counts);
@@ -51,6 +54,8 @@ static void add_band(struct picture *picture, int32_t band, const tc_pixels *til
             float value = *values++;
             if (!isfinite(value) || value == nodata)
                 continue;
+            picture->low = fminf(picture->low, value);
+            picture->high = fmaxf(picture->high, value);
             size_t at = (size_t)(first + (x + column) / picture->step) * (size_t)picture->bands + (size_t)band;
             picture->sums[at] += value;
             picture->counts[at]++;
@@ -84,26 +89,6 @@ int picture_add(struct picture *picture, const tc_image_info *image, const tc_ti
     }
     free(values);
     return error;
-}
-
-/* ---- contrast ---- */
-
-/* The least and the greatest sample, of all bands to keep the colours. */
-static void range_of(const struct picture *picture, float *low, float *high)
-{
-    size_t values = (size_t)picture->width * (size_t)picture->height * (size_t)picture->bands, n = 0;
-    for (size_t i = 0; i < values; i++) {
-        if (!picture->counts[i])
-            continue;
-        float value = (float)(picture->sums[i] / picture->counts[i]);
-        *low = n == 0 || value < *low ? value : *low;
-        *high = n == 0 || value > *high ? value : *high;
-        n++;
-    }
-    if (n == 0 || *high <= *low) { /* all the same: grey */
-        *low -= 1;
-        *high = *low + 2;
-    }
 }
 
 /* ---- PNG, stored without compression ---- */
@@ -152,10 +137,11 @@ static void put_row(struct png *png, const unsigned char *row, uint32_t bytes, i
     }
 }
 
-static void paint_row(const struct panel *panel, int32_t y, float low, float high, unsigned char *rgb)
+static void paint_row(const struct panel *panel, int32_t y, unsigned char *rgb)
 {
     static const unsigned char line[3] = {255, 176, 0};
     const struct picture *picture = panel->picture;
+    float low = panel->as_is ? 0 : picture->low, high = panel->as_is ? 255 : picture->high;
     int64_t step = picture->step, tall = panel->tile_height, wide = panel->tile_width;
     int across = tall > 0 && y > 0 && y * step / tall != (y - 1) * step / tall;
     for (int32_t x = 0; x < picture->width; x++, rgb += 3) {
@@ -165,7 +151,7 @@ static void paint_row(const struct panel *panel, int32_t y, float low, float hig
             at += (size_t)(picture->bands == 3 ? colour : 0);
             float value = 0;
             if (picture->counts[at])
-                value = 255 * ((float)(picture->sums[at] / picture->counts[at]) - low) / (high - low);
+                value = high > low ? 255 * ((float)(picture->sums[at] / picture->counts[at]) - low) / (high - low) : 127;
             rgb[colour] = (unsigned char)(value < 0 ? 0 : value > 255 ? 255 : value + 0.5f);
             if (across || down)
                 rgb[colour] = (unsigned char)((rgb[colour] + 2 * line[colour]) / 3);
@@ -173,22 +159,14 @@ static void paint_row(const struct panel *panel, int32_t y, float low, float hig
     }
 }
 
-enum { MAX_PANELS = 4 };
-
-int picture_write(const struct panel *panels, int n_panels, const char *path)
+int picture_write(const struct panel *panels, int n_panels, int columns, const char *path)
 {
-    uint32_t width = 0, height = (uint32_t)panels[0].picture->height;
-    float low[MAX_PANELS] = {0}, high[MAX_PANELS];
-    for (int i = 0; i < n_panels && i < MAX_PANELS; i++) {
-        width += (uint32_t)panels[i].picture->width;
-        high[i] = 255;
-        if (!panels[i].as_is)
-            range_of(panels[i].picture, &low[i], &high[i]);
-    }
+    uint32_t width = (uint32_t)(columns * panels[0].picture->width), rows = (uint32_t)panels[0].picture->height;
+    uint32_t height = rows * (uint32_t)((n_panels + columns - 1) / columns);
     uint32_t bytes = 1 + 3 * width;
     unsigned char *row = calloc(1, bytes);
     struct png png = {.file = fopen(path, "wb"), .adler_a = 1};
-    int error = !png.file ? errno : !row ? ENOMEM : n_panels > MAX_PANELS || bytes > 65535 ? EINVAL : 0;
+    int error = !png.file ? errno : !row ? ENOMEM : bytes > 65535 ? EINVAL : 0;
     if (!error) {
         for (uint32_t i = 0; i < 256; i++) {
             png.crcs[i] = i;
@@ -204,11 +182,9 @@ int picture_write(const struct panel *panels, int n_panels, const char *path)
         start_chunk(&png, 2 + height * (5 + bytes) + 4, "IDAT");
         put(&png, "\x78\x01", 2);
         for (uint32_t y = 0; y < height; y++) {
-            unsigned char *rgb = row + 1;
-            for (int i = 0; i < n_panels; i++) {
-                paint_row(&panels[i], (int32_t)y, low[i], high[i], rgb);
-                rgb += 3 * panels[i].picture->width;
-            }
+            int first = (int)(y / rows) * columns;
+            for (int i = 0; i < columns && first + i < n_panels; i++)
+                paint_row(&panels[first + i], (int32_t)(y % rows), row + 1 + 3 * i * panels[0].picture->width);
             put_row(&png, row, bytes, y + 1 == height);
         }
         put32(&png, png.adler_b << 16 | png.adler_a);

@@ -17,7 +17,7 @@ void picture_free(struct picture *picture);
  * Returns 0, or an errno. */
 int picture_add(struct picture *picture, const tc_image_info *image, const tc_tile *tile, int64_t x, int64_t y);
 
-/* Pictures of as many rows beside each other. The samples of a picture with `as_is` are 0 to 255; of another they are
+/* Pictures of the same size beside each other, so many in a row. The samples of a picture with `as_is` are 0 to 255; of another they are
  * stretched from the least to the greatest. The grid of the tiles is drawn over the pictures that have one.
  * Returns 0, or an errno. */
 struct panel {
@@ -25,6 +25,6 @@ struct panel {
     int as_is;
     int64_t tile_width, tile_height; /* 0: no grid */
 };
-int picture_write(const struct panel *panels, int n_panels, const char *path);
+int picture_write(const struct panel *panels, int n_panels, int columns, const char *path);
 
 #endif

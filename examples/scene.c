@@ -67,7 +67,7 @@ static float noise(float x, float y, uint32_t seed) /* gradient noise, about -0.
     return mix(upper, lower, v);
 }
 
-static float fractal(float x, float y, uint32_t seed, int octaves)
+float scene_noise(float x, float y, uint32_t seed, int octaves)
 {
     float sum = 0, weight = 1;
     for (int octave = 0; octave < octaves; octave++) {
@@ -88,15 +88,15 @@ typedef struct place {
 
 static place place_at(float x, float y)
 {
-    float bend_x = fractal(x * 0.4f, y * 0.4f, 11, 3), bend_y = fractal(x * 0.4f, y * 0.4f, 23, 3);
+    float bend_x = scene_noise(x * 0.4f, y * 0.4f, 11, 3), bend_y = scene_noise(x * 0.4f, y * 0.4f, 23, 3);
     float wx = x + 0.5f * bend_x, wy = y + 0.5f * bend_y;
-    float crest = 1 - 1.8f * fabsf(fractal(wx * 0.17f, wy * 0.17f, 31, 7));
-    float relief = smooth(-0.2f, 0.5f, fractal(wx * 0.09f, wy * 0.09f, 47, 2));
-    float height = 0.16f + 0.09f * fractal(wx * 0.3f, wy * 0.3f, 53, 6) + 0.75f * relief * crest * crest;
+    float crest = 1 - 1.8f * fabsf(scene_noise(wx * 0.17f, wy * 0.17f, 31, 7));
+    float relief = smooth(-0.2f, 0.5f, scene_noise(wx * 0.09f, wy * 0.09f, 47, 2));
+    float height = 0.16f + 0.09f * scene_noise(wx * 0.3f, wy * 0.3f, 53, 6) + 0.75f * relief * crest * crest;
     /* A river follows a level line of slow noise and cuts its valley; side streams are thinner. */
     float rx = x + 1.2f * bend_x, ry = y + 1.2f * bend_y;
-    float main_line = fabsf(fractal(rx * 0.085f, ry * 0.085f, 61, 2));
-    float side_line = fabsf(fractal(rx * 0.21f, ry * 0.21f, 71, 2)) * 2.4f;
+    float main_line = fabsf(scene_noise(rx * 0.085f, ry * 0.085f, 61, 2));
+    float side_line = fabsf(scene_noise(rx * 0.21f, ry * 0.21f, 71, 2)) * 2.4f;
     float line = fminf(main_line, side_line);
     height *= smooth(-0.05f, 0.16f, line);
     place result = {height, 1 - smooth(0.0035f, 0.0065f, line + 0.002f * smooth(0.2f, 0.6f, height))};
@@ -166,7 +166,7 @@ static void paint_row(colour *counts, const place *here, const place *below, int
         float east = (here[i + 1].height - height) / KM_PER_STEP, south = (below[i].height - height) / KM_PER_STEP;
         float steep = sqrtf(east * east + south * south);
         float light = 0.2f + 0.8f * clamp((0.75f + 0.8f * (east + south)) / sqrtf(1 + 2 * steep * steep), 0, 1.3f);
-        float patches = fractal(x * 1.3f, y * 1.3f, 91, 4);
+        float patches = scene_noise(x * 1.3f, y * 1.3f, 91, 4);
         float wood = smooth(0.06f, 0.13f, patches + 0.3f * steep - 0.08f) * (1 - smooth(0.42f, 0.55f, height));
         float parcel = fields_at(x * 0.9f, y * 0.9f, &road), low = 1 - smooth(0.25f, 0.6f, steep);
         colour ground = {{0}};

@@ -11,4 +11,7 @@
  * Returns 0, or an errno. */
 int scene_write(const char *path, int32_t size, void (*progress)(double done));
 
+/* Noise of so many octaves, about -1 to 1; a number chooses among many. */
+float scene_noise(float x, float y, uint32_t seed, int octaves);
+
 #endif

@@ -630,6 +630,76 @@ typedef enum tc_mosaic_flags {
 } tc_mosaic_flags;
 
 /**
+ * How several pixels become one: tc_level_options.filter.
+ *
+ * Weights are for a half; for other ratios the kernels are as wide as the ratio is large, and average and rms take
+ * parts of pixels. Taps beyond the image are left out and the rest is normalised. A pixel that is not data counts for
+ * nothing, and alpha multiplies the weights of the other bands, for it is taken as straight. provider_downsample says
+ * what data is.
+ */
+typedef enum tc_filter {
+  /**
+   * The first pixel of those that one stands for: of a half (2x, 2y).
+   */
+  TC_FILTER_NEAREST = 1,
+  /**
+   * The mean. 1 1.
+   */
+  TC_FILTER_AVERAGE = 2,
+  /**
+   * A triangle. 1 3 3 1.
+   */
+  TC_FILTER_BILINEAR = 3,
+  /**
+   * The cubic convolution of Keys, a = -0.5. -3 -9 29 111 111 29 -9 -3.
+   */
+  TC_FILTER_CUBIC = 4,
+  /**
+   * Lanczos of three lobes, 12 taps.
+   */
+  TC_FILTER_LANCZOS = 5,
+  /**
+   * A bell. 1 5 10 10 5 1.
+   */
+  TC_FILTER_GAUSS = 6,
+  /**
+   * The most frequent value; of several the one that is there so often first, row by row.
+   */
+  TC_FILTER_MODE = 7,
+  /**
+   * The least value.
+   */
+  TC_FILTER_MIN = 8,
+  /**
+   * The greatest value.
+   */
+  TC_FILTER_MAX = 9,
+  /**
+   * The middle value, of two the lower one.
+   */
+  TC_FILTER_MEDIAN = 10,
+  /**
+   * The root of the mean square.
+   */
+  TC_FILTER_RMS = 11,
+  /**
+   * The pyramid of SIPS (NGA.STND.0014, 2.2): 7 x 7 taps, then 4 x 4, each stage rounded to even and clamped to the
+   * significant bits, the image mirrored at its edges. Makes halves only.
+   */
+  TC_FILTER_SIPS = 12,
+} tc_filter;
+
+/**
+ * The bits of tc_level_options.flags.
+ */
+typedef enum tc_level_flags {
+  /**
+   * Levels that the source has are computed too, from its level 0.
+   */
+  TC_LEVEL_NO_NATIVE = 1,
+} tc_level_flags;
+
+/**
  * The bits of tc_georef.flags.
  */
 typedef enum tc_georef_flags {
@@ -1774,6 +1844,51 @@ typedef struct tc_map_options {
    */
   size_t n_texts;
 } tc_map_options;
+
+/**
+ * Options of provider_downsample and provider_pyramid. Size-led; 0 is the default everywhere.
+ */
+typedef struct tc_level_options {
+  /**
+   * sizeof(tc_level_options), set by you.
+   */
+  uint32_t struct_size;
+  /**
+   * One of tc_filter. 0: TC_FILTER_AVERAGE; TC_FILTER_NEAREST for indices of a palette.
+   */
+  uint32_t filter;
+  /**
+   * Bits of tc_level_flags.
+   */
+  uint32_t flags;
+  /**
+   * How many levels the output has, 1 to 32. 0: of provider_downsample as many as the source has from there on, at
+   * least 1; of provider_pyramid as many as the source has, and then up to the first that fits one tile.
+   */
+  int32_t levels;
+  /**
+   * provider_downsample: pixels of the source along a side for one of the output, a power of two up to 2^31. 0: 2
+   * without a size. provider_pyramid: 0.
+   */
+  int64_t factor;
+  /**
+   * provider_downsample, instead of a factor: columns of the output, at most those of the source; with `height`.
+   * 0: none given. provider_pyramid: 0.
+   */
+  int64_t width;
+  /**
+   * Rows, likewise.
+   */
+  int64_t height;
+  /**
+   * Columns of a tile of a computed level. 0 is 1024.
+   */
+  int64_t tile_width;
+  /**
+   * Rows of a tile, likewise.
+   */
+  int64_t tile_height;
+} tc_level_options;
 
 /**
  * Which pixels of an image a block of an operator's output is computed from: the rectangle of the block,
@@ -2936,6 +3051,74 @@ tc_status provider_level(struct tc_provider *source,
 tc_status provider_mask(struct tc_provider *source,
                         struct tc_provider **provider,
                         struct tc_error *err);
+
+/**
+ * An image made smaller.
+ *
+ * The output is the same to the last bit whatever its tiles, the blocks of the source, the cache, its budget and the
+ * threads. Pixel i of a half stands for the pixels 2i and 2i + 1 of the source, so it has ceil(n / 2) of n. A factor of
+ * 2^k is k halves, each rounded to the type of the samples: level k of provider_pyramid. Any other size is made by
+ * halves as long as they leave no less, and then one step that covers the image evenly. Levels that the source has
+ * are used unless the flags say otherwise, whatever filter made them.
+ *
+ * A sample is data if it is not NaN and not the nodata value of its own band, where the mask beside the image
+ * (provider_mask) is 255 and, but for alpha itself, alpha is above 0. A pixel of the output is data if one of those
+ * that it stands for is, with TC_FILTER_NEAREST if the one that it shows is. Where it is none it is nodata, without that
+ * NaN, and for whole numbers the pad value. The weighted filters leave out infinities too. Cubic, Lanczos and SIPS,
+ * which have negative weights, make way for the triangle over what is data where one of their taps is not. A mean
+ * that would pass for nodata becomes the next value up, at the end of the type down. Alpha and mask become smaller with
+ * the image; the mask is then 0 or 255.
+ *
+ * Sums of whole numbers are exact and rounded once, halves away from zero (SIPS: to even); Lanczos, other sizes than
+ * halves, 64 bits under alpha and the roots of TC_FILTER_RMS are computed in f64. Complex samples are filtered by
+ * parts.
+ *
+ * A tile is made from rows of the finest level that is needed, or of tiles that are there already. Of the rows in
+ * between only those are held that the filter needs, so a tile takes little more memory than four tiles of the next
+ * finer level. Blocks of the source are kept in the cache, and none is decoded twice for a tile while the budget holds a row of
+ * them; without a cache the rows of a whole row of blocks are held.
+ *
+ * Bands, texts, pad and significant bits are those of the source, and what provider_georef says goes with the pixels.
+ *
+ * - source: required; kept alive by the result.
+ * - options: NULL is all defaults.
+ * - cache: keeps the tiles and the blocks of the source, and is kept alive by the result; NULL keeps nothing.
+ * - provider: receives a reference that you own; NULL on failure.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_RANGE for sizes, TC_E_UNSUPPORTED for a filter that these samples do not have (of complex ones mode, min,
+ * max, median and rms, of a palette all but nearest and mode), and for other sizes than halves with TC_FILTER_SIPS;
+ * TC_E_ARGUMENT; TC_E_LIMIT for a stack that is too high. Thread-safe.
+ */
+tc_status provider_downsample(struct tc_provider *source,
+                              const struct tc_level_options *options,
+                              struct tc_cache *cache,
+                              struct tc_provider **provider,
+                              struct tc_error *err);
+
+/**
+ * An image with all its levels: those that it has, and above them those that it does not have, each made from the next
+ * finer one as provider_downsample says, when it is asked for.
+ *
+ * Of any source, a file, memory, a callback or an operator, so that every zoom of it is there. provider_level gives a
+ * level as an image with full tiles of its own. The text `TC:NATIVE_LEVELS` (provider_metadata) says how many levels
+ * are the source's. If the levels of a file are such that halves of them are none of the image, only its first ones
+ * are used.
+ *
+ * - source: required; kept alive by the result.
+ * - options: NULL is all defaults. factor, width and height must be 0.
+ * - cache: keeps the tiles of all levels and the blocks of the source, and is kept alive by the result; NULL keeps
+ *   nothing.
+ * - provider: receives a reference that you own; NULL on failure.
+ * - err: may be NULL.
+ *
+ * Errors: as provider_downsample. Thread-safe.
+ */
+tc_status provider_pyramid(struct tc_provider *source,
+                           const struct tc_level_options *options,
+                           struct tc_cache *cache,
+                           struct tc_provider **provider,
+                           struct tc_error *err);
 
 /**
  * An image computed block by block by a function of yours from windows of other images.

@@ -21,6 +21,7 @@ pub mod pad;
 mod pages;
 pub mod prefetch;
 pub mod provider;
+pub mod resample;
 pub mod simd;
 mod slab;
 pub mod source;

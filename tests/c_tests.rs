@@ -123,6 +123,7 @@ programs! {
     test_header_neighbours
     test_inputs
     test_lent
+    test_levels
     test_lifetime
     test_mosaic
     test_ndvi

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// The files of the ABI in the order in which the header presents them.
-const FILES: [&str; 19] = [
+const FILES: [&str; 20] = [
     "status",
     "types",
     "library",
@@ -11,6 +11,7 @@ const FILES: [&str; 19] = [
     "source",
     "format",
     "operator",
+    "levels",
     "compute",
     "mosaic",
     "provider",

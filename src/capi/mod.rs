@@ -28,6 +28,7 @@ mod guard;
 mod handle;
 mod image;
 mod inputs;
+mod levels;
 mod library;
 mod mosaic;
 mod operator;
@@ -63,6 +64,9 @@ pub use format::{tc_format, tc_format_count, tc_format_flags, tc_format_info};
 pub use georef::{
     provider_georef, provider_pixel_of, provider_place_of, provider_with_georef, tc_gcp, tc_georef,
     tc_georef_flags, tc_rpc,
+};
+pub use levels::{
+    provider_downsample, provider_pyramid, tc_filter, tc_level_flags, tc_level_options,
 };
 pub use library::{
     TC_LIBRARY_VERSION, TC_LIBRARY_VERSION_MAJOR, TC_LIBRARY_VERSION_MINOR,

@@ -4,6 +4,7 @@
 use super::fold::{self, Fold, fold};
 use super::input::{Input, Inputs, Needed};
 use super::siblings::Served;
+use super::streamed::Streamed;
 use super::{own_block, plane};
 use crate::cache::{
     Asking, Cache, Claims, Counters, Namespace, Scratch, Usage, compute_key, name_or_number, title,
@@ -41,6 +42,8 @@ pub(super) enum Work {
     Kernel(Arc<dyn Kernel>),
     /// From one part of them after the other.
     Fold(Arc<dyn Fold>),
+    /// From rows of what lies beneath their inputs.
+    Streamed(Arc<dyn Streamed>),
 }
 
 /// An image that a kernel computes from others.
@@ -155,6 +158,7 @@ impl Operator {
         match &self.parts.work {
             Work::Kernel(kernel) => kernel.inputs(self.told(at)),
             Work::Fold(fold) => fold.inputs(self.told(at)),
+            Work::Streamed(streamed) => streamed.inputs(self.told(at)),
         }
     }
 
@@ -168,12 +172,12 @@ impl Operator {
         } = &self.parts;
         let scratch = Scratch::new(request.cache());
         let inner = request.with_memory(&scratch);
-        let inputs = self.inputs(at);
         let shape = image.block_shape(at, image.bands.len())?;
         let layout = Layout::packed(shape, image.dtype)?;
         let own = |error: Error| error.at(format!("{}: {at}", title(&self.parts.key)));
         let canvas = match work {
             Work::Kernel(kernel) => {
+                let inputs = self.inputs(at);
                 let pixels: Vec<Tile> = inputs
                     .iter()
                     .map(|input| input.read(&sources[input.source], at, &inner))
@@ -187,9 +191,14 @@ impl Operator {
             }
             Work::Fold(kernel) => {
                 let mut folding = kernel.begin(self.told(at)).map_err(own)?;
-                fold(&mut *folding, sources, &inputs, at, &inner)?;
+                fold(&mut *folding, sources, &self.inputs(at), at, &inner)?;
                 let mut canvas = request.canvas(layout)?;
                 folding.end(&mut canvas.pixels_mut()).map_err(own)?;
+                canvas
+            }
+            Work::Streamed(streamed) => {
+                let mut canvas = request.canvas(layout)?;
+                streamed.make(self.told(at), &inner, &scratch, &mut canvas.pixels_mut())?;
                 canvas
             }
         };
@@ -206,11 +215,14 @@ impl Operator {
 
     fn claim_load(&self, at: Block, claims: &mut Claims) {
         claims.add(tile_bytes(&self.parts.image, at, &Bands::ALL));
+        if let Work::Streamed(streamed) = &self.parts.work {
+            return streamed.claim(self.told(at), claims);
+        }
         for input in self.inputs(at) {
             let source = &self.parts.sources[input.source];
             match self.parts.work {
                 Work::Kernel(_) => input.claim(source, at, claims),
-                Work::Fold(_) => fold::claim(&input, source, at, claims),
+                _ => fold::claim(&input, source, at, claims),
             }
         }
     }
@@ -251,6 +263,12 @@ impl Provider for Operator {
         }
         if let Some(own) = self.level_image(at.level) {
             return has_any(&*own, 0, &at.rect(self.image()));
+        }
+        if let Work::Streamed(streamed) = &self.parts.work {
+            // What is resident need not be looked for far beneath.
+            return Ok(
+                self.namespace.contains(at, &Bands::ALL) || streamed.is_stored(self.told(at))?
+            );
         }
         for input in self.inputs(at) {
             if input.is_stored(&*self.parts.sources[input.source], at)? {
@@ -348,6 +366,10 @@ impl Provider for Operator {
     }
 
     fn announce(&self, blocks: &mut dyn Iterator<Item = Block>, _bands: &Bands) {
+        if matches!(self.parts.work, Work::Streamed(_)) {
+            // It tells of each part of its sources when it comes there.
+            return;
+        }
         let is_absent = |at: &Block| !self.namespace.contains(*at, &Bands::ALL);
         let mut blocks = blocks.filter(is_absent).peekable();
         let Some(inputs) = blocks.peek().map(|at| self.inputs(*at)) else {

@@ -2,6 +2,7 @@
 
 mod cached;
 mod display;
+mod downsampled;
 mod fold;
 mod georeferenced;
 mod inherit;
@@ -16,10 +17,12 @@ mod pyramid;
 mod reader;
 mod retiled;
 mod siblings;
+mod streamed;
 mod window_counts;
 
 pub use cached::cached;
 pub use display::display;
+pub use downsampled::{LevelOptions, Size, downsampled, full_pyramid};
 pub use fold::{Fold, Folding};
 pub use georeferenced::georeferenced;
 pub use inherit::{bands_of, image_of, located_of, texts_of};

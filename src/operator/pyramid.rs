@@ -1,7 +1,7 @@
 //! Pyramid: an image and its overviews, each with a grid of its own, as one image with levels.
 
 use super::own_block;
-use crate::cache::{Asking, Cache, Claims, Counters, Usage};
+use crate::cache::{Asking, Cache, Claims, Counters, Usage, compute_key};
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::georef::Located;
@@ -15,6 +15,11 @@ use std::sync::Arc;
 
 struct Pyramid {
     images: Vec<Arc<dyn Provider>>,
+    /// The images from here on are computed from those before.
+    computed_from: usize,
+    /// What the images are called together, and their key, where that is not the one of the first.
+    name: Option<String>,
+    key: String,
     mask: Option<Arc<dyn Provider>>,
     image: Image,
     height: u32,
@@ -25,6 +30,29 @@ struct Pyramid {
 pub fn pyramid(
     images: Vec<Arc<dyn Provider>>,
     mask: Option<Arc<dyn Provider>>,
+) -> Result<Arc<dyn Provider>> {
+    let all = images.len();
+    build(images, all, None, mask, None)
+}
+
+/// [`pyramid`] of images of which those from the place `computed_from` on are computed from the ones before; `name`
+/// says how, and `text` is one more that the whole has.
+pub(super) fn named_pyramid(
+    images: Vec<Arc<dyn Provider>>,
+    computed_from: usize,
+    name: String,
+    mask: Option<Arc<dyn Provider>>,
+    text: Option<(String, String)>,
+) -> Result<Arc<dyn Provider>> {
+    build(images, computed_from, Some(name), mask, text)
+}
+
+fn build(
+    images: Vec<Arc<dyn Provider>>,
+    computed_from: usize,
+    name: Option<String>,
+    mask: Option<Arc<dyn Provider>>,
+    text: Option<(String, String)>,
 ) -> Result<Arc<dyn Provider>> {
     let Some(first) = images.first() else {
         return Err(Error::argument("a pyramid needs at least one image"));
@@ -46,8 +74,18 @@ pub fn pyramid(
     }
     image.georef = Located::joined(images.iter().map(|image| image.image().georef.as_ref()));
     image.sparse = images.iter().any(|image| image.image().sparse);
+    image
+        .metadata
+        .extend(text.map(|(name, text)| ((None, name), text)));
     let highest = images.iter().map(|image| image.height()).max();
+    let key = match &name {
+        Some(name) => compute_key(name, [images[0].key()])?,
+        None => images[0].key().to_owned(),
+    };
     Ok(Arc::new(Pyramid {
+        computed_from,
+        name,
+        key,
         height: nesting::above(highest.unwrap_or(0))?,
         images,
         mask,
@@ -57,7 +95,7 @@ pub fn pyramid(
 
 impl Provider for Pyramid {
     fn key(&self) -> &str {
-        self.images[0].key()
+        &self.key
     }
 
     fn image(&self) -> &Image {
@@ -114,7 +152,15 @@ impl Provider for Pyramid {
         let count = self.image.levels_from(level).len();
         let images = self.images.get(level as usize..)?.get(..count)?;
         let mask = self.mask.as_ref().and_then(|mask| mask.level_image(level));
-        pyramid(images.to_vec(), mask).ok()
+        let computed_from = self.computed_from.saturating_sub(level as usize);
+        build(
+            images.to_vec(),
+            computed_from,
+            self.name.clone(),
+            mask,
+            None,
+        )
+        .ok()
     }
 
     fn origin(&self, _level: u32) -> Option<(Arc<dyn Provider>, u32)> {
@@ -183,11 +229,15 @@ impl Provider for Pyramid {
     }
 
     fn counters(&self) -> Counters {
-        self.images
-            .iter()
-            .map(|image| image.counters())
-            .reduce(Counters::plus)
-            .unwrap_or_default()
+        let sum = |images: &[Arc<dyn Provider>]| {
+            let counters = images.iter().map(|image| image.counters());
+            counters.reduce(Counters::plus).unwrap_or_default()
+        };
+        // What is computed from others counts their decodes too, and some of these may be no image of this one.
+        match self.computed_from {
+            0 => self.images[0].counters().under(sum(&self.images)),
+            from => sum(&self.images[..from]).under(sum(&self.images)),
+        }
     }
 
     fn usage(&self) -> Usage {

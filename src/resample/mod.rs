@@ -1,0 +1,33 @@
+//! Resampling: rows of an image that become fewer, step by step, the same bits however they are cut.
+//!
+//! A [`Step`] makes one image of a finer one. What it makes of a pixel depends on the place of the pixel alone: taps are
+//! added in ascending order of rows and columns, whole numbers exactly and others in f64, and rounded once at the end.
+
+mod axis;
+mod cascade;
+mod filter;
+mod format;
+mod line;
+mod rms;
+mod sample;
+mod select;
+mod sips;
+mod stage;
+mod weighted;
+
+pub use axis::{Axis, Ratio};
+pub use cascade::{Cascade, Feed, Rows, of_mask, spans};
+pub use filter::Filter;
+pub use format::Format;
+pub use stage::{Columns, Stage, span, stage};
+
+/// How one image becomes a smaller one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// What becomes of the columns.
+    pub x: Axis,
+    /// What becomes of the rows.
+    pub y: Axis,
+    /// How pixels become one.
+    pub filter: Filter,
+}

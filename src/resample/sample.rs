@@ -1,0 +1,205 @@
+//! Samples and sums: the types that pixels have, and those in which they are added.
+
+use bytemuck::Pod;
+use std::cmp::Ordering;
+
+/// One part of a sample.
+pub trait Sample: Pod + PartialEq + Send + Sync {
+    /// Whether it is a number.
+    fn is_number(self) -> bool;
+    /// Whether it is a number that sums stand.
+    fn is_finite(self) -> bool;
+    /// Whether it is above zero.
+    fn is_positive(self) -> bool;
+    /// The nearest f64.
+    fn to_f64(self) -> f64;
+    /// The value of a whole number.
+    fn to_i128(self) -> i128;
+    /// The nearest sample, halves away from zero, clamped to the type.
+    fn from_f64(value: f64) -> Self;
+    /// The sample of a whole number, clamped to the type.
+    fn from_i128(value: i128) -> Self;
+    /// The next one up, and of the greatest the next one down.
+    fn neighbour(self) -> Self;
+    /// The order of values; of zeros the negative one comes first.
+    fn order(self, other: Self) -> Ordering;
+}
+
+macro_rules! whole {
+    ($($t:ident)*) => {$(
+        impl Sample for $t {
+            fn is_number(self) -> bool {
+                true
+            }
+            fn is_finite(self) -> bool {
+                true
+            }
+            fn is_positive(self) -> bool {
+                self > 0
+            }
+            fn to_f64(self) -> f64 {
+                self as f64
+            }
+            fn to_i128(self) -> i128 {
+                self as i128
+            }
+            fn from_f64(value: f64) -> Self {
+                value.round() as $t
+            }
+            fn from_i128(value: i128) -> Self {
+                value.clamp($t::MIN as i128, $t::MAX as i128) as $t
+            }
+            fn neighbour(self) -> Self {
+                if self < $t::MAX { self + 1 } else { self - 1 }
+            }
+            fn order(self, other: Self) -> Ordering {
+                self.cmp(&other)
+            }
+        }
+    )*};
+}
+
+whole!(u8 i8 u16 i16 u32 i32 u64 i64);
+
+macro_rules! float {
+    ($($t:ident)*) => {$(
+        impl Sample for $t {
+            fn is_number(self) -> bool {
+                !self.is_nan()
+            }
+            fn is_finite(self) -> bool {
+                $t::is_finite(self)
+            }
+            fn is_positive(self) -> bool {
+                self > 0.0
+            }
+            fn to_f64(self) -> f64 {
+                self as f64
+            }
+            fn to_i128(self) -> i128 {
+                self as i128
+            }
+            #[allow(clippy::unnecessary_cast)]
+            fn from_f64(value: f64) -> Self {
+                value.clamp($t::MIN as f64, $t::MAX as f64) as $t
+            }
+            fn from_i128(value: i128) -> Self {
+                value as $t
+            }
+            fn neighbour(self) -> Self {
+                match self < $t::MAX {
+                    true => self.next_up(),
+                    false => self.next_down(),
+                }
+            }
+            fn order(self, other: Self) -> Ordering {
+                self.total_cmp(&other)
+            }
+        }
+    )*};
+}
+
+float!(f32 f64);
+
+/// What samples are added up in.
+pub trait Sum: Copy + Send + Sync {
+    /// Nothing.
+    const ZERO: Self;
+    /// Whether sums are exact.
+    const IS_EXACT: bool;
+    /// A sample.
+    fn of<T: Sample>(sample: T) -> Self;
+    /// A weight.
+    fn weight(weight: f64) -> Self;
+    /// The sum of both.
+    fn plus(self, other: Self) -> Self;
+    /// The product of both.
+    fn times(self, other: Self) -> Self;
+    /// Whether it is above zero.
+    fn is_positive(self) -> bool;
+    /// The nearest f64.
+    fn to_f64(self) -> f64;
+    /// The sample nearest to the quotient by a positive sum, halves away from zero.
+    fn over<T: Sample>(self, by: Self) -> T;
+    /// The whole number nearest to the quotient by a positive sum, halves to even, within two limits; what is not
+    /// whole is not rounded.
+    fn over_even<T: Sample>(self, by: Self, limits: (i128, i128)) -> T;
+}
+
+macro_rules! exact {
+    ($($t:ident)*) => {$(
+        impl Sum for $t {
+            const ZERO: Self = 0;
+            const IS_EXACT: bool = true;
+            #[inline(always)]
+            fn of<T: Sample>(sample: T) -> Self {
+                sample.to_i128() as $t
+            }
+            #[inline(always)]
+            fn weight(weight: f64) -> Self {
+                weight as $t
+            }
+            #[inline(always)]
+            fn plus(self, other: Self) -> Self {
+                self + other
+            }
+            #[inline(always)]
+            fn times(self, other: Self) -> Self {
+                self * other
+            }
+            fn is_positive(self) -> bool {
+                self > 0
+            }
+            fn to_f64(self) -> f64 {
+                self as f64
+            }
+            #[inline(always)]
+            fn over<T: Sample>(self, by: Self) -> T {
+                let quotient = (2 * self.abs() + by) / (2 * by);
+                T::from_i128((quotient * self.signum()).into())
+            }
+            fn over_even<T: Sample>(self, by: Self, limits: (i128, i128)) -> T {
+                let (floor, rest) = (self.div_euclid(by), self.rem_euclid(by));
+                let up = 2 * rest > by || 2 * rest == by && floor % 2 != 0;
+                let value = i128::from(floor + $t::from(up));
+                T::from_i128(value.clamp(limits.0, limits.1))
+            }
+        }
+    )*};
+}
+
+exact!(i64 i128);
+
+impl Sum for f64 {
+    const ZERO: Self = 0.0;
+    const IS_EXACT: bool = false;
+    #[inline(always)]
+    fn of<T: Sample>(sample: T) -> Self {
+        sample.to_f64()
+    }
+    #[inline(always)]
+    fn weight(weight: f64) -> Self {
+        weight
+    }
+    #[inline(always)]
+    fn plus(self, other: Self) -> Self {
+        self + other
+    }
+    #[inline(always)]
+    fn times(self, other: Self) -> Self {
+        self * other
+    }
+    fn is_positive(self) -> bool {
+        self > 0.0
+    }
+    fn to_f64(self) -> f64 {
+        self
+    }
+    #[inline(always)]
+    fn over<T: Sample>(self, by: Self) -> T {
+        T::from_f64(self / by)
+    }
+    fn over_even<T: Sample>(self, by: Self, _limits: (i128, i128)) -> T {
+        T::from_f64(self / by)
+    }
+}

@@ -1,0 +1,305 @@
+//! Levels that an image does not have: the same bits as the rules give over the whole image, however they are read.
+
+mod gdal;
+mod picture;
+mod pyramids;
+mod random;
+mod reference;
+#[path = "../support/mod.rs"]
+mod support;
+#[path = "../support/gdal.rs"]
+mod support_gdal;
+
+use picture::Picture;
+use random::{Random, Validity};
+use reference::{Side, halved, reduced};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tilecache::cache::{Cache, Options};
+use tilecache::dtype::DType;
+use tilecache::image::{Bands, Block};
+use tilecache::operator::{LevelOptions, Size, downsampled};
+use tilecache::provider::{Provider, get_block};
+use tilecache::resample::Filter;
+use tilecache::tile::Tile;
+
+/// All blocks of a level, in an order of their own, read by some threads, as bytes band by band.
+fn read(provider: &Arc<dyn Provider>, level: u32, threads: usize, random: &mut Random) -> Vec<u8> {
+    let image = provider.image();
+    let (width, height) = image.levels[level as usize];
+    let grid = image.grid(level);
+    let cells = (0..grid.rows()).flat_map(|row| (0..grid.cols()).map(move |col| (row, col)));
+    let mut blocks: Vec<Block> = cells
+        .map(|(row, col)| Block::new(level, row, col))
+        .filter(|at| !at.rect(image).is_empty())
+        .collect();
+    random.shuffle(&mut blocks);
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let taken = std::iter::from_fn(|| blocks.get(next.fetch_add(1, Ordering::Relaxed)));
+        let read = taken.map(|at| (*at, get_block(&**provider, *at, &Bands::ALL).unwrap()));
+        read.collect::<Vec<(Block, Tile)>>()
+    };
+    let tiles: Vec<(Block, Tile)> = match threads {
+        1 => work(),
+        _ => std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+            let tiles = threads
+                .into_iter()
+                .flat_map(|thread| thread.join().unwrap());
+            tiles.collect()
+        }),
+    };
+    let size = image.dtype.size();
+    let mut all = vec![0; (width * height) as usize * image.bands.len() * size];
+    for (at, tile) in tiles {
+        let rect = at.rect(image);
+        assert_eq!(tile.shape().width as u64, rect.width);
+        for band in 0..image.bands.len() {
+            for y in 0..rect.height {
+                let from = tile.row(band, y as usize);
+                let row = band as u64 * height + rect.y + y;
+                let start = (row * width + rect.x) as usize * size;
+                all[start..start + from.len()].copy_from_slice(from);
+            }
+        }
+    }
+    all
+}
+
+/// Names the first sample that is not as it should be.
+fn compare(made: &[u8], right: &Picture, what: &str) {
+    let bytes = right.bytes();
+    assert_eq!(made.len(), bytes.len(), "{what}");
+    let size = right.dtype.part().size();
+    let pairs = made.chunks_exact(size).zip(bytes.chunks_exact(size));
+    for (at, (made, wanted)) in pairs.enumerate() {
+        let [found, wanted] = [made, wanted].map(|bytes| {
+            let mut sample = tilecache::dtype::Sample::default();
+            sample.0[..size].copy_from_slice(bytes);
+            (sample.0, sample.to_f64(right.dtype.part()))
+        });
+        let pixel = at / right.dtype.parts();
+        let (width, height) = (right.width as usize, right.height as usize);
+        let (x, y, band) = (
+            pixel % width,
+            pixel / width % height,
+            pixel / width / height,
+        );
+        assert!(
+            found.0 == wanted.0,
+            "{what}: {} instead of {} at column {x}, row {y} of band {band}",
+            found.1,
+            wanted.1
+        );
+    }
+}
+
+/// A source in blocks, and the options and cache with which to read its levels.
+#[derive(Debug)]
+struct Way {
+    block: (u64, u64),
+    tile: (u64, u64),
+    budget: Option<u64>,
+    threads: usize,
+}
+
+impl Way {
+    fn any(random: &mut Random) -> Self {
+        let sides = [1u64, 7, 16, 64, 300, 1024];
+        let block = (random.one_of(&sides), random.one_of(&sides[1..]));
+        let tile = (random.one_of(&sides[1..]), random.one_of(&sides[1..]));
+        Way {
+            block,
+            tile,
+            budget: random.one_of(&[None, Some(3000), Some(100_000), Some(1 << 24)]),
+            threads: random.one_of(&[1, 1, 4]),
+        }
+    }
+
+    fn cache(&self) -> Option<Cache> {
+        let budget = self.budget?;
+        Some(Cache::new(budget, Options::default()).unwrap())
+    }
+
+    fn options(&self, filter: Filter) -> LevelOptions {
+        LevelOptions {
+            filter: Some(filter),
+            tile: self.tile,
+            ..LevelOptions::default()
+        }
+    }
+}
+
+fn is_possible(filter: Filter, dtype: DType) -> bool {
+    use Filter::*;
+    !dtype.is_complex() || !matches!(filter, Mode | Min | Max | Median | Rms)
+}
+
+/// Whether sums are what the reference makes them: alpha times whole numbers of 64 bits is too large for it.
+fn is_exact(dtype: DType, validity: Validity) -> bool {
+    let has_alpha = matches!(validity, Validity::Alpha | Validity::Everything);
+    dtype.part().size() < 8 || dtype == DType::F64 || !has_alpha
+}
+
+/// Halves a picture as often as said by the reference and by the library, in some ways.
+fn check(picture: &Picture, filter: Filter, times: u32, ways: usize, random: &mut Random) {
+    let mut right = picture.clone();
+    for of in 1..=times {
+        right = halved(&right, filter);
+        for _ in 0..ways {
+            let way = Way::any(random);
+            let (source, _) = picture.provider(way.block);
+            let cache = way.cache();
+            let options = way.options(filter);
+            let made = downsampled(source, Size::Halved(of), &options, cache.as_ref()).unwrap();
+            let what = format!(
+                "{} {} {}x{} level {of}: blocks {:?} tiles {:?} budget {:?}",
+                filter.name(),
+                picture.dtype.name(),
+                picture.width,
+                picture.height,
+                way.block,
+                way.tile,
+                way.budget
+            );
+            let pixels = read(&made, 0, way.threads, random);
+            compare(&pixels, &right, &what);
+            if let Some(mask) = &right.mask {
+                let mask: Vec<u8> = mask.iter().map(|data| u8::from(*data) * 255).collect();
+                let of_level = made.mask().expect("a mask");
+                assert!(read(&of_level, 0, 1, random) == mask, "the mask of {what}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_level_is_what_the_rules_make_of_the_whole_image() {
+    let mut random = Random::new(1);
+    for filter in Filter::ALL {
+        for dtype in DType::ALL {
+            if !is_possible(filter, *dtype) {
+                continue;
+            }
+            for validity in Validity::ALL {
+                if !is_exact(*dtype, validity) {
+                    continue;
+                }
+                let sides = [1, 2, 3, 5, 12, 31, 46, 61];
+                let size = (random.one_of(&sides), random.one_of(&sides));
+                let bands = random.one_of(&[1, 2, 3]);
+                let picture = random::picture(*dtype, size, bands, validity, &mut random);
+                check(&picture, filter, 3, 1, &mut random);
+            }
+        }
+    }
+}
+
+/// The sides of the steps from one size to another.
+fn sides(picture: &Picture, (width, height): (i64, i64)) -> Vec<(Side, Side)> {
+    let (mut now, mut all) = ((picture.width, picture.height), Vec::new());
+    while now != (width, height) {
+        let halves = |from: i64, to: i64| (from + 1) / 2 >= to;
+        let shrinks = |from: i64, to: i64| halves(from, to) && from > to;
+        let is_half = shrinks(now.0, width) || shrinks(now.1, height);
+        let side = |from: i64, to: i64| match (is_half, from == to) {
+            (true, _) if halves(from, to) => Side::Half,
+            (true, _) | (false, true) => Side::Kept,
+            (false, false) => Side::Even(to),
+        };
+        let step = (side(now.0, width), side(now.1, height));
+        let length = |side, from: i64, to: i64| match side {
+            Side::Kept => from,
+            Side::Half => (from + 1) / 2,
+            Side::Even(_) => to,
+        };
+        now = (length(step.0, now.0, width), length(step.1, now.1, height));
+        all.push(step);
+    }
+    all
+}
+
+#[test]
+fn any_size_is_made_by_halvings_and_one_step_more() {
+    let mut random = Random::new(2);
+    for filter in Filter::ALL {
+        for round in 0..30 {
+            let dtype = random.one_of(DType::ALL);
+            let validity = Validity::ALL[round % 6];
+            if filter == Filter::Sips || !is_possible(filter, dtype) || !is_exact(dtype, validity) {
+                continue;
+            }
+            let (width, height) = (1 + random.below(60) as i64, 1 + random.below(60) as i64);
+            let picture = random::picture(dtype, (width, height), 2, validity, &mut random);
+            let to = (
+                1 + random.below(width as u64) as i64,
+                1 + random.below(height as u64) as i64,
+            );
+            let steps = sides(&picture, to);
+            let right = steps
+                .iter()
+                .fold(picture.clone(), |of, sides| reduced(&of, filter, *sides));
+            for _ in 0..2 {
+                let way = Way::any(&mut random);
+                let cache = way.cache();
+                let (source, _) = picture.provider(way.block);
+                let size = Size::Pixels(to.0 as u64, to.1 as u64);
+                let made = downsampled(source, size, &way.options(filter), cache.as_ref()).unwrap();
+                let pixels = read(&made, 0, way.threads, &mut random);
+                let name = (filter.name(), dtype.name());
+                let what = format!("{name:?} {width}x{height} to {to:?} by {steps:?}, {way:?}");
+                compare(&pixels, &right, &what);
+            }
+        }
+    }
+}
+
+/// Options of which each pair of values comes together once at least.
+fn pairwise() -> impl Iterator<Item = Way> {
+    let blocks = [(64, 64), (301, 1), (300, 300), (17, 50)];
+    let tiles = [(64, 64), (1024, 1024), (33, 150), (128, 16)];
+    let budgets = [None, Some(1 << 14), Some(1 << 18), Some(1 << 26)];
+    let threads = [1, 4, 2, 3];
+    (0..4).flat_map(move |i| {
+        (0..4).map(move |j| Way {
+            block: blocks[i],
+            tile: tiles[j],
+            // Latin squares that are orthogonal to each other.
+            budget: budgets[i ^ j],
+            threads: threads[[0, 2, 3, 1][i] ^ j],
+        })
+    })
+}
+
+#[test]
+fn an_image_of_three_hundred_pixels_is_the_same_in_all_tiles_threads_and_budgets() {
+    let mut random = Random::new(3);
+    let mut dtypes = [DType::U8, DType::F32, DType::U16, DType::I16]
+        .into_iter()
+        .cycle();
+    for filter in Filter::ALL {
+        let dtype = dtypes.next().unwrap();
+        let picture = random::picture(dtype, (301, 283), 2, Validity::Everything, &mut random);
+        let first = halved(&picture, filter);
+        let right = halved(&first, filter);
+        let bytes = right.bytes();
+        for way in pairwise() {
+            let cache = way.cache();
+            let (source, _) = picture.provider(way.block);
+            let options = way.options(filter);
+            let made = downsampled(source, Size::Halved(2), &options, cache.as_ref()).unwrap();
+            let what = format!("{} {} {way:?}", filter.name(), dtype.name());
+            compare(&read(&made, 0, way.threads, &mut random), &right, &what);
+            // One band alone.
+            let bands = Bands::of(&[1], 2);
+            let tile = get_block(&*made, Block::new(0, 0, 0), &bands).unwrap();
+            let size = dtype.size();
+            for y in 0..tile.shape().height {
+                let start = (right.height as usize + y) * right.width as usize * size;
+                let row = tile.row(0, y);
+                assert!(row == &bytes[start..start + row.len()], "{what}");
+            }
+        }
+    }
+}
