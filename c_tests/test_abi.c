@@ -164,6 +164,62 @@ AT(tc_prefetched, ready, 8);
 AT(tc_prefetched, failed, 16);
 AT(tc_prefetched, full, 24);
 
+SIZE(tc_sample_options, 48);
+AT(tc_sample_options, struct_size, 0);
+AT(tc_sample_options, flags, 4);
+AT(tc_sample_options, threads, 8);
+AT(tc_sample_options, level, 12);
+AT(tc_sample_options, progress, 16);
+AT(tc_sample_options, progress_user, 24);
+AT(tc_sample_options, percents, 32);
+AT(tc_sample_options, n_percents, 40);
+
+SIZE(tc_chain_about, 40);
+AT(tc_chain_about, struct_size, 0);
+AT(tc_chain_about, flags, 4);
+AT(tc_chain_about, least_bands, 8);
+AT(tc_chain_about, most_bands, 12);
+AT(tc_chain_about, bands, 16);
+AT(tc_chain_about, dtype, 20);
+AT(tc_chain_about, colours, 24);
+
+SIZE(tc_convert_options, 80);
+AT(tc_convert_options, struct_size, 0);
+AT(tc_convert_options, dtype, 4);
+AT(tc_convert_options, flags, 8);
+AT(tc_convert_options, reserved, 12);
+AT(tc_convert_options, low, 16);
+AT(tc_convert_options, high, 24);
+AT(tc_convert_options, low_percent, 32);
+AT(tc_convert_options, high_percent, 40);
+AT(tc_convert_options, gamma, 48);
+AT(tc_convert_options, bands, 56);
+AT(tc_convert_options, n_bands, 64);
+AT(tc_convert_options, stats, 72);
+
+SIZE(tc_rgba, 4);
+AT(tc_rgba, red, 0);
+AT(tc_rgba, green, 1);
+AT(tc_rgba, blue, 2);
+AT(tc_rgba, alpha, 3);
+
+SIZE(tc_band_stats, 64);
+AT(tc_band_stats, count, 0);
+AT(tc_band_stats, valid, 8);
+AT(tc_band_stats, nan, 16);
+AT(tc_band_stats, infinite, 24);
+AT(tc_band_stats, minimum, 32);
+AT(tc_band_stats, maximum, 40);
+AT(tc_band_stats, mean, 48);
+AT(tc_band_stats, deviation, 56);
+
+SIZE(tc_pixel_stats_about, 24);
+AT(tc_pixel_stats_about, bands, 0);
+AT(tc_pixel_stats_about, level, 4);
+AT(tc_pixel_stats_about, flags, 8);
+AT(tc_pixel_stats_about, reserved, 12);
+AT(tc_pixel_stats_about, table_bytes, 16);
+
 SIZE(tc_reader_options, 32);
 AT(tc_reader_options, struct_size, 0);
 AT(tc_reader_options, flags, 4);
@@ -419,6 +475,21 @@ static tc_status into_prefetch(const led *l, tc_error *e)
   return status;
 }
 
+static tc_status into_pixel_stats(const led *l, tc_error *e)
+{
+  tc_pixel_stats *made = NULL;
+  tc_status status = provider_pixel_stats(provider, (const tc_sample_options *)l, &made, e);
+  tc_pixel_stats_release(made);
+  return status;
+}
+
+static tc_status into_convert(const led *l, tc_error *e)
+{
+  tc_provider *made = NULL;
+  tc_status status = provider_convert(provider, (const tc_convert_options *)l, NULL, &made, e);
+  return drop(status, made);
+}
+
 static tc_status into_reader(const led *l, tc_error *e)
 {
   tc_provider *made = NULL;
@@ -559,6 +630,8 @@ static const struct {
   {"options", SIZE_AND_ALIGN(tc_level_options), make_options, into_downsample},
   {"options", SIZE_AND_ALIGN(tc_reader_options), make_options, into_reader},
   {"options", SIZE_AND_ALIGN(tc_prefetch_options), make_options, into_prefetch},
+  {"options", SIZE_AND_ALIGN(tc_sample_options), make_options, into_pixel_stats},
+  {"options", SIZE_AND_ALIGN(tc_convert_options), make_options, into_convert},
   {"options", SIZE_AND_ALIGN(tc_map_options), make_map, into_map},
   {"options", SIZE_AND_ALIGN(tc_open_options), make_options, into_open},
   {"io", SIZE_AND_ALIGN(tc_io), make_io, into_open_io},
@@ -624,6 +697,16 @@ static tc_status out_of_georef(led *l, tc_error *e)
   return provider_georef(provider, 0, (tc_georef *)l, e);
 }
 
+static tc_status out_of_chain(led *l, tc_error *e)
+{
+  tc_chain *chain = NULL;
+  tc_status status = tc_chain_parse("bands=2|minmax|alpha|u8", &chain, e);
+  if (!status)
+    status = tc_chain_info(chain, (tc_chain_about *)l, e);
+  tc_chain_release(chain);
+  return status;
+}
+
 static tc_status out_of_format(led *l, tc_error *e)
 {
   return tc_format_info(0, (tc_format *)l, e);
@@ -640,6 +723,7 @@ static const struct {
   {"info", SIZE_AND_ALIGN(tc_band_info), out_of_band_info},
   {"format", SIZE_AND_ALIGN(tc_format), out_of_format},
   {"georef", SIZE_AND_ALIGN(tc_georef), out_of_georef},
+  {"about", SIZE_AND_ALIGN(tc_chain_about), out_of_chain},
 };
 
 /* All that we know is written, what we do not know is zero, and what is refused is left alone. */

@@ -88,31 +88,22 @@ int picture_add(struct picture *picture, const tc_image_info *image, const tc_ti
 
 /* ---- contrast ---- */
 
-static int by_value(const void *left, const void *right)
-{
-    float a = *(const float *)left, b = *(const float *)right;
-    return (a > b) - (a < b);
-}
-
-/* The values that 2 % of the picture's lie below and above; the same for all bands, to keep the colours. */
-static int contrast(const struct picture *picture, float *low, float *high)
+/* The least and the greatest sample, of all bands to keep the colours. */
+static void range_of(const struct picture *picture, float *low, float *high)
 {
     size_t values = (size_t)picture->width * (size_t)picture->height * (size_t)picture->bands, n = 0;
-    float *sorted = malloc(values * sizeof *sorted);
-    if (!sorted)
-        return ENOMEM;
-    for (size_t i = 0; i < values; i++)
-        if (picture->counts[i])
-            sorted[n++] = (float)(picture->sums[i] / picture->counts[i]);
-    qsort(sorted, n, sizeof *sorted, by_value);
-    *low = n ? sorted[n / 50] : 0;
-    *high = n ? sorted[n - 1 - n / 50] : 1;
-    if (*high <= *low) { /* all the same: grey */
-        *low -= 1;
-        *high += 1;
+    for (size_t i = 0; i < values; i++) {
+        if (!picture->counts[i])
+            continue;
+        float value = (float)(picture->sums[i] / picture->counts[i]);
+        *low = n == 0 || value < *low ? value : *low;
+        *high = n == 0 || value > *high ? value : *high;
+        n++;
     }
-    free(sorted);
-    return 0;
+    if (n == 0 || *high <= *low) { /* all the same: grey */
+        *low -= 1;
+        *high = *low + 2;
+    }
 }
 
 /* ---- PNG, stored without compression ---- */
@@ -161,13 +152,14 @@ static void put_row(struct png *png, const unsigned char *row, uint32_t bytes, i
     }
 }
 
-static void paint_row(const struct picture *picture, int32_t y, float low, float high, int64_t tile_width,
-                      int64_t tile_height, unsigned char *rgb)
+static void paint_row(const struct panel *panel, int32_t y, float low, float high, unsigned char *rgb)
 {
     static const unsigned char line[3] = {255, 176, 0};
-    int across = y > 0 && y * picture->step / tile_height != (y - 1) * picture->step / tile_height;
+    const struct picture *picture = panel->picture;
+    int64_t step = picture->step, tall = panel->tile_height, wide = panel->tile_width;
+    int across = tall > 0 && y > 0 && y * step / tall != (y - 1) * step / tall;
     for (int32_t x = 0; x < picture->width; x++, rgb += 3) {
-        int down = x > 0 && x * picture->step / tile_width != (x - 1) * picture->step / tile_width;
+        int down = wide > 0 && x > 0 && x * step / wide != (x - 1) * step / wide;
         for (int32_t colour = 0; colour < 3; colour++) {
             size_t at = ((size_t)y * (size_t)picture->width + (size_t)x) * (size_t)picture->bands;
             at += (size_t)(picture->bands == 3 ? colour : 0);
@@ -181,13 +173,22 @@ static void paint_row(const struct picture *picture, int32_t y, float low, float
     }
 }
 
-int picture_write(struct picture *picture, const char *path, int64_t tile_width, int64_t tile_height)
+enum { MAX_PANELS = 4 };
+
+int picture_write(const struct panel *panels, int n_panels, const char *path)
 {
-    uint32_t width = (uint32_t)picture->width, height = (uint32_t)picture->height, bytes = 1 + 3 * width;
-    float low = 0, high = 1;
+    uint32_t width = 0, height = (uint32_t)panels[0].picture->height;
+    float low[MAX_PANELS] = {0}, high[MAX_PANELS];
+    for (int i = 0; i < n_panels && i < MAX_PANELS; i++) {
+        width += (uint32_t)panels[i].picture->width;
+        high[i] = 255;
+        if (!panels[i].as_is)
+            range_of(panels[i].picture, &low[i], &high[i]);
+    }
+    uint32_t bytes = 1 + 3 * width;
     unsigned char *row = calloc(1, bytes);
     struct png png = {.file = fopen(path, "wb"), .adler_a = 1};
-    int error = !png.file ? errno : !row ? ENOMEM : contrast(picture, &low, &high);
+    int error = !png.file ? errno : !row ? ENOMEM : n_panels > MAX_PANELS || bytes > 65535 ? EINVAL : 0;
     if (!error) {
         for (uint32_t i = 0; i < 256; i++) {
             png.crcs[i] = i;
@@ -203,7 +204,11 @@ int picture_write(struct picture *picture, const char *path, int64_t tile_width,
         start_chunk(&png, 2 + height * (5 + bytes) + 4, "IDAT");
         put(&png, "\x78\x01", 2);
         for (uint32_t y = 0; y < height; y++) {
-            paint_row(picture, (int32_t)y, low, high, tile_width, tile_height, row + 1);
+            unsigned char *rgb = row + 1;
+            for (int i = 0; i < n_panels; i++) {
+                paint_row(&panels[i], (int32_t)y, low[i], high[i], rgb);
+                rgb += 3 * panels[i].picture->width;
+            }
             put_row(&png, row, bytes, y + 1 == height);
         }
         put32(&png, png.adler_b << 16 | png.adler_a);

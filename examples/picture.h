@@ -1,4 +1,4 @@
-/* An overview of an image, put together from its tiles as they come by, and written as a PNG. */
+/* Overviews of images, put together from its tiles as they come by, and written as a PNG. */
 #ifndef PICTURE_H
 #define PICTURE_H
 
@@ -17,8 +17,14 @@ void picture_free(struct picture *picture);
  * Returns 0, or an errno. */
 int picture_add(struct picture *picture, const tc_image_info *image, const tc_tile *tile, int64_t x, int64_t y);
 
-/* Contrast stretched from the darkest to the brightest 2 %, with the grid of the tiles drawn over it.
+/* Pictures of as many rows beside each other. The samples of a picture with `as_is` are 0 to 255; of another they are
+ * stretched from the least to the greatest. The grid of the tiles is drawn over the pictures that have one.
  * Returns 0, or an errno. */
-int picture_write(struct picture *picture, const char *path, int64_t tile_width, int64_t tile_height);
+struct panel {
+    const struct picture *picture;
+    int as_is;
+    int64_t tile_width, tile_height; /* 0: no grid */
+};
+int picture_write(const struct panel *panels, int n_panels, const char *path);
 
 #endif

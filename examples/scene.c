@@ -7,8 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STEP = 4, ROWS_PER_STRIP = 16 };
-static const float KM_PER_STEP = 0.002f * STEP;
+enum { STEP = 4, ROWS_PER_STRIP = 16, BANDS = 4 };
+static const float KM_PER_STEP = 0.004f * STEP;
+
+/* What the file tells of its bands. */
+static const char ABOUT[] =
+    "<GDALMetadata>"
+    "<Item name=\"CENTRAL_WAVELENGTH_UM\" sample=\"0\">0.490</Item>"
+    "<Item name=\"CENTRAL_WAVELENGTH_UM\" sample=\"1\">0.560</Item>"
+    "<Item name=\"CENTRAL_WAVELENGTH_UM\" sample=\"2\">0.665</Item>"
+    "<Item name=\"CENTRAL_WAVELENGTH_UM\" sample=\"3\">0.842</Item>"
+    "</GDALMetadata>";
 
 /* ---- noise ---- */
 
@@ -70,7 +79,7 @@ static float fractal(float x, float y, uint32_t seed, int octaves)
     return sum;
 }
 
-/* ---- the landscape; positions in kilometres, as if a pixel were two metres ---- */
+/* ---- the landscape; positions in kilometres, as if a pixel were four metres ---- */
 
 typedef struct place {
     float height; /* 0 is the water's level, 1 the highest rock */
@@ -132,9 +141,24 @@ static void survey_row(place *places, int32_t n, int32_t row)
         places[i] = place_at(KM_PER_STEP * (float)i, KM_PER_STEP * (float)row);
 }
 
-/* What the sensor sees of a row, in its counts; below is the next row to the south. The sun stands in the
- * north-west. */
-static void paint_row(float *counts, const place *here, const place *below, int32_t n, int32_t row)
+/* What a thing reflects, band by band, when it is bright. */
+typedef struct colour {
+    float bands[BANDS];
+} colour;
+
+static const colour MEADOW = {{0.62f, 0.95f, 0.74f, 2.3f}}, SOIL = {{0.70f, 0.90f, 1.12f, 1.4f}},
+                    ROCK = {{0.92f, 0.98f, 1.02f, 1.1f}}, WOOD = {{0.66f, 1.05f, 0.62f, 3.1f}},
+                    SNOW = {{1.04f, 1.0f, 1.0f, 0.9f}}, WATER = {{2.2f, 1.7f, 0.9f, 0.25f}};
+
+static void blend(colour *into, const colour *with, float brightness, float part)
+{
+    for (int band = 0; band < BANDS; band++)
+        into->bands[band] = mix(into->bands[band], brightness * with->bands[band], part);
+}
+
+/* What the sensor sees of a row, in its counts, with the haze of the air; below is the next row to the south. The sun
+ * stands in the north-west. */
+static void paint_row(colour *counts, const place *here, const place *below, int32_t n, int32_t row)
 {
     float y = KM_PER_STEP * (float)row;
     for (int32_t i = 0; i + 1 < n; i++) {
@@ -144,13 +168,20 @@ static void paint_row(float *counts, const place *here, const place *below, int3
         float light = 0.2f + 0.8f * clamp((0.75f + 0.8f * (east + south)) / sqrtf(1 + 2 * steep * steep), 0, 1.3f);
         float patches = fractal(x * 1.3f, y * 1.3f, 91, 4);
         float wood = smooth(0.06f, 0.13f, patches + 0.3f * steep - 0.08f) * (1 - smooth(0.42f, 0.55f, height));
-        float ground = mix(0.40f + 0.15f * patches, fields_at(x * 0.9f, y * 0.9f, &road), 1 - smooth(0.25f, 0.6f, steep));
-        ground = mix(ground, 0.50f + 0.2f * patches, smooth(0.32f, 0.5f, height));
-        ground = mix(ground, 0.19f + 0.10f * noise(x * 40, y * 40, 95), wood);
-        ground = mix(ground, 0.85f, road * (1 - wood) * (1 - smooth(0.2f, 0.4f, height)));
-        ground = mix(ground, 1.05f, smooth(0.60f, 0.68f, height + 0.1f * patches - 0.04f * steep));
+        float parcel = fields_at(x * 0.9f, y * 0.9f, &road), low = 1 - smooth(0.25f, 0.6f, steep);
+        colour ground = {{0}};
+        blend(&ground, &MEADOW, 0.40f + 0.15f * patches, 1);
+        blend(&ground, parcel > 0.5f ? &SOIL : &MEADOW, parcel, low);
+        blend(&ground, &ROCK, 0.50f + 0.2f * patches, smooth(0.32f, 0.5f, height));
+        blend(&ground, &WOOD, 0.19f + 0.10f * noise(x * 40, y * 40, 95), wood);
+        blend(&ground, &ROCK, 0.85f, road * (1 - wood) * (1 - smooth(0.2f, 0.4f, height)));
+        blend(&ground, &SNOW, 1.05f, smooth(0.60f, 0.68f, height + 0.1f * patches - 0.04f * steep));
         float water = fmaxf(here[i].river, 1 - smooth(0.028f, 0.034f, height));
-        counts[i] = 180 + 1700 * mix(ground * light, 0.05f + 0.01f * patches, water);
+        static const float haze[BANDS] = {520, 330, 210, 120};
+        for (int band = 0; band < BANDS; band++) {
+            float reflected = mix(ground.bands[band] * light, WATER.bands[band] * (0.05f + 0.01f * patches), water);
+            counts[i].bands[band] = haze[band] + 1700 * reflected;
+        }
     }
     counts[n - 1] = counts[n - 2];
 }
@@ -170,44 +201,52 @@ static void put32(unsigned char **at, uint32_t value)
     *at += 4;
 }
 
-static void put_tag(unsigned char **at, uint32_t tag, int is_long, uint32_t count, uint32_t value)
+enum tag_type { ASCII = 2, SHORT = 3, LONG = 4 };
+
+/* One or more numbers or characters; `value` is the number, or where they are if they are more than four bytes. */
+static void put_tag(unsigned char **at, uint32_t tag, enum tag_type type, uint32_t count, uint32_t value)
 {
     put16(at, tag);
-    put16(at, is_long ? 4 : 3);
+    put16(at, type);
     put32(at, count);
-    if (is_long) {
-        put32(at, value);
-    } else {
+    if (type == SHORT && count == 1) {
         put16(at, value);
         put16(at, 0);
+    } else {
+        put32(at, value);
     }
 }
 
 /* Header, directory, and the tables of the strips, in the machine's own byte order. */
 static int write_head(FILE *file, uint32_t size, const uint32_t *strips, uint32_t n_strips)
 {
-    enum { TAGS = 11 };
+    enum { TAGS = 14 };
     unsigned char head[8 + 2 + 12 * TAGS + 4], *at = head;
-    uint32_t tables = sizeof head;
+    uint32_t shorts = sizeof head, about = shorts + 2 * 2 * BANDS, tables = about + sizeof ABOUT + sizeof ABOUT % 2;
     const uint16_t order = 1;
     memcpy(at, *(const unsigned char *)&order ? "II" : "MM", 2);
     at += 2;
     put16(&at, 42);
     put32(&at, 8);
     put16(&at, TAGS);
-    put_tag(&at, 256, 1, 1, size);  /* width */
-    put_tag(&at, 257, 1, 1, size);  /* height */
-    put_tag(&at, 258, 0, 1, 16);  /* bits */
-    put_tag(&at, 259, 0, 1, 5);  /* LZW */
-    put_tag(&at, 262, 0, 1, 1);  /* 0 is black */
-    put_tag(&at, 273, 1, n_strips, n_strips == 1 ? strips[0] : tables);  /* where the strips are */
-    put_tag(&at, 277, 0, 1, 1);  /* bands */
-    put_tag(&at, 278, 1, 1, ROWS_PER_STRIP);
-    put_tag(&at, 279, 1, n_strips, n_strips == 1 ? strips[1] : tables + n_strips * 4);  /* how long they are */
-    put_tag(&at, 317, 0, 1, 2);  /* differences of neighbours */
-    put_tag(&at, 339, 0, 1, 1);  /* unsigned */
+    put_tag(&at, 256, LONG, 1, size);  /* width */
+    put_tag(&at, 257, LONG, 1, size);  /* height */
+    put_tag(&at, 258, SHORT, BANDS, shorts);  /* bits */
+    put_tag(&at, 259, SHORT, 1, 5);  /* LZW */
+    put_tag(&at, 262, SHORT, 1, 1);  /* 0 is black */
+    put_tag(&at, 273, LONG, n_strips, n_strips == 1 ? strips[0] : tables);  /* where the strips are */
+    put_tag(&at, 277, SHORT, 1, BANDS);
+    put_tag(&at, 278, LONG, 1, ROWS_PER_STRIP);
+    put_tag(&at, 279, LONG, n_strips, n_strips == 1 ? strips[1] : tables + n_strips * 4);  /* how long they are */
+    put_tag(&at, 284, SHORT, 1, 1);  /* interleaved by pixel */
+    put_tag(&at, 317, SHORT, 1, 2);  /* differences of neighbours */
+    put_tag(&at, 338, SHORT, BANDS - 1, shorts + 2 * BANDS);  /* what the bands behind the first are */
+    put_tag(&at, 42112, ASCII, sizeof ABOUT, about);
     put32(&at, 0);  /* no further image */
+    uint16_t numbers[2 * BANDS] = {16, 16, 16, 16};
     return fseek(file, 0, SEEK_SET) == 0 && fwrite(head, sizeof head, 1, file) == 1 &&
+           fwrite(numbers, sizeof numbers, 1, file) == 1 && fwrite(ABOUT, sizeof ABOUT, 1, file) == 1 &&
+           fwrite("", sizeof ABOUT % 2, 1, file) == sizeof ABOUT % 2 &&
            fwrite(strips, sizeof *strips, 2 * (size_t)n_strips, file) == 2 * (size_t)n_strips;
 }
 
@@ -278,18 +317,20 @@ static size_t pack(struct packer *packer, const unsigned char *in, size_t bytes,
 }
 
 /* One row of pixels between two rows of the landscape, with grain and the noise of the sensor. */
-static void expose(uint16_t *pixels, int32_t size, int32_t row, const float *upper, const float *lower)
+static void expose(uint16_t *pixels, int32_t size, int32_t row, const colour *upper, const colour *lower)
 {
     float v = (float)(row % STEP) / STEP;
     for (int32_t x = 0; x < size; x++) {
-        float u = (float)(x % STEP) / STEP;
-        int32_t i = x / STEP;
-        float counts = mix(mix(upper[i], upper[i + 1], u), mix(lower[i], lower[i + 1], u), v);
-        uint32_t random = hash(x, row, 7);
-        float grain = (float)(hash(x / 2, row / 2, 5) & 255) / 255 - 0.5f;
-        float shot = (float)((random & 255) + (random >> 8 & 255) + (random >> 16 & 255)) / 255 - 1.5f;
-        counts += 0.05f * counts * grain + 0.8f * sqrtf(counts) * shot;
-        pixels[x] = (uint16_t)clamp(counts, 1, 4095);
+        float u = (float)(x % STEP) / STEP, grain = (float)(hash(x / 2, row / 2, 5) & 255) / 255 - 0.5f;
+        const colour *above = &upper[x / STEP], *under = &lower[x / STEP];
+        for (int32_t band = 0; band < BANDS; band++) {
+            float counts = mix(mix(above[0].bands[band], above[1].bands[band], u),
+                               mix(under[0].bands[band], under[1].bands[band], u), v);
+            uint32_t random = hash(x, row, 7 + (uint32_t)band);
+            float shot = (float)((random & 255) + (random >> 8 & 255) + (random >> 16 & 255)) / 255 - 1.5f;
+            counts += 0.05f * counts * grain + 0.8f * sqrtf(counts) * shot;
+            *pixels++ = (uint16_t)clamp(counts, 1, 8191);
+        }
     }
 }
 
@@ -298,9 +339,11 @@ static int write_strip(FILE *file, struct packer *packer, uint16_t *pixels, int3
                        uint32_t *where, uint32_t *length)
 {
     for (int32_t row = 0; row < rows; row++)
-        for (int32_t x = size - 1; x > 0; x--)
-            pixels[row * size + x] = (uint16_t)(pixels[row * size + x] - pixels[row * size + x - 1]);
-    size_t bytes = pack(packer, (const unsigned char *)pixels, sizeof *pixels * (size_t)(rows * size), packed);
+        for (int32_t i = size * BANDS - 1; i >= BANDS; i--) {
+            uint16_t *here = pixels + (size_t)row * (size_t)size * BANDS + i;
+            *here = (uint16_t)(here[0] - here[-BANDS]);
+        }
+    size_t bytes = pack(packer, (const unsigned char *)pixels, sizeof *pixels * (size_t)(rows * size) * BANDS, packed);
     *where = (uint32_t)ftell(file);
     *length = (uint32_t)bytes;
     return fwrite(packed, 1, bytes, file) == bytes;
@@ -309,11 +352,11 @@ static int write_strip(FILE *file, struct packer *packer, uint16_t *pixels, int3
 int scene_write(const char *path, int32_t size, void (*progress)(double done))
 {
     int32_t n = size / STEP + 2, n_strips = (size + ROWS_PER_STRIP - 1) / ROWS_PER_STRIP;
-    size_t strip = (size_t)size * ROWS_PER_STRIP;
+    size_t strip = (size_t)size * ROWS_PER_STRIP * BANDS;
     uint16_t *pixels = malloc(sizeof *pixels * strip);
     unsigned char *packed = malloc(sizeof *pixels * strip * 3 / 2 + 16);
     uint32_t *strips = calloc((size_t)n_strips, 2 * sizeof *strips); /* first where they are, then how long */
-    float *counts = malloc(sizeof *counts * 2 * (size_t)n), *upper = counts, *lower = counts + n;
+    colour *counts = malloc(sizeof *counts * 2 * (size_t)n), *upper = counts, *lower = counts + n;
     place *places = malloc(sizeof *places * 2 * (size_t)n), *here = places, *below = places + n;
     struct packer *packer = malloc(sizeof *packer);
     FILE *file = fopen(path, "wb");
@@ -326,7 +369,7 @@ int scene_write(const char *path, int32_t size, void (*progress)(double done))
     }
     for (int32_t row = 0; good && row < size; row++) {
         if (row % STEP == 0) {
-            float *painted = upper;
+            colour *painted = upper;
             place *surveyed = here;
             upper = lower, lower = painted;
             here = below, below = surveyed;
@@ -334,7 +377,7 @@ int scene_write(const char *path, int32_t size, void (*progress)(double done))
             paint_row(lower, here, below, n, row / STEP + 1);
         }
         int32_t in_strip = row % ROWS_PER_STRIP, i = row / ROWS_PER_STRIP;
-        expose(pixels + in_strip * size, size, row, upper, lower);
+        expose(pixels + (size_t)in_strip * (size_t)size * BANDS, size, row, upper, lower);
         if (in_strip + 1 == ROWS_PER_STRIP || row + 1 == size) {
             good = write_strip(file, packer, pixels, size, in_strip + 1, packed, &strips[i], &strips[n_strips + i]);
             if (progress)

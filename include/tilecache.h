@@ -597,7 +597,8 @@ typedef enum tc_compute_flags {
    */
   TC_COMPUTE_KEEP_BANDS = 1,
   /**
-   * Names and texts: those of the image, and those of the bands that are given if the output has as many.
+   * Names and texts: those of the image, and those of the bands that are given if the output has as many; but no
+   * STATISTICS_..., which speak of other pixels.
    */
   TC_COMPUTE_KEEP_TEXTS = 2,
   /**
@@ -719,6 +720,73 @@ typedef enum tc_georef_flags {
 } tc_georef_flags;
 
 /**
+ * The bits of tc_sample_options.flags and of tc_pixel_stats_about.flags.
+ */
+typedef enum tc_sample_flags {
+  /**
+   * Only windows of 256 x 256 pixels are looked at, in the middle of each of 8 x 8 equal parts of the level, or all of
+   * a part that is smaller. Part n along a side of N pixels begins at n N / 8, rounded down, and a window begins at
+   * half of what its part is longer, rounded down. So they do not depend on the blocks of the image.
+   */
+  TC_SAMPLE_WINDOWS = 1,
+  /**
+   * Percentiles of types of 32 and 64 bits are made exact, those that `percents` names, by a second pass over the same
+   * pixels, and by further ones where the values of many percentiles lie close together. The others are exact
+   * anyway.
+   */
+  TC_SAMPLE_EXACT = 2,
+  /**
+   * Complex samples count by their power, re^2 + im^2; without this flag by their magnitude, the root of it. Both in
+   * double.
+   */
+  TC_SAMPLE_POWER = 4,
+  /**
+   * Minimum, maximum, mean and deviation are those that stand in the file or beside it (STATISTICS_MINIMUM,
+   * STATISTICS_MAXIMUM, STATISTICS_MEAN and STATISTICS_STDDEV of GDAL, see provider_metadata), if all four do for
+   * each band, of a real type, and level is 0; else they are computed. Those that are marked by
+   * STATISTICS_APPROXIMATE are taken with TC_SAMPLE_WINDOWS only. Without this flag nobody else's numbers are
+   * taken.
+   */
+  TC_SAMPLE_STORED = 8,
+} tc_sample_flags;
+
+/**
+ * The bits of tc_chain_about.flags.
+ */
+typedef enum tc_chain_flags {
+  /**
+   * All constants are in the text: it can be applied, and put on a provider.
+   */
+  TC_CHAIN_RESOLVED = 1,
+  /**
+   * To resolve it, tc_chain_resolve needs statistics; else what the provider tells will do.
+   */
+  TC_CHAIN_NEEDS_STATS = 2,
+  /**
+   * The last band of the output is opacity.
+   */
+  TC_CHAIN_ALPHA = 4,
+} tc_chain_flags;
+
+/**
+ * The bits of tc_convert_options.flags.
+ */
+typedef enum tc_convert_flags {
+  /**
+   * Percentiles give the same limits for all bands: the least low and the greatest high.
+   */
+  TC_CONVERT_COMMON = 1,
+  /**
+   * The lowest values become the highest ones of the output.
+   */
+  TC_CONVERT_INVERT = 2,
+  /**
+   * One more band says where the image is data, as the step `alpha` of a chain does.
+   */
+  TC_CONVERT_ALPHA = 4,
+} tc_convert_flags;
+
+/**
  * A store of tiles under one budget of bytes, for any number of providers, files and threads.
  *
  * What it counts is the memory of pixel buffers, each once at its allocated size, however many tiles
@@ -739,11 +807,27 @@ typedef enum tc_georef_flags {
 typedef struct tc_cache tc_cache;
 
 /**
+ * Steps from the samples of an image to a picture, told by a text: see tc_chain_parse. A chain never changes.
+ *
+ * Reference-counted: tc_chain_retain, tc_chain_release. All functions may be called from any number of threads at once.
+ */
+typedef struct tc_chain tc_chain;
+
+/**
  * A load that a callback works for: a block that is being decoded, a tile that is being made.
  *
  * Reference-counted: tc_load_retain, tc_load_release.
  */
 typedef struct tc_load tc_load;
+
+/**
+ * Statistics of the bands of an image; provider_pixel_stats takes them. They never change, and keep neither the image
+ * nor pixels of it, but the counters of which tc_pixel_stats_info tells the bytes.
+ *
+ * Reference-counted: tc_pixel_stats_retain, tc_pixel_stats_release. All functions may be called from any number of
+ * threads at once. Not to be mistaken for tc_statistics, which tells of a cache.
+ */
+typedef struct tc_pixel_stats tc_pixel_stats;
 
 /**
  * An image as a grid of blocks: a file, memory, your callbacks, or an operator over another provider.
@@ -2178,6 +2262,238 @@ typedef void (*tc_prefetched_fn)(void *user,
                                  const struct tc_prefetched *how_far,
                                  const struct tc_error *err);
 
+/**
+ * Hears how far a long call has come; GDAL's GDALProgressFunc.
+ *
+ * - done: how much of the work is done, from 0 to 1; never less than before.
+ * - text: empty, never NULL; valid during the call.
+ * - user: as given with the function.
+ *
+ * Returns 0 to end the work, which then fails with TC_E_CANCELLED; anything else to go on. Called on the thread that
+ * made the long call, inside of it, with no lock held. It must not throw, unwind or longjmp.
+ */
+typedef int (*tc_progress_fn)(double done, const char *text, void *user);
+
+/**
+ * Options of provider_pixel_stats. Size-led; 0 is the default everywhere: all pixels of the full image, by the calling
+ * thread.
+ */
+typedef struct tc_sample_options {
+  /**
+   * sizeof(tc_sample_options), set by you.
+   */
+  uint32_t struct_size;
+  /**
+   * Bits of tc_sample_flags.
+   */
+  uint32_t flags;
+  /**
+   * Threads that work at once, the calling one among them, at most 1,024. 0: that alone. The others exist only
+   * during the call.
+   */
+  uint32_t threads;
+  /**
+   * The level whose pixels are looked at.
+   */
+  int32_t level;
+  /**
+   * Hears how far the call has come. NULL: nobody.
+   */
+  tc_progress_fn progress;
+  /**
+   * Passed to `progress`.
+   */
+  void *progress_user;
+  /**
+   * With TC_SAMPLE_EXACT: the percentiles that are made exact, each from 0 to 100; with n_percents, at most 1,000;
+   * copied. NULL and 0: 0.1, 0.5, 1, 2, 2.5, 5, 10, 25, 50, 75, 90, 95, 97.5, 98, 99, 99.5 and 99.9.
+   */
+  const double *percents;
+  /**
+   * The length of `percents`.
+   */
+  size_t n_percents;
+} tc_sample_options;
+
+/**
+ * What statistics speak of. Frozen.
+ */
+typedef struct tc_pixel_stats_about {
+  /**
+   * Bands.
+   */
+  int32_t bands;
+  /**
+   * The level whose pixels were looked at.
+   */
+  int32_t level;
+  /**
+   * TC_SAMPLE_WINDOWS: only the windows that it describes. TC_SAMPLE_STORED: they stood in the file or beside it, and
+   * no pixel was looked at.
+   */
+  uint32_t flags;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+  /**
+   * The bytes of their counters.
+   */
+  uint64_t table_bytes;
+} tc_pixel_stats_about;
+
+/**
+ * The numbers of a band. Frozen.
+ */
+typedef struct tc_band_stats {
+  /**
+   * Pixels that were looked at.
+   */
+  int64_t count;
+  /**
+   * Valid pixels: those that are data and finite. All that follows speaks of them.
+   */
+  int64_t valid;
+  /**
+   * Data that is NaN.
+   */
+  int64_t nan;
+  /**
+   * Data that is infinite.
+   */
+  int64_t infinite;
+  /**
+   * The smallest value; NaN, as all that follows, if no pixel is valid.
+   */
+  double minimum;
+  /**
+   * The largest value.
+   */
+  double maximum;
+  /**
+   * The mean: the exact one, rounded once.
+   */
+  double mean;
+  /**
+   * The population standard deviation: the root of the exact variance, which was rounded once. 0 if all values
+   * are equal.
+   */
+  double deviation;
+} tc_band_stats;
+
+/**
+ * What a chain takes and gives, as its text alone tells. Size-led.
+ */
+typedef struct tc_chain_about {
+  /**
+   * sizeof(tc_chain_about), set by you.
+   */
+  uint32_t struct_size;
+  /**
+   * Bits of tc_chain_flags.
+   */
+  uint32_t flags;
+  /**
+   * The source must have so many bands at least.
+   */
+  int32_t least_bands;
+  /**
+   * And so many at most; 0 is any number.
+   */
+  int32_t most_bands;
+  /**
+   * The bands of the output. 0 where that depends on the source: as many as this has, and one more with
+   * TC_CHAIN_ALPHA; of a palette that is not resolved, three or four.
+   */
+  int32_t bands;
+  /**
+   * The sample type of the output; 0 is that of the source.
+   */
+  tc_dtype dtype;
+  /**
+   * What the first four bands of the output are, as far as the text tells.
+   */
+  tc_colour colours[4];
+} tc_chain_about;
+
+/**
+ * Options of provider_convert. Size-led; 0 is the default that each member names. Copied by the call.
+ */
+typedef struct tc_convert_options {
+  /**
+   * sizeof(tc_convert_options), set by you.
+   */
+  uint32_t struct_size;
+  /**
+   * The sample type of the output: TC_U8, TC_U16, TC_F32 or TC_F64. 0: TC_U8.
+   */
+  tc_dtype dtype;
+  /**
+   * Bits of tc_convert_flags.
+   */
+  uint32_t flags;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+  /**
+   * The sample that becomes the least value of the output: 0, as what is below.
+   */
+  double low;
+  /**
+   * The sample that becomes the greatest: all of an integer type, 1 in floats; as what is above. `low` and `high`
+   * both 0: not given.
+   */
+  double high;
+  /**
+   * The percentile that does instead of `low`, by `stats`.
+   */
+  double low_percent;
+  /**
+   * The percentile that does instead of `high`. Both 0: not given. If limits are not given either, all values of the
+   * significant bits of the source, whose type must be unsigned; in floats, samples as they are.
+   */
+  double high_percent;
+  /**
+   * Values between are raised to 1 / gamma: above 1 brightens. 0: 1.
+   */
+  double gamma;
+  /**
+   * The bands, in any order; with n_bands. NULL and 0: all.
+   */
+  const int32_t *bands;
+  /**
+   * The length of `bands`.
+   */
+  size_t n_bands;
+  /**
+   * The statistics of the source, for percentiles; used during the call. NULL: none.
+   */
+  const struct tc_pixel_stats *stats;
+} tc_convert_options;
+
+/**
+ * A colour of a palette. Frozen.
+ */
+typedef struct tc_rgba {
+  /**
+   * Red, 0 to 255.
+   */
+  uint8_t red;
+  /**
+   * Green.
+   */
+  uint8_t green;
+  /**
+   * Blue.
+   */
+  uint8_t blue;
+  /**
+   * Opacity; 255 is opaque.
+   */
+  uint8_t alpha;
+} tc_rgba;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -2494,7 +2810,7 @@ tc_status tc_remove(struct tc_cache *cache,
  * Overviews of other factors are images of their own, see provider_image_count.
  *
  * What lies beside the file belongs to its first image, as in GDAL: TIFF files with overviews (`.ovr`), with a mask of all
- * bands (`.msk`, of GDAL, and `.msk.ovr`), and what GDAL knows of the image (`.aux.xml`): nodata values, colours, and texts
+ * bands (`.msk`, of GDAL, and `.msk.ovr`), and what GDAL knows of the image (`.aux.xml`): nodata values, colours, where it lies, and texts
  * for provider_metadata (statistics, histograms, descriptions, colour tables, items); of NITF the R-sets too (`.r1`, `.r2`
  * ..., `.hr1` ..., behind the name or in place of its extension), of every image. World files are looked for as
  * provider_georef says. Overviews and masks in a TIFF go
@@ -2681,7 +2997,8 @@ tc_status provider_retile(struct tc_provider *source,
  * rounded and clamped to the type of the output.
  *
  * The output has what is known of the source unless the options say otherwise: colours and nodata values, texts
- * (those of bands where it has as many as the function gets), what provider_georef says, and what provider_mask says,
+ * (those of bands where it has as many as the function gets, and no STATISTICS_..., which speak of other pixels), what
+ * provider_georef says, and what provider_mask says,
  * also where that comes from nodata values or alpha that the output does not have.
  *
  * - source: required; kept alive by the result.
@@ -3156,14 +3473,14 @@ tc_status provider_invalidate(struct tc_provider *provider, struct tc_error *err
  *
  * Where the pixels of a level lie on the ground, as far as the source says it. It never changes.
  *
- * Of files it is read from the tags and keys of GeoTIFF, as GDAL understands them, also where a box of JPEG 2000 has them
- * (GeoJP2, not GMLJP2); from the corners of images in NITF (IGEOLO, in degrees or UTM: a transform if one has them within a
- * quarter of a pixel, else four points) and their RPC00B, if no ICHIPB says that the image is part of another, but
- * not from BLOCKA, as GDAL does not; and of an image 0 without a transform
- * of its own that is opened as TIFF, JPEG 2000, PNG or JPEG, from a world file beside it (of a.tif these are
- * a.tfw, a.tifw and a.wld, also in capitals; see tc_open_options.open_beside), with the WKT in a .prj where the file
- * names no system. EPSG codes are told as the file has them, deprecated ones too. What is not read here, such as
- * what GDAL keeps in .aux.xml files, may be in the texts of provider_metadata or nowhere.
+ * Of files it is read from the tags and keys of GeoTIFF (OGC 19-008r4), as GDAL understands them, also where a box of
+ * JPEG 2000 has them (GeoJP2), or else from its GMLJP2 (OGC 08-085r5); from the corners of images in NITF (BLOCKA if it
+ * has all of the whole image, else IGEOLO in degrees or UTM: a transform if one has them within a quarter of a pixel,
+ * else four points) and their RPC00A or RPC00B, if no ICHIPB says that the image is part of another. Of an image 0 it is
+ * completed from what lies beside the file (see tc_open_options.open_beside): what GDAL keeps in `.aux.xml`, which goes
+ * before what the file says, but of NITF; and where there is no transform, of TIFF, JPEG 2000, PNG and JPEG, from a world
+ * file (of a.tif these are a.tfw, a.tifw and a.wld, also in capitals; of PNG it goes before `.aux.xml`), with the WKT in
+ * a .prj where nothing else names a system. EPSG codes are told as the file has them, deprecated ones too.
  *
  * Operators have it from their source: cached, retiled and read images lie where it lies; a level, whose pixels are 2
  * to the power of the level times as long and wide (a level that is not level 0 halved so often, rounded either way,
@@ -3394,6 +3711,394 @@ tc_status provider_prefetch(struct tc_provider *provider,
                             tc_prefetched_fn done,
                             void *user,
                             struct tc_error *err);
+
+/**
+ * ======== STATISTICS OF PIXELS ========
+ *
+ * Takes the statistics of all bands of an image: counts, minimum, maximum, mean, standard deviation, and counters for
+ * percentiles and histograms.
+ *
+ * A pixel of a band is data unless the mask beside the image (see provider_mask) is not 255 there, an alpha band is 0
+ * there, or its sample is equal to the nodata value of that very band (NaN: any NaN). What an alpha band holds itself is
+ * data wherever the mask says so. Other bands make no difference, so that each has the statistics that it would have alone.
+ * Absent blocks are pixels of the pad value.
+ *
+ * Sums are exact and counters whole numbers: the same pixels give the same bits, whatever the tiles, blocks, threads,
+ * budgets and order through which they come. Statistics speak of the pixels that were looked at, and of no others.
+ *
+ * Each block beneath is decoded once (once for each pass with TC_SAMPLE_EXACT), also where the provider shows it in
+ * tiles: of those the cache has, the resident ones are taken, and the rest comes from the blocks. It reads as
+ * TC_READ_STREAMING does: what is found in caches does not count as used, and what is loaded is the next to be evicted.
+ *
+ * Counters exist for values that occur, by sign, exponent and 11 bits of the mantissa: at most 4 bytes for each value of 8
+ * and 16 bits (59 MB for 224 bands in which each occurs), 8 KiB for each power of two between values of the wider types.
+ * Up to 64 bands each thread has its own, from there on all share them. 1 GiB is the most.
+ *
+ * - provider: required. A call that waits in it ends with it if it is a reader that is cancelled.
+ * - options: NULL is all defaults.
+ * - stats: receives a reference that you own; NULL on failure.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_RANGE if there is no such level, and for threads and percents; TC_E_ARGUMENT; TC_E_CANCELLED if
+ * `progress` returned 0; TC_E_LIMIT if the counters would take more than 1 GiB; TC_E_UNSUPPORTED for a level that
+ * the mask does not have; TC_E_CHANGED if a second pass finds other pixels; TC_E_NO_MEMORY; what decoding fails with.
+ * Thread-safe.
+ */
+tc_status provider_pixel_stats(struct tc_provider *provider,
+                               const struct tc_sample_options *options,
+                               struct tc_pixel_stats **stats,
+                               struct tc_error *err);
+
+/**
+ * What statistics speak of.
+ *
+ * - stats: required.
+ * - about: required; receives it, zeros on failure.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_ARGUMENT. Thread-safe.
+ */
+tc_status tc_pixel_stats_info(const struct tc_pixel_stats *stats,
+                              struct tc_pixel_stats_about *about,
+                              struct tc_error *err);
+
+/**
+ * The numbers of a band.
+ *
+ * - stats: required.
+ * - band: from 0.
+ * - numbers: required; receives them, zeros on failure. The counts are 0 in statistics that stood in the file.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_RANGE if there is no such band, TC_E_ARGUMENT. Thread-safe.
+ */
+tc_status tc_pixel_stats_band(const struct tc_pixel_stats *stats,
+                              int32_t band,
+                              struct tc_band_stats *numbers,
+                              struct tc_error *err);
+
+/**
+ * A percentile of a band: the k-th smallest valid value, k being the smallest whole number that is at least n p / 100
+ * of n valid values, and 1 for 0 percent. Nothing is interpolated (NumPy: `inverted_cdf`).
+ *
+ * Exact for types of 8 and 16 bits, for the smallest and the largest value, for whole numbers between -4,096 and 4,096,
+ * and after TC_SAMPLE_EXACT for what that was asked for. Else the value is known to be in an interval, at most 2^-11
+ * wide relative to it.
+ *
+ * - stats: required.
+ * - band: from 0.
+ * - percent: from 0 to 100; the 7th and later decimals do not count.
+ * - value: required; receives the value, or the middle of the interval; NaN if no pixel is valid; 0 on failure.
+ * - low, high: receive the ends of the interval, both `value` where it is exact; each may be NULL.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_RANGE for band and percent; TC_E_NOT_FOUND for statistics that stood in the file; TC_E_ARGUMENT.
+ * Thread-safe.
+ */
+tc_status tc_pixel_stats_percentile(const struct tc_pixel_stats *stats,
+                                    int32_t band,
+                                    double percent,
+                                    double *value,
+                                    double *low,
+                                    double *high,
+                                    struct tc_error *err);
+
+/**
+ * The histogram of a band: valid pixels in bins of equal width from `low` to `high`. A bin has the values from its lower
+ * end on, the last one its upper end too. Values beyond `low` and `high` are in none.
+ *
+ * - stats: required.
+ * - band: from 0.
+ * - low, high: the ends; both 0: the minimum and the maximum of the band. For whole numbers, `high` = `low` + n_counts
+ *   gives each its own bin.
+ * - counts: required; receives n_counts numbers, zeros on failure.
+ * - n_counts: the number of bins, 1 to 65,536.
+ * - approximate: receives 1 if pixels that are counted together, see tc_pixel_stats_percentile, may belong to different
+ *   bins and were put into that of their middle, which never happens for types of 8 and 16 bits; else 0. May be NULL.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_RANGE for band, bins and ends; TC_E_NOT_FOUND for statistics that stood in the file; TC_E_ARGUMENT.
+ * Thread-safe.
+ */
+tc_status tc_pixel_stats_histogram(const struct tc_pixel_stats *stats,
+                                   int32_t band,
+                                   double low,
+                                   double high,
+                                   int64_t *counts,
+                                   size_t n_counts,
+                                   uint32_t *approximate,
+                                   struct tc_error *err);
+
+/**
+ * One more reference to statistics. Returns `stats`; NULL gives NULL.
+ *
+ * Cannot fail. Thread-safe.
+ */
+struct tc_pixel_stats *tc_pixel_stats_retain(struct tc_pixel_stats *stats);
+
+/**
+ * Gives up a reference to statistics. NULL does nothing.
+ *
+ * Cannot fail. Thread-safe.
+ */
+void tc_pixel_stats_release(struct tc_pixel_stats *stats);
+
+/**
+ * ======== DISPLAY CHAINS ========
+ *
+ * A chain out of its text: steps with `|` between, such as `bands=3,1,0|stretch=2..98%|gamma=1.2|u8`. ASCII, without
+ * spaces, numbers with a point whatever the locale.
+ *
+ * A step makes of all bands:
+ * - `bands=3,1,0`: these, from 0, in this order; repeats allowed. Only what is needed is read of a provider.
+ * - `unscale=0.1:-5`: samples times 0.1 less 5, for all bands; `unscale=0.1:-5,1:0` for each; `unscale`: SCALE and
+ *   OFFSET that the provider tells, see provider_metadata.
+ * - `magnitude`, `power`, `quarter`, `log`: of complex samples sqrt(re^2 + im^2), its square, its square root, and 20
+ *   log10 of it, where 0 is no data. Of real samples the magnitude is the absolute value. `phase`: the angle of complex
+ *   samples, -pi to pi as 0 to 1.
+ * - `stretch=100..900`: (sample - 100) / (900 - 100) in double, clamped to 0 to 1; `stretch=0..9,1..7` for each band.
+ *   Where both limits are the same, what is below is 0, above 1, and equal 127/255. Limits from the provider:
+ *   `stretch=full`, all values of the significant bits of an unsigned type. Limits from statistics: `minmax`;
+ *   `stretch=2..98%`, percentiles, to a millionth; `sd=2`, so many standard deviations about the mean, and `dra`,
+ *   from a fifth of the distance of percentiles 2 and 98 below the one to two fifths above the other, both within minimum
+ *   and maximum. Limits for all bands together, the least low and the greatest high: `minmax=common`, `dra=common`,
+ *   `sd=2,common`, `stretch=2..98%,common`.
+ * - `gamma=1.2`: 0 to 1 raised to 1/1.2, for all bands; `gamma=1.2,1,1` for each. `invert`: 1 less it.
+ * - `table=u8:BASE64`: whole samples, or 0 to 1 as 0 to the last entry, looked up; beyond an end is that entry. Entries
+ *   of u8 and u16 become 0 to 1; those of f32 and f64 (little-endian, as u16) are values, such as the amplitudes of
+ *   NITF's AMP8I_PHS8I. More tables behind commas: one for each band.
+ * - `palette`: one band as indices of the palette that the provider tells, see provider_palette; `palette=rgb:BASE64`,
+ *   `palette=rgba:BASE64`: of these colours, 3 or 4 bytes each. Three bands, four if any colour is not opaque. Indices
+ *   that it does not have are no data.
+ * - `ramp=viridis`: 0 to 1 of one band as one of 256 colours of cividis, inferno, magma, plasma, turbo or viridis.
+ * - `ycbcr`: three bands of 8 bits (or 0 to 1) as red, green and blue by ITU-R BT.601, full range. `rgb`: one band three
+ *   times.
+ * - `alpha`: one more band, opaque where any of the bands is data, by nodata values, NaN, a mask and alpha of the provider;
+ *   where it is 0 the others are 0. Last, but for a type. With a palette that is not opaque, the opacity of its colours.
+ * - `u8`, `u16`: 0 to 1 as round(255 t), round(65535 t), halves away from 0; no data is 0. `f32`, `f64`: values as they are;
+ *   no data is NaN. Samples that were not stretched to 0 to 1 cannot become whole ones of another type. Without such a
+ *   step the output is f32; of `bands` and `rgb` alone, samples as they are, no data too.
+ *
+ * Every step is what its formula says, in double, one rounding at the end; logarithms, powers and angles are the same on
+ * every system. So each tile, process and machine shows the same.
+ *
+ * - text: required; at most 8 MiB and 256 steps.
+ * - chain: receives a reference that you own; NULL on failure.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_ARGUMENT with the byte of the text, from 0, where it is wrong, and why; TC_E_LIMIT. Thread-safe.
+ */
+tc_status tc_chain_parse(const char *text,
+                         struct tc_chain **chain,
+                         struct tc_error *err);
+
+/**
+ * The chain with all constants put in that a provider and statistics of its samples tell. What has them keeps them, so a
+ * resolved chain is given back as it is. No pixel is read.
+ *
+ * Limits follow from the statistics through all that comes before: scales, detections, stretches, gammas, inversions;
+ * through tables and colours they do not. A band without valid pixels gets the full range of an unsigned type, else 0..1.
+ *
+ * - chain, source: required.
+ * - stats: those of `source`, all bands of it, see provider_pixel_stats. NULL will do for a chain without
+ *   TC_CHAIN_NEEDS_STATS.
+ * - resolved: receives a reference that you own; NULL on failure.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_ARGUMENT, naming the step, if it does not fit the bands or the type of `source`, or neither this nor `stats`
+ * tells what it needs. Thread-safe.
+ */
+tc_status tc_chain_resolve(const struct tc_chain *chain,
+                           const struct tc_provider *source,
+                           const struct tc_pixel_stats *stats,
+                           struct tc_chain **resolved,
+                           struct tc_error *err);
+
+/**
+ * One chain, then another over its output.
+ *
+ * - first, then: required.
+ * - chain: receives a reference that you own; NULL on failure.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_ARGUMENT, naming the step of `then` that cannot stand behind `first`. Thread-safe.
+ */
+tc_status tc_chain_compose(const struct tc_chain *first,
+                           const struct tc_chain *then,
+                           struct tc_chain **chain,
+                           struct tc_error *err);
+
+/**
+ * The text of a chain in its canonical form: parsed, it gives the same chain and the same text. It is in the key of what
+ * is displayed, and its text TC:CHAIN.
+ *
+ * - chain: NULL gives NULL.
+ *
+ * Returns ASCII borrowed from `chain`, valid until you release it.
+ *
+ * Cannot fail. Thread-safe.
+ */
+const char *tc_chain_text(const struct tc_chain *chain);
+
+/**
+ * What a chain takes and gives.
+ *
+ * - chain: required.
+ * - about: required, with its size set.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_ARGUMENT. Thread-safe.
+ */
+tc_status tc_chain_info(const struct tc_chain *chain,
+                        struct tc_chain_about *about,
+                        struct tc_error *err);
+
+/**
+ * Applies a chain to pixels, without a provider. What comes out of a pixel depends on that pixel alone, so that parts of
+ * an image give the parts of its picture.
+ *
+ * - chain: required; resolved.
+ * - input: required; rows of samples, as tc_put takes them. Of what is told there, only `flags` with TC_PIXELS_ABSENT
+ *   and valid_width and valid_height do not count.
+ * - mask: NULL, or pixels of one band of TC_U8 of the size of `input`: where they are 0, nothing is data.
+ * - out: required; as many columns and rows as `input`, the bands and the type that the chain gives; 0 is that type. It
+ *   must not overlap the others.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_ARGUMENT, naming the step, if the chain is not resolved or does not fit the bands or the type of `input`, and
+ * if `mask` or `out` are not as above; TC_E_RANGE, TC_E_LIMIT, TC_E_NO_MEMORY. Nothing is written on failure.
+ * Thread-safe, as long as nobody else uses the memory of `out`.
+ */
+tc_status tc_chain_apply(const struct tc_chain *chain,
+                         const struct tc_pixels *input,
+                         const struct tc_pixels *mask,
+                         const struct tc_target *out,
+                         struct tc_error *err);
+
+/**
+ * One more reference to a chain. Returns `chain`; NULL gives NULL.
+ *
+ * Cannot fail. Thread-safe.
+ */
+struct tc_chain *tc_chain_retain(struct tc_chain *chain);
+
+/**
+ * Gives up a reference to a chain. What is displayed through it stays. NULL does nothing.
+ *
+ * Cannot fail. Thread-safe.
+ */
+void tc_chain_release(struct tc_chain *chain);
+
+/**
+ * The chain that shows an image, resolved, made from what is known of it and from statistics. tc_chain_why tells each
+ * decision.
+ *
+ * - What is seen: indices of a palette that provider_palette has, in its colours; luma and colour differences as RGB; cyan,
+ *   magenta and yellow as RGB, without black; of complex samples the fourth root of the power of the first band. Else
+ *   red, green and blue by colour interpretation; by wavelength (texts of bands: CENTRAL_WAVELENGTH_UM, WAVELENGTH with
+ *   WAVELENGTH_UNITS, NITF_CWAVE), the bands nearest to 660, 532.5 and 472.5 nm, if those are three and near; by
+ *   NITF_ISUBCAT; by descriptions; else the band that NITF_IREPBAND says is to be shown alone; else the first three bands, of
+ *   two the first or the magnitude by NITF_ISUBCAT.
+ * - Stretch: samples of TC_U8 are shown as they are, over their significant bits if these are fewer, and no pixel is looked
+ *   at; other types by `dra` of each band, see tc_chain_parse. Statistics that stand in the file, if asked for, by two
+ *   standard deviations. MINISWHITE is turned.
+ * - Opacity: if the image has a mask, alpha, nodata in a band that is seen, or NaN there. Alpha of grey or RGB keeps its
+ *   degrees.
+ *
+ * A band of one value is shown as 127; one without a valid pixel is transparent.
+ *
+ * - provider: required.
+ * - options: as for provider_pixel_stats, whose statistics are taken where limits depend on them. NULL is
+ *   TC_SAMPLE_WINDOWS and no more: 64 windows at fixed places, so that no call hides a pass over the image.
+ * - chain: receives a reference that you own; NULL on failure.
+ * - err: may be NULL.
+ *
+ * The same image gives the same chain, whatever its tiles, threads and caches. Errors: those of provider_pixel_stats;
+ * TC_E_ARGUMENT, naming the step, where values are too wide for a stretch. Thread-safe.
+ */
+tc_status tc_chain_auto(struct tc_provider *provider,
+                        const struct tc_sample_options *options,
+                        struct tc_chain **chain,
+                        struct tc_error *err);
+
+/**
+ * Why a chain of tc_chain_auto is as it is: a line for each decision, what it is about, a colon and the reason, such as
+ * `bands: 4,2,1 are nearest to 660, 532.5 and 472.5 nm, at 660,545,480 nm`. For people: the words may change.
+ *
+ * - chain: NULL gives NULL.
+ *
+ * Returns UTF-8 borrowed from `chain`, valid until you release it; empty for a chain that was made otherwise, also out of
+ * this one.
+ *
+ * Cannot fail. Thread-safe.
+ */
+const char *tc_chain_why(const struct tc_chain *chain);
+
+/**
+ * An image seen through a chain, tile by tile on the grid of the source: the picture of the whole image, cut.
+ *
+ * Only the bands that the chain needs are read. What is no data (nodata of a band, NaN, what the mask or alpha of the
+ * source says) is 0, and NaN in floats; a band of opacity says where, if the chain has one, else provider_mask does. Tiles
+ * are band-sequential; tc_tile_copy interleaves them. Levels, grid and place are those of the source, texts those of the
+ * whole image and the chain as TC:CHAIN. Blocks that the source does not have are not there either where the chain makes
+ * the same of pad in all bands. The key reads `<source>:mapped:<text>:chain`, with the text escaped, of one over 200 bytes
+ * 128 bits of its SHA-256 as `digest:<digits>`.
+ *
+ * - source: required; kept alive by the result.
+ * - chain: resolved; kept alive by the result. NULL: the automatic one, of samples: pixels of windows at fixed places are
+ *   read for it where bands must be stretched, and nothing else. It is in the text TC:CHAIN.
+ * - cache: keeps the tiles, and is kept alive by the result; NULL keeps nothing.
+ * - provider: receives a reference that you own; NULL on failure.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_ARGUMENT, naming the step, if the chain is not resolved or does not fit the bands or the type of the
+ * source, also if the cache knows the key with another size, block size, type or number of bands; TC_E_LIMIT for a
+ * stack that is too high; TC_E_NO_MEMORY; for the automatic chain what decoding fails with. Thread-safe.
+ */
+tc_status provider_display(struct tc_provider *source,
+                           const struct tc_chain *chain,
+                           struct tc_cache *cache,
+                           struct tc_provider **provider,
+                           struct tc_error *err);
+
+/**
+ * An image in another sample type, the simple case of provider_display: a chain made of numbers.
+ *
+ * - source: required; kept alive by the result.
+ * - options: NULL is all defaults: all values of an unsigned type to 8 bits.
+ * - cache: keeps the tiles, and is kept alive by the result; NULL keeps nothing.
+ * - provider: receives a reference that you own; NULL on failure. Its text TC:CHAIN is the chain.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_RANGE for limits, percents, gamma and bands; TC_E_ARGUMENT, also for signed, floating-point and complex
+ * samples without limits or percents, and for percents without statistics; else as provider_display. Thread-safe.
+ */
+tc_status provider_convert(struct tc_provider *source,
+                           const struct tc_convert_options *options,
+                           struct tc_cache *cache,
+                           struct tc_provider **provider,
+                           struct tc_error *err);
+
+/**
+ * The palette of a band: the colours that its samples are indices of, from 0 on. Files of 16 bits a colour give the
+ * nearest of 8.
+ *
+ * - provider: required.
+ * - band: from 0.
+ * - colours, n_colours: room for so many, of which as many are written as there are. NULL and 0 ask for the number alone.
+ * - count: required; receives the number of colours of the palette, at most 65,536, also where there was no room for all; 0 on
+ *   failure.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_NOT_FOUND if the band has no palette or its text is not one; TC_E_RANGE for bands, TC_E_ARGUMENT.
+ * Thread-safe.
+ */
+tc_status provider_palette(const struct tc_provider *provider,
+                           int32_t band,
+                           struct tc_rgba *colours,
+                           size_t n_colours,
+                           size_t *count,
+                           struct tc_error *err);
 
 /**
  * ======== TILES ========

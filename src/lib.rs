@@ -3,6 +3,7 @@
 pub mod bytes;
 pub mod cache;
 pub mod capi;
+pub mod chain;
 pub mod convert;
 pub mod dtype;
 pub mod error;
@@ -24,6 +25,7 @@ pub mod resample;
 pub mod simd;
 mod slab;
 pub mod source;
+pub mod stats;
 mod sync;
 pub mod system;
 mod thread;

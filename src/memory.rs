@@ -786,6 +786,29 @@ impl Target {
         }
     }
 
+    /// Whether the samples of a pixel lie side by side, and so do the pixels of a row.
+    pub fn is_interleaved(&self) -> bool {
+        let size = self.dtype.size() as isize;
+        self.band_stride == size && self.pixel_stride == size * self.shape.bands as isize
+    }
+
+    /// Writes a whole row of an interleaved target, all bands of it.
+    ///
+    /// # Panics
+    /// If the target is not interleaved, has no such row, or one of another length.
+    pub fn store_pixels(&mut self, y: usize, pixels: &[u8]) {
+        let row = self.shape.width * self.shape.bands * self.dtype.size();
+        assert!(
+            self.is_interleaved() && y < self.shape.height && pixels.len() == row,
+            "outside the target"
+        );
+        // SAFETY: the samples of the row are just these bytes, and `new` promises that they are ours.
+        unsafe {
+            let to = self.start.offset(y as isize * self.row_stride);
+            std::ptr::copy_nonoverlapping(pixels.as_ptr(), to, row);
+        }
+    }
+
     /// Writes packed samples of the target's type from (x, y, band) on along the row.
     ///
     /// # Panics

@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::image::Bands;
 use crate::layout::{Layout, Shape};
 use crate::memory::{Address, Buffer, Canvas, PixelsMut, Target};
+use crate::simd::vectorised;
 use crate::slab::Handle;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -260,6 +261,12 @@ impl Pixels {
     /// each of `bands` in their order, converted to the target's type. `None` writes opaque alpha.
     pub fn copy_to_target(&self, x: usize, y: usize, bands: &[Option<u32>], mut into: Target) {
         let Shape { width, height, .. } = into.shape;
+        if self.dtype() == into.dtype
+            && into.is_interleaved()
+            && self.interleave(x, y, bands, &mut into)
+        {
+            return;
+        }
         let size = self.dtype().size();
         let mut row = vec![0; width * into.dtype.size()];
         for (to, band) in bands.iter().enumerate() {
@@ -285,6 +292,49 @@ impl Pixels {
             }
         }
     }
+}
+
+impl Pixels {
+    /// Copies three or four bands of bytes into pixels of as many, all bands of a row at once; says whether it did.
+    fn interleave(&self, x: usize, y: usize, bands: &[Option<u32>], into: &mut Target) -> bool {
+        let Shape { width, height, .. } = into.shape;
+        if self.dtype() != DType::U8 || !matches!(bands.len(), 3 | 4) {
+            return false;
+        }
+        let opaque = vec![255; width];
+        let mut pixels = vec![0; width * bands.len()];
+        for line in 0..height {
+            let row = |band: &Option<u32>| match band {
+                Some(band) => &self.row(*band as usize, y + line)[x..x + width],
+                None => &opaque[..],
+            };
+            match bands {
+                [a, b, c, d] => interleave_four([a, b, c, d].map(row), &mut pixels),
+                [a, b, c] => interleave_three([a, b, c].map(row), &mut pixels),
+                _ => return false,
+            }
+            into.store_pixels(line, &pixels);
+        }
+        true
+    }
+}
+
+fn interleave_four([a, b, c, d]: [&[u8]; 4], pixels: &mut [u8]) {
+    vectorised(|| {
+        let of = a.iter().zip(b).zip(c).zip(d);
+        for (pixel, (((a, b), c), d)) in pixels.as_chunks_mut().0.iter_mut().zip(of) {
+            *pixel = [*a, *b, *c, *d];
+        }
+    });
+}
+
+fn interleave_three([a, b, c]: [&[u8]; 3], pixels: &mut [u8]) {
+    vectorised(|| {
+        let of = a.iter().zip(b).zip(c);
+        for (pixel, ((a, b), c)) in pixels.as_chunks_mut().0.iter_mut().zip(of) {
+            *pixel = [*a, *b, *c];
+        }
+    });
 }
 
 /// A handle to immutable pixels. They stay valid and unchanged until the last handle is dropped,

@@ -109,6 +109,8 @@ macro_rules! programs {
 
 programs! {
     test_abi
+    test_chain
+    test_chain_auto
     test_compute
     test_defects
     test_descriptors
@@ -130,6 +132,7 @@ programs! {
     test_prefetch
     test_readers
     test_stacks
+    test_stats
     test_terrain
     test_threads
     test_trim

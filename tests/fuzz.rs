@@ -171,9 +171,14 @@ fn any_names_are_told_apart() {
 }
 
 #[test]
+fn any_text_is_a_chain_or_refused() {
+    check("chains");
+}
+
+#[test]
 fn every_target_is_tested() {
     let names: Vec<&str> = targets::TARGETS.iter().map(|target| target.name).collect();
-    assert_eq!(names, ["files", "beside", "calls", "keys"]);
+    assert_eq!(names, ["files", "beside", "calls", "keys", "chains"]);
 }
 
 /// `FUZZ_TARGET=files FUZZ_INPUT=path cargo test --test fuzz -- --ignored`

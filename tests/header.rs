@@ -3,9 +3,27 @@
 use std::path::Path;
 
 /// The files of the ABI in the order in which the header presents them.
-const FILES: [&str; 15] = [
-    "status", "types", "library", "cache", "source", "format", "operator", "levels", "compute",
-    "mosaic", "provider", "georef", "reader", "prefetch", "tile",
+const FILES: [&str; 20] = [
+    "status",
+    "types",
+    "library",
+    "cache",
+    "source",
+    "format",
+    "operator",
+    "levels",
+    "compute",
+    "mosaic",
+    "provider",
+    "georef",
+    "reader",
+    "prefetch",
+    "progress",
+    "pixel_stats",
+    "chain",
+    "chain_auto",
+    "display",
+    "tile",
 ];
 
 fn generated(root: &Path) -> String {

@@ -167,3 +167,16 @@ for target, length, count in [("calls", 400, 24), ("keys", 60, 8)]:
     for number in range(count):
         with open(f"../{target}/random-{number}", "wb") as seed:
             seed.write(random.randbytes(random.randint(length // 4, length)))
+
+# Texts of chains, and behind a NUL the choices of type, bands and pixels.
+CHAINS = [
+    "bands=3,1,0|stretch=2..98%|gamma=1.2|u8", "bands=1|stretch=0..101,5..9|alpha|u16", "stretch=full|invert|u8|alpha",
+    "unscale=0.5:-3|minmax=common|u8", "magnitude|stretch=0..40000|u8", "log|stretch=0..90.5|ramp=viridis|u8",
+    "phase|gamma=2.2|f32", "quarter|f64", "table=u8:AAEC/w==|alpha|u8", "table=f32:AACAPwAAAEA=|log|stretch=0..6|u8",
+    "palette|alpha|u8", "palette=rgba:AQID/8hkMoA=|u16", "stretch=0..255|ycbcr|u8", "bands=0|rgb", "power|sd=2|u8",
+    "unscale|bands=0,0|dra|u8|stretch=0..1e2|u8", "bands=2,1|stretch=-1e300..5e-324|u8",
+]
+os.makedirs("../chains", exist_ok=True)
+for number, text in enumerate(CHAINS):
+    with open(f"../chains/{number:02}", "wb") as seed:
+        seed.write(text.encode() + b"\0" + random.randbytes(40))

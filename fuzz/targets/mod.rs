@@ -4,6 +4,7 @@
 mod allocations;
 mod beside;
 mod calls;
+mod chains;
 mod files;
 mod input;
 mod keys;
@@ -32,6 +33,10 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "keys",
         run: keys::run,
+    },
+    Target {
+        name: "chains",
+        run: chains::run,
     },
 ];
 

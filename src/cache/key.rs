@@ -88,12 +88,30 @@ pub fn compute_key_of_many(name: &str, more: &str, sources: &[String]) -> Result
         digest.update(text);
         digest.update(",");
     }
-    let digest = digest.finalize();
-    let digits: String = digest[..16]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let digits = digits(digest);
     compute_key(&format!("{name}:digest:{digits}"), NO_SOURCES)
+}
+
+/// The first 128 bits of a digest.
+fn digits(digest: Sha256) -> String {
+    let digest = digest.finalize();
+    let digits = digest[..16].iter().map(|byte| format!("{byte:02x}"));
+    digits.collect()
+}
+
+/// The longest text of a chain that a key has in full.
+const MAX_CHAIN: usize = 200;
+
+/// What the key of an image seen through a chain has behind that of its source: the text, or of a long one 128 bits of
+/// its SHA-256. No function of a caller's has the same, whatever its name: those end in another way.
+pub fn chain_key(text: &str) -> String {
+    match text.len() <= MAX_CHAIN {
+        true => format!("mapped:{}:chain", escape(text)),
+        false => format!(
+            "mapped:digest:{}:chain",
+            digits(Sha256::new_with_prefix(text))
+        ),
+    }
 }
 
 /// The sources of an image whose key does not name them.
@@ -247,6 +265,17 @@ mod tests {
         let long = "x".repeat(MAX_COMPUTED / 3);
         assert!(compute_key("n", [&long; 2]).is_ok() && compute_key("n", [&long; 3]).is_err());
         assert_eq!(sources_of("compute:image:0"), [""; 0]);
+    }
+
+    #[test]
+    fn chains_are_named_by_their_text_or_its_digest() {
+        let short = chain_key("bands=3,1|stretch=2..9%");
+        assert_eq!(short, "mapped:bands=3%2C1|stretch=2..9%25:chain");
+        let long = |last: char| "x".repeat(MAX_CHAIN) + &last.to_string();
+        let key = chain_key(&long('a'));
+        assert!(key.starts_with("mapped:digest:") && key.len() < 60, "{key}");
+        assert_eq!(key, chain_key(&long('a')));
+        assert_ne!(key, chain_key(&long('b')));
     }
 
     #[test]

@@ -131,7 +131,8 @@ pub enum tc_compute_flags {
     /// Colours and nodata values of the bands that are given, of which there must be as many as the output
     /// has, of the same type.
     TC_COMPUTE_KEEP_BANDS = 1,
-    /// Names and texts: those of the image, and those of the bands that are given if the output has as many.
+    /// Names and texts: those of the image, and those of the bands that are given if the output has as many; but no
+    /// STATISTICS_..., which speak of other pixels.
     TC_COMPUTE_KEEP_TEXTS = 2,
     /// What provider_mask says of it, by a mask, alpha or nodata. The input must be neither turned nor scaled, and
     /// the output of its size.

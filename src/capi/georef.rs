@@ -137,14 +137,14 @@ unsafe impl SizeLed for tc_georef {
 ///
 /// Where the pixels of a level lie on the ground, as far as the source says it. It never changes.
 ///
-/// Of files it is read from the tags and keys of GeoTIFF, as GDAL understands them, also where a box of JPEG 2000 has them
-/// (GeoJP2, not GMLJP2); from the corners of images in NITF (IGEOLO, in degrees or UTM: a transform if one has them within a
-/// quarter of a pixel, else four points) and their RPC00B, if no ICHIPB says that the image is part of another, but
-/// not from BLOCKA, as GDAL does not; and of an image 0 without a transform
-/// of its own that is opened as TIFF, JPEG 2000, PNG or JPEG, from a world file beside it (of a.tif these are
-/// a.tfw, a.tifw and a.wld, also in capitals; see tc_open_options.open_beside), with the WKT in a .prj where the file
-/// names no system. EPSG codes are told as the file has them, deprecated ones too. What is not read here, such as
-/// what GDAL keeps in .aux.xml files, may be in the texts of provider_metadata or nowhere.
+/// Of files it is read from the tags and keys of GeoTIFF (OGC 19-008r4), as GDAL understands them, also where a box of
+/// JPEG 2000 has them (GeoJP2), or else from its GMLJP2 (OGC 08-085r5); from the corners of images in NITF (BLOCKA if it
+/// has all of the whole image, else IGEOLO in degrees or UTM: a transform if one has them within a quarter of a pixel,
+/// else four points) and their RPC00A or RPC00B, if no ICHIPB says that the image is part of another. Of an image 0 it is
+/// completed from what lies beside the file (see tc_open_options.open_beside): what GDAL keeps in `.aux.xml`, which goes
+/// before what the file says, but of NITF; and where there is no transform, of TIFF, JPEG 2000, PNG and JPEG, from a world
+/// file (of a.tif these are a.tfw, a.tifw and a.wld, also in capitals; of PNG it goes before `.aux.xml`), with the WKT in
+/// a .prj where nothing else names a system. EPSG codes are told as the file has them, deprecated ones too.
 ///
 /// Operators have it from their source: cached, retiled and read images lie where it lies; a level, whose pixels are 2
 /// to the power of the level times as long and wide (a level that is not level 0 halved so often, rounded either way,

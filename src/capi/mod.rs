@@ -15,7 +15,10 @@ mod array;
 mod beside;
 mod cache;
 mod callback;
+mod chain;
+mod chain_auto;
 mod compute;
+mod display;
 mod fork;
 mod format;
 mod georef;
@@ -29,7 +32,9 @@ mod levels;
 mod library;
 mod mosaic;
 mod operator;
+mod pixel_stats;
 mod prefetch;
+mod progress;
 mod provider;
 mod reader;
 mod source;
@@ -42,9 +47,18 @@ pub use cache::{
     tc_peek, tc_put, tc_release, tc_remove, tc_retain, tc_set_budget, tc_set_share, tc_statistics,
     tc_trim,
 };
+pub use chain::{
+    tc_chain, tc_chain_about, tc_chain_apply, tc_chain_compose, tc_chain_flags, tc_chain_info,
+    tc_chain_parse, tc_chain_release, tc_chain_resolve, tc_chain_retain, tc_chain_text,
+};
+pub use chain_auto::{tc_chain_auto, tc_chain_why};
 pub use compute::{
     provider_compute, tc_border, tc_compute_flags, tc_compute_fn, tc_compute_options, tc_input,
     tc_input_flags, tc_place,
+};
+pub use display::{
+    provider_convert, provider_display, provider_palette, tc_convert_flags, tc_convert_options,
+    tc_rgba,
 };
 pub use format::{tc_format, tc_format_count, tc_format_flags, tc_format_info};
 pub use georef::{
@@ -66,7 +80,13 @@ pub use operator::{
     provider_cached, provider_level, provider_map, provider_mask, provider_retile, tc_map_flags,
     tc_map_fn, tc_map_options, tc_retile_options,
 };
+pub use pixel_stats::{
+    provider_pixel_stats, tc_band_stats, tc_pixel_stats, tc_pixel_stats_about, tc_pixel_stats_band,
+    tc_pixel_stats_histogram, tc_pixel_stats_info, tc_pixel_stats_percentile,
+    tc_pixel_stats_release, tc_pixel_stats_retain, tc_sample_flags, tc_sample_options,
+};
 pub use prefetch::{provider_prefetch, tc_prefetch_options, tc_prefetched, tc_prefetched_fn};
+pub use progress::tc_progress_fn;
 pub use provider::{
     provider_band_info, provider_counters, provider_format, provider_get_block, provider_has_block,
     provider_info, provider_invalidate, provider_key, provider_metadata, provider_metadata_count,

@@ -211,7 +211,8 @@ pub unsafe extern "C" fn provider_retile(
 /// rounded and clamped to the type of the output.
 ///
 /// The output has what is known of the source unless the options say otherwise: colours and nodata values, texts
-/// (those of bands where it has as many as the function gets), what provider_georef says, and what provider_mask says,
+/// (those of bands where it has as many as the function gets, and no STATISTICS_..., which speak of other pixels), what
+/// provider_georef says, and what provider_mask says,
 /// also where that comes from nodata values or alpha that the output does not have.
 ///
 /// - source: required; kept alive by the result.

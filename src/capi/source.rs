@@ -332,7 +332,7 @@ unsafe fn choice<'a>(
 /// Overviews of other factors are images of their own, see provider_image_count.
 ///
 /// What lies beside the file belongs to its first image, as in GDAL: TIFF files with overviews (`.ovr`), with a mask of all
-/// bands (`.msk`, of GDAL, and `.msk.ovr`), and what GDAL knows of the image (`.aux.xml`): nodata values, colours, and texts
+/// bands (`.msk`, of GDAL, and `.msk.ovr`), and what GDAL knows of the image (`.aux.xml`): nodata values, colours, where it lies, and texts
 /// for provider_metadata (statistics, histograms, descriptions, colour tables, items); of NITF the R-sets too (`.r1`, `.r2`
 /// ..., `.hr1` ..., behind the name or in place of its extension), of every image. World files are looked for as
 /// provider_georef says. Overviews and masks in a TIFF go

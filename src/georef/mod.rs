@@ -8,6 +8,7 @@ mod affine;
 mod located;
 pub mod register;
 mod rpc;
+pub mod wkt;
 
 pub use affine::Affine;
 pub use located::Located;

@@ -16,12 +16,18 @@ pub fn bands_of(source: &Image, bands: &Bands) -> Vec<Band> {
     known.cloned().collect()
 }
 
-/// The texts of a source: those of the whole image, and of the bands that are read if the output has as many.
+/// What the names of GDAL's statistics begin with, which speak of the pixels of the source.
+const OF_PIXELS: &str = "STATISTICS_";
+
+/// The texts of a source that are true of other pixels too: those of the whole image, and of the bands that are read if
+/// the output has as many.
 pub fn texts_of(source: &Image, bands: &Bands, output_bands: u32) -> Metadata {
     let list = bands.to_vec(source.band_count());
     let is_each = list.len() == output_bands as usize;
     let mut texts = Metadata::new();
-    for ((of, name), text) in &source.metadata {
+    let texts_of_source = source.metadata.iter();
+    for ((of, name), text) in texts_of_source.filter(|((_, name), _)| !name.starts_with(OF_PIXELS))
+    {
         let Some(of) = of else {
             texts.insert((None, name.clone()), text.clone());
             continue;

@@ -1,5 +1,6 @@
 //! Mask: where the pixels of an image are data, as one u8 band, 0 or 255.
 
+use super::inherit::bands_of;
 use super::mapped::{Map, Masked, Operation, build};
 use super::{RetileOptions, georeferenced, retiled};
 use crate::dtype::{DType, Sample};
@@ -38,18 +39,34 @@ fn located(mask: Arc<dyn Provider>, image: &Image) -> Result<Arc<dyn Provider>> 
 
 /// [`mask`], if anything says that a pixel may not be data.
 pub(super) fn known_mask(source: &Arc<dyn Provider>) -> Result<Option<Arc<dyn Provider>>> {
+    known_mask_of(source, &Bands::ALL)
+}
+
+/// The mask image beside a source, in its blocks.
+pub(super) fn mask_beside(source: &Arc<dyn Provider>) -> Result<Option<Arc<dyn Provider>>> {
+    let mask = source.mask();
+    mask.map(|mask| on_grid_of(mask, source.image()))
+        .transpose()
+}
+
+/// [`known_mask`] where of nodata values only those of some bands count.
+pub(super) fn known_mask_of(
+    source: &Arc<dyn Provider>,
+    of: &Bands,
+) -> Result<Option<Arc<dyn Provider>>> {
     let image = source.image();
-    if let Some(mask) = source.mask() {
-        return on_grid_of(mask, image).map(Some);
+    if let Some(mask) = mask_beside(source)? {
+        return Ok(Some(mask));
     }
     let is_alpha = |band: &Band| band.colour == Colour::Alpha;
-    let nodata: Option<Vec<Sample>> = image.bands.iter().map(|band| band.nodata).collect();
+    let known = bands_of(image, of).into_iter().map(|band| band.nodata);
+    let nodata: Option<Vec<Sample>> = known.collect();
     let (bands, rule) = match (image.bands.iter().position(is_alpha), nodata) {
         (Some(alpha), _) => {
             let bands = Bands::of(&[alpha as u32], image.band_count());
             (bands, Rule::Alpha)
         }
-        (None, Some(nodata)) => (Bands::ALL, Rule::Nodata(nodata)),
+        (None, Some(nodata)) => (of.clone(), Rule::Nodata(nodata)),
         (None, None) => return Ok(None),
     };
     by_rule(source.clone(), bands, rule).map(Some)
@@ -73,10 +90,18 @@ fn by_rule(source: Arc<dyn Provider>, bands: Bands, rule: Rule) -> Result<Arc<dy
     of_mask.sparse = image.sparse && !absent_is_data;
     of_mask.padded = image.padded;
     of_mask.format = image.format;
+    // What only some bands say is another mask; of alpha there is one.
+    let suffix = match (bands.list(), &rule) {
+        (Some(list), Rule::Nodata(_)) => {
+            let list: Vec<_> = list.iter().map(u32::to_string).collect();
+            format!("mask:bands:{}", list.join("+"))
+        }
+        _ => "mask".into(),
+    };
     let operation = Operation {
         source_bands: bands,
         map: Arc::new(rule),
-        suffix: "mask".into(),
+        suffix,
         image: of_mask,
         mask: Masked::Beside,
         is_located: true,

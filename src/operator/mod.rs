@@ -1,6 +1,7 @@
 //! Operators: providers over other providers.
 
 mod cached;
+mod display;
 mod downsampled;
 mod fold;
 mod georeferenced;
@@ -20,6 +21,7 @@ mod streamed;
 mod window_counts;
 
 pub use cached::cached;
+pub use display::display;
 pub use downsampled::{LevelOptions, Size, downsampled, full_pyramid};
 pub use fold::{Fold, Folding};
 pub use georeferenced::georeferenced;

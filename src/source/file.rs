@@ -1,6 +1,6 @@
 //! Files: opened by content, whatever their name.
 
-use super::beside::{self, Beside, Folder, Gathering};
+use super::beside::{self, Beside, Folder, Gathering, Rules};
 use super::formats::{FORMATS, Format, Part, Parts};
 use super::world;
 use super::{Source, missing};
@@ -100,7 +100,7 @@ fn open_image(
             Some(path) => path.extension().and_then(|extension| extension.to_str()),
             None => format.usual_extension(),
         };
-        complete_place(&mut image, beside, extension)?;
+        complete_place(&mut image, beside, extension, &format.rules)?;
     }
     locate(&mut image);
     let key = format!(
@@ -155,10 +155,15 @@ pub(super) fn parts(format: &Format, bytes: Arc<dyn Bytes>, index: u32) -> Resul
 }
 
 /// Adds what a world file beside the file says of where the full image lies.
-fn complete_place(image: &mut Parts, beside: &dyn Beside, extension: Option<&str>) -> Result<()> {
+fn complete_place(
+    image: &mut Parts,
+    beside: &dyn Beside,
+    extension: Option<&str>,
+    rules: &Rules,
+) -> Result<()> {
     let (full, _) = &mut image.levels[0];
     let said = full.georef.take().and_then(|located| located.level(0));
-    let completed = world::complete(said, beside, extension)?;
+    let completed = world::complete(said, beside, extension, rules.world_file)?;
     full.georef = completed.map(|georef| Located::new(georef, &full.levels));
     Ok(())
 }

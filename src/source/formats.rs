@@ -205,7 +205,7 @@ pub const FORMATS: &[Format] = &[
         recognises: NitfFile::is_nitf,
         open: |bytes| Ok(Box::new(NitfFile::open(bytes)?)),
         beside: rsets::beside,
-        rules: beside::OF_OTHERS,
+        rules: beside::OF_NITF,
         has_world_files: false,
     },
     Format {
@@ -224,7 +224,7 @@ pub const FORMATS: &[Format] = &[
             Ok(Only::boxed(c"PNG", decoder.image().clone(), decoder))
         },
         beside: |_| Ok(Vec::new()),
-        rules: beside::OF_OTHERS,
+        rules: beside::OF_PNG,
         has_world_files: true,
     },
     Format {

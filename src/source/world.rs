@@ -8,14 +8,15 @@ use crate::georef::{Affine, Georef};
 const MAX_TEXT: u64 = 64 << 10;
 
 /// Adds what the files beside one of this extension say to what its image says of its own place, where it does not have
-/// that.
+/// that, or anyhow if `goes_before`.
 pub fn complete(
     georef: Option<Georef>,
     beside: &dyn Beside,
     extension: Option<&str>,
+    goes_before: bool,
 ) -> Result<Option<Georef>> {
     let mut georef = georef.unwrap_or_default();
-    if georef.transform.is_none() {
+    if georef.transform.is_none() || goes_before {
         for suffix in candidates(extension) {
             let transform = text(beside, &suffix)?.and_then(|text| transform(&text));
             if transform.is_some() {

@@ -85,10 +85,10 @@ def code(srs, part):
     return is_known or 0
 
 
-def expect(name):
-    """What GDAL says of a file, beside which it may have left what this library does not read."""
+def expect(name, with_values=False):
+    """What GDAL says of a file, without what it may have left beside it, or with that."""
     for left in [name + ".aux.xml", name + ".msk"]:
-        if os.path.exists(left):
+        if os.path.exists(left) and not with_values:
             os.remove(left)
     dataset = gdal.Open(name)
     transform = dataset.GetGeoTransform(can_return_null=True)
@@ -282,6 +282,44 @@ def worlds():
     expect("world-and-points.tif")
 
 
+def values_beside():
+    """What GDAL keeps in `.aux.xml`: all of it of formats that have no place for it, or beside what the file says."""
+    gcps = [gdal.GCP(10 + at, 2 + at * at, 3, at + 0.5, 4.25 * at, "by the church", f"p{at}") for at in range(4)]
+    drivers = {"png": "PNG", "jpg": "JPEG", "tif": "GTiff", "jp2": "JP2OpenJPEG", "ntf": "NITF"}
+    pam = '<PAMDataset>{}</PAMDataset>'
+    wkt = system("EPSG:32633").ExportToWkt().replace('"', "&quot;")
+    place = "<GeoTransform> 7, 0.5, 0.25, 8.0e0, -0.125, -2</GeoTransform>"
+    srs = f'<SRS dataAxisToSRSAxisMapping="1,2">{wkt}</SRS>'
+    own_srs = f"<SRS>{system(OWN[0]).ExportToWkt()}</SRS>"
+    points = f'<GCPList Projection="{wkt}">' + "".join(
+        f'<GCP Id="{at}" Info="" Pixel="{at}.5" Line="{at * at}" X="{at}" Y="2" Z="3"/>' for at in range(4)) + "</GCPList>"
+    is_point = '<Metadata><MDI key="AREA_OR_POINT">Point</MDI></Metadata>'
+    texts = {"place": place, "srs": srs, "both": place + srs, "own": place + own_srs, "point": is_point + place,
+             "points": points, "bad": "<GeoTransform>1,2,3</GeoTransform>",
+             "utm": place + f"<SRS>{system('EPSG:32632+5773').ExportToWkt()}</SRS>"}
+    for end, driver in drivers.items():
+        driver = gdal.GetDriverByName(driver)
+        for name, text in texts.items():
+            for own in [None, "EPSG:32632"]:
+                # GDAL tells points and a transform, or looks for no points.
+                if (end, name) in [("jp2", "points"), ("ntf", "points")]:
+                    continue
+                file = f"values-{name}-{'own' if own else 'none'}.{end}"
+                create(file, own, [500000, 10, 0, 5000000, 0, -10] if own else None, driver=driver)
+                write(file + ".aux.xml", pam.format(text))
+                expect(file, with_values=True)
+    for end in ["png", "jpg"]:
+        driver = gdal.GetDriverByName(drivers[end])
+        create(f"kept.{end}", "EPSG:32632", NORTH_UP, metadata={"AREA_OR_POINT": "Point"}, driver=driver, rpcs=rpc())
+        expect(f"kept.{end}", with_values=True)
+        create(f"kept-points.{end}", "EPSG:4326", gcps=gcps, driver=driver)
+        expect(f"kept-points.{end}", with_values=True)
+        # Before a world file.
+        create(f"kept-world.{end}", "EPSG:32632", NORTH_UP, driver=driver)
+        write(f"kept-world.{end}w", WORLD)
+        expect(f"kept-world.{end}", with_values=True)
+
+
 def jpeg2000():
     """By the box that is a GeoTIFF file; JPEG 2000 has no place for the names of points, nor for units of heights."""
     driver = gdal.GetDriverByName("JP2OpenJPEG")
@@ -396,6 +434,6 @@ def levels():
         expect(name)
 
 
-for make in [systems, heights, transforms, points, odd_tags, worlds, jpeg2000, nitf, levels]:
+for make in [systems, heights, transforms, points, odd_tags, worlds, values_beside, jpeg2000, nitf, levels]:
     make()
 manifest.close()

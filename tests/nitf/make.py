@@ -243,6 +243,27 @@ def described():
     say(name, "meta", 2, "", "NITF_ICAT", "MS")
 
 
+def wavelengths():
+    """An image whose bands are told by their wavelengths, among fields of other kinds."""
+    middles = ["0.48000", "0.54500", "-------", "0.66000"]
+    mask = 1 << 31 | 1 << 28 | 1 << 24 | 1 << 23 | 1 << 18
+    data = b"00004" + b"REFLECTANCE".ljust(24) + b"N" + struct.pack(">ff", 1, 0)
+    data += (b"0001.00" + b"M") * 4 + b" " * 48 + struct.pack(">I", mask)
+    data += b" " * 24 + struct.pack(">f", 0) + b"U"
+    for middle in middles:
+        data += b"band".ljust(50) + middle.encode() + b"0.05000" + struct.pack(">ff", 1, 0)
+    pixels = samples(4, 20, 30, "INT", 11)
+    name = "wavelengths.ntf"
+    nitf(name, [image(pixels, 16, abpp=11, icat="MS", tres=tre("BANDSB", data))])
+    expect(name, 0, pixels)
+    for band, middle in enumerate(middles):
+        if middle[0] == "0":
+            say(name, "meta", 0, str(band), "NITF_CWAVE", middle)
+    info = gdal.Info(name, format="json", extraMDDomains=["xml:TRE"])
+    told = str(info["metadata"]["xml:TRE"])
+    assert all(middle in told for middle in middles), "GDAL reads other wavelengths"
+
+
 def by_gdal():
     """Files that GDAL writes: pixels, metadata and colours as GDAL reads them."""
     types = {gdal.GDT_Byte: ("INT", 8), gdal.GDT_UInt16: ("INT", 16), gdal.GDT_Int16: ("SI", 16),
@@ -678,6 +699,7 @@ every_kind()
 packed_by_gdal()
 shapes()
 described()
+wavelengths()
 by_gdal()
 jpegs_by_gdal()
 deep_jpegs()

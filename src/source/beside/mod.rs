@@ -1,10 +1,11 @@
 //! Files beside a file, in which others keep what they made of its image or know of it: reduced resolutions, a mask,
-//! nodata values and texts. Where they and the file say different things, the one wins that wins in GDAL.
+//! nodata values, a place and texts. Where they and the file say different things, the one wins that wins in GDAL.
 //!
 //! They are a courtesy: one that is damaged, that belongs to another image or that is not read costs a warning
 //! among the texts of the image, and not the image.
 
 mod pam;
+mod place;
 mod sources;
 
 pub use sources::{Beside, Folder, Gathering};
@@ -15,6 +16,7 @@ use super::warnings::warn;
 use super::{Decoder, file, missing};
 use crate::bytes::Bytes;
 use crate::error::{Error, Kind, Result};
+use crate::georef::Located;
 use crate::image::{Image, is_level};
 use pam::Pam;
 use std::sync::Arc;
@@ -26,18 +28,38 @@ pub struct Rules {
     pub own_overviews: bool,
     /// Nodata values and colours in the file, before those beside it.
     pub own_values: bool,
+    /// The place that the file says, before that beside it.
+    pub own_place: bool,
+    /// The place in a world file, before any other.
+    pub world_file: bool,
 }
 
 /// What GDAL's reader of TIFF does.
 pub const OF_TIFF: Rules = Rules {
     own_overviews: true,
     own_values: false,
+    own_place: false,
+    world_file: false,
+};
+
+/// What that of NITF does.
+pub const OF_NITF: Rules = Rules {
+    own_place: true,
+    ..OF_OTHERS
+};
+
+/// What that of PNG does.
+pub const OF_PNG: Rules = Rules {
+    world_file: true,
+    ..OF_OTHERS
 };
 
 /// What its other readers do.
 pub const OF_OTHERS: Rules = Rules {
     own_overviews: false,
     own_values: true,
+    own_place: false,
+    world_file: false,
 };
 
 /// Image `index` of a file with what lies beside it.
@@ -261,6 +283,10 @@ impl Finds<'_> {
                 changes = true;
             }
         }
+        let full = &mut levels[0].0;
+        let own = full.georef.take().and_then(|located| located.level(0));
+        let place = pam.place.complete(own, rules.own_place);
+        full.georef = place.map(|georef| Located::new(georef, &full.levels));
         // A warning of ours stays, whatever others call so.
         let texts = &mut levels[0].0.metadata;
         for (name, text) in pam.texts {

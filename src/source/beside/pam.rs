@@ -1,6 +1,8 @@
-//! What GDAL keeps of an image beside it (`.aux.xml`): nodata values, colours, and texts such as statistics.
+//! What GDAL keeps of an image beside it (`.aux.xml`): nodata values, colours, where it lies, and texts such
+//! as statistics.
 
 use super::Rules;
+use super::place::Place;
 use crate::bytes::Bytes;
 use crate::dtype::{DType, Sample};
 use crate::error::{Error, Result};
@@ -22,6 +24,8 @@ const MAX_TEXTS: usize = 65_536;
 pub struct Pam {
     /// Names and texts, those of domains with the domain and a colon before them.
     pub texts: Metadata,
+    /// Where the image lies.
+    pub place: Place,
     nodata: BTreeMap<u32, (Option<Sample>, Sample)>,
     colours: BTreeMap<u32, Colour>,
     palettes: BTreeSet<u32>,
@@ -63,7 +67,10 @@ impl Pam {
                         pam.of_band(band, image.dtype, names, &path[2..]);
                     }
                 }
-                names => pam.of_domain(None, names, &path[1..], last),
+                names => {
+                    pam.place.take(names, &path[1..], last);
+                    pam.of_domain(None, names, &path[1..], last);
+                }
             }
         })?;
         match pam.texts.len() {

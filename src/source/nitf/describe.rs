@@ -1,5 +1,6 @@
 //! The description of a segment's image: bands, colours, significant bits, pad and metadata.
 
+use super::bandsb;
 use super::header::FileHeader;
 use super::mask::Mask;
 use super::plan::{Compression, Plan};
@@ -145,6 +146,13 @@ fn metadata(
         .iter()
         .flat_map(|area| file.tagged(bytes, area));
     for (name, data) in file.tagged.iter().cloned().chain(own) {
+        if name == "BANDSB" {
+            let bands = bandsb::wavelengths(&data, header.bands.len());
+            for (band, middle) in (0..).zip(bands) {
+                let told = middle.map(|middle| ((Some(band), "NITF_CWAVE".into()), middle));
+                metadata.extend(told);
+            }
+        }
         // Others are no text.
         if data.iter().all(|byte| (b' '..=b'~').contains(byte)) {
             let text = super::fields::text(&data);

@@ -5,6 +5,7 @@
 //! parts of complex numbers is an image of one band, and as it is stored another image behind all
 //! segments.
 
+mod bandsb;
 mod bilevel;
 mod codestream;
 mod complex;

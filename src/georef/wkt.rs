@@ -1,0 +1,79 @@
+//! Texts on reference systems (WKT), as far as their codes go.
+
+/// The EPSG codes of the horizontal and the vertical part of a system.
+pub fn codes(wkt: &str) -> (Option<u32>, Option<u32>) {
+    let parts = children(wkt);
+    match keyword(wkt) {
+        "COMPD_CS" | "COMPOUNDCRS" => {
+            let of = |at: usize| parts.get(at).and_then(|part| code(part));
+            (of(1), of(2))
+        }
+        "VERT_CS" | "VERTCRS" => (None, code(wkt)),
+        _ => (code(wkt), None),
+    }
+}
+
+/// The EPSG code of a system, in either edition of WKT.
+fn code(wkt: &str) -> Option<u32> {
+    let is_code = |part: &&&str| matches!(keyword(part), "AUTHORITY" | "ID");
+    let parts = children(wkt);
+    let [name, code, ..] = children(parts.iter().rfind(is_code)?)[..] else {
+        return None;
+    };
+    let code = code.trim_matches('"').parse().ok();
+    code.filter(|_| name == "\"EPSG\"")
+}
+
+fn keyword(wkt: &str) -> &str {
+    wkt.split('[').next().unwrap_or_default().trim()
+}
+
+/// What stands between the brackets of an element, apart.
+fn children(wkt: &str) -> Vec<&str> {
+    let inner = wkt
+        .trim()
+        .strip_suffix(']')
+        .and_then(|wkt| wkt.split_once('['));
+    let Some((_, inner)) = inner else {
+        return Vec::new();
+    };
+    let (mut depth, mut is_quoted) = (0u32, false);
+    let parts = inner.split(|c| {
+        match c {
+            '"' => is_quoted = !is_quoted,
+            '[' if !is_quoted => depth += 1,
+            ']' if !is_quoted => depth = depth.saturating_sub(1),
+            _ => (),
+        }
+        c == ',' && depth == 0 && !is_quoted
+    });
+    parts.map(str::trim).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_those_of_whole_systems() {
+        let utm = "PROJCS[\"a, [b\",GEOGCS[\"c\",AUTHORITY[\"EPSG\",\"4326\"]],UNIT[\"m\",1],AUTHORITY[\"EPSG\",\"32632\"]]";
+        let high = "VERTCRS[\"h\",VDATUM[\"d\"],CS[vertical,1],ID[\"EPSG\", 5773]]";
+        let compound =
+            format!("COMPD_CS[\"a + h\",{utm},\n  {high}, AUTHORITY[\"EPSG\",\"7400\"]]\n");
+        for (text, codes_of_it) in [
+            (utm, (Some(32632), None)),
+            (high, (None, Some(5773))),
+            (&compound, (Some(32632), Some(5773))),
+            (
+                "GEOGCS[\"a\",UNIT[\"b\",1,AUTHORITY[\"EPSG\",\"9102\"]]]",
+                (None, None),
+            ),
+            ("GEOGCS[\"a\",AUTHORITY[\"ESRI\",\"104000\"]]", (None, None)),
+            ("", (None, None)),
+            ("[[]]", (None, None)),
+            ("+proj=utm", (None, None)),
+        ] {
+            assert_eq!(codes(text), codes_of_it, "{text}");
+        }
+    }
+}
