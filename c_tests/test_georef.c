@@ -383,13 +383,17 @@ static void a_mosaic_lies_where_its_parts_agree(void **state)
     far.transform[3 * i] += 0.51 * T[3 * i + 1];
   }
   elsewhere.epsg = 32633;
-  by_text.epsg = 0;
+  by_text.epsg = by_text.vertical_epsg = 0;
+  tc_georef same_text = by_text, of_area = first;
+  same_text.wkt = "COMPD_CS[\"a\",PROJCS[\"b\",AUTHORITY[\"EPSG\",\"32632\"]],VERT_CS[\"c\",AUTHORITY[\"EPSG\",\"5773\"]]]";
+  of_area.flags &= ~(uint32_t)TC_GEOREF_PIXEL_IS_POINT;
   /* What has no transform says nothing, whatever its points. */
   tc_georef points = first;
   points.flags = 0;
   memset(points.transform, 0, sizeof points.transform);
-  const tc_georef *const agreed[][3] = {{&first}, {NULL, &first}, {&first, &near_it, &first}, {&points, &first}};
-  const size_t n_agreed[] = {1, 2, 3, 2};
+  const tc_georef *const agreed[][3] = {{&first}, {NULL, &first}, {&first, &near_it, &first}, {&points, &first},
+                                         {&first, &same_text, &of_area}};
+  const size_t n_agreed[] = {1, 2, 3, 2, 3};
   for (size_t i = 0; i < COUNT(agreed); i++) {
     tc_provider *mosaic = mosaic_of(agreed[i], n_agreed[i], i % 2 ? cache : NULL), *tiles, *mask = NULL;
     assert_lies(mosaic, false);

@@ -1,7 +1,7 @@
 //! The georeference of a mosaic: that of its parts, where they agree.
 
 use super::{Part, Source};
-use crate::georef::{Affine, Georef};
+use crate::georef::{Affine, Georef, wkt};
 
 /// How far apart, in pixels, two parts may have a point: to the nearest pixel they are in their places.
 const TOLERANCE: f64 = 0.5;
@@ -35,14 +35,20 @@ fn located(part: &Part) -> Option<(&Part, Georef)> {
 }
 
 fn is_same_system(one: &Georef, other: &Georef) -> bool {
-    let is_same = match (one.epsg, other.epsg) {
-        (Some(one), Some(other)) => one == other,
+    let is_same = match (codes(one), codes(other)) {
+        ((Some(one), up), (Some(other), also_up)) => (one, up) == (other, also_up),
         _ => (one.epsg, &one.wkt) == (other.epsg, &other.wkt),
     };
-    is_same
-        && one.vertical_epsg == other.vertical_epsg
-        && one.vertical_unit == other.vertical_unit
-        && one.pixel_is_point == other.pixel_is_point
+    is_same && one.vertical_unit == other.vertical_unit
+}
+
+/// The codes of a system, which may be in its text alone.
+fn codes(georef: &Georef) -> (Option<u32>, Option<u32>) {
+    let in_text = georef.wkt.as_deref().map(wkt::codes).unwrap_or_default();
+    (
+        georef.epsg.or(in_text.0),
+        georef.vertical_epsg.or(in_text.1),
+    )
 }
 
 /// Whether the corners of a part lie where the mosaic has them.
