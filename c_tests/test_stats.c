@@ -209,7 +209,10 @@ static void stored_ones_are_taken_only_when_asked_for_and_pass_no_operator(void 
     {0, 0, "STATISTICS_STDDEV", "2"},
   };
   tc_provider *from = open_source(&s), *told = with_texts(from, NULL, texts, COUNT(texts));
-  tc_provider *over = with_texts(told, NULL, NULL, 0);
+  tc_provider *over = with_texts(told, NULL, NULL, 0), *small = NULL, *coarse = NULL;
+  const tc_level_options least = {.struct_size = sizeof least, .filter = TC_FILTER_MIN};
+  ok(provider_downsample(told, &least, NULL, &small, &err));
+  ok(provider_pyramid(told, &least, NULL, &coarse, &err));
   tc_pixel_stats_about about;
   tc_pixel_stats *stats = take(told, TC_SAMPLE_STORED, 0);
   tc_band_stats b = band_of(stats, 0);
@@ -225,14 +228,18 @@ static void stored_ones_are_taken_only_when_asked_for_and_pass_no_operator(void 
   fails(TC_E_NOT_FOUND, "histogram", tc_pixel_stats_histogram(stats, 0, 0, 0, counts, 2, NULL, &err));
   tc_pixel_stats_release(stats);
   /* Neither without being asked, nor those of another image. */
-  tc_provider *all[] = {told, over};
+  tc_provider *all[] = {told, over, small};
   for (size_t i = 0; i < COUNT(all); i++) {
     stats = take(all[i], i == 0 ? 0 : TC_SAMPLE_STORED, 0);
     ok(tc_pixel_stats_info(stats, &about, &err));
     assert_int_equal(about.flags, 0);
-    assert_int_equal(band_of(stats, 0).count, 64 * 64);
+    assert_int_equal(band_of(stats, 0).count, i == 2 ? 32 * 32 : 64 * 64);
     tc_pixel_stats_release(stats);
   }
+  assert_string_equal(provider_metadata(coarse, 0, "STATISTICS_MEAN"), "4.5");
+  assert_null(provider_metadata(small, 0, "STATISTICS_MEAN"));
+  provider_release(coarse);
+  provider_release(small);
   provider_release(over);
   provider_release(told);
   provider_release(from);

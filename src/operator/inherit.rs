@@ -19,15 +19,22 @@ pub fn bands_of(source: &Image, bands: &Bands) -> Vec<Band> {
 /// What the names of GDAL's statistics begin with, which speak of the pixels of the source.
 const OF_PIXELS: &str = "STATISTICS_";
 
+/// Leaves out the texts that speak of the pixels of another image.
+pub fn without_numbers_of_pixels(texts: &Metadata) -> Metadata {
+    let is_kept = |((_, name), _): &(&(Option<u32>, String), &String)| !name.starts_with(OF_PIXELS);
+    let texts = texts.iter().filter(is_kept);
+    texts
+        .map(|(name, text)| (name.clone(), text.clone()))
+        .collect()
+}
+
 /// The texts of a source that are true of other pixels too: those of the whole image, and of the bands that are read if
 /// the output has as many.
 pub fn texts_of(source: &Image, bands: &Bands, output_bands: u32) -> Metadata {
     let list = bands.to_vec(source.band_count());
     let is_each = list.len() == output_bands as usize;
     let mut texts = Metadata::new();
-    let texts_of_source = source.metadata.iter();
-    for ((of, name), text) in texts_of_source.filter(|((_, name), _)| !name.starts_with(OF_PIXELS))
-    {
+    for ((of, name), text) in &without_numbers_of_pixels(&source.metadata) {
         let Some(of) = of else {
             texts.insert((None, name.clone()), text.clone());
             continue;

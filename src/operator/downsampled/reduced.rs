@@ -8,6 +8,7 @@ use crate::geometry::Rect;
 use crate::georef::Affine;
 use crate::image::{Bands, Block, Image};
 use crate::memory::PixelsMut;
+use crate::operator::inherit::without_numbers_of_pixels;
 use crate::operator::input::{Area, Border, Input, Inputs};
 use crate::operator::kernel::{Computed, Work};
 use crate::operator::streamed::Streamed;
@@ -55,6 +56,7 @@ impl Reduced {
         let step = &steps[steps.len() - 1];
         let mut image = finer.image.image().clone();
         let format = Format::of(&image);
+        image.metadata = without_numbers_of_pixels(&image.metadata);
         image.levels = vec![(step.x.to, step.y.to)];
         image.block = tile;
         image.padded = false;
