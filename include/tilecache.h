@@ -2801,7 +2801,7 @@ tc_status tc_remove(struct tc_cache *cache,
  * ======== SOURCES ========
  *
  * Opens an image file by its content, whatever its name: TIFF, BigTIFF and COG; JPEG 2000, as JP2 or raw
- * codestream; NITF 2.1 and NSIF 1.0, whose R-sets beside the file are its levels; PNG; JPEG. It is read
+ * codestream; NITF 2.0, NITF 2.1 and NSIF 1.0, whose R-sets beside the file are its levels; PNG; JPEG. It is read
  * as blocks are asked for, from all threads at once. provider_format says what it is, and tc_format_info
  * what is read of each format.
  *
@@ -3226,7 +3226,7 @@ void provider_release(struct tc_provider *provider);
 const char *provider_key(const struct tc_provider *provider);
 
 /**
- * The format of the file that the pixels come from: "TIFF", "BigTIFF", "JPEG 2000", "NITF 2.1",
+ * The format of the file that the pixels come from: "TIFF", "BigTIFF", "JPEG 2000", "NITF 2.0", "NITF 2.1",
  * "NSIF 1.0", "PNG" or "JPEG"; more may come. Operators have the format of their source.
  *
  * - provider: NULL gives NULL.
@@ -4002,8 +4002,8 @@ void tc_chain_release(struct tc_chain *chain);
  * - Stretch: samples of TC_U8 are shown as they are, over their significant bits if these are fewer, and no pixel is looked
  *   at; other types by `dra` of each band, see tc_chain_parse. Statistics that stand in the file, if asked for, by two
  *   standard deviations. MINISWHITE is turned.
- * - Opacity: if the image has a mask, alpha, nodata in a band that is seen, or NaN there. Alpha of grey or RGB keeps its
- *   degrees.
+ * - Opacity: if the image has a mask, alpha, nodata in a band that is seen, or NaN there. Alpha of grey or RGB of 8 bits
+ *   keeps its degrees.
  *
  * A band of one value is shown as 127; one without a valid pixel is transparent.
  *

@@ -1464,7 +1464,55 @@ impl World {
                 assert!(has == 0 || has == 1 && exists);
                 assert!(has == 1 || !exists || picture.content().holes);
             }
+            Self::pixel_stats(*handle, picture);
         }
+    }
+
+    /// Statistics of a level are those of its pixels. Which, and how, follows from the image, so that inputs keep their
+    /// meaning.
+    ///
+    /// # Safety
+    /// The handle must be alive.
+    unsafe fn pixel_stats(handle: *mut tc_provider, picture: &Picture) {
+        let info = &picture.info;
+        let level = ((info.width + info.grid_rows) % i64::from(info.levels)) as i32;
+        let (width, height) = picture.size(level);
+        let mut options: tc_sample_options = sized();
+        (options.level, options.threads) = (level, (info.height % 3) as u32);
+        let flags = [0, tc_sample_flags::TC_SAMPLE_WINDOWS as u32];
+        options.flags = flags[(info.width % 2) as usize];
+        let mut stats = null_mut();
+        // SAFETY: the handle is alive, and the options are as the header says.
+        let status = call(|err| unsafe { provider_pixel_stats(handle, &options, &mut stats, err) });
+        if status == SOURCE {
+            assert!(picture.content().fails && stats.is_null());
+            return;
+        }
+        assert_eq!(status, OK);
+        for band in 0..info.bands {
+            // SAFETY: plain numbers.
+            let mut found: tc_band_stats = unsafe { std::mem::zeroed() };
+            // SAFETY: the statistics are ours.
+            let status = call(|err| unsafe { tc_pixel_stats_band(stats, band, &mut found, err) });
+            assert_eq!(status, OK);
+            // Windows have all pixels of an image that is no larger than they are together.
+            let pixels = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
+            let values = pixels.filter_map(|(x, y)| picture.value(level, x, y, band as usize));
+            let values: Vec<u16> = values.collect();
+            let sum: u64 = values.iter().map(|value| u64::from(*value)).sum();
+            assert_eq!([found.count, found.valid], [values.len() as i64; 2]);
+            assert_eq!(
+                found.minimum,
+                values.iter().min().map_or(f64::NAN, |of| f64::from(*of))
+            );
+            assert_eq!(
+                found.maximum,
+                values.iter().max().map_or(f64::NAN, |of| f64::from(*of))
+            );
+            assert_eq!(found.mean, sum as f64 / values.len() as f64);
+        }
+        // SAFETY: the statistics are ours, and not used any more.
+        unsafe { tc_pixel_stats_release(stats) };
     }
 
     /// Every pointer that must not be NULL is refused where it is, and outputs are emptied.

@@ -24,8 +24,8 @@ use std::ptr::{null, null_mut};
 /// - Stretch: samples of TC_U8 are shown as they are, over their significant bits if these are fewer, and no pixel is looked
 ///   at; other types by `dra` of each band, see tc_chain_parse. Statistics that stand in the file, if asked for, by two
 ///   standard deviations. MINISWHITE is turned.
-/// - Opacity: if the image has a mask, alpha, nodata in a band that is seen, or NaN there. Alpha of grey or RGB keeps its
-///   degrees.
+/// - Opacity: if the image has a mask, alpha, nodata in a band that is seen, or NaN there. Alpha of grey or RGB of 8 bits
+///   keeps its degrees.
 ///
 /// A band of one value is shown as 127; one without a valid pixel is transparent.
 ///

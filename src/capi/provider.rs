@@ -161,7 +161,7 @@ pub unsafe extern "C" fn provider_key(provider: *const tc_provider) -> *const c_
     unsafe { provider.as_ref() }.map_or(null(), |provider| provider.key.as_ptr())
 }
 
-/// The format of the file that the pixels come from: "TIFF", "BigTIFF", "JPEG 2000", "NITF 2.1",
+/// The format of the file that the pixels come from: "TIFF", "BigTIFF", "JPEG 2000", "NITF 2.0", "NITF 2.1",
 /// "NSIF 1.0", "PNG" or "JPEG"; more may come. Operators have the format of their source.
 ///
 /// - provider: NULL gives NULL.

@@ -323,7 +323,7 @@ unsafe fn choice<'a>(
 /// ======== SOURCES ========
 ///
 /// Opens an image file by its content, whatever its name: TIFF, BigTIFF and COG; JPEG 2000, as JP2 or raw
-/// codestream; NITF 2.1 and NSIF 1.0, whose R-sets beside the file are its levels; PNG; JPEG. It is read
+/// codestream; NITF 2.0, NITF 2.1 and NSIF 1.0, whose R-sets beside the file are its levels; PNG; JPEG. It is read
 /// as blocks are asked for, from all threads at once. provider_format says what it is, and tc_format_info
 /// what is read of each format.
 ///

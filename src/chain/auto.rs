@@ -228,7 +228,8 @@ impl Automatic<'_> {
         true
     }
 
-    /// The chain with the opacity of the image in all its degrees, where its bands are told to be a picture.
+    /// The chain with the opacity of an image of 8 bits in all its degrees, where its bands are told to be a picture. In
+    /// wider types nobody knows what is opaque: some files have 255 there.
     fn with_opacity_as_it_is(&mut self, shown: &Shown, chain: Chain) -> Result<Chain> {
         let bands = shown.bands();
         let is_told = |band: &u32| {
@@ -238,15 +239,11 @@ impl Automatic<'_> {
                 Colour::Red | Colour::Green | Colour::Blue | Colour::Gray
             )
         };
-        let most = match self.image.dtype {
-            DType::U8 => 255.0,
-            DType::U16 => 65535.0,
-            _ => return Ok(chain),
-        };
         let Some(alpha) = band_of(self.image, Colour::Alpha) else {
             return Ok(chain);
         };
-        let is_picture = matches!(shown, Shown::Grey(_) | Shown::Colours(_));
+        let is_picture =
+            self.image.dtype == DType::U8 && matches!(shown, Shown::Grey(_) | Shown::Colours(_));
         if !is_picture || !bands.iter().all(is_told) || self.is_min_white(shown) {
             return Ok(chain);
         }
@@ -260,7 +257,7 @@ impl Automatic<'_> {
                 Step::Bands(_) | Step::Alpha => (),
                 Step::Stretch(Stretch::Limits(limits)) => {
                     let of = |at: usize| limits[at.min(limits.len() - 1)];
-                    let limits = (0..bands.len()).map(of).chain([(0.0, most)]);
+                    let limits = (0..bands.len()).map(of).chain([(0.0, 255.0)]);
                     steps.push(Step::Stretch(Stretch::Limits(limits.collect())));
                 }
                 step => steps.push(step.clone()),

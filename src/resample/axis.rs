@@ -152,6 +152,9 @@ impl Axis {
     /// The pixel at a place that may lie beyond the side, mirrored without repeating its ends.
     pub fn mirrored(&self, at: i64) -> u64 {
         let last = self.from as i64 - 1;
+        if (0..=last).contains(&at) {
+            return at as u64;
+        }
         if last == 0 {
             return 0;
         }

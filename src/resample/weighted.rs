@@ -81,21 +81,17 @@ impl<T: Sample, A: Sum> Weighted<T, A> {
         let first = self.sums.front().map_or(0, |(y, _)| *y);
         let parts = self.held.format.dtype.parts();
         let weights: Vec<A> = taps.weights.iter().map(|w| A::weight(*w)).collect();
-        let rows = (taps.first - first) as usize..;
-        let sums = |x: usize, part: usize| {
-            let of_rows = rows.clone().zip(&weights).map(|(row, weight)| {
-                let sums = &self.sums[row].1[band * parts + part];
-                weight.times(sums[x])
-            });
-            of_rows.fold(A::ZERO, A::plus)
+        let down = |part: usize| {
+            let rows = self.sums.range((taps.first - first) as usize..);
+            let rows = rows.map(|(_, sums)| &sums[band * parts + part]);
+            add_up(rows.zip(&weights), self.kernel.all.len())
         };
-        for x in 0..self.kernel.all.len() {
-            let all = weights
-                .iter()
-                .map(|weight| weight.times(self.kernel.all[x]));
-            let all = all.fold(A::ZERO, A::plus);
-            let sample = [0, parts - 1].map(|part| sums(x, part).over(all));
-            writer.write(row, x, Some(sample));
+        let same = std::iter::repeat(&self.kernel.all);
+        let all = add_up(same.zip(&weights), self.kernel.all.len());
+        let (sums, second) = (down(0), (parts > 1).then(|| down(1)));
+        for (x, (sum, all)) in sums.iter().zip(&all).enumerate() {
+            let other = second.as_ref().map_or(*sum, |second| second[x]);
+            writer.write(row, x, Some([sum.over(*all), other.over(*all)]));
         }
     }
 
@@ -115,6 +111,20 @@ impl<T: Sample, A: Sum> Weighted<T, A> {
             false => weigh::<T, A>(held, filter, (x, y), band),
         }
     }
+}
+
+/// The weighted sums of rows, column by column.
+fn add_up<'a, A: Sum + 'a>(
+    rows: impl Iterator<Item = (&'a Vec<A>, &'a A)>,
+    width: usize,
+) -> Vec<A> {
+    let mut all = vec![A::ZERO; width];
+    for (row, weight) in rows {
+        for (sum, of_row) in all.iter_mut().zip(row) {
+            *sum = sum.plus(weight.times(*of_row));
+        }
+    }
+    all
 }
 
 /// The mean of a kernel over what is finite data, if its weights are above zero in all.
@@ -184,9 +194,9 @@ impl<T: Sample, A: Sum> Stage for Weighted<T, A> {
             if is_plain && is_row_sound {
                 continue;
             }
-            let filter = self.held.step.filter;
             for (at, x) in self.held.columns.made.clone().enumerate() {
-                let columns = self.held.place(&self.held.step.x.reach(filter, x));
+                let (first, which) = self.kernel.places[at];
+                let columns = first..first + self.kernel.weights[which].len();
                 let mut lines = rows.clone().map(|y| self.held.line(y, band));
                 let is_sound = lines.all(|line| line.are_sound(&columns));
                 if !is_plain || !is_sound {

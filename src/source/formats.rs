@@ -5,7 +5,7 @@ use super::beside::{self, Beside, Rules};
 use super::jfif::JpegDecoder;
 use super::jp2::Jp2File;
 use super::missing;
-use super::nitf::{NitfFile, rsets};
+use super::nitf::{NitfFile, Version, rsets};
 use super::png::PngDecoder;
 use super::tiff::{TiffDecoder, TiffFile};
 use crate::bytes::Bytes;
@@ -186,7 +186,7 @@ pub const FORMATS: &[Format] = &[
     },
     Format {
         name: c"NITF",
-        long_name: c"NITF 2.1 and NSIF 1.0",
+        long_name: c"NITF 2.0, NITF 2.1 and NSIF 1.0",
         extensions: c"ntf nitf nsf nsif",
         media_types: c"image/nitf application/vnd.nitf",
         can: can::IMAGES
@@ -197,11 +197,11 @@ pub const FORMATS: &[Format] = &[
             | can::SPARSE
             | can::GEOREFERENCE
             | can::BYTES,
-        reads: c"Several images; uncompressed (IMODE B, P, R and S, 1 to 64 bits), bi-level (C1 of one \
+        reads: c"NITF 2.0 and 2.1. Several images; uncompressed (IMODE B, P, R and S, 1 to 64 bits), bi-level (C1 of one \
             block, M1), JPEG (C3, M3, I1 of full size, C5, M5) of 8 to 16 bits and JPEG 2000 (C8, M8, CD, MD); masks and pad \
             pixels; two bands that are parts of complex numbers (SICD) as one; header fields and TREs as \
             metadata; corners (IGEOLO, BLOCKA) and RPC00A or B as georeference; R-sets beside the file as levels.",
-        lacks: c"NITF 2.0; vector quantization (C4) and other compressions; corners in MGRS (U) or geocentric (C).",
+        lacks: c"Vector quantization (C4) and other compressions; corners in MGRS (U) or geocentric (C).",
         recognises: NitfFile::is_nitf,
         open: |bytes| Ok(Box::new(NitfFile::open(bytes)?)),
         beside: rsets::beside,
@@ -310,10 +310,10 @@ impl Images for TiffFile {
 
 impl Images for NitfFile {
     fn format(&self) -> &'static CStr {
-        if self.is_nsif() {
-            c"NSIF 1.0"
-        } else {
-            c"NITF 2.1"
+        match self.version() {
+            Version::Nitf20 => c"NITF 2.0",
+            Version::Nitf21 => c"NITF 2.1",
+            Version::Nsif => c"NSIF 1.0",
         }
     }
 

@@ -223,6 +223,44 @@ fn a_whole_pyramid_decodes_each_block_once() {
 }
 
 #[test]
+fn tiles_that_are_there_are_not_made_again() {
+    let (source, behaviour) = counted((64, 64));
+    // Too little for the blocks of the source.
+    let cache = cache(1 << 18);
+    let made = full_pyramid(source, &options(Filter::Cubic, 64), Some(&cache)).unwrap();
+    let [of_two, of_three] = [2, 3].map(|of| level(made.clone(), of).unwrap());
+    let places = (0..4).flat_map(|row| (0..4).map(move |col| Block::new(0, row, col)));
+    let held: Vec<_> = places
+        .map(|at| get_block(&*of_two, at, &Bands::ALL).unwrap())
+        .collect();
+    let before = behaviour.total();
+    get_block(&*of_three, Block::new(0, 1, 1), &Bands::ALL).unwrap();
+    assert_eq!(behaviour.total(), before);
+    drop(held);
+}
+
+#[test]
+fn a_large_image_of_small_blocks_has_a_pyramid() {
+    let image = support::image((65_536, 65_535), (16, 16), 3);
+    let source = support::source(image, Arc::default());
+    let made = full_pyramid(source.clone(), &LevelOptions::default(), None).unwrap();
+    let levels = &made.image().levels;
+    assert_eq!((levels.len(), levels[6]), (7, (1024, 1024)));
+    assert_eq!(level(made, 3).unwrap().image().block, (1024, 1024));
+    // One level of the source alone, though it has it.
+    let own = LevelOptions {
+        recomputes: true,
+        levels: Some(1),
+        ..LevelOptions::default()
+    };
+    let mut image = support::image((99, 99), (16, 16), 1);
+    image.levels = vec![(99, 99), (50, 50)];
+    let source = support::source(image, Arc::default());
+    let made = downsampled(source, Size::Halved(0), &own, None).unwrap();
+    assert_eq!(made.image().levels, [(99, 99)]);
+}
+
+#[test]
 fn a_tall_pyramid_of_small_tiles_decodes_each_block_once_without_a_cache() {
     let (source, behaviour) = counted((8, 8));
     let made = full_pyramid(source, &options(Filter::Sips, 8), None).unwrap();

@@ -613,6 +613,27 @@ def lengths_behind():
     expect("streamed.ntf", 0, pixels)
 
 
+def old_version():
+    """NITF 2.0: the same images, one of them with corners, and headers of another kind."""
+    for number, (pvtype, bits, imode, masked) in enumerate([
+        ("INT", 8, "B", False), ("INT", 8, "P", True), ("INT", 16, "S", False), ("SI", 16, "P", False), ("R", 32, "B", False),
+    ]):
+        bands = 3 if bits == 8 else 1
+        first, second = samples(bands, 43, 61, pvtype, bits), samples(1, 20, 30, "INT", 8)
+        event = number % 2 == 0
+        more = {"absent": {4}} if masked else {}
+        if masked:
+            first[:, 18:36, 23:46] = 0
+        name = f"old-{pvtype}{bits}-{imode}.ntf"
+        nitf(name, [image(first, bits, (23, 18), pvtype=pvtype, imode=imode, old=True, event=event, **more),
+                    image(second, 8, old=True, event=not event, comments=["a comment"], tres=tre("SOMTRE", b"12345"))],
+             old=True, event=event, tres=tre("FILTRE", b"abc"))
+        expect(name, 0, first)
+        expect(name, 1, second)
+        for index, pixels in enumerate([first, second]):
+            assert np.array_equal(gdal_pixels(name, index, 2), pixels), f"GDAL differs: {name} {index}"
+
+
 def hostile():
     """Headers that lie, by the kind of error and what it must name."""
     pixels = samples(2, 20, 30, "INT", 8)
@@ -622,7 +643,7 @@ def hostile():
         nitf(name, [image(pixels, 8, (16, 16), changed=changed, **more)], changed=file)
         say(name, "hostile", kind, says)
 
-    one("version", "Unsupported", "NITF02.00", file={"FHDR": b"NITF02.00"})
+    one("version", "Unsupported", "NITF01.10", file={"FHDR": b"NITF01.10"})
     one("encrypted", "Unsupported", "ENCRYP", file={"ENCRYP": b"1"})
     one("streaming", "Corrupt", "SFH_DELIM2", file={"FL": b"9" * 12})
     streamed("hostile-streamed.ntf", pixels)
@@ -708,5 +729,6 @@ codestreams()
 lengths_behind()
 complex_parts()
 rsets()
+old_version()
 hostile()
 manifest.close()

@@ -1,4 +1,4 @@
-"""A writer of NITF 2.1 after MIL-STD-2500C, apart from all others, for what GDAL does not write."""
+"""A writer of NITF 2.1 after MIL-STD-2500C, and of NITF 2.0 after MIL-STD-2500A, apart from all others, for what GDAL does not write."""
 
 import struct
 
@@ -100,17 +100,24 @@ def mask_table(pieces, absent, pad=None, pad_mask=False, offsets=True, gap=0, le
     return head + table + data
 
 
+def security(event):
+    """All of it but the first field; NITF 2.0 may have one more behind."""
+    return text("", 160) + (b"999998" + text("when it rains", 40) if event else text("", 6))
+
+
 def segment(data, size, bands, pvtype, nbpp, block, grid, imode="B", ic="NC", abpp=None,
             irep="MULTI", irepband=None, luts=None, pjust="R", icat="VIS", tres=b"", overflow=0,
-            comments=(), icords=" ", iid1="seg", comrat="75.0", isubcat=None, changed=None):
-    """The subheader of an image, and its data. `changed` replaces fields by hostile ones."""
+            comments=(), icords=" ", iid1="seg", comrat="75.0", isubcat=None, changed=None, old=False,
+            event=False):
+    """The subheader of an image, and its data, of NITF 2.0 if `old`, with a field more of security if `event`. `changed`
+    replaces fields by hostile ones."""
     fields = [
         ("IM", b"IM"), ("IID1", text(iid1, 10)), ("IDATIM", text("20200102030405", 14)),
         ("TGTID", text("", 17)), ("IID2", text("second name", 80)), ("ISCLAS", b"U"),
-        ("security", text("", 166)), ("ENCRYP", b"0"), ("ISORCE", text("source", 42)),
+        ("security", security(event)), ("ENCRYP", b"0"), ("ISORCE", text("source", 42)),
         ("NROWS", number(size[1], 8)), ("NCOLS", number(size[0], 8)), ("PVTYPE", text(pvtype, 3)),
         ("IREP", text(irep, 8)), ("ICAT", text(icat, 8)), ("ABPP", number(abpp or nbpp, 2)),
-        ("PJUST", text(pjust, 1)), ("ICORDS", text(icords, 1)),
+        ("PJUST", text(pjust, 1)), ("ICORDS", text("N" if old and icords == " " else icords, 1)),
         ("IGEOLO", text("x" * 60, 60) if icords != " " else b""),
         ("NICOM", number(len(comments), 1)),
         ("ICOM", b"".join(text(comment, 80) for comment in comments)),
@@ -186,9 +193,10 @@ def xml_segment(xml):
     return b"DE" + text("XML_DATA_CONTENT", 25) + b"01" + b"U" + text("", 166) + b"0000", xml
 
 
-def nitf(path, segments, extensions=(), version="NITF02.10", tres=b"", changed=None):
-    """A whole file; a text segment and a graphic stand between images and extensions."""
+def nitf(path, segments, extensions=(), version="NITF02.10", tres=b"", changed=None, old=False, event=False):
+    """A whole file, of NITF 2.0 if `old`; a text segment, a graphic and a label stand between images and extensions."""
     graphics, texts = [(b"SY" + bytes(256), b"graphic")], [(b"TE" + bytes(280), b"some text")]
+    labels = [(b"LA" + bytes(320), b"label")] if old else []
     changed = changed or {}
 
     def lengths(listed, first, second):
@@ -198,17 +206,17 @@ def nitf(path, segments, extensions=(), version="NITF02.10", tres=b"", changed=N
     behind = [
         ("NUMI", number(len(segments), 3)), ("images", lengths(segments, 6, 10)),
         ("NUMS", number(len(graphics), 3)), ("graphics", lengths(graphics, 4, 6)),
-        ("NUMX", b"000"), ("NUMT", number(len(texts), 3)), ("texts", lengths(texts, 4, 5)),
+        ("NUMX", number(len(labels), 3)), ("labels", lengths(labels, 4, 3)), ("NUMT", number(len(texts), 3)), ("texts", lengths(texts, 4, 5)),
         ("NUMDES", number(len(extensions), 3)), ("extensions", lengths(extensions, 4, 9)),
         ("NUMRES", b"000"), ("UDHDL", b"00000"),
         ("XHDL", number(len(tres) + 3, 5) + b"000" + tres if tres else b"00000"),
     ]
     before = [
-        ("FHDR", version.encode()), ("CLEVEL", b"05"), ("STYPE", b"BF01"),
+        ("FHDR", b"NITF02.00" if old else version.encode()), ("CLEVEL", b"05"), ("STYPE", b"BF01"),
         ("OSTAID", text("station", 10)), ("FDT", b"20200102030405"),
-        ("FTITLE", text("a title", 80)), ("FSCLAS", b"U"), ("security", text("", 166)),
-        ("FSCOP", b"00000"), ("FSCPYS", b"00000"), ("ENCRYP", b"0"), ("FBKGC", bytes([1, 20, 255])),
-        ("ONAME", text("name", 24)), ("OPHONE", text("", 18)),
+        ("FTITLE", text("a title", 80)), ("FSCLAS", b"U"), ("security", security(event)),
+        ("FSCOP", b"00000"), ("FSCPYS", b"00000"), ("ENCRYP", b"0"), ("FBKGC", b"" if old else bytes([1, 20, 255])),
+        ("ONAME", text("name", 27 if old else 24)), ("OPHONE", text("", 18)),
     ]
     all_fields = dict(before + behind)
     assert all(name in all_fields or name in ("FL", "HL") for name in changed), changed
@@ -216,7 +224,7 @@ def nitf(path, segments, extensions=(), version="NITF02.10", tres=b"", changed=N
     tail = b"".join(map(value, behind))
     start = b"".join(map(value, before))
     header = len(start) + 18 + len(tail)
-    body = b"".join(head + data for head, data in [*segments, *graphics, *texts, *extensions])
+    body = b"".join(head + data for head, data in [*segments, *graphics, *labels, *texts, *extensions])
     start += changed.get("FL", number(header + len(body), 12))
     start += changed.get("HL", number(header, 6))
     with open(path, "wb") as out:

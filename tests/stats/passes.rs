@@ -2,17 +2,22 @@
 //! the caller says so.
 
 use crate::picture::{Picture, Random};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 use tilecache::cache::{Cache, Options as CacheOptions};
+use tilecache::chain::Chain;
 use tilecache::dtype::{DType, Sample};
-use tilecache::error::Kind;
-use tilecache::image::{Bands, Block};
-use tilecache::layout::Layout;
-use tilecache::memory::{Canvas, Memory};
-use tilecache::operator::{RetileOptions, cached, pyramid, reader, retiled};
+use tilecache::error::{Kind, Result};
+use tilecache::image::{Bands, Block, Image};
+use tilecache::layout::{Layout, Shape};
+use tilecache::memory::{Canvas, Memory, PixelsMut, Target};
+use tilecache::operator::{
+    LevelOptions, RetileOptions, cached, display, full_pyramid, pyramid, reader, retiled,
+};
 use tilecache::provider::{Provider, get_block, peek_block};
+use tilecache::source::{Decoder, Source};
 use tilecache::stats::{BandStats, Options, PERCENTS, PixelStats};
 use tilecache::tile::Tile;
+use tilecache::window::read_window;
 
 fn cache(budget: u64) -> Cache {
     Cache::new(budget, CacheOptions::default()).unwrap()
@@ -350,5 +355,105 @@ fn what_stands_in_the_file_is_taken_only_if_asked_for_and_complete() {
             .metadata
             .insert((Some(1), "STATISTICS_STDDEV".into()), wrong.into());
         picture.check(&of(&image, &asked(false)), false);
+    }
+}
+
+/// The picture that a provider shows at a level, with what its mask says.
+fn shown(provider: &Arc<dyn Provider>, level: u32) -> Picture {
+    let image = provider.image();
+    let (width, height) = image.levels[level as usize];
+    let read = |of: &Arc<dyn Provider>, dtype: DType, band: u32| {
+        let mut bytes = vec![0u8; (width * height) as usize * dtype.size()];
+        let shape = Shape {
+            width: width as usize,
+            height: height as usize,
+            bands: 1,
+        };
+        // SAFETY: the memory has just these rows, and outlives the call.
+        let target = unsafe {
+            let row = width as usize * dtype.size();
+            let strides = [dtype.size(), row, bytes.len()].map(|stride| stride as isize);
+            Target::new(bytes.as_mut_ptr(), strides, shape, dtype)
+        };
+        read_window(of, 0, 0, level, &[Some(band)], target).unwrap();
+        bytes
+    };
+    Picture {
+        dtype: image.dtype,
+        width,
+        height,
+        bands: (0..image.band_count())
+            .map(|band| read(provider, image.dtype, band))
+            .collect(),
+        nodata: image.bands.iter().map(|band| band.nodata).collect(),
+        mask: provider.mask().map(|mask| read(&mask, DType::U8, 0)),
+        alpha: None,
+    }
+}
+
+#[test]
+fn computed_levels_and_displays_have_the_statistics_of_what_they_show() {
+    for dtype in [DType::U8, DType::I16] {
+        for picture in [Picture::random(dtype, (83, 59), 3, 5), mixed(dtype)] {
+            let cache = cache(1 << 16);
+            let source = cached(picture.provider((32, 17)).0, &cache).unwrap();
+            let options = LevelOptions {
+                tile: (16, 16),
+                ..LevelOptions::default()
+            };
+            let levels = full_pyramid(source.clone(), &options, Some(&cache)).unwrap();
+            let chain = Chain::parse("stretch=0..200|u8").unwrap();
+            let display = display(levels.clone(), &chain, Some(&cache)).unwrap();
+            for provider in [levels, display] {
+                for level in 0..provider.image().levels.len() as u32 {
+                    let options = Options {
+                        level,
+                        threads: 2,
+                        ..Options::default()
+                    };
+                    let stats = PixelStats::of(provider.clone(), &options).unwrap();
+                    shown(&provider, level).check(&stats, false);
+                }
+            }
+        }
+    }
+}
+
+/// A source that takes the statistics of what is built on it.
+struct Circle {
+    over: Arc<OnceLock<Weak<dyn Provider>>>,
+    threads: u32,
+}
+
+impl Decoder for Circle {
+    fn read_block(&self, _at: Block, _bands: &[u32], _into: &mut PixelsMut<'_>) -> Result<()> {
+        let over = self.over.get().and_then(Weak::upgrade).unwrap();
+        let options = Options {
+            threads: self.threads,
+            ..Options::default()
+        };
+        PixelStats::of(over, &options).map(drop)
+    }
+}
+
+#[test]
+fn statistics_that_would_wait_for_themselves_are_refused() {
+    for threads in [1, 3] {
+        let over = Arc::<OnceLock<Weak<dyn Provider>>>::default();
+        let circle = Circle {
+            over: over.clone(),
+            threads,
+        };
+        let mut image = Image::new(40, 40, 1, DType::U8);
+        image.block = (20, 20);
+        let source = Source::provider(None, image, Box::new(circle)).unwrap();
+        let tiles = tiles(source, 40, Some(&cache(1 << 20)));
+        assert!(over.set(Arc::downgrade(&tiles)).is_ok());
+        let options = Options {
+            threads,
+            ..Options::default()
+        };
+        let refused = PixelStats::of(tiles, &options).err().unwrap();
+        assert_eq!(refused.kind(), Kind::Reentrant, "{refused}");
     }
 }

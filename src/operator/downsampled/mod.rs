@@ -87,7 +87,8 @@ pub fn downsampled(
     };
     let natives = ladder.natives.saturating_sub(first);
     let count = options.levels.unwrap_or(natives.max(1) as u32) as usize;
-    if (1..=natives).contains(&count) && first + count == ladder.natives {
+    let has_all = ladder.natives == ladder.source.image().levels.len();
+    if has_all && (1..=natives).contains(&count) && first + count == ladder.natives {
         return level(ladder.source, first as u32);
     }
     ladder.climb(first + count - 1)?;

@@ -1,5 +1,6 @@
 //! Fields of fixed length, one after the other, as the headers of NITF are made of.
 
+use super::version::{DOWNGRADED_BY_EVENT, Version};
 use crate::error::{Error, Result};
 
 /// Reads fields in their order, and keeps the texts of those that are metadata.
@@ -86,7 +87,10 @@ fn number(name: &str, text: &str) -> Result<u64> {
 }
 
 /// The security fields of a header, whose names begin alike.
-pub fn security(fields: &mut Fields<'_>, prefix: &str) -> Result<()> {
+pub fn security(fields: &mut Fields<'_>, prefix: &str, version: Version) -> Result<()> {
+    if version == Version::Nitf20 {
+        return old_security(fields, prefix);
+    }
     for (name, len) in [
         ("CLAS", 1),
         ("CLSY", 2),
@@ -106,6 +110,24 @@ pub fn security(fields: &mut Fields<'_>, prefix: &str) -> Result<()> {
         ("CTLN", 15),
     ] {
         fields.text(&format!("{prefix}{name}"), len)?;
+    }
+    Ok(())
+}
+
+/// The same of NITF 2.0 (MIL-STD-2500A).
+fn old_security(fields: &mut Fields<'_>, prefix: &str) -> Result<()> {
+    for (name, len) in [
+        ("CLAS", 1),
+        ("CODE", 40),
+        ("CTLH", 40),
+        ("REL", 40),
+        ("CAUT", 20),
+        ("CTLN", 20),
+    ] {
+        fields.text(&format!("{prefix}{name}"), len)?;
+    }
+    if fields.text(&format!("{prefix}DWNG"), 6)? == DOWNGRADED_BY_EVENT {
+        fields.text(&format!("{prefix}DEVT"), 40)?;
     }
     Ok(())
 }

@@ -1,9 +1,11 @@
 //! The file header: which segments there are, and where.
 
 use super::fields::{Fields, extensions, security, text};
+use super::version::{DOWNGRADED_BY_EVENT, Version};
 use crate::bytes::Bytes;
 use crate::error::{Error, Kind, Result};
 use crate::source::scratch::zeroed;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// The header up to the field with its own length.
@@ -11,6 +13,10 @@ const FIXED: u64 = 360;
 
 /// A length that was not known when the header was written (field FL): digits that are all 9.
 const STREAMING: [u8; 12] = [b'9'; 12];
+
+/// Where FSDWNG of NITF 2.0 stands. If it says so, there is a field more, and all that follow stand as far behind.
+const DOWNGRADING: Range<usize> = 280..286;
+const EVENT: u64 = 40;
 
 /// The longest header.
 const MAX_HEADER: u64 = 999_999;
@@ -50,8 +56,8 @@ impl Segment {
 /// What the file header says.
 #[derive(Debug)]
 pub struct FileHeader {
-    /// The file says to be NSIF.
-    pub nsif: bool,
+    /// What the file says to be.
+    pub version: Version,
     /// The image segments.
     pub images: Vec<Segment>,
     extensions: Vec<Segment>,
@@ -64,7 +70,12 @@ pub struct FileHeader {
 impl FileHeader {
     /// Reads and checks the header.
     pub fn read(bytes: &Arc<dyn Bytes>) -> Result<Self> {
-        let fixed = piece(bytes, 0, FIXED)?;
+        let mut fixed = piece(bytes, 0, FIXED)?;
+        if Version::of(&text(&fixed[..9])) == Some(Version::Nitf20)
+            && text(&fixed[DOWNGRADING]) == DOWNGRADED_BY_EVENT
+        {
+            fixed = piece(bytes, EVENT, FIXED)?;
+        }
         if fixed[342..354] == STREAMING {
             return Self::parse(&streamed(bytes)?, bytes);
         }
@@ -76,28 +87,30 @@ impl FileHeader {
 
     fn parse(header: &[u8], bytes: &Arc<dyn Bytes>) -> Result<Self> {
         let mut fields = Fields::new(header);
-        let version = fields.text("FHDR", 9)?;
-        match &version[..] {
-            "NITF02.10" | "NSIF01.00" => (),
-            other => return Err(Error::unsupported(format!("version {other}"))),
-        }
+        let name = fields.text("FHDR", 9)?;
+        let version = Version::of(&name);
+        let version = version.ok_or_else(|| Error::unsupported(format!("version {name}")))?;
         fields.text("CLEVEL", 2)?;
         fields.text("STYPE", 4)?;
         fields.text("OSTAID", 10)?;
         fields.text("FDT", 14)?;
         fields.text("FTITLE", 80)?;
-        security(&mut fields, "FS")?;
+        security(&mut fields, "FS", version)?;
         fields.text("FSCOP", 5)?;
         fields.text("FSCPYS", 5)?;
         if fields.text("ENCRYP", 1)? == "1" {
             return Err(Error::unsupported("the file is encrypted (field ENCRYP)"));
         }
-        let colour = fields.bytes("FBKGC", 3)?;
-        fields.note(
-            "FBKGC",
-            &format!("{},{},{}", colour[0], colour[1], colour[2]),
-        );
-        fields.text("ONAME", 24)?;
+        if version == Version::Nitf20 {
+            fields.text("ONAME", 27)?;
+        } else {
+            let colour = fields.bytes("FBKGC", 3)?;
+            fields.note(
+                "FBKGC",
+                &format!("{},{},{}", colour[0], colour[1], colour[2]),
+            );
+            fields.text("ONAME", 24)?;
+        }
         fields.text("OPHONE", 18)?;
         fields.count("FL", 12)?;
         let length = fields.count("HL", 6)?;
@@ -110,14 +123,18 @@ impl FileHeader {
         let mut next = length;
         let images = segments(&mut fields, &mut next, ["NUMI", "LISH", "LI"], 6, 10)?;
         segments(&mut fields, &mut next, ["NUMS", "LSSH", "LS"], 4, 6)?;
-        fields.count("NUMX", 3)?;
+        if version == Version::Nitf20 {
+            segments(&mut fields, &mut next, ["NUML", "LLSH", "LL"], 4, 3)?;
+        } else {
+            fields.count("NUMX", 3)?;
+        }
         segments(&mut fields, &mut next, ["NUMT", "LTSH", "LT"], 4, 5)?;
         let behind = segments(&mut fields, &mut next, ["NUMDES", "LDSH", "LD"], 4, 9)?;
         segments(&mut fields, &mut next, ["NUMRES", "LRESH", "LRE"], 4, 7)?;
         let user = area(&mut fields, ["UDHDL", "UDHOFL", "UDHD"])?;
         let other = area(&mut fields, ["XHDL", "XHDLOFL", "XHD"])?;
         let mut found = Self {
-            nsif: version.starts_with("NSIF"),
+            version,
             images,
             extensions: behind,
             texts: fields.into_texts(),

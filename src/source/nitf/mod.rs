@@ -1,4 +1,4 @@
-//! NITF 2.1 and NSIF 1.0.
+//! NITF 2.0, NITF 2.1 and NSIF 1.0.
 //!
 //! A file is a header and segments; each image segment is an image with one level. Here they are
 //! found; everything about pixels is the matter of [`NitfDecoder`]. A segment whose two bands are the
@@ -21,9 +21,11 @@ mod plan;
 mod raw;
 pub mod rsets;
 mod subheader;
+mod version;
 
 pub use complex::ComplexDecoder;
 pub use decoder::NitfDecoder;
+pub use version::Version;
 
 use crate::bytes::Bytes;
 use crate::error::{Error, Kind, Result};
@@ -61,9 +63,9 @@ impl NitfFile {
         })
     }
 
-    /// Whether it is NSIF, which differs by its name alone.
-    pub fn is_nsif(&self) -> bool {
-        self.header.nsif
+    /// What the file says to be.
+    pub fn version(&self) -> Version {
+        self.header.version
     }
 
     /// How many image segments there are.
@@ -155,7 +157,7 @@ impl NitfFile {
 
     fn subheader(&self, segment: &Segment) -> Result<ImageHeader> {
         let subheader = header::piece(&self.bytes, segment.subheader, segment.subheader_len)?;
-        ImageHeader::parse(&subheader)
+        ImageHeader::parse(&subheader, self.header.version)
     }
 
     fn segment(&self, index: usize, segment: &Segment) -> Result<NitfDecoder> {

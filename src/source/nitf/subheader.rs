@@ -2,6 +2,7 @@
 
 use super::fields::{Fields, security};
 use super::header::{Area, area};
+use super::version::Version;
 use crate::error::{Error, Result};
 
 /// One band.
@@ -58,7 +59,7 @@ pub struct ImageHeader {
 
 impl ImageHeader {
     /// Reads the subheader.
-    pub fn parse(subheader: &[u8]) -> Result<Self> {
+    pub fn parse(subheader: &[u8], version: Version) -> Result<Self> {
         let mut fields = Fields::new(subheader);
         let mark = fields.bytes("IM", 2)?;
         if mark != b"IM" {
@@ -70,7 +71,7 @@ impl ImageHeader {
         for (name, len) in [("IID1", 10), ("IDATIM", 14), ("TGTID", 17), ("IID2", 80)] {
             fields.text(name, len)?;
         }
-        security(&mut fields, "IS")?;
+        security(&mut fields, "IS", version)?;
         if fields.text("ENCRYP", 1)? == "1" {
             return Err(Error::unsupported("the image is encrypted (field ENCRYP)"));
         }
@@ -83,9 +84,14 @@ impl ImageHeader {
         let abpp = fields.number("ABPP", 2)?;
         let pjust = fields.text("PJUST", 1)?;
         let kind = fields.text("ICORDS", 1)?;
-        let corners = match kind.is_empty() {
-            true => None,
-            false => Some((kind, fields.text("IGEOLO", 60)?)),
+        let has_corners = match version {
+            // There N stands for none, and not for a zone in the north.
+            Version::Nitf20 => !matches!(&kind[..], "" | "N"),
+            _ => !kind.is_empty(),
+        };
+        let corners = match has_corners {
+            false => None,
+            true => Some((kind, fields.text("IGEOLO", 60)?)),
         };
         comments(&mut fields)?;
         let ic = fields.text("IC", 2)?;
