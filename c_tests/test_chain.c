@@ -154,6 +154,13 @@ static void pixels_become_what_the_formula_says_in_any_strides(void **state)
 
 /* ---- images ---- */
 
+static tc_pixels pixels_in(const tc_tile *tile)
+{
+  tc_pixels pixels;
+  tc_tile_pixels(tile, &pixels);
+  return pixels;
+}
+
 static double sample_of(const source *s, int64_t x, int64_t y, int32_t band)
 {
   uint16_t value;
@@ -218,6 +225,17 @@ static void main_job(void **state)
             assert_int_equal(found[b], code(sample_of(&s, where.x + x, where.y + y, bands[b]), low, high));
           assert_int_equal(found[3], 255);
         }
+      /* As three, the other way round, of a part. */
+      static const int32_t turned[] = {2, 1, 0};
+      into = target_of(rgba, where.width - 3, where.height - 2, 3, 0);
+      into.pixel_stride = 3, into.row_stride = 3 * where.width, into.band_stride = 1;
+      ok(tc_tile_copy(tile, 3, 2, turned, 3, &into, &err));
+      const tc_pixels all = pixels_in(tile);
+      for (int64_t y = 2; y < where.height; y++)
+        for (int64_t x = 3; x < where.width; x++)
+          for (int b = 0; b < 3; b++)
+            assert_int_equal(rgba[3 * (where.width * (y - 2) + x - 3) + b],
+                             ((const unsigned char *)all.data)[(2 - b) * all.band_stride + y * all.row_stride + x]);
       free(rgba);
       tc_tile_release(tile);
       tc_tile_release(same);
