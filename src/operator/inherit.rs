@@ -19,6 +19,11 @@ pub fn bands_of(source: &Image, bands: &Bands) -> Vec<Band> {
 /// What the names of GDAL's statistics begin with, which speak of the pixels of the source.
 const OF_PIXELS: &str = "STATISTICS_";
 
+/// Leaves texts that are true of other pixels too.
+pub fn drop_statistics(texts: &mut Metadata) {
+    texts.retain(|(_, name), _| !name.starts_with(OF_PIXELS));
+}
+
 /// The texts of a source that are true of other pixels too: those of the whole image, and of the bands that are read if
 /// the output has as many.
 pub fn texts_of(source: &Image, bands: &Bands, output_bands: u32) -> Metadata {

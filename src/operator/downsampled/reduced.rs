@@ -1,5 +1,6 @@
 //! Reduced: a level made of finer ones, row by row through all steps between.
 
+use super::super::inherit::drop_statistics;
 use super::ladder::Rung;
 use super::strips::{Plan, Strips};
 use crate::cache::{Cache, Claims, Scratch, compute_key};
@@ -54,6 +55,7 @@ impl Reduced {
         let finer = &below[below.len() - 1];
         let step = &steps[steps.len() - 1];
         let mut image = finer.image.image().clone();
+        drop_statistics(&mut image.metadata);
         let format = Format::of(&image);
         image.levels = vec![(step.x.to, step.y.to)];
         image.block = tile;
