@@ -19,13 +19,9 @@ pub fn bands_of(source: &Image, bands: &Bands) -> Vec<Band> {
 /// What the names of GDAL's statistics begin with, which speak of the pixels of the source.
 const OF_PIXELS: &str = "STATISTICS_";
 
-/// Leaves out the texts that speak of the pixels of another image.
-pub fn without_numbers_of_pixels(texts: &Metadata) -> Metadata {
-    let is_kept = |((_, name), _): &(&(Option<u32>, String), &String)| !name.starts_with(OF_PIXELS);
-    let texts = texts.iter().filter(is_kept);
-    texts
-        .map(|(name, text)| (name.clone(), text.clone()))
-        .collect()
+/// Leaves texts that are true of other pixels too.
+pub fn drop_statistics(texts: &mut Metadata) {
+    texts.retain(|(_, name), _| !name.starts_with(OF_PIXELS));
 }
 
 /// The texts of a source that are true of other pixels too: those of the whole image, and of the bands that are read if
@@ -34,7 +30,9 @@ pub fn texts_of(source: &Image, bands: &Bands, output_bands: u32) -> Metadata {
     let list = bands.to_vec(source.band_count());
     let is_each = list.len() == output_bands as usize;
     let mut texts = Metadata::new();
-    for ((of, name), text) in &without_numbers_of_pixels(&source.metadata) {
+    let mut known = source.metadata.clone();
+    drop_statistics(&mut known);
+    for ((of, name), text) in &known {
         let Some(of) = of else {
             texts.insert((None, name.clone()), text.clone());
             continue;

@@ -1,6 +1,6 @@
 //! Level as image: one resolution level, with the levels above it, as an image of its own.
 
-use super::inherit::without_numbers_of_pixels;
+use super::inherit::drop_statistics;
 use crate::cache::{Asking, Cache, Claims, Counters, Usage};
 use crate::error::Result;
 use crate::geometry::Rect;
@@ -32,7 +32,7 @@ pub fn level(source: Arc<dyn Provider>, level: u32) -> Result<Arc<dyn Provider>>
         return Ok(image);
     }
     let mut image = source.image().clone();
-    image.metadata = without_numbers_of_pixels(&image.metadata);
+    drop_statistics(&mut image.metadata);
     image.levels = source.image().levels_from(level);
     let located = image.georef.as_ref();
     image.georef = located.and_then(|all| all.from_level(level, image.levels.len()));

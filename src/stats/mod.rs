@@ -333,7 +333,7 @@ impl Passes<'_, '_> {
         }
         match progress(1.0) {
             true => Ok((tallies, refinement.known())),
-            false => Err(crate::load::cancelled()),
+            false => Err(walk::ended()),
         }
     }
 }

@@ -5,7 +5,7 @@ use super::reading::Reading;
 use crate::cache::Scratch;
 use crate::error::{Error, Kind, Result};
 use crate::geometry::Rect;
-use crate::load::{Cancel, Load, cancelled, nesting};
+use crate::load::{Cancel, Load, nesting};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Condvar, Mutex};
 use crate::tile::Pixels;
@@ -18,6 +18,14 @@ pub type Progress<'a> = dyn FnMut(f64) -> bool + 'a;
 
 /// How long a thread that has nothing to do waits before it tells of progress again.
 const PATIENCE: Duration = Duration::from_millis(50);
+
+/// What a caller gets who ended the work.
+pub fn ended() -> Error {
+    Error::new(
+        Kind::Cancelled,
+        "the statistics were cancelled by the function that hears of their progress",
+    )
+}
 
 /// What looks at pixels; each thread has its own.
 pub trait Look: Send {
@@ -63,7 +71,7 @@ impl Walk<'_> {
         };
         let state = &state;
         if !progress(0.0) {
-            return Err(cancelled());
+            return Err(ended());
         }
         let load = Load::current();
         let load = load.as_ref();
@@ -148,7 +156,7 @@ impl Walk<'_> {
             }
             match progress(done as f64 / state.count.max(1) as f64) {
                 true => Ok(()),
-                false => Err(cancelled()),
+                false => Err(ended()),
             }
         };
         while self.one(state, looker, &scratch)? {

@@ -11,7 +11,8 @@ use tilecache::image::{Bands, Block, Image};
 use tilecache::layout::{Layout, Shape};
 use tilecache::memory::{Canvas, Memory, PixelsMut, Target};
 use tilecache::operator::{
-    LevelOptions, RetileOptions, cached, display, full_pyramid, pyramid, reader, retiled,
+    LevelOptions, RetileOptions, Size, cached, display, downsampled, full_pyramid, level, pyramid,
+    reader, retiled,
 };
 use tilecache::provider::{Provider, get_block, peek_block};
 use tilecache::source::{Decoder, Source};
@@ -343,6 +344,23 @@ fn what_stands_in_the_file_is_taken_only_if_asked_for_and_complete() {
     );
     assert_eq!(stats.percentile(0, 2.0).unwrap_err().kind(), Kind::NotFound);
     assert_eq!(stats.histogram(0, 2).unwrap_err().kind(), Kind::NotFound);
+    // Those of the image are not those of a smaller one.
+    let mut two = image.clone();
+    two.levels = vec![(20, 10), (10, 5)];
+    let source = picture.described(two).0;
+    let half = downsampled(
+        source.clone(),
+        Size::Halved(1),
+        &LevelOptions::default(),
+        None,
+    );
+    for smaller in [half.unwrap(), level(source, 1).unwrap()] {
+        let stats = PixelStats::of(smaller, &asked(false)).unwrap();
+        assert_eq!(
+            (stats.is_stored(), stats.band(0).unwrap().count),
+            (false, 50)
+        );
+    }
     // Those of an overview are no substitute unless a sample is enough.
     let mut rough = image.clone();
     rough

@@ -1,5 +1,6 @@
 //! Reduced: a level made of finer ones, row by row through all steps between.
 
+use super::super::inherit::drop_statistics;
 use super::ladder::Rung;
 use super::strips::{Plan, Strips};
 use crate::cache::{Cache, Claims, Scratch, compute_key};
@@ -8,7 +9,6 @@ use crate::geometry::Rect;
 use crate::georef::Affine;
 use crate::image::{Bands, Block, Image};
 use crate::memory::PixelsMut;
-use crate::operator::inherit::without_numbers_of_pixels;
 use crate::operator::input::{Area, Border, Input, Inputs};
 use crate::operator::kernel::{Computed, Work};
 use crate::operator::streamed::Streamed;
@@ -55,8 +55,8 @@ impl Reduced {
         let finer = &below[below.len() - 1];
         let step = &steps[steps.len() - 1];
         let mut image = finer.image.image().clone();
+        drop_statistics(&mut image.metadata);
         let format = Format::of(&image);
-        image.metadata = without_numbers_of_pixels(&image.metadata);
         image.levels = vec![(step.x.to, step.y.to)];
         image.block = tile;
         image.padded = false;
