@@ -153,7 +153,8 @@ static void sips_has_the_taps_of_the_standard(void **state)
   tc_target array = {samples, 8, 8 * SIDE, 8 * SIDE * SIDE, SIDE, SIDE, 1, TC_F64};
   tc_provider *from = NULL;
   ok(provider_from_memory(&array, NULL, NULL, NULL, NULL, &from, &err));
-  const tc_level_options options = {.struct_size = sizeof options, .filter = TC_FILTER_SIPS, .tile_width = 7, .tile_height = 9};
+  const tc_level_options options = {.struct_size = sizeof options, .filter = TC_FILTER_SIPS, .tile_width = 7,
+                                    .tile_height = 9};
   tc_provider *half = downsampled(from, &options, NULL);
   static double made[SIDE * SIDE / 4];
   tc_target into = {made, 8, 4 * SIDE, 2 * SIDE * SIDE, SIDE / 2, SIDE / 2, 1, TC_F64};

@@ -11,8 +11,8 @@ use crate::resample::Filter;
 
 /// How several pixels become one: tc_level_options.filter.
 ///
-/// Weights are for a half; for other ratios the kernels are as wide as the ratio is large, and average and rms take
-/// parts of pixels. Taps beyond the image are left out and the rest is normalised. A pixel that is not data counts for
+/// Weights are for a half; for other ratios the kernels are as wide as the ratio is large, and average and rms take parts
+/// of pixels. Taps beyond the image are left out and the rest is normalised. A pixel that is not data counts for
 /// nothing, and alpha multiplies the weights of the other bands, for it is taken as straight. provider_downsample says
 /// what data is.
 #[repr(C)]
@@ -107,8 +107,8 @@ unsafe impl SizeLed for tc_level_options {
 ///
 /// A tile is made from rows of the finest level that is needed, or of tiles that are there already. Of the rows in
 /// between only those are held that the filter needs, so a tile takes little more memory than four tiles of the next
-/// finer level. Blocks of the source are kept in the cache, and none is decoded twice for a tile while the budget holds a row of
-/// them; without a cache the rows of a whole row of blocks are held.
+/// finer level. Blocks of the source are kept in the cache, and none is decoded twice for a tile while the budget holds
+/// a row of them; without a cache a whole row of blocks is held.
 ///
 /// Bands, texts, pad and significant bits are those of the source, and what provider_georef says goes with the pixels.
 ///

@@ -36,7 +36,7 @@ pub struct Taps {
     pub weights: SmallVec<[f64; 12]>,
 }
 
-/// Lanczos weights at the centre of two pixels, one side of it, are made once per axis by this.
+/// The sine of pi x over pi x.
 fn sinc(x: f64) -> f64 {
     if x == 0.0 {
         return 1.0;
@@ -253,9 +253,7 @@ mod tests {
                         assert!(!read.is_empty() && read.end <= from, "{axis:?} {at}");
                         let cell = axis.cell(at as u64);
                         let whole = filter == Filter::Nearest
-                            || read.start <= cell.start && read.end >= cell.end
-                            // What a pixel only touches may weigh nothing.
-                            || axis.ratio == Ratio::Even;
+                            || read.start <= cell.start && read.end >= cell.end;
                         assert!(whole, "{filter:?} {axis:?} {at}");
                     }
                     for pair in reach.windows(2) {

@@ -109,17 +109,19 @@ impl Strip {
         plan: &Plan,
         memory: Memory<'_>,
     ) -> Result<(&Tile, usize)> {
-        if !self.0.as_ref().is_some_and(|(rows, _)| rows.contains(&y)) {
-            memory.request.check_cancelled()?;
-            self.end(memory);
-            let rect = plan.strip(&**image, y);
-            let tile = read_tile(image, 0, rect, &Bands::ALL, memory.request)?;
-            self.0 = Some((rect.y..rect.bottom(), tile));
-        }
-        match &self.0 {
-            Some((rows, tile)) => Ok((tile, (y - rows.start) as usize)),
-            None => unreachable!("just read"),
-        }
+        let strip = match self.0.take() {
+            Some(strip) if strip.0.contains(&y) => strip,
+            before => {
+                self.0 = before;
+                self.end(memory);
+                memory.request.check_cancelled()?;
+                let rect = plan.strip(&**image, y);
+                let tile = read_tile(image, 0, rect, &Bands::ALL, memory.request)?;
+                (rect.y..rect.bottom(), tile)
+            }
+        };
+        let (rows, tile) = self.0.insert(strip);
+        Ok((tile, (y - rows.start) as usize))
     }
 
     /// Gives its memory back.
