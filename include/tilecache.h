@@ -3039,8 +3039,9 @@ tc_status provider_level(struct tc_provider *source,
 /**
  * Where the pixels of an image are data: one band of TC_U8 on the same grid, 255 where they are and 0
  * where they are not, from the source's own mask, else from its alpha band, else from its nodata
- * values; 255 everywhere if it has none of them. With nodata values a pixel is data if any band is. The mask of a
- * file may have fewer levels than its image.
+ * values; 255 everywhere if it has none of them. With nodata values a pixel is data if any band is. It has the
+ * levels of the image; where a mask of a file or of yours lacks some, a pixel of them is data if any is that it stands
+ * for.
  *
  * - source: required; kept alive by the result.
  * - provider: receives a reference that you own; NULL on failure.
@@ -4042,7 +4043,7 @@ const char *tc_chain_why(const struct tc_chain *chain);
  * are band-sequential; tc_tile_copy interleaves them. Levels, grid and place are those of the source, texts those of the
  * whole image and the chain as TC:CHAIN. Blocks that the source does not have are not there either where the chain makes
  * the same of pad in all bands. The key reads `<source>:mapped:<text>:chain`, with the text escaped, of one over 200 bytes
- * 128 bits of its SHA-256 as `digest:<digits>`.
+ * 128 bits of its SHA-256 as `digest:<digits>`; where a mask, alpha or nodata say what is data, `:data:<digits>` follows.
  *
  * - source: required; kept alive by the result.
  * - chain: resolved; kept alive by the result. NULL: the automatic one, of samples: pixels of windows at fixed places are

@@ -92,6 +92,11 @@ pub fn compute_key_of_many(name: &str, more: &str, sources: &[String]) -> Result
     compute_key(&format!("{name}:digest:{digits}"), NO_SOURCES)
 }
 
+/// 128 bits of the SHA-256 of a text.
+pub fn digest(text: &str) -> String {
+    digits(Sha256::new_with_prefix(text))
+}
+
 /// The first 128 bits of a digest.
 fn digits(digest: Sha256) -> String {
     let digest = digest.finalize();
@@ -107,10 +112,7 @@ const MAX_CHAIN: usize = 200;
 pub fn chain_key(text: &str) -> String {
     match text.len() <= MAX_CHAIN {
         true => format!("mapped:{}:chain", escape(text)),
-        false => format!(
-            "mapped:digest:{}:chain",
-            digits(Sha256::new_with_prefix(text))
-        ),
+        false => format!("mapped:digest:{}:chain", digest(text)),
     }
 }
 

@@ -26,7 +26,7 @@ mod tier;
 
 pub use claims::{Claims, Permits};
 pub use dependence::{Dependent, links_stand_still};
-pub use key::{chain_key, compute_key, compute_key_of_many, name_or_number, title};
+pub use key::{chain_key, compute_key, compute_key_of_many, digest, name_or_number, title};
 pub use lineage::{Moment, lineages_stand_still, now};
 pub use loading::{Loading, Scratch};
 pub use namespace::Namespace;

@@ -91,7 +91,7 @@ unsafe impl SizeLed for tc_convert_options {
 /// are band-sequential; tc_tile_copy interleaves them. Levels, grid and place are those of the source, texts those of the
 /// whole image and the chain as TC:CHAIN. Blocks that the source does not have are not there either where the chain makes
 /// the same of pad in all bands. The key reads `<source>:mapped:<text>:chain`, with the text escaped, of one over 200 bytes
-/// 128 bits of its SHA-256 as `digest:<digits>`.
+/// 128 bits of its SHA-256 as `digest:<digits>`; where a mask, alpha or nodata say what is data, `:data:<digits>` follows.
 ///
 /// - source: required; kept alive by the result.
 /// - chain: resolved; kept alive by the result. NULL: the automatic one, of samples: pixels of windows at fixed places are

@@ -283,8 +283,9 @@ pub unsafe extern "C" fn provider_level(
 
 /// Where the pixels of an image are data: one band of TC_U8 on the same grid, 255 where they are and 0
 /// where they are not, from the source's own mask, else from its alpha band, else from its nodata
-/// values; 255 everywhere if it has none of them. With nodata values a pixel is data if any band is. The mask of a
-/// file may have fewer levels than its image.
+/// values; 255 everywhere if it has none of them. With nodata values a pixel is data if any band is. It has the
+/// levels of the image; where a mask of a file or of yours lacks some, a pixel of them is data if any is that it stands
+/// for.
 ///
 /// - source: required; kept alive by the result.
 /// - provider: receives a reference that you own; NULL on failure.

@@ -6,7 +6,7 @@ use super::why::{Why, listed};
 use super::{Chain, Inner};
 use crate::dtype::DType;
 use crate::error::Result;
-use crate::image::{Colour, Image};
+use crate::image::{Band, Colour, Image};
 use crate::provider::Provider;
 use crate::stats::{BandStats, Options, PixelStats, Progress};
 use std::ffi::CStr;
@@ -46,7 +46,10 @@ impl Chain {
         let open = automatic.open(&shown, stretched, stats.as_ref(), provider.mask().is_some());
         let known = stats.as_ref().map(|stats| stats as &dyn super::Statistics);
         let chain = Chain::of_steps(open)?.resolve(automatic.image, known)?;
-        let chain = automatic.with_opacity_as_it_is(&shown, chain)?;
+        let chain = match provider.mask() {
+            Some(_) => chain,
+            None => automatic.with_opacity_as_it_is(&shown, chain)?,
+        };
         Ok(chain.with_why(automatic.why))
     }
 
@@ -228,16 +231,17 @@ impl Automatic<'_> {
         true
     }
 
-    /// The chain with the opacity of an image of 8 bits in all its degrees, where its bands are told to be a picture. In
-    /// wider types nobody knows what is opaque: some files have 255 there.
+    /// The chain with the opacity of an image of 8 bits in all its degrees, where its bands are told to be a picture and
+    /// nothing else says where they are data. In wider types nobody knows what is opaque: some files have 255 there.
     fn with_opacity_as_it_is(&mut self, shown: &Shown, chain: Chain) -> Result<Chain> {
         let bands = shown.bands();
         let is_told = |band: &u32| {
-            let colour = self.image.bands[*band as usize].colour;
-            matches!(
+            let Band { colour, nodata } = &self.image.bands[*band as usize];
+            let is_colour = matches!(
                 colour,
                 Colour::Red | Colour::Green | Colour::Blue | Colour::Gray
-            )
+            );
+            is_colour && nodata.is_none()
         };
         let Some(alpha) = band_of(self.image, Colour::Alpha) else {
             return Ok(chain);

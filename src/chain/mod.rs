@@ -33,7 +33,7 @@ pub use flow::Accepts;
 pub use limits::Statistics;
 pub use palette::Palette;
 pub use program::Samples;
-pub use run::{Runner, Scratch};
+pub use run::{Runner, Scratch, show_nothing};
 
 use crate::dtype::DType;
 use crate::error::{Error, Result};

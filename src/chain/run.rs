@@ -104,6 +104,9 @@ impl Runner {
         if let (Some(mask), Some(empty)) = (mask, &self.empty) {
             self.leave_out(mask, empty, outputs);
         }
+        if let (true, Some(last)) = (self.program.has_opacity, outputs.last_mut()) {
+            show_nothing(last, self.program.output);
+        }
     }
 
     fn compute(&self, inputs: &[&[u8]], outputs: &mut [&mut [u8]], planes: &mut Planes) {
@@ -141,6 +144,28 @@ impl Runner {
                 }
             }
         }
+    }
+}
+
+/// Lets opacity be 0 where it is no data.
+pub fn show_nothing(opacity: &mut [u8], dtype: DType) {
+    match dtype {
+        DType::F32 => {
+            for sample in opacity.as_chunks_mut::<4>().0 {
+                if f32::from_ne_bytes(*sample).is_nan() {
+                    *sample = 0f32.to_ne_bytes();
+                }
+            }
+        }
+        DType::F64 => {
+            for sample in opacity.as_chunks_mut::<8>().0 {
+                if f64::from_ne_bytes(*sample).is_nan() {
+                    *sample = 0f64.to_ne_bytes();
+                }
+            }
+        }
+        // No data is 0 in them.
+        _ => (),
     }
 }
 

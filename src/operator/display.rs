@@ -1,11 +1,12 @@
 //! Display: an image seen through a chain.
 
+use super::data_key::data_key;
 use super::inherit::{bands_of, texts_of};
 use super::input::{Input, Inputs};
 use super::kernel::{Computed, Kernel, Work};
 use super::mask::{known_mask_of, mask_beside};
 use crate::cache::{Cache, chain_key};
-use crate::chain::{Chain, Runner, Samples};
+use crate::chain::{Chain, Runner, Samples, show_nothing};
 use crate::dtype::Sample;
 use crate::error::Result;
 use crate::image::{Band, Bands, Block, Colour, Image, Metadata};
@@ -122,11 +123,21 @@ impl View {
         Ok(is_same.then_some(pad))
     }
 
+    fn passed_opacity(&self) -> Vec<usize> {
+        if self.runner.program().is_selection {
+            return Vec::new();
+        }
+        let bands = self.image.bands.iter().enumerate();
+        let is_alpha = bands.filter(|(_, band)| band.colour == Colour::Alpha);
+        is_alpha.map(|(at, _)| at).collect()
+    }
+
     fn kernel(&self, mask_levels: Option<u32>) -> Show {
         Show {
             runner: self.runner.clone(),
             reads: self.reads.clone(),
             opacity: self.opacity,
+            passed_opacity: self.passed_opacity(),
             pad: self.image.pad,
             mask_levels,
         }
@@ -157,7 +168,7 @@ impl View {
         };
         Ok(Computed {
             mask,
-            key: format!("{}:{}", source.key(), self.key),
+            key: format!("{}:{}{}", source.key(), self.key, data_key(&*source)),
             sources: [source].into_iter().chain(beside).collect(),
             work: Work::Kernel(Arc::new(self.kernel(mask_levels))),
             level: 0,
@@ -216,6 +227,8 @@ struct Show {
     runner: Arc<Runner>,
     reads: Bands,
     opacity: Option<usize>,
+    /// Bands of the output that are opacity of the source, as values.
+    passed_opacity: Vec<usize>,
     pad: Sample,
     /// How many levels the mask beside the source has, if there is one.
     mask_levels: Option<u32>,
@@ -233,17 +246,27 @@ impl Show {
         let mut view = self.runner.view(input, output);
         let mut data = vec![0; width];
         for y in 0..height {
+            let mask = mask.map(|mask| &mask.row(0, y)[..width]);
             let row = match (mask, self.opacity) {
-                (Some(mask), _) => Some(&mask.row(0, y)[..width]),
-                (None, Some(opacity)) => {
+                (mask, None) => mask,
+                (mask, Some(opacity)) => {
                     data.fill(0);
                     let samples = &input.row(opacity, y)[..width * dtype.size()];
                     mark_data(&mut data, dtype, samples, &transparent);
+                    for (data, mask) in data.iter_mut().zip(mask.into_iter().flatten()) {
+                        *data &= mask;
+                    }
                     Some(&data[..])
                 }
-                (None, None) => None,
             };
             view.run(y, row);
+        }
+        drop(view);
+        for band in &self.passed_opacity {
+            for y in 0..height {
+                let row = &mut output.row_mut(*band, y)[..width * self.runner.dtype().size()];
+                show_nothing(row, self.runner.dtype());
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Mask: where the pixels of an image are data, as one u8 band, 0 or 255.
 
+use super::data_key::data_key;
 use super::inherit::bands_of;
 use super::mapped::{Map, Masked, Operation, build};
 use super::{RetileOptions, georeferenced, retiled};
@@ -91,13 +92,14 @@ fn by_rule(source: Arc<dyn Provider>, bands: Bands, rule: Rule) -> Result<Arc<dy
     of_mask.padded = image.padded;
     of_mask.format = image.format;
     // What only some bands say is another mask; of alpha there is one.
-    let suffix = match (bands.list(), &rule) {
+    let of_bands = match (bands.list(), &rule) {
         (Some(list), Rule::Nodata(_)) => {
             let list: Vec<_> = list.iter().map(u32::to_string).collect();
-            format!("mask:bands:{}", list.join("+"))
+            format!(":bands:{}", list.join("+"))
         }
-        _ => "mask".into(),
+        _ => String::new(),
     };
+    let suffix = format!("mask{of_bands}{}", data_key(&*source));
     let operation = Operation {
         source_bands: bands,
         map: Arc::new(rule),

@@ -1,6 +1,7 @@
 //! Operators: providers over other providers.
 
 mod cached;
+mod data_key;
 mod display;
 mod downsampled;
 mod fold;

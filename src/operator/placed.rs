@@ -372,7 +372,6 @@ pub fn placed(
             rules: rules.clone(),
             function: function.clone(),
         };
-        // A mask may have fewer levels than the image.
         let of_level = |mask: &Arc<dyn Provider>| level(mask.clone(), of).ok();
         let parts = Computed {
             sources: placement.sources.clone(),

@@ -1,5 +1,6 @@
 //! Pyramid: an image and its overviews, each with a grid of its own, as one image with levels.
 
+use super::downsampled::completed_mask;
 use super::own_block;
 use crate::cache::{Asking, Cache, Claims, Counters, Usage, compute_key};
 use crate::error::{Error, Result};
@@ -72,6 +73,7 @@ fn build(
             )));
         }
     }
+    let mask = mask.map(|mask| completed_mask(mask, &image.levels));
     image.georef = Located::joined(images.iter().map(|image| image.image().georef.as_ref()));
     image.sparse = images.iter().any(|image| image.image().sparse);
     image
@@ -88,7 +90,7 @@ fn build(
         key,
         height: nesting::above(highest.unwrap_or(0))?,
         images,
-        mask,
+        mask: mask.transpose()?,
         image,
     }))
 }

@@ -9,8 +9,10 @@ mod levels;
 mod support;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use support::*;
 use tilecache::image::Colour;
+use tilecache::provider::Provider;
 
 #[test]
 fn every_level_and_mask_is_the_one_that_gdal_reads() {
@@ -50,10 +52,39 @@ fn every_level_and_mask_is_the_one_that_gdal_reads() {
         pixels.len() > 30 && pixels.values().sum::<u32>() > 60,
         "{pixels:?}"
     );
+    let mut computed = 0;
     for (file, count) in masks {
-        let mask = open(&file).mask().expect("a mask");
-        assert_eq!(mask.image().levels.len(), count, "masks of {file}");
+        let image = open(&file);
+        let mask = image.mask().expect("a mask");
+        let sizes = &mask.image().levels;
+        assert_eq!(sizes, &image.image().levels, "masks of {file}");
+        for level in count..sizes.len() {
+            computed += 1;
+            check_computed(&mask, level, &file);
+        }
     }
+    assert!(computed > 0, "no mask lacks a level");
+}
+
+/// A pixel of a level of a mask that no file has is data if any of the four is that it stands for.
+fn check_computed(mask: &Arc<dyn Provider>, level: usize, file: &str) {
+    let sizes = &mask.image().levels;
+    let (finer, size) = (sizes[level - 1], sizes[level]);
+    assert_eq!(size, (finer.0.div_ceil(2), finer.1.div_ceil(2)), "{file}");
+    let below = read(&**mask, level as u32 - 1);
+    let is_data = |x: u64, y: u64| {
+        let (columns, rows) = (2 * x..finer.0.min(2 * x + 2), 2 * y..finer.1.min(2 * y + 2));
+        let mut all = rows.flat_map(|y| columns.clone().map(move |x| (x, y)));
+        all.any(|(x, y)| below[(y * finer.0 + x) as usize] != 0)
+    };
+    let all = (0..size.1).flat_map(|y| (0..size.0).map(move |x| (x, y)));
+    let expected: Vec<u8> = all
+        .map(|(x, y)| if is_data(x, y) { 255 } else { 0 })
+        .collect();
+    assert!(
+        read(&**mask, level as u32) == expected,
+        "mask {level} of {file}"
+    );
 }
 
 #[test]

@@ -16,9 +16,9 @@ use tilecache::source::{Decoder, Source};
 use tilecache::stats::PixelStats;
 use tilecache::window::read_window;
 
-const SIZE: (u64, u64) = (173, 131);
+pub const SIZE: (u64, u64) = (173, 131);
 
-fn image(dtype: DType, bands: u32, block: (u64, u64)) -> Image {
+pub fn image(dtype: DType, bands: u32, block: (u64, u64)) -> Image {
     let mut image = Image::new(SIZE.0, SIZE.1, bands, dtype);
     image.block = block;
     image.levels = vec![SIZE, (SIZE.0.div_ceil(2), SIZE.1.div_ceil(2))];
@@ -26,7 +26,7 @@ fn image(dtype: DType, bands: u32, block: (u64, u64)) -> Image {
 }
 
 /// A level of an image, all bands, as bytes.
-fn whole(provider: &Arc<dyn Provider>, level: u32) -> Vec<u8> {
+pub fn whole(provider: &Arc<dyn Provider>, level: u32) -> Vec<u8> {
     let image = provider.image();
     let (width, height) = image.levels[level as usize];
     let shape = Shape {

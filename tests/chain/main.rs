@@ -1,6 +1,7 @@
 //! Display chains: their text, each step against its formula, what statistics make of them, and images seen through
 //! them.
 
+mod data;
 mod display;
 mod formulas;
 mod resolve;

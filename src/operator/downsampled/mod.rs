@@ -1,8 +1,11 @@
 //! Downsampled: an image made smaller, and all the levels that an image does not have.
 
 mod ladder;
+mod masks;
 mod reduced;
 mod strips;
+
+pub use masks::completed_mask;
 
 use super::pyramid::named_pyramid;
 use super::{cached, level};

@@ -1,5 +1,6 @@
 //! Reduced: a level made of finer ones, row by row through all steps between.
 
+use super::super::data_key::data_key;
 use super::super::inherit::drop_statistics;
 use super::ladder::Rung;
 use super::strips::{Plan, Strips};
@@ -234,10 +235,11 @@ pub fn reduced(
     let step = &level.steps[level.steps.len() - 1];
     let (tile, (width, height)) = (level.image.block, level.image.levels[0]);
     let name = format!(
-        "downsampled:{}:{width}x{height}:tile:{}x{}",
+        "downsampled:{}:{width}x{height}:tile:{}x{}{}",
         step.filter.name(),
         tile.0,
-        tile.1
+        tile.1,
+        data_key(&*finer.image)
     );
     let parts = Computed {
         key: compute_key(&name, sources.iter().map(|source| source.key()))?,

@@ -12,6 +12,7 @@ mod part;
 mod parts;
 mod places;
 
+use super::data_key::data_key;
 use super::{cached, pyramid};
 use crate::cache::{Cache, compute_key_of_many};
 use crate::dtype::{DType, Sample};
@@ -163,12 +164,12 @@ impl Mosaic {
             }
         }
         let part = |part: &Part| {
-            format!(
-                "{}[at:{}+{}]",
-                part.source.key(),
-                part.place.0,
-                part.place.1
-            )
+            let data = match &part.source {
+                Source::Given(provider) => data_key(&**provider),
+                Source::Later { .. } => String::new(),
+            };
+            let (x, y) = part.place;
+            format!("{}[at:{x}+{y}{data}]", part.source.key())
         };
         let parts: Vec<String> = self.parts.iter().map(part).collect();
         compute_key_of_many(&name, &more, &parts)
