@@ -3059,12 +3059,13 @@ tc_status provider_mask(struct tc_provider *source,
  * The output is the same to the last bit whatever its tiles, the blocks of the source, the cache, its budget and the
  * threads. Pixel i of a half stands for the pixels 2i and 2i + 1 of the source, so it has ceil(n / 2) of n. A factor of
  * 2^k is k halves, each rounded to the type of the samples: level k of provider_pyramid. Any other size is made by
- * halves as long as they leave no less, and then one step that covers the image evenly. Levels that the source has
+ * halves as long as they leave no less, and then one step that covers the last half evenly, which may reach beyond the image by less than a pixel of it. Levels that the source has
  * are used unless the flags say otherwise, whatever filter made them.
  *
  * A sample is data if it is not NaN and not the nodata value of its own band, where the mask beside the image
  * (provider_mask) is 255 and, but for alpha itself, alpha is above 0. A pixel of the output is data if one of those
- * that it stands for is, with TC_FILTER_NEAREST if the one that it shows is. Where it is none it is nodata, without that
+ * that it stands for is, with TC_FILTER_NEAREST if the one that it shows is, as long as alpha does not come out as 0: the
+ * filter makes it smaller as any band, so that of MIN it is the least. Where it is none it is nodata, without that
  * NaN, and for whole numbers the pad value. The weighted filters leave out infinities too. Cubic, Lanczos and SIPS,
  * which have negative weights, make way for the triangle over what is data where one of their taps is not. A mean
  * that would pass for nodata becomes the next value up, at the end of the type down. Alpha and mask become smaller with
