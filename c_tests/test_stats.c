@@ -275,7 +275,7 @@ static void progress_is_told_and_ends_it(void **state)
         assert_true(t.last == 1);
         tc_pixel_stats_release(stats);
       } else {
-        fails(TC_E_CANCELLED, "cancelled", provider_pixel_stats(p, &o, &stats, &err));
+        fails(TC_E_CANCELLED, "progress", provider_pixel_stats(p, &o, &stats, &err));
         assert_null(stats);
         assert_int_equal(t.calls, t.end_at);
         if (threads == 0)

@@ -2116,7 +2116,7 @@ typedef struct tc_mosaic_options {
   uint32_t flags;
   /**
    * What the mosaic is: size, blocks, type, bands, levels, pad and nodata, as in tc_source. All parts must have its
-   * type, bands and levels. Required.
+   * type and bands, and at least its levels. Required.
    */
   const struct tc_image_info *image;
   /**
@@ -3858,7 +3858,8 @@ void tc_pixel_stats_release(struct tc_pixel_stats *stats);
  * - `magnitude`, `power`, `quarter`, `log`: of complex samples sqrt(re^2 + im^2), its square, its square root, and 20
  *   log10 of it, where 0 is no data. Of real samples the magnitude is the absolute value. `phase`: the angle of complex
  *   samples, -pi to pi as 0 to 1.
- * - `stretch=100..900`: (sample - 100) / (900 - 100) in double, clamped to 0 to 1; `stretch=0..9,1..7` for each band.
+ * - `stretch=100..900`: (sample - 100) / (900 - 100) in double, clamped to 0 to 1; `stretch=0..9,1..7` for each band. The
+ *   first limit is not above the second: `invert` turns a picture.
  *   Where both limits are the same, what is below is 0, above 1, and equal 127/255. Limits from the provider:
  *   `stretch=full`, all values of the significant bits of an unsigned type. Limits from statistics: `minmax`;
  *   `stretch=2..98%`, percentiles, to a millionth; `sd=2`, so many standard deviations about the mean, and `dra`,

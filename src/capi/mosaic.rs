@@ -75,7 +75,7 @@ pub struct tc_mosaic_options {
     /// Bits of tc_mosaic_flags.
     pub flags: u32,
     /// What the mosaic is: size, blocks, type, bands, levels, pad and nodata, as in tc_source. All parts must have its
-    /// type, bands and levels. Required.
+    /// type and bands, and at least its levels. Required.
     pub image: *const tc_image_info,
     /// What its bands are, as in tc_source. NULL: what `image` says.
     pub band_infos: *const tc_band_info,

@@ -104,7 +104,11 @@ impl Walk<'_> {
         let others = std::mem::replace(&mut state.others.lock().1, Ok(()));
         // What another thread failed with is the reason why this one was told to end.
         match (own, others) {
-            (Err(error), Err(first)) if error.kind() == Kind::Cancelled => Err(first),
+            (Err(error), Err(first))
+                if error.kind() == Kind::Cancelled && first.kind() != Kind::Cancelled =>
+            {
+                Err(first)
+            }
             (own, others) => own.and(others),
         }?;
         Ok(lookers)
