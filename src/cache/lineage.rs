@@ -155,8 +155,8 @@ impl Lineage {
         others.unwrap_or_default()
     }
 
-    /// Lets these be the images that this one is computed from beside those that its key names, of which `kept` were
-    /// before.
+    /// Lets others be the images that this one is computed from beside those that its key names; `now` makes them of
+    /// those before.
     pub(super) fn set_others(&self, now: impl FnOnce(&[Arc<Lineage>]) -> Arc<[Arc<Lineage>]>) {
         let others = self.others.get_or_make(Mutex::default);
         let before = {

@@ -30,8 +30,8 @@ pub struct tc_mosaic_part {
     pub provider: *mut tc_provider,
     /// With a provider NULL. Otherwise required, UTF-8; copied: what the key of the image that `open` gives begins
     /// with, as in tc_open_options and tc_source, such as a URL and its ETag. Two mosaics share tiles if their parts
-    /// have the same keys and places, so the same key must stand for the same pixels; whether that image has this
-    /// key is not looked at. What is invalidated under `<key>:image:0` is forgotten of the mosaic, also before it is
+    /// have the same keys and places, so the same key must stand for the same pixels, of which the same are data;
+    /// whether that image has this key is not looked at. What is invalidated under `<key>:image:0` is forgotten of the mosaic, also before it is
     /// opened; so is what is invalidated under the key that the image turns out to have.
     pub key: *const c_char,
     /// The column of the mosaic, at level 0, in which its first column lies. It may lie outside, within 2^60 of 0.
@@ -126,7 +126,8 @@ unsafe impl SizeLed for tc_mosaic_options {
 /// the places must be multiples of 2^(n - 1).
 ///
 /// Two mosaics with parts of the same keys at the same places have the same key. It names the parts, or of many a
-/// digest: `compute:mosaic:<size and type>(<key>[at:<x>+<y>],...)`.
+/// digest: `compute:mosaic:<size and type>(<key>[at:<x>+<y>],...)`, with `:data:<digits>` behind the place of a given part
+/// of which a mask, alpha or nodata say what is data.
 ///
 /// - parts: required, n_parts structs; copied.
 /// - n_parts: 1 to 16,777,216.

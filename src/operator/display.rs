@@ -124,10 +124,13 @@ impl View {
     }
 
     fn passed_opacity(&self) -> Vec<usize> {
-        if self.runner.program().is_selection {
+        let program = self.runner.program();
+        if program.is_selection {
             return Vec::new();
         }
-        let bands = self.image.bands.iter().enumerate();
+        // That of the chain itself is never NaN.
+        let values = self.image.bands.len() - usize::from(program.has_opacity);
+        let bands = self.image.bands[..values].iter().enumerate();
         let is_alpha = bands.filter(|(_, band)| band.colour == Colour::Alpha);
         is_alpha.map(|(at, _)| at).collect()
     }

@@ -30,9 +30,7 @@ pub fn texts_of(source: &Image, bands: &Bands, output_bands: u32) -> Metadata {
     let list = bands.to_vec(source.band_count());
     let is_each = list.len() == output_bands as usize;
     let mut texts = Metadata::new();
-    let mut known = source.metadata.clone();
-    drop_statistics(&mut known);
-    for ((of, name), text) in &known {
+    for ((of, name), text) in &source.metadata {
         let Some(of) = of else {
             texts.insert((None, name.clone()), text.clone());
             continue;
@@ -42,6 +40,7 @@ pub fn texts_of(source: &Image, bands: &Bands, output_bands: u32) -> Metadata {
             texts.insert((Some(place), name.clone()), text.clone());
         }
     }
+    drop_statistics(&mut texts);
     texts
 }
 

@@ -15,6 +15,7 @@ pub mod memory;
 pub mod missing;
 pub mod nitf;
 mod nodata_text;
+mod number;
 mod parts;
 pub mod png;
 mod samples;

@@ -1,6 +1,7 @@
 //! World files: six numbers in a text beside an image that say where it lies, and the system beside those.
 
 use super::beside::{self, Beside};
+use super::number::finite;
 use crate::error::Result;
 use crate::georef::{Affine, Georef};
 
@@ -88,7 +89,7 @@ fn transform(text: &str) -> Option<Affine> {
 /// A finite number, with a comma for a point if need be, and whatever stands behind it.
 fn number(line: &str) -> Option<f64> {
     let word = line.split_whitespace().next()?.replace(',', ".");
-    word.parse().ok().filter(|number: &f64| number.is_finite())
+    finite(&word)
 }
 
 #[cfg(test)]

@@ -71,6 +71,28 @@ fn nodata_of_eight_bits_becomes_opacity() {
     }
 }
 
+/// Where something else says too what is data, opacity is what both leave.
+#[test]
+fn opacity_beside_nodata_is_there_or_not() {
+    let mut picture = Picture::random(DType::U8, SIZE, 2, 2);
+    picture.nodata[0] = Some(Sample::from_f64(DType::U8, 7.0));
+    picture.alpha = Some(1);
+    let mut random = Random(5);
+    for opacity in &mut picture.bands[1] {
+        *opacity = [0, 60, 255][random.below(3) as usize];
+    }
+    let seen = seen(&picture, coloured(&[Gray, Alpha]));
+    assert_eq!(seen.text(), "bands=0|u8|alpha");
+    let mut transparent = 0;
+    for (at, sample) in picture.bands[0].iter().enumerate() {
+        let is_data = *sample != 7 && picture.bands[1][at] != 0;
+        let right = if is_data { [*sample, 255] } else { [0, 0] };
+        assert_eq!([seen.bands[0][at], seen.bands[1][at]], right);
+        transparent += u32::from(*sample == 7 && picture.bands[1][at] != 0);
+    }
+    assert!(transparent > 0, "alpha alone says it all");
+}
+
 #[test]
 fn palettes_become_their_colours() {
     let mut picture = Picture::random(DType::U8, SIZE, 1, 3);

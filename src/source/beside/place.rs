@@ -1,6 +1,7 @@
 //! Where an image lies, as GDAL keeps it beside the image (`.aux.xml`).
 
 use crate::georef::{Affine, Gcp, Georef, Rpc, wkt};
+use crate::source::number::finite as number;
 use crate::source::xml::Element;
 use std::collections::BTreeMap;
 
@@ -125,9 +126,4 @@ fn rpc(items: &BTreeMap<String, String>) -> Option<Rpc> {
         numbers.extend(factors.collect::<Option<Vec<_>>>()?);
     }
     Rpc::from_numbers(numbers[..].try_into().ok()?)
-}
-
-fn number(text: &str) -> Option<f64> {
-    let number = text.trim().parse().ok();
-    number.filter(|number: &f64| number.is_finite())
 }

@@ -4,6 +4,7 @@
 use super::fields::text;
 use super::subheader::ImageHeader;
 use crate::georef::{Affine, Gcp, Georef, Rpc};
+use crate::source::number::finite as number;
 
 /// The names that GDAL has for the corners, in the order of the field.
 const CORNERS: [&str; 4] = ["UpperLeft", "UpperRight", "LowerRight", "LowerLeft"];
@@ -126,11 +127,6 @@ fn around(corners: [Place; 4]) -> [Place; 4] {
     } else {
         corners
     }
-}
-
-fn number(text: &str) -> Option<f64> {
-    let number = text.trim().parse().ok();
-    number.filter(|number: &f64| number.is_finite())
 }
 
 /// `ddmmssXdddmmssY`
