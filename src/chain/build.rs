@@ -2,7 +2,7 @@
 
 use super::flow::{Accepts, Alpha, Domain, Flow};
 use super::palette::Palette;
-use super::program::{Node, Op, Program, Samples};
+use super::program::{Node, Op, Program, Samples, needed};
 use super::step::{Detect, Step, Stretch, Tables, Type};
 use super::write::Brief;
 use crate::dtype::DType;
@@ -259,19 +259,7 @@ impl<'a> Build<'a> {
     fn end(self, flow: &Flow) -> Program {
         let count = self.source.nodata.len();
         let is_selection = flow.domain == Domain::Source;
-        let mut needed = vec![false; self.nodes.len()];
-        self.bands.iter().for_each(|root| needed[*root] = true);
-        for at in (0..self.nodes.len()).rev() {
-            if !needed[at] {
-                continue;
-            }
-            match &self.nodes[at] {
-                Node::Source(_) => (),
-                Node::Complex(of, _) | Node::Of(of, _) => needed[*of] = true,
-                Node::YCbCr(of, _) => of.iter().for_each(|of| needed[*of] = true),
-                Node::Any(of) => of.iter().for_each(|of| needed[*of] = true),
-            }
-        }
+        let needed = needed(&self.nodes, self.bands.iter().copied());
         let reads: Vec<usize> = (0..count).filter(|band| needed[*band]).collect();
         let mut place = vec![0; self.nodes.len()];
         let mut nodes = Vec::new();

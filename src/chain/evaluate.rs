@@ -1,7 +1,7 @@
 //! Evaluation: the values of nodes for a run of pixels, as the formulas say, whatever the type of the source.
 
 use super::formula;
-use super::program::{Node, Program};
+use super::program::{Node, Program, needed};
 use crate::convert::convert_row;
 use crate::dtype::DType;
 use crate::nodata::mark_data;
@@ -23,19 +23,7 @@ const VALUES: usize = 1 << 16;
 impl Program {
     /// The nodes that some are made of, and these, in order.
     pub fn beneath(&self, nodes: impl IntoIterator<Item = usize>) -> Vec<usize> {
-        let mut needed = vec![false; self.nodes.len()];
-        nodes.into_iter().for_each(|node| needed[node] = true);
-        for at in (0..self.nodes.len()).rev() {
-            if !needed[at] {
-                continue;
-            }
-            match &self.nodes[at] {
-                Node::Source(_) => (),
-                Node::Complex(of, _) | Node::Of(of, _) => needed[*of] = true,
-                Node::YCbCr(of, _) => of.iter().for_each(|of| needed[*of] = true),
-                Node::Any(of) => of.iter().for_each(|of| needed[*of] = true),
-            }
-        }
+        let needed = needed(&self.nodes, nodes);
         (0..needed.len()).filter(|at| needed[*at]).collect()
     }
 

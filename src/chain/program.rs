@@ -137,3 +137,21 @@ impl Program {
         }
     }
 }
+
+/// Which nodes some are made of, these included.
+pub fn needed(nodes: &[Node], roots: impl IntoIterator<Item = usize>) -> Vec<bool> {
+    let mut needed = vec![false; nodes.len()];
+    roots.into_iter().for_each(|root| needed[root] = true);
+    for at in (0..nodes.len()).rev() {
+        if !needed[at] {
+            continue;
+        }
+        match &nodes[at] {
+            Node::Source(_) => (),
+            Node::Complex(of, _) | Node::Of(of, _) => needed[*of] = true,
+            Node::YCbCr(of, _) => of.iter().for_each(|of| needed[*of] = true),
+            Node::Any(of) => of.iter().for_each(|of| needed[*of] = true),
+        }
+    }
+    needed
+}

@@ -5,13 +5,13 @@ use super::inherit::{bands_of, texts_of};
 use super::input::{Input, Inputs};
 use super::kernel::{Computed, Kernel, Work};
 use super::mask::{known_mask_of, mask_beside};
+use super::pad_pixel::pad_through;
 use crate::cache::{Cache, chain_key};
 use crate::chain::{Chain, Runner, Samples, show_nothing};
 use crate::dtype::Sample;
 use crate::error::Result;
 use crate::image::{Band, Bands, Block, Colour, Image, Metadata};
-use crate::layout::{Layout, Shape};
-use crate::memory::{Canvas, Memory, PixelsMut};
+use crate::memory::PixelsMut;
 use crate::nodata::mark_data;
 use crate::provider::Provider;
 use crate::tile::Tile;
@@ -100,27 +100,11 @@ impl View {
 
     /// What becomes of a pixel of pad, if it is the same in all bands.
     fn pad(&self, source: &Image) -> Result<Option<Sample>> {
-        let canvas = |bands: usize, dtype| {
-            let shape = Shape {
-                width: 1,
-                height: 1,
-                bands,
-            };
-            let layout = Layout::packed(shape, dtype)?;
-            Ok(Canvas::new(Memory::zeroed(layout.span())?, layout))
-        };
-        let mut input = canvas(self.reads.count(source.band_count()), source.dtype)?;
-        input.pixels_mut().fill(&source.pad);
-        let input = Tile::from_canvas(input);
-        let mut made = canvas(self.image.bands.len(), self.image.dtype)?;
-        let kernel = self.kernel(None);
-        kernel.compute_rows(&input, None, &mut made.pixels_mut());
-        let made = Tile::from_canvas(made);
-        let first = made.row(0, 0);
-        let mut pad = Sample::default();
-        pad.0[..first.len()].copy_from_slice(first);
-        let is_same = (1..made.shape().bands).all(|band| made.row(band, 0) == first);
-        Ok(is_same.then_some(pad))
+        let bands = self.reads.count(source.band_count());
+        pad_through(source, bands, &self.image, |pad, made| {
+            self.kernel(None).compute_rows(&pad, None, made);
+            true
+        })
     }
 
     fn passed_opacity(&self) -> Vec<usize> {

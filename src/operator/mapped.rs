@@ -4,13 +4,13 @@ use super::inherit::{bands_of, texts_of};
 use super::input::{Input, Inputs};
 use super::kernel::{Computed, Kernel, Work};
 use super::mask::known_mask;
+use super::pad_pixel::pad_through;
 use crate::cache::{Cache, name_or_number};
 use crate::dtype::{DType, Sample};
 use crate::error::{Error, Result};
 use crate::image::{Band, Bands, Block, Image, Metadata};
-use crate::layout::{Layout, Shape};
 use crate::load::nesting;
-use crate::memory::{Canvas, Memory, PixelsMut};
+use crate::memory::PixelsMut;
 use crate::provider::Provider;
 use crate::tile::{Pixels, Tile};
 use smallvec::smallvec;
@@ -149,7 +149,12 @@ pub fn mapped(
                 image.pad = Sample::from_f64(dtype, pad.to_f64(from));
             }
             if image.sparse {
-                let mapped = pad_through(&*map, source.image(), &source_bands, &image)?;
+                let bands = source_bands.count(source.image().band_count());
+                let mapped = pad_through(source.image(), bands, &image, |pad, made| {
+                    let pad = pad.map(|pixels| pixels.clone().as_absent());
+                    let write = || map.map(Block::new(0, 0, 0), &pad, made);
+                    nesting::enter(1, write).is_ok()
+                })?;
                 // Where the bands differ, or the function fails, no pad value stands for an absent block.
                 image.sparse = mapped.is_some();
                 image.pad = mapped.unwrap_or(image.pad);
@@ -168,39 +173,6 @@ pub fn mapped(
         is_located: !options.drops.georef,
     };
     build(source, operation, cache)
-}
-
-/// What a function makes of one pixel of pad, if it is the same in all bands of `output`.
-fn pad_through(
-    map: &dyn Map,
-    source: &Image,
-    source_bands: &Bands,
-    output: &Image,
-) -> Result<Option<Sample>> {
-    let canvas = |bands: usize, dtype| {
-        let shape = Shape {
-            width: 1,
-            height: 1,
-            bands,
-        };
-        let layout = Layout::packed(shape, dtype)?;
-        Ok(Canvas::new(Memory::zeroed(layout.span())?, layout))
-    };
-    let mut input = canvas(source_bands.count(source.band_count()), source.dtype)?;
-    input.pixels_mut().fill(&source.pad);
-    let input = Tile::from_canvas(input).map(|pixels| pixels.clone().as_absent());
-    let mut made = canvas(output.bands.len(), output.dtype)?;
-    let at = Block::new(0, 0, 0);
-    let write = || map.map(at, &input, &mut made.pixels_mut());
-    if nesting::enter(1, write).is_err() {
-        return Ok(None);
-    }
-    let made = Tile::from_canvas(made);
-    let first = made.row(0, 0);
-    let mut pad = Sample::default();
-    pad.0[..first.len()].copy_from_slice(first);
-    let is_same = (1..made.shape().bands).all(|band| made.row(band, 0) == first);
-    Ok(is_same.then_some(pad))
 }
 
 /// `source` passed through an operation, all levels included.

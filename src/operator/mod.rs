@@ -13,6 +13,7 @@ mod level;
 mod mapped;
 mod mask;
 mod mosaic;
+mod pad_pixel;
 mod placed;
 mod pyramid;
 mod reader;

@@ -1,7 +1,7 @@
 //! Rms: the root of the mean square of the pixels that one stands for.
 
 use super::sample::{Sample, Sum};
-use super::stage::{Columns, Held, Stage, Writer};
+use super::stage::{Columns, Held, Stage};
 use super::{Format, Step};
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -55,7 +55,7 @@ impl<T: Sample, A: Sum> Rms<T, A> {
 
 impl<T: Sample, A: Sum> Stage for Rms<T, A> {
     fn rows(&self, y: u64) -> Range<u64> {
-        self.held.step.y.reach(self.held.step.filter, y)
+        self.held.rows(y)
     }
 
     fn add(&mut self, y: u64, rows: &[&[u8]], mask: Option<&[u8]>) {
@@ -64,11 +64,6 @@ impl<T: Sample, A: Sum> Stage for Rms<T, A> {
 
     fn make(&mut self, y: u64, out: &mut [&mut [u8]]) {
         self.held.forget(self.rows(y).start);
-        for (band, row) in out.iter_mut().enumerate() {
-            let writer = Writer::new(&self.held.format, band);
-            for (at, x) in self.held.columns.made.clone().enumerate() {
-                writer.write(row, at, self.pixel(x, y, band));
-            }
-        }
+        self.held.write(out, |x, band| self.pixel(x, y, band));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::line::Line;
 use super::sample::Sample;
-use super::stage::{Columns, Held, Stage, Writer};
+use super::stage::{Columns, Held, Stage};
 use super::{Filter, Format, Step};
 use smallvec::SmallVec;
 use std::ops::Range;
@@ -72,7 +72,7 @@ fn mode<T: Sample>(data: &[T]) -> Option<T> {
 
 impl<T: Sample> Stage for Select<T> {
     fn rows(&self, y: u64) -> Range<u64> {
-        self.held.step.y.reach(self.held.step.filter, y)
+        self.held.rows(y)
     }
 
     fn add(&mut self, y: u64, rows: &[&[u8]], mask: Option<&[u8]>) {
@@ -81,12 +81,7 @@ impl<T: Sample> Stage for Select<T> {
 
     fn make(&mut self, y: u64, out: &mut [&mut [u8]]) {
         self.held.forget(self.rows(y).start);
-        for (band, row) in out.iter_mut().enumerate() {
-            let writer = Writer::new(&self.held.format, band);
-            for (at, x) in self.held.columns.made.clone().enumerate() {
-                writer.write(row, at, self.pixel(x, y, band));
-            }
-        }
+        self.held.write(out, |x, band| self.pixel(x, y, band));
     }
 }
 

@@ -111,6 +111,21 @@ impl<T: Sample> Held<T> {
         }
     }
 
+    /// The rows of the image that a row of the output is made from.
+    pub fn rows(&self, y: u64) -> Range<u64> {
+        self.step.y.reach(self.step.filter, y)
+    }
+
+    /// Writes a row of the output, all bands of it: of each column and band a pixel, `None` where none is data.
+    pub fn write(&self, out: &mut [&mut [u8]], pixel: impl Fn(u64, usize) -> Option<[T; 2]>) {
+        for (band, row) in out.iter_mut().enumerate() {
+            let writer = Writer::new(&self.format, band);
+            for (at, x) in self.columns.made.clone().enumerate() {
+                writer.write(row, at, pixel(x, band));
+            }
+        }
+    }
+
     /// Takes in a row.
     pub fn add(&mut self, y: u64, rows: &[&[u8]], mask: Option<&[u8]>) {
         let alone = Told { mask, alpha: None };

@@ -167,7 +167,7 @@ pub fn weigh<T: Sample, A: Sum>(
 
 impl<T: Sample, A: Sum> Stage for Weighted<T, A> {
     fn rows(&self, y: u64) -> Range<u64> {
-        self.held.step.y.reach(self.held.step.filter, y)
+        self.held.rows(y)
     }
 
     fn add(&mut self, y: u64, rows: &[&[u8]], mask: Option<&[u8]>) {
