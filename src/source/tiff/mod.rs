@@ -16,9 +16,10 @@ mod describe;
 mod directory;
 mod encoding;
 mod gdal_xml;
-mod geokeys;
+pub(crate) mod geokeys;
 mod georef;
 mod group;
+mod keys_written;
 mod layout;
 #[cfg(feature = "lerc")]
 mod lerc;
@@ -33,7 +34,7 @@ mod projections;
 mod raw;
 mod samples;
 mod table;
-mod tags;
+pub(crate) mod tags;
 mod vertical;
 #[cfg(feature = "webp")]
 mod webp;
