@@ -19,10 +19,12 @@ mod gdal_xml;
 pub(crate) mod geokeys;
 mod georef;
 mod group;
+mod jp2;
 mod keys_written;
 mod layout;
 #[cfg(feature = "lerc")]
 mod lerc;
+mod logluv;
 mod metadata;
 mod old_jpeg;
 mod own_geographic;
