@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// The files of the ABI in the order in which the header presents them.
-const FILES: [&str; 20] = [
+const FILES: [&str; 21] = [
     "status",
     "types",
     "library",
@@ -23,6 +23,7 @@ const FILES: [&str; 20] = [
     "chain",
     "chain_auto",
     "display",
+    "build",
     "tile",
 ];
 

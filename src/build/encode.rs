@@ -4,6 +4,7 @@ use super::options::{Compression, Predictor};
 use crate::dtype::DType;
 use crate::error::{Error, Kind, Result};
 use crate::simd::vectorised;
+use crate::source::jpeg;
 use crate::source::samples::turn;
 use crate::tile::Pixels;
 use libdeflater::{CompressionLvl, Compressor};
@@ -27,6 +28,8 @@ pub struct Coding {
     pub effort: u32,
     /// What stands for samples.
     pub predictor: Predictor,
+    /// How pictures are, if they are JPEG.
+    pub jpeg: Option<jpeg::Picture>,
 }
 
 impl Coding {
@@ -127,8 +130,11 @@ impl Encoder {
 
     fn compress(&mut self, coding: &Coding, plain: &[u8]) -> Result<Vec<u8>> {
         let effort = coding.effort;
+        if let Some(picture) = &coding.jpeg {
+            return jpeg::encode(picture, Some(plain));
+        }
         match coding.compression {
-            Compression::None => Ok(plain.to_vec()),
+            Compression::None | Compression::Jpeg => Ok(plain.to_vec()),
             Compression::Deflate => {
                 let compressor = match &mut self.deflate {
                     Some(compressor) => compressor,
