@@ -103,7 +103,7 @@ static void arguments_are_checked(void **state)
 #define REFUSED(status, text, member, value) \
   (o = right, o.member = (value)); \
   refuses(status, text, tc_build_pyramid(p, path, &o, NULL, e))
-  REFUSED(TC_E_ARGUMENT, "flags of options is 0x8", flags, 8);
+  REFUSED(TC_E_ARGUMENT, "flags of options is 0x10", flags, 16);
   REFUSED(TC_E_ARGUMENT, "both", flags, TC_BUILD_BIG | TC_BUILD_SMALL);
   REFUSED(TC_E_ARGUMENT, "layout of options is 4", layout, 4);
   REFUSED(TC_E_ARGUMENT, "compression of options is 6", compression, 6);

@@ -1,5 +1,6 @@
 //! Encoding: from the rows of a cell to the bytes of a tile.
 
+use super::lzw;
 use super::options::{Compression, Predictor};
 use crate::dtype::DType;
 use crate::error::{Error, Kind, Result};
@@ -8,7 +9,6 @@ use crate::source::jpeg;
 use crate::source::samples::turn;
 use crate::tile::Pixels;
 use libdeflater::{CompressionLvl, Compressor};
-use weezl::BitOrder;
 use zstd::zstd_safe::{CCtx, compress_bound, get_error_name};
 
 /// How the tiles of an image are coded.
@@ -156,11 +156,7 @@ impl Encoder {
                 done.map_err(|code| Error::internal(format!("zstd: {}", get_error_name(code))))?;
                 Ok(out)
             }
-            Compression::Lzw => {
-                let mut encoder = weezl::encode::Encoder::with_tiff_size_switch(BitOrder::Msb, 8);
-                let packed = encoder.encode(plain);
-                packed.map_err(|error| Error::internal(format!("LZW: {error}")))
-            }
+            Compression::Lzw => Ok(lzw::pack(plain)),
         }
     }
 }

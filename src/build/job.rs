@@ -201,7 +201,9 @@ impl<'a> Job<'a> {
         frame.write(&aside, self.path, all, |share| {
             tell(progress, ENCODED + (1.0 - ENCODED) * 0.9 * share)
         })?;
-        aside.sync()?;
+        if !self.options.is_unsynced {
+            aside.sync()?;
+        }
         tell(progress, 1.0)?;
         aside.finish()
     }

@@ -10,6 +10,7 @@ mod directory;
 mod encode;
 mod file;
 mod job;
+mod lzw;
 mod memory;
 mod options;
 mod pass;

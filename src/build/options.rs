@@ -105,6 +105,8 @@ pub struct Options {
     pub recomputes: bool,
     /// Threads; 0 and 1 are the caller's alone.
     pub threads: u32,
+    /// Does not wait until the file is on the disk.
+    pub is_unsynced: bool,
     /// Whether offsets have 64 bits; if not given, where the file may need it.
     pub big: Option<bool>,
 }

@@ -60,6 +60,9 @@ pub enum tc_build_flags {
     TC_BUILD_BIG = 2,
     /// Offsets of 32 bits; a file that outgrows them fails with TC_E_LIMIT.
     TC_BUILD_SMALL = 4,
+    /// The call does not wait until the file is on the disk. It is whole all the same after a process was killed, but not if
+    /// the machine fails before the system has written it.
+    TC_BUILD_NO_SYNC = 8,
 }
 
 /// Options of tc_build_pyramid. Size-led; 0 is the default everywhere.
@@ -122,7 +125,7 @@ unsafe impl SizeLed for tc_build_options {
 /// time nor the name of the machine in them.
 ///
 /// With the pixels go: the mask (as mask directories of 1 bit), alpha as an extra sample, colours, a palette without its opacity, nodata,
-/// significant bits (the item NBITS), where the image lies (transform, ground control points, RPC, the keys of GeoTIFF
+/// significant bits (the item NBITS of the domain IMAGE_STRUCTURE, which GDAL does not read from there), where the image lies (transform, ground control points, RPC, the keys of GeoTIFF
 /// as they were or by the codes or the text of the system), and the texts that
 /// provider_metadata has of image and bands, statistics too, but for those that speak of the file itself. Up to 4 bands are
 /// interleaved, more have tiles of their own, in a COG all are interleaved.
@@ -138,8 +141,8 @@ unsafe impl SizeLed for tc_build_options {
 /// - cache: gives its budget, which need not be that of the source; NULL: up to 256 MiB are taken beside all budgets.
 /// - err: may be NULL.
 ///
-/// Errors: TC_E_RANGE for numbers, and for an image of one tile with TC_BUILD_OVERVIEWS; TC_E_ARGUMENT, also if `path` is the
-/// file of the source; TC_E_UNSUPPORTED for a compression, a predictor or a filter that these samples do not have, and for bands
+/// Errors: TC_E_RANGE for numbers, and for an image of one tile with TC_BUILD_OVERVIEWS; TC_E_ARGUMENT, also if `path` is a
+/// file that pixels or levels of the source come from, such as overviews beside it; TC_E_UNSUPPORTED for a compression, a predictor or a filter that these samples do not have, and for bands
 /// with different nodata values, of which a TIFF has one; TC_E_NOT_FOUND if there is no such folder; TC_E_IO if it cannot
 /// be written to, or the disk is full; TC_E_LIMIT for sides above 32 bits and bands above 16; TC_E_CANCELLED if `progress`
 /// returned 0; what decoding fails with. Thread-safe.
@@ -172,7 +175,7 @@ fn build_options(given: &tc_build_options) -> Result<Options> {
     use tc_build_predictor::*;
     let refused =
         |name: &str, value: u32| Err(Error::argument(format!("{name} of options is {value}")));
-    if given.flags & !7 != 0 {
+    if given.flags & !15 != 0 {
         let flags = given.flags;
         return Err(Error::argument(format!(
             "flags of options is {flags:#x}; no such flag of a file that is built"
@@ -217,6 +220,7 @@ fn build_options(given: &tc_build_options) -> Result<Options> {
         levels: (levels != 0).then_some(levels),
         recomputes: has(TC_BUILD_NO_NATIVE),
         threads: given.threads,
+        is_unsynced: has(TC_BUILD_NO_SYNC),
         big: match (has(TC_BUILD_BIG), has(TC_BUILD_SMALL)) {
             (false, false) => None,
             (true, false) => Some(true),
