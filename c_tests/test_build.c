@@ -69,7 +69,7 @@ static void a_file_has_the_levels_of_the_pyramid(void **state)
     unlink(path);
   }
   provider_release(p);
-  tc_cache_release(cache);
+  tc_release(cache);
   source_done(&s);
 }
 

@@ -152,7 +152,7 @@ mod tests {
             for kind in 0..4 {
                 let byte = |at: usize| match kind {
                     0 => 0,
-                    1 => (at * at >> 7) as u8,
+                    1 => ((at * at) >> 7) as u8,
                     2 => random() as u8,
                     _ => (random() % 3) as u8,
                 };
