@@ -422,6 +422,11 @@ typedef enum tc_open_flags {
    * The file alone: nothing that lies beside it is looked for.
    */
   TC_OPEN_ALONE = 1,
+  /**
+   * A file that is damaged is refused, with TC_E_CORRUPT, also where its pixels can be read: no text TC:WARNING:1 is
+   * ever there, see provider_metadata.
+   */
+  TC_OPEN_STRICT = 2,
 } tc_open_flags;
 
 /**
@@ -2815,7 +2820,8 @@ tc_status tc_remove(struct tc_cache *cache,
  * ..., `.hr1` ..., behind the name or in place of its extension), of every image. World files are looked for as
  * provider_georef says. Overviews and masks in a TIFF go
  * before those beside it, nodata values beside it before its own; with other formats it is the other way round. One
- * that is damaged or does not fit is left out, and a text TC:WARNING:1, TC:WARNING:2 ... says so. The key
+ * that is damaged or does not fit is left out, and a text TC:WARNING:1, TC:WARNING:2 ... says so, unless
+ * TC_OPEN_STRICT is set. The key
  * names those that change pixels, levels or nodata, unless tc_open_options.key is its beginning.
  *
  * - path: required; the system's own bytes (on Windows UTF-8), copied.
