@@ -19,6 +19,7 @@ mod lineage;
 mod loading;
 mod namespace;
 mod puts;
+mod room;
 mod source_blocks;
 mod stamp;
 mod store;
@@ -30,6 +31,7 @@ pub use key::{chain_key, compute_key, compute_key_of_many, digest, name_or_numbe
 pub use lineage::{Moment, lineages_stand_still, now};
 pub use loading::{Loading, Scratch};
 pub use namespace::Namespace;
+pub use room::HeldRoom;
 pub use source_blocks::SourceBlocks;
 pub use stamp::{Stamp, used as use_from_now};
 pub use store::Class;

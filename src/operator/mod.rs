@@ -24,7 +24,7 @@ mod window_counts;
 
 pub use cached::cached;
 pub use display::display;
-pub use downsampled::{LevelOptions, Size, downsampled, full_pyramid};
+pub use downsampled::{LevelOptions, Size, downsampled, full_pyramid, native_levels};
 pub use fold::{Fold, Folding};
 pub use georeferenced::georeferenced;
 pub use inherit::{bands_of, image_of, located_of, texts_of};

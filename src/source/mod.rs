@@ -18,7 +18,7 @@ mod nodata_text;
 mod number;
 mod parts;
 pub mod png;
-mod samples;
+pub(crate) mod samples;
 mod scratch;
 pub mod tiff;
 mod warnings;
