@@ -108,6 +108,20 @@ for (name, options), bands in itertools.product(JPEG2000.items(), [1, 3]):
     made("JP2OpenJPEG", f"{name}-{bands}.jp2", bands, size, gdal.GDT_Byte, options)
 made("JP2OpenJPEG", "deep.jp2", 1, (20, 20), gdal.GDT_UInt16, JPEG2000["lossless"])
 
+# Codestreams and logarithms of luminance in a strip.
+for name, compression, stream, tags in (
+    ("codestream", 34712, open("codestream-3.jp2", "rb").read(), [(256, 40), (257, 33), (258, 8), (262, 2), (277, 3)]),
+    ("aperio", 33003, open("codestream-3.jp2", "rb").read(), [(256, 40), (257, 33), (258, 8), (262, 2), (277, 3)]),
+    ("logarithms", 34676, bytes([139, 9, 2, 1, 2, 138, 3] * 4 + [7, *range(7), 132, 8] * 4),
+     [(256, 13), (257, 2), (258, 16), (262, 32845), (277, 3), (339, 2)]),
+    ("cells", 34677, bytes(range(13 * 2 * 3)), [(256, 13), (257, 2), (258, 16), (262, 32845), (277, 3), (339, 2)]),
+):
+    begin = 8 + 2 + 12 * (len(tags) + 3) + 4
+    tags = sorted([*tags, (259, compression), (273, begin), (279, len(stream))])
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    head = b"II*\0\x08\0\0\0" + struct.pack("<H", len(tags))
+    open(f"in-tiff-{name}.tif", "wb").write(head + entries + bytes(4) + stream)
+
 for name, bands, dtype, options in [
     ("plain", 1, gdal.GDT_Byte, []),
     ("pixels", 3, gdal.GDT_Byte, ["BLOCKXSIZE=16", "BLOCKYSIZE=16"]),

@@ -92,7 +92,7 @@ const TIFF_PARTS: &[&str] = &[
     "(of powers of two as levels, others as images) and masks, nodata, GeoKeys and GDAL's items as metadata, the georeference of GeoTIFF and of world files. Uncompressed, LZW, Deflate, ",
     "Zstd, PackBits, ",
     if cfg!(feature = "lzma") { "LZMA, " } else { "" },
-    "CCITT RLE, group 3 and group 4, JPEG of 8 and 12 bits and lossless of up to 16, old-style JPEG",
+    "CCITT RLE, group 3 and group 4, JPEG of 8 and 12 bits and lossless of up to 16, old-style JPEG, JPEG 2000 (of Aperio too), SGI LogLuv",
     if cfg!(feature = "webp") { ", WebP" } else { "" },
     if cfg!(feature = "lerc") {
         ", LERC (packed with Deflate or Zstd too)"
@@ -152,7 +152,7 @@ pub const FORMATS: &[Format] = &[
             | can::GEOREFERENCE
             | can::BYTES,
         reads: text(TIFF_READS),
-        lacks: c"JPEG XL and JPEG 2000 inside TIFF.",
+        lacks: c"JPEG XL inside TIFF; LogLuv of other samples than 16 bits.",
         recognises: |first| first.len() >= 8 && TiffFile::is_tiff(first),
         open: |bytes| Ok(Box::new(TiffFile::open(bytes)?)),
         beside: |_| Ok(Vec::new()),

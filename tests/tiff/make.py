@@ -5,6 +5,8 @@ manifest. A line "file count n" gives the number of images, "file meta band name
 item, "file nodata value" the nodata value, and "file error kind" an image that must not open.
 """
 
+import ctypes
+import ctypes.util
 import itertools
 import struct
 import subprocess
@@ -338,6 +340,90 @@ def lerc(bands, none):
         high = (high + low) % 0xFFFF
     sums = (high or 0xFFFF) << 16 | (low or 0xFFFF)
     return b"Lerc2 " + struct.pack("<iI", 4, sums) + body
+
+
+def codestreams():
+    """JPEG 2000 by OpenJPEG's encoder, which libtiff does not read: what was put in is expected."""
+
+    def encoded(part, bits, form, *options):
+        bands, rows, columns = part.shape
+        sign = "s" if part.dtype.kind == "i" else "u"
+        part.astype(part.dtype.newbyteorder("<")).tofile("in.rawl")
+        command = ["opj_compress", "-i", "in.rawl", "-o", f"out.{form}", "-F", f"{columns},{rows},{bands},{bits},{sign}"]
+        # Fewer wavelet levels than a short strip has rows for.
+        subprocess.run([*command, "-n", "2", *options], check=True, stdout=subprocess.DEVNULL)
+        return open(f"out.{form}", "rb").read()
+
+    # OpenJPEG 2.5 refuses numbers that have a bit in common.
+    height, width, rows = 45, 34, 16
+    kinds = [("u8", 8), ("u8", 5), ("u16", 12), ("u16", 16), ("i16", 16), ("i8", 8)]
+    for (dtype, bits), bands, tiled, apart in itertools.product(kinds, [1, 3, 4], [False, True], [False, True]):
+        if apart and bands == 1:
+            continue
+        signed = dtype.startswith("i")
+        data = samples(dtype, bands, height, width, None if signed else bits)
+        base = {256: (3, [width]), 257: (3, [height]), 258: (3, [bits] * bands), 277: (3, [bands]), 262: (3, [1]),
+                259: (3, [34712 + (bands == 4) * (33005 - 34712)]), 284: (3, [2 if apart else 1]),
+                339: (3, [2 if signed else 1] * bands)}
+        if tiled:
+            base.update({322: (3, [16]), 323: (3, [rows])})
+            padded = np.pad(data, ((0, 0), (0, 3), (0, 14)), "edge")
+            parts = [padded[:, y:y + rows, x:x + 16] for y in range(0, 48, rows) for x in range(0, 48, 16)]
+        else:
+            base[278] = (3, [rows])
+            parts = [data[:, y:y + rows] for y in range(0, height, rows)]
+        if apart:
+            parts = [part[band:band + 1] for band in range(bands) for part in parts]
+        form = "jp2" if bands == 3 else "j2k"
+        name = f"codestreams-{dtype}-{bits}-{bands}-{tiled}-{apart}.tif"
+        write_tiff(name, bands == 3, base, [encoded(part, bits, form, "-mct", "0") for part in parts])
+        expect(name, 0, "pixels", 0, data.shape, dtype, data.tobytes())
+    # Colours that the codestream transforms, and luma and chroma that nobody has transformed.
+    data = samples("u8", 3, 32, 48, smooth=True)
+    base = {256: (3, [48]), 257: (3, [32]), 258: (3, [8] * 3), 277: (3, [3]), 322: (3, [16]), 323: (3, [32])}
+    parts = [data[:, :, x:x + 16] for x in (0, 16, 32)]
+    write_tiff("codestreams-mixed.tif", False, {**base, 259: (3, [33005]), 262: (3, [2])},
+               [encoded(part, 8, "j2k", "-mct", "1") for part in parts])
+    expect("codestreams-mixed.tif", 0, "pixels", 0, data.shape, "u8", data.tobytes())
+    luma, cb, cr = data[0].astype(float), data[1] - 128.0, data[2] - 128.0
+    colours = np.stack([luma + 1.402 * cr, luma - 0.344136 * cb - 0.714136 * cr, luma + 1.772 * cb])
+    colours = np.clip(np.round(colours), 0, 255).astype(np.uint8)
+    for name, compression, photometric in (("aperio", 33003, 2), ("ycbcr", 34712, 6)):
+        name = f"codestreams-{name}.tif"
+        write_tiff(name, False, {**base, 259: (3, [compression]), 262: (3, [photometric])},
+                   [encoded(part, 8, "j2k", "-mct", "0") for part in parts])
+        expect(name, 0, "pixels", 0, data.shape, "u8", colours.tobytes(), 1)
+
+
+def logarithms():
+    """SGI LogLuv by libtiff, whose samples of 16 bits GDAL shows."""
+    library = ctypes.CDLL(ctypes.util.find_library("tiff"))
+    library.TIFFOpen.restype = ctypes.c_void_p
+    height, width = 21, 37
+    grey = random.random((height, width, 1)) * 0.8 + 0.1
+    colours = np.concatenate([grey * 0.9, grey, grey * 1.1], 2) * np.exp(random.normal(0, 0.3, (height, width, 3)))
+    colours[3:6], colours[7, 5:] = colours[3, 3], -colours[7, 5:]
+    for compression, bands, order in itertools.product([34676, 34677], [1, 3], "lb"):
+        if compression == 34677 and bands == 1:
+            continue
+        name = f"logarithms-{compression}-{bands}-{order}.tif"
+        file = ctypes.c_void_p(library.TIFFOpen(name.encode(), f"w{order}".encode()))
+        tags = {256: width, 257: height, 259: compression, 262: 32843 + (bands + 1) // 2, 277: bands, 284: 1, 278: 8,
+                65560: 0, 258: 32, 339: 3}
+        for tag, value in tags.items():
+            assert library.TIFFSetField(file, ctypes.c_uint32(tag), ctypes.c_int(value)) == 1
+        for y in range(height):
+            row = np.ascontiguousarray(colours[y, :, 3 - bands:].astype(np.float32))
+            place = row.ctypes.data_as(ctypes.c_void_p)
+            assert library.TIFFWriteScanline(file, place, ctypes.c_uint32(y), ctypes.c_uint16(0)) == 1
+        library.TIFFClose(file)
+        expect_gdal(name)
+    # All cells of chroma, and those that there are not.
+    tags = {256: (3, [128]), 257: (3, [128]), 258: (3, [16] * 3), 259: (3, [34677]), 262: (3, [32845]), 277: (3, [3]),
+            278: (3, [128]), 339: (3, [2] * 3)}
+    cells = b"".join(struct.pack(">I", cell | random.integers(1024) << 14)[1:] for cell in range(1 << 14))
+    write_tiff("logarithms-cells.tif", False, tags, [cells])
+    expect_gdal("logarithms-cells.tif")
 
 
 def units():
@@ -793,6 +879,8 @@ deep_jpeg()
 old_jpeg()
 facsimiles()
 codecs()
+codestreams()
+logarithms()
 units()
 levels()
 several()

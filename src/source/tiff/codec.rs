@@ -34,6 +34,8 @@ pub fn most_expansion(compression: Compression) -> u64 {
         // A full table gives at most 3838 bytes for twelve bits; JPEG 64 samples for a bit, and up
         // to sixteen times as many where it is subsampled.
         Compression::Lzw | Compression::Jpeg | Compression::OldJpeg => 4096,
+        // A pair gives 129 bytes, and four bytes a pixel of six.
+        Compression::LogLuv(_) => 128,
         // A block of one repeated byte: 128 KiB for four bytes.
         Compression::Zstd => 32768,
         // A match of 273 bytes may take a small part of a bit.

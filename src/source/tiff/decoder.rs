@@ -14,6 +14,7 @@ use super::samples::RowReader;
 #[cfg(feature = "webp")]
 use super::webp;
 use super::{codec, raw};
+use super::{jp2, logluv};
 #[cfg(feature = "lerc")]
 use crate::dtype::DType;
 use crate::dtype::Sample;
@@ -168,6 +169,7 @@ impl TiffDecoder {
                 raw::read(self, &wanted, scratch, into)
             }
             Compression::Fax(coding) => self.draw(coding, &wanted, scratch, into),
+            Compression::Jp2 { .. } => self.read_codestream(&wanted, scratch, into),
             _ => self.decode(&wanted, scratch, into),
         })?;
         if self.mask {
@@ -308,6 +310,9 @@ impl TiffDecoder {
                     }
                 }
             }
+            Compression::LogLuv(coding) => {
+                logluv::decode(coding, input, width as usize, sized(output, expected)?)?;
+            }
             #[cfg(feature = "webp")]
             Compression::WebP => {
                 webp::decode(input, (width, rows), bands, sized(output, expected)?)?;
@@ -334,6 +339,34 @@ impl TiffDecoder {
             _ => return Ok(false),
         }
         Ok(true)
+    }
+
+    /// Delivers part of a codestream.
+    fn read_codestream(
+        &self,
+        wanted: &Wanted<'_>,
+        scratch: &mut Scratch,
+        into: &mut PixelsMut<'_>,
+    ) -> Result<()> {
+        let expected = self.plan.stored_bytes(wanted.plane, wanted.stored_rows);
+        // No codestream is much longer than its samples.
+        let most = expected.saturating_mul(2).saturating_add(1 << 20);
+        let input = sized(&mut scratch.input, wanted.stored.len.min(most))?;
+        self.reader.bytes.read_at(wanted.stored.offset, input)?;
+        let frame = jp2::Frame {
+            width: self.plan.block.0,
+            rows: (wanted.stored_rows, wanted.image_rows),
+            bands: self.plan.plane_bands(wanted.plane).len(),
+            dtype: self.plan.dtype,
+        };
+        let decoder = jp2::open(input, &frame)?;
+        match &self.plan.units {
+            Some(units) => jp2::read_colours(&decoder, units, wanted.part, wanted.picks, into),
+            None => {
+                let bands: Vec<u32> = wanted.picks.iter().map(|pick| *pick as u32).collect();
+                decoder.read_window(0, wanted.part, &bands, into)
+            }
+        }
     }
 
     /// Draws part of a facsimile, of which no row behind the part is looked at.

@@ -1,7 +1,7 @@
 //! What the numbers of the tags mean: compressions, predictors, formats and bits of samples.
 
 use super::directory::Directory;
-use super::tags;
+use super::{logluv, tags};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::source::fax;
@@ -26,6 +26,10 @@ pub enum Compression {
     Zstd,
     /// As facsimiles are.
     Fax(fax::Coding),
+    /// JPEG 2000 codestreams, of luma and chroma whatever else is said of them.
+    Jp2 { has_chroma: bool },
+    /// Logarithms of luminance, with chroma or without.
+    LogLuv(logluv::Coding),
     /// XZ files.
     #[cfg(feature = "lzma")]
     Lzma,
@@ -76,6 +80,11 @@ pub enum Format {
 }
 
 impl Compression {
+    /// Whether what comes out of it are samples as they lie in memory, not as the file has them.
+    pub fn gives_samples(self) -> bool {
+        matches!(self, Self::Jpeg | Self::Jp2 { .. } | Self::LogLuv(_))
+    }
+
     /// Whether writers of it use a predictor; others ignore the tag.
     pub fn has_predictor(self) -> bool {
         match self {
@@ -104,6 +113,9 @@ pub fn compression(directory: &Directory, tag: u64) -> Result<Compression> {
         7 => return Ok(Compression::Jpeg),
         8 | 32946 => return Ok(Compression::Deflate),
         32773 => return Ok(Compression::PackBits),
+        33003 => return Ok(Compression::Jp2 { has_chroma: true }),
+        33004 | 33005 | 34712 => return Ok(Compression::Jp2 { has_chroma: false }),
+        34676 | 34677 => return Ok(Compression::LogLuv(logluv::coding(directory, tag)?)),
         50000 => return Ok(Compression::Zstd),
         #[cfg(feature = "lerc")]
         34887 => return Ok(Compression::Lerc(packing(directory)?)),
@@ -113,8 +125,6 @@ pub fn compression(directory: &Directory, tag: u64) -> Result<Compression> {
         50001 => return Ok(Compression::WebP),
         32771 => "CCITT RLE of words",
         32809 => "ThunderScan",
-        34676 | 34677 => "SGI LogLuv",
-        34712 | 33003..=33005 => "JPEG 2000",
         #[cfg(not(feature = "lerc"))]
         34887 => "LERC, which this build is without",
         #[cfg(not(feature = "lzma"))]

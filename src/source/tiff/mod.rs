@@ -19,9 +19,11 @@ mod gdal_xml;
 mod geokeys;
 mod georef;
 mod group;
+mod jp2;
 mod layout;
 #[cfg(feature = "lerc")]
 mod lerc;
+mod logluv;
 mod metadata;
 mod old_jpeg;
 mod own_geographic;

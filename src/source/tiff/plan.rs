@@ -177,7 +177,12 @@ impl Plan {
 
     /// Luma and chroma of 8 bits that stand together become colours, by JPEG or here.
     fn with_units(self, directory: &Directory) -> Result<Self> {
-        if self.photometric != 6 || self.compression == Compression::Jpeg {
+        let has_chroma = match self.compression {
+            Compression::Jpeg => false,
+            Compression::Jp2 { has_chroma } => has_chroma || self.photometric == 6,
+            _ => self.photometric == 6,
+        };
+        if !has_chroma {
             return Ok(self);
         }
         let said = directory.unsigneds(tags::YCBCR_SUBSAMPLING, 2)?;
@@ -191,7 +196,11 @@ impl Plan {
         let usual = self.uniform_bits() == Some(8) && self.dtype == DType::U8 && self.bands == 3;
         // No two readers agree on differences between units of several samples.
         let is_plain = self.predictor == Predictor::None || subsampling == [1, 1];
-        if usual && !self.planar && self.compression == Compression::OldJpeg {
+        let is_picture = matches!(
+            self.compression,
+            Compression::OldJpeg | Compression::Jp2 { .. }
+        );
+        if usual && !self.planar && is_picture {
             // Chroma is repeated before it becomes colours, as by libtiff.
             let units = Some(Units::new(directory, [1, 1])?);
             return Ok(Self { units, ..self });
@@ -218,6 +227,17 @@ impl Plan {
             Compression::Fax(_) => {
                 let bits = self.bits.as_ref() == [1] && self.format == Format::Unsigned;
                 ("CCITT", bits && together == 1)
+            }
+            Compression::Jp2 { .. } => {
+                let integers = matches!(self.format, Format::Unsigned | Format::Signed);
+                ("JPEG 2000", whole && integers && self.dtype.size() <= 4)
+            }
+            Compression::LogLuv(coding) => {
+                let samples = (self.photometric, together, self.dtype, whole);
+                (
+                    "SGI LogLuv",
+                    samples == (coding.photometric(), coding.samples(), DType::I16, true),
+                )
             }
             #[cfg(feature = "webp")]
             Compression::WebP => {
@@ -270,6 +290,9 @@ impl Plan {
         if self.compression == Compression::OldJpeg {
             return self.with_old_jpeg(directory);
         }
+        if let Compression::Jp2 { .. } = self.compression {
+            return Ok(self.with_whole_bytes());
+        }
         if self.compression != Compression::Jpeg {
             return Ok(self);
         }
@@ -280,19 +303,25 @@ impl Plan {
                 self.format, self.bits
             )));
         }
-        // Samples of more than 8 bits come out of the stream in two bytes.
-        let (bits, significant) = match self.dtype {
-            DType::U8 => (self.bits, None),
-            _ => ([16].into(), Some(said)),
-        };
         // Quantisation and Huffman tables take a few KiB; 64 KiB is the most one marker can hold.
         let tables = directory.bytes(tags::JPEG_TABLES, 64 << 10)?;
         Ok(Self {
             jpeg_tables: tables.unwrap_or_default().into(),
-            bits,
-            significant,
-            ..self
+            ..self.with_whole_bytes()
         })
+    }
+
+    /// Samples come out of a stream in whole bytes, whatever their bits.
+    fn with_whole_bytes(self) -> Self {
+        let whole = self.dtype.size() as u32 * 8;
+        match self.uniform_bits() {
+            Some(bits) if bits != whole => Self {
+                bits: [whole].into(),
+                significant: Some(bits),
+                ..self
+            },
+            _ => self,
+        }
     }
 
     /// The bits of a sample where all bands have the same.

@@ -1,6 +1,6 @@
 //! From the stored rows of a plane to rows of native samples, band by band.
 
-use super::encoding::{Compression, Format, Predictor};
+use super::encoding::{Format, Predictor};
 use super::plan::Plan;
 use super::predictor;
 use crate::convert::convert_row;
@@ -65,9 +65,8 @@ impl RowReader {
             (_, Predictor::Horizontal) => first as usize / 8,
             _ => first as usize / 8 / plan.dtype.parts(),
         };
-        // What JPEG gives is no part of the file.
-        let is_stored = plan.compression != Compression::Jpeg;
-        let mut foreign = is_stored && big_endian != cfg!(target_endian = "big");
+        let mut foreign =
+            !plan.compression.gives_samples() && big_endian != cfg!(target_endian = "big");
         if first == 24 && matches!(encoding, Encoding::Words { .. }) {
             // GDAL, which alone writes whole numbers of 24 bits, puts their bytes into the order
             // that the file does not have, and reads them so.

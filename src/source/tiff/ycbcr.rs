@@ -101,6 +101,16 @@ impl Units {
             }
         }
     }
+
+    /// Writes channel `picks[i]` of a row of luma and of chroma that is not subsampled to `rows[i]`.
+    pub fn colour(&self, [luma, cb, cr]: [&[u8]; 3], picks: &[usize], rows: &mut [&mut [u8]]) {
+        for (channel, out) in picks.iter().zip(rows) {
+            let samples = luma.iter().zip(cb).zip(cr);
+            for (to, ((luma, cb), cr)) in out.iter_mut().zip(samples) {
+                *to = self.tables.colour(*channel, *luma, *cb, *cr);
+            }
+        }
+    }
 }
 
 impl Tables {
