@@ -20,6 +20,7 @@ mod reader;
 mod retiled;
 mod siblings;
 mod streamed;
+mod warped;
 mod window_counts;
 
 pub use cached::cached;
@@ -38,6 +39,7 @@ pub use placed::{Function, Placement, Rule, Scale, placed};
 pub use pyramid::pyramid;
 pub use reader::{ReaderOptions, reader};
 pub use retiled::{RetileOptions, retiled};
+pub use warped::{MAX_ERROR, WarpOptions, warped};
 
 use crate::geometry::Rect;
 use crate::image::Block;

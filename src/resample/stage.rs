@@ -187,6 +187,14 @@ impl<T: Sample> Writer<T> {
         }
     }
 
+    /// The writer of a band that is 0 where none is data.
+    pub fn clear(format: &Format, band: usize) -> Self {
+        Self {
+            none: [T::from_f64(0.0); 2],
+            ..Self::new(format, band)
+        }
+    }
+
     /// Writes a sample, or what stands where none is data. A sample that would pass for nodata makes way.
     pub fn write(&self, row: &mut [u8], at: usize, sample: Option<[T; 2]>) {
         let sample = match sample {
