@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// The files of the ABI in the order in which the header presents them.
-const FILES: [&str; 20] = [
+const FILES: [&str; 21] = [
     "status",
     "types",
     "library",
@@ -18,6 +18,7 @@ const FILES: [&str; 20] = [
     "georef",
     "reader",
     "prefetch",
+    "pass",
     "progress",
     "pixel_stats",
     "chain",
