@@ -31,5 +31,6 @@ mod sync;
 pub mod system;
 mod thread;
 pub mod tile;
+pub mod transform;
 pub mod window;
 pub mod workers;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// The files of the ABI in the order in which the header presents them.
-const FILES: [&str; 21] = [
+const FILES: [&str; 22] = [
     "status",
     "types",
     "library",
@@ -18,6 +18,7 @@ const FILES: [&str; 21] = [
     "georef",
     "reader",
     "prefetch",
+    "pass",
     "progress",
     "pixel_stats",
     "chain",

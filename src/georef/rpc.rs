@@ -84,31 +84,23 @@ impl Rpc {
         }
         Some(seen)
     }
-}
 
-/// A side of which positions there are `factor` times those here and `offset`.
-fn moved(
-    normal: Normal,
-    numerator: &[f64; 20],
-    (factor, offset): (f64, f64),
-) -> (Normal, [f64; 20]) {
-    // Pixels are points in the polynomials and areas in the affine.
-    let corner = (normal.offset + 0.5 - offset) / factor;
-    let moved = Normal {
-        offset: corner - 0.5,
-        scale: normal.scale / factor.abs(),
-    };
-    // A scale has no sign.
-    let sign = factor.signum();
-    (moved, numerator.map(|number| sign * number))
-}
+    /// Where a point of the ground appears: longitude and latitude in degrees, the height in metres. Edges of pixels
+    /// are at whole numbers, so the centre of the first pixel is (0.5, 0.5).
+    pub fn appears(&self, long: f64, lat: f64, height: f64) -> (f64, f64) {
+        // The same place may be told once more around the world.
+        let turns = ((long - self.long.offset) / 360.0).round();
+        let long = long - 360.0 * turns;
+        let normal = |of: &Normal, value: f64| (value - of.offset) / of.scale;
+        self.of_normals(
+            normal(&self.lat, lat),
+            normal(&self.long, long),
+            normal(&self.height, height),
+        )
+    }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Where a point of the ground, in numbers from -1 to 1, appears: the centre of the first pixel is (0.5, 0.5).
-    fn appears(rpc: &Rpc, p: f64, l: f64, h: f64) -> (f64, f64) {
+    /// [`Rpc::appears`] of latitude, longitude and height as numbers from -1 to 1.
+    fn of_normals(&self, p: f64, l: f64, h: f64) -> (f64, f64) {
         let terms = [
             1.0,
             l,
@@ -133,13 +125,35 @@ mod tests {
         ];
         let sum =
             |factors: &[f64; 20]| -> f64 { factors.iter().zip(&terms).map(|(a, b)| a * b).sum() };
-        let line = sum(&rpc.line_num) / sum(&rpc.line_den);
-        let samp = sum(&rpc.samp_num) / sum(&rpc.samp_den);
+        let line = sum(&self.line_num) / sum(&self.line_den);
+        let samp = sum(&self.samp_num) / sum(&self.samp_den);
         (
-            samp * rpc.samp.scale + rpc.samp.offset + 0.5,
-            line * rpc.line.scale + rpc.line.offset + 0.5,
+            samp * self.samp.scale + self.samp.offset + 0.5,
+            line * self.line.scale + self.line.offset + 0.5,
         )
     }
+}
+
+/// A side of which positions there are `factor` times those here and `offset`.
+fn moved(
+    normal: Normal,
+    numerator: &[f64; 20],
+    (factor, offset): (f64, f64),
+) -> (Normal, [f64; 20]) {
+    // Pixels are points in the polynomials and areas in the affine.
+    let corner = (normal.offset + 0.5 - offset) / factor;
+    let moved = Normal {
+        offset: corner - 0.5,
+        scale: normal.scale / factor.abs(),
+    };
+    // A scale has no sign.
+    let sign = factor.signum();
+    (moved, numerator.map(|number| sign * number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
 
     #[test]
     fn a_point_appears_in_its_place_however_the_image_is_scaled_and_turned() {
@@ -156,9 +170,9 @@ mod tests {
         ] {
             let seen = rpc.through(&there).expect("parallel sides");
             assert!(seen.samp.scale > 0.0 && seen.line.scale > 0.0);
-            let (x, y) = appears(&seen, 0.25, -0.5, 0.125);
+            let (x, y) = seen.of_normals(0.25, -0.5, 0.125);
             let (x, y) = there.apply(x, y);
-            let (samp, line) = appears(&rpc, 0.25, -0.5, 0.125);
+            let (samp, line) = rpc.of_normals(0.25, -0.5, 0.125);
             assert!(
                 (x - samp).abs() < 1e-6 && (y - line).abs() < 1e-6,
                 "{there:?}"

@@ -14,12 +14,14 @@ mod mapped;
 mod mask;
 mod mosaic;
 mod pad_pixel;
+mod pass;
 mod placed;
 mod pyramid;
 mod reader;
 mod retiled;
 mod siblings;
 mod streamed;
+mod warped;
 mod window_counts;
 
 pub use cached::cached;
@@ -34,10 +36,12 @@ pub use level::level;
 pub use mapped::{Drops, Map, MapOptions, mapped};
 pub use mask::mask;
 pub use mosaic::{MAX_OPEN, Mosaic, Opening, Part, Source, mosaic};
+pub use pass::{Order, PassOptions, pass};
 pub use placed::{Function, Placement, Rule, Scale, placed};
 pub use pyramid::pyramid;
 pub use reader::{ReaderOptions, reader};
 pub use retiled::{RetileOptions, retiled};
+pub use warped::{MAX_ERROR, WarpOptions, warped};
 
 use crate::geometry::Rect;
 use crate::image::Block;

@@ -45,7 +45,7 @@ fn sinc(x: f64) -> f64 {
 }
 
 /// The weight of a kernel at a distance in pixels of the output.
-fn weight(filter: Filter, x: f64) -> f64 {
+pub fn weight(filter: Filter, x: f64) -> f64 {
     let x = x.abs();
     match filter {
         Filter::Cubic if x < 1.0 => (1.5 * x - 2.5) * x * x + 1.0,
@@ -58,7 +58,7 @@ fn weight(filter: Filter, x: f64) -> f64 {
 }
 
 /// How far a kernel reaches to each side, in halves of a pixel of the output.
-fn reach(filter: Filter) -> i128 {
+pub fn reach(filter: Filter) -> i128 {
     match filter {
         Filter::Cubic => 4,
         Filter::Lanczos => 6,

@@ -5,20 +5,26 @@
 
 mod axis;
 mod cascade;
+mod far_spot;
 mod filter;
 mod format;
 mod line;
+mod patch;
 mod rms;
 mod sample;
 mod select;
 mod sips;
+mod spot;
 mod stage;
 mod weighted;
 
 pub use axis::{Axis, Ratio};
 pub use cascade::{Cascade, Feed, Rows, of_mask, spans};
+pub use far_spot::FarSpot;
 pub use filter::Filter;
 pub use format::Format;
+pub use patch::Patch;
+pub use spot::{Kernel, Spot, write_none, write_spots};
 pub use stage::{Columns, Stage, span, stage};
 
 /// How one image becomes a smaller one.

@@ -187,6 +187,14 @@ impl<T: Sample> Writer<T> {
         }
     }
 
+    /// The writer of a band that is 0 where none is data.
+    pub fn clear(format: &Format, band: usize) -> Self {
+        Self {
+            none: [T::from_f64(0.0); 2],
+            ..Self::new(format, band)
+        }
+    }
+
     /// Has the samples of a row that would pass for nodata make way.
     pub fn make_way(&self, row: &mut [u8]) {
         let Some([nodata, _]) = self.nodata else {

@@ -1,0 +1,381 @@
+//! What users of other systems suffer with warps, thread by thread: none of it happens here. (gdal: OSGeo/gdal.)
+
+use crate::maps::{self, Function};
+use crate::picture::{Picture, Value};
+use crate::random::{Random, Validity};
+use crate::{Case, FILTERS, levels, options, read, source};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use tilecache::cache::{Cache, Options};
+use tilecache::dtype::DType;
+use tilecache::georef::Affine;
+use tilecache::image::{Bands, Block};
+use tilecache::operator::{WarpOptions, pyramid, warped};
+use tilecache::provider::get_block;
+use tilecache::resample::Filter;
+use tilecache::transform::affine;
+
+fn map(name: &str) -> Function {
+    let mut all = maps::all().into_iter();
+    all.find(|map| map.name == name).expect("a map")
+}
+
+/// A smooth picture, whose values say where they are.
+fn ramp(width: i64, height: i64) -> Picture {
+    let mut picture = Picture::new(DType::F64, width, height, 2);
+    for y in 0..height {
+        for x in 0..width {
+            picture.set(0, x, y, [Value::F(x as f64 + 0.5); 2]);
+            picture.set(1, x, y, [Value::F(y as f64 + 0.5); 2]);
+        }
+    }
+    picture
+}
+
+fn function(
+    name: &'static str,
+    way: impl Fn(f64, f64) -> Option<(f64, f64)> + Send + Sync + 'static,
+) -> Arc<Function> {
+    Arc::new(Function {
+        name,
+        way: Box::new(way),
+    })
+}
+
+fn floats(bytes: &[u8]) -> Vec<f64> {
+    let chunks = bytes.as_chunks().0.iter();
+    chunks.map(|bytes| f64::from_ne_bytes(*bytes)).collect()
+}
+
+/// gdal#12106, #13702, #13464, rasterio#3121 and the FAQ: memory, layout, threads and tiling change no pixel.
+#[test]
+fn memory_layout_threads_and_tiling_change_no_pixel() {
+    let blocks = [(64, 64), (151, 1), (150, 150), (17, 50)];
+    let tiles = [(64, 64), (1024, 1024), (33, 150), (128, 16)];
+    let budgets = [None, Some(1 << 14), Some(1 << 18), Some(1 << 26)];
+    let threads = [1, 4, 2, 3];
+    let mut random = Random::new(3);
+    let levels = levels(
+        DType::U16,
+        (151, 143),
+        2,
+        3,
+        Validity::Everything,
+        &mut random,
+    );
+    for (map, filter) in ["waves", "small", "pole", "turned", "jump"]
+        .into_iter()
+        .zip(FILTERS)
+    {
+        let map = self::map(map);
+        let mut right = None;
+        for i in 0..4 {
+            for j in 0..4 {
+                // Latin squares that are orthogonal to each other.
+                let (budget, threads) = (budgets[i ^ j], threads[[0, 2, 3, 1][i] ^ j]);
+                let options = WarpOptions {
+                    size: (301, 283),
+                    tile: tiles[j],
+                    levels: Some(2),
+                    filter: Some(filter),
+                    ..WarpOptions::default()
+                };
+                let cache = budget.map(|budget| Cache::new(budget, Options::default()).unwrap());
+                let source = source(&levels, blocks[i]);
+                let made = warped(source, Case::transform(&map), &options, cache.as_ref()).unwrap();
+                let pixels = read(&made, i as u32 % 2, threads, &mut random);
+                let right = right.get_or_insert_with(|| [Vec::new(), Vec::new()]);
+                let right = &mut right[i % 2];
+                if right.is_empty() {
+                    *right = pixels.clone();
+                }
+                assert!(pixels == *right, "{} {filter:?} {i} {j}", map.name);
+                // One band alone.
+                let bands = Bands::of(&[1], 2);
+                let tile = get_block(&*made, Block::new(0, 0, 0), &bands).unwrap();
+                let all = get_block(&*made, Block::new(0, 0, 0), &Bands::ALL).unwrap();
+                for y in 0..tile.shape().height {
+                    assert!(tile.row(0, y) == all.row(1, y), "{filter:?}");
+                }
+            }
+        }
+    }
+}
+
+/// gdal#8917, terra#1327: many bands change no pixel. Here also each pixel stands for so many that they go by in parts.
+#[test]
+fn more_than_110_bands_are_as_few() {
+    let mut random = Random::new(4);
+    for filter in [Filter::Bilinear, Filter::Lanczos] {
+        let levels = levels(DType::F64, (91, 67), 200, 1, Validity::Nodata, &mut random);
+        let map = map("turned");
+        let options = WarpOptions {
+            size: (5, 4),
+            scale: (40.0, 30.0),
+            ..options(filter, &mut random)
+        };
+        let options = WarpOptions {
+            size: (5, 4),
+            levels: Some(1),
+            ..options
+        };
+        let case = Case {
+            levels: &levels,
+            map: &map,
+            options,
+        };
+        case.check(&[0], (16, 16), None, 1, &mut random);
+    }
+}
+
+/// gdal#6478, #2754, #7019: across the antimeridian nothing is shifted or smeared, and nothing between is read.
+#[test]
+fn the_antimeridian_is_no_seam() {
+    let mut random = Random::new(5);
+    let mut world = Picture::new(DType::F64, 360, 64, 1);
+    for y in 0..64 {
+        for x in 0..360 {
+            let angle = (x as f64 + 0.5).to_radians();
+            world.set(0, x, y, [Value::F(libm::sin(angle)); 2]);
+        }
+    }
+    // Columns 170 to 190 degrees, whether longitudes begin again or go on.
+    let going_on = function("going on", |x, y| Some((350.0 + x * 0.5, y)));
+    let again = function("again", |x, y| Some(((350.0 + x * 0.5) % 360.0, y)));
+    for filter in [
+        Filter::Bilinear,
+        Filter::Cubic,
+        Filter::Lanczos,
+        Filter::Average,
+    ] {
+        let options = WarpOptions {
+            size: (40, 64),
+            filter: Some(filter),
+            period: 360,
+            ..WarpOptions::default()
+        };
+        let made = [&going_on, &again].map(|map| {
+            let (source, decodes) = world.provider((8, 8));
+            let made = warped(source, map.clone(), &options, None).unwrap();
+            let pixels = floats(&read(&made, 0, 1, &mut random));
+            // Blocks of columns 344 to 360 and 0 to 16 at most.
+            assert!(decodes.load(Ordering::Relaxed) <= 6 * 8, "{filter:?}");
+            pixels
+        });
+        for (at, pixel) in made[0].iter().enumerate() {
+            let angle = (350.0 + ((at % 40) as f64 + 0.5) * 0.5).to_radians();
+            let allowed = if filter == Filter::Average {
+                0.01
+            } else {
+                2e-3
+            };
+            assert!(
+                (pixel - libm::sin(angle)).abs() < allowed,
+                "{filter:?} {at}: {pixel}"
+            );
+            assert!((pixel - made[1][at]).abs() < 1e-12, "{filter:?} {at}");
+        }
+    }
+}
+
+/// gdal#6478: without a period the jump of longitudes is a clean edge, from which nothing is smeared over the world.
+#[test]
+fn a_jump_without_a_period_reads_its_two_sides_only() {
+    let mut random = Random::new(6);
+    let world = ramp(360, 64);
+    let (source, decodes) = world.provider((8, 8));
+    let again = function("again", |x, y| Some(((350.0 + x * 0.5) % 360.0, y)));
+    let options = WarpOptions {
+        size: (40, 64),
+        ..WarpOptions::default()
+    };
+    let made = warped(source, again, &options, None).unwrap();
+    let pixels = floats(&read(&made, 0, 1, &mut random));
+    for (at, pixel) in pixels[..40 * 64].iter().enumerate() {
+        let column = (350.0 + ((at % 40) as f64 + 0.5) * 0.5) % 360.0;
+        assert!(
+            (pixel - column.clamp(0.5, 359.5)).abs() < 1e-9,
+            "{at}: {pixel}"
+        );
+    }
+    assert!(decodes.load(Ordering::Relaxed) <= 5 * 8);
+}
+
+/// gdal#9056, #7491: no holes at edges that fall between the points at which chunks are sampled.
+#[test]
+fn there_are_no_holes_where_an_edge_is_sampled_sparsely() {
+    let mut random = Random::new(7);
+    let source = ramp(100, 100);
+    // Inside a circle that no corner of a cell tells of.
+    let inside = |x: f64, y: f64| (x - 200.0).hypot(y - 150.0) < 9.3;
+    let map = function("disc", move |x, y| {
+        inside(x, y).then_some((x / 4.0, y / 4.0))
+    });
+    let options = WarpOptions {
+        size: (400, 300),
+        tile: (90, 70),
+        ..WarpOptions::default()
+    };
+    let made = warped(source.provider((16, 16)).0, map, &options, None).unwrap();
+    let pixels = floats(&read(&made, 0, 1, &mut random));
+    for (at, pixel) in pixels[..400 * 300].iter().enumerate() {
+        let (x, y) = ((at % 400) as f64 + 0.5, (at / 400) as f64 + 0.5);
+        assert_eq!(!pixel.is_nan(), inside(x, y), "{x} {y}");
+    }
+}
+
+/// rio-tiler#56, #104, titiler#662, QGIS#32847: kernels have what lies beyond their tile.
+#[test]
+fn kernels_have_no_seams_at_tiles() {
+    let mut random = Random::new(8);
+    let source = ramp(120, 120);
+    for filter in [Filter::Bilinear, Filter::Cubic, Filter::Lanczos] {
+        let options = WarpOptions {
+            size: (100, 100),
+            tile: (16, 16),
+            filter: Some(filter),
+            ..WarpOptions::default()
+        };
+        let transform = affine(Affine([10.0, 0.98, 0.1, 8.0, -0.05, 1.0])).unwrap();
+        let made = warped(
+            source.provider((16, 16)).0,
+            transform.clone(),
+            &options,
+            None,
+        )
+        .unwrap();
+        let pixels = floats(&read(&made, 0, 1, &mut random));
+        for (at, pixel) in pixels[..100 * 100].iter().enumerate() {
+            let (x, y) = ((at % 100) as f64 + 0.5, (at / 100) as f64 + 0.5);
+            let column = 10.0 + 0.98 * x + 0.1 * y;
+            let allowed = if filter == Filter::Lanczos {
+                0.02
+            } else {
+                1e-9
+            };
+            assert!(
+                (pixel - column).abs() < allowed,
+                "{filter:?} {x} {y}: {pixel}"
+            );
+        }
+    }
+}
+
+/// gdal#11040, #4932, #15266: a world in one tile reads a level that is as small, and no more blocks of it than the
+/// tile touches.
+#[test]
+fn a_world_in_one_tile_does_not_decode_the_world() {
+    let mut random = Random::new(9);
+    let mut levels = vec![];
+    let mut decodes = vec![];
+    for level in 0..5 {
+        let picture = ramp(2048 >> level, 1024 >> level);
+        let (image, count) = picture.provider((64, 64));
+        levels.push(image);
+        decodes.push(count);
+    }
+    let source = pyramid(levels, None).unwrap();
+    // As it is, and to a conformal map of 60 degrees to both sides, whose rows are twice as dense at its edges.
+    let plain = function("plain", |x, y| Some((x, y)));
+    let mercator = function("mercator", |x, y| {
+        let latitude = libm::atan(libm::sinh((0.5 - y / 859.0) * 2.6339));
+        Some((x, 512.0 - latitude / std::f64::consts::PI * 1024.0))
+    });
+    let cases = [
+        (plain, 1024, [0, 0, 0, 0, 2]),
+        (mercator, 859, [0, 0, 16, 8, 2]),
+    ];
+    for (filter, (map, height, most)) in FILTERS
+        .into_iter()
+        .flat_map(|filter| cases.clone().map(move |case| (filter, case)))
+    {
+        let options = WarpOptions {
+            size: (2048, height),
+            tile: (128, 128),
+            filter: Some(filter),
+            period: 2048,
+            source_level: (filter == Filter::Nearest).then_some(4),
+            ..WarpOptions::default()
+        };
+        let made = warped(source.clone(), map.clone(), &options, None).unwrap();
+        let last = made.image().levels.len() as u32 - 1;
+        assert_eq!(made.image().levels[last as usize].0, 128);
+        decodes
+            .iter()
+            .for_each(|count| count.store(0, Ordering::Relaxed));
+        let of_last = made.level_image(last).unwrap();
+        let pixels = floats(&read(&of_last, 0, 1, &mut random));
+        assert!(pixels.iter().all(|pixel| pixel.is_finite()), "{filter:?}");
+        let decodes: Vec<u64> = decodes
+            .iter()
+            .map(|count| count.load(Ordering::Relaxed))
+            .collect();
+        let most = if filter == Filter::Nearest {
+            [0, 0, 0, 0, 2]
+        } else {
+            most
+        };
+        for (decodes, most) in decodes.iter().zip(most) {
+            assert!(
+                *decodes <= most,
+                "{} {filter:?}: {decodes} of {most}",
+                map.name
+            );
+        }
+        assert!(decodes.iter().sum::<u64>() > 0);
+    }
+}
+
+/// gdal#14728, #1455, rasterio#1721: a mask is 0 or 255, alpha is straight, and the one is not the other.
+#[test]
+fn masks_stay_masks_and_alpha_stays_alpha() {
+    let mut random = Random::new(10);
+    for validity in [Validity::Mask, Validity::Alpha, Validity::Everything] {
+        for filter in FILTERS {
+            let levels = levels(DType::U8, (91, 67), 3, 2, validity, &mut random);
+            let map = map("turned");
+            let options = options(filter, &mut random);
+            let tile = source(&levels, (16, 16));
+            let made = warped(tile, Case::transform(&map), &options, None).unwrap();
+            let has_alpha = levels[0].alpha.is_some();
+            assert_eq!(
+                made.mask().is_some(),
+                levels[0].mask.is_some() || !has_alpha
+            );
+            let case = Case {
+                levels: &levels,
+                map: &map,
+                options,
+            };
+            case.check(&[0, 1], (16, 16), None, 1, &mut random);
+        }
+    }
+}
+
+/// gdal#1923: nearest takes pixels of the image itself, at every level.
+#[test]
+fn nearest_invents_no_values() {
+    let mut random = Random::new(11);
+    let mut levels = levels(DType::I16, (91, 67), 1, 3, Validity::All, &mut random);
+    levels[0].bands[0].fill([Value::I(7); 2]);
+    levels[0].pad = [Value::I(7); 2];
+    let map = map("small");
+    let options = options(Filter::Nearest, &mut random);
+    let made = warped(
+        source(&levels, (16, 16)),
+        Case::transform(&map),
+        &options,
+        None,
+    )
+    .unwrap();
+    for level in 0..3 {
+        let pixels = read(&made, level, 1, &mut random);
+        assert!(
+            pixels
+                .as_chunks()
+                .0
+                .iter()
+                .all(|it| i16::from_ne_bytes(*it) == 7)
+        );
+    }
+}
