@@ -73,33 +73,33 @@ unsafe impl SizeLed for tc_warp_options {
 /// 0, ceil(n / 2^L) along a side, and is computed from the transformation and not from the levels beneath: its centres
 /// are at (i + 0.5) 2^L.
 ///
-/// **Positions.** A level of the output lies in cells of 64 x 64 pixels, which begin at its first pixel. Within a cell
+/// Positions. A level of the output lies in cells of 64 x 64 pixels, which begin at its first pixel. Within a cell
 /// positions are interpolated between its corners, if all nine of its corners, middles of sides and centre come from
 /// somewhere, and the five that are no corners from within half of max_error of where the interpolation says. A cell
 /// that is not like that becomes four, down to 4 x 4, whose pixels are then transformed one by one. So no hole and no edge
 /// depends on tiles. A transformation that swings between the nine points deceives this; TC_WARP_EXACT is for those.
 ///
-/// **Levels of the source.** A cell whose pixels stand for so many of the source reads the level with the highest number L
+/// Levels of the source. A cell whose pixels stand for so many of the source reads the level with the highest number L
 /// that there is and for which 2^L is no more than the lesser of the number of columns and of rows; what is left makes
 /// the kernels wider, each side by itself. Nearest reads level 0. Neighbour cells may so read two levels, which a picture
 /// with ringing or noise can show; fix them by options where that matters. Levels that the source does not have are not
 /// made: put provider_pyramid beneath, else coarse levels read many pixels for one. To compare with gdalwarp fix level and
 /// scales here, and there -et 0, -ovr NONE, XSCALE, YSCALE (1 / scale) and UNIFIED_SRC_NODATA=NO, in one chunk.
 ///
-/// **Kernels.** Nearest is the pixel that contains the position. Bilinear is the triangle, cubic that of Keys with a =
+/// Kernels. Nearest is the pixel that contains the position. Bilinear is the triangle, cubic that of Keys with a =
 /// -0.5, Lanczos has three lobes; where pixels stand for more than one of the source they are as many times as wide. Average
 /// is the mean by area over the bounding box of where the four corners of the pixel come from; of a pixel whose corners
 /// do not all come from somewhere it is the pixel about its centre. Pixels beyond the edges of the source are left out
 /// and the rest is normalised. All sums are in f64, rows first, rounded once at the end, halves away from zero.
 ///
-/// **Data.** What is data is told at provider_downsample, band by band. A pixel of the output is data if the pixel of the
+/// Data. What is data is told at provider_downsample, band by band. A pixel of the output is data if the pixel of the
 /// source is that contains the position, of an average if any beneath it is. What comes from nowhere, or from beyond the
 /// source, is none. Where none is it is nodata, without that NaN, and for whole numbers the pad value; alpha is then 0.
 /// Cubic and Lanczos make way for the triangle over what is data where one of their pixels is not. A mean that would pass
 /// for nodata becomes the next value up, at the end of the type down. Alpha multiplies weights, for it is taken as
 /// straight. The output has a mask (provider_mask), unless alpha or nodata values of all bands tell the same.
 ///
-/// **What is read.** Blocks of the source that a position or its kernel touches, and no others, so an output across the
+/// What is read. Blocks of the source that a position or its kernel touches, and no others, so an output across the
 /// antimeridian does not read what lies between; in each call few blocks are held at once, as many as the output tile takes
 /// or four. With a cache they are kept in it; without one they may be decoded more than once for a tile. Cells that were
 /// divided are kept, the latest 4 MiB of them for each warp, beside the cache.
