@@ -8,7 +8,7 @@
 
 #include "tilecache_gdal.h"
 
-enum { SIDE = 600, OUT = 500 };
+enum { SIDE = 600, OUT = 300 };
 
 /* What goes from where to where. */
 static const struct {
