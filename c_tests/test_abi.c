@@ -180,6 +180,20 @@ AT(tc_prefetch_options, threads, 4);
 AT(tc_prefetch_options, bands, 8);
 AT(tc_prefetch_options, n_bands, 16);
 
+SIZE(tc_pass_tile, 16);
+AT(tc_pass_tile, row, 0);
+AT(tc_pass_tile, col, 8);
+
+SIZE(tc_pass_options, 48);
+AT(tc_pass_options, struct_size, 0);
+AT(tc_pass_options, order, 4);
+AT(tc_pass_options, level, 8);
+AT(tc_pass_options, threads, 12);
+AT(tc_pass_options, bands, 16);
+AT(tc_pass_options, n_bands, 24);
+AT(tc_pass_options, tiles, 32);
+AT(tc_pass_options, n_tiles, 40);
+
 SIZE(tc_prefetched, 32);
 AT(tc_prefetched, tiles, 0);
 AT(tc_prefetched, ready, 8);
@@ -509,6 +523,13 @@ static tc_status into_prefetch(const led *l, tc_error *e)
   return status;
 }
 
+static tc_status into_pass(const led *l, tc_error *e)
+{
+  tc_provider *made = NULL;
+  tc_status status = provider_pass(provider, (const tc_pass_options *)l, &made, e);
+  return drop(status, made);
+}
+
 static tc_status into_pixel_stats(const led *l, tc_error *e)
 {
   tc_pixel_stats *made = NULL;
@@ -672,6 +693,7 @@ static const struct {
   {"options", SIZE_AND_ALIGN(tc_warp_options), make_warp, into_warp},
   {"options", SIZE_AND_ALIGN(tc_reader_options), make_options, into_reader},
   {"options", SIZE_AND_ALIGN(tc_prefetch_options), make_options, into_prefetch},
+  {"options", SIZE_AND_ALIGN(tc_pass_options), make_options, into_pass},
   {"options", SIZE_AND_ALIGN(tc_sample_options), make_options, into_pixel_stats},
   {"options", SIZE_AND_ALIGN(tc_convert_options), make_options, into_convert},
   {"options", SIZE_AND_ALIGN(tc_map_options), make_map, into_map},

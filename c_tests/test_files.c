@@ -508,6 +508,17 @@ static void a_file_beside_that_fails_is_released_and_fails_the_opening(void **st
   assert_non_null(strstr(provider_metadata(p, -1, "TC:WARNING:1"), ".ovr beside the file: is not TIFF"));
   assert_page(p, 0);
   provider_release(p);
+  /* Refused, if nothing is to be overlooked; what is whole is opened strictly too. */
+  b.released = 0;
+  options.flags = TC_OPEN_STRICT;
+  fails(TC_E_CORRUPT, ".ovr beside the file: is not TIFF", provider_open_io(&io, &options, &p, &err));
+  assert_null(p);
+  assert_int_equal(o.files[0].bytes.released, 4);
+  assert_int_equal(b.released, 0);
+  o.files[0].file = half;
+  ok(provider_open_io(&io, &options, &p, &err));
+  assert_null(provider_metadata(p, -1, "TC:WARNING:1"));
+  provider_release(p);
 }
 
 /* The directories are there, some pixels are not: only their blocks fail. */

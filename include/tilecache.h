@@ -422,6 +422,11 @@ typedef enum tc_open_flags {
    * The file alone: nothing that lies beside it is looked for.
    */
   TC_OPEN_ALONE = 1,
+  /**
+   * A file that is damaged is refused, with TC_E_CORRUPT, also where its pixels can be read: no text TC:WARNING:1 is
+   * ever there, see provider_metadata.
+   */
+  TC_OPEN_STRICT = 2,
 } tc_open_flags;
 
 /**
@@ -496,6 +501,30 @@ typedef enum tc_reader_flags {
    */
   TC_READ_FILL = 4,
 } tc_reader_flags;
+
+/**
+ * The order of a pass: tc_pass_options.order.
+ */
+typedef enum tc_pass_order {
+  /**
+   * All tiles of the level row by row, from left to right.
+   */
+  TC_PASS_ROWS = 1,
+  /**
+   * All tiles of the level column by column, from the top down.
+   */
+  TC_PASS_COLUMNS = 2,
+  /**
+   * All tiles of the level along Hilbert's curve through the smallest square of a power of two that holds its rows and
+   * columns. The curve goes from (0, 0) to the right first and ends in column 0 of the square's last row; what is
+   * outside the image is passed over.
+   */
+  TC_PASS_HILBERT = 3,
+  /**
+   * The tiles in `tiles`.
+   */
+  TC_PASS_LIST = 4,
+} tc_pass_order;
 
 /**
  * The bits of tc_cache_options.flags.
@@ -2412,6 +2441,60 @@ typedef void (*tc_prefetched_fn)(void *user,
                                  const struct tc_error *err);
 
 /**
+ * A tile of tc_pass_options.tiles. Frozen.
+ */
+typedef struct tc_pass_tile {
+  /**
+   * Its row.
+   */
+  int64_t row;
+  /**
+   * Its column.
+   */
+  int64_t col;
+} tc_pass_tile;
+
+/**
+ * Options of provider_pass. Size-led; 0 is the default everywhere.
+ */
+typedef struct tc_pass_options {
+  /**
+   * sizeof(tc_pass_options), set by you.
+   */
+  uint32_t struct_size;
+  /**
+   * One of tc_pass_order. 0: TC_PASS_ROWS, or TC_PASS_LIST where there are `tiles`.
+   */
+  uint32_t order;
+  /**
+   * The level of the tiles.
+   */
+  int32_t level;
+  /**
+   * The most threads of the cache that make tiles ahead while others are looked at; no more than the cache may have,
+   * see tc_cache_options. 0: none, tiles are made when they are asked for.
+   */
+  uint32_t threads;
+  /**
+   * The bands of the tiles, in the order in which they will be asked for; copied. NULL and 0: all.
+   */
+  const int32_t *bands;
+  /**
+   * How many.
+   */
+  size_t n_bands;
+  /**
+   * With TC_PASS_LIST: the tiles in the order in which they will be asked for, the same one as often as it will be;
+   * copied. Else NULL.
+   */
+  const struct tc_pass_tile *tiles;
+  /**
+   * How many; 0 without a list.
+   */
+  size_t n_tiles;
+} tc_pass_options;
+
+/**
  * Hears how far a long call has come; GDAL's GDALProgressFunc.
  *
  * - done: how much of the work is done, from 0 to 1; never less than before.
@@ -2964,7 +3047,8 @@ tc_status tc_remove(struct tc_cache *cache,
  * ..., `.hr1` ..., behind the name or in place of its extension), of every image. World files are looked for as
  * provider_georef says. Overviews and masks in a TIFF go
  * before those beside it, nodata values beside it before its own; with other formats it is the other way round. One
- * that is damaged or does not fit is left out, and a text TC:WARNING:1, TC:WARNING:2 ... says so. The key
+ * that is damaged or does not fit is left out, and a text TC:WARNING:1, TC:WARNING:2 ... says so, unless
+ * TC_OPEN_STRICT is set. The key
  * names those that change pixels, levels or nodata, unless tc_open_options.key is its beginning.
  *
  * - path: required; the system's own bytes (on Windows UTF-8), copied.
@@ -3409,33 +3493,33 @@ void tc_transform_release(struct tc_transform *transform);
  * 0, ceil(n / 2^L) along a side, and is computed from the transformation and not from the levels beneath: its centres
  * are at (i + 0.5) 2^L.
  *
- * **Positions.** A level of the output lies in cells of 64 x 64 pixels, which begin at its first pixel. Within a cell
+ * Positions. A level of the output lies in cells of 64 x 64 pixels, which begin at its first pixel. Within a cell
  * positions are interpolated between its corners, if all nine of its corners, middles of sides and centre come from
  * somewhere, and the five that are no corners from within half of max_error of where the interpolation says. A cell
  * that is not like that becomes four, down to 4 x 4, whose pixels are then transformed one by one. So no hole and no edge
  * depends on tiles. A transformation that swings between the nine points deceives this; TC_WARP_EXACT is for those.
  *
- * **Levels of the source.** A cell whose pixels stand for so many of the source reads the level with the highest number L
+ * Levels of the source. A cell whose pixels stand for so many of the source reads the level with the highest number L
  * that there is and for which 2^L is no more than the lesser of the number of columns and of rows; what is left makes
  * the kernels wider, each side by itself. Nearest reads level 0. Neighbour cells may so read two levels, which a picture
  * with ringing or noise can show; fix them by options where that matters. Levels that the source does not have are not
  * made: put provider_pyramid beneath, else coarse levels read many pixels for one. To compare with gdalwarp fix level and
  * scales here, and there -et 0, -ovr NONE, XSCALE, YSCALE (1 / scale) and UNIFIED_SRC_NODATA=NO, in one chunk.
  *
- * **Kernels.** Nearest is the pixel that contains the position. Bilinear is the triangle, cubic that of Keys with a =
+ * Kernels. Nearest is the pixel that contains the position. Bilinear is the triangle, cubic that of Keys with a =
  * -0.5, Lanczos has three lobes; where pixels stand for more than one of the source they are as many times as wide. Average
  * is the mean by area over the bounding box of where the four corners of the pixel come from; of a pixel whose corners
  * do not all come from somewhere it is the pixel about its centre. Pixels beyond the edges of the source are left out
  * and the rest is normalised. All sums are in f64, rows first, rounded once at the end, halves away from zero.
  *
- * **Data.** What is data is told at provider_downsample, band by band. A pixel of the output is data if the pixel of the
+ * Data. What is data is told at provider_downsample, band by band. A pixel of the output is data if the pixel of the
  * source is that contains the position, of an average if any beneath it is. What comes from nowhere, or from beyond the
  * source, is none. Where none is it is nodata, without that NaN, and for whole numbers the pad value; alpha is then 0.
  * Cubic and Lanczos make way for the triangle over what is data where one of their pixels is not. A mean that would pass
  * for nodata becomes the next value up, at the end of the type down. Alpha multiplies weights, for it is taken as
  * straight. The output has a mask (provider_mask), unless alpha or nodata values of all bands tell the same.
  *
- * **What is read.** Blocks of the source that a position or its kernel touches, and no others, so an output across the
+ * What is read. Blocks of the source that a position or its kernel touches, and no others, so an output across the
  * antimeridian does not read what lies between; in each call few blocks are held at once, as many as the output tile takes
  * or four. With a cache they are kept in it; without one they may be decoded more than once for a tile. Cells that were
  * divided are kept, the latest 4 MiB of them for each warp, beside the cache.
@@ -4053,6 +4137,44 @@ tc_status provider_prefetch(struct tc_provider *provider,
                             tc_prefetched_fn done,
                             void *user,
                             struct tc_error *err);
+
+/**
+ * ======== DECLARED PASSES ========
+ *
+ * A reader whose order is known ahead: the same image, with the key and the tiles of `source`, and with caches that
+ * keep what it will use next instead of what was used last. Column by column over strips, or tile by tile over slabs,
+ * a block is then decoded as seldom as the budget allows in that order.
+ *
+ * What the pass brought into a cache, tiles and the blocks beneath them, goes by its next use: first what the pass
+ * will not use again, then what it will use last (Belady's rule, over the order that was declared). Tiles that come
+ * for nothing with a block that is decoded are kept as far as they are used before what would have to go for them.
+ * The order is known about 32,000 uses of tiles and blocks ahead, which take at most some 16 MiB beside the budget as
+ * long as the pass lives.
+ *
+ * Others in the same cache keep their rights. Whose turn it is to give room is told by the last use, as ever; where
+ * that is a pass, it gives the tile that it needs last in place of the one whose turn it is. So tiles that others use
+ * stay as long as beside a reader without a declared order, and what a pass gets does not count as their use. Of two
+ * passes each gives its own, and of what they make ahead each has at least half. Shares and guarantees
+ * (tc_set_share) hold.
+ *
+ * The pass begins with the first tile that is asked for. Several threads may read it, each taking the next tile of the
+ * order: a tile that was left out by 64 others is not expected any more. Who asks for a tile out of turn gets the same
+ * pixels: the order goes on behind it if the tile is still to come, and else stays as it is. With TC_PASS_LIST a tile
+ * is expected as often as it is listed. Windows (provider_read_window) are reads of the tiles beneath them, in row
+ * order. The pass ends with its last reference, or with the last tile of its order; then its tiles are like any others.
+ *
+ * - source: required; kept alive.
+ * - options: NULL is all defaults: level 0 in row order, nothing made ahead.
+ * - reader: receives a reference that you own, which provider_cancel ends, as from provider_reader; NULL on failure.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_RANGE if there is no such level, band or tile; TC_E_ARGUMENT, also for `threads` without a cache that
+ * keeps the tiles; TC_E_LIMIT for a stack that is too high. Thread-safe.
+ */
+tc_status provider_pass(struct tc_provider *source,
+                        const struct tc_pass_options *options,
+                        struct tc_provider **reader,
+                        struct tc_error *err);
 
 /**
  * ======== STATISTICS OF PIXELS ========

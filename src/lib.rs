@@ -1,5 +1,6 @@
 //! Any raster as a uniform grid of read-only tiles, decoded once, under one byte budget.
 
+pub mod build;
 pub mod bytes;
 pub mod cache;
 pub mod capi;

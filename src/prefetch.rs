@@ -1,6 +1,6 @@
 //! Prefetch: tiles made in the background, ahead of their first use.
 
-use crate::cache::{AskedOfTiers, Cache, Claims, Permits, Stamp, use_from_now};
+use crate::cache::{AskedOfTiers, Cache, Claims, Stamp, use_from_now};
 use crate::error::{Error, Result};
 use crate::image::{Bands, Block};
 use crate::load::{Cancels, Load, Unshared, nesting};
@@ -131,7 +131,7 @@ struct State {
 }
 
 /// What became of a tile.
-enum Made {
+pub enum Made {
     /// It is there, or was and is gone again.
     Ready(bool),
     /// There is no room for it.
@@ -233,27 +233,32 @@ impl Prefetch {
             return Ok(Made::Full);
         }
         let request = Request::new().kept_as(Retention::Ahead(self.since));
-        nesting::enter(provider.height(), || {
-            let _asked = AskedOfTiers::all(provider, || vec![at], bands, &request)?;
-            let pause = self.workers.pause(1);
-            let Some(_permits) = self.admit(at, &pause) else {
-                return Ok(Made::Later(pause));
-            };
-            // What is asked for inside a load does not wait to be admitted.
-            let load = Load::begin(Cancels::new(), Unshared);
-            let tile = load.run(|| provider.get_block(at, bands, &request))?;
-            let is_kept = || provider.peek_block(at, bands).is_some();
-            let is_apart = provider.cell(at).is_some();
-            Ok(Made::Ready(tile.is_absent() || !is_apart || is_kept()))
-        })
+        make_admitted(provider, &self.cache, &self.workers, at, bands, &request)
     }
+}
 
-    /// Admits a tile with all that it needs, if that can be at once; else the pause will end.
-    fn admit(&self, at: Block, pause: &Pause) -> Option<Permits> {
+/// Makes a tile on a thread that may not wait for the cap of bytes in flight.
+pub fn make_admitted(
+    provider: &dyn Provider,
+    cache: &Cache,
+    workers: &Arc<Workers>,
+    at: Block,
+    bands: &Bands,
+    request: &Request<'_>,
+) -> Result<Made> {
+    nesting::enter(provider.height(), || {
+        let _asked = AskedOfTiers::all(provider, || vec![at], bands, request)?;
+        let pause = workers.pause(1);
         let mut claims = Claims::default();
-        claims.counted_by(Some(&self.cache), |claims| {
-            self.provider.claim(at, &self.tiles.bands, claims);
-        });
-        claims.admit_or(pause.end_one())
-    }
+        claims.counted_by(Some(cache), |claims| provider.claim(at, bands, claims));
+        let Some(_permits) = claims.admit_or(pause.end_one()) else {
+            return Ok(Made::Later(pause));
+        };
+        // What is asked for inside a load does not wait to be admitted.
+        let load = Load::begin(Cancels::new(), Unshared);
+        let tile = load.run(|| provider.get_block(at, bands, request))?;
+        let is_kept = || provider.peek_block(at, bands).is_some();
+        let is_apart = provider.cell(at).is_some();
+        Ok(Made::Ready(tile.is_absent() || !is_apart || is_kept()))
+    })
 }

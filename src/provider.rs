@@ -1,6 +1,8 @@
 //! The one model that every source and every operator implements.
 
-use crate::cache::{AskedOfTiers, Asking, Cache, Claims, Counters, Moment, Stamp, Usage, now};
+use crate::cache::{
+    AskedOfTiers, Asking, Cache, Claims, Counters, Moment, PassId, Stamp, Usage, now,
+};
 use crate::error::{Kind, Result};
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
@@ -79,7 +81,8 @@ pub trait Provider: Send + Sync {
     /// at once.
     fn announce(&self, blocks: &mut dyn Iterator<Item = Block>, bands: &Bands);
 
-    /// Asks other tiers for a block that is not resident, or where they do not have it for what it is made from.
+    /// Tells what a block is made from where it is not resident, so that other tiers may be asked for it or for that;
+    /// declared passes learn so what they will use.
     fn ask(&self, at: Block, bands: &Bands, asking: &mut Asking<'_>);
 
     /// What stands for a block while it is being made, so that asking for it would wait; `None` where it is
@@ -149,6 +152,8 @@ pub enum Retention {
     /// They are made ahead of their first use, and take no room of what was used since then; what is found is
     /// not used.
     Ahead(Stamp),
+    /// They are kept for as long as the plan of a declared pass has it, and what is found is used by it alone.
+    Planned(PassId),
 }
 
 /// Gives memory for new pixels.

@@ -131,6 +131,7 @@ programs! {
     test_ndvi
     test_networks
     test_null_args
+    test_passes
     test_prefetch
     test_readers
     test_stacks

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// The files of the ABI in the order in which the header presents them.
-const FILES: [&str; 22] = [
+const FILES: [&str; 23] = [
     "status",
     "types",
     "library",
@@ -20,6 +20,7 @@ const FILES: [&str; 22] = [
     "georef",
     "reader",
     "prefetch",
+    "pass",
     "progress",
     "pixel_stats",
     "chain",

@@ -83,6 +83,7 @@ impl Model {
             Class::Asked | Class::Passing => true,
             Class::Unread | Class::Ahead(_) => matches!(rank, Rank::Cold | Rank::Used),
             Class::PassingUnread => rank == Rank::Cold,
+            Class::Scheduled(_) | Class::Planned(..) => unreachable!("no pass is declared"),
         };
         let victim = (0..self.entries.len())
             .filter(|at| !self.entries[*at].held && may_go(self.entries[*at].rank))
@@ -109,7 +110,7 @@ fn load(namespace: &Namespace, at: Block, class: Class) -> Option<Tile> {
 }
 
 fn load_for(request: &Request<'_>, namespace: &Namespace, at: Block, class: Class) -> Option<Tile> {
-    let loading = namespace.loading(request).unwrap();
+    let loading = namespace.loading(at, request).unwrap();
     let ahead = matches!(class, Class::Unread | Class::PassingUnread);
     if ahead && !loading.reserve_unread(BYTES as usize) {
         return None;
@@ -293,7 +294,8 @@ fn room_for_tiles_on_their_way_counts_towards_the_maximum() {
     let request = Request::new();
     let layout = wide().block_shape(Block::new(0, 0, 0), 1).unwrap();
     let layout = Layout::packed(layout, DType::U8).unwrap();
-    let loadings: Vec<_> = (0..4).map(|_| one.loading(&request).unwrap()).collect();
+    let loading = |col| one.loading(Block::new(0, 0, col), &request).unwrap();
+    let loadings: Vec<_> = (0..4).map(loading).collect();
     let tiles: Vec<_> = loadings
         .iter()
         .map(|loading| request.with_memory(loading).canvas(layout).unwrap())

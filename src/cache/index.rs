@@ -30,7 +30,7 @@ pub type EntryId = u32;
 const LONG: u32 = 64;
 
 /// A place in the cache: a block of the image known by a key.
-#[derive(Clone, Copy, Hash, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
 pub struct Cell {
     row: u64,
     col: u64,

@@ -1,5 +1,6 @@
 //! Memory for tiles that are being made, counted from the first byte on.
 
+use super::index::Cell;
 use super::lineage::Moment;
 use super::store::{Class, RecycledMemory, Room};
 use super::{Cache, Registration};
@@ -16,6 +17,8 @@ use std::sync::Arc;
 /// before the decode, so that the pages of an evicted tile serve the new one.
 pub struct Loading {
     registration: Arc<Registration>,
+    /// What is loaded.
+    cell: Cell,
     /// When the request began.
     begun: Moment,
     retention: Retention,
@@ -29,8 +32,9 @@ struct State {
 }
 
 impl Loading {
-    pub(super) fn new(registration: Arc<Registration>, request: &Request<'_>) -> Self {
+    pub(super) fn new(registration: Arc<Registration>, at: Block, request: &Request<'_>) -> Self {
         Self {
+            cell: Cell::new(registration.key, at),
             registration,
             begun: request.begun(),
             retention: request.retention(),
@@ -74,6 +78,8 @@ impl Loading {
             (Retention::Streamed, Class::Asked) => Class::Passing,
             (Retention::Streamed, Class::Unread) => Class::PassingUnread,
             (Retention::Ahead(since), _) => Class::Ahead(since),
+            (Retention::Planned(pass), Class::Asked) => Class::Scheduled(pass),
+            (Retention::Planned(pass), Class::Unread) => Class::Planned(pass, self.cell),
             (_, class) => class,
         }
     }
@@ -128,9 +134,8 @@ impl Loading {
         let State { room, in_flight } = std::mem::take(&mut *self.state.lock());
         let (key, class) = (self.registration.key, self.class(class));
         let room = match (room, self.retention) {
-            (None, Retention::Kept | Retention::Streamed | Retention::Ahead(_)) => {
-                self.cache().0.reserve_for(key, tile, class)
-            }
+            (None, Retention::Bypassed) => None,
+            (None, _) => self.cache().0.reserve_for(key, tile, class),
             (room, _) => room,
         };
         self.cache().0.with(|store| {

@@ -1,7 +1,8 @@
 //! One byte budget for decoded tiles, shared by every operator and every thread.
 //!
 //! `index` looks tiles up and `hits` counts those that are found. `store` accounts for what is resident and
-//! decides what is evicted, in the order that `eviction_order` keeps by the moments of `stamp`. `admission` and
+//! decides what is evicted, in the order that `eviction_order` keeps by the moments of `stamp`, and for declared passes
+//! in that of their `plan`. `admission` and
 //! `claims` limit what loads have in flight, `tier` asks other tiers. [`Namespace`] is what a provider uses of
 //! all that.
 
@@ -18,7 +19,10 @@ mod key_record;
 mod lineage;
 mod loading;
 mod namespace;
+mod pass;
+mod plan;
 mod puts;
+mod room;
 mod source_blocks;
 mod stamp;
 mod store;
@@ -30,6 +34,9 @@ pub use key::{chain_key, compute_key, compute_key_of_many, digest, name_or_numbe
 pub use lineage::{Moment, lineages_stand_still, now};
 pub use loading::{Loading, Scratch};
 pub use namespace::Namespace;
+pub use pass::Pass;
+pub use plan::{PassId, Step};
+pub use room::HeldRoom;
 pub use source_blocks::SourceBlocks;
 pub use stamp::{Stamp, used as use_from_now};
 pub use store::Class;
@@ -656,6 +663,11 @@ struct Registration {
 impl Registration {
     fn with<R>(&self, work: impl FnOnce(&mut Store, KeyId) -> R) -> R {
         self.cache.0.with(|store| work(store, self.key))
+    }
+
+    /// What stands for a block.
+    fn cell(&self, at: Block) -> Cell {
+        Cell::new(self.key, at)
     }
 
     /// [`Index::hit`].

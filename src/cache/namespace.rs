@@ -2,9 +2,10 @@
 
 use super::claims::{Claims, Permits};
 use super::gather::gather;
-use super::index::{Found, Look};
+use super::index::{self, Found, Look};
 use super::key::{KEPT_LEVELS, kept_level};
 use super::lineage::{Lineage, Moment};
+use super::plan::{NEVER, PassId};
 use super::{Cache, Class, Counters, Loading, Registration, SourceBlocks, Usage};
 use crate::error::Result;
 use crate::geometry::Grid;
@@ -301,6 +302,27 @@ impl Namespace {
         gather(bands, &tiles, canvas)
     }
 
+    /// Those of some blocks that a declared pass will use, the next first.
+    pub fn by_next_use(&self, pass: PassId, blocks: Vec<Block>) -> Vec<Block> {
+        let Place::Cached(registration) = &self.place else {
+            return Vec::new();
+        };
+        let cells: Vec<_> = blocks.iter().map(|at| registration.cell(*at)).collect();
+        let steps = registration.with(|store, _| store.next_uses(pass, &cells));
+        let mut wanted: Vec<_> = steps.into_iter().zip(blocks).collect();
+        wanted.retain(|(step, _)| *step != NEVER);
+        wanted.sort_by_key(|(step, _)| *step);
+        wanted.into_iter().map(|(_, at)| at).collect()
+    }
+
+    /// The cache, and what stands there for a block.
+    pub(super) fn place_of(&self, at: Block) -> Option<(&Cache, index::Cell)> {
+        match &self.place {
+            Place::Cached(registration) => Some((&registration.cache, registration.cell(at))),
+            Place::Alone(_) => None,
+        }
+    }
+
     /// The most that tiles made ahead of their first use may take; nothing without a cache.
     pub fn unread_share(&self) -> u64 {
         self.cache().map_or(0, Cache::unread_share)
@@ -336,9 +358,9 @@ impl Namespace {
     }
 
     /// Memory for a tile that will be entered; `None` without a cache.
-    pub fn loading(&self, request: &Request<'_>) -> Option<Loading> {
+    pub fn loading(&self, at: Block, request: &Request<'_>) -> Option<Loading> {
         match &self.place {
-            Place::Cached(registration) => Some(Loading::new(registration.clone(), request)),
+            Place::Cached(registration) => Some(Loading::new(registration.clone(), at, request)),
             Place::Alone(_) => None,
         }
     }
@@ -360,7 +382,7 @@ impl Namespace {
         if let Some(view) = tile.bands(&positions) {
             return Ok(Tile::hold(view));
         }
-        match self.loading(request) {
+        match self.loading(at, request) {
             Some(loading) => {
                 let mut permits = None;
                 let copy = tile.select(&positions, |layout| {
@@ -488,7 +510,7 @@ impl Namespace {
         request: &Request<'_>,
         load: impl Fn(&Bands, &Request<'_>) -> Result<Tile>,
     ) -> Result<Tile> {
-        self.timed(|| match self.loading(request) {
+        self.timed(|| match self.loading(at, request) {
             Some(mut loading) => {
                 let tile = load(bands, &request.with_memory(&loading))?;
                 let tile = self.with_puts(at, bands, tile, request)?;
@@ -521,7 +543,7 @@ impl Namespace {
 /// What a get is to the order in which tiles go.
 fn look_of(request: &Request<'_>) -> Look {
     match request.retention() {
-        Retention::Streamed => Look::Read,
+        Retention::Streamed | Retention::Planned(_) => Look::Read,
         Retention::Kept | Retention::Bypassed => Look::Get,
         Retention::Ahead(_) => Look::Peek,
     }

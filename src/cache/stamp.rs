@@ -25,6 +25,11 @@ pub fn is_use(stamp: Stamp) -> bool {
     stamp & USE != 0
 }
 
+/// The stamp of a use at the moment of another stamp.
+pub fn as_use(stamp: Stamp) -> Stamp {
+    stamp | USE
+}
+
 /// Whether what was made at a moment was made before a use.
 pub fn is_before(made: Stamp, used: Stamp) -> bool {
     made < used & !USE

@@ -1,5 +1,6 @@
 //! Other tiers: where tiles may be that memory does not have, asked before a source is.
 
+use super::pass::Listing;
 use super::{Cache, Class, Loading, Namespace};
 use crate::error::{Error, Result};
 use crate::image::{Bands, Block, Image};
@@ -68,10 +69,15 @@ impl Ticket {
     }
 }
 
-/// A look at what a request needs of other tiers.
+/// A look at what a request needs, to ask other tiers for it or to list it.
 pub struct Asking<'a> {
     request: &'a Request<'a>,
-    asked: &'a mut AskedOfTiers,
+    purpose: Purpose<'a>,
+}
+
+enum Purpose<'a> {
+    Ask(&'a mut AskedOfTiers),
+    List(&'a mut Listing),
 }
 
 /// What a request has asked other tiers for.
@@ -96,13 +102,71 @@ impl Asking<'_> {
         let readers = self.request.readers(cancel);
         look(&mut Asking {
             request: &self.request.by_reader(retention, &readers),
-            asked: self.asked,
+            purpose: match &mut self.purpose {
+                Purpose::Ask(asked) => Purpose::Ask(asked),
+                Purpose::List(listing) => Purpose::List(listing),
+            },
         });
+    }
+
+    /// Lists what a block of a provider is made from, whether it is resident or not.
+    pub(super) fn list(provider: &dyn Provider, at: Block, bands: &Bands, listing: &mut Listing) {
+        let request = Request::new();
+        let purpose = Purpose::List(listing);
+        let mut asking = Asking {
+            request: &request,
+            purpose,
+        };
+        provider.ask(at, bands, &mut asking);
+    }
+
+    /// Looks at what is beneath a block where that has to be made from it.
+    pub fn where_missing(
+        &mut self,
+        namespace: &Namespace,
+        image: &Image,
+        at: Block,
+        bands: &Bands,
+        beneath: impl FnOnce(&mut Self),
+    ) {
+        if let Purpose::List(_) = self.purpose {
+            self.listed(namespace, at, beneath);
+        } else if self.is_missing(namespace, image, at, bands) {
+            beneath(self);
+        }
+    }
+
+    /// [`Asking::where_missing`] for a block that is kept beside the tiles, and that no other tier has.
+    pub fn where_not_kept(
+        &mut self,
+        namespace: &Namespace,
+        kept: Block,
+        bands: &Bands,
+        beneath: impl FnOnce(&mut Self),
+    ) {
+        if let Purpose::List(_) = self.purpose {
+            self.listed(namespace, kept, beneath);
+        } else if !namespace.contains(kept, bands) {
+            beneath(self);
+        }
+    }
+
+    fn listed(&mut self, namespace: &Namespace, at: Block, beneath: impl FnOnce(&mut Self)) {
+        let outer = match &mut self.purpose {
+            Purpose::List(listing) => listing.enter(namespace, at),
+            Purpose::Ask(_) => return,
+        };
+        if let Some(outer) = outer {
+            beneath(self);
+            if let Purpose::List(listing) = &mut self.purpose {
+                listing.leave(outer);
+            }
+        }
     }
 
     /// Whether a block has to be made from what is beneath: it is not resident, is not being made, and does
     /// not come from another tier.
-    pub fn is_missing(
+    fn is_missing(
         &mut self,
         namespace: &Namespace,
         image: &Image,
@@ -113,11 +177,13 @@ impl Asking<'_> {
         if namespace.contains(at, &bands) || namespace.is_loading(at, &bands) {
             return false;
         }
-        let Some(tier) = namespace.cache().and_then(Cache::tier) else {
+        let (Some(tier), Purpose::Ask(asked)) =
+            (namespace.cache().and_then(Cache::tier), &mut self.purpose)
+        else {
             return true;
         };
         let key = (namespace.cell(at), bands);
-        if self.request.retention() == Retention::Bypassed || self.asked.answered.contains(&key) {
+        if self.request.retention() == Retention::Bypassed || asked.answered.contains(&key) {
             return true;
         }
         let (cell, bands) = key;
@@ -129,7 +195,7 @@ impl Asking<'_> {
                 tier.get(namespace.key(), at, &bands, ticket);
             }
         }
-        self.asked.coming.push((cell, bands, answer));
+        asked.coming.push((cell, bands, answer));
         false
     }
 }
@@ -148,7 +214,7 @@ impl AskedOfTiers {
         }
         let mut asking = Asking {
             request,
-            asked: self,
+            purpose: Purpose::Ask(self),
         };
         blocks.for_each(|at| provider.ask(at, bands, &mut asking));
         self.coming.is_empty()
@@ -209,7 +275,7 @@ impl Namespace {
         bands: &Bands,
         request: &Request<'_>,
     ) -> Result<Ticket> {
-        let (Some(namespace), Some(loading)) = (self.in_cache(), self.loading(request)) else {
+        let (Some(namespace), Some(loading)) = (self.in_cache(), self.loading(at, request)) else {
             return Err(Error::internal("a tier without a cache"));
         };
         let shape = image.block_shape(at, bands.count(image.band_count()))?;

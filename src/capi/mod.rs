@@ -32,6 +32,7 @@ mod levels;
 mod library;
 mod mosaic;
 mod operator;
+mod pass;
 mod pixel_stats;
 mod prefetch;
 mod progress;
@@ -82,6 +83,7 @@ pub use operator::{
     provider_cached, provider_level, provider_map, provider_mask, provider_retile, tc_map_flags,
     tc_map_fn, tc_map_options, tc_retile_options,
 };
+pub use pass::{provider_pass, tc_pass_options, tc_pass_order, tc_pass_tile};
 pub use pixel_stats::{
     provider_pixel_stats, tc_band_stats, tc_pixel_stats, tc_pixel_stats_about, tc_pixel_stats_band,
     tc_pixel_stats_histogram, tc_pixel_stats_info, tc_pixel_stats_percentile,

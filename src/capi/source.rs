@@ -26,6 +26,9 @@ use std::sync::Arc;
 pub enum tc_open_flags {
     /// The file alone: nothing that lies beside it is looked for.
     TC_OPEN_ALONE = 1,
+    /// A file that is damaged is refused, with TC_E_CORRUPT, also where its pixels can be read: no text TC:WARNING:1 is
+    /// ever there, see provider_metadata.
+    TC_OPEN_STRICT = 2,
 }
 
 /// Options of provider_open and provider_open_io. Size-led; 0 is the default everywhere.
@@ -302,8 +305,9 @@ unsafe fn choice<'a>(
     beside: &'a Option<CallbackBeside>,
 ) -> Result<Choice<'a>> {
     const ALONE: u32 = tc_open_flags::TC_OPEN_ALONE as u32;
+    const STRICT: u32 = tc_open_flags::TC_OPEN_STRICT as u32;
     let (flags, reserved) = (options.flags, options.reserved);
-    if flags & !ALONE != 0 || reserved != 0 {
+    if flags & !(ALONE | STRICT) != 0 || reserved != 0 {
         return Err(Error::argument(format!(
             "flags of options is {flags:#x}, reserved {reserved}; no such flag of an opening, and reserved must be 0"
         )));
@@ -316,6 +320,7 @@ unsafe fn choice<'a>(
             format: args::optional_text(options.format, "format")?,
             beside: beside.as_ref().map(|beside| beside as &dyn Beside),
             alone: flags & ALONE != 0,
+            strict: flags & STRICT != 0,
         })
     }
 }
@@ -337,7 +342,8 @@ unsafe fn choice<'a>(
 /// ..., `.hr1` ..., behind the name or in place of its extension), of every image. World files are looked for as
 /// provider_georef says. Overviews and masks in a TIFF go
 /// before those beside it, nodata values beside it before its own; with other formats it is the other way round. One
-/// that is damaged or does not fit is left out, and a text TC:WARNING:1, TC:WARNING:2 ... says so. The key
+/// that is damaged or does not fit is left out, and a text TC:WARNING:1, TC:WARNING:2 ... says so, unless
+/// TC_OPEN_STRICT is set. The key
 /// names those that change pixels, levels or nodata, unless tc_open_options.key is its beginning.
 ///
 /// - path: required; the system's own bytes (on Windows UTF-8), copied.

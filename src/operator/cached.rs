@@ -161,7 +161,7 @@ impl Provider for Cached {
         {
             return Ok(Some(tile.map(|block| cut(block, &at.rect(image), &rect))));
         }
-        let is_kept = request.retention() == Retention::Kept;
+        let is_kept = matches!(request.retention(), Retention::Kept | Retention::Planned(_));
         if blocks.iter().any(|at| self.namespace.bears_on(*at, bands))
             || is_kept && self.is_worth_decoding(&blocks, &rect, bands)
         {
@@ -216,9 +216,9 @@ impl Provider for Cached {
         if let Some(level) = &self.levels[at.level as usize] {
             return ask_rect(level, 0, &at.rect(self.image()), bands, asking);
         }
-        if asking.is_missing(&self.namespace, self.image(), at, bands) {
+        asking.where_missing(&self.namespace, self.image(), at, bands, |asking| {
             self.source.ask(at, bands, asking);
-        }
+        });
     }
 
     fn cell(&self, at: Block) -> Option<Cell> {

@@ -392,19 +392,18 @@ impl Provider for Operator {
         if let Some(own) = self.level_image(at.level) {
             return ask_rect(&own, 0, &at.rect(self.image()), bands, asking);
         }
-        if !asking.is_missing(&self.namespace, self.image(), at, &Bands::ALL) {
-            return;
-        }
-        for input in self.inputs(at) {
-            let source = &self.parts.sources[input.source];
-            match (&input.pixels, input.rect(&**source)) {
-                (Needed::Area(area), Some(rect)) => {
-                    ask_rect(source, area.level, &rect, &input.bands, asking);
+        asking.where_missing(&self.namespace, self.image(), at, &Bands::ALL, |asking| {
+            for input in self.inputs(at) {
+                let source = &self.parts.sources[input.source];
+                match (&input.pixels, input.rect(&**source)) {
+                    (Needed::Area(area), Some(rect)) => {
+                        ask_rect(source, area.level, &rect, &input.bands, asking);
+                    }
+                    (Needed::Area(_), None) => (),
+                    (Needed::SameBlock, _) => source.ask(at, &input.bands, asking),
                 }
-                (Needed::Area(_), None) => (),
-                (Needed::SameBlock, _) => source.ask(at, &input.bands, asking),
             }
-        }
+        });
     }
 
     fn cell(&self, at: Block) -> Option<Cell> {

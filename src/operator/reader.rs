@@ -1,5 +1,6 @@
 //! Reader: the same image, read in a way of one's own.
 
+use super::pass::Schedule;
 use crate::cache::{Asking, Cache, Claims, Counters, Usage};
 use crate::error::Result;
 use crate::geometry::Rect;
@@ -24,6 +25,8 @@ struct Reader {
     options: ReaderOptions,
     cancel: Arc<Cancel>,
     height: u32,
+    /// Where it is in its order, if that was declared.
+    schedule: Option<Arc<Schedule>>,
 }
 
 /// `source` read as `options` say, until `cancel` ends it. It has the source's key, and shares its
@@ -38,6 +41,27 @@ pub fn reader(
         source,
         options,
         cancel,
+        schedule: None,
+    })
+}
+
+/// [`reader`] of what is scheduled.
+pub(super) fn scheduled(
+    source: Arc<dyn Provider>,
+    retention: Retention,
+    cancel: Arc<Cancel>,
+    schedule: Arc<Schedule>,
+) -> Arc<dyn Provider> {
+    let options = ReaderOptions {
+        retention,
+        load: None,
+    };
+    Arc::new(Reader {
+        height: source.height() + 1,
+        source,
+        options,
+        cancel,
+        schedule: Some(schedule),
     })
 }
 
@@ -88,6 +112,8 @@ impl Provider for Reader {
     }
 
     fn get_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile> {
+        let schedule = self.schedule.as_ref();
+        let _step = schedule.and_then(|schedule| schedule.begin(at));
         self.read(request, |request| self.source.get_block(at, bands, request))
     }
 
@@ -98,7 +124,10 @@ impl Provider for Reader {
     fn try_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Option<Tile> {
         let readers = request.readers(&self.cancel);
         let request = request.by_reader(self.options.retention, &readers);
-        self.source.try_block(at, bands, &request)
+        let tile = self.source.try_block(at, bands, &request)?;
+        let schedule = self.schedule.as_ref();
+        drop(schedule.and_then(|schedule| schedule.begin(at)));
+        Some(tile)
     }
 
     fn get_window(

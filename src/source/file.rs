@@ -2,6 +2,7 @@
 
 use super::beside::{self, Beside, Folder, Gathering, Rules};
 use super::formats::{FORMATS, Format, Part, Parts};
+use super::warnings::first_warning;
 use super::world;
 use super::{Source, missing};
 use crate::bytes::{Bytes, FileBytes, GDAL, Gathered};
@@ -30,6 +31,8 @@ pub struct Choice<'a> {
     pub beside: Option<&'a dyn Beside>,
     /// Nothing beside it is looked for.
     pub alone: bool,
+    /// What is only warned of is refused.
+    pub strict: bool,
 }
 
 impl<'a> Choice<'a> {
@@ -102,6 +105,9 @@ fn open_image(
         };
         complete_place(&mut image, beside, extension, &format.rules)?;
     }
+    if choice.strict {
+        refuse_warnings(&image).map_err(|error| error.at(format.text()))?;
+    }
     locate(&mut image);
     let key = format!(
         "{}:image:{index}",
@@ -152,6 +158,16 @@ pub(super) fn parts(format: &Format, bytes: Arc<dyn Bytes>, index: u32) -> Resul
         image.format = Some(format);
     }
     Ok(parts)
+}
+
+/// Fails with the first warning about an image, if there is one.
+fn refuse_warnings(image: &Parts) -> Result<()> {
+    let beside = image.beside.iter().map(|(_, part)| part);
+    let mut parts = image.levels.iter().chain(&image.masks).chain(beside);
+    match parts.find_map(|(part, _)| first_warning(&part.metadata)) {
+        Some(text) => Err(Error::corrupt(format!("{text} (the opening is strict)"))),
+        None => Ok(()),
+    }
 }
 
 /// Adds what a world file beside the file says of where the full image lies.

@@ -10,7 +10,7 @@ mod extent;
 mod histogram;
 mod key;
 mod percentile;
-mod reading;
+pub(crate) mod reading;
 mod refine;
 mod samples;
 mod stored;
@@ -161,7 +161,7 @@ impl PixelStats {
         };
         let source = Source::new(image, options.is_power);
         let cancel = Arc::<Cancel>::default();
-        let reading = Reading::new(provider, options.level, &cancel)?;
+        let reading = Reading::new(provider, options.level, &cancel, reading::MASK_BYTES)?;
         let walk = Walk {
             reading: &reading,
             extent: &extent,

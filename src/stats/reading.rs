@@ -11,8 +11,8 @@ use crate::tile::{Pixels, Tile};
 use crate::window::{cut, prefers_window, read_tile};
 use std::sync::Arc;
 
-/// What the blocks of a mask may take, whose own are others than those of the image.
-const MASK_BYTES: u64 = 64 << 20;
+/// What the blocks of a mask may take where nothing else limits it; its blocks are others than those of the image.
+pub const MASK_BYTES: u64 = 64 << 20;
 
 /// A level of an image, read block by block.
 ///
@@ -39,8 +39,13 @@ impl Level {
 }
 
 impl Reading {
-    /// A level that the image has; `cancel` ends it.
-    pub fn new(source: Arc<dyn Provider>, level: u32, cancel: &Arc<Cancel>) -> Result<Self> {
+    /// A level that the image has; `cancel` ends it. Blocks of a mask take at most so many bytes.
+    pub fn new(
+        source: Arc<dyn Provider>,
+        level: u32,
+        cancel: &Arc<Cancel>,
+        mask_bytes: u64,
+    ) -> Result<Self> {
         let options = || ReaderOptions {
             retention: Retention::Streamed,
             load: None,
@@ -62,7 +67,9 @@ impl Reading {
         Ok(Self {
             tiles,
             blocks: Level { provider, level },
-            mask: mask.map(|mask| mask.read_by(cancel)).transpose()?,
+            mask: mask
+                .map(|mask| mask.read_by(cancel, mask_bytes))
+                .transpose()?,
         })
     }
 
@@ -140,8 +147,8 @@ impl Reading {
 
 impl Level {
     /// A mask, read until `cancel` ends it. Its blocks may be larger than those of the image, so some are kept.
-    fn read_by(self, cancel: &Arc<Cancel>) -> Result<Level> {
-        let own = Cache::new(MASK_BYTES, Options::default())?;
+    fn read_by(self, cancel: &Arc<Cancel>, bytes: u64) -> Result<Level> {
+        let own = Cache::new(bytes, Options::default())?;
         let options = ReaderOptions {
             retention: Retention::Streamed,
             load: None,

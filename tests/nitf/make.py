@@ -538,6 +538,25 @@ def codestreams():
         say(name, "describe", 0, bits, 7, 7, "Undefined,Undefined", *block)
 
 
+def codestream_with_palette():
+    """A JP2 file with a palette in a segment of one band whose subheader has the colours."""
+    pixels = samples(1, 60, 70, "INT", 8)
+    memory = gdal.GetDriverByName("MEM").Create("", 70, 60, 1, gdal.GDT_Byte)
+    memory.GetRasterBand(1).WriteArray(pixels[0])
+    table = gdal.ColorTable()
+    for index in range(256):
+        table.SetColorEntry(index, (index, 255 - index, index // 2, 255))
+    memory.GetRasterBand(1).SetColorTable(table)
+    gdal.GetDriverByName("JP2OpenJPEG").CreateCopy("palette.jp2", memory, options=["QUALITY=100", "REVERSIBLE=YES"])
+    with open("palette.jp2", "rb") as file:
+        whole = file.read()
+    assert b"pclr" in whole
+    luts = {0: [list(range(256)), list(range(255, -1, -1)), [index // 2 for index in range(256)]]}
+    nitf("codestream-palette.ntf", [segment(whole, (70, 60), 1, "INT", 8, (70, 60), (1, 1), ic="C8", irep="RGB/LUT",
+                                            irepband=["LU"], luts=luts)])
+    expect("codestream-palette.ntf", 0, pixels)
+
+
 def complex_parts():
     """Two bands that are the parts of complex numbers, as they are and as one."""
     def say_complex(name, index, kind, samples, parts, behind):
@@ -726,6 +745,7 @@ jpegs_by_gdal()
 deep_jpegs()
 bilevels()
 codestreams()
+codestream_with_palette()
 lengths_behind()
 complex_parts()
 rsets()

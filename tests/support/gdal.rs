@@ -8,7 +8,7 @@ use tilecache::convert::convert_row;
 use tilecache::dtype::DType;
 
 /// Runs one of GDAL's programs or a script that uses it.
-fn run(command: &mut Command) -> Output {
+pub fn run(command: &mut Command) -> Output {
     let needed = "this test needs the Debian packages gdal-bin, libjpeg-turbo-progs, libopenjp2-tools, \
                   libtiff-tools, openjph-tools, python3-gdal and python3-numpy";
     match command.output() {

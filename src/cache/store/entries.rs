@@ -57,7 +57,7 @@ impl Store {
         pixels: &Pixels,
         class: Class,
     ) {
-        if class == Class::Asked {
+        if let Class::Asked | Class::Scheduled(_) = class {
             self.use_now(slot);
             self.first_get(slot);
         }
@@ -67,11 +67,11 @@ impl Store {
             Standing::OverBudget => self.weigh(owner, |bytes| bytes.over_budget += ENTRY_BYTES),
             Standing::Resident(_) => {
                 let group = self.group(slot);
-                let class = match class {
+                let room_of = match class {
                     Class::Ahead(_) => class,
                     _ => Class::Asked,
                 };
-                if self.make_room(group, ENTRY_BYTES, class).is_none() {
+                if self.make_room(group, ENTRY_BYTES, room_of).is_none() {
                     return;
                 }
                 self.weigh(owner, |bytes| bytes.resident += ENTRY_BYTES);
@@ -83,6 +83,7 @@ impl Store {
         }
         self.records[slot as usize].entries += 1;
         self.link(slot, cell, bands, pixels);
+        self.plan_entry(cell, slot, class, true);
     }
 
     /// A buffer is used by a tile of it that was missed.
@@ -117,13 +118,13 @@ impl Store {
         let buffer = pixels.buffer();
         let is_again = self.returns(&cell);
         let place = match class {
-            Class::Asked => self.place_in_use(cell.key, cell.level, is_again),
-            Class::Unread | Class::Ahead(_) => Place::Unread,
+            Class::Asked | Class::Scheduled(_) => self.place_in_use(cell.key, cell.level, is_again),
+            Class::Unread | Class::Ahead(_) | Class::Planned(..) => Place::Unread,
             Class::PassingUnread => Place::Passing,
             Class::Passing => Place::Used,
         };
         let stamp = match class {
-            Class::Asked => stamp::used(),
+            Class::Asked | Class::Scheduled(_) => stamp::used(),
             _ => stamp::unused(),
         };
         grow_gently(&mut self.records);
@@ -160,6 +161,7 @@ impl Store {
             buffer.listen();
         }
         self.link(slot, cell, bands, pixels);
+        self.plan_entry(cell, slot, class, false);
         // A key's first buffer brings the charge for the key.
         self.enforce_budget();
     }
@@ -417,7 +419,7 @@ impl Store {
         self.unlink_from_buffer(slot, id);
         let cell = self.index.cell(id);
         self.index.remove(id);
-        self.forget_entry(id, cell.key);
+        self.forget_entry(id, cell);
         let record = &mut self.records[slot as usize];
         record.entries -= 1;
         let key = record.key;
@@ -495,14 +497,13 @@ impl Store {
     /// Takes a buffer out of the index and the records, unless somebody holds it.
     pub(super) fn take_record(&mut self, slot: Slot) -> Option<Record> {
         let entries: SmallVec<[EntryId; 1]> = self.entries_of(slot).collect();
-        let keys: SmallVec<[KeyId; 1]> =
-            entries.iter().map(|id| self.index.cell(*id).key).collect();
+        let cells: SmallVec<[Cell; 1]> = entries.iter().map(|id| self.index.cell(*id)).collect();
         let buffer = &self.records[slot as usize].buffer;
         if !self.index.remove_unheld(&entries, buffer) {
             return None;
         }
-        for (id, key) in entries.into_iter().zip(keys) {
-            self.forget_entry(id, key);
+        for (id, cell) in entries.into_iter().zip(cells) {
+            self.forget_entry(id, cell);
         }
         let record = self.records.remove(slot as usize);
         self.keys[record.key as usize].buffers -= 1;
@@ -515,13 +516,16 @@ impl Store {
         Some(record)
     }
 
-    /// Forgets an entry of a key that nothing can find any more. The key may go with it.
-    fn forget_entry(&mut self, id: EntryId, of: KeyId) {
+    /// Forgets an entry of a cell that nothing can find any more. The key may go with it.
+    fn forget_entry(&mut self, id: EntryId, cell: Cell) {
+        let of = cell.key;
         let Link {
+            slot,
             previous_in_key: previous,
             next_in_key: next,
             ..
         } = self.links[id as usize];
+        self.plan_exit(&cell, slot);
         let key = &mut self.keys[of as usize];
         key.entries -= 1;
         if self.index.is_put(id) {

@@ -31,15 +31,26 @@ pub(super) enum Whose {
 
 /// A buffer that may go, or was taken out of its order to go.
 pub(super) struct Victim {
-    slot: Slot,
-    group: Group,
-    place: Place,
-    stamp: Stamp,
+    pub(super) slot: Slot,
+    pub(super) group: Group,
+    pub(super) place: Place,
+    pub(super) stamp: Stamp,
     /// Lower goes first, whatever the stamps.
     rank: u8,
 }
 
 impl Victim {
+    /// A buffer that goes before its turn.
+    pub(super) fn given(slot: Slot, group: Group, place: Place, stamp: Stamp) -> Self {
+        Self {
+            slot,
+            group,
+            place,
+            stamp,
+            rank: 0,
+        }
+    }
+
     /// The lowest goes first.
     fn turn(&self) -> (u8, Stamp) {
         (self.rank, self.stamp)
@@ -102,10 +113,10 @@ impl Store {
         if self.taken() + charge > self.budget || class.is_unread() {
             self.demote_outdated(key);
         }
-        if class.is_unread() && self.unread + self.reserved_unread + charge > self.unread_share() {
+        let mut patience = Patience::of_turn();
+        if class.is_unread() && !self.make_unread_room(class, group, charge, &mut patience)? {
             return Ok(None);
         }
-        let mut patience = Patience::of_turn();
         // With its first buffer a key itself is charged, which no share counts.
         let of_key = &self.keys[key as usize];
         let for_key = if of_key.resident == 0 {
@@ -123,6 +134,7 @@ impl Store {
         if class.is_unread() {
             self.reserved_unread += charge;
         }
+        self.expect(class);
         Ok(Some(Room {
             bytes: charge,
             class,
@@ -172,6 +184,7 @@ impl Store {
         if room.class.is_unread() {
             self.reserved_unread -= room.bytes;
         }
+        self.expect_no_more(room.class);
         if let Some(RecycledMemory(memory)) = room.recycled {
             self.keep_for_reuse(memory);
         }
@@ -216,9 +229,10 @@ impl Store {
             self.trim_pool(0);
             missing = (self.taken() + bytes).saturating_sub(self.budget);
         }
-        let spared = match class.is_unread() {
-            false => 0,
-            true => self.unread,
+        let spared = match class {
+            Class::Planned(..) => 0,
+            class if class.is_unread() => self.unread,
+            _ => 0,
         };
         if missing.max(of_share) > self.weights.resident - self.parked - spared {
             self.give_back(recycled);
@@ -315,7 +329,11 @@ impl Store {
                     oldest
                 }
                 None => {
-                    let Some(first) = self.candidate(class, whose) else {
+                    let first = match self.candidate(class, whose) {
+                        None => self.given_ahead(class, whose),
+                        first => first,
+                    };
+                    let Some(first) = first else {
                         return Ok(None);
                     };
                     let slot = first.slot;
@@ -340,12 +358,19 @@ impl Store {
                     first
                 }
             };
+            let victim = match self.given_instead(&victim, class) {
+                Some(other) => other,
+                None => victim,
+            };
+            let victim = match self.is_spared(&victim, class) {
+                true => self.given_ahead(class, whose),
+                false => Some(victim),
+            };
+            let Some(victim) = victim else {
+                return Ok(None);
+            };
             let Victim {
-                group,
-                place,
-                stamp,
-                slot,
-                ..
+                place, stamp, slot, ..
             } = victim;
             // What is set aside now is no victim later.
             oldest.take_if(|oldest| oldest.slot == slot);
@@ -356,12 +381,18 @@ impl Store {
                 let is_again = self.records[slot as usize].is_again;
                 self.move_to(slot, self.place_by_uses(is_again), stamp);
             } else {
-                let charge = self.records[slot as usize].charge();
-                self.shares.choose(group, charge);
-                self.order.remove(group, place, slot);
+                self.take_out(&victim);
                 return Ok(Some(victim));
             }
         }
+    }
+
+    /// Takes a victim out of the order.
+    pub(super) fn take_out(&mut self, victim: &Victim) {
+        let charge = self.records[victim.slot as usize].charge();
+        self.shares.choose(victim.group, charge);
+        self.order.remove(victim.group, victim.place, victim.slot);
+        self.offer_no_more(victim.slot);
     }
 
     /// Records a later use of the first buffer of an order, and returns it as it stands then.
@@ -409,6 +440,7 @@ impl Store {
         self.shares.put_back(victim.group, charge);
         self.order
             .add(victim.group, victim.place, victim.slot, victim.stamp);
+        self.offer_again(victim.slot);
     }
 
     /// Who goes next as far as the orders know: the first over the groups that may give.
@@ -461,8 +493,8 @@ impl Store {
         let cold = first(Place::Used, 0).filter(|victim| !stamp::is_use(victim.stamp));
         match class {
             _ if cold.is_some() => cold,
-            Class::Unread | Class::Ahead(_) | Class::PassingUnread => used,
-            Class::Asked | Class::Passing => first(Place::Passing, 1)
+            Class::Unread | Class::Ahead(_) | Class::PassingUnread | Class::Planned(..) => used,
+            Class::Asked | Class::Passing | Class::Scheduled(_) => first(Place::Passing, 1)
                 .or(used)
                 .or_else(|| first(Place::Unread, 5)),
         }
@@ -620,9 +652,14 @@ impl Store {
         }
     }
 
-    /// An unread buffer becomes ordinary; never used, it is older than everything used.
+    /// An unread buffer becomes ordinary; never used, it is older than everything used. That of a pass that will use it
+    /// is as if used when it was made.
     pub(super) fn demote(&mut self, slot: Slot, stamp: Stamp) {
         if self.is_unread(slot, stamp) {
+            let stamp = match self.is_awaited(slot) {
+                true => stamp::as_use(stamp),
+                false => stamp,
+            };
             self.move_to(slot, Place::Used, stamp);
         }
     }

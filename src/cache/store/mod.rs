@@ -7,6 +7,7 @@ mod entries;
 mod evict;
 mod frequency;
 mod names;
+mod planned;
 mod rebuild;
 mod shares;
 mod trim;
@@ -17,10 +18,11 @@ pub use evict::tests::{STEPS, note_steps};
 
 use super::eviction_order::{EvictionOrder, Group, Place, Slot, reserve_gently};
 use super::forms::Forms;
-use super::index::{EntryId, Found, Index};
+use super::index::{Cell, EntryId, Found, Index};
 use super::key::{KeyId, is_named};
 use super::key_record::KeyRecord;
 use super::lineage::Lineage;
+use super::plan::{PassId, Plan};
 use super::stamp::Stamp;
 use super::{Counters, Options, Statistics, Usage};
 use crate::memory::{Buffer, HomeRef, Memory};
@@ -162,11 +164,26 @@ pub enum Class {
     /// A sibling of such a tile: takes from the unread share, and only what is free or was left behind
     /// by readers that passed by. What was asked for takes its room before that of used tiles.
     PassingUnread,
+    /// Asked for by a declared pass: it goes as its next use has it.
+    Scheduled(PassId),
+    /// Made for a cell by such a pass ahead of its use: takes from the unread share, and room of what is used later.
+    Planned(PassId, Cell),
 }
 
 impl Class {
     fn is_unread(self) -> bool {
-        matches!(self, Class::Unread | Class::Ahead(_) | Class::PassingUnread)
+        match self {
+            Class::Unread | Class::Ahead(_) | Class::PassingUnread | Class::Planned(..) => true,
+            Class::Asked | Class::Passing | Class::Scheduled(_) => false,
+        }
+    }
+
+    /// The pass that it is of.
+    fn pass(self) -> Option<PassId> {
+        match self {
+            Class::Scheduled(id) | Class::Planned(id, _) => Some(id),
+            _ => None,
+        }
     }
 
     /// Whether it takes no room of what was last used then.
@@ -175,6 +192,7 @@ impl Class {
             Class::Ahead(since) => used >= since,
             Class::PassingUnread => true,
             Class::Asked | Class::Unread | Class::Passing => false,
+            Class::Scheduled(_) | Class::Planned(..) => false,
         }
     }
 }
@@ -214,6 +232,8 @@ pub struct Store {
     links: Vec<Link>,
     records: Slab<Record>,
     order: EvictionOrder,
+    /// Of the declared passes that are going on.
+    plans: Vec<Plan>,
     shares: Shares,
     weights: Weights,
     parked: u64,
@@ -263,6 +283,7 @@ impl Store {
             links: Vec::new(),
             records: Slab::new(),
             order: EvictionOrder::default(),
+            plans: Vec::new(),
             shares: Shares::new(budget),
             weights: Weights::default(),
             parked: 0,

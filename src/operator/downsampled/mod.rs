@@ -11,7 +11,7 @@ use super::pyramid::named_pyramid;
 use super::{cached, level};
 use crate::cache::Cache;
 use crate::error::{Error, Result};
-use crate::image::MAX_LEVELS;
+use crate::image::{Image, MAX_LEVELS};
 use crate::provider::Provider;
 use crate::resample::Filter;
 use ladder::{Ladder, Rung};
@@ -22,6 +22,13 @@ const TILE: u64 = 1024;
 
 /// The text of a pyramid that says how many of its levels are those of its source.
 const NATIVE: &str = "TC:NATIVE_LEVELS";
+
+/// How many levels of a full pyramid are those of its source; 1 of any other image.
+pub fn native_levels(image: &Image) -> usize {
+    let text = image.metadata.get(&(None, NATIVE.to_owned()));
+    let count = text.and_then(|text| text.parse().ok());
+    count.unwrap_or(1).clamp(1, image.levels.len())
+}
 
 /// How levels are made.
 #[derive(Clone, Debug, Default)]

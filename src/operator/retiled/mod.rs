@@ -135,7 +135,7 @@ impl Retiled {
                 self.namespace.count_miss(request);
                 match self.part(block, at, &rect, &wanted, request)? {
                     Some(view) => {
-                        if let Some(loading) = self.namespace.loading(request) {
+                        if let Some(loading) = self.namespace.loading(at, request) {
                             loading.enter(at, &wanted, &view, Class::Asked);
                         }
                         (view, wanted)
@@ -154,15 +154,33 @@ impl Retiled {
         self.namespace.select(at, made, &has, bands, request)
     }
 
-    /// Asks other tiers for a block that tiles are made from.
+    /// Looks what a block needs that tiles are made from, and asks other tiers.
     fn ask_block(&self, plane: &Plane, block: Block, bands: &Bands, asking: &mut Asking<'_>) {
-        let image = plane.provider.image();
-        let is_missing = match &plane.resident {
-            Some(resident) => asking.is_missing(resident, image, block, bands),
-            None => true,
-        };
-        if is_missing {
-            plane.provider.ask(block, bands, asking);
+        let beneath = |asking: &mut Asking<'_>| plane.provider.ask(block, bands, asking);
+        match &plane.resident {
+            Some(resident) => {
+                let image = plane.provider.image();
+                asking.where_missing(resident, image, block, bands, beneath);
+            }
+            None => beneath(asking),
+        }
+    }
+
+    /// [`Retiled::ask_block`] of a block of which others than the tile may be made from what is kept.
+    fn ask_kept(
+        &self,
+        at: Block,
+        plane: &Plane,
+        block: Block,
+        bands: &Bands,
+        asking: &mut Asking<'_>,
+    ) {
+        let kept = plane.kept(block);
+        let beneath = |asking: &mut Asking<'_>| self.ask_block(plane, block, bands, asking);
+        if !plane.is_cached && self.lies_across(at, plane, block) {
+            asking.where_not_kept(&self.namespace, kept, bands, beneath);
+        } else if !self.namespace.contains(kept, bands) {
+            beneath(asking);
         }
     }
 
@@ -290,23 +308,21 @@ impl Provider for Retiled {
     }
 
     fn ask(&self, at: Block, bands: &Bands, asking: &mut Asking<'_>) {
-        if !asking.is_missing(&self.namespace, &self.image, at, bands) {
-            return;
-        }
-        let rect = at.rect(&self.image);
-        let bands = self.namespace.bands_to_load(bands);
-        let own = &self.planes[at.level as usize].own;
-        match self.service(at, &rect, &bands, Retention::Kept) {
-            Service::View(_) | Service::Window => (),
-            Service::Block(block) | Service::Part(block) => {
-                self.ask_block(own, block, &bands, asking);
+        asking.where_missing(&self.namespace, &self.image, at, bands, |asking| {
+            let rect = at.rect(&self.image);
+            let bands = self.namespace.bands_to_load(bands);
+            let own = &self.planes[at.level as usize].own;
+            match self.service(at, &rect, &bands, Retention::Kept) {
+                Service::View(_) | Service::Window => (),
+                Service::Block(block) | Service::Part(block) => {
+                    self.ask_block(own, block, &bands, asking);
+                }
+                Service::Assembly(plane) => {
+                    let blocks = plane.blocks(&rect).into_iter();
+                    blocks.for_each(|block| self.ask_kept(at, plane, block, &bands, asking));
+                }
             }
-            Service::Assembly(plane) => {
-                let blocks = plane.blocks(&rect).into_iter();
-                let wanted = blocks.filter(|at| !self.namespace.contains(plane.kept(*at), &bands));
-                wanted.for_each(|block| self.ask_block(plane, block, &bands, asking));
-            }
-        }
+        });
     }
 
     fn cell(&self, at: Block) -> Option<Cell> {

@@ -116,7 +116,7 @@ impl Retiled {
         }
         let stitch = self.stitching(at, plane, &bands, request)?;
         let permits = stitch.admit(request)?;
-        let loading = self.namespace.loading(request);
+        let loading = self.namespace.loading(at, request);
         let canvas = |loading: &Option<Loading>, layout| match loading {
             Some(loading) => request.with_memory(loading).canvas(layout).map(Some),
             None => request.canvas(layout).map(Some),
@@ -171,14 +171,33 @@ impl Retiled {
         request: &Request<'_>,
     ) -> Vec<(Want, Draft)> {
         let bypasses = request.retention() == Retention::Bypassed;
-        if bypasses || self.namespace.cache().is_none() || !self.makes_siblings(at, plane, bands) {
+        if bypasses || self.namespace.cache().is_none() {
             return Vec::new();
         }
         let (forward, backward) = siblings(&self.image, plane.provider.image(), plane.level, at);
+        let nearest = forward.chain(backward);
+        if let Retention::Planned(pass) = request.retention() {
+            let wanted = self.namespace.by_next_use(pass, nearest.collect());
+            return self.sibling_drafts(wanted.into_iter(), plane, bands, request);
+        }
+        if !self.makes_siblings(at, plane, bands) {
+            return Vec::new();
+        }
         let unserved = |tile: &Block| !self.shared.served.contains(self.grid, *tile);
+        self.sibling_drafts(nearest.filter(unserved), plane, bands, request)
+    }
+
+    /// The first of some tiles that are not there, as many as there is room for.
+    fn sibling_drafts(
+        &self,
+        tiles: impl Iterator<Item = Block>,
+        plane: &Plane,
+        bands: &Bands,
+        request: &Request<'_>,
+    ) -> Vec<(Want, Draft)> {
         let mut drafts = Vec::new();
         let mut passed_over = 0;
-        for at in forward.chain(backward).filter(unserved) {
+        for at in tiles {
             let known = self.namespace.contains(at, bands) || self.namespace.is_loading(at, bands);
             if known || !self.has_block(at).unwrap_or(false) {
                 passed_over += 1;
@@ -188,7 +207,7 @@ impl Retiled {
                 continue;
             }
             // Nobody has asked for siblings, so what stands in their way is no error.
-            let loading = self.namespace.loading(request);
+            let loading = self.namespace.loading(at, request);
             let canvas = |loading: &Option<Loading>, layout| match loading {
                 Some(loading) => loading.sibling(layout),
                 None => Ok(None),
@@ -214,6 +233,16 @@ impl Retiled {
             .any(|block| {
                 plane.provider.was_made(block) && plane.provider.peek_block(block, bands).is_none()
             })
+    }
+
+    /// Whether some tile needs the block and blocks beyond those of tile `at`.
+    pub fn lies_across(&self, at: Block, plane: &Plane, block: Block) -> bool {
+        let (blocks, tiles) = (plane.grid(), self.image.grid(at.level));
+        let own = blocks.blocks_over(&tiles.rect(at.row, at.col));
+        let (rows, cols) = tiles.blocks_over(&plane.rect(block));
+        let corners = [(rows.start, cols.start), (rows.end - 1, cols.end - 1)];
+        let mut corners = corners.iter();
+        corners.any(|(row, col)| blocks.blocks_over(&tiles.rect(*row, *col)) != own)
     }
 
     /// Whether a tile that is not there yet needs the block and blocks beyond those of tile `at`.
@@ -327,7 +356,7 @@ impl Stitch for Stitching {
             && !is_mixed
             && !tile.buffer().is_foreign()
             && view.straddles(*at, plane, block, bands)
-            && let Some(loading) = view.namespace.loading(request)
+            && let Some(loading) = view.namespace.loading(kept, request)
             && loading.reserve_unread(tile.buffer().size())
         {
             scratch.hand_over(tile);

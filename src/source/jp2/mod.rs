@@ -60,6 +60,18 @@ impl Jp2File {
         }
     }
 
+    /// Reads the main header of the codestream alone: the image of its components, whatever a palette makes of them.
+    pub fn open_components(bytes: Arc<dyn Bytes>) -> Result<Self> {
+        let range = match Boxes::read(&*bytes) {
+            Ok(Boxes {
+                codestream: Some(range),
+                ..
+            }) => range,
+            _ => 0..bytes.len(),
+        };
+        Self::with(bytes, range, Boxes::default())
+    }
+
     fn with(bytes: Arc<dyn Bytes>, range: Range<u64>, mut boxes: Boxes) -> Result<Self> {
         let place = |error: Error| error.at("main header");
         let header = Header::read(&*bytes, range).map_err(place)?;

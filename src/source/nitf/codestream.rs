@@ -3,6 +3,7 @@
 use super::data::Data;
 use super::mask::Mask;
 use super::plan::Plan;
+use crate::bytes::Bytes;
 use crate::error::{Error, Result};
 use crate::geometry::{Grid, Rect};
 use crate::image::Image;
@@ -19,7 +20,12 @@ pub struct Codestream {
 impl Codestream {
     /// Opens the codestream that begins at `at` of the data.
     pub fn open(data: &Data, at: u64, plan: &Plan) -> Result<Self> {
-        let decoder = Jp2File::open(Arc::new(data.from(at)?))?.into_decoder();
+        let bytes: Arc<dyn Bytes> = Arc::new(data.from(at)?);
+        let mut decoder = Jp2File::open(bytes.clone())?.into_decoder();
+        if u64::from(decoder.image().band_count()) != plan.bands {
+            // A table of the subheader makes colours of the components, and the palette of a JP2 file is one too many.
+            decoder = Jp2File::open_components(bytes)?.into_decoder();
+        }
         let said = decoder.image();
         if said.levels[0] != plan.size || u64::from(said.band_count()) != plan.bands {
             return Err(Error::corrupt(format!(

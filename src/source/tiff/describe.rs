@@ -23,6 +23,8 @@ pub fn image(directory: &Directory, plan: &Plan, mask: bool) -> Result<Image> {
         image.bits = 8;
     } else {
         image.bands = bands(directory, plan, &metadata)?;
+        image.bits =
+            said_bits(&metadata, image.bands.len()).map_or(image.bits, |bits| bits.min(image.bits));
         if let Some(text) = metadata.get(&(None, "TIFFTAG_GDAL_NODATA".into())) {
             let (nodata, pad) = nodata(plan.dtype, text);
             image.bands.iter_mut().for_each(|band| band.nodata = nodata);
@@ -32,6 +34,17 @@ pub fn image(directory: &Directory, plan: &Plan, mask: bool) -> Result<Image> {
     image.georef = georef::read(directory).map(|said| Located::new(said, &image.levels));
     image.metadata = metadata;
     Ok(image)
+}
+
+/// The significant bits of the band that has most, where a text says them of each: of samples that are stored in more.
+fn said_bits(metadata: &Metadata, bands: usize) -> Option<u32> {
+    let of_band = |band: usize| {
+        let name = (Some(band as u32), "IMAGE_STRUCTURE:NBITS".to_owned());
+        let bits = metadata.get(&name)?.trim().parse().ok()?;
+        (bits > 0).then_some(bits)
+    };
+    let bits: Option<Vec<u32>> = (0..bands).map(of_band).collect();
+    bits?.into_iter().max()
 }
 
 fn bands(directory: &Directory, plan: &Plan, metadata: &Metadata) -> Result<Vec<Band>> {

@@ -1,5 +1,7 @@
 //! GeoKeys: a directory of their own inside three tags, told as names and texts.
 
+pub use super::keys_written::Keys;
+
 use super::directory::Directory;
 use super::{metadata, tags};
 
@@ -69,7 +71,8 @@ const MAX_VALUES: u64 = 1 << 16;
 pub struct GeoKeys(Vec<(u64, Value)>);
 
 /// The value of a key.
-enum Value {
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Value {
     Short(u64),
     Shorts(Vec<u64>),
     Doubles(Vec<f64>),
@@ -77,6 +80,11 @@ enum Value {
 }
 
 impl GeoKeys {
+    /// Keys by their numbers and values.
+    pub(super) fn of(keys: Vec<(u64, Value)>) -> Self {
+        Self(keys)
+    }
+
     /// All keys that can be read.
     pub fn read(directory: &Directory) -> Self {
         let shorts = directory.unsigneds(tags::GEO_KEY_DIRECTORY, MAX_VALUES);
@@ -164,56 +172,69 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
+/// The number of a key by its name.
+pub(super) fn number(name: &str) -> Option<u64> {
+    match NAMES.iter().find(|(_, other)| *other == name) {
+        Some((id, _)) => Some(*id),
+        None => name.strip_prefix("GeoKey")?.parse().ok(),
+    }
+}
+
+/// The names of keys.
+const NAMES: &[(u64, &str)] = &[
+    (1024, "GTModelTypeGeoKey"),
+    (1025, "GTRasterTypeGeoKey"),
+    (1026, "GTCitationGeoKey"),
+    (2048, "GeographicTypeGeoKey"),
+    (2049, "GeogCitationGeoKey"),
+    (2050, "GeogGeodeticDatumGeoKey"),
+    (2051, "GeogPrimeMeridianGeoKey"),
+    (2052, "GeogLinearUnitsGeoKey"),
+    (2053, "GeogLinearUnitSizeGeoKey"),
+    (2054, "GeogAngularUnitsGeoKey"),
+    (2055, "GeogAngularUnitSizeGeoKey"),
+    (2056, "GeogEllipsoidGeoKey"),
+    (2057, "GeogSemiMajorAxisGeoKey"),
+    (2058, "GeogSemiMinorAxisGeoKey"),
+    (2059, "GeogInvFlatteningGeoKey"),
+    (2060, "GeogAzimuthUnitsGeoKey"),
+    (2061, "GeogPrimeMeridianLongGeoKey"),
+    (2062, "GeogTOWGS84GeoKey"),
+    (3072, "ProjectedCSTypeGeoKey"),
+    (3073, "PCSCitationGeoKey"),
+    (3074, "ProjectionGeoKey"),
+    (3075, "ProjCoordTransGeoKey"),
+    (3076, "ProjLinearUnitsGeoKey"),
+    (3077, "ProjLinearUnitSizeGeoKey"),
+    (3078, "ProjStdParallel1GeoKey"),
+    (3079, "ProjStdParallel2GeoKey"),
+    (3080, "ProjNatOriginLongGeoKey"),
+    (3081, "ProjNatOriginLatGeoKey"),
+    (3082, "ProjFalseEastingGeoKey"),
+    (3083, "ProjFalseNorthingGeoKey"),
+    (3084, "ProjFalseOriginLongGeoKey"),
+    (3085, "ProjFalseOriginLatGeoKey"),
+    (3086, "ProjFalseOriginEastingGeoKey"),
+    (3087, "ProjFalseOriginNorthingGeoKey"),
+    (3088, "ProjCenterLongGeoKey"),
+    (3089, "ProjCenterLatGeoKey"),
+    (3090, "ProjCenterEastingGeoKey"),
+    (3091, "ProjCenterNorthingGeoKey"),
+    (3092, "ProjScaleAtNatOriginGeoKey"),
+    (3093, "ProjScaleAtCenterGeoKey"),
+    (3094, "ProjAzimuthAngleGeoKey"),
+    (3095, "ProjStraightVertPoleLongGeoKey"),
+    (3096, "ProjRectifiedGridAngleGeoKey"),
+    (4096, "VerticalCSTypeGeoKey"),
+    (4097, "VerticalCitationGeoKey"),
+    (4098, "VerticalDatumGeoKey"),
+    (4099, "VerticalUnitsGeoKey"),
+    (5120, "CoordinateEpochGeoKey"),
+];
+
 fn name(id: u64) -> Option<&'static str> {
-    Some(match id {
-        1024 => "GTModelTypeGeoKey",
-        1025 => "GTRasterTypeGeoKey",
-        1026 => "GTCitationGeoKey",
-        2048 => "GeographicTypeGeoKey",
-        2049 => "GeogCitationGeoKey",
-        2050 => "GeogGeodeticDatumGeoKey",
-        2051 => "GeogPrimeMeridianGeoKey",
-        2052 => "GeogLinearUnitsGeoKey",
-        2053 => "GeogLinearUnitSizeGeoKey",
-        2054 => "GeogAngularUnitsGeoKey",
-        2055 => "GeogAngularUnitSizeGeoKey",
-        2056 => "GeogEllipsoidGeoKey",
-        2057 => "GeogSemiMajorAxisGeoKey",
-        2058 => "GeogSemiMinorAxisGeoKey",
-        2059 => "GeogInvFlatteningGeoKey",
-        2060 => "GeogAzimuthUnitsGeoKey",
-        2061 => "GeogPrimeMeridianLongGeoKey",
-        2062 => "GeogTOWGS84GeoKey",
-        3072 => "ProjectedCSTypeGeoKey",
-        3073 => "PCSCitationGeoKey",
-        3074 => "ProjectionGeoKey",
-        3075 => "ProjCoordTransGeoKey",
-        3076 => "ProjLinearUnitsGeoKey",
-        3077 => "ProjLinearUnitSizeGeoKey",
-        3078 => "ProjStdParallel1GeoKey",
-        3079 => "ProjStdParallel2GeoKey",
-        3080 => "ProjNatOriginLongGeoKey",
-        3081 => "ProjNatOriginLatGeoKey",
-        3082 => "ProjFalseEastingGeoKey",
-        3083 => "ProjFalseNorthingGeoKey",
-        3084 => "ProjFalseOriginLongGeoKey",
-        3085 => "ProjFalseOriginLatGeoKey",
-        3086 => "ProjFalseOriginEastingGeoKey",
-        3087 => "ProjFalseOriginNorthingGeoKey",
-        3088 => "ProjCenterLongGeoKey",
-        3089 => "ProjCenterLatGeoKey",
-        3090 => "ProjCenterEastingGeoKey",
-        3091 => "ProjCenterNorthingGeoKey",
-        3092 => "ProjScaleAtNatOriginGeoKey",
-        3093 => "ProjScaleAtCenterGeoKey",
-        3094 => "ProjAzimuthAngleGeoKey",
-        3095 => "ProjStraightVertPoleLongGeoKey",
-        3096 => "ProjRectifiedGridAngleGeoKey",
-        4096 => "VerticalCSTypeGeoKey",
-        4097 => "VerticalCitationGeoKey",
-        4098 => "VerticalDatumGeoKey",
-        4099 => "VerticalUnitsGeoKey",
-        5120 => "CoordinateEpochGeoKey",
-        _ => return None,
-    })
+    NAMES
+        .iter()
+        .find(|(key, _)| *key == id)
+        .map(|(_, name)| *name)
 }

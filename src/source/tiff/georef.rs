@@ -84,7 +84,7 @@ fn rpc(directory: &Directory) -> Option<Rpc> {
 }
 
 /// The reference system. Where it is the user's own, the keys are in the metadata.
-fn system(keys: &GeoKeys) -> Georef {
+pub(super) fn system(keys: &GeoKeys) -> Georef {
     let code = |id| keys.short(id).filter(|code| EPSG.contains(code));
     // What says of what kind it is decides which key counts, also for GDAL.
     let epsg = match keys.short(geokeys::MODEL_TYPE) {

@@ -16,10 +16,11 @@ mod describe;
 mod directory;
 mod encoding;
 mod gdal_xml;
-mod geokeys;
+pub(crate) mod geokeys;
 mod georef;
 mod group;
 mod jp2;
+mod keys_written;
 mod layout;
 #[cfg(feature = "lerc")]
 mod lerc;
@@ -35,7 +36,7 @@ mod projections;
 mod raw;
 mod samples;
 mod table;
-mod tags;
+pub(crate) mod tags;
 mod vertical;
 #[cfg(feature = "webp")]
 mod webp;

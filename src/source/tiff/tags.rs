@@ -58,6 +58,7 @@ tags! {
     GEO_DOUBLE_PARAMS = 34736, "GEODOUBLEPARAMS";
     GEO_ASCII_PARAMS = 34737, "GEOASCIIPARAMS";
     GDAL_METADATA = 42112, "GDAL_METADATA";
+    GDAL_NODATA = 42113, "GDAL_NODATA";
     LERC_PARAMETERS = 50674, "LERC_PARAMETERS";
     RPC_COEFFICIENTS = 50844, "RPCCOEFFICIENT";
 }
@@ -95,7 +96,6 @@ fn other_name(tag: u16) -> Option<&'static str> {
         341 => "SMAXSAMPLEVALUE",
         531 => "YCBCRPOSITIONING",
         33432 => "COPYRIGHT",
-        42113 => "GDAL_NODATA",
         _ => return None,
     })
 }

@@ -1,0 +1,235 @@
+//! Files that are written aside: without a name where the system has that, and named when they are complete.
+
+use crate::error::{Error, Kind, Result};
+use crate::memory::PixelsMut;
+use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags};
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::ErrorKind;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+/// What the name of a file ends with that is not complete.
+const SUFFIX: &str = ".building";
+
+/// How often a name is tried that others take and leave at the same time.
+const TRIES: u32 = 100;
+
+/// The failure of a system call on a file.
+pub fn failed(path: &Path, what: &str, error: &std::io::Error) -> Error {
+    let kind = match error.kind() {
+        ErrorKind::NotFound => Kind::NotFound,
+        _ => Kind::Io,
+    };
+    Error::new(kind, format!("{}: {what}: {error}", path.display()))
+}
+
+/// The folder in which a file lies.
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// A file without a name in the folder of another one. `None` where the file system has no such files.
+fn nameless(beside: &Path) -> std::io::Result<Option<File>> {
+    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+    match rustix::fs::open(folder(beside), flags, Mode::from_raw_mode(0o666)) {
+        Ok(file) => Ok(Some(file.into())),
+        // What systems say that know no such files, and file systems that have none.
+        Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::ISDIR | rustix::io::Errno::INVAL) => {
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The name that stands for a path until the file is complete.
+fn meanwhile(path: &Path) -> PathBuf {
+    let mut name = OsString::from(path.as_os_str());
+    name.push(SUFFIX);
+    PathBuf::from(name)
+}
+
+/// A file that appears under its path when it is complete, and never before.
+pub struct Aside {
+    path: PathBuf,
+    file: File,
+    /// The name that it has until then, where it needs one.
+    name: Option<PathBuf>,
+}
+
+impl Aside {
+    /// A file that is to appear under a path.
+    pub fn new(path: &Path) -> Result<Self> {
+        let failed = |error: &std::io::Error| failed(path, "cannot be written", error);
+        if path.file_name().is_none() || path.is_dir() {
+            return Err(Error::argument(format!(
+                "{} is no name for a file",
+                path.display()
+            )));
+        }
+        if let Some(file) = nameless(path).map_err(|error| failed(&error))? {
+            let path = path.to_owned();
+            return Ok(Self {
+                path,
+                file,
+                name: None,
+            });
+        }
+        let name = meanwhile(path);
+        for _ in 0..TRIES {
+            let options = File::options().read(true).write(true).create(true).clone();
+            let file = options.open(&name).map_err(|error| failed(&error))?;
+            if rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+                return Err(Error::new(
+                    Kind::Io,
+                    format!("{} is being written by somebody else", name.display()),
+                ));
+            }
+            // Whoever had the lock before may have given the file its name since.
+            let inode = |of: std::fs::Metadata| (of.dev(), of.ino());
+            let own = file.metadata().map(inode).ok();
+            if own.is_some() && std::fs::metadata(&name).map(inode).ok() == own {
+                file.set_len(0).map_err(|error| failed(&error))?;
+                return Ok(Self {
+                    path: path.to_owned(),
+                    file,
+                    name: Some(name),
+                });
+            }
+        }
+        Err(Error::new(
+            Kind::Io,
+            format!("{} changes all the time", name.display()),
+        ))
+    }
+
+    /// The file.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Waits until all of the file is on the disk.
+    pub fn sync(&self) -> Result<()> {
+        let done = self.file.sync_all();
+        done.map_err(|error| failed(&self.path, "cannot be written to the disk", &error))
+    }
+
+    /// Gives the file its name, in the place of what has it.
+    pub fn finish(mut self) -> Result<()> {
+        let path = self.path.clone();
+        let failed = |what: &str, error: std::io::Error| failed(&path, what, &error);
+        match self.name.take() {
+            Some(name) => std::fs::rename(&name, &path).map_err(|error| {
+                let _ = std::fs::remove_file(&name);
+                failed("cannot be named", error)
+            })?,
+            None => self
+                .name_it()
+                .map_err(|error| failed("cannot be named", error))?,
+        }
+        // The name itself; not every file system has that.
+        if let Ok(folder) = File::open(folder(&path)) {
+            let _ = folder.sync_all();
+        }
+        Ok(())
+    }
+
+    /// Names a file that has no name. What has the path can only be replaced by what has a name.
+    fn name_it(&self) -> std::io::Result<()> {
+        let name = meanwhile(&self.path);
+        let own = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+        let mut last = None;
+        for _ in 0..TRIES {
+            // What a process left that was killed between the two steps.
+            let _ = std::fs::remove_file(&name);
+            match rustix::fs::linkat(CWD, &own, CWD, &name, AtFlags::SYMLINK_FOLLOW) {
+                Ok(()) => (),
+                Err(rustix::io::Errno::EXIST) => continue,
+                Err(error) => return Err(error.into()),
+            }
+            match std::fs::rename(&name, &self.path) {
+                // Somebody else who names a file took it away.
+                Err(error) if error.kind() == ErrorKind::NotFound => last = Some(error),
+                done => {
+                    if done.is_err() {
+                        let _ = std::fs::remove_file(&name);
+                    }
+                    return done;
+                }
+            }
+        }
+        Err(last.unwrap_or_else(|| ErrorKind::AlreadyExists.into()))
+    }
+}
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        if let Some(name) = self.name.take() {
+            let _ = std::fs::remove_file(name);
+        }
+    }
+}
+
+/// A file that never has a name for longer than a moment, in the folder of another one.
+pub fn scratch(beside: &Path) -> Result<File> {
+    let failed = |error: std::io::Error| failed(beside, "a file beside it", &error);
+    if let Some(file) = nameless(beside).map_err(failed)? {
+        return Ok(file);
+    }
+    for nth in 0..TRIES {
+        let mut name = meanwhile(beside).into_os_string();
+        name.push(format!(".{}.{nth}", std::process::id()));
+        let mut options = File::options();
+        match options.read(true).write(true).create_new(true).open(&name) {
+            Ok(file) => {
+                std::fs::remove_file(&name).map_err(failed)?;
+                return Ok(file);
+            }
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => (),
+            Err(error) => return Err(failed(error)),
+        }
+    }
+    Err(failed(ErrorKind::AlreadyExists.into()))
+}
+
+/// Slots of one size in a file without a name.
+pub struct Spool {
+    path: PathBuf,
+    file: File,
+    bytes: u64,
+    slots: u64,
+}
+
+impl Spool {
+    /// So many slots of so many bytes, in the folder of a file; numbers beyond them begin anew.
+    pub fn new(beside: &Path, bytes: u64, slots: u64) -> Result<Self> {
+        Ok(Self {
+            path: beside.to_owned(),
+            file: scratch(beside)?,
+            bytes,
+            slots,
+        })
+    }
+
+    fn at(&self, slot: u64, offset: u64) -> u64 {
+        slot % self.slots * self.bytes + offset
+    }
+
+    /// Writes bytes into a slot.
+    pub fn write(&self, slot: u64, offset: u64, bytes: &[u8]) -> Result<()> {
+        let written = self.file.write_all_at(bytes, self.at(slot, offset));
+        written.map_err(|error| failed(&self.path, "levels that are written aside", &error))
+    }
+
+    /// Reads pixels that lie in a slot without gaps.
+    pub fn read(&self, slot: u64, offset: usize, mut pixels: PixelsMut<'_>) -> Result<()> {
+        let bytes = pixels.bytes_mut();
+        let bytes = bytes.ok_or_else(|| Error::internal("pixels with gaps"))?;
+        let read = self.file.read_exact_at(bytes, self.at(slot, offset as u64));
+        read.map_err(|error| failed(&self.path, "levels that are written aside", &error))
+    }
+}
