@@ -56,6 +56,7 @@ CPL_DLL tc_status tilecache_gdal_open_vsi(const char *path, const tc_open_option
                                           tc_error *err);
 CPL_DLL tc_status tilecache_gdal_srs(const tc_georef *georef, OGRSpatialReferenceH *srs, tc_error *err);
 CPL_DLL tc_status tilecache_gdal_set_georef(GDALDatasetH dataset, const tc_georef *georef, tc_error *err);
+CPL_DLL tc_status tilecache_gdal_transform(void *transformer, const char *name, tc_transform **transform, tc_error *err);
 
 void GDALRegister_TILECACHE()
 {
@@ -108,6 +109,11 @@ tc_status tilecache_gdal_srs(const tc_georef *georef, OGRSpatialReferenceH *srs,
 tc_status tilecache_gdal_set_georef(GDALDatasetH dataset, const tc_georef *georef, tc_error *err)
 {
   return tc_gdal_set_georef(dataset, georef, err);
+}
+
+tc_status tilecache_gdal_transform(void *transformer, const char *name, tc_transform **transform, tc_error *err)
+{
+  return tc_gdal_transform(transformer, name, transform, err);
 }
 
 } // extern "C"

@@ -78,6 +78,13 @@ fn images_and_datasets_lie_where_each_other_do() {
 }
 
 #[test]
+fn warps_are_what_gdalwarp_makes() {
+    let (program, directory) = program("warp", "warp");
+    let said = run(Command::new(program).current_dir(directory));
+    println!("{said}");
+}
+
+#[test]
 fn datasets_are_open_when_gdal_ends() {
     let (program, directory) = program("lives", "lives");
     run(valgrind()
@@ -110,6 +117,7 @@ fn the_driver_is_there() {
         "tilecache_gdal_open_vsi",
         "tilecache_gdal_set_georef",
         "tilecache_gdal_srs",
+        "tilecache_gdal_transform",
     ];
     assert_eq!(ours, expected);
 }
