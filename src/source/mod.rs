@@ -143,11 +143,16 @@ impl Source {
         }
     }
 
+    fn is_stored(&self, at: Block) -> Result<bool> {
+        let stored = self.decoder.has_block(at);
+        stored.map_err(|error| error.at(self.place(at)))
+    }
+
     /// Whether all blocks over a rectangle are stored.
     fn has_all(&self, level: u32, rect: &Rect, request: &Request<'_>) -> Result<bool> {
         for (row, col) in self.image.grid(level).cells_over(rect) {
             let at = Block::new(level, row, col);
-            if !request.run(|| self.decoder.has_block(at))? {
+            if !request.run(|| self.is_stored(at))? {
                 return Ok(false);
             }
         }
@@ -182,7 +187,7 @@ impl Provider for Source {
     }
 
     fn has_block(&self, at: Block) -> Result<bool> {
-        self.decoder.has_block(at)
+        self.is_stored(at)
     }
 
     fn hit(&self, _at: &Block) -> Option<Tile> {
@@ -190,7 +195,7 @@ impl Provider for Source {
     }
 
     fn get_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile> {
-        if !request.run(|| self.decoder.has_block(at))? {
+        if !request.run(|| self.is_stored(at))? {
             let count = bands.count(self.image.band_count());
             return self.pads.tile(self.image.block_shape(at, count)?);
         }

@@ -381,3 +381,30 @@ fn a_truncated_file_still_gives_its_whole_blocks() {
     let (good, bad) = exhaust(bytes);
     assert!(good > 0 && bad == 1, "{good} blocks read, {bad} refused");
 }
+
+#[test]
+fn a_block_behind_the_end_is_an_error_that_names_the_file() {
+    let side = |tag| (tag, 4, 1, 8);
+    let tags = [
+        side(256),
+        side(257),
+        (258, 4, 1, 8),
+        (262, 4, 1, 1),
+        (273, 4, 1, 5000),
+        (278, 4, 1, 8),
+        (279, 4, 1, 64),
+    ];
+    let path = std::env::temp_dir().join(format!("behind-{}.tif", std::process::id()));
+    std::fs::write(&path, crafted(&tags, &[])).expect("a file");
+    let image = tilecache::source::file::open(&path, 0, None).expect("an image");
+    let block = tilecache::image::Block::new(0, 0, 0);
+    let all = tilecache::image::Bands::ALL;
+    let read = image.get_block(block, &all, &tilecache::provider::Request::new());
+    let said = read.err().expect("an error").message().to_owned();
+    std::fs::remove_file(&path).expect("the file");
+    let place = format!(
+        "{}: TIFF: block (row 0, column 0) of level 0: ",
+        path.display()
+    );
+    assert!(said.starts_with(&place), "{said}");
+}
