@@ -178,6 +178,22 @@ AT(tc_prefetched, ready, 8);
 AT(tc_prefetched, failed, 16);
 AT(tc_prefetched, full, 24);
 
+SIZE(tc_build_options, 72);
+AT(tc_build_options, struct_size, 0);
+AT(tc_build_options, flags, 4);
+AT(tc_build_options, layout, 8);
+AT(tc_build_options, compression, 12);
+AT(tc_build_options, predictor, 16);
+AT(tc_build_options, effort, 20);
+AT(tc_build_options, quality, 24);
+AT(tc_build_options, filter, 28);
+AT(tc_build_options, levels, 32);
+AT(tc_build_options, threads, 36);
+AT(tc_build_options, tile_width, 40);
+AT(tc_build_options, tile_height, 48);
+AT(tc_build_options, progress, 56);
+AT(tc_build_options, progress_user, 64);
+
 SIZE(tc_sample_options, 48);
 AT(tc_sample_options, struct_size, 0);
 AT(tc_sample_options, flags, 4);
@@ -504,6 +520,18 @@ static tc_status into_pixel_stats(const led *l, tc_error *e)
   return status;
 }
 
+/* What the call came to after it had taken the struct is a success here. */
+static tc_status taken(tc_status status, tc_status beyond, tc_error *e)
+{
+  return status == beyond ? tc_clear(cache, e) : status;
+}
+
+static tc_status into_build(const led *l, tc_error *e)
+{
+  tc_status status = tc_build_pyramid(provider, "/no such folder/file", (const tc_build_options *)l, NULL, e);
+  return taken(status, TC_E_NOT_FOUND, e);
+}
+
 static tc_status into_convert(const led *l, tc_error *e)
 {
   tc_provider *made = NULL;
@@ -541,12 +569,6 @@ static tc_status into_image(const led *l, tc_error *e)
   t.release = NULL;
   tc_status status = provider_from_source(&t, &made, e);
   return drop(status, made);
-}
-
-/* What the call came to after it had taken the struct is a success here. */
-static tc_status taken(tc_status status, tc_status beyond, tc_error *e)
-{
-  return status == beyond ? tc_clear(cache, e) : status;
 }
 
 static tc_status into_open(const led *l, tc_error *e)
@@ -653,6 +675,7 @@ static const struct {
   {"options", SIZE_AND_ALIGN(tc_prefetch_options), make_options, into_prefetch},
   {"options", SIZE_AND_ALIGN(tc_pass_options), make_options, into_pass},
   {"options", SIZE_AND_ALIGN(tc_sample_options), make_options, into_pixel_stats},
+  {"options", SIZE_AND_ALIGN(tc_build_options), make_options, into_build},
   {"options", SIZE_AND_ALIGN(tc_convert_options), make_options, into_convert},
   {"options", SIZE_AND_ALIGN(tc_map_options), make_map, into_map},
   {"options", SIZE_AND_ALIGN(tc_open_options), make_options, into_open},

@@ -816,6 +816,93 @@ typedef enum tc_convert_flags {
 } tc_convert_flags;
 
 /**
+ * How levels lie in files: tc_build_options.layout.
+ */
+typedef enum tc_build_layout {
+  /**
+   * A tiled GeoTIFF with its overviews, the full image first.
+   */
+  TC_BUILD_TILED = 1,
+  /**
+   * The same as a cloud-optimised GeoTIFF, as GDAL's driver COG lays it out: directories before tiles, the tiles of
+   * the smallest level first, each in a frame of its length and its last bytes, followed by that of its mask.
+   */
+  TC_BUILD_COG = 2,
+  /**
+   * The overviews alone, and their masks. Beside a file its readers look for them under its name with `.ovr` behind it.
+   */
+  TC_BUILD_OVERVIEWS = 3,
+} tc_build_layout;
+
+/**
+ * How tiles are compressed: tc_build_options.compression.
+ */
+typedef enum tc_build_compression {
+  /**
+   * Zlib streams.
+   */
+  TC_BUILD_DEFLATE = 1,
+  /**
+   * Not at all.
+   */
+  TC_BUILD_PLAIN = 2,
+  /**
+   * Zstandard frames.
+   */
+  TC_BUILD_ZSTD = 3,
+  /**
+   * LZW.
+   */
+  TC_BUILD_LZW = 4,
+  /**
+   * JPEG, of 1 to 4 bands of u8 without a palette. Red, green and blue alone are stored as luma and chroma, with half
+   * the columns and rows of the latter (4:2:0). Levels are made of the pixels of the source, not of what JPEG leaves of them.
+   */
+  TC_BUILD_JPEG = 5,
+} tc_build_compression;
+
+/**
+ * What is stored instead of samples, so that they compress better: tc_build_options.predictor.
+ */
+typedef enum tc_build_predictor {
+  /**
+   * The samples themselves.
+   */
+  TC_BUILD_SAMPLES = 1,
+  /**
+   * Differences to the pixel on the left. Of real types.
+   */
+  TC_BUILD_DIFFERENCES = 2,
+  /**
+   * Differences of the bytes of floats, sorted by significance. Of f32 and f64.
+   */
+  TC_BUILD_FLOATS = 3,
+} tc_build_predictor;
+
+/**
+ * The bits of tc_build_options.flags.
+ */
+typedef enum tc_build_flags {
+  /**
+   * Levels that the source has are computed too, from its level 0.
+   */
+  TC_BUILD_NO_NATIVE = 1,
+  /**
+   * BigTIFF, whose offsets have 64 bits.
+   */
+  TC_BUILD_BIG = 2,
+  /**
+   * Offsets of 32 bits; a file that outgrows them fails with TC_E_LIMIT.
+   */
+  TC_BUILD_SMALL = 4,
+  /**
+   * The call does not wait until the file is on the disk. It is whole all the same after a process was killed, but not if
+   * the machine fails before the system has written it.
+   */
+  TC_BUILD_NO_SYNC = 8,
+} tc_build_flags;
+
+/**
  * A store of tiles under one budget of bytes, for any number of providers, files and threads.
  *
  * What it counts is the memory of pixel buffers, each once at its allocated size, however many tiles
@@ -2577,6 +2664,73 @@ typedef struct tc_rgba {
   uint8_t alpha;
 } tc_rgba;
 
+/**
+ * Options of tc_build_pyramid. Size-led; 0 is the default everywhere.
+ */
+typedef struct tc_build_options {
+  /**
+   * sizeof(tc_build_options), set by you.
+   */
+  uint32_t struct_size;
+  /**
+   * Bits of tc_build_flags. Without TC_BUILD_BIG and TC_BUILD_SMALL it is BigTIFF where tiles that do not compress
+   * would need it.
+   */
+  uint32_t flags;
+  /**
+   * One of tc_build_layout. 0: TC_BUILD_TILED.
+   */
+  uint32_t layout;
+  /**
+   * One of tc_build_compression. 0: TC_BUILD_DEFLATE.
+   */
+  uint32_t compression;
+  /**
+   * One of tc_build_predictor. 0 under deflate, zstd and LZW: TC_BUILD_DIFFERENCES for whole numbers,
+   * TC_BUILD_FLOATS for floats, TC_BUILD_SAMPLES for complex samples and palettes; else TC_BUILD_SAMPLES.
+   */
+  uint32_t predictor;
+  /**
+   * How hard deflate (1 to 12) or zstd (1 to 22) tries. 0: 6 and 9.
+   */
+  uint32_t effort;
+  /**
+   * The quality of JPEG, 1 to 100. 0: 75.
+   */
+  uint32_t quality;
+  /**
+   * One of tc_filter, with which missing levels are made. 0: TC_FILTER_AVERAGE; TC_FILTER_NEAREST for indices of a
+   * palette.
+   */
+  uint32_t filter;
+  /**
+   * How many levels there are with the full image, 1 (TC_BUILD_OVERVIEWS: 2) to 32. 0: as many as the source has,
+   * and then up to the first that fits one tile.
+   */
+  int32_t levels;
+  /**
+   * Threads that work at once, the calling one among them, at most 1,024. 0: that alone. The others exist only
+   * during the call.
+   */
+  uint32_t threads;
+  /**
+   * Columns of a tile, a multiple of 16 up to 32,768. 0: 512.
+   */
+  int64_t tile_width;
+  /**
+   * Rows of a tile, likewise.
+   */
+  int64_t tile_height;
+  /**
+   * Hears how far the call has come. NULL: nobody.
+   */
+  tc_progress_fn progress;
+  /**
+   * Passed to `progress`.
+   */
+  void *progress_user;
+} tc_build_options;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -4224,6 +4378,48 @@ tc_status provider_palette(const struct tc_provider *provider,
                            struct tc_rgba *colours,
                            size_t n_colours,
                            size_t *count,
+                           struct tc_error *err);
+
+/**
+ * Writes an image with all its levels to a file: those that it has, and above them those that it does not have, the same
+ * to the last bit as provider_pyramid makes them.
+ *
+ * Each block of the source is decoded once, whatever its shape, also where the provider shows it in tiles: of those the
+ * cache of the provider has, the resident ones are taken. It reads as TC_READ_STREAMING does. All levels that are not the
+ * source's are made in the same pass. What a level holds of it is about a row of tiles; that is taken from the budget of
+ * `cache`, from which tiles go as for a new one. Levels for which it has no room wait in a file aside and are read back
+ * from there. Beside the budget each thread has a block and a few tiles in hand.
+ *
+ * The bytes of the file are the same whatever the threads, the blocks of the source and the budget. They have neither the
+ * time nor the name of the machine in them.
+ *
+ * With the pixels go: the mask (as mask directories of 1 bit), alpha as an extra sample, colours, a palette without its opacity, nodata,
+ * significant bits (the item NBITS of the domain IMAGE_STRUCTURE, which GDAL does not read from there), where the image lies (transform, ground control points, RPC, the keys of GeoTIFF
+ * as they were or by the codes or the text of the system), and the texts that
+ * provider_metadata has of image and bands, statistics too, but for those that speak of the file itself. Up to 4 bands are
+ * interleaved, more have tiles of their own, in a COG all are interleaved.
+ *
+ * The file is written aside in the folder of `path`, and takes the place of whatever has that name when it is complete
+ * and on the disk. Whatever ends the call or the process before that leaves nothing: where the file system knows files
+ * without a name, that is what it is until then. Where it does not, it is `path` with `.building` behind it, which the
+ * next call for the same `path` takes over.
+ *
+ * - source: required. A call that waits in it ends with it if it is a reader that is cancelled.
+ * - path: required; the system's own bytes, copied.
+ * - options: NULL is all defaults.
+ * - cache: gives its budget, which need not be that of the source; NULL: up to 256 MiB are taken beside all budgets.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_RANGE for numbers, and for an image of one tile with TC_BUILD_OVERVIEWS; TC_E_ARGUMENT, also if `path` is a
+ * file that pixels or levels of the source come from, such as overviews beside it; TC_E_UNSUPPORTED for a compression, a predictor or a filter that these samples do not have, and for bands
+ * with different nodata values, of which a TIFF has one; TC_E_NOT_FOUND if there is no such folder; TC_E_IO if it cannot
+ * be written to, or the disk is full; TC_E_LIMIT for sides above 32 bits and bands above 16; TC_E_CANCELLED if `progress`
+ * returned 0; what decoding fails with. Thread-safe.
+ */
+tc_status tc_build_pyramid(struct tc_provider *source,
+                           const char *path,
+                           const struct tc_build_options *options,
+                           struct tc_cache *cache,
                            struct tc_error *err);
 
 /**

@@ -111,6 +111,7 @@ macro_rules! programs {
 
 programs! {
     test_abi
+    test_build
     test_chain
     test_chain_auto
     test_compute

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// The files of the ABI in the order in which the header presents them.
-const FILES: [&str; 21] = [
+const FILES: [&str; 22] = [
     "status",
     "types",
     "library",
@@ -24,6 +24,7 @@ const FILES: [&str; 21] = [
     "chain",
     "chain_auto",
     "display",
+    "build",
     "tile",
 ];
 

@@ -10,6 +10,10 @@ pub enum Kind {
     Short = 3,
     /// 32 bits.
     Long = 4,
+    /// Two numbers of 32 bits.
+    Rational = 5,
+    /// Bytes that are no numbers.
+    Undefined = 7,
     /// A float of 64 bits.
     Double = 12,
     /// 64 bits.
@@ -19,10 +23,10 @@ pub enum Kind {
 impl Kind {
     fn size(self) -> usize {
         match self {
-            Kind::Ascii => 1,
+            Kind::Ascii | Kind::Undefined => 1,
             Kind::Short => 2,
             Kind::Long => 4,
-            Kind::Double | Kind::Long8 => 8,
+            Kind::Rational | Kind::Double | Kind::Long8 => 8,
         }
     }
 }
@@ -51,6 +55,20 @@ impl Entry {
     pub fn doubles(tag: u16, values: &[f64]) -> Self {
         let bytes = values.iter().flat_map(|value| value.to_le_bytes());
         Self::of(tag, Kind::Double, bytes.collect())
+    }
+
+    /// Fractions.
+    pub fn rationals(tag: u16, values: &[(u32, u32)]) -> Self {
+        let bytes = values
+            .iter()
+            .flat_map(|(over, by)| [over.to_le_bytes(), by.to_le_bytes()])
+            .flatten();
+        Self::of(tag, Kind::Rational, bytes.collect())
+    }
+
+    /// Bytes that are no numbers.
+    pub fn bytes(tag: u16, bytes: &[u8]) -> Self {
+        Self::of(tag, Kind::Undefined, bytes.to_vec())
     }
 
     /// A text, which ends where a zero is in it.

@@ -1,13 +1,14 @@
 //! Encoding: from the rows of a cell to the bytes of a tile.
 
+use super::lzw;
 use super::options::{Compression, Predictor};
 use crate::dtype::DType;
 use crate::error::{Error, Kind, Result};
 use crate::simd::vectorised;
+use crate::source::jpeg;
 use crate::source::samples::turn;
 use crate::tile::Pixels;
 use libdeflater::{CompressionLvl, Compressor};
-use weezl::BitOrder;
 use zstd::zstd_safe::{CCtx, compress_bound, get_error_name};
 
 /// How the tiles of an image are coded.
@@ -27,6 +28,8 @@ pub struct Coding {
     pub effort: u32,
     /// What stands for samples.
     pub predictor: Predictor,
+    /// How pictures are, if they are JPEG.
+    pub jpeg: Option<jpeg::Picture>,
 }
 
 impl Coding {
@@ -127,8 +130,11 @@ impl Encoder {
 
     fn compress(&mut self, coding: &Coding, plain: &[u8]) -> Result<Vec<u8>> {
         let effort = coding.effort;
+        if let Some(picture) = &coding.jpeg {
+            return jpeg::encode(picture, Some(plain));
+        }
         match coding.compression {
-            Compression::None => Ok(plain.to_vec()),
+            Compression::None | Compression::Jpeg => Ok(plain.to_vec()),
             Compression::Deflate => {
                 let compressor = match &mut self.deflate {
                     Some(compressor) => compressor,
@@ -150,11 +156,7 @@ impl Encoder {
                 done.map_err(|code| Error::internal(format!("zstd: {}", get_error_name(code))))?;
                 Ok(out)
             }
-            Compression::Lzw => {
-                let mut encoder = weezl::encode::Encoder::with_tiff_size_switch(BitOrder::Msb, 8);
-                let packed = encoder.encode(plain);
-                packed.map_err(|error| Error::internal(format!("LZW: {error}")))
-            }
+            Compression::Lzw => Ok(lzw::pack(plain)),
         }
     }
 }

@@ -5,11 +5,12 @@ use super::cells::{Cells, Form};
 use super::encode::Coding;
 use super::file::{Frame, Part, Tiles};
 use super::memory::{Memory, mask_memory};
-use super::options::{Layout, Options, Predictor};
+use super::options::{Compression, Layout, Options, Predictor};
 use super::pass::{self, Level, Pass, Progress};
 use super::schedule::{Schedule, Stage, least_rows};
 use super::stream::Stream;
 use super::tags;
+use crate::bytes::is_of_file;
 use crate::cache::Cache;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
@@ -18,6 +19,7 @@ use crate::load::Cancel;
 use crate::operator::{LevelOptions, full_pyramid, native_levels, plane};
 use crate::provider::Provider;
 use crate::resample::{Axis, Filter, Format, Step};
+use crate::source::jpeg;
 use crate::stats::reading::Reading;
 use std::fs::File;
 use std::ops::Range;
@@ -51,6 +53,12 @@ impl<'a> Job<'a> {
         options: &'a Options,
         cache: Option<&'a Cache>,
     ) -> Result<Self> {
+        if std::fs::metadata(path).is_ok_and(|file| is_of_file(source.key(), &file)) {
+            return Err(Error::argument(format!(
+                "{} is the file that the pixels come from",
+                path.display()
+            )));
+        }
         let image = source.image();
         let filter = options.filter.unwrap_or(Filter::default_for(image));
         let bands = image.bands.len();
@@ -64,12 +72,28 @@ impl<'a> Job<'a> {
             compression: options.compression,
             effort: options.effort(),
             predictor: options.predictor_for(image),
+            jpeg: (options.compression == Compression::Jpeg).then(|| jpeg::Picture {
+                size: (tile.0 as u32, tile.1 as u32),
+                components: bands as u32,
+                quality: options.quality(),
+                is_rgb: bands == 3 && tags::Photometric::of(image) == tags::Photometric::Rgb,
+            }),
         };
         let of_mask = Coding {
             bands: 1,
             dtype: DType::U8,
             is_planar: false,
             predictor: Predictor::None,
+            jpeg: None,
+            // Which is for grey, and not for black and white.
+            compression: match options.compression {
+                Compression::Jpeg => Compression::Deflate,
+                other => other,
+            },
+            effort: match options.compression {
+                Compression::Jpeg => 6,
+                _ => options.effort(),
+            },
             ..coding.clone()
         };
         let levels = LevelOptions {
@@ -177,7 +201,9 @@ impl<'a> Job<'a> {
         frame.write(&aside, self.path, all, |share| {
             tell(progress, ENCODED + (1.0 - ENCODED) * 0.9 * share)
         })?;
-        aside.sync()?;
+        if !self.options.is_unsynced {
+            aside.sync()?;
+        }
         tell(progress, 1.0)?;
         aside.finish()
     }

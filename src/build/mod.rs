@@ -1,7 +1,7 @@
 //! Building: the levels of an image as a GeoTIFF, in one pass over its pixels.
 //!
 //! Blocks of the source are read once, by several threads, into the cells of its level. Rows of cells that are complete
-//! become rows of the next level and tiles of the file, and go: see [`schedule`]. Tiles come into the file in their own
+//! become rows of the next level and tiles of the file, and go: see `schedule.rs`. Tiles come into the file in their own
 //! order, so that its bytes are the same whatever the threads and the memory.
 
 mod aside;
@@ -10,6 +10,7 @@ mod directory;
 mod encode;
 mod file;
 mod job;
+mod lzw;
 mod memory;
 mod options;
 mod pass;
@@ -30,7 +31,7 @@ use job::Job;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Writes the levels of an image, native ones as they are and the others computed, as [`full_pyramid`] has them.
+/// Writes the levels of an image, native ones as they are and the others computed, as [`full_pyramid`](crate::operator::full_pyramid) has them.
 ///
 /// What levels take while they wait is taken from the budget of the cache; what it has no room for waits in a file
 /// aside. The file appears under its path when it is complete.

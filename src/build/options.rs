@@ -11,6 +11,9 @@ pub const MAX_THREADS: u32 = 1024;
 /// Columns and rows of a tile where nothing is said.
 const TILE: u64 = 512;
 
+/// The quality of JPEG where nothing is said.
+const QUALITY: u32 = 75;
+
 /// The longest side of a tile.
 const MAX_TILE: u64 = 1 << 15;
 
@@ -38,6 +41,8 @@ pub enum Compression {
     Zstd,
     /// LZW.
     Lzw,
+    /// JPEG, of 1 to 4 bands of bytes.
+    Jpeg,
 }
 
 /// What is stored instead of samples, so that they compress better.
@@ -57,12 +62,14 @@ impl Compression {
         match self {
             // A code of 12 bits for each byte.
             Self::Lzw => 36,
+            // Noise of the highest quality.
+            Self::Jpeg => 64,
             _ => 1,
         }
     }
 
     fn has_predictor(self) -> bool {
-        self != Self::None
+        !matches!(self, Self::None | Self::Jpeg)
     }
 
     /// The levels of effort that there are, and the one that is taken if none is named.
@@ -70,7 +77,7 @@ impl Compression {
         match self {
             Self::Deflate => Some((12, 6)),
             Self::Zstd => Some((22, 9)),
-            Self::None | Self::Lzw => None,
+            Self::None | Self::Lzw | Self::Jpeg => None,
         }
     }
 }
@@ -86,6 +93,8 @@ pub struct Options {
     pub predictor: Option<Predictor>,
     /// How hard a compression tries, from 1 on; 0 is 6 for deflate and 9 for zstd.
     pub effort: u32,
+    /// The quality of JPEG, 1 to 100; 0 is 75.
+    pub quality: u32,
     /// Columns and rows of a tile, multiples of 16; 0 is 512.
     pub tile: (u64, u64),
     /// How pixels become one; [`Filter::default_for`] the image if not given.
@@ -96,6 +105,8 @@ pub struct Options {
     pub recomputes: bool,
     /// Threads; 0 and 1 are the caller's alone.
     pub threads: u32,
+    /// Does not wait until the file is on the disk.
+    pub is_unsynced: bool,
     /// Whether offsets have 64 bits; if not given, where the file may need it.
     pub big: Option<bool>,
 }
@@ -125,6 +136,15 @@ impl Options {
         match (self.effort, self.compression.efforts()) {
             (0, Some((_, usual))) => usual,
             (effort, _) => effort,
+        }
+    }
+
+    /// The quality of JPEG.
+    pub fn quality(&self) -> u32 {
+        if self.quality == 0 {
+            QUALITY
+        } else {
+            self.quality
         }
     }
 
@@ -162,7 +182,31 @@ impl Options {
                 self.effort, self.compression
             )));
         }
+        self.check_jpeg(image)?;
         self.check_predictor(image)
+    }
+
+    fn check_jpeg(&self, image: &Image) -> Result<()> {
+        let is_jpeg = self.compression == Compression::Jpeg;
+        if self.quality > if is_jpeg { 100 } else { 0 } {
+            return Err(Error::range(format!(
+                "a quality of {}; JPEG has 1 to 100, and nothing else has any",
+                self.quality
+            )));
+        }
+        let bands = image.bands.len();
+        if is_jpeg && (image.dtype != DType::U8 || bands > 4 || has_palette(image)) {
+            let palette = if has_palette(image) {
+                " with a palette"
+            } else {
+                ""
+            };
+            return Err(Error::unsupported(format!(
+                "JPEG of {bands} bands of {}{palette}; it has 1 to 4 bands of u8",
+                image.dtype.name()
+            )));
+        }
+        Ok(())
     }
 
     fn check_predictor(&self, image: &Image) -> Result<()> {

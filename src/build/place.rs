@@ -20,7 +20,10 @@ pub fn add(directory: &mut Directory, georef: &Georef, metadata: &Metadata) {
         _ => system(georef),
     };
     let is_placed = georef.transform.is_some() || !georef.gcps.is_empty();
-    if keys.is_empty() && !is_placed && georef.rpc.is_none() {
+    if let Some(rpc) = &georef.rpc {
+        directory.set(Entry::doubles(tags::RPC_COEFFICIENTS, &numbers(rpc)));
+    }
+    if keys.is_empty() && !is_placed {
         return;
     }
     keys.set_short(
@@ -34,9 +37,6 @@ pub fn add(directory: &mut Directory, georef: &Georef, metadata: &Metadata) {
     }
     if !written.ascii.is_empty() {
         directory.set(Entry::text(tags::GEO_ASCII_PARAMS, &written.ascii));
-    }
-    if let Some(rpc) = &georef.rpc {
-        directory.set(Entry::doubles(tags::RPC_COEFFICIENTS, &numbers(rpc)));
     }
 }
 

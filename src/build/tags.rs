@@ -8,6 +8,7 @@ use crate::chain::Palette;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::image::{Band, Colour, Image};
+use crate::source::jpeg;
 use crate::source::tiff::tags;
 
 /// The bit of a directory that is a smaller image.
@@ -87,6 +88,7 @@ fn compression(of: Compression) -> u16 {
         Compression::Lzw => 5,
         Compression::Deflate => 8,
         Compression::Zstd => 50000,
+        Compression::Jpeg => 7,
     }
 }
 
@@ -121,6 +123,16 @@ pub fn of_image(
     let kind = if is_reduced { REDUCED } else { 0 };
     let mut directory = common(size, coding, kind)?;
     let photometric = Photometric::of(image);
+    if let Some(picture) = &coding.jpeg {
+        let tables = jpeg::encode(picture, None)?;
+        directory.set(Entry::bytes(tags::JPEG_TABLES, &tables));
+    }
+    let is_ycbcr = coding.jpeg.is_some_and(|picture| picture.is_rgb);
+    if is_ycbcr {
+        directory.set(Entry::shorts(tags::YCBCR_SUBSAMPLING, &[2, 2]));
+        let full = [(0, 1), (255, 1), (128, 1), (255, 1), (128, 1), (255, 1)];
+        directory.set(Entry::rationals(tags::REFERENCE_BLACK_WHITE, &full));
+    }
     let bits = (coding.dtype.size() * 8) as u16;
     directory.set(Entry::shorts(
         tags::BITS_PER_SAMPLE,
@@ -128,7 +140,10 @@ pub fn of_image(
     ));
     directory.set(Entry::shorts(
         tags::PHOTOMETRIC,
-        &[photometric.number(image)],
+        &[match is_ycbcr {
+            true => 6,
+            false => photometric.number(image),
+        }],
     ));
     directory.set(Entry::shorts(tags::SAMPLES_PER_PIXEL, &[bands]));
     let planar = if coding.is_planar { 2 } else { 1 };

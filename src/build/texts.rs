@@ -90,6 +90,7 @@ fn add_meanings(items: &mut String, image: &Image) {
             item(items, Some(band as u32), name_of, name(of.colour));
         }
     }
+    // In the domain where GDAL has it; GDAL itself reads it only of samples that are stored in so many bits.
     if is_whole(image.dtype) && image.bits < image.dtype.size() as u32 * 8 {
         for band in 0..image.bands.len() as u32 {
             let name = ("IMAGE_STRUCTURE", "NBITS");

@@ -40,6 +40,16 @@ struct Links {
     is_early: bool,
 }
 
+/// Whether a key, or that of an image that it was made from, is of a file.
+pub fn is_of_file(key: &str, file: &Metadata) -> bool {
+    key.contains(&key_start(file.dev(), file.ino()))
+}
+
+/// What keys of a file begin with.
+fn key_start(device: u64, inode: u64) -> String {
+    format!("file-{device:x}-{inode:x}-")
+}
+
 /// How often, and after how long each time, a file is looked at again whose change time alone is another:
 /// file systems may show the time of a change of its names before their number.
 const LOOKS: u32 = 6;
@@ -193,8 +203,12 @@ impl Bytes for FileBytes {
             changed,
         } = self.opened;
         Some(format!(
-            "file-{device:x}-{inode:x}-{size}-{}.{:09}-{}.{:09}",
-            modified.0, modified.1, changed.0, changed.1
+            "{}{size}-{}.{:09}-{}.{:09}",
+            key_start(device, inode),
+            modified.0,
+            modified.1,
+            changed.0,
+            changed.1
         ))
     }
 

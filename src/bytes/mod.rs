@@ -6,7 +6,7 @@ mod gathered;
 mod memory;
 pub mod stream;
 
-pub use file::FileBytes;
+pub use file::{FileBytes, is_of_file};
 pub use gathered::Gathered;
 pub use memory::MemoryBytes;
 

@@ -207,6 +207,16 @@ fn size(options: &tc_level_options) -> Result<Size> {
     }
 }
 
+/// A filter by its number; `None` is the default.
+pub fn filter_of(code: u32) -> Result<Option<Filter>> {
+    let mut all = Filter::ALL.into_iter();
+    match (code, all.find(|filter| *filter as u32 == code)) {
+        (0, _) => Ok(None),
+        (_, Some(filter)) => Ok(Some(filter)),
+        _ => Err(Error::argument(format!("filter of options is {code}"))),
+    }
+}
+
 fn level_options(options: &tc_level_options) -> Result<LevelOptions> {
     const NO_NATIVE: u32 = tc_level_flags::TC_LEVEL_NO_NATIVE as u32;
     if options.flags & !NO_NATIVE != 0 {
@@ -215,17 +225,9 @@ fn level_options(options: &tc_level_options) -> Result<LevelOptions> {
             "flags of options is {flags:#x}; no such flag of levels"
         )));
     }
-    let filter = match options.filter {
-        0 => None,
-        code => {
-            let mut all = Filter::ALL.into_iter();
-            let known = all.find(|filter| *filter as u32 == code);
-            Some(known.ok_or_else(|| Error::argument(format!("filter of options is {code}")))?)
-        }
-    };
     let levels = natural(options.levels, "levels")? as u32;
     Ok(LevelOptions {
-        filter,
+        filter: filter_of(options.filter)?,
         tile: (
             natural(options.tile_width, "tile_width")?,
             natural(options.tile_height, "tile_height")?,

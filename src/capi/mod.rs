@@ -13,6 +13,7 @@
 mod args;
 mod array;
 mod beside;
+mod build;
 mod cache;
 mod callback;
 mod chain;
@@ -43,6 +44,10 @@ mod status;
 mod tile;
 mod types;
 
+pub use build::{
+    tc_build_compression, tc_build_flags, tc_build_layout, tc_build_options, tc_build_predictor,
+    tc_build_pyramid,
+};
 pub use cache::{
     tc_cache, tc_cache_flags, tc_cache_options, tc_cache_stats, tc_clear, tc_create, tc_get,
     tc_peek, tc_put, tc_release, tc_remove, tc_retain, tc_set_budget, tc_set_share, tc_statistics,

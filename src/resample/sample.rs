@@ -1,5 +1,6 @@
 //! Samples and sums: the types that pixels have, and those in which they are added.
 
+use crate::simd::vectorised;
 use bytemuck::Pod;
 use std::cmp::Ordering;
 
@@ -23,10 +24,13 @@ pub trait Sample: Pod + PartialEq + Send + Sync {
     fn neighbour(self) -> Self;
     /// The order of values; of zeros the negative one comes first.
     fn order(self, other: Self) -> Ordering;
+    /// Writes the means of two by two samples of two rows, or of two of one row; of the last ones of an odd row it takes
+    /// what there is. They are what sums of this type would give. Says whether the type has that.
+    fn means(rows: &[&[Self]], out: &mut [u8]) -> bool;
 }
 
 macro_rules! whole {
-    ($($t:ident)*) => {$(
+    ($($t:ident $means:expr;)*) => {$(
         impl Sample for $t {
             fn is_number(self) -> bool {
                 true
@@ -55,11 +59,48 @@ macro_rules! whole {
             fn order(self, other: Self) -> Ordering {
                 self.cmp(&other)
             }
+            fn means(rows: &[&[Self]], out: &mut [u8]) -> bool {
+                $means(rows, out)
+            }
         }
     )*};
 }
 
-whole!(u8 i8 u16 i16 u32 i32 u64 i64);
+/// Means of whole numbers by sums in a wider type. A row or a column that is missing is that beside it.
+macro_rules! means {
+    ($t:ident, $wide:ident, $quarter:expr) => {
+        |rows: &[&[$t]], out: &mut [u8]| {
+            let (first, second) = (rows[0], rows[rows.len() - 1]);
+            vectorised(|| {
+                let mean = |of: [$t; 4]| {
+                    let [a, b, c, d] = of.map($wide::from);
+                    ($quarter(a + b + c + d) as $t).to_ne_bytes()
+                };
+                let (pairs, last) = first.as_chunks::<2>();
+                let (others, other) = second.as_chunks::<2>();
+                let out = out.as_chunks_mut::<{ size_of::<$t>() }>().0;
+                for ((a, b), out) in pairs.iter().zip(others).zip(out.iter_mut()) {
+                    *out = mean([a[0], a[1], b[0], b[1]]);
+                }
+                if let ([a], [b], Some(out)) = (last, other, out.get_mut(pairs.len())) {
+                    *out = mean([*a, *a, *b, *b]);
+                }
+            });
+            true
+        }
+    };
+}
+
+whole! {
+    u8 means!(u8, u16, |sum: u16| (sum + 2) >> 2);
+    i8 means!(i8, i16, |sum: i16| ((sum.abs() + 2) >> 2) * sum.signum());
+    u16 means!(u16, u32, |sum: u32| (sum + 2) >> 2);
+    i16 means!(i16, i32, |sum: i32| ((sum.abs() + 2) >> 2) * sum.signum());
+    u32 means!(u32, u64, |sum: u64| (sum + 2) >> 2);
+    i32 means!(i32, i64, |sum: i64| ((sum.abs() + 2) >> 2) * sum.signum());
+    u64 |_: &[&[u64]], _: &mut [u8]| false;
+    i64 |_: &[&[i64]], _: &mut [u8]| false;
+}
 
 macro_rules! float {
     ($($t:ident)*) => {$(
@@ -80,6 +121,7 @@ macro_rules! float {
                 self as i128
             }
             #[allow(clippy::unnecessary_cast)]
+            #[inline(always)]
             fn from_f64(value: f64) -> Self {
                 value.clamp($t::MIN as f64, $t::MAX as f64) as $t
             }
@@ -94,6 +136,22 @@ macro_rules! float {
             }
             fn order(self, other: Self) -> Ordering {
                 self.total_cmp(&other)
+            }
+            fn means(rows: &[&[Self]], out: &mut [u8]) -> bool {
+                vectorised(|| {
+                    let out = out.as_chunks_mut::<{ size_of::<$t>() }>().0;
+                    for (at, out) in out.iter_mut().enumerate() {
+                        let (mut sum, mut count) = (0.0, 0.0);
+                        for row in rows {
+                            let end = (2 * at + 2).min(row.len());
+                            let pair = &row[2 * at..end];
+                            sum += pair.iter().fold(0.0, |sum, sample| sum + f64::from(*sample));
+                            count += pair.len() as f64;
+                        }
+                        *out = $t::from_f64(sum / count).to_ne_bytes();
+                    }
+                });
+                true
             }
         }
     )*};

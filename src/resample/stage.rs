@@ -195,6 +195,19 @@ impl<T: Sample> Writer<T> {
         }
     }
 
+    /// Has the samples of a row that would pass for nodata make way.
+    pub fn make_way(&self, row: &mut [u8]) {
+        let Some([nodata, _]) = self.nodata else {
+            return;
+        };
+        for sample in row.chunks_exact_mut(size_of::<T>()) {
+            let value: T = bytemuck::pod_read_unaligned(sample);
+            if value == nodata {
+                sample.copy_from_slice(bytemuck::bytes_of(&value.neighbour()));
+            }
+        }
+    }
+
     /// Writes a sample, or what stands where none is data. A sample that would pass for nodata makes way.
     pub fn write(&self, row: &mut [u8], at: usize, sample: Option<[T; 2]>) {
         let sample = match sample {

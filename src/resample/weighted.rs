@@ -1,8 +1,9 @@
 //! Weighted: filters whose output is a weighted mean, rows first and then columns.
 
 use super::sample::{Sample, Sum};
-use super::stage::{Columns, Held, Stage, Writer};
+use super::stage::{Columns, Held, Stage, Writer, halves};
 use super::{Filter, Format, Step};
+use smallvec::SmallVec;
 use std::collections::VecDeque;
 use std::ops::Range;
 
@@ -10,8 +11,10 @@ use std::ops::Range;
 pub struct Weighted<T, A> {
     held: Held<T>,
     kernel: Kernel<A>,
-    /// The sums along the rows that are held, of each part of each band.
+    /// The sums along the rows that are held, of each part of each band; none where means are made at once.
     sums: VecDeque<(u64, Vec<Vec<A>>)>,
+    /// Each pixel is the mean of two by two, so that sums need not be kept.
+    is_mean: bool,
 }
 
 /// The weights along a row.
@@ -64,6 +67,10 @@ impl<T: Sample, A: Sum> Weighted<T, A> {
             kernel: Kernel::new(&step, &columns),
             held: Held::new(step, format, columns),
             sums: VecDeque::new(),
+            is_mean: step.filter == Filter::Average
+                && halves(&step)
+                && format.dtype.parts() == 1
+                && T::means(&[&[]], &mut []),
         }
     }
 
@@ -77,6 +84,13 @@ impl<T: Sample, A: Sum> Weighted<T, A> {
 
     /// All pixels of a row as if all were data.
     fn plain(&self, y: u64, band: usize, writer: &Writer<T>, row: &mut [u8]) {
+        if self.is_mean {
+            let rows = self.held.rows(y);
+            let rows: SmallVec<[&[T]; 2]> = rows.map(|y| self.held.line(y, band).part(0)).collect();
+            T::means(&rows, row);
+            writer.make_way(row);
+            return;
+        }
         let taps = self.held.step.y.taps(self.held.step.filter, y);
         let first = self.sums.front().map_or(0, |(y, _)| *y);
         let parts = self.held.format.dtype.parts();
@@ -172,6 +186,9 @@ impl<T: Sample, A: Sum> Stage for Weighted<T, A> {
 
     fn add(&mut self, y: u64, rows: &[&[u8]], mask: Option<&[u8]>) {
         self.held.add(y, rows, mask);
+        if self.is_mean {
+            return;
+        }
         let parts = 0..self.held.format.dtype.parts();
         let all = (0..rows.len()).flat_map(|band| parts.clone().map(move |part| (band, part)));
         let sums = all.map(|(band, part)| self.kernel.along(self.held.line(y, band).part(part)));

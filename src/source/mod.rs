@@ -10,7 +10,7 @@ pub mod formats;
 pub mod index;
 pub mod jfif;
 pub mod jp2;
-mod jpeg;
+pub(crate) mod jpeg;
 pub mod memory;
 pub mod missing;
 pub mod nitf;

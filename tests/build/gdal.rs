@@ -1,13 +1,16 @@
 //! What GDAL makes of the files.
 
+use crate::files::open;
 use crate::files::{Folder, levels_of};
 use crate::random::{self, Random, Validity};
 use crate::ways::{Way, options};
-use crate::{pyramid, support_gdal};
+use crate::{pyramid, support, support_gdal};
 use std::path::PathBuf;
 use std::process::Command;
-use tilecache::build::{Layout, Options, build_pyramid};
+use tilecache::build::{Compression, Layout, Options, build_pyramid};
 use tilecache::dtype::DType;
+use tilecache::image::Colour;
+use tilecache::operator::{Size, downsampled};
 
 /// Has GDAL read files.
 fn read(paths: &[PathBuf]) {
@@ -65,4 +68,96 @@ fn gdal_reads_the_same_levels_and_finds_clouds_optimised() {
             }
         }
     }
+}
+
+/// The greatest difference of bytes, and the mean of all.
+fn differences(a: &[u8], b: &[u8]) -> (u8, f64) {
+    assert_eq!(a.len(), b.len());
+    let all = a.iter().zip(b).map(|(a, b)| a.abs_diff(*b));
+    let most = all.clone().max().unwrap_or(0);
+    (most, all.map(f64::from).sum::<f64>() / a.len() as f64)
+}
+
+#[test]
+fn levels_in_jpeg_are_those_of_the_source_and_not_of_what_jpeg_leaves_of_it() {
+    let folder = Folder::new("jpeg");
+    let (mut paths, mut right) = (Vec::new(), Vec::new());
+    for (bands, colours) in [(1, false), (2, false), (3, true), (3, false), (4, true)] {
+        for layout in [Layout::Tiled, Layout::Cog] {
+            let mut image = support::image((200, 130), (64, 64), bands);
+            if colours {
+                let all = [Colour::Red, Colour::Green, Colour::Blue, Colour::Alpha];
+                for (band, colour) in image.bands.iter_mut().zip(all) {
+                    band.colour = colour;
+                }
+            }
+            let source = support::source(image, Default::default());
+            let options = Options {
+                layout,
+                compression: Compression::Jpeg,
+                quality: 95,
+                tile: (64, 64),
+                threads: 2,
+                ..Options::default()
+            };
+            let kind = if layout == Layout::Cog { ".cog" } else { "" };
+            let path = folder.file(&format!("{bands}{colours}{kind}.tif"));
+            build_pyramid(source.clone(), &path, &options, None, &mut |_| true).unwrap();
+            // The next level as the full image of a file is the same, for it is encoded once.
+            let half = downsampled(source.clone(), Size::Halved(1), &Default::default(), None);
+            let alone = folder.file("alone.tif");
+            build_pyramid(half.unwrap(), &alone, &options, None, &mut |_| true).unwrap();
+            let (all, halves) = (levels_of(&open(&path)), levels_of(&open(&alone)));
+            assert!(all[1..] == halves[..all.len() - 1], "{}", path.display());
+            right.push(pyramid(&source, &options));
+            paths.push(path);
+        }
+    }
+    read(&paths);
+    for (path, right) in paths.iter().zip(right) {
+        let made = levels_of(&open(path));
+        for (level, (made, right)) in made.iter().zip(levels_of(&right)).enumerate() {
+            let name = format!("{}.{level}.raw", path.display());
+            // GDAL and this library have libjpegs of different years.
+            let (most, _) = differences(&std::fs::read(name).unwrap(), made);
+            assert!(
+                most <= 1,
+                "{} level {level}: {most} from GDAL",
+                path.display()
+            );
+            let (_, mean) = differences(made, &right);
+            assert!(mean < 20.0, "{} level {level}: {mean}", path.display());
+        }
+    }
+}
+
+#[test]
+fn where_an_image_lies_and_what_is_said_of_it_goes_with_it() {
+    let dir = support_gdal::make("tests/build/make.py");
+    let folder = Folder::new("places");
+    let mut pairs = Vec::new();
+    for line in support_gdal::manifest(&dir) {
+        let source = dir.join(&line[0]);
+        for layout in [Layout::Tiled, Layout::Cog] {
+            let kind = if layout == Layout::Cog { ".cog" } else { "" };
+            let made = folder.file(&format!("{}{kind}.tif", line[0]));
+            let options = Options {
+                layout,
+                tile: (16, 16),
+                ..Options::default()
+            };
+            build_pyramid(open(&source), &made, &options, None, &mut |_| true).unwrap();
+            let (from, to) = (open(&source), open(&made));
+            let located = |of: &std::sync::Arc<dyn tilecache::provider::Provider>| {
+                of.image()
+                    .georef
+                    .as_ref()
+                    .and_then(|located| located.level(0))
+            };
+            assert_eq!(located(&from), located(&to), "{}", line[0]);
+            pairs.extend([source.clone(), made]);
+        }
+    }
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/build/same.py");
+    support_gdal::run(Command::new("/usr/bin/python3").arg(script).args(pairs));
 }

@@ -1,5 +1,6 @@
 //! Files with the levels of an image: the same pixels as the image's full pyramid, by this library and by GDAL.
 
+mod ended;
 mod files;
 mod gdal;
 #[allow(dead_code)]

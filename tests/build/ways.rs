@@ -61,6 +61,7 @@ pub fn options(compression: Compression, dtype: DType, random: &mut Random) -> O
         compression,
         predictor: random.one_of(&predictors[..possible]),
         tile: (random.one_of(&[16, 32, 64]), random.one_of(&[16, 32, 64])),
+        is_unsynced: random.below(8) > 0,
         big: random.one_of(&[None, None, Some(true), Some(false)]),
         ..Options::default()
     }

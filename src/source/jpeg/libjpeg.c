@@ -1,6 +1,6 @@
 /*
  * The part of libjpeg-turbo that the library uses: one stream in memory decoded into rows of samples of
- * one byte, or of two where they have more than 8 bits. libjpeg leaves its depths by longjmp, which may not cross Rust; it begins and ends here.
+ * one byte, or of two where they have more than 8 bits, and rows of bytes encoded into a stream. libjpeg leaves its depths by longjmp, which may not cross Rust; it begins and ends here.
  *
  * Nothing is printed, nothing is kept between calls, and no byte beyond the ends of the input is read.
  * libjpeg.rs declares the same structs.
@@ -333,4 +333,106 @@ int32_t tilecache_jpeg_decode(const struct tilecache_jpeg_job *job, struct tilec
     run_to_the_end(&decode, job, outcome);
     jpeg_destroy_decompress(&decode.cinfo);
     return decode.status;
+}
+
+/* A picture that is to be encoded, or the tables that go with all such pictures. */
+struct tilecache_jpeg_picture {
+    const unsigned char *pixels; /* rows without gaps; NULL: the tables alone */
+    unsigned char *out;
+    size_t out_len;
+    uint32_t width;
+    uint32_t rows;
+    uint32_t components;
+    int32_t quality;
+    int32_t is_rgb; /* stored as YCbCr with colours in half as many columns and rows */
+};
+
+/* One encode. */
+struct encode {
+    struct jpeg_compress_struct cinfo;
+    struct jpeg_error_mgr error;
+    struct jpeg_destination_mgr destination;
+    jmp_buf end;
+    int status;
+};
+
+static void encode_error(j_common_ptr cinfo)
+{
+    struct encode *encode = (struct encode *)cinfo->client_data;
+    encode->status = cinfo->err->msg_code == JERR_OUT_OF_MEMORY ? NO_MEMORY : CORRUPT;
+    longjmp(encode->end, 1);
+}
+
+static void init_destination(j_compress_ptr cinfo)
+{
+    (void)cinfo;
+}
+
+/* The room is not enough; the caller gives more and begins anew. */
+static boolean empty_output_buffer(j_compress_ptr cinfo)
+{
+    struct encode *encode = (struct encode *)cinfo->client_data;
+    encode->status = LIMIT;
+    longjmp(encode->end, 1);
+    return FALSE;
+}
+
+static void term_destination(j_compress_ptr cinfo)
+{
+    (void)cinfo;
+}
+
+static void write_picture(struct encode *encode, const struct tilecache_jpeg_picture *picture)
+{
+    j_compress_ptr cinfo = &encode->cinfo;
+    size_t stride = (size_t)picture->width * picture->components;
+    jpeg_create_compress(cinfo);
+    encode->destination.init_destination = init_destination;
+    encode->destination.empty_output_buffer = empty_output_buffer;
+    encode->destination.term_destination = term_destination;
+    encode->destination.next_output_byte = picture->out;
+    encode->destination.free_in_buffer = picture->out_len;
+    cinfo->dest = &encode->destination;
+    cinfo->image_width = picture->width;
+    cinfo->image_height = picture->rows;
+    cinfo->input_components = (int)picture->components;
+    cinfo->in_color_space = picture->components == 1 ? JCS_GRAYSCALE : picture->is_rgb ? JCS_RGB : JCS_UNKNOWN;
+    jpeg_set_defaults(cinfo);
+    jpeg_set_quality(cinfo, picture->quality, TRUE);
+    cinfo->write_JFIF_header = FALSE;
+    cinfo->write_Adobe_marker = FALSE;
+    if (picture->pixels == NULL) {
+        jpeg_write_tables(cinfo);
+        return;
+    }
+    jpeg_suppress_tables(cinfo, TRUE);
+    jpeg_start_compress(cinfo, FALSE);
+    while (cinfo->next_scanline < cinfo->image_height) {
+        /* libjpeg does not write to it. */
+        JSAMPROW row = (JSAMPROW)(picture->pixels + stride * cinfo->next_scanline);
+        jpeg_write_scanlines(cinfo, &row, 1);
+    }
+    jpeg_finish_compress(cinfo);
+}
+
+/* Apart, for the same reason as when decoding. */
+static void write_to_the_end(struct encode *encode, const struct tilecache_jpeg_picture *picture)
+{
+    if (!setjmp(encode->end))
+        write_picture(encode, picture);
+}
+
+/* One of the statuses above, LIMIT where `out` is too short; `written` has the bytes that were written. */
+int32_t tilecache_jpeg_encode(const struct tilecache_jpeg_picture *picture, size_t *written)
+{
+    struct encode encode;
+    memset(&encode, 0, sizeof encode);
+    encode.cinfo.err = jpeg_std_error(&encode.error);
+    encode.cinfo.client_data = &encode;
+    encode.error.error_exit = encode_error;
+    encode.error.output_message = output_message;
+    write_to_the_end(&encode, picture);
+    *written = picture->out_len - encode.destination.free_in_buffer;
+    jpeg_destroy_compress(&encode.cinfo);
+    return encode.status;
 }

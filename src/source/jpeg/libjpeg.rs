@@ -38,7 +38,21 @@ struct Outcome {
     message: [c_char; MESSAGE],
 }
 
+/// `struct tilecache_jpeg_picture`.
+#[repr(C)]
+struct RawPicture {
+    pixels: *const u8,
+    out: *mut u8,
+    out_len: usize,
+    width: u32,
+    rows: u32,
+    components: u32,
+    quality: i32,
+    is_rgb: i32,
+}
+
 unsafe extern "C" {
+    fn tilecache_jpeg_encode(picture: *const RawPicture, written: *mut usize) -> i32;
     fn tilecache_jpeg_decode(job: *const Job, outcome: *mut Outcome) -> i32;
 }
 
@@ -102,5 +116,58 @@ pub fn decode(tables: &[u8], stream: &[u8], frame: &Frame, out: &mut [u8]) -> Re
         _ => Err(Error::corrupt(format!(
             "the JPEG stream is damaged: {text}"
         ))),
+    }
+}
+
+/// How pictures are encoded.
+#[derive(Clone, Copy, Debug)]
+pub struct Picture {
+    /// Columns and rows.
+    pub size: (u32, u32),
+    /// Bytes of a pixel, 1 to 4.
+    pub components: u32,
+    /// 1 to 100.
+    pub quality: u32,
+    /// They are red, green and blue, and stored as luma and chroma with half the columns and rows of the latter.
+    pub is_rgb: bool,
+}
+
+/// The stream of a picture, without its tables; of none, the tables alone.
+pub fn encode(picture: &Picture, pixels: Option<&[u8]>) -> Result<Vec<u8>> {
+    let (width, rows) = picture.size;
+    let needed = width as usize * rows as usize * picture.components as usize;
+    if let Some(pixels) = pixels {
+        assert!(
+            pixels.len() >= needed,
+            "{} bytes for {needed}",
+            pixels.len()
+        );
+    }
+    // Noise of the highest quality may be longer than its pixels.
+    let mut room = (4 << 10) + pixels.map_or(0, |_| needed);
+    loop {
+        let mut out = vec![0; room];
+        let raw = RawPicture {
+            pixels: pixels.map_or(std::ptr::null(), <[u8]>::as_ptr),
+            out: out.as_mut_ptr(),
+            out_len: out.len(),
+            width,
+            rows,
+            components: picture.components,
+            quality: picture.quality as i32,
+            is_rgb: picture.is_rgb.into(),
+        };
+        let mut written = 0;
+        // SAFETY: the struct is that of libjpeg.c; the pixels are as many as it says, and no more than `out_len` bytes
+        // are written to `out`.
+        match unsafe { tilecache_jpeg_encode(&raw, &mut written) } {
+            0 => {
+                out.truncate(written);
+                return Ok(out);
+            }
+            2 => return Err(Error::new(Kind::NoMemory, "no memory to encode JPEG")),
+            3 if room < needed.saturating_mul(16) + (64 << 10) => room *= 4,
+            status => return Err(Error::internal(format!("JPEG: status {status} of libjpeg"))),
+        }
     }
 }

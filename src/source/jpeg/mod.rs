@@ -8,6 +8,7 @@
 mod libjpeg;
 mod sof;
 
+pub(crate) use libjpeg::{Picture, encode};
 pub use sof::{Sof, check_coding};
 
 use super::scratch::sized;

@@ -95,8 +95,10 @@ impl Keys {
 
     /// The values of the tags.
     pub fn write(&self) -> Written {
+        // Without the second edition GDAL does not tell of heights.
+        let is_second = self.0.iter().any(|(id, _)| (4096..5120).contains(id));
         let mut written = Written {
-            directory: vec![1, 1, 0, self.0.len() as u16],
+            directory: vec![1, 1, is_second.into(), self.0.len() as u16],
             ..Written::default()
         };
         for (id, value) in &self.0 {
