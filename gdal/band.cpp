@@ -5,7 +5,7 @@
 Band::Band(Dataset *dataset, const Tiles &tiles, int number, int index, GDALDataType type, GDALRasterBand *twin,
            GDALRasterBand *shown)
     : m_dataset(dataset), m_tiles(tiles), m_index(index), m_shown(shown), m_known(shown != nullptr ? shown : twin),
-      m_signedBytes(hasSignedBytes(twin)), m_maskFlags(shown != nullptr ? shown->GetMaskFlags() : GMF_ALL_VALID)
+      m_signedBytes(hasSignedBytes(twin)), m_maskFlags(m_known != nullptr ? m_known->GetMaskFlags() : GMF_ALL_VALID)
 {
   poDS = dataset;
   nBand = number;
@@ -24,9 +24,9 @@ int Band::GetOverviewCount()
   // GDAL may say that a level has overviews of its own, as of the first one in a file of overviews. It looks for them
   // once more where it has read from that level.
   if (m_dataset->base() != nullptr)
-    return m_shown != nullptr && !m_dataset->showsStored() ? m_shown->GetOverviewCount() : 0;
+    return m_shown != nullptr && !m_dataset->showsStored() && !m_dataset->computes() ? m_shown->GetOverviewCount() : 0;
   const int all = static_cast<int>(m_dataset->overviews().size());
-  if (nBand > 0)
+  if (nBand > 0 || m_dataset->computes())
     return all;
   // GDAL may have overviews of a band whose masks are not overviews of its mask.
   return m_shown != nullptr ? std::min(all, m_shown->GetOverviewCount()) : 0;
@@ -67,7 +67,7 @@ GDALRasterBand *Band::GetMaskBand()
 
 int Band::HasArbitraryOverviews()
 {
-  return m_shown != nullptr ? m_shown->HasArbitraryOverviews() : FALSE;
+  return m_shown != nullptr && !m_dataset->computes() ? m_shown->HasArbitraryOverviews() : FALSE;
 }
 
 GDALColorInterp Band::GetColorInterpretation()

@@ -103,11 +103,15 @@ GDALDataset *Dataset::open(GDALOpenInfo *info)
     container->SetDescription(info->pszFilename);
     return container.release();
   }
-  const Provider pixels = openPixels(options, twin.get());
-  Provider masks;
-  tc_cache *cache = nullptr;
-  if (pixels != nullptr && openMasks(options, twin.get(), pixels.get(), masks))
-    cache = sharedCache(options);
+  Provider pixels = openPixels(options, twin.get()), masks;
+  tc_cache *cache = pixels != nullptr ? sharedCache(options) : nullptr;
+  if (cache != nullptr && options.computes) {
+    pixels = withOverviews(pixels.get(), options, cache);
+    if (pixels == nullptr)
+      return nullptr;
+  }
+  if (cache != nullptr && !openMasks(options, twin.get(), pixels.get(), cache, masks))
+    return nullptr;
   auto dataset = std::make_unique<Dataset>();
   const Source from = {pixels.get(), masks.get(), twin.get()};
   if (cache == nullptr || !dataset->fill(from, options, cache) || !dataset->fillOverviews(from, options, cache))
@@ -130,7 +134,8 @@ bool Dataset::fill(const Source &from, const Options &options, tc_cache *cache)
 {
   eAccess = GA_ReadOnly;
   m_showsStored = options.reader == Reader::tilecache;
-  m_forwards = !m_showsStored && readsSmaller(from.twin);
+  m_computes = options.computes;
+  m_forwards = !m_showsStored && !m_computes && readsSmaller(from.twin);
   if (!m_tiles.open(provider_retain(from.pixels), options, cache))
     return false;
   const tc_image_info &info = m_tiles.info();
@@ -157,7 +162,9 @@ bool Dataset::fillMasks(const Source &from, const Options &options, tc_cache *ca
     return false;
   std::vector<GDALRasterBand *> shown;
   for (int i = 1; i <= nBands; i++) {
-    shown.push_back(atLevel(from.twin->GetRasterBand(i), m_tiles.info()));
+    // A level that is computed has the masks of the whole raster, made smaller.
+    GDALRasterBand *whole = from.twin->GetRasterBand(i), *level = atLevel(whole, m_tiles.info());
+    shown.push_back(level == nullptr && m_computes ? whole : level);
     if (shown.back() == nullptr || !isRead(shown.back()->GetMaskFlags()))
       shown.back() = nullptr;
   }
@@ -165,10 +172,13 @@ bool Dataset::fillMasks(const Source &from, const Options &options, tc_cache *ca
         return band != nullptr && band->GetMaskFlags() == GMF_PER_DATASET;
       }))
     shown.resize(1);
-  for (size_t i = 0; i < shown.size(); i++)
-    m_masks.push_back(shown[i] == nullptr ? nullptr
-                                          : std::make_unique<Band>(this, m_maskTiles, 0, static_cast<int>(i), GDT_Byte,
-                                                                   nullptr, shown[i]->GetMaskBand()));
+  for (size_t i = 0; i < shown.size(); i++) {
+    GDALRasterBand *mask = shown[i] != nullptr ? shown[i]->GetMaskBand() : nullptr;
+    const bool isAtLevel = mask != nullptr && mask->GetXSize() == nRasterXSize && mask->GetYSize() == nRasterYSize;
+    m_masks.push_back(mask == nullptr ? nullptr
+                                      : std::make_unique<Band>(this, m_maskTiles, 0, static_cast<int>(i), GDT_Byte,
+                                                               nullptr, isAtLevel ? mask : nullptr));
+  }
   return true;
 }
 

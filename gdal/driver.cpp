@@ -66,7 +66,7 @@ void GDALRegister_TILECACHE()
   auto driver = std::make_unique<GDALDriver>();
   driver->SetDescription("TILECACHE");
   driver->SetMetadataItem(GDAL_DCAP_RASTER, "YES");
-  driver->SetMetadataItem(GDAL_DMD_LONGNAME, "Any raster in cached tiles (TILECACHE:path?tile=512&pad=0&cache=1GiB)");
+  driver->SetMetadataItem(GDAL_DMD_LONGNAME, "Any raster in cached tiles (TILECACHE:path?tile=512&cache=1GiB&overviews=ALL)");
   driver->SetMetadataItem(GDAL_DMD_CONNECTION_PREFIX, connectionPrefix);
   driver->SetMetadataItem(
       GDAL_DMD_OPENOPTIONLIST,
@@ -77,6 +77,14 @@ void GDALRegister_TILECACHE()
       "dataset decides, and before it the configuration option TILECACHE_CACHE'/>"
       "<Option name='SOURCE' type='string-select' description='Who reads the raster' default='AUTO'>"
       "<Value>AUTO</Value><Value>TILECACHE</Value><Value>GDAL</Value></Option>"
+      "<Option name='OVERVIEWS' type='string' description='Overviews in all, computed where the raster has none: a "
+      "number, or ALL for as many as end in one tile'/>"
+      "<Option name='FILTER' type='string-select' description='What they are computed by; implies OVERVIEWS=ALL'>"
+      "<Value>NEAREST</Value><Value>AVERAGE</Value><Value>BILINEAR</Value><Value>CUBIC</Value><Value>LANCZOS</Value>"
+      "<Value>GAUSS</Value><Value>MODE</Value><Value>MIN</Value><Value>MAX</Value><Value>MEDIAN</Value>"
+      "<Value>RMS</Value><Value>SIPS</Value></Option>"
+      "<Option name='NATIVE' type='boolean' description='Whether those that the raster has are shown as they are, and "
+      "others computed from them; implies OVERVIEWS=ALL' default='YES'/>"
       "</OpenOptionList>");
   driver->pfnIdentify = Dataset::identify;
   driver->pfnOpen = Dataset::open;

@@ -14,6 +14,11 @@ struct Options {
   bool hasCache = false;
   uint64_t cache = 0;
   Reader reader = Reader::automatic;
+  // Whether overviews are computed that the raster lacks, so many in all or as many as end in one tile, and how.
+  bool computes = false;
+  int32_t overviews = -1;
+  uint32_t filter = 0;
+  bool usesNative = true;
 };
 
 extern const char *const connectionPrefix;

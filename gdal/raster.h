@@ -105,6 +105,8 @@ public:
   {
     return m_forwards && (width != dataWidth || height != dataHeight);
   }
+  // Whether overviews are computed that the raster lacks.
+  bool computes() const { return m_computes; }
   // Whether bands show what the file has, and not what GDAL makes of it.
   bool showsStored() const { return m_showsStored; }
 
@@ -144,7 +146,7 @@ private:
   std::vector<std::unique_ptr<Band>> m_masks; // one of all bands, or one for each
   std::vector<std::unique_ptr<Dataset>> m_overviews;
   const Dataset *m_base = nullptr;
-  bool m_forwards = false, m_showsStored = false;
+  bool m_forwards = false, m_showsStored = false, m_computes = false;
 };
 
 #endif

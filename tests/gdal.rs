@@ -100,7 +100,15 @@ fn the_driver_is_there() {
     let formats = run(gdal("gdalinfo").arg("--formats"));
     assert!(formats.contains("TILECACHE -raster- (ro)"), "{formats}");
     let about = run(gdal("gdalinfo").args(["--format", "TILECACHE"]));
-    for option in ["TILE", "PAD", "CACHE", "SOURCE"] {
+    for option in [
+        "TILE",
+        "PAD",
+        "CACHE",
+        "SOURCE",
+        "OVERVIEWS",
+        "FILTER",
+        "NATIVE",
+    ] {
         assert!(about.contains(&format!("name=\"{option}\"")), "{about}");
     }
     let symbols = run(Command::new("nm")
@@ -217,6 +225,16 @@ fn the_driver_shows_what_gdal_shows() {
     run(python()
         .arg(format!("{ROOT}/gdal/tests/same.py"))
         .current_dir(directory)
+        .env("GDAL_DRIVER_PATH", plugin().parent().unwrap()));
+}
+
+/// Computed ones of every raster, which GDAL's average equals at even sizes.
+#[test]
+fn the_driver_computes_overviews() {
+    run(python()
+        .arg(format!("{ROOT}/gdal/tests/levels.py"))
+        .arg(rasters())
+        .current_dir(scratch("gdal", "levels"))
         .env("GDAL_DRIVER_PATH", plugin().parent().unwrap()));
 }
 
