@@ -66,7 +66,7 @@ void GDALRegister_TILECACHE()
   auto driver = std::make_unique<GDALDriver>();
   driver->SetDescription("TILECACHE");
   driver->SetMetadataItem(GDAL_DCAP_RASTER, "YES");
-  driver->SetMetadataItem(GDAL_DMD_LONGNAME, "Any raster in cached tiles (TILECACHE:path?tile=512&cache=1GiB&overviews=ALL)");
+  driver->SetMetadataItem(GDAL_DMD_LONGNAME, "Any raster in cached tiles (TILECACHE:path?tile=512&cache=1GiB)");
   driver->SetMetadataItem(GDAL_DMD_CONNECTION_PREFIX, connectionPrefix);
   driver->SetMetadataItem(
       GDAL_DMD_OPENOPTIONLIST,

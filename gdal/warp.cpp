@@ -77,7 +77,8 @@ Provider openWarped(const Options &options, GDALDataset *twin, tc_provider *sour
                               &height) != CE_None)
     return nullptr;
   if (options.resolutionX > 0) {
-    const double columns = width * to[1] / options.resolutionX + 0.5, rows = -height * to[5] / options.resolutionY + 0.5;
+    const double columns = width * to[1] / options.resolutionX + 0.5;
+    const double rows = -height * to[5] / options.resolutionY + 0.5;
     if (!(columns < INT_MAX && rows < INT_MAX)) {
       CPLError(CE_Failure, CPLE_IllegalArg, "TILECACHE: GDAL has no rasters of that size");
       return nullptr;

@@ -15,8 +15,8 @@ struct Place {
   OGRSpatialReference srs;
 };
 
-// The pixels of a raster, whose levels are those of `source`, in the reference system that the options ask for, and where
-// they lie: on the grid that GDAL suggests, or with the resolution asked for. NULL after an error was said.
+// The pixels of a raster, whose levels are those of `source`, in the reference system that the options ask for, and
+// where they lie: on the grid that GDAL suggests, or with the resolution asked for. NULL after an error was said.
 Provider openWarped(const Options &options, GDALDataset *twin, tc_provider *source, tc_cache *cache, Place &place);
 
 #endif

@@ -28,7 +28,8 @@ def make(name, nodata=None):
 
 make("plain.tif")
 make("nodata.tif", 0)
-exact = dict(format="MEM", errorThreshold=0, overviewLevel=None, warpOptions=["XSCALE=1", "YSCALE=1", "UNIFIED_SRC_NODATA=NO"])
+exact = dict(format="MEM", errorThreshold=0, overviewLevel=None,
+             warpOptions=["XSCALE=1", "YSCALE=1", "UNIFIED_SRC_NODATA=NO"])
 
 for srs in ("EPSG:4326", "EPSG:3857", "EPSG:32633"):
     for resampling in ("nearest", "bilinear", "cubic"):
@@ -42,8 +43,9 @@ for srs in ("EPSG:4326", "EPSG:3857", "EPSG:32633"):
         assert (mask != theirs).mean() < 0.01, (srs, resampling, (mask != theirs).mean())
         both = mask & theirs
         for number in (1, 2):
-            apart = np.abs(view.GetRasterBand(number).ReadAsArray().astype(int) - other.GetRasterBand(number).ReadAsArray())
-            # A position within an eighth of a pixel may be in the next one, and kernels are as wide as pixels are apart.
+            ours, others = (each.GetRasterBand(number).ReadAsArray().astype(int) for each in (view, other))
+            apart = np.abs(ours - others)
+            # A position within an eighth of a pixel may be in the next one, and kernels may be wider.
             far = (apart[both] > (3 if number == 1 else 40)).mean()
             assert far < 0.015, (srs, resampling, number, far)
         band = view.GetRasterBand(1)
