@@ -66,6 +66,10 @@ int Dataset::CloseDependentDatasets()
 
 CPLErr Dataset::GetGeoTransform(double *transform)
 {
+  if (m_place) {
+    std::copy(m_place->transform.begin(), m_place->transform.end(), transform);
+    return CE_None;
+  }
   return m_twin ? m_twin->GetGeoTransform(transform) : GDALDataset::GetGeoTransform(transform);
 }
 
@@ -110,9 +114,17 @@ GDALDataset *Dataset::open(GDALOpenInfo *info)
     if (pixels == nullptr)
       return nullptr;
   }
-  if (cache != nullptr && !openMasks(options, twin.get(), pixels.get(), cache, masks))
+  std::unique_ptr<Place> place;
+  if (cache != nullptr && !options.srs.empty()) {
+    place = std::make_unique<Place>();
+    pixels = openWarped(options, twin.get(), pixels.get(), cache, *place);
+    if (pixels == nullptr || !openOwnMask(pixels.get(), masks))
+      return nullptr;
+  } else if (cache != nullptr && !openMasks(options, twin.get(), pixels.get(), cache, masks)) {
     return nullptr;
+  }
   auto dataset = std::make_unique<Dataset>();
+  dataset->m_place = std::move(place);
   const Source from = {pixels.get(), masks.get(), twin.get()};
   if (cache == nullptr || !dataset->fill(from, options, cache) || !dataset->fillOverviews(from, options, cache))
     return nullptr;
@@ -135,6 +147,7 @@ bool Dataset::fill(const Source &from, const Options &options, tc_cache *cache)
   eAccess = GA_ReadOnly;
   m_showsStored = options.reader == Reader::tilecache;
   m_computes = options.computes;
+  m_warps = !options.srs.empty();
   m_forwards = !m_showsStored && !m_computes && readsSmaller(from.twin);
   if (!m_tiles.open(provider_retain(from.pixels), options, cache))
     return false;
@@ -151,7 +164,8 @@ bool Dataset::fill(const Source &from, const Options &options, tc_cache *cache)
       CPLError(CE_Failure, CPLE_NotSupported, "TILECACHE: band %d is not one that tilecache reads", i);
       return false;
     }
-    SetBand(i, new Band(this, m_tiles, i, i - 1, band->GetRasterDataType(), band, atLevel(band, info)));
+    SetBand(i, new Band(this, m_tiles, i, i - 1, band->GetRasterDataType(), band,
+                        m_warps ? nullptr : atLevel(band, info)));
   }
   return from.masks == nullptr || fillMasks(from, options, cache);
 }
@@ -160,6 +174,10 @@ bool Dataset::fillMasks(const Source &from, const Options &options, tc_cache *ca
 {
   if (!m_maskTiles.open(provider_retain(from.masks), options, cache))
     return false;
+  if (m_warps) {
+    m_masks.push_back(std::make_unique<Band>(this, m_maskTiles, 0, 0, GDT_Byte, nullptr, nullptr));
+    return true;
+  }
   std::vector<GDALRasterBand *> shown;
   for (int i = 1; i <= nBands; i++) {
     // A level that is computed has the masks of the whole raster, made smaller.

@@ -66,7 +66,7 @@ void GDALRegister_TILECACHE()
   auto driver = std::make_unique<GDALDriver>();
   driver->SetDescription("TILECACHE");
   driver->SetMetadataItem(GDAL_DCAP_RASTER, "YES");
-  driver->SetMetadataItem(GDAL_DMD_LONGNAME, "Any raster in cached tiles (TILECACHE:path?tile=512&cache=1GiB&overviews=ALL)");
+  driver->SetMetadataItem(GDAL_DMD_LONGNAME, "Any raster in cached tiles (TILECACHE:path?tile=512&cache=1GiB)");
   driver->SetMetadataItem(GDAL_DMD_CONNECTION_PREFIX, connectionPrefix);
   driver->SetMetadataItem(
       GDAL_DMD_OPENOPTIONLIST,
@@ -85,6 +85,12 @@ void GDALRegister_TILECACHE()
       "<Value>RMS</Value><Value>SIPS</Value></Option>"
       "<Option name='NATIVE' type='boolean' description='Whether those that the raster has are shown as they are, and "
       "others computed from them; implies OVERVIEWS=ALL' default='YES'/>"
+      "<Option name='SRS' type='string' description='Reference system that the raster is warped to'/>"
+      "<Option name='RESOLUTION' type='string' description='With SRS: size of a pixel, 10 or 10x20; as GDAL suggests "
+      "if not given'/>"
+      "<Option name='RESAMPLING' type='string-select' description='With SRS' default='BILINEAR'>"
+      "<Value>NEAREST</Value><Value>AVERAGE</Value><Value>BILINEAR</Value><Value>CUBIC</Value><Value>LANCZOS</Value>"
+      "</Option>"
       "</OpenOptionList>");
   driver->pfnIdentify = Dataset::identify;
   driver->pfnOpen = Dataset::open;

@@ -1,6 +1,7 @@
 #include "options.h"
 
 #include <array>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 
@@ -14,7 +15,8 @@ const char *const connectionPrefix = "TILECACHE:";
 
 namespace {
 
-const std::array<const char *, 7> names = {"tile", "pad", "cache", "source", "overviews", "filter", "native"};
+const std::array<const char *, 10> names = {"tile",   "pad",    "cache", "source",     "overviews",
+                                            "filter", "native", "srs",   "resolution", "resampling"};
 
 const std::array<const char *, 12> filters = {"NEAREST", "AVERAGE", "BILINEAR", "CUBIC",  "LANCZOS", "GAUSS",
                                               "MODE",    "MIN",     "MAX",      "MEDIAN", "RMS",     "SIPS"};
@@ -90,6 +92,15 @@ bool parseFilter(const char *text, uint32_t &filter)
   return false;
 }
 
+bool parseResolution(const char *text, double &x, double &y)
+{
+  char *end = nullptr;
+  x = y = CPLStrtod(text, &end);
+  if (*end == 'x' || *end == 'X')
+    y = CPLStrtod(end + 1, &end);
+  return *end == '\0' && std::isfinite(x) && std::isfinite(y) && x > 0 && y > 0;
+}
+
 bool set(Options &options, const std::string &name, const char *value)
 {
   bool good = false;
@@ -117,6 +128,14 @@ bool set(Options &options, const std::string &name, const char *value)
   } else if (EQUAL(name.c_str(), "native")) {
     options.usesNative = CPLTestBool(value);
     good = options.computes = true;
+  } else if (EQUAL(name.c_str(), "srs")) {
+    options.srs = value;
+    // Coarse levels of what is seen elsewhere are made from coarse levels of the raster.
+    good = options.computes = !options.srs.empty();
+  } else if (EQUAL(name.c_str(), "resolution")) {
+    good = parseResolution(value, options.resolutionX, options.resolutionY);
+  } else if (EQUAL(name.c_str(), "resampling")) {
+    good = parseFilter(value, options.resampling);
   }
   if (!good)
     CPLError(CE_Failure, CPLE_IllegalArg, "TILECACHE: %s=%s is not understood", name.c_str(), value);

@@ -151,6 +151,21 @@ bool openMasks(const Options &options, GDALDataset *twin, tc_provider *pixels, t
   return masks != nullptr;
 }
 
+bool openOwnMask(tc_provider *pixels, Provider &mask)
+{
+  tc_image_info info{};
+  info.struct_size = sizeof info;
+  tc_provider *provider = nullptr;
+  tc_error err;
+  tc_status status = provider_info(pixels, &info, &err);
+  if (status == TC_OK && (info.flags & TC_IMAGE_HAS_MASK) != 0)
+    status = provider_mask(pixels, &provider, &err);
+  mask.reset(provider);
+  if (status != TC_OK)
+    fail(err);
+  return status == TC_OK;
+}
+
 Provider withOverviews(tc_provider *source, const Options &options, tc_cache *cache)
 {
   tc_level_options levels{};

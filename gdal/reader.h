@@ -21,6 +21,9 @@ inline bool isRead(int maskFlags)
 // GDAL gives. NULL if none is read: false after an error was said.
 bool openMasks(const Options &options, GDALDataset *twin, tc_provider *pixels, tc_cache *cache, Provider &masks);
 
+// The mask that pixels have themselves, if they have one; false after an error was said.
+bool openOwnMask(tc_provider *pixels, Provider &mask);
+
 // The same raster or masks with the overviews that the options ask for; NULL after an error was said.
 Provider withOverviews(tc_provider *source, const Options &options, tc_cache *cache);
 

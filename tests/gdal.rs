@@ -108,6 +108,9 @@ fn the_driver_is_there() {
         "OVERVIEWS",
         "FILTER",
         "NATIVE",
+        "SRS",
+        "RESOLUTION",
+        "RESAMPLING",
     ] {
         assert!(about.contains(&format!("name=\"{option}\"")), "{about}");
     }
@@ -235,6 +238,15 @@ fn the_driver_computes_overviews() {
         .arg(format!("{ROOT}/gdal/tests/levels.py"))
         .arg(rasters())
         .current_dir(scratch("gdal", "levels"))
+        .env("GDAL_DRIVER_PATH", plugin().parent().unwrap()));
+}
+
+/// Where gdalwarp puts them, with what it finds there.
+#[test]
+fn the_driver_warps() {
+    run(python()
+        .arg(format!("{ROOT}/gdal/tests/warp.py"))
+        .current_dir(scratch("gdal", "warp"))
         .env("GDAL_DRIVER_PATH", plugin().parent().unwrap()));
 }
 
