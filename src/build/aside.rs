@@ -62,15 +62,19 @@ pub struct Aside {
 }
 
 impl Aside {
-    /// A file that is to appear under a path.
+    /// A file that is to appear under a path, in place of the file that is there; of a link, where that leads.
     pub fn new(path: &Path) -> Result<Self> {
         let failed = |error: &std::io::Error| failed(path, "cannot be written", error);
-        if path.file_name().is_none() || path.is_dir() {
+        // A device or a pipe must not become a file.
+        let is_other = std::fs::metadata(path).is_ok_and(|there| !there.is_file());
+        if path.file_name().is_none() || is_other {
             return Err(Error::argument(format!(
                 "{} is no name for a file",
                 path.display()
             )));
         }
+        let real = std::fs::canonicalize(path);
+        let path = real.as_deref().unwrap_or(path);
         match nameless(path).map_err(|error| failed(&error))? {
             Some(file) => Ok(Self {
                 path: path.to_owned(),
