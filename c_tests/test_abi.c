@@ -108,6 +108,28 @@ AT(tc_level_options, height, 32);
 AT(tc_level_options, tile_width, 40);
 AT(tc_level_options, tile_height, 48);
 
+SIZE(tc_warp_options, 88);
+AT(tc_warp_options, struct_size, 0);
+AT(tc_warp_options, filter, 4);
+AT(tc_warp_options, flags, 8);
+AT(tc_warp_options, levels, 12);
+AT(tc_warp_options, source_level, 16);
+AT(tc_warp_options, reserved, 20);
+AT(tc_warp_options, max_error, 24);
+AT(tc_warp_options, scale_x, 32);
+AT(tc_warp_options, scale_y, 40);
+AT(tc_warp_options, width, 48);
+AT(tc_warp_options, height, 56);
+AT(tc_warp_options, tile_width, 64);
+AT(tc_warp_options, tile_height, 72);
+AT(tc_warp_options, period, 80);
+
+SIZE(tc_tie_point, 32);
+AT(tc_tie_point, x, 0);
+AT(tc_tie_point, y, 8);
+AT(tc_tie_point, source_x, 16);
+AT(tc_tie_point, source_y, 24);
+
 #if UINTPTR_MAX == UINT64_MAX /* structs with pointers */
 SIZE(tc_pixels, 72);
 AT(tc_pixels, data, 0);
@@ -497,6 +519,18 @@ static tc_status into_downsample(const led *l, tc_error *e)
   return drop(status, made);
 }
 
+static tc_status into_warp(const led *l, tc_error *e)
+{
+  const double same[6] = {0, 1, 0, 0, 0, 1};
+  tc_transform *transform = NULL;
+  tc_provider *made = NULL;
+  tc_status status = tc_transform_affine(same, &transform, NULL);
+  if (status == TC_OK)
+    status = provider_warp(provider, transform, (const tc_warp_options *)l, NULL, &made, e);
+  tc_transform_release(transform);
+  return drop(status, made);
+}
+
 static tc_status into_prefetch(const led *l, tc_error *e)
 {
   tc_provider *kept = cached(provider, cache);
@@ -648,6 +682,13 @@ static void make_map(led *l)
   ((tc_map_options *)l)->map = map_nothing;
 }
 
+static void make_warp(led *l)
+{
+  /* Too short a struct has no size of an output. */
+  ((tc_warp_options *)l)->width = 10;
+  ((tc_warp_options *)l)->height = 10;
+}
+
 static void make_source(led *l)
 {
   static source s;
@@ -671,6 +712,7 @@ static const struct {
   {"options", SIZE_AND_ALIGN(tc_cache_options), make_options, into_create},
   {"options", SIZE_AND_ALIGN(tc_retile_options), make_options, into_retile},
   {"options", SIZE_AND_ALIGN(tc_level_options), make_options, into_downsample},
+  {"options", SIZE_AND_ALIGN(tc_warp_options), make_warp, into_warp},
   {"options", SIZE_AND_ALIGN(tc_reader_options), make_options, into_reader},
   {"options", SIZE_AND_ALIGN(tc_prefetch_options), make_options, into_prefetch},
   {"options", SIZE_AND_ALIGN(tc_pass_options), make_options, into_pass},

@@ -402,6 +402,35 @@ static void making_operators(void **state)
   refuses(TC_E_ARGUMENT, "provider", provider_pyramid(from, NULL, cache, NULL, e));
   yields_no(made, TC_E_ARGUMENT, "source", provider_pyramid(NULL, NULL, NULL, &made, e));
 
+  const tc_warp_options warp = {.struct_size = sizeof warp, .width = 9, .height = 9};
+  const double same[6] = {0, 1, 0, 0, 0, 1};
+  const tc_tie_point tie = {0, 0, 0, 0};
+  const tc_rpc rpc = {.line_scale = 1};
+  double place = 0;
+  tc_transform *transform = NULL;
+  refuses(TC_E_ARGUMENT, "transform", tc_transform_affine(same, NULL, e));
+  yields_no(transform, TC_E_ARGUMENT, "m is NULL", tc_transform_affine(NULL, &transform, e));
+  refuses(TC_E_ARGUMENT, "transform", tc_transform_polynomial(&tie, 1, 1, NULL, e));
+  yields_no(transform, TC_E_ARGUMENT, "points", tc_transform_polynomial(NULL, 0, 1, &transform, e));
+  refuses(TC_E_ARGUMENT, "transform", tc_transform_spline(&tie, 1, NULL, e));
+  yields_no(transform, TC_E_ARGUMENT, "points", tc_transform_spline(NULL, 0, &transform, e));
+  refuses(TC_E_ARGUMENT, "transform", tc_transform_rpc(&rpc, same, 0, NULL, e));
+  yields_no(transform, TC_E_ARGUMENT, "rpc is NULL", tc_transform_rpc(NULL, same, 0, &transform, e));
+  refuses(TC_E_ARGUMENT, "transform", tc_transform_callback(NULL, NULL, NULL, NULL, NULL, NULL, e));
+  yields_no(transform, TC_E_ARGUMENT, "function is NULL",
+            tc_transform_callback(NULL, NULL, NULL, NULL, NULL, &transform, e));
+  ok(tc_transform_affine(same, &transform, &err));
+  refuses(TC_E_ARGUMENT, "transform is NULL", tc_transform_points(NULL, &place, &place, 1, e));
+  refuses(TC_E_ARGUMENT, "x is NULL", tc_transform_points(transform, NULL, &place, 1, e));
+  refuses(TC_E_ARGUMENT, "y is NULL", tc_transform_points(transform, &place, NULL, 1, e));
+  refuses(TC_E_ARGUMENT, "provider", provider_warp(from, transform, &warp, cache, NULL, e));
+  yields_no(made, TC_E_ARGUMENT, "source", provider_warp(NULL, transform, &warp, cache, &made, e));
+  yields_no(made, TC_E_ARGUMENT, "transform", provider_warp(from, NULL, &warp, cache, &made, e));
+  yields_no(made, TC_E_ARGUMENT, "options", provider_warp(from, transform, NULL, cache, &made, e));
+  assert_null(tc_transform_retain(NULL));
+  tc_transform_release(NULL);
+  tc_transform_release(transform);
+
   refuses(TC_E_ARGUMENT, "provider", provider_level(from, 0, NULL, e));
   yields_no(made, TC_E_ARGUMENT, "source", provider_level(NULL, 0, &made, e));
   yields_no(made, TC_E_RANGE, "level is -1", provider_level(from, -1, &made, e));

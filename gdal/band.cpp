@@ -5,7 +5,8 @@
 Band::Band(Dataset *dataset, const Tiles &tiles, int number, int index, GDALDataType type, GDALRasterBand *twin,
            GDALRasterBand *shown)
     : m_dataset(dataset), m_tiles(tiles), m_index(index), m_shown(shown), m_known(shown != nullptr ? shown : twin),
-      m_signedBytes(hasSignedBytes(twin)), m_maskFlags(shown != nullptr ? shown->GetMaskFlags() : GMF_ALL_VALID)
+      m_told(dataset->isWarped() ? nullptr : m_known),
+      m_signedBytes(hasSignedBytes(twin)), m_maskFlags(m_known != nullptr ? m_known->GetMaskFlags() : GMF_ALL_VALID)
 {
   poDS = dataset;
   nBand = number;
@@ -24,9 +25,9 @@ int Band::GetOverviewCount()
   // GDAL may say that a level has overviews of its own, as of the first one in a file of overviews. It looks for them
   // once more where it has read from that level.
   if (m_dataset->base() != nullptr)
-    return m_shown != nullptr && !m_dataset->showsStored() ? m_shown->GetOverviewCount() : 0;
+    return m_shown != nullptr && !m_dataset->showsStored() && !m_dataset->computes() ? m_shown->GetOverviewCount() : 0;
   const int all = static_cast<int>(m_dataset->overviews().size());
-  if (nBand > 0)
+  if (nBand > 0 || m_dataset->computes())
     return all;
   // GDAL may have overviews of a band whose masks are not overviews of its mask.
   return m_shown != nullptr ? std::min(all, m_shown->GetOverviewCount()) : 0;
@@ -56,7 +57,9 @@ int Band::GetMaskFlags()
 {
   if (nBand == 0)
     return GMF_ALL_VALID;
-  return m_dataset->maskOf(nBand) != nullptr ? m_maskFlags : GDALRasterBand::GetMaskFlags();
+  if (m_dataset->maskOf(nBand) == nullptr)
+    return GDALRasterBand::GetMaskFlags();
+  return m_dataset->isWarped() ? GMF_PER_DATASET : m_maskFlags;
 }
 
 GDALRasterBand *Band::GetMaskBand()
@@ -67,7 +70,7 @@ GDALRasterBand *Band::GetMaskBand()
 
 int Band::HasArbitraryOverviews()
 {
-  return m_shown != nullptr ? m_shown->HasArbitraryOverviews() : FALSE;
+  return m_shown != nullptr && !m_dataset->computes() ? m_shown->HasArbitraryOverviews() : FALSE;
 }
 
 GDALColorInterp Band::GetColorInterpretation()
@@ -105,12 +108,12 @@ double Band::GetScale(int *has)
 // What was set as statistics says more than what the raster came with.
 double Band::GetMinimum(int *has)
 {
-  return isSet("") || m_known == nullptr ? GDALRasterBand::GetMinimum(has) : m_known->GetMinimum(has);
+  return isSet("") || m_told == nullptr ? GDALRasterBand::GetMinimum(has) : m_told->GetMinimum(has);
 }
 
 double Band::GetMaximum(int *has)
 {
-  return isSet("") || m_known == nullptr ? GDALRasterBand::GetMaximum(has) : m_known->GetMaximum(has);
+  return isSet("") || m_told == nullptr ? GDALRasterBand::GetMaximum(has) : m_told->GetMaximum(has);
 }
 
 CPLErr Band::GetDefaultHistogram(double *least, double *most, int *buckets, GUIntBig **counts, int force,
@@ -128,8 +131,8 @@ CPLErr Band::GetDefaultHistogram(double *least, double *most, int *buckets, GUIn
     return CE_None;
   }
   // One that the raster came with; what must be counted is counted from the tiles.
-  if (m_known != nullptr &&
-      m_known->GetDefaultHistogram(least, most, buckets, counts, FALSE, nullptr, nullptr) == CE_None)
+  if (m_told != nullptr &&
+      m_told->GetDefaultHistogram(least, most, buckets, counts, FALSE, nullptr, nullptr) == CE_None)
     return CE_None;
   return GDALRasterBand::GetDefaultHistogram(least, most, buckets, counts, force, progress, progressData);
 }

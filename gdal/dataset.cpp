@@ -66,6 +66,10 @@ int Dataset::CloseDependentDatasets()
 
 CPLErr Dataset::GetGeoTransform(double *transform)
 {
+  if (m_place) {
+    std::copy(m_place->transform.begin(), m_place->transform.end(), transform);
+    return CE_None;
+  }
   return m_twin ? m_twin->GetGeoTransform(transform) : GDALDataset::GetGeoTransform(transform);
 }
 
@@ -103,12 +107,24 @@ GDALDataset *Dataset::open(GDALOpenInfo *info)
     container->SetDescription(info->pszFilename);
     return container.release();
   }
-  const Provider pixels = openPixels(options, twin.get());
-  Provider masks;
-  tc_cache *cache = nullptr;
-  if (pixels != nullptr && openMasks(options, twin.get(), pixels.get(), masks))
-    cache = sharedCache(options);
+  Provider pixels = openPixels(options, twin.get()), masks;
+  tc_cache *cache = pixels != nullptr ? sharedCache(options) : nullptr;
+  if (cache != nullptr && options.computes) {
+    pixels = withOverviews(pixels.get(), options, cache);
+    if (pixels == nullptr)
+      return nullptr;
+  }
+  std::unique_ptr<Place> place;
+  if (cache != nullptr && !options.srs.empty()) {
+    place = std::make_unique<Place>();
+    pixels = openWarped(options, twin.get(), pixels.get(), cache, *place);
+    if (pixels == nullptr || !openOwnMask(pixels.get(), masks))
+      return nullptr;
+  } else if (cache != nullptr && !openMasks(options, twin.get(), pixels.get(), cache, masks)) {
+    return nullptr;
+  }
   auto dataset = std::make_unique<Dataset>();
+  dataset->m_place = std::move(place);
   const Source from = {pixels.get(), masks.get(), twin.get()};
   if (cache == nullptr || !dataset->fill(from, options, cache) || !dataset->fillOverviews(from, options, cache))
     return nullptr;
@@ -130,7 +146,9 @@ bool Dataset::fill(const Source &from, const Options &options, tc_cache *cache)
 {
   eAccess = GA_ReadOnly;
   m_showsStored = options.reader == Reader::tilecache;
-  m_forwards = !m_showsStored && readsSmaller(from.twin);
+  m_computes = options.computes;
+  m_warps = !options.srs.empty();
+  m_forwards = !m_showsStored && !m_computes && readsSmaller(from.twin);
   if (!m_tiles.open(provider_retain(from.pixels), options, cache))
     return false;
   const tc_image_info &info = m_tiles.info();
@@ -146,7 +164,8 @@ bool Dataset::fill(const Source &from, const Options &options, tc_cache *cache)
       CPLError(CE_Failure, CPLE_NotSupported, "TILECACHE: band %d is not one that tilecache reads", i);
       return false;
     }
-    SetBand(i, new Band(this, m_tiles, i, i - 1, band->GetRasterDataType(), band, atLevel(band, info)));
+    SetBand(i, new Band(this, m_tiles, i, i - 1, band->GetRasterDataType(), band,
+                        m_warps ? nullptr : atLevel(band, info)));
   }
   return from.masks == nullptr || fillMasks(from, options, cache);
 }
@@ -155,9 +174,15 @@ bool Dataset::fillMasks(const Source &from, const Options &options, tc_cache *ca
 {
   if (!m_maskTiles.open(provider_retain(from.masks), options, cache))
     return false;
+  if (m_warps) {
+    m_masks.push_back(std::make_unique<Band>(this, m_maskTiles, 0, 0, GDT_Byte, nullptr, nullptr));
+    return true;
+  }
   std::vector<GDALRasterBand *> shown;
   for (int i = 1; i <= nBands; i++) {
-    shown.push_back(atLevel(from.twin->GetRasterBand(i), m_tiles.info()));
+    // A level that is computed has the masks of the whole raster, made smaller.
+    GDALRasterBand *whole = from.twin->GetRasterBand(i), *level = atLevel(whole, m_tiles.info());
+    shown.push_back(level == nullptr && m_computes ? whole : level);
     if (shown.back() == nullptr || !isRead(shown.back()->GetMaskFlags()))
       shown.back() = nullptr;
   }
@@ -165,10 +190,13 @@ bool Dataset::fillMasks(const Source &from, const Options &options, tc_cache *ca
         return band != nullptr && band->GetMaskFlags() == GMF_PER_DATASET;
       }))
     shown.resize(1);
-  for (size_t i = 0; i < shown.size(); i++)
-    m_masks.push_back(shown[i] == nullptr ? nullptr
-                                          : std::make_unique<Band>(this, m_maskTiles, 0, static_cast<int>(i), GDT_Byte,
-                                                                   nullptr, shown[i]->GetMaskBand()));
+  for (size_t i = 0; i < shown.size(); i++) {
+    GDALRasterBand *mask = shown[i] != nullptr ? shown[i]->GetMaskBand() : nullptr;
+    const bool isAtLevel = mask != nullptr && mask->GetXSize() == nRasterXSize && mask->GetYSize() == nRasterYSize;
+    m_masks.push_back(mask == nullptr ? nullptr
+                                      : std::make_unique<Band>(this, m_maskTiles, 0, static_cast<int>(i), GDT_Byte,
+                                                               nullptr, isAtLevel ? mask : nullptr));
+  }
   return true;
 }
 

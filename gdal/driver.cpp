@@ -56,6 +56,7 @@ CPL_DLL tc_status tilecache_gdal_open_vsi(const char *path, const tc_open_option
                                           tc_error *err);
 CPL_DLL tc_status tilecache_gdal_srs(const tc_georef *georef, OGRSpatialReferenceH *srs, tc_error *err);
 CPL_DLL tc_status tilecache_gdal_set_georef(GDALDatasetH dataset, const tc_georef *georef, tc_error *err);
+CPL_DLL tc_status tilecache_gdal_transform(void *transformer, const char *name, tc_transform **transform, tc_error *err);
 
 void GDALRegister_TILECACHE()
 {
@@ -65,7 +66,7 @@ void GDALRegister_TILECACHE()
   auto driver = std::make_unique<GDALDriver>();
   driver->SetDescription("TILECACHE");
   driver->SetMetadataItem(GDAL_DCAP_RASTER, "YES");
-  driver->SetMetadataItem(GDAL_DMD_LONGNAME, "Any raster in cached tiles (TILECACHE:path?tile=512&pad=0&cache=1GiB)");
+  driver->SetMetadataItem(GDAL_DMD_LONGNAME, "Any raster in cached tiles (TILECACHE:path?tile=512&cache=1GiB)");
   driver->SetMetadataItem(GDAL_DMD_CONNECTION_PREFIX, connectionPrefix);
   driver->SetMetadataItem(
       GDAL_DMD_OPENOPTIONLIST,
@@ -76,6 +77,20 @@ void GDALRegister_TILECACHE()
       "dataset decides, and before it the configuration option TILECACHE_CACHE'/>"
       "<Option name='SOURCE' type='string-select' description='Who reads the raster' default='AUTO'>"
       "<Value>AUTO</Value><Value>TILECACHE</Value><Value>GDAL</Value></Option>"
+      "<Option name='OVERVIEWS' type='string' description='Overviews in all, computed where the raster has none: a "
+      "number, or ALL for as many as end in one tile'/>"
+      "<Option name='FILTER' type='string-select' description='What they are computed by; implies OVERVIEWS=ALL'>"
+      "<Value>NEAREST</Value><Value>AVERAGE</Value><Value>BILINEAR</Value><Value>CUBIC</Value><Value>LANCZOS</Value>"
+      "<Value>GAUSS</Value><Value>MODE</Value><Value>MIN</Value><Value>MAX</Value><Value>MEDIAN</Value>"
+      "<Value>RMS</Value><Value>SIPS</Value></Option>"
+      "<Option name='NATIVE' type='boolean' description='Whether those that the raster has are shown as they are, and "
+      "others computed from them; implies OVERVIEWS=ALL' default='YES'/>"
+      "<Option name='SRS' type='string' description='Reference system that the raster is warped to'/>"
+      "<Option name='RESOLUTION' type='string' description='With SRS: size of a pixel, 10 or 10x20; as GDAL suggests "
+      "if not given'/>"
+      "<Option name='RESAMPLING' type='string-select' description='With SRS' default='BILINEAR'>"
+      "<Value>NEAREST</Value><Value>AVERAGE</Value><Value>BILINEAR</Value><Value>CUBIC</Value><Value>LANCZOS</Value>"
+      "</Option>"
       "</OpenOptionList>");
   driver->pfnIdentify = Dataset::identify;
   driver->pfnOpen = Dataset::open;
@@ -108,6 +123,11 @@ tc_status tilecache_gdal_srs(const tc_georef *georef, OGRSpatialReferenceH *srs,
 tc_status tilecache_gdal_set_georef(GDALDatasetH dataset, const tc_georef *georef, tc_error *err)
 {
   return tc_gdal_set_georef(dataset, georef, err);
+}
+
+tc_status tilecache_gdal_transform(void *transformer, const char *name, tc_transform **transform, tc_error *err)
+{
+  return tc_gdal_transform(transformer, name, transform, err);
 }
 
 } // extern "C"

@@ -1,6 +1,7 @@
 #include "options.h"
 
 #include <array>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 
@@ -8,11 +9,17 @@
 #include <cpl_error.h>
 #include <cpl_string.h>
 
+#include "tilecache.h"
+
 const char *const connectionPrefix = "TILECACHE:";
 
 namespace {
 
-const std::array<const char *, 4> names = {"tile", "pad", "cache", "source"};
+const std::array<const char *, 10> names = {"tile",   "pad",    "cache", "source",     "overviews",
+                                            "filter", "native", "srs",   "resolution", "resampling"};
+
+const std::array<const char *, 12> filters = {"NEAREST", "AVERAGE", "BILINEAR", "CUBIC",  "LANCZOS", "GAUSS",
+                                              "MODE",    "MIN",     "MAX",      "MEDIAN", "RMS",     "SIPS"};
 
 bool isName(const std::string &name)
 {
@@ -60,6 +67,40 @@ bool parseTile(const char *text, int64_t &width, int64_t &height)
   return true;
 }
 
+bool parseOverviews(const char *text, int32_t &overviews)
+{
+  constexpr uint64_t most = 31;
+  uint64_t count = 0;
+  const char *end = nullptr;
+  if (EQUAL(text, "ALL")) {
+    overviews = -1;
+    return true;
+  }
+  if (!parseNumber(text, &end, count) || *end != '\0' || count > most)
+    return false;
+  overviews = static_cast<int32_t>(count);
+  return true;
+}
+
+bool parseFilter(const char *text, uint32_t &filter)
+{
+  for (size_t i = 0; i < filters.size(); i++)
+    if (EQUAL(text, filters[i])) {
+      filter = static_cast<uint32_t>(TC_FILTER_NEAREST + i);
+      return true;
+    }
+  return false;
+}
+
+bool parseResolution(const char *text, double &x, double &y)
+{
+  char *end = nullptr;
+  x = y = CPLStrtod(text, &end);
+  if (*end == 'x' || *end == 'X')
+    y = CPLStrtod(end + 1, &end);
+  return *end == '\0' && std::isfinite(x) && std::isfinite(y) && x > 0 && y > 0;
+}
+
 bool set(Options &options, const std::string &name, const char *value)
 {
   bool good = false;
@@ -80,6 +121,21 @@ bool set(Options &options, const std::string &name, const char *value)
       options.reader = Reader::gdal;
     else
       good = false;
+  } else if (EQUAL(name.c_str(), "overviews")) {
+    good = options.computes = parseOverviews(value, options.overviews);
+  } else if (EQUAL(name.c_str(), "filter")) {
+    good = options.computes = parseFilter(value, options.filter);
+  } else if (EQUAL(name.c_str(), "native")) {
+    options.usesNative = CPLTestBool(value);
+    good = options.computes = true;
+  } else if (EQUAL(name.c_str(), "srs")) {
+    options.srs = value;
+    // Coarse levels of what is seen elsewhere are made from coarse levels of the raster.
+    good = options.computes = !options.srs.empty();
+  } else if (EQUAL(name.c_str(), "resolution")) {
+    good = parseResolution(value, options.resolutionX, options.resolutionY);
+  } else if (EQUAL(name.c_str(), "resampling")) {
+    good = parseFilter(value, options.resampling);
   }
   if (!good)
     CPLError(CE_Failure, CPLE_IllegalArg, "TILECACHE: %s=%s is not understood", name.c_str(), value);

@@ -14,6 +14,16 @@ struct Options {
   bool hasCache = false;
   uint64_t cache = 0;
   Reader reader = Reader::automatic;
+  // Whether overviews are computed that the raster lacks, so many in all or as many as end in one tile, and how.
+  bool computes = false;
+  int32_t overviews = -1;
+  uint32_t filter = 0;
+  bool usesNative = true;
+  // The reference system that it is seen in, if another one is asked for, the size of a pixel there, or 0, and how
+  // samples are found.
+  std::string srs;
+  double resolutionX = 0, resolutionY = 0;
+  uint32_t resampling = 0;
 };
 
 extern const char *const connectionPrefix;

@@ -11,6 +11,7 @@
 #include "options.h"
 #include "provider.h"
 #include "tiles.h"
+#include "warp.h"
 
 class Dataset;
 
@@ -23,7 +24,7 @@ public:
 
   // Whether the tiles have its samples in the type that it has for GDAL.
   bool isStored() const { return m_tiles.info().dtype == dtypeOf(eDataType, m_signedBytes); }
-  void dropTwin() { m_known = m_shown = nullptr; }
+  void dropTwin() { m_known = m_shown = m_told = nullptr; }
 
   int GetOverviewCount() override;
   GDALRasterBand *GetOverview(int level) override;
@@ -49,7 +50,7 @@ public:
   double GetScale(int *has) override;
 
 protected:
-  GDALMajorObject *about() const override { return m_known; }
+  GDALMajorObject *about() const override { return m_told; }
   CPLErr IReadBlock(int col, int row, void *into) override;
   CPLErr IRasterIO(GDALRWFlag flag, int x, int y, int width, int height, void *data, int dataWidth, int dataHeight,
                    GDALDataType type, GSpacing pixelSpace, GSpacing lineSpace,
@@ -71,6 +72,7 @@ private:
   const int m_index;
   GDALRasterBand *m_shown;
   GDALRasterBand *m_known; // for what is no pixel: the band at this level, or that of the whole raster
+  GDALRasterBand *m_told;  // for what is told of its pixels: the same, unless these are warped
   std::unique_ptr<Histogram> m_histogram; // that was set
   const bool m_signedBytes;
   const int m_maskFlags; // of a mask that is read
@@ -105,21 +107,30 @@ public:
   {
     return m_forwards && (width != dataWidth || height != dataHeight);
   }
+  // Whether overviews are computed that the raster lacks.
+  bool computes() const { return m_computes; }
+  // Whether it is seen in another reference system.
+  bool isWarped() const { return m_warps; }
   // Whether bands show what the file has, and not what GDAL makes of it.
   bool showsStored() const { return m_showsStored; }
 
   CPLErr GetGeoTransform(double *transform) override;
-  const OGRSpatialReference *GetSpatialRef() const override { return m_twin ? m_twin->GetSpatialRef() : nullptr; }
-  int GetGCPCount() override { return m_twin ? m_twin->GetGCPCount() : 0; }
+  const OGRSpatialReference *GetSpatialRef() const override
+  {
+    if (m_place)
+      return &m_place->srs;
+    return m_twin ? m_twin->GetSpatialRef() : nullptr;
+  }
+  int GetGCPCount() override { return m_twin && !m_warps ? m_twin->GetGCPCount() : 0; }
   const OGRSpatialReference *GetGCPSpatialRef() const override
   {
-    return m_twin ? m_twin->GetGCPSpatialRef() : nullptr;
+    return m_twin && !m_warps ? m_twin->GetGCPSpatialRef() : nullptr;
   }
-  const GDAL_GCP *GetGCPs() override { return m_twin ? m_twin->GetGCPs() : nullptr; }
+  const GDAL_GCP *GetGCPs() override { return m_twin && !m_warps ? m_twin->GetGCPs() : nullptr; }
   char **GetFileList() override { return m_twin ? m_twin->GetFileList() : nullptr; }
 
 protected:
-  GDALMajorObject *about() const override { return m_twin.get(); }
+  GDALMajorObject *about() const override { return m_warps ? nullptr : m_twin.get(); }
   CPLErr IBuildOverviews(const char *resampling, int count, const int *levels, int bandCount, const int *bands,
                          GDALProgressFunc progress, void *progressData, CSLConstList options) override;
   CPLErr IRasterIO(GDALRWFlag flag, int x, int y, int width, int height, void *data, int dataWidth, int dataHeight,
@@ -144,7 +155,8 @@ private:
   std::vector<std::unique_ptr<Band>> m_masks; // one of all bands, or one for each
   std::vector<std::unique_ptr<Dataset>> m_overviews;
   const Dataset *m_base = nullptr;
-  bool m_forwards = false, m_showsStored = false;
+  bool m_forwards = false, m_showsStored = false, m_computes = false, m_warps = false;
+  std::unique_ptr<Place> m_place; // of what is warped; NULL in overviews
 };
 
 #endif

@@ -116,7 +116,7 @@ Provider openPixels(const Options &options, GDALDataset *twin)
   return Provider(provider);
 }
 
-bool openMasks(const Options &options, GDALDataset *twin, tc_provider *pixels, Provider &masks)
+bool openMasks(const Options &options, GDALDataset *twin, tc_provider *pixels, tc_cache *cache, Provider &masks)
 {
   bool any = false, ofDataset = true, ofOneBit = true;
   for (int i = 1; i <= twin->GetRasterCount(); i++) {
@@ -141,9 +141,45 @@ bool openMasks(const Options &options, GDALDataset *twin, tc_provider *pixels, P
     status = tc_gdal_open(options.path.c_str(), &asMasks, &provider, &err);
   }
   masks.reset(provider);
+  if (status != TC_OK) {
+    fail(err);
+    return false;
+  }
+  // The mask of the pixels has their overviews already.
+  if (options.computes && !(ofDataset && ofOneBit && (info.flags & TC_IMAGE_HAS_MASK) != 0))
+    masks = withOverviews(provider, options, cache);
+  return masks != nullptr;
+}
+
+bool openOwnMask(tc_provider *pixels, Provider &mask)
+{
+  tc_image_info info{};
+  info.struct_size = sizeof info;
+  tc_provider *provider = nullptr;
+  tc_error err;
+  tc_status status = provider_info(pixels, &info, &err);
+  if (status == TC_OK && (info.flags & TC_IMAGE_HAS_MASK) != 0)
+    status = provider_mask(pixels, &provider, &err);
+  mask.reset(provider);
   if (status != TC_OK)
     fail(err);
   return status == TC_OK;
+}
+
+Provider withOverviews(tc_provider *source, const Options &options, tc_cache *cache)
+{
+  tc_level_options levels{};
+  levels.struct_size = sizeof levels;
+  levels.filter = options.filter;
+  levels.flags = options.usesNative ? 0 : TC_LEVEL_NO_NATIVE;
+  levels.levels = options.overviews + 1;
+  levels.tile_width = options.tileWidth;
+  levels.tile_height = options.tileHeight;
+  tc_provider *provider = nullptr;
+  tc_error err;
+  if (provider_pyramid(source, &levels, cache, &provider, &err) != TC_OK)
+    fail(err);
+  return Provider(provider);
 }
 
 bool readsSmaller(GDALDataset *twin)

@@ -19,7 +19,13 @@ inline bool isRead(int maskFlags)
 
 // The masks of the raster as a band that holds for all bands, or as a band for each, all with the values that
 // GDAL gives. NULL if none is read: false after an error was said.
-bool openMasks(const Options &options, GDALDataset *twin, tc_provider *pixels, Provider &masks);
+bool openMasks(const Options &options, GDALDataset *twin, tc_provider *pixels, tc_cache *cache, Provider &masks);
+
+// The mask that pixels have themselves, if they have one; false after an error was said.
+bool openOwnMask(tc_provider *pixels, Provider &mask);
+
+// The same raster or masks with the overviews that the options ask for; NULL after an error was said.
+Provider withOverviews(tc_provider *source, const Options &options, tc_cache *cache);
 
 // Whether GDAL itself reads smaller versions of the raster from less than all of its pixels, which are other
 // ones than those that are sampled from the pixels.

@@ -729,6 +729,20 @@ typedef enum tc_level_flags {
 } tc_level_flags;
 
 /**
+ * The bits of tc_warp_options.flags.
+ */
+typedef enum tc_warp_flags {
+  /**
+   * Every pixel is transformed, and none interpolated between the corners of its cell.
+   */
+  TC_WARP_EXACT = 1,
+  /**
+   * source_level is read for all pixels, also if it is 0.
+   */
+  TC_WARP_FIXED_LEVEL = 2,
+} tc_warp_flags;
+
+/**
  * The bits of tc_georef.flags.
  */
 typedef enum tc_georef_flags {
@@ -965,6 +979,14 @@ typedef struct tc_provider tc_provider;
  * Reference-counted: tc_tile_retain, tc_tile_release.
  */
 typedef struct tc_tile tc_tile;
+
+/**
+ * From the pixels of an output to those of a source: see provider_warp. A transformation never changes.
+ *
+ * Reference-counted: tc_transform_retain, tc_transform_release. All functions may be called from any number of threads
+ * at once.
+ */
+typedef struct tc_transform tc_transform;
 
 /**
  * What a call returns: TC_OK (0) or one of the failures of tc_status_code. Numbers are never reused;
@@ -2005,6 +2027,133 @@ typedef struct tc_level_options {
    */
   int64_t tile_height;
 } tc_level_options;
+
+/**
+ * A point of an output and the one of a source that it comes from, in pixels with edges at whole numbers: the centre
+ * of the first pixel is (0.5, 0.5). Frozen.
+ */
+typedef struct tc_tie_point {
+  /**
+   * Column of the output.
+   */
+  double x;
+  /**
+   * Row of the output.
+   */
+  double y;
+  /**
+   * Column of the source.
+   */
+  double source_x;
+  /**
+   * Row of the source.
+   */
+  double source_y;
+} tc_tie_point;
+
+/**
+ * Tells where points of an output come from; GDAL's GDALTransformerFunc, so that transformers of GDAL can be given as
+ * they are (tilecache_gdal.h has tc_gdal_transform for that).
+ *
+ * - user: as given with the function, or a clone of it.
+ * - to_source: always 1.
+ * - n: how many points, at least 1.
+ * - x, y: in: columns and rows of the output, in pixels of its level 0; out: those of level 0 of the source.
+ * - z: zeros, and what becomes of them counts for nothing.
+ * - ok: out, 0 for each point that comes from nowhere, which is then no data; so are points that are not finite. Zeros on
+ *   entry.
+ *
+ * Returns a negative number of its own if it failed, which is source_code of the error of the tile that needed it;
+ * anything else is no failure, for GDAL's functions return 0 where one of the points comes from nowhere.
+ *
+ * It must be a pure function of each point: the same point gives the same bits whatever points come with it, else
+ * tiles have seams. GDAL's approximating transformer is none, for it interpolates between those of a call; warps
+ * interpolate themselves. Called on threads inside of a library call, with no lock held; it may read other providers,
+ * but none that is made by it. It must not throw, unwind or longjmp.
+ */
+typedef int (*tc_transform_fn)(void *user,
+                               int to_source,
+                               int n,
+                               double *x,
+                               double *y,
+                               double *z,
+                               int *ok);
+
+/**
+ * Makes another one of what a tc_transform_fn is called with, so that several threads may transform at once.
+ *
+ * - user: as given to tc_transform_callback, which is never transformed with then.
+ *
+ * Returns the clone, which goes to the release function when it is not needed any more; NULL if there is none, which
+ * fails the tile. Called by one thread at a time.
+ */
+typedef void *(*tc_clone_fn)(void *user);
+
+/**
+ * Options of provider_warp. Size-led; 0 is the default everywhere but for the size.
+ */
+typedef struct tc_warp_options {
+  /**
+   * sizeof(tc_warp_options), set by you.
+   */
+  uint32_t struct_size;
+  /**
+   * One of tc_filter: nearest, average, bilinear, cubic or Lanczos. 0: TC_FILTER_BILINEAR; TC_FILTER_NEAREST for indices
+   * of a palette.
+   */
+  uint32_t filter;
+  /**
+   * Bits of tc_warp_flags.
+   */
+  uint32_t flags;
+  /**
+   * How many levels the output has, 1 to 32. 0: those up to the first that fits one tile.
+   */
+  int32_t levels;
+  /**
+   * With TC_WARP_FIXED_LEVEL the level of the source that is read; else 0.
+   */
+  int32_t source_level;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+  /**
+   * How far the position of a pixel in the source may be from where the transformation says, in pixels of the level
+   * that is read, at the points where that is checked. 0 is 0.125.
+   */
+  double max_error;
+  /**
+   * How many columns of the level that is read one pixel of the output stands for, at least 1, for all pixels. 0: what it
+   * is in each cell.
+   */
+  double scale_x;
+  /**
+   * Rows, likewise.
+   */
+  double scale_y;
+  /**
+   * Columns of the output, required.
+   */
+  int64_t width;
+  /**
+   * Rows of the output, required.
+   */
+  int64_t height;
+  /**
+   * Columns of a tile. 0 is 1024.
+   */
+  int64_t tile_width;
+  /**
+   * Rows of a tile, likewise.
+   */
+  int64_t tile_height;
+  /**
+   * After so many columns of level 0 the source begins again, as an image of the whole world does after 360 degrees;
+   * then nothing ends at its left and right. 0: it does not.
+   */
+  int64_t period;
+} tc_warp_options;
 
 /**
  * Which pixels of an image a block of an operator's output is computed from: the rectangle of the block,
@@ -3359,6 +3508,196 @@ tc_status provider_pyramid(struct tc_provider *source,
                            struct tc_cache *cache,
                            struct tc_provider **provider,
                            struct tc_error *err);
+
+/**
+ * ======== TRANSFORMATIONS ========
+ *
+ * An affine transformation, in GDAL's order: a pixel of the output at (x, y) comes from column m[0] + m[1] x + m[2] y and
+ * row m[3] + m[4] x + m[5] y of the source.
+ *
+ * Positions are in pixels with edges at whole numbers, here as in all transformations.
+ *
+ * - m: required, six finite numbers.
+ * - transform: receives a reference that you own; NULL on failure.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_RANGE, TC_E_ARGUMENT. Thread-safe.
+ */
+tc_status tc_transform_affine(const double *m,
+                              struct tc_transform **transform,
+                              struct tc_error *err);
+
+/**
+ * The polynomial for which the sum of squared distances from given points is least.
+ *
+ * Of order 1 it has 3 terms for columns and for rows, of order 2 it has 6, of order 3 it has 10. It is found about the
+ * middle of the points, by orthogonal columns, so that coordinates of maps are no harm.
+ *
+ * - points, n_points: required, at least as many as there are terms, finite. They are copied.
+ * - order: 1 to 3.
+ * - transform: receives a reference that you own; NULL on failure.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_RANGE for numbers and for too few points, TC_E_ARGUMENT where points lie so that no polynomial of the
+ * order follows, such as on a line. Thread-safe.
+ */
+tc_status tc_transform_polynomial(const struct tc_tie_point *points,
+                                  size_t n_points,
+                                  int32_t order,
+                                  struct tc_transform **transform,
+                                  struct tc_error *err);
+
+/**
+ * The thin plate spline through given points: r^2 log r (Duchon, 1977; Bookstein, 1989), what GDAL calls GCP_TPS.
+ *
+ * The time to make it grows with the cube of the number of points, that to transform a point with the number itself.
+ *
+ * - points, n_points: required, 3 to 4,096, finite, no two the same in the output. They are copied.
+ * - transform: receives a reference that you own; NULL on failure.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_RANGE for numbers, TC_E_ARGUMENT for points that are one, naming both, or that all lie on a line.
+ * Thread-safe.
+ */
+tc_status tc_transform_spline(const struct tc_tie_point *points,
+                              size_t n_points,
+                              struct tc_transform **transform,
+                              struct tc_error *err);
+
+/**
+ * From a map in degrees to an image that rational polynomials describe (RPC00B: STDI-0002, appendix E), all of it at one
+ * height.
+ *
+ * - rpc: required; those of level 0 of the source, as provider_georef tells them.
+ * - ground: required, six finite numbers; from pixels of the output to longitude and latitude, in degrees, in GDAL's order: longitude is
+ *   ground[0] + ground[1] x + ground[2] y. Longitudes may be told once more around the world.
+ * - height: metres above the ellipsoid.
+ * - transform: receives a reference that you own; NULL on failure.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_RANGE for numbers, TC_E_ARGUMENT. Thread-safe.
+ */
+tc_status tc_transform_rpc(const struct tc_rpc *rpc,
+                           const double *ground,
+                           double height,
+                           struct tc_transform **transform,
+                           struct tc_error *err);
+
+/**
+ * A transformation of your own.
+ *
+ * - function: required; see tc_transform_fn.
+ * - user: passed to it; one call at a time, if there is no `clone`.
+ * - clone: NULL, or makes a `user` for each thread; then the function is called with clones only, by as many threads at
+ *   once as there are processors, each with another one.
+ * - release: called once with each clone, and at last once with `user`, when the transformation and all that is warped by
+ *   it are released. On failure it is not called. NULL: nothing to release.
+ * - name: what it is called in keys, UTF-8: two of the same name are the same function with the same parameters. NULL:
+ *   a number that is never used again.
+ * - transform: receives a reference that you own; NULL on failure.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_ARGUMENT. Thread-safe.
+ */
+tc_status tc_transform_callback(tc_transform_fn function,
+                                void *user,
+                                tc_clone_fn clone,
+                                tc_release_fn release,
+                                const char *name,
+                                struct tc_transform **transform,
+                                struct tc_error *err);
+
+/**
+ * Where points of an output come from.
+ *
+ * - transform: required.
+ * - x, y: required, `n` numbers each. In: columns and rows of the output; out: those of the source, NaN both for a point
+ *   that comes from nowhere. Undefined after a failure.
+ * - n: how many points; 0 does nothing.
+ * - err: may be NULL.
+ *
+ * Errors: what a callback returned, as TC_E_SOURCE; TC_E_ARGUMENT. Thread-safe.
+ */
+tc_status tc_transform_points(const struct tc_transform *transform,
+                              double *x,
+                              double *y,
+                              size_t n,
+                              struct tc_error *err);
+
+/**
+ * One more reference to a transformation. Returns `transform`; NULL gives NULL.
+ *
+ * Cannot fail. Thread-safe.
+ */
+struct tc_transform *tc_transform_retain(struct tc_transform *transform);
+
+/**
+ * Gives up a reference to a transformation. What is warped by it stays. NULL does nothing.
+ *
+ * Cannot fail. Thread-safe.
+ */
+void tc_transform_release(struct tc_transform *transform);
+
+/**
+ * An image seen through a transformation: each pixel of the output is what the source is where the transformation says
+ * that the pixel comes from.
+ *
+ * The output is the same to the last bit whatever its tiles, the blocks of the source, the cache, its budget and the
+ * threads, and equal to that of the whole image at once. Level L of the output has pixels of 2^L by 2^L of those of level
+ * 0, ceil(n / 2^L) along a side, and is computed from the transformation and not from the levels beneath: its centres
+ * are at (i + 0.5) 2^L.
+ *
+ * Positions. A level of the output lies in cells of 64 x 64 pixels, which begin at its first pixel. Within a cell
+ * positions are interpolated between its corners, if all nine of its corners, middles of sides and centre come from
+ * somewhere, and the five that are no corners from within half of max_error of where the interpolation says. A cell
+ * that is not like that becomes four, down to 4 x 4, whose pixels are then transformed one by one. So no hole and no edge
+ * depends on tiles. A transformation that swings between the nine points deceives this; TC_WARP_EXACT is for those.
+ *
+ * Levels of the source. A cell whose pixels stand for so many of the source reads the level with the highest number L
+ * that there is and for which 2^L is no more than the lesser of the number of columns and of rows; what is left makes
+ * the kernels wider, each side by itself. Nearest reads level 0. Neighbour cells may so read two levels, which a picture
+ * with ringing or noise can show; fix them by options where that matters. Levels that the source does not have are not
+ * made: put provider_pyramid beneath, else coarse levels read many pixels for one. To compare with gdalwarp fix level and
+ * scales here, and there -et 0, -ovr NONE, XSCALE, YSCALE (1 / scale) and UNIFIED_SRC_NODATA=NO, in one chunk.
+ *
+ * Kernels. Nearest is the pixel that contains the position. Bilinear is the triangle, cubic that of Keys with a =
+ * -0.5, Lanczos has three lobes; where pixels stand for more than one of the source they are as many times as wide. Average
+ * is the mean by area over the bounding box of where the four corners of the pixel come from; of a pixel whose corners
+ * do not all come from somewhere it is the pixel about its centre. Pixels beyond the edges of the source are left out
+ * and the rest is normalised. All sums are in f64, rows first, rounded once at the end, halves away from zero.
+ *
+ * Data. What is data is told at provider_downsample, band by band. A pixel of the output is data if the pixel of the
+ * source is that contains the position, of an average if any beneath it is. What comes from nowhere, or from beyond the
+ * source, is none. Where none is it is nodata, without that NaN, and for whole numbers the pad value; alpha is then 0.
+ * Cubic and Lanczos make way for the triangle over what is data where one of their pixels is not. A mean that would pass
+ * for nodata becomes the next value up, at the end of the type down. Alpha multiplies weights, for it is taken as
+ * straight. The output has a mask (provider_mask), unless alpha or nodata values of all bands tell the same.
+ *
+ * What is read. Blocks of the source that a position or its kernel touches, and no others, so an output across the
+ * antimeridian does not read what lies between; in each call few blocks are held at once, as many as the output tile takes
+ * or four. With a cache they are kept in it; without one they may be decoded more than once for a tile. Cells that were
+ * divided are kept, the latest 4 MiB of them for each warp, beside the cache.
+ *
+ * Bands, texts, pad and significant bits are those of the source. Its place is not: say where the output lies by
+ * provider_with_georef.
+ *
+ * - source: required; kept alive by the result.
+ * - transform: required; kept alive by the result. From pixels of level 0 of the output to those of level 0 of the source.
+ * - options: required, for the size of the output.
+ * - cache: keeps the tiles and the blocks of the source, and is kept alive by the result; NULL keeps nothing.
+ * - provider: receives a reference that you own; NULL on failure.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_RANGE for sizes and numbers, TC_E_UNSUPPORTED for another filter and for one that a palette does not
+ * have, TC_E_NOT_FOUND for a source_level that is left out beneath others, TC_E_ARGUMENT; TC_E_LIMIT for a stack that is
+ * too high. Reads fail with what the transformation fails with. Thread-safe.
+ */
+tc_status provider_warp(struct tc_provider *source,
+                        const struct tc_transform *transform,
+                        const struct tc_warp_options *options,
+                        struct tc_cache *cache,
+                        struct tc_provider **provider,
+                        struct tc_error *err);
 
 /**
  * An image computed block by block by a function of yours from windows of other images.

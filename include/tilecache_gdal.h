@@ -4,7 +4,7 @@
  * All of it is in this file: it needs GDAL's C API and tilecache.h, and nothing to link but GDAL and
  * tilecache. C99 and C++. Languages that cannot use a header call the same functions in the plugin
  * gdal_TILECACHE.so, by the names tilecache_gdal_open, tilecache_gdal_from_dataset, tilecache_gdal_open_vsi,
- * tilecache_gdal_srs and tilecache_gdal_set_georef, with the arguments that are told here.
+ * tilecache_gdal_srs, tilecache_gdal_set_georef and tilecache_gdal_transform, with the arguments that are told here.
  *
  *   #include <tilecache_gdal.h>
  *   ...
@@ -93,6 +93,7 @@
 #include <cpl_vsi.h>
 #include <cpl_vsi_error.h>
 #include <gdal.h>
+#include <gdal_alg.h>
 #include <ogr_srs_api.h>
 
 #include "tilecache.h"
@@ -221,6 +222,27 @@ static inline tc_status tc_gdal_srs(const tc_georef *georef, OGRSpatialReference
  * set. Not while others use `dataset`.
  */
 static inline tc_status tc_gdal_set_georef(GDALDatasetH dataset, const tc_georef *georef, tc_error *err);
+
+/*
+ * A transformer of GDAL's as a transformation of provider_warp, whose destination is the output: what
+ * GDALCreateGenImgProjTransformer2 makes for two datasets, and what GDAL makes for control points, rational
+ * polynomials and geolocation arrays.
+ *
+ * - transformer: required; yours no more on success: it is destroyed with GDALDestroyTransformer when the transformation
+ *   and all that is warped by it are released. It is not used itself, but cloned, so that several threads may
+ *   transform at once. Not an approximating one (GDALCreateApproxTransformer), whose points depend on those that come
+ *   with them: tiles would have seams, and provider_warp interpolates itself.
+ * - name: what it is called in keys, UTF-8, see tc_transform_callback; NULL: a number that is never used again.
+ * - transform: receives a reference that you own; NULL on failure.
+ * - err: may be NULL.
+ *
+ * Points for which GDAL fails are no data; what it says of them reaches nobody.
+ *
+ * Errors: TC_E_UNSUPPORTED for an approximating transformer and for one that cannot be cloned; those of
+ * tc_transform_callback. Thread-safe.
+ */
+static inline tc_status tc_gdal_transform(void *transformer, const char *name, tc_transform **transform,
+                                          tc_error *err);
 
 /* ======== What follows is not for use. ======== */
 
@@ -1856,13 +1878,18 @@ static inline tc_status tcgdal_finish(tcgdal_image *image, const tc_gdal_options
   return status;
 }
 
-static inline tc_status tcgdal_begin_call(tc_provider **provider, tc_error *err)
+static inline void tcgdal_clear(tc_error *err)
 {
   if (err != NULL) {
     err->code = TC_OK;
     err->source_code = 0;
     err->message[0] = '\0';
   }
+}
+
+static inline tc_status tcgdal_begin_call(tc_provider **provider, tc_error *err)
+{
+  tcgdal_clear(err);
   if (provider == NULL)
     return tcgdal_fail(err, TC_E_ARGUMENT, 0, "provider is NULL");
   *provider = NULL;
@@ -2092,6 +2119,59 @@ static inline tc_status tc_gdal_open_vsi(const char *path, const tc_open_options
     tcgdal_close_file(file);
   CPLFree(key);
   return status;
+}
+
+/* ---- transformations ---- */
+
+static inline int tcgdal_transform_points(void *transformer, int to_source, int n, double *x, double *y, double *z,
+                                          int *good)
+{
+  int all;
+  CPLPushErrorHandler(CPLQuietErrorHandler);
+  all = GDALUseTransformer(transformer, to_source, n, x, y, z, good);
+  CPLPopErrorHandler();
+  CPLErrorReset();
+  /* FALSE only says that a point failed, and its number would be a failure of all. */
+  return all ? 1 : 0;
+}
+
+static inline void *tcgdal_clone_transformer(void *transformer)
+{
+  void *clone;
+  CPLPushErrorHandler(CPLQuietErrorHandler);
+  /* What GDALCloneTransformer does, which is no function of C. */
+  clone = ((GDALTransformerInfo *)transformer)->pfnCreateSimilar(transformer, 1, 1);
+  CPLPopErrorHandler();
+  CPLErrorReset();
+  return clone;
+}
+
+static inline void tcgdal_destroy_transformer(void *transformer)
+{
+  GDALDestroyTransformer(transformer);
+}
+
+static inline tc_status tc_gdal_transform(void *transformer, const char *name, tc_transform **transform,
+                                          tc_error *err)
+{
+  const GDALTransformerInfo *info;
+  if (transform != NULL)
+    *transform = NULL;
+  if (transformer == NULL) {
+    tcgdal_clear(err);
+    return tcgdal_fail(err, TC_E_ARGUMENT, 0, "transformer is NULL");
+  }
+  info = (const GDALTransformerInfo *)transformer;
+  if (memcmp(info->abySignature, GDAL_GTI2_SIGNATURE, 4) != 0 || info->pfnCreateSimilar == NULL) {
+    tcgdal_clear(err);
+    return tcgdal_fail(err, TC_E_UNSUPPORTED, 0, "transformer is none of GDAL's, or cannot be cloned");
+  }
+  if (info->pszClassName != NULL && strcmp(info->pszClassName, "GDALApproxTransformer") == 0) {
+    tcgdal_clear(err);
+    return tcgdal_fail(err, TC_E_UNSUPPORTED, 0, "transformer approximates, by points that come with others");
+  }
+  return tc_transform_callback(tcgdal_transform_points, transformer, tcgdal_clone_transformer,
+                               tcgdal_destroy_transformer, name, transform, err);
 }
 
 #endif

@@ -144,6 +144,7 @@ programs! {
     test_values_operators
     test_values_sources
     test_values_tiles
+    test_warp
 }
 
 #[test]

@@ -78,6 +78,13 @@ fn images_and_datasets_lie_where_each_other_do() {
 }
 
 #[test]
+fn warps_are_what_gdalwarp_makes() {
+    let (program, directory) = program("warp", "warp");
+    let said = run(Command::new(program).current_dir(directory));
+    println!("{said}");
+}
+
+#[test]
 fn datasets_are_open_when_gdal_ends() {
     let (program, directory) = program("lives", "lives");
     run(valgrind()
@@ -93,7 +100,18 @@ fn the_driver_is_there() {
     let formats = run(gdal("gdalinfo").arg("--formats"));
     assert!(formats.contains("TILECACHE -raster- (ro)"), "{formats}");
     let about = run(gdal("gdalinfo").args(["--format", "TILECACHE"]));
-    for option in ["TILE", "PAD", "CACHE", "SOURCE"] {
+    for option in [
+        "TILE",
+        "PAD",
+        "CACHE",
+        "SOURCE",
+        "OVERVIEWS",
+        "FILTER",
+        "NATIVE",
+        "SRS",
+        "RESOLUTION",
+        "RESAMPLING",
+    ] {
         assert!(about.contains(&format!("name=\"{option}\"")), "{about}");
     }
     let symbols = run(Command::new("nm")
@@ -110,6 +128,7 @@ fn the_driver_is_there() {
         "tilecache_gdal_open_vsi",
         "tilecache_gdal_set_georef",
         "tilecache_gdal_srs",
+        "tilecache_gdal_transform",
     ];
     assert_eq!(ours, expected);
 }
@@ -209,6 +228,25 @@ fn the_driver_shows_what_gdal_shows() {
     run(python()
         .arg(format!("{ROOT}/gdal/tests/same.py"))
         .current_dir(directory)
+        .env("GDAL_DRIVER_PATH", plugin().parent().unwrap()));
+}
+
+/// Computed ones of every raster, which GDAL's average equals at even sizes.
+#[test]
+fn the_driver_computes_overviews() {
+    run(python()
+        .arg(format!("{ROOT}/gdal/tests/levels.py"))
+        .arg(rasters())
+        .current_dir(scratch("gdal", "levels"))
+        .env("GDAL_DRIVER_PATH", plugin().parent().unwrap()));
+}
+
+/// Where gdalwarp puts them, with what it finds there.
+#[test]
+fn the_driver_warps() {
+    run(python()
+        .arg(format!("{ROOT}/gdal/tests/warp.py"))
+        .current_dir(scratch("gdal", "warp"))
         .env("GDAL_DRIVER_PATH", plugin().parent().unwrap()));
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// The files of the ABI in the order in which the header presents them.
-const FILES: [&str; 22] = [
+const FILES: [&str; 24] = [
     "status",
     "types",
     "library",
@@ -12,6 +12,8 @@ const FILES: [&str; 22] = [
     "format",
     "operator",
     "levels",
+    "transform",
+    "warp",
     "compute",
     "mosaic",
     "provider",

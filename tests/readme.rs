@@ -127,7 +127,7 @@ fn the_other_examples_in_c_compile() {
         source
     });
     let sources: Vec<_> = sources.collect();
-    assert_eq!(sources.len(), 4);
+    assert_eq!(sources.len(), 5);
     let mut command = compiler(false);
     compile(command.args(["-std=c99", "-fsyntax-only"]).args(&sources));
 }

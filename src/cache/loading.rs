@@ -79,6 +79,7 @@ impl Loading {
             (Retention::Streamed, Class::Unread) => Class::PassingUnread,
             (Retention::Ahead(since), _) => Class::Ahead(since),
             (Retention::Planned(pass), Class::Asked) => Class::Scheduled(pass),
+            (Retention::Planned(pass), Class::Unread) if pass.streams => Class::PassingUnread,
             (Retention::Planned(pass), Class::Unread) => Class::Planned(pass, self.cell),
             (_, class) => class,
         }

@@ -59,16 +59,16 @@ pub struct Pass {
     caches: Mutex<Vec<Cache>>,
 }
 
-impl Default for Pass {
-    fn default() -> Self {
+impl Pass {
+    /// A pass that begins. If it streams, what it brings is the next to go, before all that others use: the latter gives
+    /// no room beyond what the first tiles take.
+    pub fn new(streams: bool) -> Self {
         Self {
-            id: PassId::next(),
+            id: PassId::next(streams),
             caches: Mutex::default(),
         }
     }
-}
 
-impl Pass {
     /// Its number.
     pub fn id(&self) -> PassId {
         self.id

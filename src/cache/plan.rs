@@ -15,15 +15,20 @@ use hashbrown::HashMap;
 use slab::Slab;
 use std::collections::VecDeque;
 
-/// The number of a pass in the process.
+/// The number of a pass in the process, and whether what it brings takes no room of others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PassId(u64);
+pub struct PassId {
+    number: u64,
+    /// Whether what it brings is the next to go, before what others use.
+    pub streams: bool,
+}
 
 impl PassId {
     /// A number that no other pass ever has.
-    pub fn next() -> Self {
+    pub fn next(streams: bool) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self { number, streams }
     }
 }
 

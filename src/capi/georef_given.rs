@@ -137,7 +137,8 @@ unsafe fn gcps(gcps: *const tc_gcp, n: usize) -> Result<Vec<Gcp>> {
     Ok(all)
 }
 
-fn rpc(given: &tc_rpc) -> Result<Rpc> {
+/// The rational polynomials that a caller gives.
+pub fn rpc(given: &tc_rpc) -> Result<Rpc> {
     let normal = |offset: f64, scale: f64, name: &str| {
         finite(offset, || format!("{name}_off of rpc"))?;
         finite(scale, || format!("{name}_scale of rpc"))?;

@@ -42,7 +42,9 @@ mod reader;
 mod source;
 mod status;
 mod tile;
+mod transform;
 mod types;
+mod warp;
 
 pub use build::{
     tc_build_compression, tc_build_flags, tc_build_layout, tc_build_options, tc_build_predictor,
@@ -112,7 +114,13 @@ pub use source::{
 };
 pub use status::{tc_error, tc_status, tc_status_code};
 pub use tile::{tc_tile, tc_tile_copy, tc_tile_pixels, tc_tile_release, tc_tile_retain};
+pub use transform::{
+    tc_clone_fn, tc_tie_point, tc_transform, tc_transform_affine, tc_transform_callback,
+    tc_transform_fn, tc_transform_points, tc_transform_polynomial, tc_transform_release,
+    tc_transform_retain, tc_transform_rpc, tc_transform_spline,
+};
 pub use types::{
     tc_band_code, tc_band_flags, tc_band_info, tc_colour, tc_colour_code, tc_dtype, tc_dtype_code,
     tc_image_flags, tc_image_info, tc_pixels, tc_pixels_flags, tc_release_fn, tc_target,
 };
+pub use warp::{provider_warp, tc_warp_flags, tc_warp_options};

@@ -124,6 +124,7 @@ pub unsafe extern "C" fn provider_pass(
                 level,
                 bands,
                 threads: options.threads as usize,
+                streams: false,
             };
             let cancel = Arc::<Cancel>::default();
             let made = pass(source, order, &options, cancel.clone())?;

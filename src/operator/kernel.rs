@@ -134,9 +134,13 @@ impl Computed {
             .truncate(apart.map_or(usize::MAX, |above| above + 1));
         let namespace = Namespace::new(cache, &self.key, &kept)?;
         let grid = self.image.grid(0);
+        let read = match &self.work {
+            Work::Streamed(streamed) => streamed.height(),
+            Work::Kernel(_) | Work::Fold(_) => 0,
+        };
         let highest = self.sources.iter().map(|source| source.height()).max();
         Ok(Arc::new(Operator {
-            height: nesting::above(highest.unwrap_or(0))?,
+            height: nesting::above(highest.unwrap_or(0).max(read))?,
             made: namespace.companion(),
             namespace,
             pads: Pads::new(&self.image),

@@ -14,6 +14,9 @@ pub(super) trait Streamed: Send + Sync {
     /// What the block `at` follows from, which need not be what it reads.
     fn inputs(&self, at: Block) -> Inputs;
 
+    /// How many providers a read goes through at most.
+    fn height(&self) -> u32;
+
     /// Whether anything that the block is made from is stored.
     fn is_stored(&self, at: Block) -> Result<bool>;
 

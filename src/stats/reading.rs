@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::geometry::{Grid, Rect};
 use crate::image::{Bands, Block};
 use crate::load::{Cancel, nesting};
-use crate::operator::{ReaderOptions, cached, plane, reader};
+use crate::operator::{Order, PassOptions, ReaderOptions, cached, pass, plane, reader};
 use crate::provider::{Provider, Request, Retention, check_cancelled};
 use crate::tile::{Pixels, Tile};
 use crate::window::{cut, prefers_window, read_tile};
@@ -66,7 +66,10 @@ impl Reading {
         }
         Ok(Self {
             tiles,
-            blocks: Level { provider, level },
+            blocks: Level {
+                provider: declared(provider, level, cancel),
+                level,
+            },
             mask: mask
                 .map(|mask| mask.read_by(cancel, mask_bytes))
                 .transpose()?,
@@ -159,6 +162,18 @@ impl Level {
             level: self.level,
         })
     }
+}
+
+/// The blocks of a level in row order: what they are computed from is kept for the next ones, and takes no room of
+/// others. A stack that is too high for that is read as it is.
+fn declared(provider: Arc<dyn Provider>, level: u32, cancel: &Arc<Cancel>) -> Arc<dyn Provider> {
+    let options = PassOptions {
+        level,
+        streams: true,
+        ..PassOptions::default()
+    };
+    let declared = pass(provider.clone(), Order::Rows, &options, cancel.clone());
+    declared.unwrap_or(provider)
 }
 
 /// The level of a mask that goes with a level of its image.

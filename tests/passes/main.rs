@@ -2,6 +2,7 @@
 
 mod model;
 mod others;
+mod overlapping;
 mod setup;
 mod stray;
 #[path = "../support/mod.rs"]

@@ -2,7 +2,7 @@
 
 use crate::maps::{self, Function};
 use crate::picture::{Picture, Value};
-use crate::random::{Random, Validity};
+use crate::random::{self, Random, Validity};
 use crate::{Case, FILTERS, levels, options, read, source};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,7 +10,7 @@ use tilecache::cache::{Cache, Options};
 use tilecache::dtype::DType;
 use tilecache::georef::Affine;
 use tilecache::image::{Bands, Block};
-use tilecache::operator::{WarpOptions, pyramid, warped};
+use tilecache::operator::{LevelOptions, WarpOptions, full_pyramid, pyramid, warped};
 use tilecache::provider::get_block;
 use tilecache::resample::Filter;
 use tilecache::transform::affine;
@@ -74,7 +74,7 @@ fn memory_layout_threads_and_tiling_change_no_pixel() {
                 // Latin squares that are orthogonal to each other.
                 let (budget, threads) = (budgets[i ^ j], threads[[0, 2, 3, 1][i] ^ j]);
                 let options = WarpOptions {
-                    size: (301, 283),
+                    size: (211, 203),
                     tile: tiles[j],
                     levels: Some(2),
                     filter: Some(filter),
@@ -106,21 +106,23 @@ fn memory_layout_threads_and_tiling_change_no_pixel() {
 #[test]
 fn more_than_110_bands_are_as_few() {
     let mut random = Random::new(4);
-    for filter in [Filter::Bilinear, Filter::Lanczos] {
-        let levels = levels(DType::F64, (91, 67), 200, 1, Validity::Nodata, &mut random);
-        let map = map("turned");
+    let holes = levels(DType::F64, (91, 67), 200, 1, Validity::Nodata, &mut random);
+    // One hole at the top, which the last rows do not tell of.
+    let mut hole = vec![ramp(91, 67)];
+    hole[0].set(0, 40, 2, [Value::F(f64::NAN); 2]);
+    let bands = [hole[0].bands[0].clone(), hole[0].bands[1].clone()];
+    hole[0].bands = bands.into_iter().cycle().take(200).collect();
+    hole[0].nodata = vec![None; 200];
+    for (filter, levels) in [(Filter::Bilinear, &holes), (Filter::Lanczos, &hole)] {
+        let map = map("large");
         let options = WarpOptions {
-            size: (5, 4),
+            size: (3, 2),
             scale: (40.0, 30.0),
+            levels: Some(1),
             ..options(filter, &mut random)
         };
-        let options = WarpOptions {
-            size: (5, 4),
-            levels: Some(1),
-            ..options
-        };
         let case = Case {
-            levels: &levels,
+            levels,
             map: &map,
             options,
         };
@@ -323,6 +325,42 @@ fn a_world_in_one_tile_does_not_decode_the_world() {
             );
         }
         assert!(decodes.iter().sum::<u64>() > 0);
+    }
+}
+
+/// A tile that stands on twelve computed levels and another warp ends, also where the cache has room for 16 tiles.
+#[test]
+fn warps_over_warps_over_levels_end_in_little_memory() {
+    let mut random = Random::new(12);
+    let picture = random::picture(DType::U8, (700, 600), 1, Validity::All, &mut random);
+    let tile = (16, 16);
+    let first = affine(Affine([3.0, 1.9, 0.3, 5.0, -0.2, 2.1])).unwrap();
+    let second = affine(Affine([0.0, 3.0, 0.0, 0.0, 0.0, 3.0])).unwrap();
+    let mut right = None;
+    for (budget, threads) in [(None, 1), (Some(16 * 700), 8)] {
+        let cache = budget.map(|budget| Cache::new(budget, Options::default()).unwrap());
+        let options = LevelOptions {
+            tile,
+            levels: Some(12),
+            ..LevelOptions::default()
+        };
+        let source = picture.provider((64, 64)).0;
+        let levels = full_pyramid(source, &options, cache.as_ref()).unwrap();
+        let options = WarpOptions {
+            size: (360, 300),
+            tile,
+            filter: Some(Filter::Cubic),
+            ..WarpOptions::default()
+        };
+        let below = warped(levels, first.clone(), &options, cache.as_ref()).unwrap();
+        let options = WarpOptions {
+            size: (120, 100),
+            levels: Some(3),
+            ..options
+        };
+        let made = warped(below, second.clone(), &options, cache.as_ref()).unwrap();
+        let pixels = read(&made.level_image(1).unwrap(), 0, threads, &mut random);
+        assert!(pixels == *right.get_or_insert(pixels.clone()), "{budget:?}");
     }
 }
 

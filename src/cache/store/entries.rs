@@ -57,7 +57,7 @@ impl Store {
         pixels: &Pixels,
         class: Class,
     ) {
-        if let Class::Asked | Class::Scheduled(_) = class {
+        if class.is_use() {
             self.use_now(slot);
             self.first_get(slot);
         }
@@ -118,13 +118,13 @@ impl Store {
         let buffer = pixels.buffer();
         let is_again = self.returns(&cell);
         let place = match class {
-            Class::Asked | Class::Scheduled(_) => self.place_in_use(cell.key, cell.level, is_again),
+            class if class.is_use() => self.place_in_use(cell.key, cell.level, is_again),
             Class::Unread | Class::Ahead(_) | Class::Planned(..) => Place::Unread,
             Class::PassingUnread => Place::Passing,
-            Class::Passing => Place::Used,
+            Class::Asked | Class::Scheduled(_) | Class::Passing => Place::Used,
         };
         let stamp = match class {
-            Class::Asked | Class::Scheduled(_) => stamp::used(),
+            class if class.is_use() => stamp::used(),
             _ => stamp::unused(),
         };
         grow_gently(&mut self.records);

@@ -178,6 +178,15 @@ impl Class {
         }
     }
 
+    /// Whether it is used by being there.
+    fn is_use(self) -> bool {
+        match self {
+            Class::Asked => true,
+            Class::Scheduled(id) => !id.streams,
+            _ => false,
+        }
+    }
+
     /// The pass that it is of.
     fn pass(self) -> Option<PassId> {
         match self {

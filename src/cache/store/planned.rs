@@ -158,7 +158,11 @@ impl Store {
             return self.move_to(slot, to, stamp::unused());
         }
         if !is_new && place != Place::Unread {
-            self.move_to(slot, place, stamp::used());
+            let stamp = match self.plans[nth].id.streams {
+                true => stamp::unused(),
+                false => stamp::used(),
+            };
+            self.move_to(slot, place, stamp);
         }
         if place != Place::Parked {
             self.plans[nth].offer(&cell, group, place == Place::Unread);
@@ -198,7 +202,11 @@ impl Store {
         let nth = self.plans.iter().position(will_use)?;
         let victim = self.farther(nth, first.group, self.plans[nth].when(&cell), false)?;
         if let Place::Used | Place::Cheap | Place::Once = first.place {
-            let later = first.stamp.max(stamp::as_use(victim.stamp));
+            let stamp = match self.plans[nth].id.streams {
+                true => victim.stamp,
+                false => stamp::as_use(victim.stamp),
+            };
+            let later = first.stamp.max(stamp);
             self.order.remove(first.group, first.place, first.slot);
             self.order.add(first.group, first.place, first.slot, later);
         }

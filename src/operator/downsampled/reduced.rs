@@ -181,6 +181,17 @@ impl Streamed for Reduced {
             .collect()
     }
 
+    fn height(&self) -> u32 {
+        let images = |rung: &Rung| {
+            [
+                Some(rung.image.height()),
+                rung.mask.as_ref().map(|it| it.height()),
+            ]
+        };
+        let heights = self.below.iter().flat_map(images).flatten();
+        heights.max().unwrap_or(0)
+    }
+
     fn is_stored(&self, at: Block) -> Result<bool> {
         let spans = self.spans(0, &at.rect(&self.image));
         has_any(&*self.below[0].image, 0, &self.read(0, &spans))

@@ -36,6 +36,8 @@ pub struct PassOptions {
     pub bands: Bands,
     /// The most threads of the cache that make tiles ahead; 0 for none.
     pub threads: usize,
+    /// What it brings takes no room of what others use.
+    pub streams: bool,
 }
 
 /// `source` read in an order that is known ahead, until `cancel` ends it. It has the source's key, and shares its
@@ -57,7 +59,7 @@ pub fn pass(
     }
     nesting::above(source.height())?;
     let tiles = order.tiles(image, options.level);
-    let pass = Pass::default();
+    let pass = Pass::new(options.streams);
     let retention = Retention::Planned(pass.id());
     let reading = ReaderOptions {
         retention,
@@ -177,6 +179,10 @@ impl Schedule {
                 return self.pass.complete();
             };
             let uses = self.pass.plan(step, &*self.source, at, &self.bands);
+            if (step, uses) == (0, 0) {
+                // Nothing is kept that could be planned.
+                return;
+            }
             self.state.lock().window.add(at, 1 + uses);
         }
     }

@@ -3,6 +3,7 @@
 use super::Warp;
 use super::blocks::{Blocks, touched};
 use super::cells::{Leaf, SIDE};
+use super::rungs::Rung;
 use super::spots::{Group, MOST_BYTES, Places, places};
 use crate::cache::{Claims, Scratch};
 use crate::error::Result;
@@ -193,6 +194,17 @@ impl Streamed for WarpedLevel {
                 .collect::<Vec<_>>()
         };
         all.iter().flat_map(of_rung).collect()
+    }
+
+    fn height(&self) -> u32 {
+        let images = |rung: &Rung| {
+            [
+                Some(rung.image.height()),
+                rung.mask.as_ref().map(|it| it.height()),
+            ]
+        };
+        let heights = self.warp.rungs.iter().flat_map(images).flatten();
+        heights.max().unwrap_or(0)
     }
 
     fn is_stored(&self, _at: Block) -> Result<bool> {
