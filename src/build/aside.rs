@@ -151,27 +151,15 @@ impl Aside {
     fn name_it(&self) -> std::io::Result<()> {
         let name = meanwhile(&self.path);
         let own = format!("/proc/self/fd/{}", self.file.as_raw_fd());
-        let mut last = None;
-        for _ in 0..TRIES {
-            // What a process left that was killed between the two steps.
+        // One at a time, for a file whose first name is taken away by somebody else can never have another.
+        let folder = File::open(folder(&self.path))?;
+        rustix::fs::flock(&folder, FlockOperation::LockExclusive)?;
+        // What a process left that was killed between the two steps.
+        let _ = std::fs::remove_file(&name);
+        rustix::fs::linkat(CWD, &own, CWD, &name, AtFlags::SYMLINK_FOLLOW)?;
+        std::fs::rename(&name, &self.path).inspect_err(|_| {
             let _ = std::fs::remove_file(&name);
-            match rustix::fs::linkat(CWD, &own, CWD, &name, AtFlags::SYMLINK_FOLLOW) {
-                Ok(()) => (),
-                Err(rustix::io::Errno::EXIST) => continue,
-                Err(error) => return Err(error.into()),
-            }
-            match std::fs::rename(&name, &self.path) {
-                // Somebody else who names a file took it away.
-                Err(error) if error.kind() == ErrorKind::NotFound => last = Some(error),
-                done => {
-                    if done.is_err() {
-                        let _ = std::fs::remove_file(&name);
-                    }
-                    return done;
-                }
-            }
-        }
-        Err(last.unwrap_or_else(|| ErrorKind::AlreadyExists.into()))
+        })
     }
 }
 
