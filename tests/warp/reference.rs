@@ -134,10 +134,24 @@ impl View<'_> {
             let (a, b) = (along(&all[..3], w), along(&all[3..], h));
             (a * a + b * b).sqrt()
         };
+        // Half a pixel to the right of the middle, and below it.
+        let beside = [(0.5, 0.0), (0.0, 0.5)].map(|(right, below)| {
+            let (x, y) = (x as f64 + w as f64 * 0.5, y as f64 + h as f64 * 0.5);
+            self.near(middle, self.at((x + right) * step, (y + below) * step))
+        });
+        let of_pixel = |of: fn((f64, f64)) -> f64| {
+            let [from, right, below] =
+                [middle, beside[0], beside[1]].map(|at| at.map_or(f64::NAN, of));
+            let (a, b) = ((right - from) * 2.0, (below - from) * 2.0);
+            (a * a + b * b).sqrt()
+        };
         let stretch = |is_lesser: bool| {
             let or = |value: f64, other: f64| if value.is_finite() { value } else { other };
-            let of_x = both(|at| at.0, is_lesser);
-            let of_y = both(|at| at.1, is_lesser);
+            let of = |of: fn((f64, f64)) -> f64| match is_lesser && self.period.is_some() {
+                true => of_pixel(of),
+                false => both(of, is_lesser),
+            };
+            let (of_x, of_y) = (of(|at| at.0), of(|at| at.1));
             (or(of_x, cell.stretch.0), or(of_y, cell.stretch.1))
         };
         let (level, scale) = self.level_for(stretch(false));
@@ -160,6 +174,18 @@ impl View<'_> {
         let is_good = [(1, 0), (0, 1), (1, 1), (2, 1), (1, 2)]
             .into_iter()
             .all(is_near);
+        // A corner may be turns away from where it is taken to be, and then all between goes another way.
+        let goes_as_far = |period: i64| {
+            let is_near = |i: f64, j: f64, seen: Option<(f64, f64)>, steps: i64| {
+                let pair = between(i, j).zip(seen);
+                pair.is_none_or(|(is, should)| {
+                    (is.0 - should.0).abs() <= period as f64 / steps as f64 / 4.0
+                })
+            };
+            is_near(0.5 + 0.5 / w as f64, 0.5, beside[0], w)
+                && is_near(0.5, 0.5 + 0.5 / h as f64, beside[1], h)
+        };
+        let is_good = is_good && self.period.is_none_or(goes_as_far);
         if !is_good && side > 4 {
             let stretch = stretch(true);
             let side = side / 2;

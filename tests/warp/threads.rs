@@ -417,3 +417,50 @@ fn nearest_invents_no_values() {
         );
     }
 }
+
+/// Half of a world may lie between the middle of a cell and its corners, which are then as near the other way round.
+#[test]
+fn a_small_picture_of_the_world_is_no_mirrored_one() {
+    let mut random = Random::new(31);
+    let mut world = Picture::new(DType::U16, 720, 360, 1);
+    for y in 0..360 {
+        for x in 0..720 {
+            world.set(0, x, y, [Value::I((x * 7 + y) as i128), Value::I(0)]);
+        }
+    }
+    for width in [128u32, 70, 64, 63, 48, 33, 20, 9, 4, 2] {
+        let scale = 720.0 / f64::from(width);
+        let height = u64::from(width.div_ceil(2));
+        let going_on = function("going on", move |x, y| Some((x * scale + 100.0, y * scale)));
+        let again = function("again", move |x, y| {
+            Some(((x * scale + 100.0) % 720.0, y * scale))
+        });
+        for map in [going_on, again] {
+            let options = WarpOptions {
+                size: (width.into(), height),
+                filter: Some(Filter::Nearest),
+                period: 720,
+                ..WarpOptions::default()
+            };
+            let (source, _) = world.provider((64, 64));
+            let made = warped(source, map.clone(), &options, None).unwrap();
+            let pixels = read(&made, 0, 1, &mut random);
+            for (at, sample) in pixels.chunks_exact(2).enumerate() {
+                let (x, y) = (at % width as usize, at / width as usize);
+                let column = (x as f64 + 0.5) * scale + 100.0;
+                let row = (y as f64 + 0.5) * scale;
+                let sample = u16::from_ne_bytes([sample[0], sample[1]]);
+                // Positions are good to an eighth of a pixel, on either side of an edge.
+                let near = |at: f64| [at - 0.125, at + 0.125].map(|at| at as i128);
+                let is_there = near(column).into_iter().any(|column| {
+                    let mut rows = near(row).into_iter();
+                    rows.any(|row| {
+                        let wanted = if row < 360 { column % 720 * 7 + row } else { 0 };
+                        i128::from(sample) == wanted
+                    })
+                });
+                assert!(is_there, "{} {width}: {sample} at {x}, {y}", map.name);
+            }
+        }
+    }
+}

@@ -67,6 +67,16 @@ struct Open {
 /// Where the points are looked at: corners, middles of sides and the centre, row by row.
 const NINE: usize = 9;
 
+/// Those, and the points half a pixel to the right of the centre and below it.
+const ELEVEN: usize = NINE + 2;
+
+/// Where the points of a cell come from.
+struct Seen {
+    nine: [Point; NINE],
+    /// The last two, of a source that goes round: they tell how far a pixel goes, where the others may be turns apart.
+    beside: Option<[Point; 2]>,
+}
+
 /// The part of the side of a cell of this number that lies inside a level.
 fn along(start: u64, side: u64, length: u64) -> u64 {
     side.min(length - start)
@@ -86,16 +96,14 @@ pub fn divide(rules: &Rules<'_>, size: (u64, u64), cells: &[(u64, u64)]) -> Resu
     };
     let mut open: Vec<Open> = cells.iter().enumerate().map(first).collect();
     while !open.is_empty() {
-        let mut points: Vec<Point> = open
-            .iter()
-            .flat_map(|open| rules.nine(&open.rect))
-            .collect();
+        let count = rules.points();
+        let of_cell = |open: &Open| rules.eleven(&open.rect).into_iter().take(count);
+        let mut points: Vec<Point> = open.iter().flat_map(of_cell).collect();
         rules.transform.to_source(&mut points)?;
-        let (all, _) = points.as_chunks::<NINE>();
         let mut next = Vec::new();
-        for (open, nine) in open.iter().zip(all) {
-            let nine = rules.near_each_other(*nine);
-            let (leaf, stretch) = rules.judge(open, &nine);
+        for (open, points) in open.iter().zip(points.chunks_exact(count)) {
+            let seen = rules.near_each_other(points);
+            let (leaf, stretch) = rules.judge(open, &seen);
             match leaf.corners.is_some() || open.side <= LEAST {
                 true => leaves[open.of].push(leaf),
                 false => next.extend(open.quarters(stretch)),
@@ -128,29 +136,44 @@ impl Open {
 }
 
 impl Rules<'_> {
-    fn nine(&self, rect: &Rect) -> [Point; NINE] {
+    /// How many points of a cell are looked at.
+    fn points(&self) -> usize {
+        if self.period.is_some() { ELEVEN } else { NINE }
+    }
+
+    fn eleven(&self, rect: &Rect) -> [Point; ELEVEN] {
         std::array::from_fn(|at| {
-            let along = |start: u64, length: u64, of: usize| {
-                (start as f64 + length as f64 * (of as f64 / 2.0)) * self.step
+            let along = |start: u64, length: u64, of: usize, behind: f64| {
+                (start as f64 + length as f64 * (of as f64 / 2.0) + behind) * self.step
+            };
+            let (of, right, below) = match at {
+                NINE => (4, 0.5, 0.0),
+                NINE.. => (4, 0.0, 0.5),
+                at => (at, 0.0, 0.0),
             };
             Point::new(
-                along(rect.x, rect.width, at % 3),
-                along(rect.y, rect.height, at / 3),
+                along(rect.x, rect.width, of % 3, right),
+                along(rect.y, rect.height, of / 3, below),
             )
         })
     }
 
     /// Points of a source that goes round, in the turn of the one in the middle.
-    fn near_each_other(&self, mut nine: [Point; NINE]) -> [Point; NINE] {
-        let middle = nine[4].x;
-        for point in &mut nine {
-            point.x = in_turn_of(middle, point.x, self.period);
+    fn near_each_other(&self, points: &[Point]) -> Seen {
+        let middle = points[4].x;
+        let near = |point: Point| Point::new(in_turn_of(middle, point.x, self.period), point.y);
+        Seen {
+            nine: std::array::from_fn(|at| near(points[at])),
+            beside: match points {
+                [.., right, below] if points.len() == ELEVEN => Some([near(*right), near(*below)]),
+                _ => None,
+            },
         }
-        nine
     }
 
     /// What becomes of a cell as a leaf, with corners if it is good enough; and how far the source is stretched there.
-    fn judge(&self, open: &Open, nine: &[Point; NINE]) -> (Leaf, (f64, f64)) {
+    fn judge(&self, open: &Open, seen: &Seen) -> (Leaf, (f64, f64)) {
+        let nine = &seen.nine;
         let steps = (open.rect.width as f64, open.rect.height as f64);
         let whole = stretch(nine, steps, central);
         let known = |stretch: (f64, f64)| {
@@ -182,12 +205,33 @@ impl Rules<'_> {
             }
         };
         let good = leaf(known(whole), Some([nine[0], nine[2], nine[6], nine[8]]));
-        if self.is_good(nine, self.levels[good.rung].factor) {
+        let is_good = self.is_good(nine, self.levels[good.rung].factor);
+        if is_good && self.is_in_one_turn(seen, steps) {
             return (good, known(whole));
         }
         // There may be a jump in it, which is no stretch.
-        let stretch = known(stretch(nine, steps, lesser));
+        let stretch = match &seen.beside {
+            Some([right, below]) => known(stretch_of_pixel(&nine[4], right, below)),
+            None => known(stretch(nine, steps, lesser)),
+        };
         (leaf(stretch, None), stretch)
+    }
+
+    /// Whether what lies between the corners goes as far from pixel to pixel as the source does: corners that are put
+    /// in the turn of the middle may be a turn or more from where they belong.
+    fn is_in_one_turn(&self, seen: &Seen, steps: (f64, f64)) -> bool {
+        let (Some(period), Some([right, below])) = (self.period, &seen.beside) else {
+            return true;
+        };
+        let nine = &seen.nine;
+        let corners = [nine[0], nine[2], nine[6], nine[8]];
+        let is_near = |s: f64, t: f64, point: &Point, steps: f64| {
+            // A turn at a corner is so much here.
+            let turned = period / steps;
+            !((between(&corners, s, t).x - point.x).abs() > turned / 4.0)
+        };
+        is_near(0.5 + 0.5 / steps.0, 0.5, right, steps.0)
+            && is_near(0.5, 0.5 + 0.5 / steps.1, below, steps.1)
     }
 
     /// Whether what lies between the corners is where it should be.
@@ -248,6 +292,17 @@ fn lesser(before: f64, middle: f64, after: f64, steps: f64) -> f64 {
         [_, true] => sides[1],
         _ => sides[0],
     }
+}
+
+/// How many pixels of the source lie along its columns and rows for one of the output, by the points half a pixel to
+/// the right of one and below it.
+fn stretch_of_pixel(middle: &Point, right: &Point, below: &Point) -> (f64, f64) {
+    let of = |of: fn(&Point) -> f64| {
+        let along = (of(right) - of(middle)) * 2.0;
+        let down = (of(below) - of(middle)) * 2.0;
+        (along * along + down * down).sqrt()
+    };
+    (of(|point| point.x), of(|point| point.y))
 }
 
 /// How many pixels of the source lie along its columns and rows for one of the output, at the centre of a cell of so
