@@ -50,6 +50,7 @@ typedef struct user {
   int fails;            /* so many calls */
   tc_provider *reads;   /* in each call, if not NULL */
   tc_status read;
+  tc_provider *cancels; /* in each call, if not NULL */
 } user;
 
 static int turn(void *p, int to_source, int n, double *x, double *y, double *z, int *good)
@@ -65,6 +66,8 @@ static int turn(void *p, int to_source, int n, double *x, double *y, double *z, 
     all->read = provider_get_block(all->reads, 0, 0, 0, NULL, 0, &tile, NULL);
     tc_tile_release(tile);
   }
+  if (all->cancels)
+    provider_cancel(all->cancels, NULL);
   for (int i = 0; i < n; i++) {
     const double column = y[i], row = HEIGHT - x[i];
     good[i] = to_source == 1 && z[i] == 0;
@@ -238,6 +241,57 @@ static void a_callback_that_fails_fails_its_tile(void **state)
   source_done(&s);
 }
 
+static void a_tile_that_nobody_wants_ends(void **state)
+{
+  (void)state;
+  source s;
+  source_init(&s, WIDTH, HEIGHT, 40, 30, 1, TC_U16);
+  user u;
+  tc_tile *tile = NULL;
+  tc_provider *from = open_source(&s), *reader = NULL;
+  tc_transform *t = callback(&u, false);
+  tc_provider *made = warped(from, t, &plain, NULL);
+  ok(provider_reader(made, NULL, &reader, &err));
+  u.cancels = reader;
+  fails(TC_E_CANCELLED, "", provider_get_block(reader, 0, 0, 0, NULL, 0, &tile, &err));
+  assert_int_equal(decodes(&s), 0);
+  u.cancels = NULL;
+  assert_turned(&s, made);
+  provider_release(reader);
+  provider_release(made);
+  tc_transform_release(t);
+  pthread_mutex_destroy(&u.lock);
+  provider_release(from);
+  source_done(&s);
+}
+
+static void a_source_that_changes_is_warped_anew(void **state)
+{
+  (void)state;
+  source s;
+  source_init(&s, WIDTH, HEIGHT, 40, 30, 1, TC_U16);
+  s.key = "changing";
+  tc_provider *from = open_source(&s);
+  tc_cache *cache = new_cache(1 << 20);
+  tc_transform *t = quarter();
+  tc_provider *made = warped(from, t, &plain, cache), *again = warped(from, t, &plain, cache);
+  assert_string_equal(provider_key(made), provider_key(again));
+  assert_turned(&s, made);
+  const int once = decodes(&s);
+  assert_turned(&s, again); /* out of the cache */
+  assert_int_equal(decodes(&s), once);
+  s.seed++;
+  ok(provider_invalidate(from, &err));
+  assert_turned(&s, made);
+  assert_turned(&s, again);
+  tc_transform_release(t);
+  provider_release(again);
+  provider_release(made);
+  tc_release(cache);
+  provider_release(from);
+  source_done(&s);
+}
+
 static void what_comes_from_elsewhere_is_no_data(void **state)
 {
   (void)state;
@@ -334,6 +388,8 @@ int main(void)
       cmocka_unit_test(every_kind_of_transformation_turns_the_image),
       cmocka_unit_test(callbacks_are_called_as_they_were_declared),
       cmocka_unit_test(a_callback_that_fails_fails_its_tile),
+      cmocka_unit_test(a_tile_that_nobody_wants_ends),
+      cmocka_unit_test(a_source_that_changes_is_warped_anew),
       cmocka_unit_test(what_comes_from_elsewhere_is_no_data),
       cmocka_unit_test(bad_warps_are_refused),
   };

@@ -62,23 +62,32 @@ pub struct Aside {
 }
 
 impl Aside {
-    /// A file that is to appear under a path.
+    /// A file that is to appear under a path, in place of the file that is there; of a link, where that leads.
     pub fn new(path: &Path) -> Result<Self> {
         let failed = |error: &std::io::Error| failed(path, "cannot be written", error);
-        if path.file_name().is_none() || path.is_dir() {
+        // A device or a pipe must not become a file.
+        let is_other = std::fs::metadata(path).is_ok_and(|there| !there.is_file());
+        if path.file_name().is_none() || is_other {
             return Err(Error::argument(format!(
                 "{} is no name for a file",
                 path.display()
             )));
         }
-        if let Some(file) = nameless(path).map_err(|error| failed(&error))? {
-            let path = path.to_owned();
-            return Ok(Self {
-                path,
+        let real = std::fs::canonicalize(path);
+        let path = real.as_deref().unwrap_or(path);
+        match nameless(path).map_err(|error| failed(&error))? {
+            Some(file) => Ok(Self {
+                path: path.to_owned(),
                 file,
                 name: None,
-            });
+            }),
+            None => Self::named(path),
         }
+    }
+
+    /// A file that has a name of its own until it is complete.
+    fn named(path: &Path) -> Result<Self> {
+        let failed = |error: &std::io::Error| failed(path, "cannot be written", error);
         let name = meanwhile(path);
         for _ in 0..TRIES {
             let options = File::options().read(true).write(true).create(true).clone();
@@ -142,27 +151,15 @@ impl Aside {
     fn name_it(&self) -> std::io::Result<()> {
         let name = meanwhile(&self.path);
         let own = format!("/proc/self/fd/{}", self.file.as_raw_fd());
-        let mut last = None;
-        for _ in 0..TRIES {
-            // What a process left that was killed between the two steps.
+        // One at a time, for a file whose first name is taken away by somebody else can never have another.
+        let folder = File::open(folder(&self.path))?;
+        rustix::fs::flock(&folder, FlockOperation::LockExclusive)?;
+        // What a process left that was killed between the two steps.
+        let _ = std::fs::remove_file(&name);
+        rustix::fs::linkat(CWD, &own, CWD, &name, AtFlags::SYMLINK_FOLLOW)?;
+        std::fs::rename(&name, &self.path).inspect_err(|_| {
             let _ = std::fs::remove_file(&name);
-            match rustix::fs::linkat(CWD, &own, CWD, &name, AtFlags::SYMLINK_FOLLOW) {
-                Ok(()) => (),
-                Err(rustix::io::Errno::EXIST) => continue,
-                Err(error) => return Err(error.into()),
-            }
-            match std::fs::rename(&name, &self.path) {
-                // Somebody else who names a file took it away.
-                Err(error) if error.kind() == ErrorKind::NotFound => last = Some(error),
-                done => {
-                    if done.is_err() {
-                        let _ = std::fs::remove_file(&name);
-                    }
-                    return done;
-                }
-            }
-        }
-        Err(last.unwrap_or_else(|| ErrorKind::AlreadyExists.into()))
+        })
     }
 }
 
@@ -177,9 +174,15 @@ impl Drop for Aside {
 /// A file that never has a name for longer than a moment, in the folder of another one.
 pub fn scratch(beside: &Path) -> Result<File> {
     let failed = |error: std::io::Error| failed(beside, "a file beside it", &error);
-    if let Some(file) = nameless(beside).map_err(failed)? {
-        return Ok(file);
+    match nameless(beside).map_err(failed)? {
+        Some(file) => Ok(file),
+        None => unnamed(beside),
     }
+}
+
+/// A file whose name is taken away at once.
+fn unnamed(beside: &Path) -> Result<File> {
+    let failed = |error: std::io::Error| failed(beside, "a file beside it", &error);
     for nth in 0..TRIES {
         let mut name = meanwhile(beside).into_os_string();
         name.push(format!(".{}.{nth}", std::process::id()));
@@ -231,5 +234,76 @@ impl Spool {
         let bytes = bytes.ok_or_else(|| Error::internal("pixels with gaps"))?;
         let read = self.file.read_exact_at(bytes, self.at(slot, offset as u64));
         read.map_err(|error| failed(&self.path, "levels that are written aside", &error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(name: &str) -> PathBuf {
+        let name = format!("tilecache-aside-{name}-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        folder
+    }
+
+    fn names(folder: &Path) -> Vec<OsString> {
+        let entries = std::fs::read_dir(folder).unwrap();
+        entries.map(|entry| entry.unwrap().file_name()).collect()
+    }
+
+    #[test]
+    fn a_file_that_needs_a_name_has_another_one_until_it_is_complete() {
+        let folder = folder("named");
+        let path = folder.join("made");
+        // What somebody left who was killed.
+        std::fs::write(folder.join("made.building"), "left behind").unwrap();
+        let first = Aside::named(&path).unwrap();
+        assert!(Aside::named(&path).is_err_and(|error| error.message().contains("somebody else")));
+        assert_eq!(names(&folder), ["made.building"]);
+        drop(first);
+        assert!(names(&folder).is_empty());
+        std::fs::write(&path, "before").unwrap();
+        let second = Aside::named(&path).unwrap();
+        second.file().write_all_at(b"now", 0).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"before");
+        second.sync().unwrap();
+        second.finish().unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"now");
+        assert_eq!(names(&folder), ["made"]);
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn files_aside_have_no_name() {
+        let folder = folder("unnamed");
+        let files = [scratch, unnamed].map(|make| make(&folder.join("made")).unwrap());
+        assert!(names(&folder).is_empty());
+        for file in files {
+            file.write_all_at(b"there", 3).unwrap();
+            assert_eq!(file.metadata().unwrap().len(), 8);
+        }
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn many_who_name_the_same_file_at_once_leave_one() {
+        let folder = folder("many");
+        let path = folder.join("made");
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..20 {
+                        let aside = Aside::new(&path).unwrap();
+                        aside.file().write_all_at(b"whole", 0).unwrap();
+                        aside.finish().unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(std::fs::read(&path).unwrap(), b"whole");
+        assert_eq!(names(&folder), ["made"]);
+        std::fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -111,7 +111,11 @@ impl Pass<'_> {
         let others = std::mem::replace(&mut shared.state.lock().outcome, Ok(()));
         // What another thread failed with is the reason why this one was told to end.
         match (own, others) {
-            (Err(error), Err(first)) if error.kind() == Kind::Cancelled => Err(first),
+            (Err(error), Err(first))
+                if error.kind() == Kind::Cancelled && first.kind() != Kind::Cancelled =>
+            {
+                Err(first)
+            }
             (own, others) => own.and(others),
         }
     }

@@ -89,6 +89,11 @@ impl<T: Sample> Lines<T> {
         (x - self.columns.start) as usize
     }
 
+    /// Whether all samples of a band are finite data.
+    pub fn is_all_sound(&self, band: usize) -> bool {
+        self.sound[band]
+    }
+
     /// Whether all samples of a band in a rectangle are finite data.
     pub fn is_sound(&self, band: usize, columns: &Range<i64>, rows: &Range<i64>) -> bool {
         let places = self.place(columns.start)..self.place(columns.end);

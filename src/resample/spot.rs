@@ -145,6 +145,9 @@ impl Sums {
         let rows = lines.rows_of(&taps.rows);
         let is_sound = alpha.is_none() && lines.is_sound(band, &taps.columns, &rows);
         let first = lines.place(taps.columns.start);
+        if is_sound && last == 0 {
+            return self.add_plain(taps, lines, rows, band);
+        }
         for y in rows {
             let line = lines.line(y, band);
             let parts = [line.part(0), line.part(last)];
@@ -169,6 +172,26 @@ impl Sums {
         }
     }
 
+    /// [`Sums::add`] of real samples all of which count as much as their weights say: the same sums.
+    fn add_plain<T: Sample>(
+        &mut self,
+        taps: &Taps,
+        lines: &Lines<T>,
+        rows: Range<i64>,
+        band: usize,
+    ) {
+        let weights = taps.of_columns.iter().fold(0.0, |sum, weight| sum + weight);
+        let places = lines.place(taps.columns.start)..lines.place(taps.columns.end);
+        for y in rows {
+            let samples = &lines.line(y, band).part(0)[places.clone()];
+            let pairs = samples.iter().zip(&taps.of_columns);
+            let along = pairs.fold(0.0, |sum, (sample, weight)| sum + weight * sample.to_f64());
+            let of_row = taps.of_rows[(y - taps.rows.start) as usize];
+            self.values = self.values.map(|sum| sum + of_row * along);
+            self.weights += of_row * weights;
+        }
+    }
+
     /// Their mean, if the weights are above zero in all.
     pub fn mean<T: Sample>(&self) -> Option<[T; 2]> {
         (self.weights > 0.0).then(|| self.values.map(|sum| T::from_f64(sum / self.weights)))
@@ -185,6 +208,9 @@ pub fn has_data<T: Sample>(kernel: &Kernel, spot: &Spot, lines: &Lines<T>, band:
         }
     };
     let mut rows = lines.rows_of(&rows);
+    if lines.is_all_sound(band) {
+        return !rows.is_empty();
+    }
     rows.any(|y| {
         let line = lines.line(y, band);
         columns.clone().any(|x| line.is_data(lines.place(x)))
@@ -216,23 +242,23 @@ impl<T: Sample> Resampling<'_, T> {
     /// All bands of a spot.
     fn write(&self, spot: &Spot, writers: &[Writer<T>], out: &mut PixelsMut<'_>) {
         let filter = self.kernel.filter;
-        let own = Taps::new(self.kernel, filter, spot);
+        let own = (filter != Filter::Nearest).then(|| Taps::new(self.kernel, filter, spot));
         let mut triangle = None;
         for (band, writer) in writers.iter().enumerate() {
             let is_data = has_data(self.kernel, spot, &self.lines, band);
-            let pixel = match filter {
+            let pixel = match &own {
                 _ if !is_data => None,
-                Filter::Nearest => self.nearest(spot, band),
+                None => self.nearest(spot, band),
                 // Without all of its pixels a kernel with negative weights is none.
-                filter if filter.has_negative_weights() => {
+                Some(own) if filter.has_negative_weights() => {
                     let is_sound = self.lines.is_sound(band, &own.columns, &own.rows);
-                    let pixel = is_sound.then(|| self.mean(&own, band)).flatten();
+                    let pixel = is_sound.then(|| self.mean(own, band)).flatten();
                     pixel.or_else(|| {
                         let new = || Taps::new(self.kernel, Filter::Bilinear, spot);
                         self.mean(triangle.get_or_insert_with(new), band)
                     })
                 }
-                _ => self.mean(&own, band),
+                Some(own) => self.mean(own, band),
             };
             writer.write(out.row_mut(band, spot.to.1), spot.to.0, pixel);
         }

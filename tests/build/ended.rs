@@ -290,3 +290,25 @@ fn what_cannot_be_built_is_refused_by_its_name_before_anything_is_read() {
     let shown = tilecache::operator::level(open(&path), 0).unwrap();
     refuse(&shown, &link, options, Kind::Argument, "link.tif");
 }
+
+#[test]
+fn what_is_no_file_stays_what_it_is_and_a_link_stays_a_link() {
+    let folder = Folder::new("links");
+    let options = Options::default();
+    let build = |path: &Path| build_pyramid(source(), path, &options, None, &mut |_| true);
+    let door = folder.file("door");
+    let _listener = std::os::unix::net::UnixListener::bind(&door).unwrap();
+    for path in [door.as_path(), Path::new("/")] {
+        let error = build(path).expect_err("an error");
+        assert_eq!(error.kind(), Kind::Argument);
+        let said = format!("{} is no name for a file", path.display());
+        assert_eq!(error.message(), said);
+    }
+    let (link, file) = (folder.file("link.tif"), folder.file("file.tif"));
+    std::fs::write(&file, "before").unwrap();
+    std::os::unix::fs::symlink("file.tif", &link).unwrap();
+    build(&link).unwrap();
+    assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+    open(&file);
+    assert_eq!(folder.names(), ["door", "file.tif", "link.tif"]);
+}

@@ -24,6 +24,7 @@ use tilecache::cache::Cache;
 use tilecache::dtype::DType;
 use tilecache::operator::{LevelOptions, full_pyramid};
 use tilecache::provider::Provider;
+use tilecache::resample::Filter;
 use ways::{Way, options};
 
 /// The levels that a source has by the rules.
@@ -64,9 +65,18 @@ fn compare(made: &Arc<dyn Provider>, right: &Arc<dyn Provider>, from: usize, wha
 fn every_level_of_a_file_is_that_of_the_full_pyramid() {
     let folder = Folder::new("levels");
     let mut random = Random::new(1);
+    let filters = [
+        None,
+        Some(Filter::Cubic),
+        Some(Filter::Lanczos),
+        Some(Filter::Sips),
+        Some(Filter::Mode),
+        Some(Filter::Max),
+    ];
     for dtype in DType::ALL {
         for validity in Validity::ALL {
-            for compression in Way::COMPRESSIONS {
+            for _ in 0..2 {
+                let compression = random.one_of(&Way::COMPRESSIONS);
                 let sides = [1, 15, 16, 17, 40, 77, 131];
                 let size = (random.one_of(&sides), random.one_of(&sides));
                 let bands = random.one_of(&[1, 2, 3, 4, 6]);
@@ -79,6 +89,10 @@ fn every_level_of_a_file_is_that_of_the_full_pyramid() {
                 picture.nodata.fill(nodata);
                 let options = Options {
                     layout: random.one_of(&[Layout::Tiled, Layout::Cog]),
+                    filter: random.one_of(match dtype.is_complex() {
+                        true => &filters[..4],
+                        false => &filters,
+                    }),
                     ..options(compression, *dtype, &mut random)
                 };
                 let way = Way::any(&mut random);
@@ -155,6 +169,7 @@ fn the_bytes_of_a_file_are_the_same_whatever_threads_blocks_and_budgets() {
         let compression = random.one_of(&Way::COMPRESSIONS);
         let base = Options {
             layout: [Layout::Tiled, Layout::Cog, Layout::Overviews][round % 3],
+            filter: [None, Some(Filter::Lanczos)][round % 2],
             ..options(compression, dtype, &mut random)
         };
         let mut first = None;
@@ -221,7 +236,7 @@ fn levels_that_a_source_has_are_written_as_they_are() {
     let (source, _) = picture.provider((64, 64));
     let options = Options {
         tile: (16, 32),
-        filter: Some(tilecache::resample::Filter::Nearest),
+        filter: Some(Filter::Nearest),
         levels: Some(3),
         ..Options::default()
     };

@@ -227,3 +227,57 @@ fn cells_are_kept_for_tiles_that_are_made_again_and_for_the_mask() {
     assert_eq!(calls(&*made), 0);
     assert_eq!(calls(&*made.mask().unwrap()), 0);
 }
+
+/// A level of which only the place is known.
+struct Missing;
+
+impl tilecache::source::Decoder for Missing {
+    fn has_block(&self, _: Block) -> Result<bool> {
+        Err(Error::new(Kind::NotFound, "only a higher one is there"))
+    }
+
+    fn read_block(
+        &self,
+        _: Block,
+        _: &[u32],
+        _: &mut tilecache::memory::PixelsMut<'_>,
+    ) -> Result<()> {
+        Err(Error::new(Kind::NotFound, "only a higher one is there"))
+    }
+}
+
+#[test]
+fn levels_that_a_source_leaves_out_are_not_read() {
+    let mut random = Random::new(25);
+    let levels = levels(DType::U8, (80, 60), 1, 3, Validity::All, &mut random);
+    let mut images: Vec<_> = levels.iter().map(|of| of.provider((16, 16)).0).collect();
+    let mut image = levels[1].image((16, 16));
+    image.sparse = true;
+    images[1] = tilecache::source::Source::provider(None, image, Box::new(Missing)).unwrap();
+    let source = tilecache::operator::pyramid(images, None).unwrap();
+    let mut options = WarpOptions {
+        size: (80, 60),
+        levels: Some(3),
+        filter: Some(Filter::Average),
+        ..WarpOptions::default()
+    };
+    let same = affine(Affine::IDENTITY).unwrap();
+    let made = warped(source.clone(), same.clone(), &options, None).unwrap();
+    let tile = |level: u32| {
+        let of_level = made.level_image(level).unwrap();
+        get_block(&*of_level, Block::new(0, 0, 0), &Bands::ALL).unwrap()
+    };
+    // Level 2 is there, and level 1 is the mean of four.
+    assert!(tile(2).row(0, 3) == &levels[2].bytes()[60..80]);
+    let full = levels[0].bytes();
+    let four = [0, 1, 80, 81].map(|at| f64::from(full[2 * 80 + 6 + at]));
+    let mean = (four.iter().sum::<f64>() / 4.0).round();
+    assert_eq!(f64::from(tile(1).row(0, 1)[3]), mean);
+    options.source_level = Some(1);
+    let refused = warped(source, same, &options, None).err().unwrap();
+    assert_eq!(refused.kind(), Kind::NotFound);
+    assert!(
+        refused.message().starts_with("level 1 of the source"),
+        "{refused}"
+    );
+}

@@ -51,6 +51,18 @@ pub fn touched(
     let runs = runs(extent, columns);
     let (width, height) = image.image().block;
     let mut blocks = BTreeSet::new();
+    if let [run] = &runs[..] {
+        // Most patches lie in one block.
+        let (top, bottom) = spots.iter().fold((i64::MAX, 0), |(top, bottom), spot| {
+            (top.min(spot.rows.start), bottom.max(spot.rows.end))
+        });
+        let first = (top as u64 / height, run.source / width);
+        let last = (bottom - 1) as u64 / height;
+        if first == (last, (run.source + run.length - 1) / width) {
+            blocks.insert(first);
+            return blocks;
+        }
+    }
     let mut latest = None;
     for spot in spots {
         let rows = spot.rows.start as u64 / height..(spot.rows.end - 1) as u64 / height + 1;
