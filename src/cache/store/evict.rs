@@ -404,6 +404,7 @@ impl Store {
             stamp,
             ..
         } = first;
+        self.note_use_of_others(slot);
         self.note_again(slot, stamp, latest);
         let is_again = self.records[slot as usize].is_again;
         let by_uses = self.place_by_uses(is_again);
@@ -633,6 +634,9 @@ impl Store {
                 record.buffer.stop_listening();
                 let latest = self.last_use(slot);
                 let parked = self.order.stamp(self.group(slot), Place::Parked, slot);
+                if parked < Some(latest) {
+                    self.note_use_of_others(slot);
+                }
                 self.note_again(slot, parked.unwrap_or(latest), latest);
                 self.move_to(slot, self.place_of_used(slot), latest);
                 self.open(slot);

@@ -319,6 +319,16 @@ impl Store {
         !self.plans.is_empty() && self.made_for(slot).as_ref().is_some_and(awaits)
     }
 
+    /// A later use of a buffer was learnt of, which is none of a pass: it is not a pass's own any more.
+    pub(super) fn note_use_of_others(&mut self, slot: Slot) {
+        if self.plans.is_empty() {
+            return;
+        }
+        if let Some(cell) = self.made_for(slot) {
+            self.plans.iter_mut().for_each(|plan| plan.disown(&cell));
+        }
+    }
+
     /// A buffer is chosen to go: no pass may offer it meanwhile.
     pub(super) fn offer_no_more(&mut self, slot: Slot) {
         if self.plans.is_empty() {
