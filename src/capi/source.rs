@@ -26,8 +26,9 @@ use std::sync::Arc;
 pub enum tc_open_flags {
     /// The file alone: nothing that lies beside it is looked for.
     TC_OPEN_ALONE = 1,
-    /// A file that is damaged is refused, with TC_E_CORRUPT, also where its pixels can be read: no text TC:WARNING:1 is
-    /// ever there, see provider_metadata.
+    /// What a text TC:WARNING:1 would tell (provider_metadata) is an error instead, TC_E_CORRUPT: files that are damaged
+    /// such that their pixels can be read all the same, and damaged files beside them. Damage that no pixel or text of
+    /// the image depends on, such as in directories behind it, is not looked for.
     TC_OPEN_STRICT = 2,
 }
 
