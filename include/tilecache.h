@@ -4042,12 +4042,14 @@ tc_status provider_counters(const struct tc_provider *provider,
  * have. Costs time in proportion to what is forgotten. Files that change under a reader are noticed
  * without it, but for a rewrite of equal size within the step of the file system's clock.
  *
- * - provider: required; the source itself or any operator over it.
+ * - provider: required; the source itself or any operator over it, which stands for all sources that it is computed
+ *   from. A tc_source that reads other providers is a source, and stands for itself alone.
  * - err: may be NULL.
  *
  * Errors: TC_E_ARGUMENT. Thread-safe.
  */
-tc_status provider_invalidate(struct tc_provider *provider, struct tc_error *err);
+tc_status provider_invalidate(struct tc_provider *provider,
+                              struct tc_error *err);
 
 /**
  * ======== GEOREFERENCE ========

@@ -8,11 +8,16 @@ use std::time::Duration;
 use tilecache::cache::{Cache, Options, invalidate};
 use tilecache::dtype::DType;
 use tilecache::error::Result;
+use tilecache::georef::Affine;
 use tilecache::image::{Bands, Block, Image};
 use tilecache::memory::PixelsMut;
-use tilecache::operator::{RetileOptions, cached, retiled};
+use tilecache::operator::{
+    LevelOptions, Mosaic, Part, RetileOptions, Size, WarpOptions, cached, downsampled,
+    full_pyramid, level, mosaic, retiled, warped,
+};
 use tilecache::provider::{Provider, get_block};
 use tilecache::source::{Decoder, Source};
+use tilecache::transform::affine;
 
 /// A source whose every pixel is the number of its generation.
 struct Changing {
@@ -97,6 +102,78 @@ fn handles_keep_their_pixels_and_every_cache_forgets() {
         assert_eq!(get_block(&**view, at, &Bands::ALL).unwrap().row(0, 0)[0], 2);
     }
     assert!(old.iter().all(|tile| tile.row(0, 63)[63] == 1));
+}
+
+/// An operator over a provider.
+type Over = fn(Arc<dyn Provider>, &Cache) -> Result<Arc<dyn Provider>>;
+
+/// What is forgotten is what lies at the bottom, whichever provider over it is named.
+#[test]
+fn an_operator_stands_for_its_sources() {
+    let pyramid: Over = |source, cache| {
+        let options = LevelOptions {
+            tile: (32, 32),
+            ..LevelOptions::default()
+        };
+        full_pyramid(source, &options, Some(cache))
+    };
+    let half: Over = |source, cache| {
+        downsampled(
+            source,
+            Size::Halved(1),
+            &LevelOptions::default(),
+            Some(cache),
+        )
+    };
+    let warp: Over = |source, cache| {
+        let options = WarpOptions {
+            size: (256, 256),
+            tile: (64, 64),
+            ..WarpOptions::default()
+        };
+        let same = affine(Affine([0.0, 1.0, 0.0, 0.0, 0.0, 1.0]))?;
+        warped(source, same, &options, Some(cache))
+    };
+    let mosaic: Over = |source, cache| {
+        let part = |at: i64| Part {
+            place: (at * 256, 0),
+            size: (256, 256),
+            source: tilecache::operator::Source::Given(source.clone()),
+        };
+        // With so many parts the key does not name them.
+        let parts: Vec<Part> = (0..100).map(part).collect();
+        let mut image = Image::new(25600, 256, 1, DType::U8);
+        image.block = (64, 64);
+        let all = Mosaic {
+            image,
+            parts,
+            opening: None,
+            max_open: 1,
+        };
+        mosaic(all, Some(cache))
+    };
+    let stacks: [(&str, &[Over]); 6] = [
+        ("pyramid", &[pyramid]),
+        ("half", &[half]),
+        ("warp", &[warp]),
+        ("mosaic", &[mosaic]),
+        ("level", &[pyramid, |source, _| level(source, 1)]),
+        ("warp of mosaics", &[mosaic, pyramid, warp]),
+    ];
+    for (name, stack) in stacks {
+        let generation = Arc::new(AtomicU64::new(1));
+        let cache = Cache::new(4 << 20, Options::default()).unwrap();
+        let tiles = view(changing(&generation), &cache, true);
+        let over = |source, over: &Over| over(source, &cache).unwrap();
+        let made = stack.iter().fold(tiles.clone(), over);
+        let at = Block::new(0, 0, 0);
+        let seen =
+            || [&made, &tiles].map(|it| get_block(&**it, at, &Bands::ALL).unwrap().row(0, 5)[5]);
+        assert_eq!(seen(), [1; 2], "{name}");
+        generation.store(2, Ordering::SeqCst);
+        invalidate(made.key());
+        assert_eq!(seen(), [2; 2], "{name}");
+    }
 }
 
 #[test]

@@ -182,6 +182,11 @@ pub fn sources_of(image: &str) -> Vec<&str> {
         .collect()
 }
 
+/// Whether an image is computed from others by an operator, as its key says.
+pub fn is_computed(image: &str) -> bool {
+    image.starts_with(COMPUTE)
+}
+
 /// The part of a key that names the image at its source: what operators put behind it is left out. An image
 /// computed from several is one of its own.
 pub fn image_of(key: &str) -> &str {

@@ -1,13 +1,13 @@
 //! Generations: since when the pixels of an image are what they are, for every cache of the process.
 
-use super::key::{image_of, is_built_on, sources_of};
+use super::key::{image_of, is_built_on, is_computed, sources_of};
 use crate::geometry::Area;
 use crate::late::Late;
 use crate::memory::Home;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Mutex, ProcessGuard, ProcessMutex, Still};
 use smallvec::SmallVec;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::{Arc, Weak};
 
 /// A moment: it passes with every change of any image.
@@ -140,6 +140,33 @@ impl Lineage {
         let sources = lineage.sources.iter();
         sources.for_each(|source| source.note_computed(&lineage));
         lineage
+    }
+
+    /// The images beneath it that are computed from none, if it is computed by an operator.
+    pub fn origins(&self) -> Vec<Arc<Lineage>> {
+        let mut seen = HashSet::new();
+        let mut open = self.beneath();
+        let mut origins = Vec::new();
+        while let Some(image) = open.pop() {
+            if !seen.insert(Arc::as_ptr(&image)) {
+                continue;
+            }
+            let beneath = image.beneath();
+            if beneath.is_empty() {
+                origins.push(image);
+            } else {
+                open.extend(beneath);
+            }
+        }
+        origins
+    }
+
+    /// What an operator computes it from. A source that reads others is one of its own.
+    fn beneath(&self) -> Vec<Arc<Lineage>> {
+        match is_computed(&self.image) {
+            true => [&self.sources[..], &self.others()].concat(),
+            false => Vec::new(),
+        }
     }
 
     /// Another image is computed from this one.

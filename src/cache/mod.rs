@@ -241,7 +241,13 @@ impl Usage {
 /// A request that begins after this never gets the old pixels, and a load that began before it is not
 /// kept. Handles keep the pixels that they have.
 pub fn invalidate(key: &str) {
-    lineage::Lineage::of(key).invalidate();
+    let image = lineage::Lineage::of(key);
+    // The pixels of what is computed change with those of its sources.
+    image
+        .origins()
+        .iter()
+        .for_each(|origin| origin.invalidate());
+    image.invalidate();
 }
 
 /// The default budget: the smaller of 5 GiB and half of what the process may use.

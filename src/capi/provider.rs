@@ -656,7 +656,8 @@ pub unsafe extern "C" fn provider_counters(
 /// have. Costs time in proportion to what is forgotten. Files that change under a reader are noticed
 /// without it, but for a rewrite of equal size within the step of the file system's clock.
 ///
-/// - provider: required; the source itself or any operator over it.
+/// - provider: required; the source itself or any operator over it, which stands for all sources that it is computed
+///   from. A tc_source that reads other providers is a source, and stands for itself alone.
 /// - err: may be NULL.
 ///
 /// Errors: TC_E_ARGUMENT. Thread-safe.
