@@ -149,7 +149,8 @@ impl<'a> Job<'a> {
         let size = self.image().levels[level];
         let image = tags::of_image(self.image(), size, &self.coding, level > 0)?;
         let mask = match self.has_mask() {
-            true => Some(tags::of_mask(size, &self.of_mask, level > 0)?),
+            // The mask of overviews by themselves is that of their first image, of which GDAL looks for one that is not reduced.
+            true => Some(tags::of_mask(size, &self.of_mask, level > self.first)?),
             false => None,
         };
         Ok(Part::new((image, mask), size, &self.coding))

@@ -7,10 +7,12 @@ use crate::ways::{Way, options};
 use crate::{pyramid, support, support_gdal};
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Arc;
 use tilecache::build::{Compression, Layout, Options, build_pyramid};
 use tilecache::dtype::DType;
 use tilecache::image::Colour;
 use tilecache::operator::{Size, downsampled};
+use tilecache::provider::Provider;
 
 /// Has GDAL read files.
 fn read(paths: &[PathBuf]) {
@@ -53,13 +55,18 @@ fn gdal_reads_the_same_levels_and_finds_clouds_optimised() {
             paths.push(path);
         }
     }
-    read(&paths);
+    check(&paths, &right);
+}
+
+/// Has GDAL read files, and compares every level and its mask with what is right.
+fn check(paths: &[PathBuf], right: &[(Arc<dyn Provider>, String)]) {
+    read(paths);
     for (path, (right, what)) in paths.iter().zip(right) {
         let read = |level: usize, what: &str| {
             let name = format!("{}.{level}.{what}", path.display());
             std::fs::read(name).unwrap()
         };
-        for (level, pixels) in levels_of(&right).iter().enumerate() {
+        for (level, pixels) in levels_of(right).iter().enumerate() {
             assert!(read(level, "raw") == *pixels, "level {level}: {what}");
         }
         if let Some(mask) = right.mask() {
@@ -68,6 +75,34 @@ fn gdal_reads_the_same_levels_and_finds_clouds_optimised() {
             }
         }
     }
+}
+
+#[test]
+fn gdal_finds_the_masks_of_overviews_beside_a_file() {
+    let folder = Folder::new("masks-beside");
+    let mut random = Random::new(9);
+    let (mut paths, mut right) = (Vec::new(), Vec::new());
+    for (at, bands) in [1, 3, 6].into_iter().enumerate() {
+        let picture = random::picture(DType::U8, (150, 97), bands, Validity::Mask, &mut random);
+        let (source, _) = picture.provider((64, 64));
+        let plain = Options {
+            levels: Some(1),
+            tile: (16, 16),
+            ..Options::default()
+        };
+        let path = folder.file(&format!("{at}.tif"));
+        build_pyramid(source, &path, &plain, None, &mut |_| true).unwrap();
+        let options = Options {
+            layout: Layout::Overviews,
+            levels: None,
+            ..plain
+        };
+        let (alone, beside) = (open(&path), folder.file(&format!("{at}.tif.ovr")));
+        build_pyramid(alone.clone(), &beside, &options, None, &mut |_| true).unwrap();
+        right.push((pyramid(&alone, &options), format!("{bands} bands")));
+        paths.push(path);
+    }
+    check(&paths, &right);
 }
 
 /// The greatest difference of bytes, and the mean of all.
@@ -148,7 +183,7 @@ fn where_an_image_lies_and_what_is_said_of_it_goes_with_it() {
             };
             build_pyramid(open(&source), &made, &options, None, &mut |_| true).unwrap();
             let (from, to) = (open(&source), open(&made));
-            let located = |of: &std::sync::Arc<dyn tilecache::provider::Provider>| {
+            let located = |of: &Arc<dyn Provider>| {
                 of.image()
                     .georef
                     .as_ref()
