@@ -127,7 +127,8 @@ unsafe impl SizeLed for tc_build_options {
 ///
 /// With the pixels go: the mask (as mask directories of 1 bit), alpha as an extra sample, colours, a palette without its opacity, nodata,
 /// significant bits (the item NBITS of the domain IMAGE_STRUCTURE, which GDAL does not read from there), where the image lies (transform, ground control points, RPC, the keys of GeoTIFF
-/// as they were or by the codes or the text of the system), and the texts that
+/// as they were, or the codes of the system, or its text, which GDAL takes up to some 2,380 bytes of it and other readers
+/// perhaps not), and the texts that
 /// provider_metadata has of image and bands, statistics too, but for those that speak of the file itself. Up to 4 bands are
 /// interleaved, more have tiles of their own, in a COG all are interleaved.
 ///
