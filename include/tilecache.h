@@ -4726,8 +4726,9 @@ tc_status provider_palette(const struct tc_provider *provider,
  * Writes an image with all its levels to a file: those that it has, and above them those that it does not have, the same
  * to the last bit as provider_pyramid makes them.
  *
- * Each block of the source is decoded once, whatever its shape, also where the provider shows it in tiles: of those the
- * cache of the provider has, the resident ones are taken. It reads as TC_READ_STREAMING does. All levels that are not the
+ * Each block of the source is decoded once, whatever its shape, also where provider_retile shows it in tiles: of those the
+ * cache of the provider has, the resident ones are taken. Where `source` is computed from tiles, or is a pyramid over them,
+ * it is read in its own blocks, and what is beneath is decoded again where no cache there has room for it. It reads as TC_READ_STREAMING does. All levels that are not the
  * source's are made in the same pass. What a level holds of it is about a row of tiles; that is taken from the budget of
  * `cache`, from which tiles go as for a new one. Levels for which it has no room wait in a file aside and are read back
  * from there. Beside the budget each thread has a block and a few tiles in hand.
@@ -4737,7 +4738,8 @@ tc_status provider_palette(const struct tc_provider *provider,
  *
  * With the pixels go: the mask (as mask directories of 1 bit), alpha as an extra sample, colours, a palette without its opacity, nodata,
  * significant bits (the item NBITS of the domain IMAGE_STRUCTURE, which GDAL does not read from there), where the image lies (transform, ground control points, RPC, the keys of GeoTIFF
- * as they were or by the codes or the text of the system), and the texts that
+ * as they were, or the codes of the system, or its text, which GDAL takes up to some 2,380 bytes of it and other readers
+ * perhaps not), and the texts that
  * provider_metadata has of image and bands, statistics too, but for those that speak of the file itself. Up to 4 bands are
  * interleaved, more have tiles of their own, in a COG all are interleaved.
  *

@@ -31,6 +31,7 @@ const ENCODED: f64 = 0.95;
 
 /// A file that is being built.
 pub struct Job<'a> {
+    source: Arc<dyn Provider>,
     pyramid: Arc<dyn Provider>,
     path: &'a Path,
     options: &'a Options,
@@ -102,7 +103,7 @@ impl<'a> Job<'a> {
             levels: options.levels,
             recomputes: options.recomputes,
         };
-        let pyramid = full_pyramid(source, &levels, None)?;
+        let pyramid = full_pyramid(source.clone(), &levels, None)?;
         let first = usize::from(options.layout == Layout::Overviews);
         let image = pyramid.image();
         if image.levels.len() <= first {
@@ -113,6 +114,7 @@ impl<'a> Job<'a> {
             )));
         }
         Ok(Self {
+            source,
             natives: native_levels(image),
             pyramid,
             path,
@@ -149,7 +151,8 @@ impl<'a> Job<'a> {
         let size = self.image().levels[level];
         let image = tags::of_image(self.image(), size, &self.coding, level > 0)?;
         let mask = match self.has_mask() {
-            true => Some(tags::of_mask(size, &self.of_mask, level > 0)?),
+            // The mask of overviews by themselves is that of their first image, of which GDAL looks for one that is not reduced.
+            true => Some(tags::of_mask(size, &self.of_mask, level > self.first)?),
             false => None,
         };
         Ok(Part::new((image, mask), size, &self.coding))
@@ -215,6 +218,20 @@ impl<'a> Job<'a> {
         grid.rows() * grid.cols()
     }
 
+    /// What a level is read from: the source, of which the blocks beneath tiles are known, unless its mask has no such
+    /// level.
+    fn read_from(&self, level: usize) -> &Arc<dyn Provider> {
+        let size = self.image().levels.get(level);
+        let has_it = match (self.source.mask(), self.has_mask()) {
+            (Some(mask), true) => mask.image().levels.get(level) == size,
+            (mask, has_mask) => mask.is_some() == has_mask,
+        };
+        match has_it && self.source.image().levels.get(level) == size {
+            true => &self.source,
+            false => &self.pyramid,
+        }
+    }
+
     fn step(&self, level: usize) -> Step {
         let (width, height) = self.image().levels[level];
         Step {
@@ -249,12 +266,8 @@ impl<'a> Job<'a> {
     ) -> Result<Vec<Tiles<'b>>> {
         let cancel = Arc::<Cancel>::default();
         let first = chain.start as u32;
-        let reading = Reading::new(
-            self.pyramid.clone(),
-            first,
-            &cancel,
-            mask_memory(self.cache),
-        )?;
+        let read = self.read_from(chain.start);
+        let reading = Reading::new(read.clone(), first, &cancel, mask_memory(self.cache))?;
         let forms: Vec<Form> = chain.clone().map(|level| self.form(level)).collect();
         let stages: Vec<Stage> = chain
             .clone()

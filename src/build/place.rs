@@ -8,6 +8,9 @@ use crate::source::tiff::{geokeys, tags};
 /// What stands before WKT in a text on the system.
 const WKT_MARK: &str = "ESRI PE String = ";
 
+/// The bytes that GDAL reads of such a text, with the zero at its end.
+const MAX_MARKED: usize = 2400;
+
 /// Adds what is said of the place of level 0.
 pub fn add(directory: &mut Directory, georef: &Georef, metadata: &Metadata) {
     match &georef.transform {
@@ -119,6 +122,11 @@ fn system(georef: &Georef) -> geokeys::Keys {
                 false => geokeys::PROJECTED,
             };
             keys.set_short(key, code);
+        }
+        // In this form GDAL takes the text itself, of whatever kind and edition it is.
+        (None, Some(text)) if WKT_MARK.len() + text.len() < MAX_MARKED => {
+            keys.set_short(geokeys::MODEL_TYPE, geokeys::USER_DEFINED as u16);
+            keys.set_text(geokeys::PROJECTED_CITATION, format!("{WKT_MARK}{text}"));
         }
         (None, Some(text)) => {
             let is_geographic = is_geographic(text);

@@ -7,10 +7,13 @@ use crate::ways::{Way, options};
 use crate::{pyramid, support, support_gdal};
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Arc;
 use tilecache::build::{Compression, Layout, Options, build_pyramid};
 use tilecache::dtype::DType;
+use tilecache::georef::{Affine, Georef, Located};
 use tilecache::image::Colour;
-use tilecache::operator::{Size, downsampled};
+use tilecache::operator::{Size, downsampled, georeferenced};
+use tilecache::provider::Provider;
 
 /// Has GDAL read files.
 fn read(paths: &[PathBuf]) {
@@ -53,13 +56,18 @@ fn gdal_reads_the_same_levels_and_finds_clouds_optimised() {
             paths.push(path);
         }
     }
-    read(&paths);
+    check(&paths, &right);
+}
+
+/// Has GDAL read files, and compares every level and its mask with what is right.
+fn check(paths: &[PathBuf], right: &[(Arc<dyn Provider>, String)]) {
+    read(paths);
     for (path, (right, what)) in paths.iter().zip(right) {
         let read = |level: usize, what: &str| {
             let name = format!("{}.{level}.{what}", path.display());
             std::fs::read(name).unwrap()
         };
-        for (level, pixels) in levels_of(&right).iter().enumerate() {
+        for (level, pixels) in levels_of(right).iter().enumerate() {
             assert!(read(level, "raw") == *pixels, "level {level}: {what}");
         }
         if let Some(mask) = right.mask() {
@@ -68,6 +76,34 @@ fn gdal_reads_the_same_levels_and_finds_clouds_optimised() {
             }
         }
     }
+}
+
+#[test]
+fn gdal_finds_the_masks_of_overviews_beside_a_file() {
+    let folder = Folder::new("masks-beside");
+    let mut random = Random::new(9);
+    let (mut paths, mut right) = (Vec::new(), Vec::new());
+    for (at, bands) in [1, 3, 6].into_iter().enumerate() {
+        let picture = random::picture(DType::U8, (150, 97), bands, Validity::Mask, &mut random);
+        let (source, _) = picture.provider((64, 64));
+        let plain = Options {
+            levels: Some(1),
+            tile: (16, 16),
+            ..Options::default()
+        };
+        let path = folder.file(&format!("{at}.tif"));
+        build_pyramid(source, &path, &plain, None, &mut |_| true).unwrap();
+        let options = Options {
+            layout: Layout::Overviews,
+            levels: None,
+            ..plain
+        };
+        let (alone, beside) = (open(&path), folder.file(&format!("{at}.tif.ovr")));
+        build_pyramid(alone.clone(), &beside, &options, None, &mut |_| true).unwrap();
+        right.push((pyramid(&alone, &options), format!("{bands} bands")));
+        paths.push(path);
+    }
+    check(&paths, &right);
 }
 
 /// The greatest difference of bytes, and the mean of all.
@@ -148,7 +184,7 @@ fn where_an_image_lies_and_what_is_said_of_it_goes_with_it() {
             };
             build_pyramid(open(&source), &made, &options, None, &mut |_| true).unwrap();
             let (from, to) = (open(&source), open(&made));
-            let located = |of: &std::sync::Arc<dyn tilecache::provider::Provider>| {
+            let located = |of: &Arc<dyn Provider>| {
                 of.image()
                     .georef
                     .as_ref()
@@ -160,4 +196,48 @@ fn where_an_image_lies_and_what_is_said_of_it_goes_with_it() {
     }
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/build/same.py");
     support_gdal::run(Command::new("/usr/bin/python3").arg(script).args(pairs));
+}
+
+/// Systems that no code names, as WKT of both editions.
+const SYSTEMS: [&str; 4] = [
+    r#"PROJCS["own",GEOGCS["own",DATUM["own",SPHEROID["Bessel 1841",6377397.155,299.1528128]],PRIMEM["Greenwich",0],UNIT["degree",0.0174532925199433]],PROJECTION["Lambert_Azimuthal_Equal_Area"],PARAMETER["latitude_of_center",10],PARAMETER["longitude_of_center",20],PARAMETER["false_easting",0],PARAMETER["false_northing",0],UNIT["metre",1],AXIS["Easting",EAST],AXIS["Northing",NORTH]]"#,
+    r#"PROJCRS["own",BASEGEOGCRS["own",DATUM["own",ELLIPSOID["own",6378000,300,LENGTHUNIT["metre",1]]],PRIMEM["Greenwich",0,ANGLEUNIT["degree",0.0174532925199433]]],CONVERSION["Mollweide",METHOD["Mollweide"],PARAMETER["Longitude of natural origin",5,ANGLEUNIT["degree",0.0174532925199433]],PARAMETER["False easting",0,LENGTHUNIT["metre",1]],PARAMETER["False northing",0,LENGTHUNIT["metre",1]]],CS[Cartesian,2],AXIS["(E)",east],AXIS["(N)",north],LENGTHUNIT["metre",1]]"#,
+    r#"GEOGCS["own",DATUM["own",SPHEROID["own",6378000,300]],PRIMEM["Greenwich",0],UNIT["degree",0.0174532925199433],AXIS["Longitude",EAST],AXIS["Latitude",NORTH]]"#,
+    r#"GEOGCRS["own",DATUM["own",ELLIPSOID["own",6378000,300,LENGTHUNIT["metre",1]]],PRIMEM["Greenwich",0,ANGLEUNIT["degree",0.0174532925199433]],CS[ellipsoidal,2],AXIS["latitude",north],AXIS["longitude",east],ANGLEUNIT["degree",0.0174532925199433]]"#,
+];
+
+#[test]
+fn gdal_finds_a_system_of_which_only_the_text_is_known() {
+    let folder = Folder::new("systems");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/build/system.py");
+    let mut command = Command::new("/usr/bin/python3");
+    command.arg(script);
+    for (at, text) in SYSTEMS.iter().enumerate() {
+        let source = support::source(support::image((40, 30), (16, 16), 1), Default::default());
+        let georef = Georef {
+            transform: Some(Affine([5.0, 0.5, 0.0, 9.0, 0.0, -0.5])),
+            wkt: Some((*text).into()),
+            ..Georef::default()
+        };
+        let located = Located::new(georef.clone(), &[(40, 30)]);
+        let source = georeferenced(source, Some(located)).unwrap();
+        let made = folder.file(&format!("{at}.tif"));
+        build_pyramid(source, &made, &Options::default(), None, &mut |_| true).unwrap();
+        // And once more, of what a file says.
+        let again = folder.file(&format!("{at}-again.tif"));
+        build_pyramid(open(&made), &again, &Options::default(), None, &mut |_| {
+            true
+        })
+        .unwrap();
+        for path in [made, again] {
+            let found = open(&path)
+                .image()
+                .georef
+                .as_ref()
+                .and_then(|it| it.level(0));
+            assert_eq!(found.as_ref(), Some(&georef), "{text}");
+            command.arg(path).arg(text);
+        }
+    }
+    support_gdal::run(&mut command);
 }

@@ -22,7 +22,7 @@ use std::sync::atomic::Ordering;
 use tilecache::build::{Compression, Layout, Options, build_pyramid};
 use tilecache::cache::Cache;
 use tilecache::dtype::DType;
-use tilecache::operator::{LevelOptions, full_pyramid};
+use tilecache::operator::{LevelOptions, RetileOptions, full_pyramid, georeferenced, retiled};
 use tilecache::provider::Provider;
 use tilecache::resample::Filter;
 use ways::{Way, options};
@@ -115,6 +115,43 @@ fn every_level_of_a_file_is_that_of_the_full_pyramid() {
                 assert_eq!(folder.names(), ["made.tif"]);
                 if let Some(cache) = cache {
                     assert_eq!(cache.statistics().in_flight, 0, "{what}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn each_block_is_decoded_once_also_where_the_source_is_shown_in_tiles() {
+    let folder = Folder::new("tiles");
+    let mut random = Random::new(10);
+    for validity in [Validity::All, Validity::Mask] {
+        for block in [(200, 1), (200, 150), (64, 64)] {
+            let picture = random::picture(DType::U8, (200, 150), 3, validity, &mut random);
+            // Too small for two rows of tiles.
+            let cache = Cache::new(20_000, Default::default()).unwrap();
+            for cache in [None, Some(&cache)] {
+                let (source, decodes) = picture.provider(block);
+                let tiles = RetileOptions {
+                    tile: (50, 50),
+                    ..RetileOptions::default()
+                };
+                let shown = retiled(source.clone(), &tiles, cache).unwrap();
+                let placed = georeferenced(shown.clone(), None).unwrap();
+                for (nth, provider) in [shown, placed].into_iter().enumerate() {
+                    let options = Options {
+                        tile: (32, 32),
+                        threads: 1 + nth as u32,
+                        ..Options::default()
+                    };
+                    let what = format!("{validity:?} {block:?} {} {nth}", cache.is_some());
+                    let path = folder.file("made.tif");
+                    let before = decodes.load(Ordering::Relaxed);
+                    build_pyramid(provider, &path, &options, cache, &mut |_| true).unwrap();
+                    let decoded = decodes.load(Ordering::Relaxed) - before;
+                    let grid = source.image().grid(0);
+                    assert_eq!(decoded, grid.rows() * grid.cols(), "{what}");
+                    compare(&open(&path), &pyramid(&source, &options), 0, &what);
                 }
             }
         }
