@@ -120,7 +120,7 @@ fn passes_in_small_budgets_are_seldom_worse_than_the_order_of_last_use() {
     );
     assert!(worse * 10 <= runs, "{worse} of {runs} took more");
     assert!(
-        sums.0 as f64 <= 0.8 * sums.1 as f64,
+        sums.0 as f64 <= 0.82 * sums.1 as f64,
         "{} decodes, undeclared {}",
         sums.0,
         sums.1
