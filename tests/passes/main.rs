@@ -4,6 +4,7 @@ mod model;
 mod others;
 mod overlapping;
 mod setup;
+mod small;
 mod stray;
 #[path = "../support/mod.rs"]
 mod support;
