@@ -38,10 +38,10 @@ impl World {
     }
 
     /// Decodes with the order declared, and without.
-    fn decodes(&self, order: &Order, threads: usize) -> (u64, u64) {
+    fn decodes(&self, order: &Order) -> (u64, u64) {
         let declared = self.setup();
         let options = PassOptions {
-            threads,
+            threads: 0,
             ..PassOptions::default()
         };
         let reader = pass(
@@ -91,25 +91,20 @@ fn passes_in_small_budgets_are_seldom_worse_than_the_order_of_last_use() {
                     ("curve", Order::Hilbert),
                     ("shuffled", Order::Tiles(shuffled)),
                 ] {
-                    for threads in [0, 1] {
-                        let (declared, undeclared) = world.decodes(&order, threads);
-                        (sums.0, sums.1, runs) = (sums.0 + declared, sums.1 + undeclared, runs + 1);
-                        let run = || {
-                            format!(
-                                "{world:?} {name}, {threads} ahead: {declared}, undeclared {undeclared}"
-                            )
-                        };
-                        if declared > undeclared {
-                            println!("{}", run());
-                            worse += 1;
-                        }
-                        // A few decodes more are many where all take few.
-                        assert!(
-                            declared as f64 <= 2.2 * undeclared as f64 + 2.0,
-                            "{}",
-                            run()
-                        );
+                    // Without threads ahead: what those bring when differs from run to run.
+                    let (declared, undeclared) = world.decodes(&order);
+                    (sums.0, sums.1, runs) = (sums.0 + declared, sums.1 + undeclared, runs + 1);
+                    let run = || format!("{world:?} {name}: {declared}, undeclared {undeclared}");
+                    if declared > undeclared {
+                        println!("{}", run());
+                        worse += 1;
                     }
+                    // A few decodes more are many where all take few.
+                    assert!(
+                        declared as f64 <= 2.2 * undeclared as f64 + 2.0,
+                        "{}",
+                        run()
+                    );
                 }
             }
         }

@@ -147,9 +147,9 @@ impl Rules<'_> {
                 (start as f64 + length as f64 * (of as f64 / 2.0) + behind) * self.step
             };
             let (of, right, below) = match at {
+                ..NINE => (at, 0.0, 0.0),
                 NINE => (4, 0.5, 0.0),
-                NINE.. => (4, 0.0, 0.5),
-                at => (at, 0.0, 0.0),
+                _ => (4, 0.0, 0.5),
             };
             Point::new(
                 along(rect.x, rect.width, of % 3, right),
@@ -226,9 +226,10 @@ impl Rules<'_> {
         let nine = &seen.nine;
         let corners = [nine[0], nine[2], nine[6], nine[8]];
         let is_near = |s: f64, t: f64, point: &Point, steps: f64| {
-            // A turn at a corner is so much here.
+            // A turn at a corner is so much here. What cannot be told is no turn.
             let turned = period / steps;
-            !((between(&corners, s, t).x - point.x).abs() > turned / 4.0)
+            let apart = (between(&corners, s, t).x - point.x).abs();
+            apart.is_nan() || apart <= turned / 4.0
         };
         is_near(0.5 + 0.5 / steps.0, 0.5, right, steps.0)
             && is_near(0.5, 0.5 + 0.5 / steps.1, below, steps.1)
