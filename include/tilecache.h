@@ -4755,7 +4755,8 @@ tc_status provider_palette(const struct tc_provider *provider,
  * next call for the same `path` takes over.
  *
  * - source: required. A call that waits in it ends with it if it is a reader that is cancelled.
- * - path: required; the system's own bytes, copied. A link is followed; a folder, a device or a pipe is refused.
+ * - path: required; the system's own bytes, copied. A link is followed; a folder, a device or a pipe is refused. The file
+ *   has the permissions of the one that it replaces.
  * - options: NULL is all defaults.
  * - cache: gives its budget, which need not be that of the source; NULL: up to 256 MiB are taken beside all budgets.
  * - err: may be NULL.

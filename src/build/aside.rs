@@ -75,14 +75,29 @@ impl Aside {
         }
         let real = std::fs::canonicalize(path);
         let path = real.as_deref().unwrap_or(path);
-        match nameless(path).map_err(|error| failed(&error))? {
-            Some(file) => Ok(Self {
+        // Before all the work, not after it.
+        if let Err(error) = std::fs::symlink_metadata(meanwhile(path))
+            && error.kind() == ErrorKind::InvalidFilename
+        {
+            return Err(Error::argument(format!(
+                "{} is too long a name, for {SUFFIX} stands behind it until the file is complete",
+                path.display()
+            )));
+        }
+        let aside = match nameless(path).map_err(|error| failed(&error))? {
+            Some(file) => Self {
                 path: path.to_owned(),
                 file,
                 name: None,
-            }),
-            None => Self::named(path),
+            },
+            None => Self::named(path)?,
+        };
+        // Who may read what was there may read what takes its place, and nobody else.
+        if let Ok(there) = std::fs::metadata(path) {
+            let kept = aside.file.set_permissions(there.permissions());
+            kept.map_err(|error| failed(&error))?;
         }
+        Ok(aside)
     }
 
     /// A file that has a name of its own until it is complete.

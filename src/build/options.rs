@@ -56,7 +56,29 @@ pub enum Predictor {
     Float,
 }
 
+impl Predictor {
+    /// What messages call it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::None => "of samples",
+            Self::Horizontal => "of differences",
+            Self::Float => "of floats",
+        }
+    }
+}
+
 impl Compression {
+    /// What messages call it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Deflate => "deflate",
+            Self::None => "none",
+            Self::Zstd => "zstd",
+            Self::Lzw => "LZW",
+            Self::Jpeg => "JPEG",
+        }
+    }
+
     /// What compressed data may be larger than what they stand for, in 64ths of it.
     pub fn worst_growth(self) -> u64 {
         match self {
@@ -177,9 +199,13 @@ impl Options {
         }
         let most = self.compression.efforts().map_or(0, |(most, _)| most);
         if self.effort > most {
+            let (effort, name) = (self.effort, self.compression.name());
+            let has = match most {
+                0 => "none".to_owned(),
+                most => format!("1 to {most}"),
+            };
             return Err(Error::range(format!(
-                "an effort of {}; {:?} has 0 to {most}",
-                self.effort, self.compression
+                "an effort of {effort}; {name} has {has}"
             )));
         }
         self.check_jpeg(image)?;
@@ -211,16 +237,16 @@ impl Options {
 
     fn check_predictor(&self, image: &Image) -> Result<()> {
         let refused = |why: &str| {
-            let predictor = self.predictor;
+            let predictor = self.predictor.unwrap_or(Predictor::None);
             Err(Error::unsupported(format!(
-                "predictor {:?} {why}",
-                predictor.unwrap_or(Predictor::None)
+                "predictor {} {why}",
+                predictor.name()
             )))
         };
         match self.predictor {
             None | Some(Predictor::None) => Ok(()),
             Some(_) if !self.compression.has_predictor() => {
-                refused(&format!("with compression {:?}", self.compression))
+                refused(&format!("with compression {}", self.compression.name()))
             }
             Some(_) if image.dtype.is_complex() => refused("of complex samples"),
             Some(Predictor::Float) if !is_float(image.dtype) => {

@@ -235,7 +235,7 @@ fn what_cannot_be_built_is_refused_by_its_name_before_anything_is_read() {
         o.compression = Compression::None;
         o.predictor = Some(Predictor::Horizontal);
     };
-    unsupported(&plain, &no_predictor, "None");
+    unsupported(&plain, &no_predictor, "compression none");
     let wide = provider(&|image| image.dtype = DType::U16);
     unsupported(&wide, &|o| o.compression = Compression::Jpeg, "u16");
     let indexed = provider(&|image| image.bands[0].colour = Colour::Palette);
@@ -311,4 +311,27 @@ fn what_is_no_file_stays_what_it_is_and_a_link_stays_a_link() {
     assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
     open(&file);
     assert_eq!(folder.names(), ["door", "file.tif", "link.tif"]);
+}
+
+#[test]
+fn a_file_that_takes_the_place_of_another_is_for_the_same_readers() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::new("modes");
+    let path = folder.file("made.tif");
+    std::fs::write(&path, "before").unwrap();
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o640)).unwrap();
+    let options = Options::default();
+    build_pyramid(source(), &path, &options, None, &mut |_| true).unwrap();
+    let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o640);
+    // A name that can only be had without what stands behind it meanwhile.
+    let long = folder.file(&format!("{}.tif", "n".repeat(245)));
+    let mut steps = 0;
+    let built = build_pyramid(source(), &long, &options, None, &mut |_| {
+        steps += 1;
+        true
+    });
+    let error = built.expect_err("an error");
+    assert_eq!((error.kind(), steps), (Kind::Argument, 0));
+    assert!(error.message().contains("is too long a name"), "{error}");
 }
