@@ -271,39 +271,44 @@ fn what_is_opened_twice_shares_its_tiles() {
         .env("GDAL_DRIVER_PATH", plugin().parent().unwrap()));
 }
 
-#[test]
-fn mapserver_draws_the_same() {
-    client("mapserver", plugin().parent());
-}
+/// Programs over GDAL, as far as they are installed; no part of the core.
+mod clients {
+    use super::{client, plugin};
 
-#[test]
-fn rasterio_reads_the_same() {
-    client("rasterio", None);
-}
+    #[test]
+    fn mapserver_draws_the_same() {
+        client("mapserver", plugin().parent());
+    }
 
-#[test]
-fn qgis_draws_the_same() {
-    client("qgis", None);
-}
+    #[test]
+    fn rasterio_reads_the_same() {
+        client("rasterio", None);
+    }
 
-#[test]
-fn grass_reads_the_same() {
-    client("grass", None);
-}
+    #[test]
+    fn qgis_draws_the_same() {
+        client("qgis", None);
+    }
 
-#[test]
-fn orfeo_toolbox_computes_the_same() {
-    client("orfeo", None);
-}
+    #[test]
+    fn grass_reads_the_same() {
+        client("grass", None);
+    }
 
-#[test]
-fn dask_computes_the_same() {
-    client("dask", None);
-}
+    #[test]
+    fn orfeo_toolbox_computes_the_same() {
+        client("orfeo", None);
+    }
 
-#[test]
-fn rio_tiler_makes_the_same_tiles() {
-    client("riotiler", None);
+    #[test]
+    fn dask_computes_the_same() {
+        client("dask", None);
+    }
+
+    #[test]
+    fn rio_tiler_makes_the_same_tiles() {
+        client("riotiler", None);
+    }
 }
 
 /// As in a program that brings a GDAL of its own and finds the plugin of the system's.
