@@ -23,6 +23,7 @@ mod pages;
 pub mod prefetch;
 pub mod provider;
 pub mod resample;
+mod scoped;
 pub mod simd;
 mod slab;
 pub mod source;

@@ -9,8 +9,9 @@ use crate::cache::{Cache, Scratch};
 use crate::error::{Error, Kind, Result};
 use crate::geometry::Rect;
 use crate::image::Image;
-use crate::load::{Cancel, Load, nesting};
+use crate::load::{Cancel, Load};
 use crate::resample::{Columns, Format, Step, of_mask, stage};
+use crate::scoped;
 use crate::stats::reading::Reading;
 use crate::sync::{Condvar, Mutex};
 use crate::tile::Tile;
@@ -92,11 +93,7 @@ impl Pass<'_> {
         let own = std::thread::scope(|scope| {
             for _ in 1..self.threads {
                 shared.state.lock().others += 1;
-                let started = std::thread::Builder::new()
-                    .name("tilecache".into())
-                    .stack_size(nesting::STACK_BYTES)
-                    .spawn_scoped(scope, move || self.work_beside(shared, load));
-                if started.is_err() {
+                if !scoped::spawn(scope, move || self.work_beside(shared, load)) {
                     // Those that there are do its work.
                     shared.state.lock().others -= 1;
                     break;
@@ -109,15 +106,7 @@ impl Pass<'_> {
         });
         let own = own.unwrap_or_else(|panic| resume_unwind(panic));
         let others = std::mem::replace(&mut shared.state.lock().outcome, Ok(()));
-        // What another thread failed with is the reason why this one was told to end.
-        match (own, others) {
-            (Err(error), Err(first))
-                if error.kind() == Kind::Cancelled && first.kind() != Kind::Cancelled =>
-            {
-                Err(first)
-            }
-            (own, others) => own.and(others),
-        }
+        scoped::outcome(own, others)
     }
 
     fn stop(&self, shared: &Shared) {

@@ -5,7 +5,8 @@ use super::reading::Reading;
 use crate::cache::Scratch;
 use crate::error::{Error, Kind, Result};
 use crate::geometry::Rect;
-use crate::load::{Cancel, Load, nesting};
+use crate::load::{Cancel, Load};
+use crate::scoped;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Condvar, Mutex};
 use crate::tile::Pixels;
@@ -82,11 +83,7 @@ impl Walk<'_> {
             for looker in rest.iter_mut().take(others) {
                 let work = move || self.work_beside(state, looker, load);
                 state.others.lock().0 += 1;
-                let started = std::thread::Builder::new()
-                    .name("tilecache".into())
-                    .stack_size(nesting::STACK_BYTES)
-                    .spawn_scoped(scope, work);
-                if started.is_err() {
+                if !scoped::spawn(scope, work) {
                     // Those that there are do its work.
                     state.others.lock().0 -= 1;
                     break;
@@ -102,15 +99,7 @@ impl Walk<'_> {
         });
         let own = own.unwrap_or_else(|panic| resume_unwind(panic));
         let others = std::mem::replace(&mut state.others.lock().1, Ok(()));
-        // What another thread failed with is the reason why this one was told to end.
-        match (own, others) {
-            (Err(error), Err(first))
-                if error.kind() == Kind::Cancelled && first.kind() != Kind::Cancelled =>
-            {
-                Err(first)
-            }
-            (own, others) => own.and(others),
-        }?;
+        scoped::outcome(own, others)?;
         Ok(lookers)
     }
 

@@ -201,12 +201,7 @@ impl TiffDecoder {
             codecs,
         } = scratch;
         // No codec makes a block much longer; what lies behind belongs to nothing.
-        let len = wanted
-            .stored
-            .len
-            .min(expected.saturating_mul(2) + (1 << 20));
-        let input = sized(input, len)?;
-        self.reader.bytes.read_at(wanted.stored.offset, input)?;
+        let input = self.read_stored(&wanted.stored, expected.saturating_mul(2), input)?;
         let row_bytes = row_bytes as usize;
         if !self.decode_picture(wanted, input, expected, output, codecs)? {
             self.turn_bits(input);
@@ -341,6 +336,19 @@ impl TiffDecoder {
         Ok(true)
     }
 
+    /// Reads a block as it is stored, of which no more is needed than `most` bytes and what little a codec adds.
+    fn read_stored<'i>(
+        &self,
+        stored: &Stored,
+        most: u64,
+        input: &'i mut Vec<u8>,
+    ) -> Result<&'i mut [u8]> {
+        let len = stored.len.min(most.saturating_add(1 << 20));
+        let input = sized(input, len)?;
+        self.reader.bytes.read_at(stored.offset, input)?;
+        Ok(input)
+    }
+
     /// Delivers part of a codestream.
     fn read_codestream(
         &self,
@@ -350,9 +358,8 @@ impl TiffDecoder {
     ) -> Result<()> {
         let expected = self.plan.stored_bytes(wanted.plane, wanted.stored_rows);
         // No codestream is much longer than its samples.
-        let most = expected.saturating_mul(2).saturating_add(1 << 20);
-        let input = sized(&mut scratch.input, wanted.stored.len.min(most))?;
-        self.reader.bytes.read_at(wanted.stored.offset, input)?;
+        let most = expected.saturating_mul(2);
+        let input = self.read_stored(&wanted.stored, most, &mut scratch.input)?;
         let frame = jp2::Frame {
             width: self.plan.block.0,
             rows: (wanted.stored_rows, wanted.image_rows),
@@ -381,11 +388,7 @@ impl TiffDecoder {
         let (width, _) = self.plan.block;
         // No row is much longer than its pixels, of which two may take nine bits, with its fill bits.
         let longest = width.saturating_mul(wanted.stored_rows).saturating_mul(2);
-        let input = sized(
-            &mut scratch.input,
-            stored.len.min(longest.saturating_add(1 << 20)),
-        )?;
-        self.reader.bytes.read_at(stored.offset, input)?;
+        let input = self.read_stored(stored, longest, &mut scratch.input)?;
         self.turn_bits(input);
         fax::decode(input, coding, width as u32, part.bottom(), |y, changes| {
             if y >= part.y {
