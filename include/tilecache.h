@@ -4305,8 +4305,8 @@ tc_status provider_prefetch(struct tc_provider *provider,
  * What the pass brought into a cache, tiles and the blocks beneath them, goes by its next use: first what the pass
  * will not use again, then what it will use last (Belady's rule, over the order that was declared). Tiles that come
  * for nothing with a block that is decoded are kept as far as they are used before what would have to go for them.
- * The order is known about 32,000 uses of tiles and blocks ahead, which take at most some 16 MiB beside the budget as
- * long as the pass lives.
+ * The order is known about 32,000 uses of tiles and blocks ahead, which take memory beside the budget as long as the
+ * pass lives.
  *
  * A pass may decode more than a reader without a declared order. The rule is the best one where blocks are of one size
  * and a decode gives one of them; it does not weigh that a tile needs several blocks, or a block gives several tiles.
