@@ -220,9 +220,10 @@ const (
 type ReaderFlags uint32
 
 const (
-	// ReadStreaming is TC_READ_STREAMING. A pass that nobody repeats: the tiles that it loads, and the blocks beneath, are the next to be
-	// evicted, and what it finds in a cache does not count as used. It takes at most one tile at a
-	// time from what others use.
+	// ReadStreaming is TC_READ_STREAMING. For reading once through an image without pushing out of the cache what others use. What this reader
+	// loads, tiles and the blocks beneath them, is kept, but is the first to be evicted; what it finds
+	// in the cache is handed out without counting as a use, so that it goes no later for it. At any
+	// time the reader has made at most one tile of others give way.
 	ReadStreaming ReaderFlags = 1
 	// ReadBypass is TC_READ_BYPASS. What is loaded is not kept at all; what is found is used. For a pass over what fits no cache.
 	ReadBypass ReaderFlags = 2
@@ -250,10 +251,12 @@ const (
 type CacheFlags uint32
 
 const (
-	// CacheCheapFirst is TC_CACHE_CHEAP_FIRST. Tiles that are cheap to make again go before all others that were used, each kind in the order
-	// of its uses: those which provider_retile stitched from blocks that are all in this cache when
-	// their turn to go comes. For caches that keep both, where a decode costs much more than a copy.
-	// Without it the tile whose last use is oldest goes, whatever it costs.
+	// CacheCheapFirst is TC_CACHE_CHEAP_FIRST. Evict first what a copy can restore. Without this flag the least recently used tile goes, whatever
+	// it took to make it. With it, a tile of provider_retile goes before all other used tiles as long as
+	// every block that it was stitched from is in this cache too, for it can be stitched again without a
+	// decode. Among themselves these tiles go in the order of their last uses, and so do all others. For a
+	// cache that keeps the blocks of a file and the tiles made of them (provider_cached under
+	// provider_retile).
 	CacheCheapFirst CacheFlags = 1
 	// CacheFrequency is TC_CACHE_FREQUENCY. Tiles that were used at one time only go before those that are used again and again, as long as they
 	// take more than a tenth of the budget, and after those otherwise, each kind in the order of its

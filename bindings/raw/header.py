@@ -19,7 +19,7 @@ PRIMITIVES = {
 # Text with no meaning for a binding: guards, and the linkage of C++.
 PASSED_OVER = re.compile(
     r"#ifndef TILECACHE_H|#define TILECACHE_H|#endif.*|#include <std(def|int)\.h>|#ifdef __cplusplus"
-    r'|extern "C" \{|\} *// extern "C"'
+    r'|extern "C" \{|\} *// extern "C"|/\*\n \* ======== [A-Z ]+ ========\n \*/'
 )
 NAME = r"[A-Za-z_]\w*"
 

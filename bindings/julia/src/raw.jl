@@ -847,8 +847,6 @@ struct tc_build_options
 end
 
 """
-======== LIBRARY ========
-
 The version of the library that runs: major << 16 | minor << 8 | patch. It should have the same
 major part as TC_LIBRARY_VERSION (below 1.0 also the same minor part).
 
@@ -924,8 +922,6 @@ tc_run_releases() =
     @library_call libtilecache.tc_run_releases()::Csize_t
 
 """
-======== CACHE ========
-
 Makes a cache of at most `max_bytes`. 0 keeps nothing, but threads still share what they load at
 the same time. Any number of caches may exist.
 
@@ -1118,8 +1114,6 @@ tc_remove(cache, key, row, col, level, bands, n_bands, err) =
     @library_call libtilecache.tc_remove(cache::Ptr{tc_cache}, key::Ptr{UInt8}, row::Int64, col::Int64, level::Int32, bands::Ptr{Int32}, n_bands::Csize_t, err::Ptr{Cvoid})::tc_status
 
 """
-======== SOURCES ========
-
 Opens an image file by its content, whatever its name: TIFF, BigTIFF and COG; JPEG 2000, as JP2 or raw
 codestream; NITF 2.0, NITF 2.1 and NSIF 1.0, whose R-sets beside the file are its levels; PNG; JPEG. It is read
 as blocks are asked for, from all threads at once. provider_format says what it is, and tc_format_info
@@ -1237,8 +1231,6 @@ provider_from_memory(array, image, key, release, user, provider, err) =
     @library_call libtilecache.provider_from_memory(array::Ptr{Cvoid}, image::Ptr{Cvoid}, key::Ptr{UInt8}, release::Ptr{Cvoid}, user::Ptr{Cvoid}, provider::Ptr{Ptr{tc_provider}}, err::Ptr{Cvoid})::tc_status
 
 """
-======== FORMATS ========
-
 How many file formats provider_open reads.
 
 Cannot fail. Thread-safe.
@@ -1259,8 +1251,6 @@ tc_format_info(index, format, err) =
     @library_call libtilecache.tc_format_info(index::Csize_t, format::Ptr{Cvoid}, err::Ptr{Cvoid})::tc_status
 
 """
-======== OPERATORS ========
-
 The same image, its blocks kept in a cache: same key, same description, same pixels. The source
 itself, retained, if its blocks are looked up in that cache already.
 
@@ -1417,8 +1407,6 @@ provider_pyramid(source, options, cache, provider, err) =
     @library_call libtilecache.provider_pyramid(source::Ptr{tc_provider}, options::Ptr{Cvoid}, cache::Ptr{tc_cache}, provider::Ptr{Ptr{tc_provider}}, err::Ptr{Cvoid})::tc_status
 
 """
-======== TRANSFORMATIONS ========
-
 An affine transformation, in GDAL's order: a pixel of the output at (x, y) comes from column m[0] + m[1] x + m[2] y and
 row m[3] + m[4] x + m[5] y of the source.
 
@@ -1658,8 +1646,6 @@ provider_mosaic(parts, n_parts, options, cache, provider, err) =
     @library_call libtilecache.provider_mosaic(parts::Ptr{Cvoid}, n_parts::Csize_t, options::Ptr{Cvoid}, cache::Ptr{tc_cache}, provider::Ptr{Ptr{tc_provider}}, err::Ptr{Cvoid})::tc_status
 
 """
-======== EVERY PROVIDER ========
-
 One more reference to a provider. Returns `provider`; NULL gives NULL.
 
 Cannot fail. Thread-safe.
@@ -1903,8 +1889,6 @@ provider_invalidate(provider, err) =
     @library_call libtilecache.provider_invalidate(provider::Ptr{tc_provider}, err::Ptr{Cvoid})::tc_status
 
 """
-======== GEOREFERENCE ========
-
 Where the pixels of a level lie on the ground, as far as the source says it. It never changes.
 
 Of files it is read from the tags and keys of GeoTIFF (OGC 19-008r4), as GDAL understands them, also where a box of
@@ -1986,8 +1970,6 @@ provider_with_georef(source, georef, provider, err) =
     @library_call libtilecache.provider_with_georef(source::Ptr{tc_provider}, georef::Ptr{Cvoid}, provider::Ptr{Ptr{tc_provider}}, err::Ptr{Cvoid})::tc_status
 
 """
-======== READERS ========
-
 The same image, read in a way of its own: a provider with the key and the tiles of `source`. Any
 number of readers may read one provider; each can be cancelled by itself.
 
@@ -2124,8 +2106,6 @@ provider_prefetch(provider, x, y, width, height, level, options, done, user, err
     @library_call libtilecache.provider_prefetch(provider::Ptr{tc_provider}, x::Int64, y::Int64, width::Int64, height::Int64, level::Int32, options::Ptr{Cvoid}, done::Ptr{Cvoid}, user::Ptr{Cvoid}, err::Ptr{Cvoid})::tc_status
 
 """
-======== DECLARED PASSES ========
-
 A reader whose order is known ahead: the same image, with the key and the tiles of `source`, and with caches that
 keep what it will use next instead of what was used last. Column by column over strips, or tile by tile over slabs,
 a block is then decoded as seldom as the budget allows in that order.
@@ -2166,8 +2146,6 @@ provider_pass(source, options, reader, err) =
     @library_call libtilecache.provider_pass(source::Ptr{tc_provider}, options::Ptr{Cvoid}, reader::Ptr{Ptr{tc_provider}}, err::Ptr{Cvoid})::tc_status
 
 """
-======== STATISTICS OF PIXELS ========
-
 Takes the statistics of all bands of an image: counts, minimum, maximum, mean, standard deviation, and counters for
 percentiles and histograms.
 
@@ -2283,8 +2261,6 @@ tc_pixel_stats_release(stats) =
     @library_call libtilecache.tc_pixel_stats_release(stats::Ptr{tc_pixel_stats})::Cvoid
 
 """
-======== DISPLAY CHAINS ========
-
 A chain out of its text: steps with `|` between, such as `bands=3,1,0|stretch=2..98%|gamma=1.2|u8`. ASCII, without
 spaces, numbers with a point whatever the locale.
 
@@ -2565,8 +2541,6 @@ tc_build_pyramid(source, path, options, cache, err) =
     @library_call libtilecache.tc_build_pyramid(source::Ptr{tc_provider}, path::Ptr{UInt8}, options::Ptr{Cvoid}, cache::Ptr{tc_cache}, err::Ptr{Cvoid})::tc_status
 
 """
-======== TILES ========
-
 Where the pixels of a tile are.
 
 - tile: NULL sets all members of `pixels` to 0.

@@ -239,13 +239,14 @@ public final class Raw {
          */
         public static final long view_limit = 8;
         /**
-         * The most bytes that loads may have in flight together, each with all that it needs on its way
-         * to its tile; other loads wait for their turn, first come, first served. One load is always
-         * admitted, and so is the first in the queue when no load has ended for a second. The load of a
-         * provider without a cache, or with another one, over providers of this waits before it begins,
-         * too, for what it needs from this cache. What a load needs on its way never waits; what callbacks
-         * ask for is not foreseen and comes on top. Tiles made along with others do not count: there is
-         * room for them in the budget. 0 is the larger of a quarter of the budget and 64 MiB.
+         * The most bytes of pixels that loads may have at work at one time. A load is the making of a tile
+         * that is not in the cache; it counts from its beginning to its end, with all blocks that it decodes
+         * on the way. A load that would exceed the limit waits before it begins, first come, first served.
+         * One that is larger than the limit runs when no other does, so that none is refused; and when none
+         * has ended for a second, the first in the queue begins all the same. A load that needs blocks from
+         * several caches waits so in each. Two things come on top: what callbacks ask for, which is not
+         * known beforehand, and tiles that are made along with the one wanted, for which there is room in
+         * the budget. 0 is the larger of a quarter of the budget and 64 MiB.
          */
         public static final long max_in_flight = 16;
         /**
@@ -339,7 +340,7 @@ public final class Raw {
         public static final long orphaned = 56;
         /** Of tiles that are being decoded or assembled now. */
         public static final long in_flight = 64;
-        /** The most that `resident`, `over_budget` and `in_flight` together have been. */
+        /** The largest sum of `resident`, `over_budget` and `in_flight` at any moment since the cache was made. */
         public static final long peak = 72;
         /** Tiles that the cache finds. */
         public static final long entries = 80;
@@ -1451,11 +1452,13 @@ public final class Raw {
         /** Bits of tc_reader_flags, of which only one of TC_READ_STREAMING and TC_READ_BYPASS may be set. */
         public static final long flags = 4;
         /**
-         * The load on whose behalf the reader reads, from tc_load_current; kept alive. Give it to a reader
-         * that is used on other threads by a callback, as long as that callback runs: a request that would
-         * wait for the load that it is a part of then fails with TC_E_REENTRANT instead of waiting for
-         * ever, none waits for the in-flight cap while the load owns a part of it, and all end when nobody
-         * wants the load any more. NULL: none.
+         * For callbacks that read other providers on threads of their own: the load that the callback works
+         * for, from tc_load_current; kept alive. NULL: none. On the thread that called it, a callback needs
+         * nothing: the library knows there for which load it reads. On other threads it is to read through a
+         * reader with this member, and only until it returns. The library then knows that these reads are a
+         * part of that load: they do not wait for max_in_flight of tc_cache_options, of which the load has its share; they
+         * end with TC_E_CANCELLED when nobody wants the load any more; and one that needs the very block that
+         * the load is making fails with TC_E_REENTRANT, where it would wait for ever.
          */
         public static final long load = 8;
         /**
@@ -2175,8 +2178,6 @@ public final class Raw {
     }
 
     /**
-     * ======== LIBRARY ========
-     *
      * The version of the library that runs: major &lt;&lt; 16 | minor &lt;&lt; 8 | patch. It should have the same
      * major part as TC_LIBRARY_VERSION (below 1.0 also the same minor part).
      *
@@ -2322,8 +2323,6 @@ public final class Raw {
     }
 
     /**
-     * ======== CACHE ========
-     *
      * Makes a cache of at most `max_bytes`. 0 keeps nothing, but threads still share what they load at
      * the same time. Any number of caches may exist.
      *
@@ -2636,8 +2635,6 @@ public final class Raw {
     }
 
     /**
-     * ======== SOURCES ========
-     *
      * Opens an image file by its content, whatever its name: TIFF, BigTIFF and COG; JPEG 2000, as JP2 or raw
      * codestream; NITF 2.0, NITF 2.1 and NSIF 1.0, whose R-sets beside the file are its levels; PNG; JPEG. It is read
      * as blocks are asked for, from all threads at once. provider_format says what it is, and tc_format_info
@@ -2815,8 +2812,6 @@ public final class Raw {
     }
 
     /**
-     * ======== FORMATS ========
-     *
      * How many file formats provider_open reads.
      *
      * Cannot fail. Thread-safe.
@@ -2857,8 +2852,6 @@ public final class Raw {
     }
 
     /**
-     * ======== OPERATORS ========
-     *
      * The same image, its blocks kept in a cache: same key, same description, same pixels. The source
      * itself, retained, if its blocks are looked up in that cache already.
      *
@@ -3085,8 +3078,6 @@ public final class Raw {
     }
 
     /**
-     * ======== TRANSFORMATIONS ========
-     *
      * An affine transformation, in GDAL's order: a pixel of the output at (x, y) comes from column m[0] + m[1] x + m[2] y and
      * row m[3] + m[4] x + m[5] y of the source.
      *
@@ -3436,8 +3427,6 @@ public final class Raw {
     }
 
     /**
-     * ======== EVERY PROVIDER ========
-     *
      * One more reference to a provider. Returns `provider`; NULL gives NULL.
      *
      * Cannot fail. Thread-safe.
@@ -3841,8 +3830,6 @@ public final class Raw {
     }
 
     /**
-     * ======== GEOREFERENCE ========
-     *
      * Where the pixels of a level lie on the ground, as far as the source says it. It never changes.
      *
      * Of files it is read from the tags and keys of GeoTIFF (OGC 19-008r4), as GDAL understands them, also where a box of
@@ -3964,8 +3951,6 @@ public final class Raw {
     }
 
     /**
-     * ======== READERS ========
-     *
      * The same image, read in a way of its own: a provider with the key and the tiles of `source`. Any
      * number of readers may read one provider; each can be cancelled by itself.
      *
@@ -4192,8 +4177,6 @@ public final class Raw {
     }
 
     /**
-     * ======== DECLARED PASSES ========
-     *
      * A reader whose order is known ahead: the same image, with the key and the tiles of `source`, and with caches that
      * keep what it will use next instead of what was used last. Column by column over strips, or tile by tile over slabs,
      * a block is then decoded as seldom as the budget allows in that order.
@@ -4244,8 +4227,6 @@ public final class Raw {
     }
 
     /**
-     * ======== STATISTICS OF PIXELS ========
-     *
      * Takes the statistics of all bands of an image: counts, minimum, maximum, mean, standard deviation, and counters for
      * percentiles and histograms.
      *
@@ -4431,8 +4412,6 @@ public final class Raw {
     }
 
     /**
-     * ======== DISPLAY CHAINS ========
-     *
      * A chain out of its text: steps with `|` between, such as `bands=3,1,0|stretch=2..98%|gamma=1.2|u8`. ASCII, without
      * spaces, numbers with a point whatever the locale.
      *
@@ -4853,8 +4832,6 @@ public final class Raw {
     }
 
     /**
-     * ======== TILES ========
-     *
      * Where the pixels of a tile are.
      *
      * - tile: NULL sets all members of `pixels` to 0.
