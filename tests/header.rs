@@ -42,7 +42,14 @@ fn generated(root: &Path) -> String {
         .generate()
         .expect("src/capi parses")
         .write(&mut text);
-    String::from_utf8(text).expect("the header is UTF-8")
+    let text = String::from_utf8(text).expect("the header is UTF-8");
+    // A title stands in the comment of the function that follows; it is that of all that follow.
+    text.lines()
+        .collect::<Vec<_>>()
+        .join("\n")
+        .replace("/**\n * ========", "/*\n * ========")
+        .replace("========\n *\n", "========\n */\n\n/**\n")
+        + "\n"
 }
 
 #[test]
