@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import Ramp, pixels
+from conftest import Ramp
 
 import tilecache
 
@@ -100,10 +100,8 @@ def test_readers_pass_by(ramp, cache):
     assert provider.try_block(0, 0) is None
     provider.reader(streaming=True).get_block(0, 1)
     assert provider.try_block(0, 1) is not None
-    assert np.array_equal(
-        provider.reader(fill=7).read_window(-1, 0, 2, 1)[:, 0],
-        [[7, 3 * 0], [7, 1000], [7, 2000]][0:0] or [[7, 0], [7, 1000], [7, 2000]],
-    )
+    filled = provider.reader(fill=7).read_window(-1, 0, 2, 1)
+    assert filled[:, 0].tolist() == [[7, 0], [7, 1000], [7, 2000]]
     with pytest.raises(tilecache.ArgumentError):
         provider.reader(streaming=True, bypass=True)
     with pytest.raises(ValueError, match="70000, which is no uint16"):
@@ -133,7 +131,3 @@ def test_the_process_has_limits_too():
 
 def test_names_of_statuses():
     assert tilecache.status_name(2) == "TC_E_RANGE" and tilecache.status_name(99) == "unknown status"
-
-
-def test_rows_of_pixels_keep_their_values():
-    assert pixels(1, 2, 3, 4)[0, 0, 0] == 17

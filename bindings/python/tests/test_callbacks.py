@@ -57,9 +57,26 @@ def test_a_source_has_sessions_windows_and_levels():
     assert provider.get_block(0, 0, 1).array[0, 0, 0] == 1
     assert provider.level(1).block_shape == (250, 250)
     provider.read_window(100, 0, 10, 10)
-    assert asked == [(0, 1, 0, (1, 250, 250)), (-1, 0, 100, (1, 10, 10))] or asked[0][1] == 1
+    quarters = [(row, 1, 250 * col, (1, 250, 250)) for row in range(2) for col in range(2)]
+    assert asked == [*quarters, (-1, 0, 100, (1, 10, 10))]
     provider.close()
     assert closed == opened and len(opened) <= 2
+
+
+def test_places_of_levels_are_those_of_their_grid():
+    places = []
+
+    def read_block(place):
+        places.append((place.level, place.y, place.x, place.shape[1:]))
+        return np.zeros(place.shape, np.uint8)
+
+    common = tilecache.from_source(
+        read_block, width=101, height=75, dtype="uint8", block_width=25, block_height=30, levels=3
+    )
+    common.get_block(1, 3, 1)
+    common.get_block(2, 1, 2)
+    # Columns of level l begin at ceil(25 col / 2^l).
+    assert places == [(1, 15, 38, (15, 12)), (2, 15, 7, (4, 6))]
 
 
 def test_a_map_a_compute_and_a_mosaic(ramp, cache):

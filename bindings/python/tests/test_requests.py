@@ -35,7 +35,7 @@ def test_a_request_is_a_future(ramp, cache):
     futures = [provider.request_block(row, col, bands=[1]) for row in range(4) for col in range(5)]
     blocks = [future.result(30).array for future in futures]
     assert np.array_equal(blocks[7], pixels(128, 64, 64, 64, [1]))
-    assert threading.active_count() >= 1 and all(future.done() for future in futures)
+    assert all(future.done() for future in futures)
     said = []
     provider.request_block(0, 0).add_done_callback(lambda future: said.append(future.result().shape))
     while not said:
@@ -56,7 +56,6 @@ def test_a_request_is_cancelled_with_its_future():
     # What is cancelled holds nobody up, and who asks again gets pixels.
     slow.go_on.set()
     assert provider.request_block(0, 0).result(30).array[0, 0, 0] == 3
-    assert not first.cancel() or first.cancelled()
     assert slow.asked <= 3
 
 
@@ -109,9 +108,6 @@ def test_a_refused_request_leaves_nothing(ramp):
 
 def test_a_declared_pass_decodes_less():
     def decodes(declare):
-        strips = Ramp(512, 512, 512).asked
-        ramp = Ramp(512, 512, 512)
-        ramp.provider.close()
         asked = []
 
         def read_block(place):
@@ -127,7 +123,6 @@ def test_a_declared_pass_decodes_less():
         for col in range(8):
             for row in range(8):
                 reader.get_block(row, col)
-        assert strips == []
         return len(asked)
 
     assert decodes(True) < decodes(False)

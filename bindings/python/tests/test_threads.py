@@ -72,14 +72,8 @@ def test_a_tight_budget_with_tiles_held_and_released_anywhere():
 
 
 def test_other_threads_of_python_run_while_the_library_works():
-    inside = threading.Event()
-
-    def read_block(place):
-        inside.set()
-        return np.zeros(place.shape, np.uint8)
-
-    # The second one waits inside the library for the first, which sleeps in Python.
-    release = threading.Event()
+    # One waits in Python for the event, and the others inside the library for that one.
+    inside, release = threading.Event(), threading.Event()
 
     def slow(place):
         inside.set()
@@ -99,7 +93,6 @@ def test_other_threads_of_python_run_while_the_library_works():
     release.set()
     for thread in waiting:
         thread.join()
-    del read_block
 
 
 def test_joined_loads_fail_with_the_exception_of_the_one_that_loads():

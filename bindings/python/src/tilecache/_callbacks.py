@@ -174,6 +174,17 @@ class Source(NamedTuple):
     open_session: Callable[[], Any] | None
     close_session: Callable[[Any], None] | None
     block_shape: tuple[int, int]
+    level_blocks: list[tuple[int, int]] | None
+    """Rows and columns of a block of each level, of a source whose levels have grids of their own."""
+
+    def corner(self, row: int, col: int, level: int) -> tuple[int, int]:
+        """The first row and column of pixels of a block."""
+        if self.level_blocks is not None:
+            height, width = self.level_blocks[level]
+            return row * height, col * width
+        # Of the common grid: ceil(first pixel / 2^level).
+        height, width = self.block_shape
+        return -(-row * height >> level), -(-col * width >> level)
 
 
 @ffi.def_extern(error=_LOST)
@@ -199,10 +210,7 @@ def python_source_read_block(
 ) -> int:
     try:
         source = _object(user)
-        # The corner of a block of the common grid: ceil(first pixel / 2^level).
-        x, y = (
-            -(-(at * side) >> level) if level else at * side for at, side in zip((col, row), source.block_shape[::-1])
-        )
+        y, x = source.corner(row, col, level)
         place = Place(
             row, col, level, x, y, _shape(into), dtype_of(into.dtype), _asked(bands, into), _session(session)
         )  # fmt: skip

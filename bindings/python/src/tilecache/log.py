@@ -18,7 +18,7 @@ Write = Callable[[LogLevel, int, str, str], Any]
 class Log(NamedTuple):
     """Hears of what happens: `write(level, event, subject, text)`, called from several threads at once.
 
-    `event` is a LogEvent, or a number that a later library has. What `write` raises is printed and goes nowhere.
+    `event` is a LogEvent, or a number that a later library has. What `write` raises goes to `sys.unraisablehook`.
     """
 
     write: Write

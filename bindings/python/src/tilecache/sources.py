@@ -235,8 +235,16 @@ def from_source(
     if georef is not None:
         source.georef = georef._struct(held)
     functions = _callbacks.Source(
-        read_block, read_window, has_block, open_session, close_session, (block_height or height, block_width or width),
-    )  # fmt: skip
+        read_block,
+        read_window,
+        has_block,
+        open_session,
+        close_session,
+        (block_height or height, block_width or width),
+        None
+        if level_sizes is None
+        else [(size.block_height or size.height, size.block_width or size.width) for size in level_sizes],
+    )
     source.user = _callbacks.enter(functions)
     try:
         return Provider._made(made(lib.provider_from_source, "tc_provider", source))
