@@ -926,6 +926,68 @@ typedef enum tc_build_flags {
 } tc_build_flags;
 
 /**
+ * How much a message of a log matters; the values of tc_log.level and of the level that a tc_log_fn is given.
+ */
+typedef enum tc_log_level {
+  /**
+   * A call fails because of it, as a strict opening because of each thing that is wrong with the file.
+   */
+  TC_LOG_ERROR = 1,
+  /**
+   * Something is not as it should be and is put up with: damage that is read over, slow loads, files that changed.
+   */
+  TC_LOG_WARNING = 2,
+  /**
+   * What explains something that one may wonder about: failed loads, tiles that found no room, what went because
+   * a budget, a share or tc_trim asked for it.
+   */
+  TC_LOG_INFO = 3,
+  /**
+   * What happens all the time: what went to make room for the next tile.
+   */
+  TC_LOG_DEBUG = 4,
+} tc_log_level;
+
+/**
+ * What a message of a log is about; a number that you do not know is of a later version.
+ */
+typedef enum tc_log_event {
+  /**
+   * A file is damaged, or one beside it is or does not fit, and it is read all the same; with TC_OPEN_STRICT it is
+   * not. What provider_metadata tells as TC:WARNING:1 and so on is among it.
+   */
+  TC_LOG_DAMAGE = 1,
+  /**
+   * A part of what a file, or one beside it, says of its place cannot be understood and is left out.
+   */
+  TC_LOG_GEOREFERENCE = 2,
+  /**
+   * A load took longer than tc_log.slow_ms; what it waited for counts.
+   */
+  TC_LOG_SLOW = 3,
+  /**
+   * A load failed; the text is that of the error.
+   */
+  TC_LOG_FAILED = 4,
+  /**
+   * A load failed because the file changed; the text is that of the error.
+   */
+  TC_LOG_CHANGED = 5,
+  /**
+   * Tiles went, and why.
+   */
+  TC_LOG_EVICTED = 6,
+  /**
+   * A tile found no room in the budget: what is held or guaranteed leaves none.
+   */
+  TC_LOG_REJECTED = 7,
+  /**
+   * A load went on beyond tc_cache_options.max_in_flight because none had ended for a second.
+   */
+  TC_LOG_OVERDUE = 8,
+} tc_log_event;
+
+/**
  * A store of tiles under one budget of bytes, for any number of providers, files and threads.
  *
  * What it counts is the memory of pixel buffers, each once at its allocated size, however many tiles
@@ -1004,6 +1066,73 @@ typedef struct tc_transform tc_transform;
 typedef int32_t tc_status;
 
 /**
+ * Hears of something that happens.
+ *
+ * - user: as given with the function.
+ * - level: one of tc_log_level.
+ * - event: one of tc_log_event.
+ * - subject: what it is about: the key of a provider, the path of a file, or "cache"; UTF-8, valid during the call.
+ * - text: a sentence for a person, whose words may change; UTF-8, valid during the call.
+ *
+ * Called inside a call of the library, on its thread or one of the library's own, and on several threads at once; no
+ * lock of the library is held. It may call the library as any callback may, see CALLBACKS at the top; what that would
+ * tell on the same thread before it returns is not told. It delays what it is told of. It must not throw, unwind or
+ * longjmp: the process may end at once.
+ */
+typedef void (*tc_log_fn)(void *user,
+                          int32_t level,
+                          int32_t event,
+                          const char *subject,
+                          const char *text);
+
+/**
+ * Takes back what the caller lent with `user`. Called exactly once, on whatever thread gives up the
+ * last reference, possibly inside a release function of the library. It may call release functions
+ * of the library and nothing else of it.
+ */
+typedef void (*tc_release_fn)(void *user);
+
+/**
+ * Where a cache or an opening tells what happens. Size-led; copied by the call.
+ *
+ * A cache tells of loads of the providers that keep their tiles in it, and of what goes; an opening of what is wrong
+ * with the file, and as long as the provider or one made from it lives, of its slow and failed reads. Without a log
+ * nothing is looked at and no clock is read that would not be without it.
+ */
+typedef struct tc_log {
+  /**
+   * sizeof(tc_log), set by you.
+   */
+  uint32_t struct_size;
+  /**
+   * One of tc_log_level: what matters less is not told. 0 is TC_LOG_WARNING.
+   */
+  uint32_t level;
+  /**
+   * Loads that take so many milliseconds or more are told of. 0 is 1,000.
+   */
+  uint32_t slow_ms;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+  /**
+   * Hears of it. Required.
+   */
+  tc_log_fn write;
+  /**
+   * Passed to `write`.
+   */
+  void *user;
+  /**
+   * Called once with `user` after the last call of `write` has returned: when the cache, or the provider with all that
+   * was made from it, is gone, or when the opening has failed. NULL: nothing to release. Where tc_create or
+   * provider_open refuse their arguments it is not called.
+   */
+  tc_release_fn release;
+} tc_log;
+
+/**
  * Options of tc_create. Size-led; 0 is the default everywhere.
  */
 typedef struct tc_cache_options {
@@ -1041,6 +1170,10 @@ typedef struct tc_cache_options {
    * Bits of tc_cache_flags.
    */
   uint32_t flags;
+  /**
+   * Where the cache tells what happens; copied. NULL: nowhere.
+   */
+  const struct tc_log *log;
 } tc_cache_options;
 
 /**
@@ -1246,13 +1379,6 @@ typedef struct tc_pixels {
 } tc_pixels;
 
 /**
- * Takes back what the caller lent with `user`. Called exactly once, on whatever thread gives up the
- * last reference, possibly inside a release function of the library. It may call release functions
- * of the library and nothing else of it.
- */
-typedef void (*tc_release_fn)(void *user);
-
-/**
  * Bytes from anywhere, such as an object store, an archive or a buffer. Size-led; copied by the call.
  *
  * Reads are few, because each may be a journey: headers come in pieces of 64 KiB, a block in one read,
@@ -1341,6 +1467,11 @@ typedef struct tc_open_options {
    * Passed to open_beside.
    */
   void *user;
+  /**
+   * Where the opening tells what is wrong with the file, and later of its slow and failed reads; copied. NULL:
+   * nowhere.
+   */
+  const struct tc_log *log;
 } tc_open_options;
 
 /**

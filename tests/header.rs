@@ -3,10 +3,11 @@
 use std::path::Path;
 
 /// The files of the ABI in the order in which the header presents them.
-const FILES: [&str; 24] = [
+const FILES: [&str; 25] = [
     "status",
     "types",
     "library",
+    "log",
     "cache",
     "source",
     "format",

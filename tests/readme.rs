@@ -168,10 +168,13 @@ fn code(directory: &Path, into: &mut String) {
 #[test]
 fn files_that_the_documents_name_are_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let places = ["", "include", "src", "src/source/tiff", "c_tests"].map(|place| root.join(place));
+    let places =
+        ["", "include", "src", "src/source/tiff", "c_tests", "docs"].map(|place| root.join(place));
     let documents = [
         include_str!("../README.md"),
         include_str!("../CONTRIBUTING.md"),
+        include_str!("../docs/coming-from.md"),
+        include_str!("../docs/slow-files.md"),
         GUARANTEES,
     ];
     let ends = [".rs", ".h", ".c", ".toml", ".md", ".symbols", "/"];
@@ -184,6 +187,37 @@ fn files_that_the_documents_name_are_there() {
             let found = places.iter().any(|place| place.join(name).exists());
             assert!(found, "{name} is named but not there");
         }
+    }
+}
+
+#[test]
+fn calls_that_the_documents_name_are_in_the_header() {
+    let header = concat!(
+        include_str!("../include/tilecache.h"),
+        include_str!("../include/tilecache_gdal.h")
+    );
+    let documents = [
+        include_str!("../README.md"),
+        include_str!("../docs/coming-from.md"),
+        include_str!("../docs/slow-files.md"),
+        GUARANTEES,
+    ];
+    let part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let words = documents
+        .iter()
+        .flat_map(|text| named(text))
+        .flat_map(|code| code.split(|c| !part(c)));
+    let ours = words.filter(|word| {
+        let begins = |prefix: &&str| word.len() > prefix.len() && word.starts_with(*prefix);
+        ["tc_", "provider_", "TC_"]
+            .iter()
+            .any(|prefix| begins(prefix))
+    });
+    for word in ours {
+        let known = header
+            .match_indices(word)
+            .any(|(at, _)| !header[at + word.len()..].starts_with(part));
+        assert!(known, "{word} is named but not in the header");
     }
 }
 

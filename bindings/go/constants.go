@@ -514,3 +514,41 @@ const (
 	// the machine fails before the system has written it.
 	BuildNoSync BuildFlags = 8
 )
+
+// LogLevel is tc_log_level. How much a message of a log matters; the values of tc_log.level and of the level that a tc_log_fn is given.
+type LogLevel uint32
+
+const (
+	// LogError is TC_LOG_ERROR. A call fails because of it, as a strict opening because of each thing that is wrong with the file.
+	LogError LogLevel = 1
+	// LogWarning is TC_LOG_WARNING. Something is not as it should be and is put up with: damage that is read over, slow loads, files that changed.
+	LogWarning LogLevel = 2
+	// LogInfo is TC_LOG_INFO. What explains something that one may wonder about: failed loads, tiles that found no room, what went because
+	// a budget, a share or tc_trim asked for it.
+	LogInfo LogLevel = 3
+	// LogDebug is TC_LOG_DEBUG. What happens all the time: what went to make room for the next tile.
+	LogDebug LogLevel = 4
+)
+
+// LogEvent is tc_log_event. What a message of a log is about; a number that you do not know is of a later version.
+type LogEvent uint32
+
+const (
+	// LogDamage is TC_LOG_DAMAGE. A file is damaged, or one beside it is or does not fit, and it is read all the same; with TC_OPEN_STRICT it is
+	// not. What provider_metadata tells as TC:WARNING:1 and so on is among it.
+	LogDamage LogEvent = 1
+	// LogGeoreference is TC_LOG_GEOREFERENCE. A part of what a file, or one beside it, says of its place cannot be understood and is left out.
+	LogGeoreference LogEvent = 2
+	// LogSlow is TC_LOG_SLOW. A load took longer than tc_log.slow_ms; what it waited for counts.
+	LogSlow LogEvent = 3
+	// LogFailed is TC_LOG_FAILED. A load failed; the text is that of the error.
+	LogFailed LogEvent = 4
+	// LogChanged is TC_LOG_CHANGED. A load failed because the file changed; the text is that of the error.
+	LogChanged LogEvent = 5
+	// LogEvicted is TC_LOG_EVICTED. Tiles went, and why.
+	LogEvicted LogEvent = 6
+	// LogRejected is TC_LOG_REJECTED. A tile found no room in the budget: what is held or guaranteed leaves none.
+	LogRejected LogEvent = 7
+	// LogOverdue is TC_LOG_OVERDUE. A load went on beyond tc_cache_options.max_in_flight because none had ended for a second.
+	LogOverdue LogEvent = 8
+)

@@ -4,6 +4,7 @@ use super::args::{self, SizeLed};
 use super::array::{Array, Owner};
 use super::guard::guard;
 use super::handle;
+use super::log::{given_log, tc_log};
 use super::status::{tc_error, tc_status};
 use super::tile::tc_tile;
 use super::types::{tc_pixels, tc_pixels_flags, tc_release_fn};
@@ -83,6 +84,8 @@ pub struct tc_cache_options {
     pub threads: u32,
     /// Bits of tc_cache_flags.
     pub flags: u32,
+    /// Where the cache tells what happens; copied. NULL: nowhere.
+    pub log: *const tc_log,
 }
 
 /// The state of a cache, or what one provider has done. Size-led. Sizes in bytes.
@@ -152,11 +155,13 @@ pub struct tc_cache_stats {
 
 const _: () = {
     use std::mem::offset_of;
-    assert!(size_of::<tc_cache_options>() == 32 && offset_of!(tc_cache_options, view_limit) == 8);
+    assert!(
+        offset_of!(tc_cache_options, view_limit) == 8 && offset_of!(tc_cache_options, log) == 32
+    );
     assert!(size_of::<tc_cache_stats>() == 208 && offset_of!(tc_cache_stats, hits) == 88);
 };
 
-// SAFETY: plain numbers behind a size.
+// SAFETY: numbers and a pointer behind a size; zero is NULL.
 unsafe impl SizeLed for tc_cache_options {
     const NAME: &'static str = "tc_cache_options";
 }
@@ -224,7 +229,9 @@ pub unsafe extern "C" fn tc_create(
         guard(err, || {
             let cache = args::output(cache, null_mut(), "cache")?;
             let options = args::read_options(options)?;
-            let made = Cache::new(max_bytes, core_options(&options)?)?;
+            let log = given_log(options.log)?;
+            let made = Cache::with_log(max_bytes, core_options(&options)?, log.log.clone())?;
+            log.take();
             cache.set(handle::new(tc_cache { cache: made }));
             Ok(())
         })

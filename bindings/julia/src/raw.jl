@@ -224,6 +224,22 @@ const TC_BUILD_BIG = UInt32(2)
 const TC_BUILD_SMALL = UInt32(4)
 const TC_BUILD_NO_SYNC = UInt32(8)
 
+# How much a message of a log matters; the values of tc_log.level and of the level that a tc_log_fn is given.
+const TC_LOG_ERROR = UInt32(1)
+const TC_LOG_WARNING = UInt32(2)
+const TC_LOG_INFO = UInt32(3)
+const TC_LOG_DEBUG = UInt32(4)
+
+# What a message of a log is about; a number that you do not know is of a later version.
+const TC_LOG_DAMAGE = UInt32(1)
+const TC_LOG_GEOREFERENCE = UInt32(2)
+const TC_LOG_SLOW = UInt32(3)
+const TC_LOG_FAILED = UInt32(4)
+const TC_LOG_CHANGED = UInt32(5)
+const TC_LOG_EVICTED = UInt32(6)
+const TC_LOG_REJECTED = UInt32(7)
+const TC_LOG_OVERDUE = UInt32(8)
+
 mutable struct tc_cache end
 mutable struct tc_chain end
 mutable struct tc_load end
@@ -237,6 +253,23 @@ const tc_dtype = Int32
 const tc_colour = Int32
 
 """
+Where a cache or an opening tells what happens. Size-led; copied by the call.
+
+A cache tells of loads of the providers that keep their tiles in it, and of what goes; an opening of what is wrong
+with the file, and as long as the provider or one made from it lives, of its slow and failed reads. Without a log
+nothing is looked at and no clock is read that would not be without it.
+"""
+struct tc_log
+    struct_size::UInt32
+    level::UInt32
+    slow_ms::UInt32
+    reserved::UInt32
+    write::Ptr{Cvoid}
+    user::Ptr{Cvoid}
+    release::Ptr{Cvoid}
+end
+
+"""
 Options of tc_create. Size-led; 0 is the default everywhere.
 """
 struct tc_cache_options
@@ -246,6 +279,7 @@ struct tc_cache_options
     max_in_flight::UInt64
     threads::UInt32
     flags::UInt32
+    log::Ptr{Cvoid}
 end
 
 """
@@ -347,6 +381,7 @@ struct tc_open_options
     reserved::UInt32
     open_beside::Ptr{Cvoid}
     user::Ptr{Cvoid}
+    log::Ptr{Cvoid}
 end
 
 """
@@ -2591,6 +2626,7 @@ tc_tile_release(tile) =
 
 # Of each kind of callback, what it returns and takes, for @cfunction.
 const CALLBACKS = Dict{Symbol, Any}(
+    :tc_log_fn => (Cvoid, (Ptr{Cvoid}, Int32, Int32, Ptr{UInt8}, Ptr{UInt8})),
     :tc_release_fn => (Cvoid, (Ptr{Cvoid},)),
     :tc_io_read_at => (tc_status, (Ptr{Cvoid}, Int64, Ptr{Cvoid}, Csize_t, Ptr{Cvoid})),
     :tc_open_options_open_beside => (tc_status, (Ptr{Cvoid}, Ptr{UInt8}, Ptr{Cvoid}, Ptr{Cvoid})),

@@ -491,3 +491,39 @@ class BuildFlags(IntFlag):
     #: The call does not wait until the file is on the disk. It is whole all the same after a process was killed, but not if
     #: the machine fails before the system has written it.
     NO_SYNC = 8
+
+
+class LogLevel(IntEnum):
+    """How much a message of a log matters; the values of tc_log.level and of the level that a tc_log_fn is given."""
+
+    #: A call fails because of it, as a strict opening because of each thing that is wrong with the file.
+    ERROR = 1
+    #: Something is not as it should be and is put up with: damage that is read over, slow loads, files that changed.
+    WARNING = 2
+    #: What explains something that one may wonder about: failed loads, tiles that found no room, what went because
+    #: a budget, a share or tc_trim asked for it.
+    INFO = 3
+    #: What happens all the time: what went to make room for the next tile.
+    DEBUG = 4
+
+
+class LogEvent(IntEnum):
+    """What a message of a log is about; a number that you do not know is of a later version."""
+
+    #: A file is damaged, or one beside it is or does not fit, and it is read all the same; with TC_OPEN_STRICT it is
+    #: not. What provider_metadata tells as TC:WARNING:1 and so on is among it.
+    DAMAGE = 1
+    #: A part of what a file, or one beside it, says of its place cannot be understood and is left out.
+    GEOREFERENCE = 2
+    #: A load took longer than tc_log.slow_ms; what it waited for counts.
+    SLOW = 3
+    #: A load failed; the text is that of the error.
+    FAILED = 4
+    #: A load failed because the file changed; the text is that of the error.
+    CHANGED = 5
+    #: Tiles went, and why.
+    EVICTED = 6
+    #: A tile found no room in the budget: what is held or guaranteed leaves none.
+    REJECTED = 7
+    #: A load went on beyond tc_cache_options.max_in_flight because none had ended for a second.
+    OVERDUE = 8

@@ -34,6 +34,8 @@ typedef enum tc_build_layout { TC_BUILD_TILED = 1, TC_BUILD_COG = 2, TC_BUILD_OV
 typedef enum tc_build_compression { TC_BUILD_DEFLATE = 1, TC_BUILD_PLAIN = 2, TC_BUILD_ZSTD = 3, TC_BUILD_LZW = 4, TC_BUILD_JPEG = 5 } tc_build_compression;
 typedef enum tc_build_predictor { TC_BUILD_SAMPLES = 1, TC_BUILD_DIFFERENCES = 2, TC_BUILD_FLOATS = 3 } tc_build_predictor;
 typedef enum tc_build_flags { TC_BUILD_NO_NATIVE = 1, TC_BUILD_BIG = 2, TC_BUILD_SMALL = 4, TC_BUILD_NO_SYNC = 8 } tc_build_flags;
+typedef enum tc_log_level { TC_LOG_ERROR = 1, TC_LOG_WARNING = 2, TC_LOG_INFO = 3, TC_LOG_DEBUG = 4 } tc_log_level;
+typedef enum tc_log_event { TC_LOG_DAMAGE = 1, TC_LOG_GEOREFERENCE = 2, TC_LOG_SLOW = 3, TC_LOG_FAILED = 4, TC_LOG_CHANGED = 5, TC_LOG_EVICTED = 6, TC_LOG_REJECTED = 7, TC_LOG_OVERDUE = 8 } tc_log_event;
 typedef struct tc_cache tc_cache;
 typedef struct tc_chain tc_chain;
 typedef struct tc_load tc_load;
@@ -41,6 +43,7 @@ typedef struct tc_pixel_stats tc_pixel_stats;
 typedef struct tc_provider tc_provider;
 typedef struct tc_tile tc_tile;
 typedef struct tc_transform tc_transform;
+typedef struct tc_log tc_log;
 typedef struct tc_cache_options tc_cache_options;
 typedef struct tc_error tc_error;
 typedef struct tc_cache_stats tc_cache_stats;
@@ -82,6 +85,7 @@ typedef struct tc_build_options tc_build_options;
 typedef int32_t tc_status;
 typedef int32_t tc_dtype;
 typedef int32_t tc_colour;
+typedef void (*tc_log_fn)(void *user, int32_t level, int32_t event, const char *subject, const char *text);
 typedef void (*tc_release_fn)(void *user);
 typedef tc_status (*tc_map_fn)(void *user, int64_t row, int64_t col, int32_t level, const tc_pixels *in, const tc_target *out, tc_error *err);
 typedef int (*tc_transform_fn)(void *user, int to_source, int n, double *x, double *y, double *z, int *ok);
@@ -91,6 +95,15 @@ typedef tc_status (*tc_open_part_fn)(void *user, size_t part, tc_provider **prov
 typedef void (*tc_done_fn)(void *user, tc_status status, tc_tile *tile, const tc_error *err);
 typedef void (*tc_prefetched_fn)(void *user, tc_status status, const tc_prefetched *how_far, const tc_error *err);
 typedef int (*tc_progress_fn)(double done, const char *text, void *user);
+struct tc_log {
+    uint32_t struct_size;
+    uint32_t level;
+    uint32_t slow_ms;
+    uint32_t reserved;
+    tc_log_fn write;
+    void *user;
+    tc_release_fn release;
+};
 struct tc_cache_options {
     uint32_t struct_size;
     uint32_t unread_percent;
@@ -98,6 +111,7 @@ struct tc_cache_options {
     uint64_t max_in_flight;
     uint32_t threads;
     uint32_t flags;
+    const tc_log *log;
 };
 struct tc_error {
     tc_status code;
@@ -163,6 +177,7 @@ struct tc_open_options {
     uint32_t reserved;
     tc_status (*open_beside)(void *user, const char *suffix, tc_io *io, tc_error *err);
     void *user;
+    const tc_log *log;
 };
 struct tc_image_info {
     uint32_t struct_size;
@@ -600,6 +615,7 @@ void tc_tile_pixels(const tc_tile *tile, tc_pixels *pixels);
 tc_status tc_tile_copy(const tc_tile *tile, int64_t x, int64_t y, const int32_t *bands, size_t n_bands, const tc_target *into, tc_error *err);
 tc_tile *tc_tile_retain(tc_tile *tile);
 void tc_tile_release(tc_tile *tile);
+extern "Python" void python_log(void *user, int32_t level, int32_t event, const char *subject, const char *text);
 extern "Python" void python_release(void *user);
 extern "Python" tc_status python_io_read_at(void *user, int64_t offset, void *into, size_t bytes, tc_error *err);
 extern "Python" tc_status python_open_options_open_beside(void *user, const char *suffix, tc_io *io, tc_error *err);

@@ -214,6 +214,61 @@ public final class Raw {
     public static final int TC_BUILD_SMALL = 4;
     public static final int TC_BUILD_NO_SYNC = 8;
 
+    // How much a message of a log matters; the values of tc_log.level and of the level that a tc_log_fn is given.
+    public static final int TC_LOG_ERROR = 1;
+    public static final int TC_LOG_WARNING = 2;
+    public static final int TC_LOG_INFO = 3;
+    public static final int TC_LOG_DEBUG = 4;
+
+    // What a message of a log is about; a number that you do not know is of a later version.
+    public static final int TC_LOG_DAMAGE = 1;
+    public static final int TC_LOG_GEOREFERENCE = 2;
+    public static final int TC_LOG_SLOW = 3;
+    public static final int TC_LOG_FAILED = 4;
+    public static final int TC_LOG_CHANGED = 5;
+    public static final int TC_LOG_EVICTED = 6;
+    public static final int TC_LOG_REJECTED = 7;
+    public static final int TC_LOG_OVERDUE = 8;
+
+    /**
+     * Where a cache or an opening tells what happens. Size-led; copied by the call.
+     *
+     * A cache tells of loads of the providers that keep their tiles in it, and of what goes; an opening of what is wrong
+     * with the file, and as long as the provider or one made from it lives, of its slow and failed reads. Without a log
+     * nothing is looked at and no clock is read that would not be without it.
+     */
+    public static final class tc_log {
+        private tc_log() {}
+
+        public static final StructLayout LAYOUT = MemoryLayout.structLayout(
+            JAVA_INT.withName("struct_size"),
+            JAVA_INT.withName("level"),
+            JAVA_INT.withName("slow_ms"),
+            JAVA_INT.withName("reserved"),
+            ADDRESS.withName("write"),
+            ADDRESS.withName("user"),
+            ADDRESS.withName("release"));
+        public static final long SIZE = 40;
+        /** sizeof(tc_log), set by you. */
+        public static final long struct_size = 0;
+        /** One of tc_log_level: what matters less is not told. 0 is TC_LOG_WARNING. */
+        public static final long level = 4;
+        /** Loads that take so many milliseconds or more are told of. 0 is 1,000. */
+        public static final long slow_ms = 8;
+        /** 0. */
+        public static final long reserved = 12;
+        /** Hears of it. Required. */
+        public static final long write = 16;
+        /** Passed to `write`. */
+        public static final long user = 24;
+        /**
+         * Called once with `user` after the last call of `write` has returned: when the cache, or the provider with all that
+         * was made from it, is gone, or when the opening has failed. NULL: nothing to release. Where tc_create or
+         * provider_open refuse their arguments it is not called.
+         */
+        public static final long release = 32;
+    }
+
     /** Options of tc_create. Size-led; 0 is the default everywhere. */
     public static final class tc_cache_options {
         private tc_cache_options() {}
@@ -224,8 +279,9 @@ public final class Raw {
             JAVA_LONG.withName("view_limit"),
             JAVA_LONG.withName("max_in_flight"),
             JAVA_INT.withName("threads"),
-            JAVA_INT.withName("flags"));
-        public static final long SIZE = 32;
+            JAVA_INT.withName("flags"),
+            ADDRESS.withName("log"));
+        public static final long SIZE = 40;
         /** sizeof(tc_cache_options), set by you. */
         public static final long struct_size = 0;
         /**
@@ -256,6 +312,8 @@ public final class Raw {
         public static final long threads = 24;
         /** Bits of tc_cache_flags. */
         public static final long flags = 28;
+        /** Where the cache tells what happens; copied. NULL: nowhere. */
+        public static final long log = 32;
     }
 
     /**
@@ -483,8 +541,9 @@ public final class Raw {
             JAVA_INT.withName("flags"),
             JAVA_INT.withName("reserved"),
             ADDRESS.withName("open_beside"),
-            ADDRESS.withName("user"));
-        public static final long SIZE = 48;
+            ADDRESS.withName("user"),
+            ADDRESS.withName("log"));
+        public static final long SIZE = 56;
         /** sizeof(tc_open_options), set by you. */
         public static final long struct_size = 0;
         /** Which image of the file, from 0: a page, a segment; see provider_image_count. */
@@ -523,6 +582,11 @@ public final class Raw {
         public static final long open_beside = 32;
         /** Passed to open_beside. */
         public static final long user = 40;
+        /**
+         * Where the opening tells what is wrong with the file, and later of its slow and failed reads; copied. NULL:
+         * nowhere.
+         */
+        public static final long log = 48;
     }
 
     /**
@@ -1834,6 +1898,33 @@ public final class Raw {
         public static final long progress = 56;
         /** Passed to `progress`. */
         public static final long progress_user = 64;
+    }
+
+    /**
+     * Hears of something that happens.
+     *
+     * - user: as given with the function.
+     * - level: one of tc_log_level.
+     * - event: one of tc_log_event.
+     * - subject: what it is about: the key of a provider, the path of a file, or "cache"; UTF-8, valid during the call.
+     * - text: a sentence for a person, whose words may change; UTF-8, valid during the call.
+     *
+     * Called inside a call of the library, on its thread or one of the library's own, and on several threads at once; no
+     * lock of the library is held. It may call the library as any callback may, see CALLBACKS at the top; what that would
+     * tell on the same thread before it returns is not told. It delays what it is told of. It must not throw, unwind or
+     * longjmp: the process may end at once.
+     */
+    @FunctionalInterface
+    public interface tc_log_fn {
+        void call(MemorySegment user, int level, int event, MemorySegment subject, MemorySegment text);
+
+        FunctionDescriptor DESCRIPTOR = FunctionDescriptor.ofVoid(ADDRESS, JAVA_INT, JAVA_INT, ADDRESS, ADDRESS);
+
+        /** The function as C calls it, valid as long as the arena. Nothing may be thrown out of it. */
+        static MemorySegment pointer(tc_log_fn function, Arena arena) {
+            return Library.upcall(tc_log_fn.class, MethodType.methodType(void.class
+                    , MemorySegment.class, int.class, int.class, MemorySegment.class, MemorySegment.class), function, DESCRIPTOR, arena);
+        }
     }
 
     /**
