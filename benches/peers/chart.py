@@ -22,13 +22,13 @@ def _picture(width, height, parts):
             f'font-family="{FONT}">\n<rect width="100%" height="100%" fill="#ffffff"/>\n' + "\n".join(parts) + "\n</svg>\n")
 
 
-def bars(title, groups):
+def bars(title, what, groups):
     """Groups of bars: each a name and its bars, each of them a peer, a mode and a ratio to ours (below 1 is faster)."""
     left, right, width = 250, 60, 900
     most = 4.0  # longer bars are cut, and say so by their number
     scale = (width - left - right) / most
     parts = [_text(24, 34, title, 19, weight=600),
-             _text(24, 56, "time, as a multiple of this library's; the line is this library", 13, GREY)]
+             _text(24, 56, f"{what}, as a multiple of this library's; the line is this library", 13, GREY)]
     y = 84
     for name, entries in groups:
         parts.append(_text(24, y + 12, name, 13, weight=600))
@@ -39,7 +39,9 @@ def bars(title, groups):
             label = f"{peer} {mode}".strip()
             parts.append(_text(left - 8, y + 11, label, 12, INK if peer == "ours" else GREY, "end"))
             parts.append(f'<rect x="{left}" y="{y}" width="{length:.1f}" height="13" fill="{COLOURS.get(peer, GREY)}"/>')
-            parts.append(_text(left + length + 6, y + 11, f"{ratio:.2f}", 12, GREY))
+            # Beside the line and not across it.
+            end = length if not length <= scale < length + 36 else scale
+            parts.append(_text(left + end + 6, y + 11, f"{ratio:.2f}", 12, GREY))
             y += 17
         parts.append(_line(left + scale, top - 3, left + scale, y, COLOURS["ours"], 1.2))
         y += 14

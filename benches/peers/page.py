@@ -23,42 +23,42 @@ def _median(results, key):
     return statistics.median(each[key] for each in results)
 
 
-def _ratio(results, others, key="seconds"):
+def _ratio(results, others, key):
     """The median over the rounds of how much longer `results` took than `others`, which ran in the same rounds."""
     return statistics.median(a[key] / max(b[key], 1e-6) for a, b in zip(results, others))
 
 
 class Group:
-    """The measurements of one variant with one number of threads, by peer and mode."""
+    """The measurements of one variant with one number of threads, by peer and mode; `by` is what counts of them."""
 
-    def __init__(self):
-        self.runs = collections.OrderedDict()
+    def __init__(self, by):
+        self.runs, self.by = collections.OrderedDict(), by
 
-    def best(self, accept, by="seconds"):
+    def best(self, accept):
         """The key of the fastest of some programs."""
         keys = [key for key in self.runs if accept(*key)]
-        return min(keys, key=lambda key: _median(self.runs[key], by)) if keys else None
+        return min(keys, key=lambda key: _median(self.runs[key], self.by)) if keys else None
 
     def ours(self):
         return self.best(lambda peer, _mode: peer == "ours")
 
-    def peer(self, by="seconds"):
-        return self.best(lambda peer, _mode: peer not in ("ours", "floor"), by)
+    def peer(self):
+        return self.best(lambda peer, _mode: peer not in ("ours", "floor"))
 
     def floor(self):
         """The fastest bound that does all that we do; views of a mapped file do not."""
         return self.best(lambda peer, mode: peer == "floor" and "mmap" not in mode)
 
-    def ratio(self, key, to, by="seconds"):
+    def ratio(self, key, to):
         """A ratio as a text; none where there is nothing to compare with."""
-        return f"{_ratio(self.runs[key], self.runs[to], by):.2f}" if to else ""
+        return f"{_ratio(self.runs[key], self.runs[to], self.by):.2f}" if to else ""
 
 
-def _groups(results, workload):
+def _groups(results, workload, by):
     groups = collections.OrderedDict()
     for each in results:
         if each["workload"] == workload and "failed" not in each:
-            group = groups.setdefault((each["variant"], each["threads"]), Group())
+            group = groups.setdefault((each["variant"], each["threads"]), Group(by))
             group.runs.setdefault((each["peer"], each["mode"]), []).append(each)
     return groups
 
@@ -68,10 +68,10 @@ def _name(key):
 
 
 def _summary(groups):
-    rows = ["| work | threads | ours, s | best peer | ours / best peer | processor time, ours / least of peers | ours / floor | "
-            "decodes, ours and peer | MiB, ours and peer |", "|---|---|---|---|---|---|---|---|---|"]
+    rows = ["| work | threads | ours, s | best peer | ours / best peer | ours / floor | decodes, ours and peer | MiB, ours and peer |",
+            "|---|---|---|---|---|---|---|---|"]
     for (variant, threads), group in groups.items():
-        ours, peer, thrifty = group.ours(), group.peer(), group.peer("cpu")
+        ours, peer = group.ours(), group.peer()
         if not ours:
             continue
 
@@ -79,9 +79,8 @@ def _summary(groups):
             return " and ".join(f"{_median(group.runs[of], key):.0f}" for of in (ours, peer) if of)
 
         rows.append(
-            f"| {variant} | {threads} | {_median(group.runs[ours], 'seconds'):.3f} | {_name(peer) if peer else ''} | "
-            f"{group.ratio(ours, peer)} | {group.ratio(ours, thrifty, 'cpu')} | {group.ratio(ours, group.floor())} | "
-            f"{both('decodes')} | {both('peak_mib')} |")
+            f"| {variant} | {threads} | {_median(group.runs[ours], group.by):.3f} | {_name(peer) if peer else ''} | "
+            f"{group.ratio(ours, peer)} | {group.ratio(ours, group.floor())} | {both('decodes')} | {both('peak_mib')} |")
     return rows
 
 
@@ -89,7 +88,7 @@ def _details(groups):
     rows = ["| work | threads | program | s | processor s | late ms | decodes | page faults | MiB | others |",
             "|---|---|---|---|---|---|---|---|---|---|"]
     for (variant, threads), group in groups.items():
-        for key in sorted(group.runs, key=lambda key: _median(group.runs[key], "seconds")):
+        for key in sorted(group.runs, key=lambda key, group=group: _median(group.runs[key], group.by)):
             runs = group.runs[key]
             late = _median(runs, "late") * 1e3
             rows.append(
@@ -105,7 +104,7 @@ def _bars(groups):
         ours = group.ours()
         if not ours:
             continue
-        entries = [(peer, mode, _ratio(runs, group.runs[ours])) for (peer, mode), runs in group.runs.items()]
+        entries = [(*key, _ratio(runs, group.runs[ours], group.by)) for key, runs in group.runs.items()]
         plural = "s" if threads > 1 else ""
         drawn.append((f"{variant}, {threads} thread{plural}", sorted(entries, key=lambda entry: entry[2])))
     return drawn
@@ -145,6 +144,9 @@ def write(results, folder, machine, disturbed):
     os.makedirs(folder, exist_ok=True)
     measured = [each for each in results if "failed" not in each]
     marked = [each for each in measured if each["others"] > disturbed]
+    # Beside others, clocks tell more of them than of what is measured.
+    by = "cpu" if 2 * len(marked) > len(measured) else "seconds"
+    what = {"cpu": "processor time", "seconds": "time"}[by]
     versions = {each["peer"]: each["version"] for each in measured if "version" in each}
     lines = ["# Measured beside other programs", "", "| machine | |", "|---|---|"]
     lines += [f"| {name} | {value} |" for name, value in machine]
@@ -153,15 +155,15 @@ def write(results, folder, machine, disturbed):
               "machine" + (f", in the median {statistics.median(each['others'] for each in marked):.0%}." if marked else "."), ""]
     wrong = _disagreements(results)
     lines += [f"**Different pixels**: {text}" for text in wrong] or ["All delivered the same pixels."]
-    lines += ["", "Ratios are medians over rounds of two measurements of one round; below 1 this library is faster. "
-              "Where others use the machine, processor time tells more than time."]
+    lines += ["", f"Seconds and ratios are of **{what}**; ratios are medians over rounds of two measurements of one round, and below "
+              "1 where this library takes less."]
     for workload, title in TITLES.items():
-        groups = _groups(results, workload)
+        groups = _groups(results, workload, by)
         if not groups:
             continue
         picture = f"peers-{workload}.svg"
         with open(os.path.join(folder, picture), "w") as out:
-            out.write(chart.bars(title, _bars(groups)))
+            out.write(chart.bars(title, what, _bars(groups)))
         lines += ["", f"## {title}", "", *_summary(groups), "", f"![{title}, as multiples]({picture})", "", *_details(groups)]
     limits = [each for each in measured if each["workload"] == "limits"]
     if limits:
