@@ -373,6 +373,43 @@ static void about_the_library()
     CHECK(status_of([&] { cache.set_share("key", 1, 2); }) == TC_E_ARGUMENT);
 }
 
+static void a_log_hears_of_loads_that_fail()
+{
+    std::weak_ptr<int> alive;
+    std::vector<std::string> heard;
+    {
+        auto held = std::make_shared<int>(0);
+        alive = held;
+        CacheOptions options;
+        options.log.emplace();
+        options.log->level = TC_LOG_INFO;
+        options.log->write = [&heard, held](const LogMessage &message) {
+            if (message.event == TC_LOG_FAILED)
+                heard.emplace_back(message.text);
+            throw Trouble(1);
+        };
+        auto cache = Cache::create(1 << 20, options);
+        Source source = bytes_source();
+        source.read_block = [](const BlockToRead &, const Target &) { throw Trouble(2); };
+        thrown_by<Trouble>([&] { Provider::from_source(source).cached(cache).get_block(0, 0); });
+    }
+    CHECK(heard.size() == 1 && heard[0].find("trouble") != std::string::npos);
+    CHECK(alive.expired());
+    // Whether the library refuses the arguments or the file, the log goes.
+    for (uint32_t level : {uint32_t(TC_LOG_INFO), uint32_t(99)}) {
+        auto held = std::make_shared<int>(0);
+        alive = held;
+        OpenOptions options;
+        options.log.emplace();
+        options.log->level = level;
+        options.log->write = [held](const LogMessage &) {};
+        held.reset();
+        status_of([&] { open("/no/such/file.tif", options); });
+        options.log.reset();
+        CHECK(alive.expired());
+    }
+}
+
 // Requests.
 
 static void requests_answer_by_function_and_future()
@@ -745,6 +782,7 @@ int main(int argc, char **argv)
     operators_stand_one_upon_another();
     pictures_and_statistics();
     about_the_library();
+    a_log_hears_of_loads_that_fail();
     requests_answer_by_function_and_future();
 #if defined(TILECACHE_COROUTINES)
     coroutines_wait_for_blocks();
