@@ -38,13 +38,35 @@ AT(tc_band_info, flags, 8);
 AT(tc_band_info, reserved, 12);
 AT(tc_band_info, nodata, 16);
 
-SIZE(tc_cache_options, 32);
+SIZE(tc_cache_options, 40);
 AT(tc_cache_options, struct_size, 0);
 AT(tc_cache_options, unread_percent, 4);
 AT(tc_cache_options, view_limit, 8);
 AT(tc_cache_options, max_in_flight, 16);
 AT(tc_cache_options, threads, 24);
 AT(tc_cache_options, flags, 28);
+AT(tc_cache_options, log, 32);
+
+SIZE(tc_log, 40);
+AT(tc_log, struct_size, 0);
+AT(tc_log, level, 4);
+AT(tc_log, slow_ms, 8);
+AT(tc_log, reserved, 12);
+AT(tc_log, write, 16);
+AT(tc_log, user, 24);
+AT(tc_log, release, 32);
+IS(TC_LOG_ERROR, 1);
+IS(TC_LOG_WARNING, 2);
+IS(TC_LOG_INFO, 3);
+IS(TC_LOG_DEBUG, 4);
+IS(TC_LOG_DAMAGE, 1);
+IS(TC_LOG_GEOREFERENCE, 2);
+IS(TC_LOG_SLOW, 3);
+IS(TC_LOG_FAILED, 4);
+IS(TC_LOG_CHANGED, 5);
+IS(TC_LOG_EVICTED, 6);
+IS(TC_LOG_REJECTED, 7);
+IS(TC_LOG_OVERDUE, 8);
 
 SIZE(tc_cache_stats, 208);
 AT(tc_cache_stats, struct_size, 0);
@@ -154,7 +176,7 @@ AT(tc_target, height, 40);
 AT(tc_target, bands, 48);
 AT(tc_target, dtype, 52);
 
-SIZE(tc_open_options, 48);
+SIZE(tc_open_options, 56);
 AT(tc_open_options, struct_size, 0);
 AT(tc_open_options, image, 4);
 AT(tc_open_options, key, 8);
@@ -163,6 +185,7 @@ AT(tc_open_options, flags, 24);
 AT(tc_open_options, reserved, 28);
 AT(tc_open_options, open_beside, 32);
 AT(tc_open_options, user, 40);
+AT(tc_open_options, log, 48);
 
 SIZE(tc_format, 56);
 AT(tc_format, struct_size, 0);
@@ -505,6 +528,15 @@ static tc_status into_create(const led *l, tc_error *e)
   return status;
 }
 
+static tc_status into_log(const led *l, tc_error *e)
+{
+  tc_cache *made = NULL;
+  const tc_cache_options o = {.struct_size = sizeof o, .log = (const tc_log *)l};
+  tc_status status = tc_create(0, &o, &made, e);
+  tc_release(made);
+  return status;
+}
+
 static tc_status into_retile(const led *l, tc_error *e)
 {
   tc_provider *made = NULL;
@@ -677,6 +709,16 @@ static tc_status map_nothing(void *user, int64_t row, int64_t col, int32_t level
   return TC_OK;
 }
 
+static void hear_nothing(void *user, int32_t level, int32_t event, const char *subject, const char *text)
+{
+  (void)user, (void)level, (void)event, (void)subject, (void)text;
+}
+
+static void make_log(led *l)
+{
+  ((tc_log *)l)->write = hear_nothing;
+}
+
 static void make_map(led *l)
 {
   ((tc_map_options *)l)->map = map_nothing;
@@ -710,6 +752,7 @@ static const struct {
   tc_status (*call)(const led *, tc_error *);
 } inputs[] = {
   {"options", SIZE_AND_ALIGN(tc_cache_options), make_options, into_create},
+  {"log", SIZE_AND_ALIGN(tc_log), make_log, into_log},
   {"options", SIZE_AND_ALIGN(tc_retile_options), make_options, into_retile},
   {"options", SIZE_AND_ALIGN(tc_level_options), make_options, into_downsample},
   {"options", SIZE_AND_ALIGN(tc_warp_options), make_warp, into_warp},

@@ -10,7 +10,7 @@
  *
  *     tc_cache *cache = NULL;
  *     tc_provider *file = NULL, *tiles = NULL;
- *     tc_image_info info = {sizeof info};
+ *     tc_image_info info = {.struct_size = sizeof info};
  *     tc_error err;
  *     tc_status status = tc_create(tc_default_budget(), NULL, &cache, &err);
  *     if (!status) status = provider_open("scene.tif", NULL, &file, &err);
@@ -64,13 +64,18 @@
  *   good. A shorter struct, from the header of an earlier version, has defaults for the rest; a longer
  *   one, from a newer header, must be 0 in what the library does not know. Any other size, as one below
  *   that of 0.1.0 or within a member, is TC_E_ARGUMENT. All other structs are frozen. Enumerations and
- *   flags travel as plain integers and are checked.
+ *   flags travel as plain integers and are checked. Without a warning of any compiler, in C:
+ *     tc_image_info info = {.struct_size = sizeof info};
+ *   and in C++:
+ *     tc_image_info info = {};
+ *     info.struct_size = sizeof info;
  *
  * THREADS
  *   Every function may be called from any thread at any time, also on the same objects. The library
  *   holds no lock while your callbacks run, and starts no threads but for provider_request_block. One
  *   thread decodes a block; others that need it decode other blocks meanwhile, those too that its load
- *   needs, or wait for it.
+ *   needs, or wait for it. Who must not wait, such as an event loop, calls provider_try_block, which
+ *   gives a tile that is in the cache or TC_E_NOT_RESIDENT, and then provider_request_block.
  *
  * CALLBACKS
  *   Run inside a call of yours, on its thread, and may be called on several threads at once unless they
@@ -488,9 +493,10 @@ typedef enum tc_format_flags {
  */
 typedef enum tc_reader_flags {
   /**
-   * A pass that nobody repeats: the tiles that it loads, and the blocks beneath, are the next to be
-   * evicted, and what it finds in a cache does not count as used. It takes at most one tile at a
-   * time from what others use.
+   * For reading once through an image without pushing out of the cache what others use. What this reader
+   * loads, tiles and the blocks beneath them, is kept, but is the first to be evicted; what it finds
+   * in the cache is handed out without counting as a use, so that it goes no later for it. At any
+   * time the reader has made at most one tile of others give way.
    */
   TC_READ_STREAMING = 1,
   /**
@@ -532,10 +538,12 @@ typedef enum tc_pass_order {
  */
 typedef enum tc_cache_flags {
   /**
-   * Tiles that are cheap to make again go before all others that were used, each kind in the order
-   * of its uses: those which provider_retile stitched from blocks that are all in this cache when
-   * their turn to go comes. For caches that keep both, where a decode costs much more than a copy.
-   * Without it the tile whose last use is oldest goes, whatever it costs.
+   * Evict first what a copy can restore. Without this flag the least recently used tile goes, whatever
+   * it took to make it. With it, a tile of provider_retile goes before all other used tiles as long as
+   * every block that it was stitched from is in this cache too, for it can be stitched again without a
+   * decode. Among themselves these tiles go in the order of their last uses, and so do all others. For a
+   * cache that keeps the blocks of a file and the tiles made of them (provider_cached under
+   * provider_retile).
    */
   TC_CACHE_CHEAP_FIRST = 1,
   /**
@@ -918,6 +926,68 @@ typedef enum tc_build_flags {
 } tc_build_flags;
 
 /**
+ * How much a message of a log matters; the values of tc_log.level and of the level that a tc_log_fn is given.
+ */
+typedef enum tc_log_level {
+  /**
+   * A call fails because of it, as a strict opening because of each thing that is wrong with the file.
+   */
+  TC_LOG_ERROR = 1,
+  /**
+   * Something is not as it should be and is put up with: damage that is read over, slow loads, files that changed.
+   */
+  TC_LOG_WARNING = 2,
+  /**
+   * What explains something that one may wonder about: failed loads, tiles that found no room, what went because
+   * a budget, a share or tc_trim asked for it.
+   */
+  TC_LOG_INFO = 3,
+  /**
+   * What happens all the time: what went to make room for the next tile.
+   */
+  TC_LOG_DEBUG = 4,
+} tc_log_level;
+
+/**
+ * What a message of a log is about; a number that you do not know is of a later version.
+ */
+typedef enum tc_log_event {
+  /**
+   * A file is damaged, or one beside it is or does not fit, and it is read all the same; with TC_OPEN_STRICT it is
+   * not. What provider_metadata tells as TC:WARNING:1 and so on is among it.
+   */
+  TC_LOG_DAMAGE = 1,
+  /**
+   * A part of what a file, or one beside it, says of its place cannot be understood and is left out.
+   */
+  TC_LOG_GEOREFERENCE = 2,
+  /**
+   * A load took longer than tc_log.slow_ms; what it waited for counts.
+   */
+  TC_LOG_SLOW = 3,
+  /**
+   * A load failed; the text is that of the error.
+   */
+  TC_LOG_FAILED = 4,
+  /**
+   * A load failed because the file changed; the text is that of the error.
+   */
+  TC_LOG_CHANGED = 5,
+  /**
+   * Tiles went, and why.
+   */
+  TC_LOG_EVICTED = 6,
+  /**
+   * A tile found no room in the budget: what is held or guaranteed leaves none.
+   */
+  TC_LOG_REJECTED = 7,
+  /**
+   * A load went on beyond tc_cache_options.max_in_flight because none had ended for a second.
+   */
+  TC_LOG_OVERDUE = 8,
+} tc_log_event;
+
+/**
  * A store of tiles under one budget of bytes, for any number of providers, files and threads.
  *
  * What it counts is the memory of pixel buffers, each once at its allocated size, however many tiles
@@ -996,6 +1066,73 @@ typedef struct tc_transform tc_transform;
 typedef int32_t tc_status;
 
 /**
+ * Hears of something that happens.
+ *
+ * - user: as given with the function.
+ * - level: one of tc_log_level.
+ * - event: one of tc_log_event.
+ * - subject: what it is about: the key of a provider, the path of a file, or "cache"; UTF-8, valid during the call.
+ * - text: a sentence for a person, whose words may change; UTF-8, valid during the call.
+ *
+ * Called inside a call of the library, on its thread or one of the library's own, and on several threads at once; no
+ * lock of the library is held. It may call the library as any callback may, see CALLBACKS at the top; what that would
+ * tell on the same thread before it returns is not told. It delays what it is told of. It must not throw, unwind or
+ * longjmp: the process may end at once.
+ */
+typedef void (*tc_log_fn)(void *user,
+                          int32_t level,
+                          int32_t event,
+                          const char *subject,
+                          const char *text);
+
+/**
+ * Takes back what the caller lent with `user`. Called exactly once, on whatever thread gives up the
+ * last reference, possibly inside a release function of the library. It may call release functions
+ * of the library and nothing else of it.
+ */
+typedef void (*tc_release_fn)(void *user);
+
+/**
+ * Where a cache or an opening tells what happens. Size-led; copied by the call.
+ *
+ * A cache tells of loads of the providers that keep their tiles in it, and of what goes; an opening of what is wrong
+ * with the file, and as long as the provider or one made from it lives, of its slow and failed reads. Without a log
+ * nothing is looked at and no clock is read that would not be without it.
+ */
+typedef struct tc_log {
+  /**
+   * sizeof(tc_log), set by you.
+   */
+  uint32_t struct_size;
+  /**
+   * One of tc_log_level: what matters less is not told. 0 is TC_LOG_WARNING.
+   */
+  uint32_t level;
+  /**
+   * Loads that take so many milliseconds or more are told of. 0 is 1,000.
+   */
+  uint32_t slow_ms;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+  /**
+   * Hears of it. Required.
+   */
+  tc_log_fn write;
+  /**
+   * Passed to `write`.
+   */
+  void *user;
+  /**
+   * Called once with `user` after the last call of `write` has returned: when the cache, or the provider with all that
+   * was made from it, is gone, or when the opening has failed. NULL: nothing to release. Where tc_create or
+   * provider_open refuse their arguments it is not called.
+   */
+  tc_release_fn release;
+} tc_log;
+
+/**
  * Options of tc_create. Size-led; 0 is the default everywhere.
  */
 typedef struct tc_cache_options {
@@ -1014,13 +1151,14 @@ typedef struct tc_cache_options {
    */
   uint64_t view_limit;
   /**
-   * The most bytes that loads may have in flight together, each with all that it needs on its way
-   * to its tile; other loads wait for their turn, first come, first served. One load is always
-   * admitted, and so is the first in the queue when no load has ended for a second. The load of a
-   * provider without a cache, or with another one, over providers of this waits before it begins,
-   * too, for what it needs from this cache. What a load needs on its way never waits; what callbacks
-   * ask for is not foreseen and comes on top. Tiles made along with others do not count: there is
-   * room for them in the budget. 0 is the larger of a quarter of the budget and 64 MiB.
+   * The most bytes of pixels that loads may have at work at one time. A load is the making of a tile
+   * that is not in the cache; it counts from its beginning to its end, with all blocks that it decodes
+   * on the way. A load that would exceed the limit waits before it begins, first come, first served.
+   * One that is larger than the limit runs when no other does, so that none is refused; and when none
+   * has ended for a second, the first in the queue begins all the same. A load that needs blocks from
+   * several caches waits so in each. Two things come on top: what callbacks ask for, which is not
+   * known beforehand, and tiles that are made along with the one wanted, for which there is room in
+   * the budget. 0 is the larger of a quarter of the budget and 64 MiB.
    */
   uint64_t max_in_flight;
   /**
@@ -1032,6 +1170,10 @@ typedef struct tc_cache_options {
    * Bits of tc_cache_flags.
    */
   uint32_t flags;
+  /**
+   * Where the cache tells what happens; copied. NULL: nowhere.
+   */
+  const struct tc_log *log;
 } tc_cache_options;
 
 /**
@@ -1103,7 +1245,7 @@ typedef struct tc_cache_stats {
    */
   uint64_t in_flight;
   /**
-   * The most that `resident`, `over_budget` and `in_flight` together have been.
+   * The largest sum of `resident`, `over_budget` and `in_flight` at any moment since the cache was made.
    */
   uint64_t peak;
   /**
@@ -1237,13 +1379,6 @@ typedef struct tc_pixels {
 } tc_pixels;
 
 /**
- * Takes back what the caller lent with `user`. Called exactly once, on whatever thread gives up the
- * last reference, possibly inside a release function of the library. It may call release functions
- * of the library and nothing else of it.
- */
-typedef void (*tc_release_fn)(void *user);
-
-/**
  * Bytes from anywhere, such as an object store, an archive or a buffer. Size-led; copied by the call.
  *
  * Reads are few, because each may be a journey: headers come in pieces of 64 KiB, a block in one read,
@@ -1332,6 +1467,11 @@ typedef struct tc_open_options {
    * Passed to open_beside.
    */
   void *user;
+  /**
+   * Where the opening tells what is wrong with the file, and later of its slow and failed reads; copied. NULL:
+   * nowhere.
+   */
+  const struct tc_log *log;
 } tc_open_options;
 
 /**
@@ -2434,11 +2574,13 @@ typedef struct tc_reader_options {
    */
   uint32_t flags;
   /**
-   * The load on whose behalf the reader reads, from tc_load_current; kept alive. Give it to a reader
-   * that is used on other threads by a callback, as long as that callback runs: a request that would
-   * wait for the load that it is a part of then fails with TC_E_REENTRANT instead of waiting for
-   * ever, none waits for the in-flight cap while the load owns a part of it, and all end when nobody
-   * wants the load any more. NULL: none.
+   * For callbacks that read other providers on threads of their own: the load that the callback works
+   * for, from tc_load_current; kept alive. NULL: none. On the thread that called it, a callback needs
+   * nothing: the library knows there for which load it reads. On other threads it is to read through a
+   * reader with this member, and only until it returns. The library then knows that these reads are a
+   * part of that load: they do not wait for max_in_flight of tc_cache_options, of which the load has its share; they
+   * end with TC_E_CANCELLED when nobody wants the load any more; and one that needs the very block that
+   * the load is making fails with TC_E_REENTRANT, where it would wait for ever.
    */
   const struct tc_load *load;
   /**
@@ -2885,9 +3027,11 @@ typedef struct tc_build_options {
 extern "C" {
 #endif // __cplusplus
 
-/**
+/*
  * ======== LIBRARY ========
- *
+ */
+
+/**
  * The version of the library that runs: major << 16 | minor << 8 | patch. It should have the same
  * major part as TC_LIBRARY_VERSION (below 1.0 also the same minor part).
  *
@@ -2955,9 +3099,11 @@ void tc_set_index_bytes(uint64_t most);
  */
 size_t tc_run_releases(void);
 
-/**
+/*
  * ======== CACHE ========
- *
+ */
+
+/**
  * Makes a cache of at most `max_bytes`. 0 keeps nothing, but threads still share what they load at
  * the same time. Any number of caches may exist.
  *
@@ -3184,9 +3330,11 @@ tc_status tc_remove(struct tc_cache *cache,
                     size_t n_bands,
                     struct tc_error *err);
 
-/**
+/*
  * ======== SOURCES ========
- *
+ */
+
+/**
  * Opens an image file by its content, whatever its name: TIFF, BigTIFF and COG; JPEG 2000, as JP2 or raw
  * codestream; NITF 2.0, NITF 2.1 and NSIF 1.0, whose R-sets beside the file are its levels; PNG; JPEG. It is read
  * as blocks are asked for, from all threads at once. provider_format says what it is, and tc_format_info
@@ -3313,9 +3461,11 @@ tc_status provider_from_memory(const struct tc_target *array,
                                struct tc_provider **provider,
                                struct tc_error *err);
 
-/**
+/*
  * ======== FORMATS ========
- *
+ */
+
+/**
  * How many file formats provider_open reads.
  *
  * Cannot fail. Thread-safe.
@@ -3335,9 +3485,11 @@ tc_status tc_format_info(size_t index,
                          struct tc_format *format,
                          struct tc_error *err);
 
-/**
+/*
  * ======== OPERATORS ========
- *
+ */
+
+/**
  * The same image, its blocks kept in a cache: same key, same description, same pixels. The source
  * itself, retained, if its blocks are looked up in that cache already.
  *
@@ -3510,9 +3662,11 @@ tc_status provider_pyramid(struct tc_provider *source,
                            struct tc_provider **provider,
                            struct tc_error *err);
 
-/**
+/*
  * ======== TRANSFORMATIONS ========
- *
+ */
+
+/**
  * An affine transformation, in GDAL's order: a pixel of the output at (x, y) comes from column m[0] + m[1] x + m[2] y and
  * row m[3] + m[4] x + m[5] y of the source.
  *
@@ -3778,9 +3932,11 @@ tc_status provider_mosaic(const struct tc_mosaic_part *parts,
                           struct tc_provider **provider,
                           struct tc_error *err);
 
-/**
+/*
  * ======== EVERY PROVIDER ========
- *
+ */
+
+/**
  * One more reference to a provider. Returns `provider`; NULL gives NULL.
  *
  * Cannot fail. Thread-safe.
@@ -4053,9 +4209,11 @@ tc_status provider_counters(const struct tc_provider *provider,
 tc_status provider_invalidate(struct tc_provider *provider,
                               struct tc_error *err);
 
-/**
+/*
  * ======== GEOREFERENCE ========
- *
+ */
+
+/**
  * Where the pixels of a level lie on the ground, as far as the source says it. It never changes.
  *
  * Of files it is read from the tags and keys of GeoTIFF (OGC 19-008r4), as GDAL understands them, also where a box of
@@ -4148,9 +4306,11 @@ tc_status provider_with_georef(struct tc_provider *source,
                                struct tc_provider **provider,
                                struct tc_error *err);
 
-/**
+/*
  * ======== READERS ========
- *
+ */
+
+/**
  * The same image, read in a way of its own: a provider with the key and the tiles of `source`. Any
  * number of readers may read one provider; each can be cancelled by itself.
  *
@@ -4297,9 +4457,11 @@ tc_status provider_prefetch(struct tc_provider *provider,
                             void *user,
                             struct tc_error *err);
 
-/**
+/*
  * ======== DECLARED PASSES ========
- *
+ */
+
+/**
  * A reader whose order is known ahead: the same image, with the key and the tiles of `source`, and with caches that
  * keep what it will use next instead of what was used last. Column by column over strips, or tile by tile over slabs,
  * a block is then decoded as seldom as the budget allows in that order.
@@ -4341,9 +4503,11 @@ tc_status provider_pass(struct tc_provider *source,
                         struct tc_provider **reader,
                         struct tc_error *err);
 
-/**
+/*
  * ======== STATISTICS OF PIXELS ========
- *
+ */
+
+/**
  * Takes the statistics of all bands of an image: counts, minimum, maximum, mean, standard deviation, and counters for
  * percentiles and histograms.
  *
@@ -4472,9 +4636,11 @@ struct tc_pixel_stats *tc_pixel_stats_retain(struct tc_pixel_stats *stats);
  */
 void tc_pixel_stats_release(struct tc_pixel_stats *stats);
 
-/**
+/*
  * ======== DISPLAY CHAINS ========
- *
+ */
+
+/**
  * A chain out of its text: steps with `|` between, such as `bands=3,1,0|stretch=2..98%|gamma=1.2|u8`. ASCII, without
  * spaces, numbers with a point whatever the locale.
  *
@@ -4775,9 +4941,11 @@ tc_status tc_build_pyramid(struct tc_provider *source,
                            struct tc_cache *cache,
                            struct tc_error *err);
 
-/**
+/*
  * ======== TILES ========
- *
+ */
+
+/**
  * Where the pixels of a tile are.
  *
  * - tile: NULL sets all members of `pixels` to 0.

@@ -19,8 +19,8 @@ install_missing() {
         exit 1
     fi
     echo "Installing ${missing[*]}"
-    "${as_root[@]}" apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -qq -y --no-install-recommends "${missing[@]}"
+    "${as_root[@]}" apt-get -o DPkg::Lock::Timeout=600 update -qq
+    DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get -o DPkg::Lock::Timeout=600 install -qq -y --no-install-recommends "${missing[@]}"
 }
 
 if ! command -v cargo >/dev/null && [ -r "$HOME/.cargo/env" ]; then
@@ -31,3 +31,16 @@ if ! command -v cargo >/dev/null; then
     exit 1
 fi
 target=$(realpath -m -- "${CARGO_TARGET_DIR:-target}")
+
+# python_environment <name> <packages of PyPI>: makes one below the target directory that has them, if it is not there,
+# and puts its programs first in PATH.
+python_environment() {
+    local made=$target/environments/$1 wanted=${*:2}
+    if [ "$(cat "$made/packages" 2>/dev/null)" != "$wanted" ]; then
+        rm -rf "$made"
+        python3 -m venv "$made"
+        "$made/bin/python" -m pip install --quiet --disable-pip-version-check "${@:2}"
+        echo "$wanted" >"$made/packages"
+    fi
+    PATH=$made/bin:$PATH
+}

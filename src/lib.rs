@@ -15,6 +15,7 @@ pub mod in_flight;
 mod late;
 pub mod layout;
 pub mod load;
+pub mod log;
 pub mod memory;
 pub mod nodata;
 pub mod operator;

@@ -128,6 +128,7 @@ programs! {
     test_lent
     test_levels
     test_lifetime
+    test_log
     test_mosaic
     test_ndvi
     test_networks

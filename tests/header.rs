@@ -3,10 +3,11 @@
 use std::path::Path;
 
 /// The files of the ABI in the order in which the header presents them.
-const FILES: [&str; 24] = [
+const FILES: [&str; 25] = [
     "status",
     "types",
     "library",
+    "log",
     "cache",
     "source",
     "format",
@@ -41,7 +42,14 @@ fn generated(root: &Path) -> String {
         .generate()
         .expect("src/capi parses")
         .write(&mut text);
-    String::from_utf8(text).expect("the header is UTF-8")
+    let text = String::from_utf8(text).expect("the header is UTF-8");
+    // A title stands in the comment of the function that follows; it is that of all that follow.
+    text.lines()
+        .collect::<Vec<_>>()
+        .join("\n")
+        .replace("/**\n * ========", "/*\n * ========")
+        .replace("========\n *\n", "========\n */\n\n/**\n")
+        + "\n"
 }
 
 #[test]

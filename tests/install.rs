@@ -32,6 +32,7 @@ fn the_tree_is_what_packagers_expect() {
     found.sort();
     let expected = [
         "include/tilecache.h",
+        "include/tilecache.hpp",
         "include/tilecache_gdal.h",
         "lib/libtilecache.a",
         "lib/libtilecache.so -> libtilecache.so.0",
@@ -57,7 +58,7 @@ fn programs_are_built_and_run_after_it_moved() {
     four_ways(&moved.join("prefix"), &scratch("install", "there"));
 }
 
-/// Shared and static, by find_package and by pkg-config.
+/// Shared and static, by find_package and by pkg-config; in C++ too.
 fn four_ways(prefix: &Path, build: &Path) {
     run(Command::new("cmake")
         .args(["-S", SOURCES, "-B"])
@@ -67,10 +68,14 @@ fn four_ways(prefix: &Path, build: &Path) {
     run(Command::new("cmake").arg("--build").arg(build));
     check(&build.join("shared"), prefix, true);
     check(&build.join("static"), prefix, false);
+    check(&build.join("cpp"), prefix, true);
 
     let shared = build.join("pkg-config-shared");
     compile(&shared, &pkg_config(prefix, &[]), &[]);
     check(&shared, prefix, true);
+    let in_cpp = build.join("pkg-config-cpp");
+    compile(&in_cpp, &pkg_config(prefix, &[]), &["-std=c++17"]);
+    check(&in_cpp, prefix, true);
     let whole = build.join("pkg-config-static");
     compile(&whole, &pkg_config(prefix, &["--static"]), &["-static"]);
     check(&whole, prefix, false);
@@ -93,8 +98,9 @@ fn pkg_config(prefix: &Path, options: &[&str]) -> Vec<String> {
 }
 
 fn compile(program: &Path, flags: &[String], more: &[&str]) {
-    run(Command::new("cc")
-        .arg(format!("{SOURCES}/main.c"))
+    let cpp = more.contains(&"-std=c++17");
+    run(Command::new(if cpp { "c++" } else { "cc" })
+        .arg(format!("{SOURCES}/main.{}", if cpp { "cpp" } else { "c" }))
         .arg("-o")
         .arg(program)
         .args(flags)
@@ -142,6 +148,7 @@ fn tools() {
         ("pkg-config", "pkg-config"),
         ("readelf", "binutils"),
         ("cc", "gcc"),
+        ("c++", "g++"),
     ] {
         assert!(
             Command::new(tool).arg("--version").output().is_ok(),

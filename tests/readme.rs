@@ -91,30 +91,43 @@ fn tiff(width: u32, height: u32) -> Vec<u8> {
     file
 }
 
-#[test]
-fn the_c_example_runs() {
-    let directory = scratch("c");
-    let source = directory.join("example.c");
-    fs::write(&source, example("c")).expect("the example");
+/// The first example in a language, linked to the shared library and run in a directory with an image.
+fn built(language: &str, extension: &str, standard: &str) -> Command {
+    let directory = scratch(language);
+    let source = directory.join(format!("example.{extension}"));
+    fs::write(&source, example(language)).expect("the example");
     fs::write(directory.join("image.tif"), tiff(1500, 700)).expect("an image");
     let test = std::env::current_exe().expect("a test has a path");
     let libraries = test.parent().expect("target/<profile>/deps");
     let program = directory.join("example");
-    let mut command = compiler(false);
-    command.arg("-std=c99").arg(&source).arg("-o").arg(&program);
+    let mut command = compiler(language == "cpp");
+    command.arg(standard).arg(&source).arg("-o").arg(&program);
     command.arg(libraries.join("libtilecache.so"));
     command.arg(format!("-Wl,-rpath,{}", libraries.display()));
     compile(&mut command);
-    let (success, said) = run(Command::new(&program)
-        .arg("image.tif")
-        .current_dir(&directory));
+    let mut run = Command::new(&program);
+    run.current_dir(&directory);
+    run
+}
+
+#[test]
+fn the_c_example_runs() {
+    let (success, said) = run(built("c", "c", "-std=c99").arg("image.tif"));
     assert!(success, "{said}");
     assert_eq!(said, "1024 x 700 pixels of 1 bands, the first byte is 7\n");
-    let (success, said) = run(Command::new(&program)
-        .arg("absent.tif")
-        .current_dir(&directory));
+    let (success, said) = run(built("c", "c", "-std=c99").arg("absent.tif"));
     assert!(!success);
     assert!(said.starts_with("TC_E_NOT_FOUND: absent.tif: "), "{said}");
+}
+
+#[test]
+fn the_cpp_example_runs() {
+    let (success, said) = run(built("cpp", "cpp", "-std=c++17").arg("image.tif"));
+    assert!(success, "{said}");
+    assert_eq!(said, "14\n");
+    let (success, said) = run(&mut built("cpp", "cpp", "-std=c++17"));
+    assert!(!success);
+    assert!(said.starts_with("TC_E_NOT_FOUND: scene.tif: "), "{said}");
 }
 
 #[test]
@@ -130,17 +143,6 @@ fn the_other_examples_in_c_compile() {
     assert_eq!(sources.len(), 5);
     let mut command = compiler(false);
     compile(command.args(["-std=c99", "-fsyntax-only"]).args(&sources));
-}
-
-#[test]
-fn the_cpp_example_compiles() {
-    let source = scratch("cpp").join("example.cpp");
-    fs::write(&source, example("cpp")).expect("the example");
-    let mut command = compiler(true);
-    command
-        .args(["-std=c++17", "-fsyntax-only", "-Wno-unused"])
-        .arg(&source);
-    compile(&mut command);
 }
 
 /// The words in backticks, outside of examples.
@@ -166,10 +168,13 @@ fn code(directory: &Path, into: &mut String) {
 #[test]
 fn files_that_the_documents_name_are_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let places = ["", "include", "src", "src/source/tiff", "c_tests"].map(|place| root.join(place));
+    let places =
+        ["", "include", "src", "src/source/tiff", "c_tests", "docs"].map(|place| root.join(place));
     let documents = [
         include_str!("../README.md"),
         include_str!("../CONTRIBUTING.md"),
+        include_str!("../docs/coming-from.md"),
+        include_str!("../docs/slow-files.md"),
         GUARANTEES,
     ];
     let ends = [".rs", ".h", ".c", ".toml", ".md", ".symbols", "/"];
@@ -182,6 +187,37 @@ fn files_that_the_documents_name_are_there() {
             let found = places.iter().any(|place| place.join(name).exists());
             assert!(found, "{name} is named but not there");
         }
+    }
+}
+
+#[test]
+fn calls_that_the_documents_name_are_in_the_header() {
+    let header = concat!(
+        include_str!("../include/tilecache.h"),
+        include_str!("../include/tilecache_gdal.h")
+    );
+    let documents = [
+        include_str!("../README.md"),
+        include_str!("../docs/coming-from.md"),
+        include_str!("../docs/slow-files.md"),
+        GUARANTEES,
+    ];
+    let part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let words = documents
+        .iter()
+        .flat_map(|text| named(text))
+        .flat_map(|code| code.split(|c| !part(c)));
+    let ours = words.filter(|word| {
+        let begins = |prefix: &&str| word.len() > prefix.len() && word.starts_with(*prefix);
+        ["tc_", "provider_", "TC_"]
+            .iter()
+            .any(|prefix| begins(prefix))
+    });
+    for word in ours {
+        let known = header
+            .match_indices(word)
+            .any(|(at, _)| !header[at + word.len()..].starts_with(part));
+        assert!(known, "{word} is named but not in the header");
     }
 }
 

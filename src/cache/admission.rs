@@ -5,6 +5,7 @@
 
 use crate::error::Result;
 use crate::load::{Awaited, Cancels, Ends, Waiting};
+use crate::log::{Event, Level, Log};
 use crate::sync::{Condvar, Mutex};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -16,7 +17,11 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Admits loads to a cache.
 #[derive(Default)]
-pub struct Gate(Mutex<State>);
+pub struct Gate {
+    state: Mutex<State>,
+    /// Where it is told that a load goes on beyond the cap.
+    log: Log,
+}
 
 #[derive(Default)]
 struct State {
@@ -77,28 +82,31 @@ pub struct Permit {
 
 impl Gate {
     /// A gate that admits `cap` bytes at once.
-    pub fn new(cap: u64) -> Self {
-        let gate = Self::default();
+    pub fn new(cap: u64, log: Log) -> Self {
+        let gate = Self {
+            log,
+            ..Self::default()
+        };
         gate.set_cap(cap);
         gate
     }
 
     /// Changes the cap; loads that were admitted go on.
     pub fn set_cap(&self, cap: u64) {
-        let mut state = self.0.lock();
+        let mut state = self.state.lock();
         state.cap = cap;
         state.call_next();
     }
 
     /// Admits `bytes` more if they stay within the cap, or nothing else is in flight, and nothing waits.
     pub fn try_admit(self: Arc<Self>, bytes: u64) -> Option<Permit> {
-        let is_admitted = self.0.lock().try_admit(bytes);
+        let is_admitted = self.state.lock().try_admit(bytes);
         is_admitted.then(|| Permit { gate: self, bytes })
     }
 
     /// [`Gate::try_admit`]; where they are not admitted, `then` is called when it is worth trying again.
     pub fn admit_or(self: Arc<Self>, bytes: u64, then: &mut Option<Then>) -> Option<Permit> {
-        let mut state = self.0.lock();
+        let mut state = self.state.lock();
         if !state.try_admit(bytes) {
             // What is admitted now, or waits, will end.
             state.later.extend(then.take());
@@ -111,7 +119,7 @@ impl Gate {
     /// Waits until `bytes` more stay within the cap, or nothing else is in flight.
     pub fn admit(self: Arc<Self>, bytes: u64, cancels: Cancels) -> Result<Permit> {
         let turn = {
-            let mut state = self.0.lock();
+            let mut state = self.state.lock();
             if state.try_admit(bytes) {
                 drop(state);
                 return Ok(Permit { gate: self, bytes });
@@ -127,7 +135,7 @@ impl Gate {
         };
         let outcome = self.wait(&turn, cancels);
         if outcome.is_err() {
-            let mut state = self.0.lock();
+            let mut state = self.state.lock();
             let place = state.queue.iter().position(|it| Arc::ptr_eq(it, &turn));
             if let Some(place) = place {
                 state.queue.remove(place);
@@ -152,16 +160,29 @@ impl Gate {
                 called = turn.called.lock();
             } else if turn.changed.wait_for(&mut called, patience).timed_out() && !*called {
                 drop(called);
-                patience = self.0.lock().run_late(turn);
+                let (next, is_late) = self.state.lock().run_late(turn);
+                patience = next;
+                if is_late {
+                    self.tell_late(turn.bytes);
+                }
                 called = turn.called.lock();
             }
         }
         Ok(())
     }
 
+    fn tell_late(&self, bytes: u64) {
+        self.log
+            .tell(Level::Warning, Event::Overdue, super::WHOLE, || {
+                format!(
+                    "a load of {bytes} bytes goes on beyond the cap: none has ended for a second"
+                )
+            });
+    }
+
     /// The cap, and what happened so far.
     pub fn state(&self) -> (u64, GateCounts) {
-        let state = self.0.lock();
+        let state = self.state.lock();
         (state.cap, state.counts)
     }
 }
@@ -193,29 +214,30 @@ impl State {
     }
 
     /// Lets the first in the queue go on if it is `turn` and its patience is at an end. Returns after
-    /// how long to look again.
-    fn run_late(&mut self, turn: &Arc<Turn>) -> Duration {
+    /// how long to look again, and whether it goes on.
+    fn run_late(&mut self, turn: &Arc<Turn>) -> (Duration, bool) {
         let is_first = self
             .queue
             .front()
             .is_some_and(|first| Arc::ptr_eq(first, turn));
         if !is_first {
-            return PATIENCE;
+            return (PATIENCE, false);
         }
         let idle = self.ended.map_or(PATIENCE, |ended| ended.elapsed());
         if idle < PATIENCE {
-            return (PATIENCE - idle).max(Duration::from_millis(1));
+            let left = (PATIENCE - idle).max(Duration::from_millis(1));
+            return (left, false);
         }
         self.counts.overdue += 1;
         self.ended = Some(Instant::now());
         self.call_first();
-        PATIENCE
+        (PATIENCE, true)
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let mut state = self.gate.0.lock();
+        let mut state = self.gate.state.lock();
         state.admitted -= u128::from(self.bytes);
         state.ended = Some(Instant::now());
         state.call_next();
@@ -250,7 +272,7 @@ mod tests {
     /// stood still for so long that all was late, it is tried again.
     fn is_called(case: impl Fn(&Arc<Gate>)) -> bool {
         (0..5).any(|_| {
-            let gate = Arc::new(Gate::new(2));
+            let gate = Arc::new(Gate::new(2, Log::default()));
             case(&gate);
             gate.state().1.overdue == 0
         })
@@ -258,7 +280,7 @@ mod tests {
 
     #[test]
     fn who_comes_waits_behind_those_who_wait_for_more() {
-        let gate = Arc::new(Gate::new(2));
+        let gate = Arc::new(Gate::new(2, Log::default()));
         let first = gate.clone().admit(1, Cancels::new()).unwrap();
         thread::scope(|scope| {
             scope.spawn(|| gate.clone().admit(2, Cancels::new()).map(drop));
@@ -318,7 +340,7 @@ mod tests {
             ended: Some(Instant::now()),
             ..State::default()
         };
-        assert!(state.run_late(&turn) <= PATIENCE);
+        assert!(state.run_late(&turn).0 <= PATIENCE);
         assert_eq!((state.counts.overdue, state.queue.len()), (0, 1));
         state.ended = None;
         state.run_late(&turn);

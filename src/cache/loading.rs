@@ -7,6 +7,7 @@ use super::{Cache, Registration};
 use crate::error::Result;
 use crate::image::{Bands, Block};
 use crate::layout::Layout;
+use crate::log::{Event, Level};
 use crate::memory::{Buffer, Canvas, Memory};
 use crate::provider::{Allocate, Request, Retention};
 use crate::sync::Mutex;
@@ -139,6 +140,7 @@ impl Loading {
             (None, _) => self.cache().0.reserve_for(key, tile, class),
             (room, _) => room,
         };
+        let is_rejected = room.is_none() && self.retention != Retention::Bypassed;
         self.cache().0.with(|store| {
             store.end_flight(Some(key), in_flight);
             let record = store.key_record(key);
@@ -151,6 +153,20 @@ impl Loading {
             }
         });
         self.cache().0.share(tile);
+        if is_rejected {
+            self.tell_rejected(at, tile);
+        }
+    }
+
+    fn tell_rejected(&self, at: Block, tile: &Tile) {
+        let shared = &self.cache().0;
+        if shared.log.hears(Level::Info) {
+            let (key, size) = (shared.key_text(self.registration.key), tile.buffer().size());
+            let budget = shared.with(|store| store.budget());
+            shared.log.tell(Level::Info, Event::Rejected, &key, || {
+                format!("{at}: {size} bytes find no room in the budget of {budget} beside what is held or guaranteed")
+            });
+        }
     }
 }
 

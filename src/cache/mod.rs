@@ -47,6 +47,7 @@ use crate::geometry::Area;
 use crate::image::{Bands, Block, Image};
 use crate::layout::Layout;
 use crate::load::Load;
+use crate::log::{Event, Level, Log};
 use crate::memory::{Canvas, Home, HomeRef, Memory};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, Ordering};
@@ -88,6 +89,9 @@ impl Options {
         }
     }
 }
+
+/// What a log calls the cache as a whole.
+const WHOLE: &str = "cache";
 
 /// The unread share where none is given, in percent.
 const UNREAD_PERCENT: u32 = 75;
@@ -268,6 +272,7 @@ struct Shared {
     workers: Arc<Workers>,
     tier: OnceLock<Arc<dyn Tier>>,
     options: Options,
+    log: Log,
 }
 
 impl Home for Shared {
@@ -317,6 +322,30 @@ impl Shared {
         }
     }
 
+    /// [`Shared::until_done`], and how many buffers went meanwhile.
+    fn until_done_counting<R, F>(&self, mut work: F) -> (R, u64)
+    where
+        F: FnMut(&mut Store) -> std::result::Result<R, Interrupted>,
+    {
+        let mut gone = 0;
+        let done = self.until_done(|store| {
+            let before = store.evictions();
+            let done = work(store);
+            gone += store.evictions() - before;
+            done
+        });
+        (done, gone)
+    }
+
+    /// Tells what went for a reason that is not the next tile.
+    fn tell_evicted(&self, subject: &str, gone: u64, why: impl FnOnce() -> String) {
+        if gone > 0 {
+            self.log.tell(Level::Info, Event::Evicted, subject, || {
+                format!("{gone} buffers went: {}", why())
+            });
+        }
+    }
+
     /// [`Shared::with`], for what asks how much is held. What many hits have left to look at for that is looked
     /// at before, in turns.
     fn with_held<R>(&self, work: impl FnOnce(&mut Store) -> R) -> R {
@@ -333,9 +362,21 @@ impl Shared {
         }
     }
 
+    /// The text of a key that somebody keeps.
+    fn key_text(&self, key: KeyId) -> String {
+        self.with(|store| store.key_record(key).text().to_owned())
+    }
+
     /// Keeps room for a tile of a key of `size` bytes, if there is any.
     fn reserve(&self, key: KeyId, size: usize, class: Class) -> Option<Room> {
-        self.until_done(|store| store.reserve(key, size, class))
+        let (room, gone) = self.until_done_counting(|store| store.reserve(key, size, class));
+        if gone > 0 && self.log.hears(Level::Debug) {
+            let text = self.key_text(key);
+            self.log.tell(Level::Debug, Event::Evicted, &text, || {
+                format!("{gone} buffers went to make room for a tile of {size} bytes")
+            });
+        }
+        room
     }
 
     /// Keeps room for a tile that exists, which may take several turns. Of what the cache counts already,
@@ -353,6 +394,11 @@ impl Shared {
 impl Cache {
     /// A cache that keeps at most `budget` bytes; 0 keeps nothing.
     pub fn new(budget: u64, options: Options) -> Result<Self> {
+        Self::with_log(budget, options, Log::default())
+    }
+
+    /// [`Cache::new`], with a log in which it tells what happens.
+    pub fn with_log(budget: u64, options: Options, log: Log) -> Result<Self> {
         let options = match options.unread_percent {
             0 => Options {
                 unread_percent: UNREAD_PERCENT,
@@ -372,10 +418,11 @@ impl Cache {
                 index: index.clone(),
                 store: Mutex::new(Store::new(budget, options, home.clone(), index)),
                 home,
-                gate: Arc::new(Gate::new(options.in_flight_cap(budget))),
+                gate: Arc::new(Gate::new(options.in_flight_cap(budget), log.clone())),
                 workers: Workers::new(options.threads),
                 tier: OnceLock::new(),
                 options,
+                log,
             }
         })))
     }
@@ -383,11 +430,13 @@ impl Cache {
     /// Changes the budget at once; memory beyond it is given back to the system.
     pub fn set_budget(&self, budget: u64) {
         let shrinks = self.0.with(|store| budget < store.budget());
-        self.0.until_done(|store| {
+        let ((), gone) = self.0.until_done_counting(|store| {
             // Under the lock, so that of two changes at once the same one is the last for both.
             self.0.gate.set_cap(self.0.options.in_flight_cap(budget));
             store.set_budget(budget)
         });
+        let why = || format!("the budget is {budget} bytes now");
+        self.0.tell_evicted(WHOLE, gone, why);
         if shrinks {
             crate::memory::trim_allocator();
         }
@@ -397,7 +446,9 @@ impl Cache {
     /// tiles in the order in which they go. The budget stays. Returns how much less of it is taken.
     pub fn trim(&self, bytes: u64) -> u64 {
         let mut trim = self.0.with(|store| store.begin_trim(bytes));
-        self.0.until_done(|store| store.trim(&mut trim));
+        let ((), gone) = self.0.until_done_counting(|store| store.trim(&mut trim));
+        let why = || format!("{bytes} bytes were to be given back");
+        self.0.tell_evicted(WHOLE, gone, why);
         if bytes > 0 {
             crate::pad::clear();
             crate::memory::trim_allocator();
@@ -411,7 +462,11 @@ impl Cache {
         let group = self
             .0
             .with(|store| store.set_share(key, maximum, guarantee))?;
-        self.0.until_done(|store| store.shrink_share(group));
+        let ((), gone) = self
+            .0
+            .until_done_counting(|store| store.shrink_share(group));
+        let why = || format!("the maximum of the key is {maximum} bytes now");
+        self.0.tell_evicted(key, gone, why);
         Ok(())
     }
 

@@ -18,6 +18,7 @@ use crate::provider::{Request, Retention};
 use crate::sync::Mutex;
 use crate::tile::Tile;
 use std::any::Any;
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -510,7 +511,7 @@ impl Namespace {
         request: &Request<'_>,
         load: impl Fn(&Bands, &Request<'_>) -> Result<Tile>,
     ) -> Result<Tile> {
-        self.timed(|| match self.loading(at, request) {
+        self.timed(&at, || match self.loading(at, request) {
             Some(mut loading) => {
                 let tile = load(bands, &request.with_memory(&loading))?;
                 let tile = self.with_puts(at, bands, tile, request)?;
@@ -526,16 +527,20 @@ impl Namespace {
         })
     }
 
-    /// Counts a load, its time and its failure.
-    pub fn timed<T>(&self, load: impl FnOnce() -> Result<T>) -> Result<T> {
+    /// Counts a load of what is named, its time and its failure.
+    pub fn timed<T>(&self, what: &dyn Display, load: impl FnOnce() -> Result<T>) -> Result<T> {
         let begin = Instant::now();
         let outcome = load();
-        let nanoseconds = begin.elapsed().as_nanos() as u64;
+        let took = begin.elapsed();
+        let nanoseconds = took.as_nanos() as u64;
         self.count(|counters| {
             counters.loads += 1;
             counters.load_errors += u64::from(outcome.is_err());
             counters.load_nanoseconds += nanoseconds;
         });
+        if let Some(cache) = self.cache() {
+            cache.0.log.loaded(&self.key, what, took, &outcome);
+        }
         outcome
     }
 }

@@ -4,6 +4,7 @@ use super::args::{self, SizeLed};
 use super::array::{Array, Owner};
 use super::guard::guard;
 use super::handle;
+use super::log::{given_log, tc_log};
 use super::status::{tc_error, tc_status};
 use super::tile::tc_tile;
 use super::types::{tc_pixels, tc_pixels_flags, tc_release_fn};
@@ -38,10 +39,12 @@ pub struct tc_cache {
 /// The bits of tc_cache_options.flags.
 #[repr(C)]
 pub enum tc_cache_flags {
-    /// Tiles that are cheap to make again go before all others that were used, each kind in the order
-    /// of its uses: those which provider_retile stitched from blocks that are all in this cache when
-    /// their turn to go comes. For caches that keep both, where a decode costs much more than a copy.
-    /// Without it the tile whose last use is oldest goes, whatever it costs.
+    /// Evict first what a copy can restore. Without this flag the least recently used tile goes, whatever
+    /// it took to make it. With it, a tile of provider_retile goes before all other used tiles as long as
+    /// every block that it was stitched from is in this cache too, for it can be stitched again without a
+    /// decode. Among themselves these tiles go in the order of their last uses, and so do all others. For a
+    /// cache that keeps the blocks of a file and the tiles made of them (provider_cached under
+    /// provider_retile).
     TC_CACHE_CHEAP_FIRST = 1,
     /// Tiles that were used at one time only go before those that are used again and again, as long as they
     /// take more than a tenth of the budget, and after those otherwise, each kind in the order of its
@@ -67,19 +70,22 @@ pub struct tc_cache_options {
     /// The largest block, in bytes, of which a retiled tile is a view instead of a copy. 0 is the
     /// larger of two tiles and an eighth of the budget.
     pub view_limit: u64,
-    /// The most bytes that loads may have in flight together, each with all that it needs on its way
-    /// to its tile; other loads wait for their turn, first come, first served. One load is always
-    /// admitted, and so is the first in the queue when no load has ended for a second. The load of a
-    /// provider without a cache, or with another one, over providers of this waits before it begins,
-    /// too, for what it needs from this cache. What a load needs on its way never waits; what callbacks
-    /// ask for is not foreseen and comes on top. Tiles made along with others do not count: there is
-    /// room for them in the budget. 0 is the larger of a quarter of the budget and 64 MiB.
+    /// The most bytes of pixels that loads may have at work at one time. A load is the making of a tile
+    /// that is not in the cache; it counts from its beginning to its end, with all blocks that it decodes
+    /// on the way. A load that would exceed the limit waits before it begins, first come, first served.
+    /// One that is larger than the limit runs when no other does, so that none is refused; and when none
+    /// has ended for a second, the first in the queue begins all the same. A load that needs blocks from
+    /// several caches waits so in each. Two things come on top: what callbacks ask for, which is not
+    /// known beforehand, and tiles that are made along with the one wanted, for which there is room in
+    /// the budget. 0 is the larger of a quarter of the budget and 64 MiB.
     pub max_in_flight: u64,
     /// The most threads of the library's own that serve provider_request_block at once for the
     /// providers of this cache; one more may tell cancelled requests so. 0 is one for each processor.
     pub threads: u32,
     /// Bits of tc_cache_flags.
     pub flags: u32,
+    /// Where the cache tells what happens; copied. NULL: nowhere.
+    pub log: *const tc_log,
 }
 
 /// The state of a cache, or what one provider has done. Size-led. Sizes in bytes.
@@ -108,7 +114,7 @@ pub struct tc_cache_stats {
     pub orphaned: u64,
     /// Of tiles that are being decoded or assembled now.
     pub in_flight: u64,
-    /// The most that `resident`, `over_budget` and `in_flight` together have been.
+    /// The largest sum of `resident`, `over_budget` and `in_flight` at any moment since the cache was made.
     pub peak: u64,
     /// Tiles that the cache finds.
     pub entries: u64,
@@ -149,11 +155,13 @@ pub struct tc_cache_stats {
 
 const _: () = {
     use std::mem::offset_of;
-    assert!(size_of::<tc_cache_options>() == 32 && offset_of!(tc_cache_options, view_limit) == 8);
+    assert!(
+        offset_of!(tc_cache_options, view_limit) == 8 && offset_of!(tc_cache_options, log) == 32
+    );
     assert!(size_of::<tc_cache_stats>() == 208 && offset_of!(tc_cache_stats, hits) == 88);
 };
 
-// SAFETY: plain numbers behind a size.
+// SAFETY: numbers and a pointer behind a size; zero is NULL.
 unsafe impl SizeLed for tc_cache_options {
     const NAME: &'static str = "tc_cache_options";
 }
@@ -221,7 +229,9 @@ pub unsafe extern "C" fn tc_create(
         guard(err, || {
             let cache = args::output(cache, null_mut(), "cache")?;
             let options = args::read_options(options)?;
-            let made = Cache::new(max_bytes, core_options(&options)?)?;
+            let log = given_log(options.log)?;
+            let made = Cache::with_log(max_bytes, core_options(&options)?, log.log.clone())?;
+            log.take();
             cache.set(handle::new(tc_cache { cache: made }));
             Ok(())
         })

@@ -31,6 +31,7 @@ mod image;
 mod inputs;
 mod levels;
 mod library;
+mod log;
 mod mosaic;
 mod operator;
 mod pass;
@@ -81,6 +82,7 @@ pub use library::{
     TC_LIBRARY_VERSION_PATCH, tc_default_budget, tc_library_version, tc_memory_limit,
     tc_run_releases, tc_set_index_bytes, tc_set_open_files, tc_status_name,
 };
+pub use log::{tc_log, tc_log_event, tc_log_fn, tc_log_level};
 pub use mosaic::{
     provider_mosaic, tc_mosaic_flags, tc_mosaic_options, tc_mosaic_part, tc_open_part_fn,
 };

@@ -30,9 +30,10 @@ pub struct tc_load {
 /// The bits of tc_reader_options.flags.
 #[repr(C)]
 pub enum tc_reader_flags {
-    /// A pass that nobody repeats: the tiles that it loads, and the blocks beneath, are the next to be
-    /// evicted, and what it finds in a cache does not count as used. It takes at most one tile at a
-    /// time from what others use.
+    /// For reading once through an image without pushing out of the cache what others use. What this reader
+    /// loads, tiles and the blocks beneath them, is kept, but is the first to be evicted; what it finds
+    /// in the cache is handed out without counting as a use, so that it goes no later for it. At any
+    /// time the reader has made at most one tile of others give way.
     TC_READ_STREAMING = 1,
     /// What is loaded is not kept at all; what is found is used. For a pass over what fits no cache.
     TC_READ_BYPASS = 2,
@@ -48,11 +49,13 @@ pub struct tc_reader_options {
     pub struct_size: u32,
     /// Bits of tc_reader_flags, of which only one of TC_READ_STREAMING and TC_READ_BYPASS may be set.
     pub flags: u32,
-    /// The load on whose behalf the reader reads, from tc_load_current; kept alive. Give it to a reader
-    /// that is used on other threads by a callback, as long as that callback runs: a request that would
-    /// wait for the load that it is a part of then fails with TC_E_REENTRANT instead of waiting for
-    /// ever, none waits for the in-flight cap while the load owns a part of it, and all end when nobody
-    /// wants the load any more. NULL: none.
+    /// For callbacks that read other providers on threads of their own: the load that the callback works
+    /// for, from tc_load_current; kept alive. NULL: none. On the thread that called it, a callback needs
+    /// nothing: the library knows there for which load it reads. On other threads it is to read through a
+    /// reader with this member, and only until it returns. The library then knows that these reads are a
+    /// part of that load: they do not wait for max_in_flight of tc_cache_options, of which the load has its share; they
+    /// end with TC_E_CANCELLED when nobody wants the load any more; and one that needs the very block that
+    /// the load is making fails with TC_E_REENTRANT, where it would wait for ever.
     pub load: *const tc_load,
     /// With TC_READ_FILL: a sample of the image's type, which provider_read_window through this reader, its
     /// levels and readers over it writes outside the image instead of pad. Else 0. Tiles at the edge, absent

@@ -9,6 +9,7 @@ use super::guard::guard;
 use super::handle;
 use super::image::{memory_image, source_image, source_levels, source_mask};
 use super::inputs::Inputs;
+use super::log::{GivenLog, given_log, tc_log};
 use super::provider::{deliver, tc_provider};
 use super::status::{tc_error, tc_status};
 use super::types::{tc_band_info, tc_image_info, tc_release_fn, tc_target};
@@ -75,6 +76,9 @@ pub struct tc_open_options {
     >,
     /// Passed to open_beside.
     pub user: *mut c_void,
+    /// Where the opening tells what is wrong with the file, and later of its slow and failed reads; copied. NULL:
+    /// nowhere.
+    pub log: *const tc_log,
 }
 
 /// Bytes from anywhere, such as an object store, an archive or a buffer. Size-led; copied by the call.
@@ -274,7 +278,7 @@ pub struct tc_text {
 #[cfg(target_pointer_width = "64")]
 const _: () = {
     use std::mem::offset_of;
-    assert!(size_of::<tc_open_options>() == 48 && offset_of!(tc_open_options, key) == 8);
+    assert!(size_of::<tc_open_options>() == 56 && offset_of!(tc_open_options, key) == 8);
     assert!(offset_of!(tc_open_options, open_beside) == 32);
     assert!(size_of::<tc_io>() == 40 && offset_of!(tc_io, size) == 16);
     assert!(size_of::<tc_source>() == 152 && offset_of!(tc_source, max_sessions) == 32);
@@ -304,6 +308,7 @@ unsafe impl SizeLed for tc_source {
 unsafe fn choice<'a>(
     options: &'a tc_open_options,
     beside: &'a Option<CallbackBeside>,
+    log: &'a GivenLog,
 ) -> Result<Choice<'a>> {
     const ALONE: u32 = tc_open_flags::TC_OPEN_ALONE as u32;
     const STRICT: u32 = tc_open_flags::TC_OPEN_STRICT as u32;
@@ -322,6 +327,7 @@ unsafe fn choice<'a>(
             beside: beside.as_ref().map(|beside| beside as &dyn Beside),
             alone: flags & ALONE != 0,
             strict: flags & STRICT != 0,
+            log: Some(&log.log),
         })
     }
 }
@@ -374,7 +380,10 @@ pub unsafe extern "C" fn provider_open(
                 let path = args::path(path)?;
                 let options = args::read_options(options)?;
                 let beside = CallbackBeside::of(&options);
-                source::file::open_choice(path, &choice(&options, &beside)?)
+                let log = given_log(options.log)?;
+                let choice = choice(&options, &beside, &log)?;
+                log.take();
+                source::file::open_choice(path, &choice)
             })
         })
     }
@@ -432,7 +441,9 @@ pub unsafe extern "C" fn provider_open_io(
                 let owner = io.owner.clone();
                 let options = args::read_options(options)?;
                 let beside = CallbackBeside::of(&options);
-                let choice = choice(&options, &beside)?;
+                let log = given_log(options.log)?;
+                let choice = choice(&options, &beside, &log)?;
+                log.take();
                 let opened = source::file::open_bytes(Arc::new(io), &choice)?;
                 owner.take();
                 Ok(opened)

@@ -172,8 +172,9 @@ impl Provider for Cached {
             self.windows.note(image, *at, &part);
         }
         self.namespace.count_miss(request);
-        self.namespace
-            .timed(|| self.source.get_window(level, rect, bands, request))
+        self.namespace.timed(&rect, || {
+            self.source.get_window(level, rect, bands, request)
+        })
     }
 
     fn get_view(&self, level: u32, rect: Rect, bands: &Bands) -> Option<Tile> {

@@ -2,13 +2,14 @@
 
 use super::beside::{self, Beside, Folder, Gathering, Rules};
 use super::formats::{FORMATS, Format, Part, Parts};
-use super::warnings::first_warning;
+use super::warnings::all_warnings;
 use super::world;
 use super::{Source, missing};
 use crate::bytes::{Bytes, FileBytes, GDAL, Gathered};
 use crate::cache::{name_or_number, title};
 use crate::error::{Error, Result};
 use crate::georef::Located;
+use crate::log::{self, Event, Log};
 use crate::operator::{level, pyramid};
 use crate::provider::Provider;
 use std::collections::BTreeMap;
@@ -33,6 +34,8 @@ pub struct Choice<'a> {
     pub alone: bool,
     /// What is only warned of is refused.
     pub strict: bool,
+    /// Where it is told what is found, and later of slow and failed reads.
+    pub log: Option<&'a Log>,
 }
 
 impl<'a> Choice<'a> {
@@ -43,6 +46,10 @@ impl<'a> Choice<'a> {
             name,
             ..Self::default()
         }
+    }
+
+    fn log(&self) -> Log {
+        self.log.cloned().unwrap_or_default()
     }
 }
 
@@ -60,7 +67,8 @@ pub fn open_choice(path: &Path, choice: &Choice<'_>) -> Result<Arc<dyn Provider>
         Some(given) => given,
         None => &folder,
     };
-    let opened = open_image(bytes, choice, Some(path), Some(beside));
+    let open = || open_image(bytes, choice, Some(path), Some(beside));
+    let opened = choice.log().of_opening(&path.to_string_lossy(), open);
     given.inspect(Gathering::settle);
     opened.map_err(|error| error.at(path.display()))
 }
@@ -70,7 +78,9 @@ pub fn open_bytes(bytes: Arc<dyn Bytes>, choice: &Choice<'_>) -> Result<Arc<dyn 
     let bytes = Arc::new(Gathered::new(bytes));
     let given = choice.beside.map(Gathering::new);
     let beside = given.as_ref().map(|given| given as &dyn Beside);
-    let opened = open_image(bytes.clone(), choice, None, beside);
+    let subject = choice.name.unwrap_or("bytes");
+    let open = || open_image(bytes.clone(), choice, None, beside);
+    let opened = choice.log().of_opening(subject, open);
     bytes.settle();
     given.inspect(Gathering::settle);
     opened
@@ -105,8 +115,13 @@ fn open_image(
         };
         complete_place(&mut image, beside, extension, &format.rules)?;
     }
-    if choice.strict {
-        refuse_warnings(&image).map_err(|error| error.at(format.text()))?;
+    let warnings = warnings(&image);
+    for text in &warnings {
+        log::note(Event::Damage, || format!("{}: {text}", format.text()));
+    }
+    if let Some(first) = warnings.first().filter(|_| choice.strict) {
+        let error = Error::corrupt(format!("{first} (the opening is strict)"));
+        return Err(error.at(format.text()));
     }
     locate(&mut image);
     let key = format!(
@@ -125,9 +140,10 @@ fn open_image(
             format!("{title}: overview {level}"),
         ),
     };
+    let log = choice.log();
     let source = |level, (image, decoder): Part| {
         let (key, title) = names("", level);
-        Source::with_title(key, title, image, decoder)
+        Source::with_title(key, title, image, decoder, &log)
     };
     let has_mask = !image.masks.is_empty();
     let levels = levels(image.levels, image.beside, has_mask, source)?;
@@ -136,7 +152,7 @@ fn open_image(
         true => {
             let mask = |(level, (image, decoder))| {
                 let (key, title) = names(":mask", level);
-                Source::with_title(key, title + ": mask", image, decoder)
+                Source::with_title(key, title + ": mask", image, decoder, &log)
             };
             let masks: Result<Vec<_>> = image.masks.into_iter().enumerate().map(mask).collect();
             Some(pyramid(masks?, None)?)
@@ -160,14 +176,14 @@ pub(super) fn parts(format: &Format, bytes: Arc<dyn Bytes>, index: u32) -> Resul
     Ok(parts)
 }
 
-/// Fails with the first warning about an image, if there is one.
-fn refuse_warnings(image: &Parts) -> Result<()> {
+/// All warnings about an image.
+fn warnings(image: &Parts) -> Vec<String> {
     let beside = image.beside.iter().map(|(_, part)| part);
-    let mut parts = image.levels.iter().chain(&image.masks).chain(beside);
-    match parts.find_map(|(part, _)| first_warning(&part.metadata)) {
-        Some(text) => Err(Error::corrupt(format!("{text} (the opening is strict)"))),
-        None => Ok(()),
-    }
+    let parts = image.levels.iter().chain(&image.masks).chain(beside);
+    parts
+        .flat_map(|(part, _)| all_warnings(&part.metadata))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Adds what a world file beside the file says of where the full image lies.

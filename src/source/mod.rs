@@ -32,6 +32,7 @@ use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image, shape};
 use crate::in_flight::Cell;
 use crate::layout::Layout;
+use crate::log::Log;
 use crate::memory::PixelsMut;
 use crate::pad::Pads;
 use crate::provider::{Provider, Request, tile_bytes};
@@ -88,6 +89,8 @@ pub struct Source {
     decoded: Decoded,
     /// The generation of the pixels that the decoder knows of.
     generation: AtomicU64,
+    /// Where the opening that made it wants to hear of slow and failed reads.
+    log: Log,
 }
 
 impl Source {
@@ -108,16 +111,17 @@ impl Source {
         decoder: Box<dyn Decoder>,
     ) -> Result<Arc<dyn Provider>> {
         let title = title(&key);
-        Self::with_title(key, title, image, decoder)
+        Self::with_title(key, title, image, decoder, &Log::default())
     }
 
-    /// [`Self::with_key`], for an image that messages do not call by its key. Texts without a name are
-    /// left out.
+    /// [`Self::with_key`], for an image that messages do not call by its key, and that tells a log of its reads.
+    /// Texts without a name are left out.
     pub fn with_title(
         key: String,
         title: String,
         mut image: Image,
         decoder: Box<dyn Decoder>,
+        log: &Log,
     ) -> Result<Arc<dyn Provider>> {
         image.check()?;
         let has_name = |name: &str| name.chars().any(|c| c != '\0');
@@ -127,6 +131,7 @@ impl Source {
             pads: Pads::new(&image),
             decoded: Decoded::new(&image),
             generation: AtomicU64::new(0),
+            log: log.clone(),
             key,
             title,
             image,
@@ -157,6 +162,21 @@ impl Source {
             }
         }
         Ok(true)
+    }
+
+    /// Does a read, of which the log may want to hear.
+    fn logged<T>(
+        &self,
+        what: &dyn std::fmt::Display,
+        read: impl FnOnce() -> Result<T>,
+    ) -> Result<T> {
+        let begun = self.log.begin();
+        let outcome = read();
+        if let Some(begun) = begun {
+            self.log
+                .loaded(&self.title, what, begun.elapsed(), &outcome);
+        }
+        outcome
     }
 
     /// Where something failed: the image, its format if it is of a file, and the place in it.
@@ -208,7 +228,10 @@ impl Provider for Source {
                 self.decoded.note(at);
                 self.renew();
                 self.decoder.announce(&mut std::iter::once(at), &list);
-                let read = || self.decoder.read_block(at, &list, &mut canvas.pixels_mut());
+                let read = || {
+                    let mut into = canvas.pixels_mut();
+                    self.logged(&at, || self.decoder.read_block(at, &list, &mut into))
+                };
                 let (read, said) = beneath::heard(read);
                 self.decoded.count(said.unwrap_or(1.0));
                 read.map_err(|error| error.at(self.place(at)))?;
@@ -243,9 +266,10 @@ impl Provider for Source {
         self.renew();
         let read = || {
             let mut into = canvas.pixels_mut();
-            request.run(|| self.decoder.read_window(level, rect, &list, &mut into))
+            let read = || self.decoder.read_window(level, rect, &list, &mut into);
+            self.logged(&rect, || request.run(read))
         };
-        let (read, said) = beneath::heard(|| self.namespace.timed(read));
+        let (read, said) = beneath::heard(|| self.namespace.timed(&rect, read));
         self.decoded.count(said.unwrap_or(blocks));
         read.map_err(|error| error.at(self.place(format_args!("level {level}, {rect}"))))?;
         let positions = bands.positions_in(&wanted, all).unwrap_or_default();

@@ -6,9 +6,9 @@ fn name(number: u32) -> (Option<u32>, String) {
     (None, format!("TC:WARNING:{number}"))
 }
 
-/// The first warning, if there is one.
-pub fn first_warning(metadata: &Metadata) -> Option<&str> {
-    metadata.get(&name(1)).map(String::as_str)
+/// All warnings, in order.
+pub fn all_warnings(metadata: &Metadata) -> impl Iterator<Item = &str> {
+    (1..).map_while(|number| metadata.get(&name(number)).map(String::as_str))
 }
 
 /// Adds a warning under the next free of the names TC:WARNING:1, TC:WARNING:2, ...

@@ -4,6 +4,7 @@ use super::beside::{self, Beside};
 use super::number::finite;
 use crate::error::Result;
 use crate::georef::{Affine, Georef};
+use crate::log::{self, Event};
 
 /// Longer files are none.
 const MAX_TEXT: u64 = 64 << 10;
@@ -19,13 +20,28 @@ pub fn complete(
     let mut georef = georef.unwrap_or_default();
     if georef.transform.is_none() || goes_before {
         for suffix in candidates(extension) {
-            let transform = text(beside, &suffix)?.and_then(|text| transform(&text));
+            let text_of_file = text(beside, &suffix)?;
+            let transform = text_of_file.as_deref().and_then(transform);
+            if text_of_file.is_some() && transform.is_none() {
+                log::note(Event::Georeference, || {
+                    format!(
+                        "{suffix} beside the file is left out: it does not begin with six numbers"
+                    )
+                });
+            }
             if transform.is_some() {
                 georef.transform = transform;
                 // Points are for images that nothing better is said of.
                 georef.gcps.clear();
                 if georef.epsg.is_none() && georef.wkt.is_none() {
-                    georef.wkt = text(beside, "*.prj")?.filter(|text| looks_like_wkt(text));
+                    let system = text(beside, "*.prj")?;
+                    let is_told = system.is_some();
+                    georef.wkt = system.filter(|text| looks_like_wkt(text));
+                    if is_told && georef.wkt.is_none() {
+                        log::note(Event::Georeference, || {
+                            "*.prj beside the file is left out: it is no text of WKT".into()
+                        });
+                    }
                 }
                 break;
             }
@@ -56,6 +72,12 @@ fn text(beside: &dyn Beside, suffix: &str) -> Result<Option<String>> {
             return Ok(None);
         };
         if file.len() > MAX_TEXT {
+            log::note(Event::Georeference, || {
+                format!(
+                    "{suffix} beside the file is left out: it has {} bytes",
+                    file.len()
+                )
+            });
             return Ok(None);
         }
         let mut bytes = vec![0; file.len() as usize];
@@ -63,7 +85,10 @@ fn text(beside: &dyn Beside, suffix: &str) -> Result<Option<String>> {
         Ok(Some(String::from_utf8_lossy(&bytes).trim().to_owned()))
     };
     match read() {
-        Err(error) if beside::is_useless(&error) => Ok(None),
+        Err(error) if beside::is_useless(&error) => {
+            let what = format!("{suffix} beside the file");
+            Ok(log::note_unread(Event::Georeference, what, Err(error)))
+        }
         read => read.map_err(|error| error.at(format!("{suffix} beside the file"))),
     }
 }

@@ -325,6 +325,11 @@ impl Store {
         self.budget
     }
 
+    /// How many buffers were evicted so far.
+    pub fn evictions(&self) -> u64 {
+        self.counters.evictions
+    }
+
     /// The key with this text; made if it is new.
     pub fn key(&mut self, text: &str) -> KeyId {
         if let Some(id) = self.find_key(text) {

@@ -135,7 +135,7 @@ impl Retiled {
                 };
             }
         };
-        self.namespace.timed(|| {
+        self.namespace.timed(&at, || {
             let wanted = begun.with_siblings(|bands| self.siblings(at, plane, bands, request));
             request.run(|| self.announce_inputs(plane, &mut std::iter::once(at), wanted.bands()));
             let stitch = self.stitching(at, plane, wanted.bands(), request)?;

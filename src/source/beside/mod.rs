@@ -18,6 +18,7 @@ use crate::bytes::Bytes;
 use crate::error::{Error, Kind, Result};
 use crate::georef::Located;
 use crate::image::{Image, is_level};
+use crate::log::{self, Event};
 use pam::Pam;
 use std::sync::Arc;
 
@@ -257,6 +258,12 @@ impl Finds<'_> {
             if (own..level).any(|level| is_there(&level))
                 || size(self.parts, level) != Some(decoder.image().levels[0])
             {
+                let (width, height) = decoder.image().levels[0];
+                log::note(Event::Damage, || {
+                    format!(
+                        "a mask of {width} x {height} pixels is left out with those above it: level {level} has none of its size"
+                    )
+                });
                 break;
             }
             let full = self.parts.masks.first().map(|(image, _)| image.clone());

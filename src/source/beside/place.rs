@@ -1,6 +1,7 @@
 //! Where an image lies, as GDAL keeps it beside the image (`.aux.xml`).
 
 use crate::georef::{Affine, Gcp, Georef, Rpc, wkt};
+use crate::log::{self, Event};
 use crate::source::number::finite as number;
 use crate::source::xml::Element;
 use std::collections::BTreeMap;
@@ -46,13 +47,15 @@ impl Place {
     pub fn take(&mut self, names: &[&str], path: &[Element<'_>], last: &Element<'_>) {
         let text = last.text.trim();
         match names {
-            ["GeoTransform"] => self.transform = transform(text),
+            ["GeoTransform"] => self.transform = told("GeoTransform", transform(text)),
             ["SRS"] => self.system = (!text.is_empty()).then(|| text.to_owned()),
             ["GCPList"] => {
                 let system = last.attribute("Projection");
                 self.system_of_gcps = system.filter(|text| !text.is_empty());
             }
-            ["GCPList", "GCP"] if self.gcps.len() < MAX_GCPS => self.gcps.extend(gcp(last)),
+            ["GCPList", "GCP"] if self.gcps.len() < MAX_GCPS => {
+                self.gcps.extend(told("a GCP", gcp(last)));
+            }
             ["Metadata", "MDI"] => {
                 let domain = path[0].attribute("domain").unwrap_or_default();
                 match (&domain[..], last.attribute("key")) {
@@ -91,9 +94,21 @@ impl Place {
             }
         }
         georef.pixel_is_point = self.pixel_is_point.unwrap_or(georef.pixel_is_point);
-        georef.rpc = georef.rpc.or_else(|| rpc(&self.rpc));
+        if georef.rpc.is_none() && !self.rpc.is_empty() {
+            georef.rpc = told("RPC", rpc(&self.rpc));
+        }
         (!georef.is_empty()).then_some(georef)
     }
+}
+
+/// What was understood; what was not is told of, and left out.
+fn told<T>(what: &str, understood: Option<T>) -> Option<T> {
+    if understood.is_none() {
+        log::note(Event::Georeference, || {
+            format!("{what} of .aux.xml beside the file is left out: its numbers cannot be read")
+        });
+    }
+    understood
 }
 
 fn transform(text: &str) -> Option<Affine> {

@@ -6,6 +6,7 @@ use crate::bytes::{Bytes, MemoryBytes};
 use crate::error::{Error, Result};
 use crate::georef::Georef;
 use crate::image::Metadata;
+use crate::log::{self, Event};
 use crate::source::scratch::zeroed;
 use crate::source::tiff::TiffFile;
 use std::ops::Range;
@@ -208,8 +209,13 @@ impl Boxes {
                     false => format!("xml:{label}"),
                 };
                 let text = text(&content);
-                if name == "xml:gml.root-instance" {
-                    self.gml = self.gml.take().or_else(|| gml::georef(&text));
+                if name == "xml:gml.root-instance" && self.gml.is_none() {
+                    self.gml = gml::georef(&text);
+                    if self.gml.is_none() {
+                        let told =
+                            "a text of GML is left out: it tells no grid that can be understood";
+                        log::note(Event::Georeference, || told.into());
+                    }
                 }
                 self.metadata.insert((None, name), text);
             }

@@ -4,6 +4,7 @@
 use super::fields::text;
 use super::subheader::ImageHeader;
 use crate::georef::{Affine, Gcp, Georef, Rpc};
+use crate::log::{self, Event};
 use crate::source::number::finite as number;
 
 /// The names that GDAL has for the corners, in the order of the field.
@@ -37,8 +38,16 @@ type Place = (f64, f64);
 pub fn read(header: &ImageHeader, tagged: &[(String, Vec<u8>)]) -> Option<Georef> {
     let mut georef = Georef::default();
     let find = |name: &str| tagged.iter().find(|(found, _)| found == name);
-    let precise = find("BLOCKA").and_then(|(_, data)| precise_corners(header, data));
-    if let Some((epsg, corners)) = precise.or_else(|| corners(header)) {
+    let blocka = find("BLOCKA");
+    let precise = blocka.and_then(|(_, data)| precise_corners(header, data));
+    if blocka.is_some() && precise.is_none() {
+        left_out("BLOCKA");
+    }
+    let placed = precise.or_else(|| corners(header));
+    if placed.is_none() && header.corners.is_some() {
+        left_out("IGEOLO");
+    }
+    if let Some((epsg, corners)) = placed {
         let size = (header.ncols as f64, header.nrows as f64);
         georef.transform = fitted(size, &corners);
         if georef.transform.is_none() && corners.iter().any(|(x, _)| *x != 0.0) {
@@ -50,9 +59,20 @@ pub fn read(header: &ImageHeader, tagged: &[(String, Vec<u8>)]) -> Option<Georef
     // The polynomials are those of the whole image, of which ICHIPB says that this one is a part.
     if find("ICHIPB").is_none() {
         let [old, new] = ["RPC00A", "RPC00B"].map(find);
-        georef.rpc = old.or(new).and_then(|(_, data)| rpc(data, old.is_some()));
+        let said = old.or(new);
+        georef.rpc = said.and_then(|(_, data)| rpc(data, old.is_some()));
+        if let Some((name, _)) = said.filter(|_| georef.rpc.is_none()) {
+            left_out(name);
+        }
     }
     (!georef.is_empty()).then_some(georef)
+}
+
+/// Something that the file says of its place cannot be read, or not by this library.
+fn left_out(name: &str) {
+    log::note(Event::Georeference, || {
+        format!("{name} is left out: it is damaged, of another image or of a kind that is not read")
+    });
 }
 
 /// The centres of the pixels in the corners as BLOCKA has them, if it is about the whole image and tells all of them.

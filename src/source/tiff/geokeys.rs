@@ -3,7 +3,9 @@
 pub use super::keys_written::Keys;
 
 use super::directory::Directory;
+use super::georef::left_out;
 use super::{metadata, tags};
+use crate::log::{self, Event};
 
 /// Whether the system is projected (1), geographic (2) or geocentric (3).
 pub const MODEL_TYPE: u64 = 1024;
@@ -88,13 +90,15 @@ impl GeoKeys {
     /// All keys that can be read.
     pub fn read(directory: &Directory) -> Self {
         let shorts = directory.unsigneds(tags::GEO_KEY_DIRECTORY, MAX_VALUES);
-        let Ok(Some(shorts)) = shorts else {
+        let Some(Some(shorts)) = left_out(tags::GEO_KEY_DIRECTORY, shorts) else {
             return Self(Vec::new());
         };
         let doubles = directory.numbers(tags::GEO_DOUBLE_PARAMS, MAX_VALUES);
-        let doubles = doubles.ok().flatten().unwrap_or_default();
+        let doubles = left_out(tags::GEO_DOUBLE_PARAMS, doubles);
+        let doubles = doubles.flatten().unwrap_or_default();
         let ascii = directory.bytes(tags::GEO_ASCII_PARAMS, MAX_VALUES);
-        let ascii = ascii.ok().flatten().unwrap_or_default();
+        let ascii = left_out(tags::GEO_ASCII_PARAMS, ascii);
+        let ascii = ascii.flatten().unwrap_or_default();
 
         let mut keys = Vec::new();
         // The first four numbers are the version and the count; the length tells the latter too.
@@ -112,6 +116,13 @@ impl GeoKeys {
                 Ok(tags::GEO_KEY_DIRECTORY) => shorts.get(range).map(|v| Value::Shorts(v.to_vec())),
                 _ => None,
             };
+            if value.is_none() {
+                log::note(Event::Georeference, || {
+                    format!(
+                        "GeoKey {id} is left out: its {count} values from {at} on are not in tag {place}"
+                    )
+                });
+            }
             keys.extend(value.map(|value| (id, value)));
         }
         Self(keys)

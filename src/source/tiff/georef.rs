@@ -3,7 +3,9 @@
 use super::directory::Directory;
 use super::geokeys::{self, GeoKeys};
 use super::{own_system, tags, vertical};
+use crate::error::Result;
 use crate::georef::{Affine, Gcp, Georef, Rpc};
+use crate::log::{self, Event};
 
 /// The most numbers that are read of a tag.
 const MAX_NUMBERS: u64 = 1 << 20;
@@ -27,7 +29,7 @@ pub fn read(directory: &Directory) -> Option<Georef> {
     };
     let numbers = |tag| -> Vec<f64> {
         let read = directory.numbers(tag, MAX_NUMBERS);
-        read.ok().flatten().unwrap_or_default()
+        left_out(tag, read).flatten().unwrap_or_default()
     };
     let tiepoints = numbers(tags::MODEL_TIEPOINT);
     let scale = numbers(tags::MODEL_PIXEL_SCALE);
@@ -39,7 +41,21 @@ pub fn read(directory: &Directory) -> Option<Georef> {
         }
         _ => None,
     };
-    let transform = transform.filter(|found| found.0.iter().all(|number| number.is_finite()));
+    let is_told = [&scale, &matrix].iter().any(|numbers| !numbers.is_empty());
+    let is_finite = |found: &Affine| found.0.iter().all(|number| number.is_finite());
+    let transform = transform.filter(is_finite);
+    if is_told && transform.is_none() {
+        log::note(Event::Georeference, || {
+            format!(
+                "tags {} to {}: {} numbers of a scale, {} of tiepoints and {} of a matrix are no transform of finite numbers",
+                tags::MODEL_PIXEL_SCALE,
+                tags::MODEL_TRANSFORMATION,
+                scale.len(),
+                tiepoints.len(),
+                matrix.len()
+            )
+        });
+    }
     georef.transform = transform.map(|found| match georef.pixel_is_point {
         // What ties a point ties the centre of a pixel.
         true => found.after(&Affine([-0.5, 1.0, 0.0, -0.5, 0.0, 1.0])),
@@ -49,6 +65,11 @@ pub fn read(directory: &Directory) -> Option<Georef> {
         georef.gcps = gcps(&tiepoints, georef.pixel_is_point);
     }
     (!georef.is_empty()).then_some(georef)
+}
+
+/// What is read of a tag; where it cannot be read that is told, and costs nothing but the tag.
+pub(super) fn left_out<T>(tag: u16, read: Result<T>) -> Option<T> {
+    log::note_unread(Event::Georeference, format_args!("tag {tag}"), read)
 }
 
 /// A transform by the size of a pixel and the first tiepoint.
@@ -71,16 +92,38 @@ fn gcps(tiepoints: &[f64], pixel_is_point: bool) -> Vec<Gcp> {
         pixel: (column + shift, row + shift),
         place: [*x, *y, *z],
     };
-    (1..)
+    let gcps: Vec<_> = (1..)
         .zip(points.iter().filter(is_finite))
         .map(gcp)
-        .collect()
+        .collect();
+    if gcps.len() < tiepoints.len().div_ceil(6) {
+        log::note(Event::Georeference, || {
+            format!(
+                "tag {}: of {} numbers of tiepoints, {} make {} points of finite numbers",
+                tags::MODEL_TIEPOINT,
+                tiepoints.len(),
+                6 * gcps.len(),
+                gcps.len()
+            )
+        });
+    }
+    gcps
 }
 
 fn rpc(directory: &Directory) -> Option<Rpc> {
     let numbers = directory.numbers(tags::RPC_COEFFICIENTS, Rpc::NUMBERS as u64);
-    let numbers = numbers.ok().flatten()?;
-    Rpc::from_numbers(numbers.first_chunk()?)
+    let numbers = left_out(tags::RPC_COEFFICIENTS, numbers).flatten()?;
+    let rpc = numbers.first_chunk().and_then(Rpc::from_numbers);
+    if rpc.is_none() {
+        log::note(Event::Georeference, || {
+            let tag = tags::RPC_COEFFICIENTS;
+            format!(
+                "tag {tag}: its {} numbers are no rational polynomials",
+                numbers.len()
+            )
+        });
+    }
+    rpc
 }
 
 /// The reference system. Where it is the user's own, the keys are in the metadata.

@@ -1,0 +1,36 @@
+"""The C++ header has all of the C API: every function is called, every member of a struct of options can be set."""
+
+import pathlib
+import re
+import sys
+
+BINDINGS = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(BINDINGS / "raw"))
+import header  # noqa: E402
+
+# Structs of C under another name, and members that are something else in C++: counts, sizes and what belongs to callbacks.
+NAMES = {"tc_io": "Bytes", "tc_mosaic_part": "MosaicPart"}
+AS_IN_C = {"tc_cache_stats", "tc_format", "tc_chain_about"}
+ELSEWHERE = {"struct_size", "reserved", "user", "progress_user", "release", "close_session"}
+OTHER_STRUCTS = {"tc_input", "tc_mosaic_part", "tc_text", "tc_gcp"}
+
+
+def main():
+    model = header.read((BINDINGS.parent / "include/tilecache.h").read_text())
+    text = (BINDINGS.parent / "include/tilecache.hpp").read_text()
+    code = re.sub(r"/\*.*?\*/|//[^\n]*|\"[^\"\n]*\"", "", text, flags=re.S)
+    lacks = [name["name"] for name in model["functions"] if not re.search(rf"\b{name['name']}\b", code)]
+    for struct in model["structs"]:
+        led = struct["members"][0]["name"] == "struct_size" and struct["name"] not in AS_IN_C
+        if led or struct["name"] in OTHER_STRUCTS:
+            name = NAMES.get(struct["name"]) or "".join(
+                word.capitalize() for word in struct["name"].removeprefix("tc_").split("_")
+            )
+            body = re.search(rf"\nstruct {name} \{{(.*?)\n\}};", code, re.S)
+            members = [m["name"] for m in struct["members"] if m["name"] not in ELSEWHERE and not m["name"].startswith("n_")]
+            lacks += [f"{name}.{m}" for m in members if not body or not re.search(rf"\b{m}\b", body[1])]
+    if lacks:
+        sys.exit("include/tilecache.hpp lacks: " + ", ".join(lacks))
+
+
+main()

@@ -1,0 +1,93 @@
+"""Makes the wheel: the raw layer, and the shared library beside it.
+
+TILECACHE_LIB is the directory of the built library; without it the library is built here, which takes Rust.
+"""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+from setuptools import setup
+from setuptools.command.bdist_wheel import bdist_wheel
+from setuptools.command.build_ext import build_ext
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+sys.path.insert(0, str(HERE))
+
+
+# What is built on the way lies beside what cargo builds, and never stays from one wheel to the next.
+TARGET = pathlib.Path(ROOT, os.environ.get("CARGO_TARGET_DIR", "target"))
+BUILD = TARGET / "python"
+
+
+def library_directory() -> pathlib.Path:
+    """Where libtilecache.so is; built if nobody said."""
+    if "TILECACHE_LIB" not in os.environ:
+        subprocess.run(["cargo", "build", "--release", "--locked", "--lib"], cwd=ROOT, check=True)
+        os.environ["TILECACHE_LIB"] = str(TARGET / "release")
+    found = pathlib.Path(os.environ["TILECACHE_LIB"])
+    if not (found / "libtilecache.so").is_file():
+        raise SystemExit(f"TILECACHE_LIB is {found}, which has no libtilecache.so")
+    return found
+
+
+def dynamic(library: pathlib.Path, what: str) -> str:
+    return subprocess.run(["objdump", what, str(library)], check=True, capture_output=True, text=True).stdout
+
+
+def soname(library: pathlib.Path) -> str:
+    """The name under which programs look for the library."""
+    return re.search(r"SONAME\s+(\S+)", dynamic(library, "-p"))[1]
+
+
+def glibc(libraries: list[pathlib.Path]) -> tuple[int, int]:
+    """The oldest glibc that has all symbols which these need."""
+    needed = [(2, 17)]
+    for library in libraries:
+        needed += [(int(a), int(b)) for a, b in re.findall(r"GLIBC_(\d+)\.(\d+)", dynamic(library, "-T"))]
+    return max(needed)
+
+
+class WithLibrary(build_ext):
+    """Puts the shared library beside the extension."""
+
+    def run(self):
+        library = library_directory() / "libtilecache.so"
+        super().run()
+        extension = pathlib.Path(self.get_ext_fullpath("tilecache._raw"))
+        shutil.copy2(library, extension.parent / soname(library))
+        # Symbols are of no use in a wheel, and most of its size.
+        subprocess.run(["strip", "--strip-unneeded", str(extension.parent / soname(library))], check=True)
+
+
+class Tagged(bdist_wheel):
+    """Tags the wheel by the glibc that it needs, not by that of this machine."""
+
+    def get_tag(self):
+        python, abi, platform = super().get_tag()
+        if platform.startswith("linux_"):
+            platform = "manylinux_{}_{}_{}".format(*glibc(list(BUILD.rglob("*.so*"))), platform.removeprefix("linux_"))
+        return python, abi, platform
+
+
+def version() -> str:
+    return re.search(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)[1]
+
+
+library_directory()
+shutil.rmtree(BUILD, ignore_errors=True)
+BUILD.mkdir(parents=True)
+setup(
+    version=version(),
+    cffi_modules=["build_raw.py:ffi"],
+    cmdclass={"build_ext": WithLibrary, "bdist_wheel": Tagged},
+    options={
+        "bdist_wheel": {"py_limited_api": "cp310"},
+        "build": {"build_base": str(BUILD)},
+        "egg_info": {"egg_base": str(BUILD)},
+    },
+)
