@@ -27,6 +27,7 @@ import (
 	"time"
 
 	"tilecache"
+	"tileserver/encode"
 )
 
 // The tests start the server itself, too.
@@ -259,7 +260,7 @@ func TestFormats(t *testing.T) {
 				rgba[i] = 255
 			}
 		}
-		encoded, err := formats["png"].Encode(rgba, 31, 17)
+		encoded, err := encode.Formats["png"].Encode(rgba, 31, 17)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -274,7 +275,7 @@ func TestFormats(t *testing.T) {
 			}
 		}
 	}
-	if _, err := formats["png"].Encode(make([]byte, 3), 1, 1); err == nil {
+	if _, err := encode.Formats["png"].Encode(make([]byte, 3), 1, 1); err == nil {
 		t.Error("3 bytes of a pixel")
 	}
 }
