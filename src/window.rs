@@ -1,6 +1,6 @@
 //! Windows: any rectangle of a level, put together from blocks.
 
-use crate::cache::{AskedOfTiers, Asking, Claims, Scratch};
+use crate::cache::{AskedOfTiers, Asking, Claims, Scratch, note_request};
 use crate::convert::convert_row;
 use crate::dtype::{DType, Sample};
 use crate::error::{Error, Result};
@@ -292,6 +292,7 @@ fn copy_window(
         return Ok(());
     }
     for_blocks(&*provider, level, &rect, &needed, |at, block, part| {
+        note_request(&*provider, at, &needed, &request);
         let tile = read_part(&*provider, at, &block, &part, &needed, &request)?;
         let (x, y) = origin(&part);
         let target = into.window(x, y, part.width as usize, part.height as usize);
