@@ -2240,14 +2240,13 @@ public final class Raw {
      */
     @FunctionalInterface
     public interface tc_write_fn {
-        int call(MemorySegment user, MemorySegment text, long bytes, MemorySegment err);
-
         FunctionDescriptor DESCRIPTOR = FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, JAVA_LONG, ADDRESS);
+
+        int call(MemorySegment user, MemorySegment text, long bytes, MemorySegment err);
 
         /** The function as C calls it, valid as long as the arena. Nothing may be thrown out of it. */
         static MemorySegment pointer(tc_write_fn function, Arena arena) {
-            return Library.upcall(tc_write_fn.class, MethodType.methodType(int.class
-                    , MemorySegment.class, MemorySegment.class, long.class, MemorySegment.class), function, DESCRIPTOR, arena);
+            return Library.upcall(tc_write_fn.class, function, DESCRIPTOR, arena);
         }
     }
 
