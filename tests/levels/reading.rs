@@ -75,7 +75,7 @@ fn gather(
         }),
     };
     let size = image.dtype.size();
-    let count = bands.count(image.band_count()) as usize;
+    let count = bands.count(image.band_count());
     let mut all = vec![0; (width * height) as usize * count * size];
     for (at, tile) in tiles {
         let rect = at.rect(image);
