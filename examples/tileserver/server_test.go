@@ -319,7 +319,7 @@ func TestWhatABrowserAsksFor(t *testing.T) {
 	if reply, err := http.DefaultClient.Do(request); err != nil || reply.StatusCode != 204 || reply.Header.Get("Access-Control-Allow-Methods") == "" {
 		t.Error(reply, err)
 	}
-	for _, path := range []string{"/", "/page/leaflet.js", "/page/map.js", "/page/leaflet.css", "/page/LICENSE.leaflet", "/healthz"} {
+	for _, path := range []string{"/", "/page/leaflet.js", "/page/map.js", "/page/leaflet.css", "/page/LICENSE.leaflet", "/healthz", "/cache"} {
 		if reply, body := w.get(path); reply.StatusCode != 200 || len(body) == 0 {
 			t.Errorf("%s: %d", path, reply.StatusCode)
 		}
