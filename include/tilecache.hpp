@@ -322,6 +322,26 @@ Returned<T> told(T value, Call call)
     return value;
 }
 
+/** A call that writes a text, which may have grown when it is asked for. */
+template <class Call>
+Returned<std::string> written(Call call)
+{
+    std::string text;
+    tc_error err;
+    size_t bytes = 0;
+    tc_status status = call(nullptr, size_t(0), &bytes, &err);
+    while (status == TC_OK && text.size() < bytes) {
+        text.resize(bytes);
+        status = call(&text[0], text.size(), &bytes, &err);
+        if (status == TC_E_LIMIT && bytes > text.size())
+            status = TC_OK;
+    }
+    if (status != TC_OK)
+        return failed<std::string>(err);
+    text.resize(bytes - 1);
+    return text;
+}
+
 /** A size-led struct of C with its size. */
 template <class T>
 T sized()
@@ -437,6 +457,13 @@ void unheard(const char *where, Call call) noexcept
     const Result<void> result = guarded(call);
     if (!result)
         std::fprintf(stderr, "tilecache: %s failed: %s\n", where, result.error().what());
+}
+
+/** Takes the parts of a text. */
+inline tc_status append(void *user, const char *part, size_t bytes, tc_error *) noexcept
+{
+    const Result<void> result = guarded([&] { static_cast<std::string *>(user)->append(part, bytes); });
+    return result ? TC_OK : TC_E_NO_MEMORY;
 }
 
 /** A release function for an object made by new. */
@@ -634,10 +661,29 @@ private:
 };
 
 namespace detail {
+inline std::string dtype_name(tc_dtype dtype)
+{
+    switch (dtype) {
+    case TC_U8: return "TC_U8";
+    case TC_I8: return "TC_I8";
+    case TC_U16: return "TC_U16";
+    case TC_I16: return "TC_I16";
+    case TC_U32: return "TC_U32";
+    case TC_I32: return "TC_I32";
+    case TC_U64: return "TC_U64";
+    case TC_I64: return "TC_I64";
+    case TC_F32: return "TC_F32";
+    case TC_F64: return "TC_F64";
+    case TC_CI16: return "TC_CI16";
+    case TC_CI32: return "TC_CI32";
+    case TC_CF32: return "TC_CF32";
+    case TC_CF64: return "TC_CF64";
+    default: return "type " + std::to_string(dtype);
+    }
+}
 inline Error other_dtype(tc_dtype is, tc_dtype wanted)
 {
-    return Error(TC_E_ARGUMENT, "samples of type " + std::to_string(is) + " were asked for as type " +
-                                    std::to_string(wanted));
+    return Error(TC_E_ARGUMENT, "samples of " + dtype_name(is) + " were asked for as " + dtype_name(wanted));
 }
 
 /** Calls f with a null pointer to the type of C++. */
@@ -871,6 +917,70 @@ public:
     bool is_cancelled() const { return tc_load_is_cancelled(get()) != 0; }
 };
 
+/** What a log is told: the texts are valid while it is called. */
+struct LogMessage {
+    tc_log_level level;
+    tc_log_event event;
+    std::string_view subject;
+    std::string_view text;
+};
+
+/** Where a cache or an opening tells what happens: tc_log. */
+struct Log {
+    uint32_t level = 0;
+    uint32_t slow_ms = 0;
+    /** What it throws is written to stderr. */
+    std::function<void(const LogMessage &)> write;
+};
+
+namespace detail {
+/** The log of a call, which the library lets go by itself, but where it refuses the arguments of the call. */
+class LogC {
+public:
+    explicit LogC(const std::optional<Log> &log)
+    {
+        if (!log)
+            return;
+        c_.level = log->level;
+        c_.slow_ms = log->slow_ms;
+        c_.write = log->write ? write : nullptr;
+        c_.release = release;
+        c_.user = new Lent{*log, gone_};
+    }
+    LogC(const LogC &) = delete;
+    LogC &operator=(const LogC &) = delete;
+    ~LogC()
+    {
+        if (!called_ && c_.user && !*gone_)
+            release(c_.user);
+    }
+    const tc_log *get() const { return c_.user ? &c_ : nullptr; }
+    /** The call had success: the library has it now. */
+    void keep() { called_ = true; }
+
+private:
+    struct Lent {
+        Log log;
+        std::shared_ptr<bool> gone;
+    };
+    static void write(void *user, int32_t level, int32_t event, const char *subject, const char *text)
+    {
+        unheard("a log", [&] {
+            static_cast<Lent *>(user)->log.write({tc_log_level(level), tc_log_event(event), subject, text});
+        });
+    }
+    static void release(void *user)
+    {
+        *static_cast<Lent *>(user)->gone = true;
+        destroy<Lent>(user);
+    }
+
+    std::shared_ptr<bool> gone_ = std::make_shared<bool>(false);
+    tc_log c_ = sized<tc_log>();
+    bool called_ = false;
+};
+} // namespace detail
+
 /** Options of tc_create. */
 struct CacheOptions {
     uint32_t unread_percent = 0;
@@ -878,6 +988,7 @@ struct CacheOptions {
     uint64_t max_in_flight = 0;
     uint32_t threads = 0;
     uint32_t flags = 0;
+    std::optional<Log> log;
 };
 
 /** A store of tiles under one budget of bytes. */
@@ -891,7 +1002,14 @@ public:
         c.max_in_flight = options.max_in_flight;
         c.threads = options.threads;
         c.flags = options.flags;
-        return detail::made<Cache>([&](tc_cache **made, tc_error *err) { return tc_create(max_bytes, &c, made, err); });
+        detail::LogC log(options.log);
+        c.log = log.get();
+        return detail::made<Cache>([&](tc_cache **made, tc_error *err) {
+            tc_status status = tc_create(max_bytes, &c, made, err);
+            if (status == TC_OK)
+                log.keep();
+            return status;
+        });
     }
     Returned<void> set_budget(uint64_t max_bytes) const
     {
@@ -920,6 +1038,20 @@ public:
     {
         return detail::told(detail::sized<tc_cache_stats>(), [&](tc_cache_stats *stats, tc_error *err) {
             return tc_statistics(get(), stats, err);
+        });
+    }
+    /** JSON. */
+    Returned<std::string> statistics_json() const
+    {
+        return detail::written([&](char *into, size_t room, size_t *bytes, tc_error *err) {
+            return tc_statistics_json(get(), into, room, bytes, err);
+        });
+    }
+    /** A page of HTML. */
+    Returned<std::string> report() const
+    {
+        return detail::told(std::string(), [&](std::string *page, tc_error *err) {
+            return tc_report(get(), detail::append, page, err);
         });
     }
     /** None if it is not there. */
@@ -1202,6 +1334,7 @@ struct OpenOptions {
     uint32_t flags = 0;
     /** Opens a file beside the one that is opened, by its suffix; none if there is no such file. */
     std::function<std::optional<Bytes>(std::string_view)> open_beside;
+    std::optional<Log> log;
 };
 
 namespace detail {
@@ -1229,13 +1362,14 @@ inline tc_status open_beside(void *user, const char *suffix, tc_io *io, tc_error
     });
     return status != TC_OK || found ? status : TC_E_NOT_FOUND;
 }
-inline tc_open_options c_of(const OpenOptions &options)
+inline tc_open_options c_of(const OpenOptions &options, const LogC &log)
 {
     auto c = sized<tc_open_options>();
     c.image = options.image;
     c.key = text(options.key);
     c.format = text(options.format);
     c.flags = options.flags;
+    c.log = log.get();
     if (options.open_beside) {
         c.open_beside = detail::open_beside;
         c.user = const_cast<OpenOptions *>(&options);
@@ -1793,21 +1927,28 @@ public:
             return detail::failed<Provider>(detail::nul_in("the path", path));
         if (auto wrong = detail::wrong_texts(options))
             return detail::failed<Provider>(*wrong);
-        const auto c = detail::c_of(options);
+        detail::LogC log(options.log);
+        const auto c = detail::c_of(options, log);
         return detail::made<Provider>([&](tc_provider **made, tc_error *err) {
-            return provider_open(detail::text(path), &c, made, err);
+            tc_status status = provider_open(detail::text(path), &c, made, err);
+            if (status == TC_OK)
+                log.keep();
+            return status;
         });
     }
     static Returned<Provider> open(Bytes bytes, const OpenOptions &options = {})
     {
         if (auto wrong = detail::wrong_texts(options))
             return detail::failed<Provider>(*wrong);
-        const auto c = detail::c_of(options);
+        detail::LogC log(options.log);
+        const auto c = detail::c_of(options, log);
         auto io = detail::sized<tc_io>();
         detail::fill(&io, std::make_unique<Bytes>(std::move(bytes)));
         return detail::made<Provider>([&](tc_provider **made, tc_error *err) {
             tc_status status = provider_open_io(&io, &c, made, err);
-            if (status != TC_OK)
+            if (status == TC_OK)
+                log.keep();
+            else
                 detail::destroy<Bytes>(io.user);
             return status;
         });
@@ -2289,6 +2430,13 @@ public:
     {
         return detail::told(Counters{detail::sized<tc_cache_stats>(), 0}, [&](Counters *made, tc_error *err) {
             return provider_counters(get(), &made->stats, &made->amplification, err);
+        });
+    }
+    /** JSON. */
+    Returned<std::string> counters_json() const
+    {
+        return detail::written([&](char *into, size_t room, size_t *bytes, tc_error *err) {
+            return provider_counters_json(get(), into, room, bytes, err);
         });
     }
     Returned<PixelStats> pixel_stats(const SampleOptions &options = {}) const

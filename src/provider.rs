@@ -1,7 +1,7 @@
 //! The one model that every source and every operator implements.
 
 use crate::cache::{
-    AskedOfTiers, Asking, Cache, Claims, Counters, Moment, PassId, Stamp, Usage, now,
+    AskedOfTiers, Asking, Cache, Claims, Counters, Moment, PassId, Stamp, Usage, note_request, now,
 };
 use crate::error::{Kind, Result};
 use crate::geometry::Rect;
@@ -66,6 +66,17 @@ pub trait Provider: Send + Sync {
     /// The image, and its level, whose blocks those of a level are put together from, pixel by pixel; `None`
     /// where they are made otherwise.
     fn origin(&self, level: u32) -> Option<(Arc<dyn Provider>, u32)>;
+
+    /// The image, and its level, that part of a block is better read of where that is not the whole of what is
+    /// wanted: the block is not there, and all that it is put together from would take much more.
+    fn beneath_part(
+        &self,
+        _at: Block,
+        _part: &Rect,
+        _bands: &Bands,
+    ) -> Option<(Arc<dyn Provider>, u32)> {
+        None
+    }
 
     /// Where the pixels are data, as an image of one u8 band, 0 or 255, on the same grid; `None`
     /// where the source says nothing beyond nodata values.
@@ -316,6 +327,7 @@ pub fn get_block(provider: &dyn Provider, at: Block, bands: &Bands) -> Result<Ti
     nesting::enter(provider.height(), || {
         let request = Request::new();
         let _asked = AskedOfTiers::all(provider, || vec![at], bands, &request)?;
+        note_request(provider, at, bands, &request);
         provider.get_block(at, bands, &request)
     })
 }
@@ -327,7 +339,10 @@ pub fn get_block_asked(
     bands: &Bands,
     request: &Request<'_>,
 ) -> Result<Tile> {
-    nesting::enter(provider.height(), || provider.get_block(at, bands, request))
+    nesting::enter(provider.height(), || {
+        note_request(provider, at, bands, request);
+        provider.get_block(at, bands, request)
+    })
 }
 
 /// [`Provider::peek_block`] with its arguments checked.
@@ -346,7 +361,12 @@ pub fn try_block(provider: &dyn Provider, at: Block, bands: &Bands) -> Result<Op
     }
     provider.image().check_block(at, bands)?;
     check_cancelled(provider)?;
-    Ok(provider.try_block(at, bands, &Request::new()))
+    let request = Request::new();
+    let found = provider.try_block(at, bands, &request);
+    if found.is_some() {
+        note_request(provider, at, bands, &request);
+    }
+    Ok(found)
 }
 
 /// [`Provider::has_block`]: false outside the grid, and for levels that do not exist or are missing.

@@ -267,6 +267,11 @@ int tcgo_progress(double done, const char *text, void *user)
   return tilecacheGoProgress(handle(user), done);
 }
 
+void tcgo_log(void *user, int32_t level, int32_t event, const char *subject, const char *text)
+{
+  tilecacheGoLog(handle(user), level, event, (char *)subject, (char *)text);
+}
+
 void tcgo_release(void *user)
 {
   tilecacheGoRelease(handle(user));

@@ -68,6 +68,7 @@ tc_status tcgo_compute(void *user, const tc_place *place, const tc_pixels *input
 tc_status tcgo_open_part(void *user, size_t part, tc_provider **provider, tc_error *err);
 int tcgo_transform(void *user, int to_source, int n, double *x, double *y, double *z, int *ok);
 int tcgo_progress(double done, const char *text, void *user);
+void tcgo_log(void *user, int32_t level, int32_t event, const char *subject, const char *text);
 void tcgo_release(void *user);
 
 #endif

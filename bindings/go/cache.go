@@ -17,6 +17,7 @@ type Stats struct {
 	Budget, Resident, Idle, Held, Reusable, OverBudget, Orphaned, InFlight, Peak   uint64
 	Entries, Hits, Misses, Waits, Loads, LoadErrors, Evictions, Rejected, Siblings uint64
 	LoadNanoseconds, MaxInFlight, Queued, Overdue, Index, Lent, LentCounted        uint64
+	Observation                                                                    uint64
 }
 
 func statsFrom(s *C.tc_cache_stats) Stats {
@@ -26,17 +27,18 @@ func statsFrom(s *C.tc_cache_stats) Stats {
 		Misses: uint64(s.misses), Waits: uint64(s.waits), Loads: uint64(s.loads), LoadErrors: uint64(s.load_errors),
 		Evictions: uint64(s.evictions), Rejected: uint64(s.rejected), Siblings: uint64(s.siblings),
 		LoadNanoseconds: uint64(s.load_nanoseconds), MaxInFlight: uint64(s.max_in_flight), Queued: uint64(s.queued),
-		Overdue: uint64(s.overdue), Index: uint64(s.index), Lent: uint64(s.lent), LentCounted: uint64(s.lent_counted)}
+		Overdue: uint64(s.overdue), Index: uint64(s.index), Lent: uint64(s.lent), LentCounted: uint64(s.lent_counted),
+		Observation: uint64(s.observation)}
 }
 
 // NewCache makes a cache of at most so many bytes; DefaultBudget suits most programs.
 //
-// Options: WithUnreadPercent, WithViewLimit, WithMaxInFlight, WithThreads, WithFlags of CacheFlags.
+// Options: WithUnreadPercent, WithViewLimit, WithMaxInFlight, WithThreads, WithLog, WithFlags of CacheFlags.
 func NewCache(budget uint64, options ...Option) (*Cache, error) {
 	if err := fits(); err != nil {
 		return nil, err
 	}
-	s, err := gather("NewCache", options, CacheFlags(0), "UnreadPercent", "ViewLimit", "MaxInFlight", "Threads")
+	s, err := gather("NewCache", options, CacheFlags(0), "UnreadPercent", "ViewLimit", "MaxInFlight", "Threads", "Log")
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +47,12 @@ func NewCache(budget uint64, options ...Option) (*Cache, error) {
 	set := C.tc_cache_options{struct_size: C.sizeof_tc_cache_options, unread_percent: C.uint32_t(s.unreadPercent),
 		view_limit: C.uint64_t(s.viewLimit), max_in_flight: C.uint64_t(s.maxInFlight), threads: C.uint32_t(s.threads),
 		flags: C.uint32_t(s.flags)}
-	if err := failure(C.tc_create(C.uint64_t(budget), &set, &made, &cErr), &cErr); err != nil {
+	var m scratch
+	defer m.done()
+	log, failed := s.logOf(&m)
+	set.log = log
+	err = failure(C.tc_create(C.uint64_t(budget), &set, &made, &cErr), &cErr)
+	if failed(err); err != nil {
 		return nil, err
 	}
 	c := new(Cache)

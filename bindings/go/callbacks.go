@@ -34,6 +34,9 @@ type released interface{ released() }
 func tilecacheGoRelease(handle C.uintptr_t) {
 	value := cgo.Handle(handle).Value()
 	cgo.Handle(handle).Delete()
+	if log, is := value.(*userLog); is {
+		log.gone.Store(true)
+	}
 	if ends, is := value.(released); is {
 		go ends.released() // a release may run inside any call, where no function of yours may
 	}

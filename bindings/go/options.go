@@ -6,11 +6,13 @@ import "C"
 import (
 	"context"
 	"io"
+	"log/slog"
 	"reflect"
 	"runtime"
 	"runtime/cgo"
 	"slices"
 	"strings"
+	"time"
 	"unsafe"
 )
 
@@ -44,6 +46,8 @@ type settings struct {
 	beside                                                    func(suffix string) (io.ReaderAt, int64, error)
 	openPart                                                  func(ctx context.Context, part int) (*Provider, error)
 	release                                                   func()
+	log                                                       *slog.Logger
+	slow                                                      time.Duration
 }
 
 // gather is what options say, of those that a call takes; flags are those of the type of `flags`.

@@ -270,11 +270,11 @@ func (p *Provider) HasBlock(row, col, level int) (bool, error) {
 
 // Open opens an image file by its content, whatever its name.
 //
-// Options: WithImage, WithKey, WithFormat, WithBeside, WithFlags of OpenFlags.
+// Options: WithImage, WithKey, WithFormat, WithBeside, WithLog, WithFlags of OpenFlags.
 func Open(path string, options ...Option) (*Provider, error) {
 	var m scratch
 	defer m.done()
-	set, _, err := openOptions("Open", options, &m)
+	set, s, err := openOptions("Open", options, &m)
 	if err != nil {
 		return nil, err
 	}
@@ -282,11 +282,15 @@ func Open(path string, options ...Option) (*Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	return made(func(p **C.tc_provider, e *C.tc_error) C.tc_status { return C.provider_open(name, set, p, e) })
+	log, failed := s.logOf(&m)
+	set.log = log
+	p, err := made(func(p **C.tc_provider, e *C.tc_error) C.tc_status { return C.provider_open(name, set, p, e) })
+	failed(err)
+	return p, err
 }
 
 func openOptions(call string, options []Option, m *scratch, more ...string) (*C.tc_open_options, *settings, error) {
-	s, err := gather(call, options, OpenFlags(0), append([]string{"Image", "Key", "Format", "Beside"}, more...)...)
+	s, err := gather(call, options, OpenFlags(0), append([]string{"Image", "Key", "Format", "Beside", "Log"}, more...)...)
 	if err != nil {
 		return nil, nil, err
 	}

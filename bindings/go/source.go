@@ -186,9 +186,13 @@ func OpenReaderAt(from io.ReaderAt, size int64, options ...Option) (*Provider, e
 	}
 	io := C.tc_io{struct_size: C.sizeof_tc_io, size: C.int64_t(size), read_at: (*[0]byte)(C.tcgo_read_at),
 		release: (*[0]byte)(C.tcgo_release), user: newUser(&userBytes{from, s.release})}
-	return m.handedOver(io.user, func() (*Provider, error) {
+	log, failed := s.logOf(&m)
+	set.log = log
+	p, err := m.handedOver(io.user, func() (*Provider, error) {
 		return made(func(p **C.tc_provider, e *C.tc_error) C.tc_status { return C.provider_open_io(&io, set, p, e) })
 	})
+	failed(err)
+	return p, err
 }
 
 // ImageCountReaderAt says how many images a file in bytes of yours holds.

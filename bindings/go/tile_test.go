@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"runtime"
 	"testing"
+	"tilecache/internal/chit"
 	"unsafe"
 )
 
@@ -157,6 +158,28 @@ func TestUseAfterClose(t *testing.T) {
 		t.Errorf("Retile of nil: %v", err)
 	}
 	fails(t, none.Close())
+}
+
+func TestObjectsOfC(t *testing.T) {
+	source := newScene(t, 8, 8, 8, 1)
+	var again *Provider
+	fails(t, source.UseC(func(object unsafe.Pointer) (err error) {
+		again, err = ProviderFromC(chit.Retained(object))
+		return err
+	}))
+	fails(t, source.Close())
+	if info := must[ImageInfo](t)(again.Info()); info.Width != 8 {
+		t.Fatalf("%+v", info)
+	}
+	fails(t, again.Close())
+	if err := again.UseC(func(unsafe.Pointer) error { return nil }); !errors.Is(err, ErrClosed) {
+		t.Fatal(err)
+	}
+	for _, err := range []error{second(ProviderFromC(nil)), second(TransformFromC(nil))} {
+		if !errors.Is(err, ErrArgument) {
+			t.Fatal(err)
+		}
+	}
 }
 
 func TestPixelsStayWhileTheyAreUsedThoughOthersClose(t *testing.T) {

@@ -3,11 +3,11 @@
 use super::encoding::Compression;
 #[cfg(feature = "lerc")]
 use super::encoding::Packing;
-use super::packbits;
+use super::{lzw, packbits};
 use crate::error::{Error, Kind, Result};
 use crate::source::scratch::sized;
 use libdeflater::{DecompressionError, Decompressor as Inflater};
-use weezl::decode::{Configuration, Decoder as LzwDecoder};
+use weezl::decode::Configuration;
 use weezl::{BitOrder, LzwStatus};
 use zstd::zstd_safe::{DCtx, get_error_name};
 
@@ -18,7 +18,7 @@ const ZSTD_TOO_SMALL: usize = 0usize.wrapping_sub(70);
 #[derive(Default)]
 pub struct Codecs {
     inflater: Option<Inflater>,
-    lzw: Option<LzwDecoder>,
+    lzw: Option<lzw::Decoder>,
     unzstd: Option<DCtx<'static>>,
 }
 
@@ -125,35 +125,32 @@ impl Codecs {
     fn lzw(&mut self, input: &[u8], out: &mut [u8]) -> Result<usize> {
         // Before 1992 writers put the low bits first and lengthened the codes one code later; all
         // streams begin with a clear code, whose place in the first two bytes tells which it is.
-        let mut old;
-        let decoder = if matches!(input, [0, second, ..] if second & 1 == 1) {
-            old = Configuration::new(BitOrder::Lsb, 8)
-                .with_yield_on_full_buffer(true)
-                .build();
-            &mut old
-        } else {
-            self.lzw.get_or_insert_with(|| {
-                Configuration::with_tiff_size_switch(BitOrder::Msb, 8)
-                    .with_yield_on_full_buffer(true)
-                    .build()
-            })
-        };
-        decoder.reset();
-        let (mut read, mut written) = (0, 0);
-        while written < out.len() {
-            let step = decoder.decode_bytes(&input[read..], &mut out[written..]);
-            read += step.consumed_in;
-            written += step.consumed_out;
-            match step.status {
-                Ok(LzwStatus::Ok) => (),
-                Ok(LzwStatus::NoProgress | LzwStatus::Done) => break,
-                Err(error) => {
-                    return Err(Error::corrupt(format!("the LZW data are damaged: {error}")));
-                }
+        match input {
+            [0, second, ..] if second & 1 == 1 => old_lzw(input, out),
+            _ => (self.lzw.get_or_insert_default()).decode(input, out),
+        }
+    }
+}
+
+/// Fills `out` from a stream of before 1992, as far as that goes.
+fn old_lzw(input: &[u8], out: &mut [u8]) -> Result<usize> {
+    let mut decoder = Configuration::new(BitOrder::Lsb, 8)
+        .with_yield_on_full_buffer(true)
+        .build();
+    let (mut read, mut written) = (0, 0);
+    while written < out.len() {
+        let step = decoder.decode_bytes(&input[read..], &mut out[written..]);
+        read += step.consumed_in;
+        written += step.consumed_out;
+        match step.status {
+            Ok(LzwStatus::Ok) => (),
+            Ok(LzwStatus::NoProgress | LzwStatus::Done) => break,
+            Err(error) => {
+                return Err(Error::corrupt(format!("the LZW data are damaged: {error}")));
             }
         }
-        Ok(written)
     }
+    Ok(written)
 }
 
 /// What an XZ stream may take beside the pixels, in KiB: the largest dictionary that a preset has, 64 MiB.

@@ -25,6 +25,7 @@ mod layout;
 #[cfg(feature = "lerc")]
 mod lerc;
 mod logluv;
+mod lzw;
 mod metadata;
 mod old_jpeg;
 mod own_geographic;

@@ -101,6 +101,7 @@ pub const TC_PASS_LIST: u32 = 4;
 
 pub const TC_CACHE_CHEAP_FIRST: u32 = 1;
 pub const TC_CACHE_FREQUENCY: u32 = 2;
+pub const TC_CACHE_OBSERVE: u32 = 4;
 
 pub const TC_MAP_HAS_PAD: u32 = 1;
 pub const TC_MAP_DROP_BANDS: u32 = 2;
@@ -295,6 +296,10 @@ pub type tc_prefetched_fn = Option<
     unsafe extern "C" fn(user: *mut c_void, status: tc_status, how_far: *const tc_prefetched, err: *const tc_error),
 >;
 
+pub type tc_write_fn = Option<
+    unsafe extern "C" fn(user: *mut c_void, text: *const c_char, bytes: usize, err: *mut tc_error) -> tc_status,
+>;
+
 pub type tc_progress_fn = Option<
     unsafe extern "C" fn(done: f64, text: *const c_char, user: *mut c_void) -> c_int,
 >;
@@ -381,8 +386,9 @@ pub struct tc_cache_stats {
     pub index: u64,
     pub lent: u64,
     pub lent_counted: u64,
+    pub observation: u64,
 }
-const _: () = assert!(size_of::<tc_cache_stats>() == 208);
+const _: () = assert!(size_of::<tc_cache_stats>() == 216);
 const _: () = assert!(std::mem::offset_of!(tc_cache_stats, struct_size) == 0);
 const _: () = assert!(std::mem::offset_of!(tc_cache_stats, reserved) == 4);
 const _: () = assert!(std::mem::offset_of!(tc_cache_stats, budget) == 8);
@@ -410,6 +416,7 @@ const _: () = assert!(std::mem::offset_of!(tc_cache_stats, overdue) == 176);
 const _: () = assert!(std::mem::offset_of!(tc_cache_stats, index) == 184);
 const _: () = assert!(std::mem::offset_of!(tc_cache_stats, lent) == 192);
 const _: () = assert!(std::mem::offset_of!(tc_cache_stats, lent_counted) == 200);
+const _: () = assert!(std::mem::offset_of!(tc_cache_stats, observation) == 208);
 
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -1293,6 +1300,9 @@ unsafe extern "C" {
     pub fn tc_load_release(load: *mut tc_load);
     pub fn provider_prefetch(provider: *mut tc_provider, x: i64, y: i64, width: i64, height: i64, level: i32, options: *const tc_prefetch_options, done: tc_prefetched_fn, user: *mut c_void, err: *mut tc_error) -> tc_status;
     pub fn provider_pass(source: *mut tc_provider, options: *const tc_pass_options, reader: *mut *mut tc_provider, err: *mut tc_error) -> tc_status;
+    pub fn tc_statistics_json(cache: *const tc_cache, into: *mut c_char, room: usize, bytes: *mut usize, err: *mut tc_error) -> tc_status;
+    pub fn provider_counters_json(provider: *const tc_provider, into: *mut c_char, room: usize, bytes: *mut usize, err: *mut tc_error) -> tc_status;
+    pub fn tc_report(cache: *const tc_cache, write: tc_write_fn, user: *mut c_void, err: *mut tc_error) -> tc_status;
     pub fn provider_pixel_stats(provider: *mut tc_provider, options: *const tc_sample_options, stats: *mut *mut tc_pixel_stats, err: *mut tc_error) -> tc_status;
     pub fn tc_pixel_stats_info(stats: *const tc_pixel_stats, about: *mut tc_pixel_stats_about, err: *mut tc_error) -> tc_status;
     pub fn tc_pixel_stats_band(stats: *const tc_pixel_stats, band: i32, numbers: *mut tc_band_stats, err: *mut tc_error) -> tc_status;

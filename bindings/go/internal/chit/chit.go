@@ -1,4 +1,4 @@
-// Package chit makes hits in C, to which the tests compare those of Go.
+// Package chit is what the tests do in C: hits, to which they compare those of Go, and references.
 package chit
 
 /*
@@ -27,4 +27,9 @@ import "unsafe"
 // Hits gets n tiles of a grid of side x side, one after the other, and sums their first samples; -1 if one is not there.
 func Hits(provider unsafe.Pointer, n, side int) int {
 	return int(C.hits((*C.tc_provider)(provider), C.long(n), C.int(side)))
+}
+
+// Retained is one more reference to a provider.
+func Retained(provider unsafe.Pointer) unsafe.Pointer {
+	return unsafe.Pointer(C.provider_retain((*C.tc_provider)(provider)))
 }

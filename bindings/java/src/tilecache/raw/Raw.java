@@ -121,6 +121,7 @@ public final class Raw {
     // The bits of tc_cache_options.flags.
     public static final int TC_CACHE_CHEAP_FIRST = 1;
     public static final int TC_CACHE_FREQUENCY = 2;
+    public static final int TC_CACHE_OBSERVE = 4;
 
     // The bits of tc_map_options.flags.
     public static final int TC_MAP_HAS_PAD = 1;
@@ -376,8 +377,9 @@ public final class Raw {
             JAVA_LONG.withName("overdue"),
             JAVA_LONG.withName("index"),
             JAVA_LONG.withName("lent"),
-            JAVA_LONG.withName("lent_counted"));
-        public static final long SIZE = 208;
+            JAVA_LONG.withName("lent_counted"),
+            JAVA_LONG.withName("observation"));
+        public static final long SIZE = 216;
         /** sizeof(tc_cache_stats), set by you. */
         public static final long struct_size = 0;
         /** 0. */
@@ -441,6 +443,8 @@ public final class Raw {
          * is in neither, and comes on top of the budget.
          */
         public static final long lent_counted = 200;
+        /** Of what TC_CACHE_OBSERVE has noted, beside the budget. */
+        public static final long observation = 208;
     }
 
     /**
@@ -1916,14 +1920,13 @@ public final class Raw {
      */
     @FunctionalInterface
     public interface tc_log_fn {
-        void call(MemorySegment user, int level, int event, MemorySegment subject, MemorySegment text);
-
         FunctionDescriptor DESCRIPTOR = FunctionDescriptor.ofVoid(ADDRESS, JAVA_INT, JAVA_INT, ADDRESS, ADDRESS);
+
+        void call(MemorySegment user, int level, int event, MemorySegment subject, MemorySegment text);
 
         /** The function as C calls it, valid as long as the arena. Nothing may be thrown out of it. */
         static MemorySegment pointer(tc_log_fn function, Arena arena) {
-            return Library.upcall(tc_log_fn.class, MethodType.methodType(void.class
-                    , MemorySegment.class, int.class, int.class, MemorySegment.class, MemorySegment.class), function, DESCRIPTOR, arena);
+            return Library.upcall(tc_log_fn.class, function, DESCRIPTOR, arena);
         }
     }
 
@@ -1934,14 +1937,13 @@ public final class Raw {
      */
     @FunctionalInterface
     public interface tc_release_fn {
-        void call(MemorySegment user);
-
         FunctionDescriptor DESCRIPTOR = FunctionDescriptor.ofVoid(ADDRESS);
+
+        void call(MemorySegment user);
 
         /** The function as C calls it, valid as long as the arena. Nothing may be thrown out of it. */
         static MemorySegment pointer(tc_release_fn function, Arena arena) {
-            return Library.upcall(tc_release_fn.class, MethodType.methodType(void.class
-                    , MemorySegment.class), function, DESCRIPTOR, arena);
+            return Library.upcall(tc_release_fn.class, function, DESCRIPTOR, arena);
         }
     }
 
@@ -1952,14 +1954,13 @@ public final class Raw {
      */
     @FunctionalInterface
     public interface tc_io_read_at {
-        int call(MemorySegment user, long offset, MemorySegment into, long bytes, MemorySegment err);
-
         FunctionDescriptor DESCRIPTOR = FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG, ADDRESS, JAVA_LONG, ADDRESS);
+
+        int call(MemorySegment user, long offset, MemorySegment into, long bytes, MemorySegment err);
 
         /** The function as C calls it, valid as long as the arena. Nothing may be thrown out of it. */
         static MemorySegment pointer(tc_io_read_at function, Arena arena) {
-            return Library.upcall(tc_io_read_at.class, MethodType.methodType(int.class
-                    , MemorySegment.class, long.class, MemorySegment.class, long.class, MemorySegment.class), function, DESCRIPTOR, arena);
+            return Library.upcall(tc_io_read_at.class, function, DESCRIPTOR, arena);
         }
     }
 
@@ -1980,28 +1981,26 @@ public final class Raw {
      */
     @FunctionalInterface
     public interface tc_open_options_open_beside {
-        int call(MemorySegment user, MemorySegment suffix, MemorySegment io, MemorySegment err);
-
         FunctionDescriptor DESCRIPTOR = FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, ADDRESS, ADDRESS);
+
+        int call(MemorySegment user, MemorySegment suffix, MemorySegment io, MemorySegment err);
 
         /** The function as C calls it, valid as long as the arena. Nothing may be thrown out of it. */
         static MemorySegment pointer(tc_open_options_open_beside function, Arena arena) {
-            return Library.upcall(tc_open_options_open_beside.class, MethodType.methodType(int.class
-                    , MemorySegment.class, MemorySegment.class, MemorySegment.class, MemorySegment.class), function, DESCRIPTOR, arena);
+            return Library.upcall(tc_open_options_open_beside.class, function, DESCRIPTOR, arena);
         }
     }
 
     /** Sets *has to 1 if the block is stored, else to 0. Called without a session. NULL: all are. */
     @FunctionalInterface
     public interface tc_source_has_block {
-        int call(MemorySegment user, long row, long col, int level, MemorySegment has, MemorySegment err);
-
         FunctionDescriptor DESCRIPTOR = FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG, JAVA_LONG, JAVA_INT, ADDRESS, ADDRESS);
+
+        int call(MemorySegment user, long row, long col, int level, MemorySegment has, MemorySegment err);
 
         /** The function as C calls it, valid as long as the arena. Nothing may be thrown out of it. */
         static MemorySegment pointer(tc_source_has_block function, Arena arena) {
-            return Library.upcall(tc_source_has_block.class, MethodType.methodType(int.class
-                    , MemorySegment.class, long.class, long.class, int.class, MemorySegment.class, MemorySegment.class), function, DESCRIPTOR, arena);
+            return Library.upcall(tc_source_has_block.class, function, DESCRIPTOR, arena);
         }
     }
 
@@ -2013,14 +2012,13 @@ public final class Raw {
      */
     @FunctionalInterface
     public interface tc_source_read_block {
-        int call(MemorySegment user, MemorySegment session, long row, long col, int level, MemorySegment bands, MemorySegment into, MemorySegment err);
-
         FunctionDescriptor DESCRIPTOR = FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, JAVA_LONG, JAVA_LONG, JAVA_INT, ADDRESS, ADDRESS, ADDRESS);
+
+        int call(MemorySegment user, MemorySegment session, long row, long col, int level, MemorySegment bands, MemorySegment into, MemorySegment err);
 
         /** The function as C calls it, valid as long as the arena. Nothing may be thrown out of it. */
         static MemorySegment pointer(tc_source_read_block function, Arena arena) {
-            return Library.upcall(tc_source_read_block.class, MethodType.methodType(int.class
-                    , MemorySegment.class, MemorySegment.class, long.class, long.class, int.class, MemorySegment.class, MemorySegment.class, MemorySegment.class), function, DESCRIPTOR, arena);
+            return Library.upcall(tc_source_read_block.class, function, DESCRIPTOR, arena);
         }
     }
 
@@ -2031,14 +2029,13 @@ public final class Raw {
      */
     @FunctionalInterface
     public interface tc_source_read_window {
-        int call(MemorySegment user, MemorySegment session, long x, long y, int level, MemorySegment bands, MemorySegment into, MemorySegment err);
-
         FunctionDescriptor DESCRIPTOR = FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, JAVA_LONG, JAVA_LONG, JAVA_INT, ADDRESS, ADDRESS, ADDRESS);
+
+        int call(MemorySegment user, MemorySegment session, long x, long y, int level, MemorySegment bands, MemorySegment into, MemorySegment err);
 
         /** The function as C calls it, valid as long as the arena. Nothing may be thrown out of it. */
         static MemorySegment pointer(tc_source_read_window function, Arena arena) {
-            return Library.upcall(tc_source_read_window.class, MethodType.methodType(int.class
-                    , MemorySegment.class, MemorySegment.class, long.class, long.class, int.class, MemorySegment.class, MemorySegment.class, MemorySegment.class), function, DESCRIPTOR, arena);
+            return Library.upcall(tc_source_read_window.class, function, DESCRIPTOR, arena);
         }
     }
 
@@ -2048,28 +2045,26 @@ public final class Raw {
      */
     @FunctionalInterface
     public interface tc_source_open_session {
-        int call(MemorySegment user, MemorySegment session, MemorySegment err);
-
         FunctionDescriptor DESCRIPTOR = FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, ADDRESS);
+
+        int call(MemorySegment user, MemorySegment session, MemorySegment err);
 
         /** The function as C calls it, valid as long as the arena. Nothing may be thrown out of it. */
         static MemorySegment pointer(tc_source_open_session function, Arena arena) {
-            return Library.upcall(tc_source_open_session.class, MethodType.methodType(int.class
-                    , MemorySegment.class, MemorySegment.class, MemorySegment.class), function, DESCRIPTOR, arena);
+            return Library.upcall(tc_source_open_session.class, function, DESCRIPTOR, arena);
         }
     }
 
     /** With TC_SESSIONS: closes a session, when the source goes. NULL: nothing to close. Else NULL. */
     @FunctionalInterface
     public interface tc_source_close_session {
-        void call(MemorySegment user, MemorySegment session);
-
         FunctionDescriptor DESCRIPTOR = FunctionDescriptor.ofVoid(ADDRESS, ADDRESS);
+
+        void call(MemorySegment user, MemorySegment session);
 
         /** The function as C calls it, valid as long as the arena. Nothing may be thrown out of it. */
         static MemorySegment pointer(tc_source_close_session function, Arena arena) {
-            return Library.upcall(tc_source_close_session.class, MethodType.methodType(void.class
-                    , MemorySegment.class, MemorySegment.class), function, DESCRIPTOR, arena);
+            return Library.upcall(tc_source_close_session.class, function, DESCRIPTOR, arena);
         }
     }
 
@@ -2086,14 +2081,13 @@ public final class Raw {
      */
     @FunctionalInterface
     public interface tc_map_fn {
-        int call(MemorySegment user, long row, long col, int level, MemorySegment in, MemorySegment out, MemorySegment err);
-
         FunctionDescriptor DESCRIPTOR = FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG, JAVA_LONG, JAVA_INT, ADDRESS, ADDRESS, ADDRESS);
+
+        int call(MemorySegment user, long row, long col, int level, MemorySegment in, MemorySegment out, MemorySegment err);
 
         /** The function as C calls it, valid as long as the arena. Nothing may be thrown out of it. */
         static MemorySegment pointer(tc_map_fn function, Arena arena) {
-            return Library.upcall(tc_map_fn.class, MethodType.methodType(int.class
-                    , MemorySegment.class, long.class, long.class, int.class, MemorySegment.class, MemorySegment.class, MemorySegment.class), function, DESCRIPTOR, arena);
+            return Library.upcall(tc_map_fn.class, function, DESCRIPTOR, arena);
         }
     }
 
@@ -2119,14 +2113,13 @@ public final class Raw {
      */
     @FunctionalInterface
     public interface tc_transform_fn {
-        int call(MemorySegment user, int to_source, int n, MemorySegment x, MemorySegment y, MemorySegment z, MemorySegment ok);
-
         FunctionDescriptor DESCRIPTOR = FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT, ADDRESS, ADDRESS, ADDRESS, ADDRESS);
+
+        int call(MemorySegment user, int to_source, int n, MemorySegment x, MemorySegment y, MemorySegment z, MemorySegment ok);
 
         /** The function as C calls it, valid as long as the arena. Nothing may be thrown out of it. */
         static MemorySegment pointer(tc_transform_fn function, Arena arena) {
-            return Library.upcall(tc_transform_fn.class, MethodType.methodType(int.class
-                    , MemorySegment.class, int.class, int.class, MemorySegment.class, MemorySegment.class, MemorySegment.class, MemorySegment.class), function, DESCRIPTOR, arena);
+            return Library.upcall(tc_transform_fn.class, function, DESCRIPTOR, arena);
         }
     }
 
@@ -2140,14 +2133,13 @@ public final class Raw {
      */
     @FunctionalInterface
     public interface tc_clone_fn {
-        MemorySegment call(MemorySegment user);
-
         FunctionDescriptor DESCRIPTOR = FunctionDescriptor.of(ADDRESS, ADDRESS);
+
+        MemorySegment call(MemorySegment user);
 
         /** The function as C calls it, valid as long as the arena. Nothing may be thrown out of it. */
         static MemorySegment pointer(tc_clone_fn function, Arena arena) {
-            return Library.upcall(tc_clone_fn.class, MethodType.methodType(MemorySegment.class
-                    , MemorySegment.class), function, DESCRIPTOR, arena);
+            return Library.upcall(tc_clone_fn.class, function, DESCRIPTOR, arena);
         }
     }
 
@@ -2160,14 +2152,13 @@ public final class Raw {
      */
     @FunctionalInterface
     public interface tc_compute_fn {
-        int call(MemorySegment user, MemorySegment place, MemorySegment inputs, long n_inputs, MemorySegment out, MemorySegment err);
-
         FunctionDescriptor DESCRIPTOR = FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, ADDRESS, JAVA_LONG, ADDRESS, ADDRESS);
+
+        int call(MemorySegment user, MemorySegment place, MemorySegment inputs, long n_inputs, MemorySegment out, MemorySegment err);
 
         /** The function as C calls it, valid as long as the arena. Nothing may be thrown out of it. */
         static MemorySegment pointer(tc_compute_fn function, Arena arena) {
-            return Library.upcall(tc_compute_fn.class, MethodType.methodType(int.class
-                    , MemorySegment.class, MemorySegment.class, MemorySegment.class, long.class, MemorySegment.class, MemorySegment.class), function, DESCRIPTOR, arena);
+            return Library.upcall(tc_compute_fn.class, function, DESCRIPTOR, arena);
         }
     }
 
@@ -2180,14 +2171,13 @@ public final class Raw {
      */
     @FunctionalInterface
     public interface tc_open_part_fn {
-        int call(MemorySegment user, long part, MemorySegment provider, MemorySegment err);
-
         FunctionDescriptor DESCRIPTOR = FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG, ADDRESS, ADDRESS);
+
+        int call(MemorySegment user, long part, MemorySegment provider, MemorySegment err);
 
         /** The function as C calls it, valid as long as the arena. Nothing may be thrown out of it. */
         static MemorySegment pointer(tc_open_part_fn function, Arena arena) {
-            return Library.upcall(tc_open_part_fn.class, MethodType.methodType(int.class
-                    , MemorySegment.class, long.class, MemorySegment.class, MemorySegment.class), function, DESCRIPTOR, arena);
+            return Library.upcall(tc_open_part_fn.class, function, DESCRIPTOR, arena);
         }
     }
 
@@ -2204,14 +2194,13 @@ public final class Raw {
      */
     @FunctionalInterface
     public interface tc_done_fn {
-        void call(MemorySegment user, int status, MemorySegment tile, MemorySegment err);
-
         FunctionDescriptor DESCRIPTOR = FunctionDescriptor.ofVoid(ADDRESS, JAVA_INT, ADDRESS, ADDRESS);
+
+        void call(MemorySegment user, int status, MemorySegment tile, MemorySegment err);
 
         /** The function as C calls it, valid as long as the arena. Nothing may be thrown out of it. */
         static MemorySegment pointer(tc_done_fn function, Arena arena) {
-            return Library.upcall(tc_done_fn.class, MethodType.methodType(void.class
-                    , MemorySegment.class, int.class, MemorySegment.class, MemorySegment.class), function, DESCRIPTOR, arena);
+            return Library.upcall(tc_done_fn.class, function, DESCRIPTOR, arena);
         }
     }
 
@@ -2229,14 +2218,35 @@ public final class Raw {
      */
     @FunctionalInterface
     public interface tc_prefetched_fn {
-        void call(MemorySegment user, int status, MemorySegment how_far, MemorySegment err);
-
         FunctionDescriptor DESCRIPTOR = FunctionDescriptor.ofVoid(ADDRESS, JAVA_INT, ADDRESS, ADDRESS);
+
+        void call(MemorySegment user, int status, MemorySegment how_far, MemorySegment err);
 
         /** The function as C calls it, valid as long as the arena. Nothing may be thrown out of it. */
         static MemorySegment pointer(tc_prefetched_fn function, Arena arena) {
-            return Library.upcall(tc_prefetched_fn.class, MethodType.methodType(void.class
-                    , MemorySegment.class, int.class, MemorySegment.class, MemorySegment.class), function, DESCRIPTOR, arena);
+            return Library.upcall(tc_prefetched_fn.class, function, DESCRIPTOR, arena);
+        }
+    }
+
+    /**
+     * Takes a part of a text that is too long for a buffer of the caller's.
+     *
+     * - user: as given with the function.
+     * - text, bytes: the next part, of so many bytes; all parts together are UTF-8, without a NUL; valid during the call.
+     * - err: may tell more of a failure; never NULL.
+     *
+     * Returns TC_OK, or another number, which ends the call that writes: see CALLBACKS at the top. Called on the thread that
+     * made that call, inside of it, with no lock held. It must not throw, unwind or longjmp.
+     */
+    @FunctionalInterface
+    public interface tc_write_fn {
+        FunctionDescriptor DESCRIPTOR = FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, JAVA_LONG, ADDRESS);
+
+        int call(MemorySegment user, MemorySegment text, long bytes, MemorySegment err);
+
+        /** The function as C calls it, valid as long as the arena. Nothing may be thrown out of it. */
+        static MemorySegment pointer(tc_write_fn function, Arena arena) {
+            return Library.upcall(tc_write_fn.class, function, DESCRIPTOR, arena);
         }
     }
 
@@ -2252,14 +2262,13 @@ public final class Raw {
      */
     @FunctionalInterface
     public interface tc_progress_fn {
-        int call(double done, MemorySegment text, MemorySegment user);
-
         FunctionDescriptor DESCRIPTOR = FunctionDescriptor.of(JAVA_INT, JAVA_DOUBLE, ADDRESS, ADDRESS);
+
+        int call(double done, MemorySegment text, MemorySegment user);
 
         /** The function as C calls it, valid as long as the arena. Nothing may be thrown out of it. */
         static MemorySegment pointer(tc_progress_fn function, Arena arena) {
-            return Library.upcall(tc_progress_fn.class, MethodType.methodType(int.class
-                    , double.class, MemorySegment.class, MemorySegment.class), function, DESCRIPTOR, arena);
+            return Library.upcall(tc_progress_fn.class, function, DESCRIPTOR, arena);
         }
     }
 
@@ -3839,9 +3848,11 @@ public final class Raw {
      * - err: may be NULL.
      *
      * Every block that the rectangle touches is used, in row order, and counted. Through a provider that is
-     * cached, what is resident is copied. Where a source can read parts of blocks (TC_IMAGE_WINDOWED), a
-     * small part of a block that is not resident is read by itself and not kept, until so much of the block
-     * was read in this way that it is decoded as a whole, if the cache has room to keep it.
+     * cached, what is resident is copied. Of a tile (provider_retile) that is not resident and of which the
+     * rectangle touches at most three quarters of the blocks, none wider or higher than a tile, no tile is made: these
+     * blocks are used, and kept in the cache of the tiles under the key of the source. Where a source can read parts of
+     * blocks (TC_IMAGE_WINDOWED), a small part of a block that is not resident is read by itself and not kept, until so much
+     * of the block was read in this way that it is decoded as a whole, if the cache has room to keep it.
      *
      * Errors: as provider_get_block; after a failure the memory of `into` may be partly written.
      * Thread-safe, as long as nobody else uses the memory of `into`.
@@ -3863,7 +3874,7 @@ public final class Raw {
      * What this provider has done, and what it has in the cache that keeps its tiles. Providers with one
      * key in one cache count together.
      *
-     * Of the members of `stats`, budget, reusable, max_in_flight, queued, overdue and index belong to a cache or
+     * Of the members of `stats`, budget, reusable, max_in_flight, queued, overdue, index and observation belong to a cache or
      * the process as a whole and are 0. A buffer counts with the provider that brought it, also where tiles of others are
      * views of it; in_flight is that of tiles of its own, not of blocks that pass through on the way to
      * them, and peak leaves out what the key is charged. Without a cache of its own, all sizes are 0.
@@ -4307,6 +4318,96 @@ public final class Raw {
     public static int provider_pass(MemorySegment source, MemorySegment options, MemorySegment reader, MemorySegment err) {
         try {
             return (int) provider_pass.HANDLE.invokeExact(source, options, reader, err);
+        } catch (Throwable problem) {
+            throw Library.unexpected(problem);
+        }
+    }
+
+    private static final class tc_statistics_json {
+        static final MethodHandle HANDLE = Library.downcall("tc_statistics_json",
+                FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, JAVA_LONG, ADDRESS, ADDRESS));
+    }
+
+    /**
+     * What a cache has and has done, of the cache, each key in it and each source beneath, as JSON (RFC 8259) for programs.
+     *
+     * An object of `form` (1; it rises where a member changes its meaning or goes, not where one is added); `cache`, with
+     * the members of tc_cache_stats; `providers`, an array with one object for each key that has tiles or providers, those
+     * with most bytes first: its `key`, the `size`, `block`, `levels`, `bands` and `type` of the image where a provider says
+     * them, what provider_counters tells, and the keys of its `sources`; `sources`, an array with one object for each source
+     * of those: its `key`, its `title` in messages, how many `blocks` it has, `loads`, `load_errors`, `load_nanoseconds`,
+     * `blocks_decoded`, `distinct_blocks_decoded` and `amplification`; and with TC_CACHE_OBSERVE `advice`: the `budget`, from how
+     * many `requests` it is made and how many are `left_out`, of how many blocks one is noted (`one_block_of`), a smaller
+     * budget that would do as well (`would_do`, if there is one), and an array `sources` of objects with `key`,
+     * `of_another_cache` (1 if another cache is asked for the blocks, else 0), how often a block is decoded in the model
+     * (`decodes_of_a_block`), the least budget that ends that (`ending_budget`, or `ending_budget_with_blocks_cached` if it
+     * takes provider_cached over the source too; neither if no budget does), `decodes_then`, and the `curve` of other budgets.
+     * Sizes are in bytes. Members come in no order to rely on.
+     *
+     * - cache: required.
+     * - into, room: memory of yours for so many bytes. NULL and 0 ask for the size alone.
+     * - bytes: required; receives the bytes that the text takes with the NUL at its end; 0 on failure but TC_E_LIMIT. The next
+     *   call may need more.
+     * - err: may be NULL.
+     *
+     * The cache is looked at key by key; others get their turn in between, so the parts may be of moments shortly after
+     * each other. With TC_CACHE_OBSERVE it takes up to some seconds of computing, without a lock. Errors: TC_E_LIMIT if there is
+     * not room enough, with nothing written but a NUL; TC_E_ARGUMENT. Thread-safe.
+     */
+    public static int tc_statistics_json(MemorySegment cache, MemorySegment into, long room, MemorySegment bytes, MemorySegment err) {
+        try {
+            return (int) tc_statistics_json.HANDLE.invokeExact(cache, into, room, bytes, err);
+        } catch (Throwable problem) {
+            throw Library.unexpected(problem);
+        }
+    }
+
+    private static final class provider_counters_json {
+        static final MethodHandle HANDLE = Library.downcall("provider_counters_json",
+                FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, JAVA_LONG, ADDRESS, ADDRESS));
+    }
+
+    /**
+     * What a provider has done, and what it has in the cache that keeps its tiles: provider_counters as JSON.
+     *
+     * An object of `form`, as for tc_statistics_json, the `key`, the members of tc_cache_stats that are not of a cache as a
+     * whole, `blocks_decoded`, `distinct_blocks_decoded` and `amplification`.
+     *
+     * - provider: required.
+     * - into, room, bytes, err: as for tc_statistics_json.
+     *
+     * Errors: TC_E_LIMIT if there is not room enough, with nothing written but a NUL; TC_E_ARGUMENT. Thread-safe.
+     */
+    public static int provider_counters_json(MemorySegment provider, MemorySegment into, long room, MemorySegment bytes, MemorySegment err) {
+        try {
+            return (int) provider_counters_json.HANDLE.invokeExact(provider, into, room, bytes, err);
+        } catch (Throwable problem) {
+            throw Library.unexpected(problem);
+        }
+    }
+
+    private static final class tc_report {
+        static final MethodHandle HANDLE = Library.downcall("tc_report",
+                FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, ADDRESS, ADDRESS));
+    }
+
+    /**
+     * A picture of a cache as a page of HTML, in one file without scripts and without anything from elsewhere: how the
+     * budget is taken, what each provider and layer has, where in its image and how recently used, what is decoded how
+     * often, where the time goes, and with TC_CACHE_OBSERVE advice in words and numbers. docs/reports.md says how it is read.
+     * Texts from users and files are escaped.
+     *
+     * - cache: required.
+     * - write: takes the page, part by part; required.
+     * - user: passed to `write`.
+     * - err: may be NULL.
+     *
+     * As tc_statistics_json, it looks at the cache key by key and computes without a lock; it is no use of any tile. It takes
+     * memory in proportion to the tiles. Errors: what `write` returned, as TC_E_SOURCE; TC_E_ARGUMENT. Thread-safe.
+     */
+    public static int tc_report(MemorySegment cache, MemorySegment write, MemorySegment user, MemorySegment err) {
+        try {
+            return (int) tc_report.HANDLE.invokeExact(cache, write, user, err);
         } catch (Throwable problem) {
             throw Library.unexpected(problem);
         }

@@ -1,0 +1,80 @@
+"""Compiles the programs, those of peers where they are installed."""
+import os
+import subprocess
+import sys
+
+FLAGS = ["-O3", "-march=native", "-std=c++17", "-Wall"]
+HARNESS = ["harness.cpp", "checksum.cpp"]
+# Of each program its sources, what pkg-config must know, and more libraries.
+COUNTED = [*HARNESS, "count.cpp"]
+PROGRAMS = {
+    "make_data": (["make_data.cpp"], ["gdal"], []),
+    "gdal": ([*COUNTED, "gdal.cpp"], ["gdal", "libtiff-4", "libopenjp2"], ["-ldl"]),
+    "openimageio": ([*COUNTED, "openimageio.cpp"], ["OpenImageIO", "libtiff-4", "libopenjp2"], ["-ldl"]),
+    "vips": ([*COUNTED, "vips.cpp"], ["vips", "libtiff-4", "libopenjp2"], ["-ldl"]),
+    "floor": ([*HARNESS, "floor.cpp"], ["libtiff-4", "libopenjp2"], ["-ldeflate"]),
+    "limits": (["checksum.cpp", "limits.cpp"], [], []),
+}
+PEERS = {"gdal", "openimageio", "vips", "floor"}
+
+
+class Program:
+    def __init__(self, command, environment=None):
+        self.command, self.environment = command, environment or {}
+
+
+def _is_current(program, sources, folder):
+    if not os.path.exists(program):
+        return False
+    made = os.path.getmtime(program)
+    headers = [name for name in os.listdir(folder) if name.endswith(".h")]
+    return all(os.path.getmtime(os.path.join(folder, name)) < made for name in sources + headers)
+
+
+def _compile(name, sources, flags, out, folder):
+    program = os.path.join(out, name)
+    if not _is_current(program, sources, folder):
+        print(f"building {name}", file=sys.stderr)
+        paths = [os.path.join(folder, source) for source in sources]
+        subprocess.run(["g++", *FLAGS, "-rdynamic", *paths, "-o", program, *flags, "-lpthread"], check=True)
+    return program
+
+
+def _flags(packages):
+    """The flags of packages; None if one is not installed."""
+    if not packages:
+        return []
+    asked = subprocess.run(["pkg-config", "--cflags", "--libs", *packages], capture_output=True, text=True)
+    return asked.stdout.split() if asked.returncode == 0 else None
+
+
+def build(chosen, here, root):
+    """The programs that are wanted, by their names; peers that are not installed are left out."""
+    folder, out = os.path.join(here, "cpp"), os.path.join(chosen.folder, "programs")
+    os.makedirs(out, exist_ok=True)
+    made = {}
+    for name, (sources, packages, libraries) in PROGRAMS.items():
+        if name in PEERS and not chosen.wants(name):
+            continue
+        flags = _flags(packages)
+        if flags is None:
+            if name not in PEERS:
+                sys.exit(f"needed: {', '.join(packages)}")
+            print(f"{name} is left out: {', '.join(packages)} are not installed", file=sys.stderr)
+            continue
+        made[name] = Program([_compile(name, sources, flags + libraries, out, folder)])
+    library = os.path.abspath(chosen.library)
+    if not os.path.exists(os.path.join(library, "libtilecache.so")):
+        sys.exit(f"no libtilecache.so in {library}: cargo build --release")
+    ours = ["-I" + os.path.join(root, "include"), "-L" + library, "-ltilecache"]
+    environment = {"LD_LIBRARY_PATH": library}
+    made["ours"] = Program([_compile("ours", [*HARNESS, "ours.cpp"], ours, out, folder)], environment)
+    made["growth"] = Program([_compile("growth", ["growth.cpp"], ours, out, folder)], environment)
+    if chosen.gdal_newer and chosen.wants("gdal newer"):
+        newer = os.path.abspath(chosen.gdal_newer)
+        # Its own libraries lie beside it. What it decodes is not counted: it calls its own libtiff.
+        flags = (_flags(["gdal"]) or [])
+        flags = [flag for flag in flags if not flag.startswith("-l")] + [newer, "-Wl,--allow-shlib-undefined"]
+        program = _compile("gdal_newer", [*HARNESS, "gdal.cpp"], flags, out, folder)
+        made["gdal newer"] = Program([program], {"LD_LIBRARY_PATH": os.path.dirname(newer), "PEER_NAME": "gdal newer"})
+    return made

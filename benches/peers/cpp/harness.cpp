@@ -1,0 +1,174 @@
+/* Runs one peer through one workload and prints a line of JSON. */
+#include "harness.h"
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <sys/resource.h>
+#include <thread>
+
+std::atomic<long> g_decodes{0};
+
+long Source::decodes()
+{
+    return g_decodes;
+}
+
+void fail(const std::string &message)
+{
+    fprintf(stderr, "%s\n", message.c_str());
+    exit(3);
+}
+
+static Config read_arguments(int argc, char **argv)
+{
+    Config c;
+    for (int i = 1; i + 1 < argc; i += 2) {
+        std::string key = argv[i], value = argv[i + 1];
+        if (key == "--workload") c.workload = value;
+        else if (key == "--variant") c.variant = value;
+        else if (key == "--file") c.file = value;
+        else if (key == "--order") c.order = value;
+        else if (key == "--trace") c.trace = value;
+        else if (key == "--mode") c.mode = value;
+        else if (key == "--budget-mib") c.budget = atoll(value.c_str()) << 20;
+        else if (key == "--tile") c.tile = atoi(value.c_str());
+        else if (key == "--threads") c.threads = atoi(value.c_str());
+        else if (key == "--columns") c.columns = atoi(value.c_str());
+        else if (key == "--level") c.level = atoi(value.c_str());
+        else fail("unknown option " + key);
+    }
+    return c;
+}
+
+static std::vector<Rect> read_trace(const std::string &path)
+{
+    FILE *file = fopen(path.c_str(), "rb");
+    if (!file) fail("cannot open " + path);
+    std::vector<Rect> windows;
+    int32_t place[3];
+    while (fread(place, sizeof place, 1, file) == 1)
+        windows.push_back({place[0], place[1], place[2], 512, 512});
+    fclose(file);
+    return windows;
+}
+
+static std::vector<Rect> list_tiles(Source &source, const Config &c)
+{
+    int width = source.width(c.level), height = source.height(c.level), tile = c.tile;
+    int columns = (width + tile - 1) / tile, rows = (height + tile - 1) / tile;
+    std::vector<Rect> tiles;
+    auto add = [&](int row, int column) {
+        int x = column * tile, y = row * tile;
+        tiles.push_back({c.level, x, y, std::min(tile, width - x), std::min(tile, height - y)});
+    };
+    if (c.order == "rows") {
+        for (int row = 0; row < rows; row++)
+            for (int column = 0; column < columns; column++)
+                add(row, column);
+    } else if (c.order == "columns") {
+        if (c.columns) columns = std::min(columns, c.columns);
+        for (int column = 0; column < columns; column++)
+            for (int row = 0; row < rows; row++)
+                add(row, column);
+    } else if (c.order == "open") {
+        add(rows / 2, columns / 2);
+    } else {
+        fail("unknown order " + c.order);
+    }
+    return tiles;
+}
+
+/* What threads deliver; a line of the processor's cache for each. */
+struct alignas(128) Totals {
+    uint64_t sums[2] = {0, 0};
+    int64_t count = 0, bytes = 0, blocks = 0;
+    std::vector<double> waits;
+};
+
+using Clock = std::chrono::steady_clock;
+
+static double since(Clock::time_point begin)
+{
+    return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+/* Gets a window, reads every byte of it once, and gives it back. */
+static void consume(Source &source, int thread, const Rect &rect, Totals &totals)
+{
+    View view;
+    auto begin = Clock::now();
+    source.get(thread, rect, view);
+    totals.waits.push_back(since(begin));
+    add_checksum(view, rect, totals.sums);
+    totals.count++;
+    totals.bytes += (int64_t)rect.width * rect.height * view.bands * view.sample_bytes;
+    auto blocks = [](int at, int size) { return (at + size - 1) / 256 - at / 256 + 1; };
+    totals.blocks += (int64_t)blocks(rect.x, rect.width) * blocks(rect.y, rect.height);
+    source.release(thread, view);
+}
+
+/* Each thread takes `grain` windows at a time. */
+static void consume_all(Source &source, const std::vector<Rect> &windows, size_t grain, std::vector<Totals> &totals)
+{
+    std::atomic<size_t> next{0};
+    auto work = [&](int thread) {
+        for (size_t begin; (begin = next.fetch_add(grain)) < windows.size();)
+            for (size_t i = begin; i < std::min(windows.size(), begin + grain); i++)
+                consume(source, thread, windows[i], totals[thread]);
+    };
+    std::vector<std::thread> threads;
+    for (size_t i = 1; i < totals.size(); i++)
+        threads.emplace_back(work, (int)i);
+    work(0);
+    for (auto &thread : threads)
+        thread.join();
+}
+
+static double seconds(const timeval &time)
+{
+    return time.tv_sec + time.tv_usec * 1e-6;
+}
+
+int main(int argc, char **argv)
+{
+    Config c = read_arguments(argc, argv);
+    std::vector<Rect> windows;
+    if (!c.trace.empty()) windows = read_trace(c.trace);
+
+    rusage before, after;
+    getrusage(RUSAGE_SELF, &before);
+    auto begin = Clock::now();
+    std::unique_ptr<Source> source = open_source(c);
+    double opening = since(begin);
+    size_t grain = 1;
+    if (windows.empty()) {
+        windows = list_tiles(*source, c);
+        /* Threads that take whole rows do not want the same strips at once. */
+        if (c.has("rows")) grain = (source->width(c.level) + c.tile - 1) / c.tile;
+    }
+    std::vector<Totals> totals(source->consumers(c));
+    /* Each walker goes its own way. */
+    if (c.order == "walkers") grain = windows.size() / totals.size();
+    consume_all(*source, windows, grain, totals);
+    double elapsed = since(begin);
+    getrusage(RUSAGE_SELF, &after);
+
+    Totals all;
+    for (auto &part : totals) {
+        all.sums[0] += part.sums[0], all.sums[1] += part.sums[1];
+        all.count += part.count, all.bytes += part.bytes, all.blocks += part.blocks;
+        all.waits.insert(all.waits.end(), part.waits.begin(), part.waits.end());
+    }
+    std::sort(all.waits.begin(), all.waits.end());
+    double late = all.waits[(all.waits.size() - 1) * 99 / 100];
+    double cpu = seconds(after.ru_utime) + seconds(after.ru_stime) - seconds(before.ru_utime) - seconds(before.ru_stime);
+    long decodes = source->decodes();
+    printf("{\"peer\":\"%s\",\"version\":\"%s\",\"workload\":\"%s\",\"variant\":\"%s\",\"mode\":\"%s\",\"threads\":%d,"
+           "\"seconds\":%.6f,\"opening\":%.6f,\"late\":%.6f,\"cpu\":%.3f,\"count\":%lld,\"bytes\":%lld,\"blocks\":%lld,"
+           "\"decodes\":%ld,\"faults\":%ld,\"peak_mib\":%.1f,\"checksum\":\"%016llx-%016llx\"%s}\n",
+           peer_name(), peer_version().c_str(), c.workload.c_str(), c.variant.c_str(), c.mode.c_str(), c.threads,
+           elapsed, opening, late, cpu, (long long)all.count, (long long)all.bytes, (long long)all.blocks,
+           decodes, after.ru_minflt - before.ru_minflt, after.ru_maxrss / 1024.0,
+           (unsigned long long)all.sums[0], (unsigned long long)all.sums[1], source->extra().c_str());
+    return 0;
+}

@@ -1,0 +1,106 @@
+/* This library, through its C API, as a program would call it.
+ *   (none)  tiles of a retiled provider over the file, kept in the cache, without a copy
+ *   stack   the blocks of the file are cached too, in the same cache
+ *   blocks  windows are copied out of cached blocks
+ *   rows    each thread takes whole rows of tiles */
+#include "harness.h"
+#include <tilecache.h>
+
+const char *peer_name()
+{
+    return "ours";
+}
+
+std::string peer_version()
+{
+    uint32_t version = tc_library_version();
+    return std::to_string(version >> 16) + "." + std::to_string(version >> 8 & 255) + "." + std::to_string(version & 255);
+}
+
+static void check(tc_status status, const tc_error &error)
+{
+    if (status) fail(std::string(tc_status_name(status)) + ": " + error.message);
+}
+
+static int sample_bytes(int32_t type)
+{
+    switch (type) {
+    case TC_U8: case TC_I8: return 1;
+    case TC_U16: case TC_I16: return 2;
+    case TC_U32: case TC_I32: case TC_F32: return 4;
+    default: return 8;
+    }
+}
+
+struct Ours : Source {
+    tc_cache *cache = nullptr;
+    tc_provider *file = nullptr, *cached = nullptr, *tiles = nullptr;
+    tc_image_info info{};
+    int tile, bytes;
+    bool blocks;
+    std::vector<std::vector<uint8_t>> buffers;
+
+    explicit Ours(const Config &c) : tile(c.tile), blocks(c.has("blocks")), buffers(c.threads)
+    {
+        tc_error error;
+        check(tc_create(c.budget, nullptr, &cache, &error), error);
+        check(provider_open(c.file.c_str(), nullptr, &file, &error), error);
+        if (blocks || c.has("stack")) check(provider_cached(file, cache, &cached, &error), error);
+        tc_retile_options options{};
+        options.struct_size = sizeof options;
+        options.tile_width = options.tile_height = c.tile;
+        check(provider_retile(cached ? cached : file, &options, cache, &tiles, &error), error);
+        info.struct_size = sizeof info;
+        check(provider_info(file, &info, &error), error);
+        bytes = sample_bytes(info.dtype);
+    }
+
+    ~Ours() override
+    {
+        provider_release(tiles);
+        provider_release(cached);
+        provider_release(file);
+        tc_release(cache);
+    }
+
+    static int at_level(int64_t size, int level) { return (int)((size + (1ll << level) - 1) >> level); }
+    int width(int level) override { return at_level(info.width, level); }
+    int height(int level) override { return at_level(info.height, level); }
+
+    void get(int thread, const Rect &r, View &v) override
+    {
+        v.width = r.width, v.height = r.height;
+        v.bands = info.bands, v.sample_bytes = bytes, v.pixel = bytes;
+        tc_error error;
+        if (blocks || r.x % tile || r.y % tile || r.level) {
+            auto &buffer = buffers[thread];
+            size_t row = (size_t)r.width * bytes, band = row * r.height;
+            if (buffer.size() < band * info.bands) buffer.resize(band * info.bands);
+            tc_target target{buffer.data(), bytes, (int64_t)row, (int64_t)band, r.width, r.height, info.bands, 0};
+            check(provider_read_window(blocks ? cached : tiles, r.x, r.y, r.level, nullptr, 0, &target, &error), error);
+            v.data = buffer.data(), v.row = row, v.band = band;
+            return;
+        }
+        tc_tile *made;
+        tc_pixels pixels;
+        check(provider_get_block(tiles, r.y / tile, r.x / tile, r.level, nullptr, 0, &made, &error), error);
+        tc_tile_pixels(made, &pixels);
+        v.data = (const uint8_t *)pixels.data, v.row = pixels.row_stride, v.band = pixels.band_stride, v.handle = made;
+    }
+
+    void release(int, View &v) override { tc_tile_release((tc_tile *)v.handle); }
+
+    long decodes() override
+    {
+        tc_cache_stats stats{};
+        stats.struct_size = sizeof stats;
+        tc_error error;
+        check(provider_counters(file, &stats, nullptr, &error), error);
+        return (long)stats.loads;
+    }
+};
+
+std::unique_ptr<Source> open_source(const Config &c)
+{
+    return std::make_unique<Ours>(c);
+}

@@ -1,0 +1,77 @@
+"""The measurements: which image, in which order, and which modes of which peers."""
+
+
+class Case:
+    """One image read in one order by so many threads; `runs` are pairs of a peer and its mode."""
+
+    def __init__(self, workload, variant, file, options, runs):
+        self.workload, self.variant, self.file, self.options = workload, variant, file, options
+        self.runs = [(peer, mode) for peer, modes in runs for mode in modes]
+
+    @property
+    def threads(self):
+        return self.options.get("threads", 1)
+
+
+def _strips():
+    for layout in ("64_none", "64_deflate", "64_lzw", "1_none"):
+        file = f"strips{layout}.tif"
+        decoders = {"none": ["libtiff,bands", "mmap"], "deflate": ["libtiff,bands", "libdeflate,bands"]}
+        floors = decoders.get(layout.split("_")[1], ["libtiff,bands"])
+        views = ["bip,vmem"] if layout.endswith("none") else []
+        yield Case("strips", f"{layout}, rows", file, {"order": "rows", "budget-mib": 64}, [
+            ("gdal", ["handles"] + views), ("gdal newer", ["handles"]), ("openimageio", ["gettile"]), ("vips", ["seq"]),
+            ("ours", ["", "stack"]), ("floor", floors)])
+        yield Case("strips", f"{layout}, rows", file, {"order": "rows", "budget-mib": 512, "threads": 2}, [
+            ("gdal", ["mt", "handles,rows"]), ("gdal newer", ["handles,rows", "safe,rows"]),
+            ("openimageio", ["gettile,rows"]), ("vips", ["seq"]), ("ours", ["", "rows"]),
+            ("floor", [mode + ",rows" for mode in floors])])
+        if layout == "64_deflate":
+            yield Case("strips", f"{layout}, two columns", file, {"order": "columns", "columns": 2, "budget-mib": 64}, [
+                ("gdal", ["handles"]), ("openimageio", ["gettile"]), ("ours", ["", "stack"])])
+
+
+def _tiles():
+    for layout, tiles in (("256_none", (1024, 1000)), ("256_deflate", (1024, 1000)), ("256_lzw", (1024, 1000)),
+                          ("1024_none", (256,))):
+        for tile in tiles:
+            for threads in (1, 2):
+                floors = ["libtiff,bands"] if tile != 1000 else []
+                if floors and "deflate" in layout:
+                    floors.append("libdeflate,bands")
+                shared = (["mt"], ["safe"]) if threads > 1 else ([], [])
+                yield Case("tiles", f"{layout} to {tile}", f"tiles{layout}.tif",
+                           {"order": "rows", "budget-mib": 64, "tile": tile, "threads": threads}, [
+                    ("gdal", ["handles"] + shared[0]), ("gdal newer", ["handles"] + shared[1]), ("openimageio", [""]),
+                    ("vips", [""]), ("ours", [""]), ("floor", floors)])
+
+
+def _jpeg2000():
+    for threads in (1, 2):
+        codec = ["mt"] if threads > 1 else [""]
+        views = {"budget-mib": 512, "threads": threads}
+        yield Case("jpeg2000", "all tiles", "one_tile.jp2", dict(views, order="rows"), [
+            ("gdal", codec), ("gdal newer", codec), ("ours", [""]), ("floor", ["openjpeg"])])
+        yield Case("jpeg2000", "40 windows", "one_tile.jp2", dict(views, order="windows", trace="viewports.i32"), [
+            ("gdal", codec + ["handles"] * (threads > 1)), ("gdal newer", codec + ["handles"] * (threads > 1)), ("ours", [""])])
+    yield Case("jpeg2000", "level 3", "one_tile.jp2", {"order": "rows", "level": 3, "budget-mib": 512}, [
+        ("gdal", [""]), ("gdal newer", [""]), ("vips", [""]), ("ours", [""])])
+
+
+def _viewer():
+    yield Case("viewer", "four viewers", "levels.tif",
+               {"order": "walkers", "trace": "walks.i32", "threads": 4, "budget-mib": 307}, [
+        ("gdal", ["handles", "lock"]), ("gdal newer", ["handles", "safe"]), ("openimageio", [""]), ("vips", ["tiled,small"]),
+        ("ours", ["blocks", ""])])
+
+
+def _opening():
+    yield Case("opening", "a million tiles", "million.tif", {"order": "open", "tile": 256}, [
+        ("gdal", [""]), ("gdal newer", [""]), ("openimageio", [""]), ("vips", [""]), ("ours", [""])])
+
+
+WORKLOADS = {"strips": _strips, "tiles": _tiles, "jpeg2000": _jpeg2000, "viewer": _viewer, "opening": _opening}
+
+# Beside these, `limits` measures the memory of the machine, and `growth` the library alone as work grows.
+GROWTH = [("entries", 10**n) for n in range(3, 8)] + [("pixels", 10**n) for n in range(3, 7)] + [
+    ("threads", n) for n in (1, 2, 3, 4)]

@@ -1,0 +1,38 @@
+"use strict";
+// A layer is shown in a map of its own: those that are not on the ground have pixels for coordinates.
+const choice = document.getElementById("layers");
+const say = text => { document.getElementById("say").textContent = text; };
+let map = null;
+
+async function fetched(path) {
+  const reply = await fetch(path);
+  if (!reply.ok) throw new Error(`${path}: ${reply.status} ${await reply.text()}`);
+  return reply.json();
+}
+
+async function show(name) {
+  const layer = await fetched(`/tiles/${encodeURIComponent(name)}.json`);
+  const sharp = window.devicePixelRatio > 1 ? "@2x" : "";
+  const tiles = layer.tiles[0].replace("{y}.png", `{y}${sharp}.png`);
+  if (map) map.remove();
+  map = L.map("map", { crs: layer.flat ? L.CRS.Simple : L.CRS.EPSG3857, minZoom: 0, maxZoom: layer.maxzoom });
+  let bounds;
+  if (layer.flat) {
+    const corner = (x, y) => map.unproject([x, y], layer.maxzoom);
+    bounds = L.latLngBounds(corner(0, layer.height), corner(layer.width, 0));
+  } else {
+    const [west, south, east, north] = layer.bounds;
+    bounds = L.latLngBounds([south, west], [north, east]);
+  }
+  L.tileLayer(tiles, { bounds, noWrap: true, tileSize: 256, maxZoom: layer.maxzoom, attribution: name }).addTo(map);
+  map.fitBounds(bounds);
+  say(layer.chain);
+}
+
+(async () => {
+  for (const name of await fetched("/layers.json")) choice.add(new Option(name, name));
+  const wanted = () => decodeURIComponent(location.hash.slice(1)) || choice.options[0]?.value;
+  choice.onchange = () => { location.hash = encodeURIComponent(choice.value); };
+  window.onhashchange = () => { choice.value = wanted(); show(wanted()).catch(error => say(error.message)); };
+  if (wanted()) window.onhashchange(); else say("There is no image in this folder.");
+})().catch(error => say(error.message));

@@ -1,0 +1,46 @@
+//! The measurements beside other programs run, on small images: `benches/peers/`.
+
+#![cfg(target_os = "linux")]
+
+#[path = "support/programs.rs"]
+mod programs;
+
+use programs::{run, scratch};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+#[test]
+fn a_small_run_gives_a_page_with_charts_and_the_same_pixels() {
+    let folder = scratch("peers", "small");
+    let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../release");
+    run(Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--locked", "--release", "--lib"])
+        .arg("--target-dir")
+        .arg(Path::new(env!("CARGO_TARGET_TMPDIR")).join(".."))
+        .current_dir(ROOT));
+    run(Command::new(Path::new(ROOT).join("benches/peers/run"))
+        .args(["tiles", "growth", "--peers", "ours,floor", "--variant"])
+        .args(["256_lzw to 1024", "--shrink", "16", "--rounds", "2"])
+        .args(["--patience", "0", "--folder"])
+        .arg(&folder)
+        .arg("--library")
+        .arg(&library));
+    let page = fs::read_to_string(folder.join("page/peers.md")).expect("a page");
+    for expected in [
+        "All delivered the same pixels.",
+        "| 256_lzw to 1024 | 2 |",
+        "| floor libtiff,bands |",
+        "| entries | 10,000 |",
+        "| processor |",
+    ] {
+        assert!(page.contains(expected), "no {expected:?} in\n{page}");
+    }
+    assert!(!page.contains("## Failed"), "{page}");
+    for chart in ["peers-tiles.svg", "peers-growth.svg"] {
+        let chart = fs::read_to_string(folder.join("page").join(chart)).expect("a chart");
+        assert!(chart.starts_with("<svg") && chart.trim_end().ends_with("</svg>"));
+    }
+}
