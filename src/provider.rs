@@ -67,6 +67,17 @@ pub trait Provider: Send + Sync {
     /// where they are made otherwise.
     fn origin(&self, level: u32) -> Option<(Arc<dyn Provider>, u32)>;
 
+    /// The image, and its level, that part of a block is better read of where that is not the whole of what is
+    /// wanted: the block is not there, and all that it is put together from would take much more.
+    fn beneath_part(
+        &self,
+        _at: Block,
+        _part: &Rect,
+        _bands: &Bands,
+    ) -> Option<(Arc<dyn Provider>, u32)> {
+        None
+    }
+
     /// Where the pixels are data, as an image of one u8 band, 0 or 255, on the same grid; `None`
     /// where the source says nothing beyond nodata values.
     fn mask(&self) -> Option<Arc<dyn Provider>>;

@@ -291,12 +291,55 @@ fn copy_window(
         );
         return Ok(());
     }
-    for_blocks(&*provider, level, &rect, &needed, |at, block, part| {
-        note_request(&*provider, at, &needed, &request);
-        let tile = read_part(&*provider, at, &block, &part, &needed, &request)?;
+    for_parts_beneath(&provider, level, &rect, &needed, &mut |part, pixels| {
         let (x, y) = origin(&part);
         let target = into.window(x, y, part.width as usize, part.height as usize);
-        tile.copy_to_target(0, 0, &places, target);
+        pixels.copy_to_target(0, 0, &places, target);
+    })
+}
+
+/// Calls `each` with the pixels over a rectangle inside the image, part by part: of each block, or of what is
+/// beneath it where that is better.
+fn for_parts_beneath(
+    provider: &Arc<dyn Provider>,
+    level: u32,
+    rect: &Rect,
+    bands: &Bands,
+    each: &mut dyn FnMut(Rect, &Pixels),
+) -> Result<()> {
+    let grid = provider.image().grid(level);
+    let beneath = |(row, col): (u64, u64)| {
+        let part = grid.rect(row, col).intersection(rect);
+        let beneath = provider.beneath_part(Block::new(level, row, col), &part, bands);
+        (part, beneath)
+    };
+    if grid.cells_over(rect).any(|cell| beneath(cell).1.is_some()) {
+        for cell in grid.cells_over(rect) {
+            match beneath(cell) {
+                (part, Some((source, level))) => {
+                    for_parts_beneath(&source, level, &part, bands, each)?;
+                }
+                (part, None) => for_whole_blocks(provider, level, &part, bands, each)?,
+            }
+        }
+        return Ok(());
+    }
+    for_whole_blocks(provider, level, rect, bands, each)
+}
+
+/// [`for_parts_beneath`] of the blocks alone.
+fn for_whole_blocks(
+    provider: &Arc<dyn Provider>,
+    level: u32,
+    rect: &Rect,
+    bands: &Bands,
+    each: &mut dyn FnMut(Rect, &Pixels),
+) -> Result<()> {
+    let request = Request::new();
+    for_blocks(&**provider, level, rect, bands, |at, block, part| {
+        note_request(&**provider, at, bands, &request);
+        let tile = read_part(&**provider, at, &block, &part, bands, &request)?;
+        each(part, &tile);
         Ok(())
     })
 }

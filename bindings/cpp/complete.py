@@ -1,4 +1,4 @@
-"""The C++ header has all of the C API: every function is called, every member of a struct of options can be set."""
+"""The C++ header has all of the C API: every function is called, every member of a struct of options is set by its name."""
 
 import pathlib
 import re
@@ -29,6 +29,13 @@ def main():
             body = re.search(rf"\nstruct {name} \{{(.*?)\n\}};", code, re.S)
             members = [m["name"] for m in struct["members"] if m["name"] not in ELSEWHERE and not m["name"].startswith("n_")]
             lacks += [f"{name}.{m}" for m in members if not body or not re.search(rf"\b{m}\b", body[1])]
+        if led or struct["name"] == "tc_input":
+            written = r"\b(?:c_?|made|io)(?:\.|->){} = |memcpy\((?:c_?|made)\.{},"
+            lacks += [f"{name}.{m} for C" for m in members if not re.search(written.format(m, m), code)]
+    # What is copied goes where its name says.
+    copies = re.findall(r"\b(?:c_?|made|io)(?:\.|->)(\w+) = (?:(?:options|of|input|bytes|log|c)(?:\.|->))?(\w+)[;,]", code)
+    known = {member["name"] for struct in model["structs"] for member in struct["members"]}
+    lacks += [f"{to} = {what}" for to, what in copies if to in known and what in known and to != what]
     if lacks:
         sys.exit("include/tilecache.hpp lacks: " + ", ".join(lacks))
 

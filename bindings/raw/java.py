@@ -75,19 +75,17 @@ def _struct(struct, model):
 def _callback(callback, model):
     name = names.flat(callback)
     params = ", ".join(f"{_carrier(p['type'], model)} {p['name']}" for p in callback["params"])
-    types = ", ".join(f"{_carrier(p['type'], model)}.class" for p in callback["params"])
     returns = _carrier(callback["returns"], model)
     yield from _doc(callback["doc"], "    ")
     yield "    @FunctionalInterface"
     yield f"    public interface {name} {{"
-    yield f"        {returns} call({params});"
-    yield ""
     yield f"        FunctionDescriptor DESCRIPTOR = {_descriptor(callback, model)};"
+    yield ""
+    yield f"        {returns} call({params});"
     yield ""
     yield "        /** The function as C calls it, valid as long as the arena. Nothing may be thrown out of it. */"
     yield f"        static MemorySegment pointer({name} function, Arena arena) {{"
-    yield f"            return Library.upcall({name}.class, MethodType.methodType({returns}.class"
-    yield f"                    {', ' + types if types else ''}), function, DESCRIPTOR, arena);"
+    yield f"            return Library.upcall({name}.class, function, DESCRIPTOR, arena);"
     yield "        }"
     yield "    }"
 

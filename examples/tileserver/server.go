@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"tilecache"
+	"tileserver/encode"
 )
 
 //go:embed page
@@ -147,13 +148,13 @@ func (s *server) describe(w http.ResponseWriter, r *http.Request) {
 }
 
 // place is what the path of a tile says: numbers without sign or zeros before them, "@2x" and an extension.
-func place(z, x, file string) (zoom, col, row, scale int, format *Format, good bool) {
+func place(z, x, file string) (zoom, col, row, scale int, format *encode.Format, good bool) {
 	file, extension, _ := strings.Cut(file, ".")
 	scale = 1
 	if y, is := strings.CutSuffix(file, "@2x"); is {
 		file, scale = y, 2
 	}
-	format = formats[extension]
+	format = encode.Formats[extension]
 	good = format != nil
 	for i, text := range [...]string{z, x, file} {
 		n, err := strconv.ParseUint(text, 10, 31)
@@ -278,7 +279,7 @@ func (s *server) enter(r *http.Request) (leave func(), code int) {
 	}, 0
 }
 
-func (s *server) render(ctx context.Context, name string, l *layer, format *Format, zoom, x, y, scale int) ([]byte, bool, error) {
+func (s *server) render(ctx context.Context, name string, l *layer, format *encode.Format, zoom, x, y, scale int) ([]byte, bool, error) {
 	side := tileSize * scale
 	if !l.covers(zoom, x, y) {
 		bytes, err := s.blank(format, side)
@@ -299,13 +300,14 @@ func (s *server) render(ctx context.Context, name string, l *layer, format *Form
 	if err != nil {
 		return nil, false, err
 	}
+	defer dropCanvas(rgba)
 	s.metrics.rendered.Add(1)
 	bytes, err := format.Encode(rgba, side, side)
 	return bytes, empty, err
 }
 
 // blank is a tile in which nothing is seen.
-func (s *server) blank(format *Format, side int) ([]byte, error) {
+func (s *server) blank(format *encode.Format, side int) ([]byte, error) {
 	made, err := s.replies.get(context.Background(), "blank/"+strconv.Itoa(side)+"."+format.Name, func(context.Context) ([]byte, bool, error) {
 		bytes, err := format.Encode(make([]byte, 4*side*side), side, side)
 		return bytes, true, err

@@ -327,6 +327,11 @@ impl Cache {
         set.map_err(|_| Error::argument("the cache has another tier already"))
     }
 
+    /// Whether tiles may come from elsewhere.
+    pub fn has_tier(&self) -> bool {
+        self.tier().is_some()
+    }
+
     fn tier(&self) -> Option<&Arc<dyn Tier>> {
         self.0.tier.get()
     }

@@ -1874,9 +1874,11 @@ reader fills it with: see tc_reader_options.
 - err: may be NULL.
 
 Every block that the rectangle touches is used, in row order, and counted. Through a provider that is
-cached, what is resident is copied. Where a source can read parts of blocks (TC_IMAGE_WINDOWED), a
-small part of a block that is not resident is read by itself and not kept, until so much of the block
-was read in this way that it is decoded as a whole, if the cache has room to keep it.
+cached, what is resident is copied. Of a tile (provider_retile) that is not resident and of which the
+rectangle touches at most three quarters of the blocks, none wider or higher than a tile, no tile is made: these
+blocks are used, and kept in the cache of the tiles under the key of the source. Where a source can read parts of
+blocks (TC_IMAGE_WINDOWED), a small part of a block that is not resident is read by itself and not kept, until so much
+of the block was read in this way that it is decoded as a whole, if the cache has room to keep it.
 
 Errors: as provider_get_block; after a failure the memory of `into` may be partly written.
 Thread-safe, as long as nobody else uses the memory of `into`.

@@ -305,6 +305,18 @@ impl Provider for Retiled {
         Some((own.provider.clone(), own.level))
     }
 
+    fn beneath_part(
+        &self,
+        at: Block,
+        part: &Rect,
+        bands: &Bands,
+    ) -> Option<(Arc<dyn Provider>, u32)> {
+        let plane = &self.planes[at.level as usize].own;
+        let blocks_kept = plane.blocks_kept.as_ref()?;
+        self.is_better_read_in_part(plane, at, part, bands)
+            .then(|| (blocks_kept.clone(), plane.level))
+    }
+
     fn mask(&self) -> Option<Arc<dyn Provider>> {
         self.source.mask()
     }

@@ -1,6 +1,6 @@
 //! Planes: the images whose blocks the tiles of one level are put together from.
 
-use super::super::cached::kept_image;
+use super::super::cached::{cached, kept_image};
 use super::super::plane;
 use crate::cache::{Cache, Claims, Namespace, SourceBlocks};
 use crate::error::Result;
@@ -34,6 +34,9 @@ pub struct Plane {
     /// The key of the blocks in the cache that keeps the tiles, where they are not looked up through it anyway.
     /// What it has goes before the source's pixels: a caller may have put it.
     pub resident: Option<Namespace>,
+    /// The same blocks, kept in the cache of the tiles under their own key: what windows are read of that need few
+    /// of them.
+    pub blocks_kept: Option<Arc<dyn Provider>>,
     /// The level of the tiles.
     tiles: u32,
     /// Which of the planes of that level it is.
@@ -113,11 +116,17 @@ impl Plane {
             }
             _ => None,
         };
+        let blocks_kept = match cache {
+            _ if is_cached => Some(provider.clone()),
+            Some(cache) if provider.cache().is_none() => Some(cached(provider.clone(), cache)?),
+            _ => None,
+        };
         Ok(Self {
             provider,
             level,
             is_cached,
             resident,
+            blocks_kept,
             tiles,
             nth,
         })

@@ -197,4 +197,40 @@ impl Retiled {
         });
         enough && bytes <= cache.unread_share()
     }
+
+    /// Whether a part of a tile takes at most three quarters of the blocks that the tile takes, none of them wider or
+    /// higher than tiles, the cache can keep them, and nothing is there yet of the tile.
+    pub fn is_better_read_in_part(
+        &self,
+        plane: &Plane,
+        at: Block,
+        part: &Rect,
+        bands: &Bands,
+    ) -> bool {
+        let tile = at.rect(&self.image);
+        let Some(cache) = self.namespace.cache() else {
+            return false;
+        };
+        if *part == tile || cache.has_tier() {
+            return false;
+        }
+        let blocks = plane.blocks(part);
+        let area = |block: &Block| {
+            let rect = plane.rect(*block);
+            rect.width.saturating_mul(rect.height)
+        };
+        let of_part: u64 = blocks.iter().map(area).sum();
+        let of_tile: u64 = plane.blocks(&tile).iter().map(area).sum();
+        let image = plane.provider.image();
+        let bytes = blocks.iter().map(|block| tile_bytes(image, *block, bands));
+        let is_small = |block: &Block| {
+            let rect = plane.rect(*block);
+            rect.width <= self.image.block.0 && rect.height <= self.image.block.1
+        };
+        of_part <= of_tile / 4 * 3
+            && blocks.iter().all(is_small)
+            && bytes.sum::<u64>() <= cache.unread_share()
+            && !self.namespace.bears_on(at, bands)
+            && !(blocks.iter()).any(|block| self.namespace.contains(plane.kept(*block), bands))
+    }
 }

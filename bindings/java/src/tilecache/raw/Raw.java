@@ -1920,14 +1920,13 @@ public final class Raw {
      */
     @FunctionalInterface
     public interface tc_log_fn {
-        void call(MemorySegment user, int level, int event, MemorySegment subject, MemorySegment text);
-
         FunctionDescriptor DESCRIPTOR = FunctionDescriptor.ofVoid(ADDRESS, JAVA_INT, JAVA_INT, ADDRESS, ADDRESS);
+
+        void call(MemorySegment user, int level, int event, MemorySegment subject, MemorySegment text);
 
         /** The function as C calls it, valid as long as the arena. Nothing may be thrown out of it. */
         static MemorySegment pointer(tc_log_fn function, Arena arena) {
-            return Library.upcall(tc_log_fn.class, MethodType.methodType(void.class
-                    , MemorySegment.class, int.class, int.class, MemorySegment.class, MemorySegment.class), function, DESCRIPTOR, arena);
+            return Library.upcall(tc_log_fn.class, function, DESCRIPTOR, arena);
         }
     }
 
@@ -1938,14 +1937,13 @@ public final class Raw {
      */
     @FunctionalInterface
     public interface tc_release_fn {
-        void call(MemorySegment user);
-
         FunctionDescriptor DESCRIPTOR = FunctionDescriptor.ofVoid(ADDRESS);
+
+        void call(MemorySegment user);
 
         /** The function as C calls it, valid as long as the arena. Nothing may be thrown out of it. */
         static MemorySegment pointer(tc_release_fn function, Arena arena) {
-            return Library.upcall(tc_release_fn.class, MethodType.methodType(void.class
-                    , MemorySegment.class), function, DESCRIPTOR, arena);
+            return Library.upcall(tc_release_fn.class, function, DESCRIPTOR, arena);
         }
     }
 
@@ -1956,14 +1954,13 @@ public final class Raw {
      */
     @FunctionalInterface
     public interface tc_io_read_at {
-        int call(MemorySegment user, long offset, MemorySegment into, long bytes, MemorySegment err);
-
         FunctionDescriptor DESCRIPTOR = FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG, ADDRESS, JAVA_LONG, ADDRESS);
+
+        int call(MemorySegment user, long offset, MemorySegment into, long bytes, MemorySegment err);
 
         /** The function as C calls it, valid as long as the arena. Nothing may be thrown out of it. */
         static MemorySegment pointer(tc_io_read_at function, Arena arena) {
-            return Library.upcall(tc_io_read_at.class, MethodType.methodType(int.class
-                    , MemorySegment.class, long.class, MemorySegment.class, long.class, MemorySegment.class), function, DESCRIPTOR, arena);
+            return Library.upcall(tc_io_read_at.class, function, DESCRIPTOR, arena);
         }
     }
 
@@ -1984,28 +1981,26 @@ public final class Raw {
      */
     @FunctionalInterface
     public interface tc_open_options_open_beside {
-        int call(MemorySegment user, MemorySegment suffix, MemorySegment io, MemorySegment err);
-
         FunctionDescriptor DESCRIPTOR = FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, ADDRESS, ADDRESS);
+
+        int call(MemorySegment user, MemorySegment suffix, MemorySegment io, MemorySegment err);
 
         /** The function as C calls it, valid as long as the arena. Nothing may be thrown out of it. */
         static MemorySegment pointer(tc_open_options_open_beside function, Arena arena) {
-            return Library.upcall(tc_open_options_open_beside.class, MethodType.methodType(int.class
-                    , MemorySegment.class, MemorySegment.class, MemorySegment.class, MemorySegment.class), function, DESCRIPTOR, arena);
+            return Library.upcall(tc_open_options_open_beside.class, function, DESCRIPTOR, arena);
         }
     }
 
     /** Sets *has to 1 if the block is stored, else to 0. Called without a session. NULL: all are. */
     @FunctionalInterface
     public interface tc_source_has_block {
-        int call(MemorySegment user, long row, long col, int level, MemorySegment has, MemorySegment err);
-
         FunctionDescriptor DESCRIPTOR = FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG, JAVA_LONG, JAVA_INT, ADDRESS, ADDRESS);
+
+        int call(MemorySegment user, long row, long col, int level, MemorySegment has, MemorySegment err);
 
         /** The function as C calls it, valid as long as the arena. Nothing may be thrown out of it. */
         static MemorySegment pointer(tc_source_has_block function, Arena arena) {
-            return Library.upcall(tc_source_has_block.class, MethodType.methodType(int.class
-                    , MemorySegment.class, long.class, long.class, int.class, MemorySegment.class, MemorySegment.class), function, DESCRIPTOR, arena);
+            return Library.upcall(tc_source_has_block.class, function, DESCRIPTOR, arena);
         }
     }
 
@@ -2017,14 +2012,13 @@ public final class Raw {
      */
     @FunctionalInterface
     public interface tc_source_read_block {
-        int call(MemorySegment user, MemorySegment session, long row, long col, int level, MemorySegment bands, MemorySegment into, MemorySegment err);
-
         FunctionDescriptor DESCRIPTOR = FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, JAVA_LONG, JAVA_LONG, JAVA_INT, ADDRESS, ADDRESS, ADDRESS);
+
+        int call(MemorySegment user, MemorySegment session, long row, long col, int level, MemorySegment bands, MemorySegment into, MemorySegment err);
 
         /** The function as C calls it, valid as long as the arena. Nothing may be thrown out of it. */
         static MemorySegment pointer(tc_source_read_block function, Arena arena) {
-            return Library.upcall(tc_source_read_block.class, MethodType.methodType(int.class
-                    , MemorySegment.class, MemorySegment.class, long.class, long.class, int.class, MemorySegment.class, MemorySegment.class, MemorySegment.class), function, DESCRIPTOR, arena);
+            return Library.upcall(tc_source_read_block.class, function, DESCRIPTOR, arena);
         }
     }
 
@@ -2035,14 +2029,13 @@ public final class Raw {
      */
     @FunctionalInterface
     public interface tc_source_read_window {
-        int call(MemorySegment user, MemorySegment session, long x, long y, int level, MemorySegment bands, MemorySegment into, MemorySegment err);
-
         FunctionDescriptor DESCRIPTOR = FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, JAVA_LONG, JAVA_LONG, JAVA_INT, ADDRESS, ADDRESS, ADDRESS);
+
+        int call(MemorySegment user, MemorySegment session, long x, long y, int level, MemorySegment bands, MemorySegment into, MemorySegment err);
 
         /** The function as C calls it, valid as long as the arena. Nothing may be thrown out of it. */
         static MemorySegment pointer(tc_source_read_window function, Arena arena) {
-            return Library.upcall(tc_source_read_window.class, MethodType.methodType(int.class
-                    , MemorySegment.class, MemorySegment.class, long.class, long.class, int.class, MemorySegment.class, MemorySegment.class, MemorySegment.class), function, DESCRIPTOR, arena);
+            return Library.upcall(tc_source_read_window.class, function, DESCRIPTOR, arena);
         }
     }
 
@@ -2052,28 +2045,26 @@ public final class Raw {
      */
     @FunctionalInterface
     public interface tc_source_open_session {
-        int call(MemorySegment user, MemorySegment session, MemorySegment err);
-
         FunctionDescriptor DESCRIPTOR = FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, ADDRESS);
+
+        int call(MemorySegment user, MemorySegment session, MemorySegment err);
 
         /** The function as C calls it, valid as long as the arena. Nothing may be thrown out of it. */
         static MemorySegment pointer(tc_source_open_session function, Arena arena) {
-            return Library.upcall(tc_source_open_session.class, MethodType.methodType(int.class
-                    , MemorySegment.class, MemorySegment.class, MemorySegment.class), function, DESCRIPTOR, arena);
+            return Library.upcall(tc_source_open_session.class, function, DESCRIPTOR, arena);
         }
     }
 
     /** With TC_SESSIONS: closes a session, when the source goes. NULL: nothing to close. Else NULL. */
     @FunctionalInterface
     public interface tc_source_close_session {
-        void call(MemorySegment user, MemorySegment session);
-
         FunctionDescriptor DESCRIPTOR = FunctionDescriptor.ofVoid(ADDRESS, ADDRESS);
+
+        void call(MemorySegment user, MemorySegment session);
 
         /** The function as C calls it, valid as long as the arena. Nothing may be thrown out of it. */
         static MemorySegment pointer(tc_source_close_session function, Arena arena) {
-            return Library.upcall(tc_source_close_session.class, MethodType.methodType(void.class
-                    , MemorySegment.class, MemorySegment.class), function, DESCRIPTOR, arena);
+            return Library.upcall(tc_source_close_session.class, function, DESCRIPTOR, arena);
         }
     }
 
@@ -2090,14 +2081,13 @@ public final class Raw {
      */
     @FunctionalInterface
     public interface tc_map_fn {
-        int call(MemorySegment user, long row, long col, int level, MemorySegment in, MemorySegment out, MemorySegment err);
-
         FunctionDescriptor DESCRIPTOR = FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG, JAVA_LONG, JAVA_INT, ADDRESS, ADDRESS, ADDRESS);
+
+        int call(MemorySegment user, long row, long col, int level, MemorySegment in, MemorySegment out, MemorySegment err);
 
         /** The function as C calls it, valid as long as the arena. Nothing may be thrown out of it. */
         static MemorySegment pointer(tc_map_fn function, Arena arena) {
-            return Library.upcall(tc_map_fn.class, MethodType.methodType(int.class
-                    , MemorySegment.class, long.class, long.class, int.class, MemorySegment.class, MemorySegment.class, MemorySegment.class), function, DESCRIPTOR, arena);
+            return Library.upcall(tc_map_fn.class, function, DESCRIPTOR, arena);
         }
     }
 
@@ -2123,14 +2113,13 @@ public final class Raw {
      */
     @FunctionalInterface
     public interface tc_transform_fn {
-        int call(MemorySegment user, int to_source, int n, MemorySegment x, MemorySegment y, MemorySegment z, MemorySegment ok);
-
         FunctionDescriptor DESCRIPTOR = FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT, ADDRESS, ADDRESS, ADDRESS, ADDRESS);
+
+        int call(MemorySegment user, int to_source, int n, MemorySegment x, MemorySegment y, MemorySegment z, MemorySegment ok);
 
         /** The function as C calls it, valid as long as the arena. Nothing may be thrown out of it. */
         static MemorySegment pointer(tc_transform_fn function, Arena arena) {
-            return Library.upcall(tc_transform_fn.class, MethodType.methodType(int.class
-                    , MemorySegment.class, int.class, int.class, MemorySegment.class, MemorySegment.class, MemorySegment.class, MemorySegment.class), function, DESCRIPTOR, arena);
+            return Library.upcall(tc_transform_fn.class, function, DESCRIPTOR, arena);
         }
     }
 
@@ -2144,14 +2133,13 @@ public final class Raw {
      */
     @FunctionalInterface
     public interface tc_clone_fn {
-        MemorySegment call(MemorySegment user);
-
         FunctionDescriptor DESCRIPTOR = FunctionDescriptor.of(ADDRESS, ADDRESS);
+
+        MemorySegment call(MemorySegment user);
 
         /** The function as C calls it, valid as long as the arena. Nothing may be thrown out of it. */
         static MemorySegment pointer(tc_clone_fn function, Arena arena) {
-            return Library.upcall(tc_clone_fn.class, MethodType.methodType(MemorySegment.class
-                    , MemorySegment.class), function, DESCRIPTOR, arena);
+            return Library.upcall(tc_clone_fn.class, function, DESCRIPTOR, arena);
         }
     }
 
@@ -2164,14 +2152,13 @@ public final class Raw {
      */
     @FunctionalInterface
     public interface tc_compute_fn {
-        int call(MemorySegment user, MemorySegment place, MemorySegment inputs, long n_inputs, MemorySegment out, MemorySegment err);
-
         FunctionDescriptor DESCRIPTOR = FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, ADDRESS, JAVA_LONG, ADDRESS, ADDRESS);
+
+        int call(MemorySegment user, MemorySegment place, MemorySegment inputs, long n_inputs, MemorySegment out, MemorySegment err);
 
         /** The function as C calls it, valid as long as the arena. Nothing may be thrown out of it. */
         static MemorySegment pointer(tc_compute_fn function, Arena arena) {
-            return Library.upcall(tc_compute_fn.class, MethodType.methodType(int.class
-                    , MemorySegment.class, MemorySegment.class, MemorySegment.class, long.class, MemorySegment.class, MemorySegment.class), function, DESCRIPTOR, arena);
+            return Library.upcall(tc_compute_fn.class, function, DESCRIPTOR, arena);
         }
     }
 
@@ -2184,14 +2171,13 @@ public final class Raw {
      */
     @FunctionalInterface
     public interface tc_open_part_fn {
-        int call(MemorySegment user, long part, MemorySegment provider, MemorySegment err);
-
         FunctionDescriptor DESCRIPTOR = FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG, ADDRESS, ADDRESS);
+
+        int call(MemorySegment user, long part, MemorySegment provider, MemorySegment err);
 
         /** The function as C calls it, valid as long as the arena. Nothing may be thrown out of it. */
         static MemorySegment pointer(tc_open_part_fn function, Arena arena) {
-            return Library.upcall(tc_open_part_fn.class, MethodType.methodType(int.class
-                    , MemorySegment.class, long.class, MemorySegment.class, MemorySegment.class), function, DESCRIPTOR, arena);
+            return Library.upcall(tc_open_part_fn.class, function, DESCRIPTOR, arena);
         }
     }
 
@@ -2208,14 +2194,13 @@ public final class Raw {
      */
     @FunctionalInterface
     public interface tc_done_fn {
-        void call(MemorySegment user, int status, MemorySegment tile, MemorySegment err);
-
         FunctionDescriptor DESCRIPTOR = FunctionDescriptor.ofVoid(ADDRESS, JAVA_INT, ADDRESS, ADDRESS);
+
+        void call(MemorySegment user, int status, MemorySegment tile, MemorySegment err);
 
         /** The function as C calls it, valid as long as the arena. Nothing may be thrown out of it. */
         static MemorySegment pointer(tc_done_fn function, Arena arena) {
-            return Library.upcall(tc_done_fn.class, MethodType.methodType(void.class
-                    , MemorySegment.class, int.class, MemorySegment.class, MemorySegment.class), function, DESCRIPTOR, arena);
+            return Library.upcall(tc_done_fn.class, function, DESCRIPTOR, arena);
         }
     }
 
@@ -2233,14 +2218,13 @@ public final class Raw {
      */
     @FunctionalInterface
     public interface tc_prefetched_fn {
-        void call(MemorySegment user, int status, MemorySegment how_far, MemorySegment err);
-
         FunctionDescriptor DESCRIPTOR = FunctionDescriptor.ofVoid(ADDRESS, JAVA_INT, ADDRESS, ADDRESS);
+
+        void call(MemorySegment user, int status, MemorySegment how_far, MemorySegment err);
 
         /** The function as C calls it, valid as long as the arena. Nothing may be thrown out of it. */
         static MemorySegment pointer(tc_prefetched_fn function, Arena arena) {
-            return Library.upcall(tc_prefetched_fn.class, MethodType.methodType(void.class
-                    , MemorySegment.class, int.class, MemorySegment.class, MemorySegment.class), function, DESCRIPTOR, arena);
+            return Library.upcall(tc_prefetched_fn.class, function, DESCRIPTOR, arena);
         }
     }
 
@@ -2256,14 +2240,13 @@ public final class Raw {
      */
     @FunctionalInterface
     public interface tc_write_fn {
-        int call(MemorySegment user, MemorySegment text, long bytes, MemorySegment err);
-
         FunctionDescriptor DESCRIPTOR = FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, JAVA_LONG, ADDRESS);
+
+        int call(MemorySegment user, MemorySegment text, long bytes, MemorySegment err);
 
         /** The function as C calls it, valid as long as the arena. Nothing may be thrown out of it. */
         static MemorySegment pointer(tc_write_fn function, Arena arena) {
-            return Library.upcall(tc_write_fn.class, MethodType.methodType(int.class
-                    , MemorySegment.class, MemorySegment.class, long.class, MemorySegment.class), function, DESCRIPTOR, arena);
+            return Library.upcall(tc_write_fn.class, function, DESCRIPTOR, arena);
         }
     }
 
@@ -2279,14 +2262,13 @@ public final class Raw {
      */
     @FunctionalInterface
     public interface tc_progress_fn {
-        int call(double done, MemorySegment text, MemorySegment user);
-
         FunctionDescriptor DESCRIPTOR = FunctionDescriptor.of(JAVA_INT, JAVA_DOUBLE, ADDRESS, ADDRESS);
+
+        int call(double done, MemorySegment text, MemorySegment user);
 
         /** The function as C calls it, valid as long as the arena. Nothing may be thrown out of it. */
         static MemorySegment pointer(tc_progress_fn function, Arena arena) {
-            return Library.upcall(tc_progress_fn.class, MethodType.methodType(int.class
-                    , double.class, MemorySegment.class, MemorySegment.class), function, DESCRIPTOR, arena);
+            return Library.upcall(tc_progress_fn.class, function, DESCRIPTOR, arena);
         }
     }
 
@@ -3866,9 +3848,11 @@ public final class Raw {
      * - err: may be NULL.
      *
      * Every block that the rectangle touches is used, in row order, and counted. Through a provider that is
-     * cached, what is resident is copied. Where a source can read parts of blocks (TC_IMAGE_WINDOWED), a
-     * small part of a block that is not resident is read by itself and not kept, until so much of the block
-     * was read in this way that it is decoded as a whole, if the cache has room to keep it.
+     * cached, what is resident is copied. Of a tile (provider_retile) that is not resident and of which the
+     * rectangle touches at most three quarters of the blocks, none wider or higher than a tile, no tile is made: these
+     * blocks are used, and kept in the cache of the tiles under the key of the source. Where a source can read parts of
+     * blocks (TC_IMAGE_WINDOWED), a small part of a block that is not resident is read by itself and not kept, until so much
+     * of the block was read in this way that it is decoded as a whole, if the cache has room to keep it.
      *
      * Errors: as provider_get_block; after a failure the memory of `into` may be partly written.
      * Thread-safe, as long as nobody else uses the memory of `into`.

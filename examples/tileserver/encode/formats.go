@@ -1,4 +1,5 @@
-package main
+// Package encode encodes tiles, in C.
+package encode
 
 // #cgo CFLAGS: -std=c11 -O2 -Wall -Wextra
 // #cgo LDFLAGS: -ldeflate -ljpeg
@@ -20,7 +21,8 @@ type Format struct {
 
 const quality = 80 // of JPEG and WebP
 
-var formats = map[string]*Format{
+// Formats are known by the extension of a path.
+var Formats = map[string]*Format{
 	"png": {"png", "image/png", func(p *C.uint8_t, w, h C.int, opaque bool, n *C.size_t) *C.uint8_t {
 		flag := C.int(0)
 		if opaque {

@@ -1,0 +1,21 @@
+package tilecache;
+
+import java.lang.foreign.MemorySegment;
+import tilecache.raw.Raw;
+
+/** A load that a callback works for. */
+public final class Load extends Handle {
+    private Load(MemorySegment pointer) {
+        super(pointer, Raw::tc_load_release);
+    }
+
+    /** That of the calling thread; where it works for none, one that is never cancelled. */
+    public static Load current() {
+        return new Load(Raw.tc_load_current());
+    }
+
+    /** Whether nobody wants it any more. */
+    public boolean isCancelled() {
+        return use(pointer -> Raw.tc_load_is_cancelled(pointer) != 0);
+    }
+}
