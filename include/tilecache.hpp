@@ -661,10 +661,29 @@ private:
 };
 
 namespace detail {
+inline std::string dtype_name(tc_dtype dtype)
+{
+    switch (dtype) {
+    case TC_U8: return "TC_U8";
+    case TC_I8: return "TC_I8";
+    case TC_U16: return "TC_U16";
+    case TC_I16: return "TC_I16";
+    case TC_U32: return "TC_U32";
+    case TC_I32: return "TC_I32";
+    case TC_U64: return "TC_U64";
+    case TC_I64: return "TC_I64";
+    case TC_F32: return "TC_F32";
+    case TC_F64: return "TC_F64";
+    case TC_CI16: return "TC_CI16";
+    case TC_CI32: return "TC_CI32";
+    case TC_CF32: return "TC_CF32";
+    case TC_CF64: return "TC_CF64";
+    default: return "type " + std::to_string(dtype);
+    }
+}
 inline Error other_dtype(tc_dtype is, tc_dtype wanted)
 {
-    return Error(TC_E_ARGUMENT, "samples of type " + std::to_string(is) + " were asked for as type " +
-                                    std::to_string(wanted));
+    return Error(TC_E_ARGUMENT, "samples of " + dtype_name(is) + " were asked for as " + dtype_name(wanted));
 }
 
 /** Calls f with a null pointer to the type of C++. */

@@ -59,6 +59,7 @@ impl Provider {
             reserved: 0,
             open_beside: None,
             user: null_mut(),
+            log: null(),
         };
         // SAFETY: all pointers are valid during the call.
         made(|provider, err| unsafe { provider_open(path.as_ptr(), &options, provider, err) })
