@@ -68,7 +68,7 @@ IS(TC_LOG_EVICTED, 6);
 IS(TC_LOG_REJECTED, 7);
 IS(TC_LOG_OVERDUE, 8);
 
-SIZE(tc_cache_stats, 208);
+SIZE(tc_cache_stats, 216);
 AT(tc_cache_stats, struct_size, 0);
 AT(tc_cache_stats, reserved, 4);
 AT(tc_cache_stats, budget, 8);

@@ -558,6 +558,14 @@ typedef enum tc_cache_flags {
    * others, "FIFO queues are all you need for cache eviction", SOSP 2023).
    */
   TC_CACHE_FREQUENCY = 2,
+  /**
+   * What is asked of the cache is noted, so that tc_report and tc_statistics_json can advise: which budget would end
+   * that blocks are decoded again and again, or would do as well. What a tile is made from is noted when it is first
+   * asked for; of many images a sample of blocks. That takes at most about 16 MiB beside the budget, see
+   * `observation` of tc_cache_stats, and hits of tiles that are noted take a lock and go the way of a miss; without
+   * the flag a hit costs what it costs.
+   */
+  TC_CACHE_OBSERVE = 4,
 } tc_cache_flags;
 
 /**
@@ -1315,6 +1323,10 @@ typedef struct tc_cache_stats {
    * is in neither, and comes on top of the budget.
    */
   uint64_t lent_counted;
+  /**
+   * Of what TC_CACHE_OBSERVE has noted, beside the budget.
+   */
+  uint64_t observation;
 } tc_cache_stats;
 
 /**
@@ -2723,6 +2735,18 @@ typedef struct tc_pass_options {
    */
   size_t n_tiles;
 } tc_pass_options;
+
+/**
+ * Takes a part of a text that is too long for a buffer of the caller's.
+ *
+ * - user: as given with the function.
+ * - text, bytes: the next part, of so many bytes; all parts together are UTF-8, without a NUL; valid during the call.
+ * - err: may tell more of a failure; never NULL.
+ *
+ * Returns TC_OK, or another number, which ends the call that writes: see CALLBACKS at the top. Called on the thread that
+ * made that call, inside of it, with no lock held. It must not throw, unwind or longjmp.
+ */
+typedef tc_status (*tc_write_fn)(void *user, const char *text, size_t bytes, struct tc_error *err);
 
 /**
  * Hears how far a long call has come; GDAL's GDALProgressFunc.
@@ -4170,7 +4194,7 @@ tc_status provider_read_window(struct tc_provider *provider,
  * What this provider has done, and what it has in the cache that keeps its tiles. Providers with one
  * key in one cache count together.
  *
- * Of the members of `stats`, budget, reusable, max_in_flight, queued, overdue and index belong to a cache or
+ * Of the members of `stats`, budget, reusable, max_in_flight, queued, overdue, index and observation belong to a cache or
  * the process as a whole and are 0. A buffer counts with the provider that brought it, also where tiles of others are
  * views of it; in_flight is that of tiles of its own, not of blocks that pass through on the way to
  * them, and peak leaves out what the key is charged. Without a cache of its own, all sizes are 0.
@@ -4502,6 +4526,78 @@ tc_status provider_pass(struct tc_provider *source,
                         const struct tc_pass_options *options,
                         struct tc_provider **reader,
                         struct tc_error *err);
+
+/*
+ * ======== REPORTS ========
+ */
+
+/**
+ * What a cache has and has done, of the cache, each key in it and each source beneath, as JSON (RFC 8259) for programs.
+ *
+ * An object of `form` (1; it rises where a member changes its meaning or goes, not where one is added); `cache`, with
+ * the members of tc_cache_stats; `providers`, an array with one object for each key that has tiles or providers, those
+ * with most bytes first: its `key`, the `size`, `block`, `levels`, `bands` and `type` of the image where a provider says
+ * them, what provider_counters tells, and the keys of its `sources`; `sources`, an array with one object for each source
+ * of those: its `key`, its `title` in messages, how many `blocks` it has, `loads`, `load_errors`, `load_nanoseconds`,
+ * `blocks_decoded`, `distinct_blocks_decoded` and `amplification`; and with TC_CACHE_OBSERVE `advice`: the `budget`, from how
+ * many `requests` it is made and how many are `left_out`, of how many blocks one is noted (`one_block_of`), a smaller
+ * budget that would do as well (`would_do`, if there is one), and an array `sources` of objects with `key`,
+ * `of_another_cache` (1 if another cache is asked for the blocks, else 0), how often a block is decoded in the model
+ * (`decodes_of_a_block`), the least budget that ends that (`ending_budget`, or `ending_budget_with_blocks_cached` if it
+ * takes provider_cached over the source too; neither if no budget does), `decodes_then`, and the `curve` of other budgets.
+ * Sizes are in bytes. Members come in no order to rely on.
+ *
+ * - cache: required.
+ * - into, room: memory of yours for so many bytes. NULL and 0 ask for the size alone.
+ * - bytes: required; receives the bytes that the text takes with the NUL at its end; 0 on failure but TC_E_LIMIT. The next
+ *   call may need more.
+ * - err: may be NULL.
+ *
+ * The cache is looked at key by key; others get their turn in between, so the parts may be of moments shortly after
+ * each other. With TC_CACHE_OBSERVE it takes up to some seconds of computing, without a lock. Errors: TC_E_LIMIT if there is
+ * not room enough, with nothing written but a NUL; TC_E_ARGUMENT. Thread-safe.
+ */
+tc_status tc_statistics_json(const struct tc_cache *cache,
+                             char *into,
+                             size_t room,
+                             size_t *bytes,
+                             struct tc_error *err);
+
+/**
+ * What a provider has done, and what it has in the cache that keeps its tiles: provider_counters as JSON.
+ *
+ * An object of `form`, as for tc_statistics_json, the `key`, the members of tc_cache_stats that are not of a cache as a
+ * whole, `blocks_decoded`, `distinct_blocks_decoded` and `amplification`.
+ *
+ * - provider: required.
+ * - into, room, bytes, err: as for tc_statistics_json.
+ *
+ * Errors: TC_E_LIMIT if there is not room enough, with nothing written but a NUL; TC_E_ARGUMENT. Thread-safe.
+ */
+tc_status provider_counters_json(const struct tc_provider *provider,
+                                 char *into,
+                                 size_t room,
+                                 size_t *bytes,
+                                 struct tc_error *err);
+
+/**
+ * A picture of a cache as a page of HTML, in one file without scripts and without anything from elsewhere: how the
+ * budget is taken, what each provider and layer has, where in its image and how recently used, what is decoded how
+ * often, where the time goes, and with TC_CACHE_OBSERVE advice in words and numbers. docs/reports.md says how it is read.
+ * Texts from users and files are escaped.
+ *
+ * - cache: required.
+ * - write: takes the page, part by part; required.
+ * - user: passed to `write`.
+ * - err: may be NULL.
+ *
+ * As tc_statistics_json, it looks at the cache key by key and computes without a lock; it is no use of any tile. It takes
+ * memory in proportion to the tiles. Errors: what `write` returned, as TC_E_SOURCE; TC_E_ARGUMENT. Thread-safe.
+ */
+tc_status tc_report(const struct tc_cache *cache,
+                    tc_write_fn write,
+                    void *user,
+                    struct tc_error *err);
 
 /*
  * ======== STATISTICS OF PIXELS ========

@@ -322,6 +322,26 @@ Returned<T> told(T value, Call call)
     return value;
 }
 
+/** A call that writes a text, which may have grown when it is asked for. */
+template <class Call>
+Returned<std::string> written(Call call)
+{
+    std::string text;
+    tc_error err;
+    size_t bytes = 0;
+    tc_status status = call(nullptr, size_t(0), &bytes, &err);
+    while (status == TC_OK && text.size() < bytes) {
+        text.resize(bytes);
+        status = call(&text[0], text.size(), &bytes, &err);
+        if (status == TC_E_LIMIT && bytes > text.size())
+            status = TC_OK;
+    }
+    if (status != TC_OK)
+        return failed<std::string>(err);
+    text.resize(bytes - 1);
+    return text;
+}
+
 /** A size-led struct of C with its size. */
 template <class T>
 T sized()
@@ -437,6 +457,13 @@ void unheard(const char *where, Call call) noexcept
     const Result<void> result = guarded(call);
     if (!result)
         std::fprintf(stderr, "tilecache: %s failed: %s\n", where, result.error().what());
+}
+
+/** Takes the parts of a text. */
+inline tc_status append(void *user, const char *part, size_t bytes, tc_error *) noexcept
+{
+    const Result<void> result = guarded([&] { static_cast<std::string *>(user)->append(part, bytes); });
+    return result ? TC_OK : TC_E_NO_MEMORY;
 }
 
 /** A release function for an object made by new. */
@@ -634,10 +661,29 @@ private:
 };
 
 namespace detail {
+inline std::string dtype_name(tc_dtype dtype)
+{
+    switch (dtype) {
+    case TC_U8: return "TC_U8";
+    case TC_I8: return "TC_I8";
+    case TC_U16: return "TC_U16";
+    case TC_I16: return "TC_I16";
+    case TC_U32: return "TC_U32";
+    case TC_I32: return "TC_I32";
+    case TC_U64: return "TC_U64";
+    case TC_I64: return "TC_I64";
+    case TC_F32: return "TC_F32";
+    case TC_F64: return "TC_F64";
+    case TC_CI16: return "TC_CI16";
+    case TC_CI32: return "TC_CI32";
+    case TC_CF32: return "TC_CF32";
+    case TC_CF64: return "TC_CF64";
+    default: return "type " + std::to_string(dtype);
+    }
+}
 inline Error other_dtype(tc_dtype is, tc_dtype wanted)
 {
-    return Error(TC_E_ARGUMENT, "samples of type " + std::to_string(is) + " were asked for as type " +
-                                    std::to_string(wanted));
+    return Error(TC_E_ARGUMENT, "samples of " + dtype_name(is) + " were asked for as " + dtype_name(wanted));
 }
 
 /** Calls f with a null pointer to the type of C++. */
@@ -992,6 +1038,20 @@ public:
     {
         return detail::told(detail::sized<tc_cache_stats>(), [&](tc_cache_stats *stats, tc_error *err) {
             return tc_statistics(get(), stats, err);
+        });
+    }
+    /** JSON. */
+    Returned<std::string> statistics_json() const
+    {
+        return detail::written([&](char *into, size_t room, size_t *bytes, tc_error *err) {
+            return tc_statistics_json(get(), into, room, bytes, err);
+        });
+    }
+    /** A page of HTML. */
+    Returned<std::string> report() const
+    {
+        return detail::told(std::string(), [&](std::string *page, tc_error *err) {
+            return tc_report(get(), detail::append, page, err);
         });
     }
     /** None if it is not there. */
@@ -2370,6 +2430,13 @@ public:
     {
         return detail::told(Counters{detail::sized<tc_cache_stats>(), 0}, [&](Counters *made, tc_error *err) {
             return provider_counters(get(), &made->stats, &made->amplification, err);
+        });
+    }
+    /** JSON. */
+    Returned<std::string> counters_json() const
+    {
+        return detail::written([&](char *into, size_t room, size_t *bytes, tc_error *err) {
+            return provider_counters_json(get(), into, room, bytes, err);
         });
     }
     Returned<PixelStats> pixel_stats(const SampleOptions &options = {}) const

@@ -23,6 +23,7 @@ pub mod pad;
 mod pages;
 pub mod prefetch;
 pub mod provider;
+pub mod report;
 pub mod resample;
 mod scoped;
 pub mod simd;

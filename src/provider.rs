@@ -1,7 +1,7 @@
 //! The one model that every source and every operator implements.
 
 use crate::cache::{
-    AskedOfTiers, Asking, Cache, Claims, Counters, Moment, PassId, Stamp, Usage, now,
+    AskedOfTiers, Asking, Cache, Claims, Counters, Moment, PassId, Stamp, Usage, note_request, now,
 };
 use crate::error::{Kind, Result};
 use crate::geometry::Rect;
@@ -327,6 +327,7 @@ pub fn get_block(provider: &dyn Provider, at: Block, bands: &Bands) -> Result<Ti
     nesting::enter(provider.height(), || {
         let request = Request::new();
         let _asked = AskedOfTiers::all(provider, || vec![at], bands, &request)?;
+        note_request(provider, at, bands, &request);
         provider.get_block(at, bands, &request)
     })
 }
@@ -338,7 +339,10 @@ pub fn get_block_asked(
     bands: &Bands,
     request: &Request<'_>,
 ) -> Result<Tile> {
-    nesting::enter(provider.height(), || provider.get_block(at, bands, request))
+    nesting::enter(provider.height(), || {
+        note_request(provider, at, bands, request);
+        provider.get_block(at, bands, request)
+    })
 }
 
 /// [`Provider::peek_block`] with its arguments checked.
@@ -357,7 +361,12 @@ pub fn try_block(provider: &dyn Provider, at: Block, bands: &Bands) -> Result<Op
     }
     provider.image().check_block(at, bands)?;
     check_cancelled(provider)?;
-    Ok(provider.try_block(at, bands, &Request::new()))
+    let request = Request::new();
+    let found = provider.try_block(at, bands, &request);
+    if found.is_some() {
+        note_request(provider, at, bands, &request);
+    }
+    Ok(found)
 }
 
 /// [`Provider::has_block`]: false outside the grid, and for levels that do not exist or are missing.

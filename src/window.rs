@@ -1,6 +1,6 @@
 //! Windows: any rectangle of a level, put together from blocks.
 
-use crate::cache::{AskedOfTiers, Asking, Claims, Scratch};
+use crate::cache::{AskedOfTiers, Asking, Claims, Scratch, note_request};
 use crate::convert::convert_row;
 use crate::dtype::{DType, Sample};
 use crate::error::{Error, Result};
@@ -337,6 +337,7 @@ fn for_whole_blocks(
 ) -> Result<()> {
     let request = Request::new();
     for_blocks(&**provider, level, rect, bands, |at, block, part| {
+        note_request(&**provider, at, bands, &request);
         let tile = read_part(&**provider, at, &block, &part, bands, &request)?;
         each(part, &tile);
         Ok(())

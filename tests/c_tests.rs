@@ -136,6 +136,7 @@ programs! {
     test_passes
     test_prefetch
     test_readers
+    test_report
     test_stacks
     test_stats
     test_terrain

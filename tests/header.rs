@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// The files of the ABI in the order in which the header presents them.
-const FILES: [&str; 25] = [
+const FILES: [&str; 26] = [
     "status",
     "types",
     "library",
@@ -22,6 +22,7 @@ const FILES: [&str; 25] = [
     "reader",
     "prefetch",
     "pass",
+    "report",
     "progress",
     "pixel_stats",
     "chain",

@@ -29,15 +29,14 @@ int main(int argc, char **argv)
         tc_tile_release(tile);
     };
     const auto by_cpp = [&] { sum += *static_cast<const uint16_t *>(image.get_block(0, 0).pixels().data); };
-    std::vector<double> ratios;
+    // In turns, and the shortest rounds of each, which other programs of the machine disturbed least.
+    double c = 1e9, cpp = 1e9;
     for (int round = 0; round < 15; round++) {
-        const double c = seconds(by_c);
-        ratios.push_back(seconds(by_cpp) / c);
+        c = std::min(c, seconds(by_c));
+        cpp = std::min(cpp, seconds(by_cpp));
     }
-    std::sort(ratios.begin(), ratios.end());
-    std::printf("a hit through C++ takes %.2f times as long as through C (median of 15, from %.2f to %.2f)\n", ratios[7],
-                ratios.front(), ratios.back());
-    CHECK(sum == 0);           // The first sample is 0.
-    CHECK(ratios[7] < 1.5);    // Nothing is copied or allocated.
+    std::printf("a hit through C++ takes %.2f times as long as through C (the shortest of 15 rounds each)\n", cpp / c);
+    CHECK(sum == 0);       // The first sample is 0.
+    CHECK(cpp / c < 1.5);  // Nothing is copied or allocated.
     return 0;
 }

@@ -522,7 +522,8 @@ static void arguments_that_c_could_not_tell_are_errors()
 {
     CHECK(std::string(thrown_by<Error>([] { open(std::string("a\0b", 3)); }).message()).find("NUL at byte 1") != std::string::npos);
     auto file = open(scene);
-    CHECK(status_of([&] { file.get_block(0, 0).view<uint8_t>(); }) == TC_E_ARGUMENT);
+    const Error other = thrown_by<Error>([&] { file.get_block(0, 0).view<uint8_t>(); });
+    CHECK(std::string(other.what()) == "TC_E_ARGUMENT: samples of TC_U16 were asked for as TC_U8");
     CHECK(status_of([&] { file.read_window<uint8_t>(0, 0, -1, 1); }) == TC_E_RANGE);
     CHECK(status_of([&] { file.read_window<uint8_t>(0, 0, INT64_MAX, 2); }) == TC_E_LIMIT);
     Source source = bytes_source();
@@ -655,6 +656,21 @@ static void a_call_while_an_exception_is_in_flight()
         throw Trouble(1);
     });
     CHECK(outer.number == 1 && found == 2);
+}
+
+static void a_cache_reports_what_it_does()
+{
+    CacheOptions options;
+    options.flags = TC_CACHE_OBSERVE;
+    auto cache = Cache::create(1 << 20, options);
+    auto image = Provider::from_source(bytes_source()).cached(cache);
+    image.get_block(0, 1);
+    const std::string json = cache.statistics_json(), page = cache.report();
+    CHECK(json.front() == '{' && json.back() == '}' && json.find("\"advice\"") != json.npos);
+    CHECK(json.find("\"key\":\"" + std::string(image.key()) + "\"") != json.npos);
+    CHECK(image.counters_json().find("\"misses\":1") != json.npos);
+    CHECK(page.find("<svg") != page.npos && page.find("</html>") != page.npos);
+    CHECK(cache.statistics().observation > 0);
 }
 
 static void a_view_outlives_everything()
@@ -792,6 +808,7 @@ int main(int argc, char **argv)
     what_a_callback_throws_comes_out_as_itself();
     everyone_who_waits_gets_the_exception();
     a_call_while_an_exception_is_in_flight();
+    a_cache_reports_what_it_does();
     a_view_outlives_everything();
     handles_cross_threads();
     a_load_is_cancelled_in_its_midst();

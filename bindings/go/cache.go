@@ -17,6 +17,7 @@ type Stats struct {
 	Budget, Resident, Idle, Held, Reusable, OverBudget, Orphaned, InFlight, Peak   uint64
 	Entries, Hits, Misses, Waits, Loads, LoadErrors, Evictions, Rejected, Siblings uint64
 	LoadNanoseconds, MaxInFlight, Queued, Overdue, Index, Lent, LentCounted        uint64
+	Observation                                                                    uint64
 }
 
 func statsFrom(s *C.tc_cache_stats) Stats {
@@ -26,7 +27,8 @@ func statsFrom(s *C.tc_cache_stats) Stats {
 		Misses: uint64(s.misses), Waits: uint64(s.waits), Loads: uint64(s.loads), LoadErrors: uint64(s.load_errors),
 		Evictions: uint64(s.evictions), Rejected: uint64(s.rejected), Siblings: uint64(s.siblings),
 		LoadNanoseconds: uint64(s.load_nanoseconds), MaxInFlight: uint64(s.max_in_flight), Queued: uint64(s.queued),
-		Overdue: uint64(s.overdue), Index: uint64(s.index), Lent: uint64(s.lent), LentCounted: uint64(s.lent_counted)}
+		Overdue: uint64(s.overdue), Index: uint64(s.index), Lent: uint64(s.lent), LentCounted: uint64(s.lent_counted),
+		Observation: uint64(s.observation)}
 }
 
 // NewCache makes a cache of at most so many bytes; DefaultBudget suits most programs.

@@ -218,6 +218,43 @@ func TestAContextEndsALoadInTheMiddle(t *testing.T) {
 	}
 }
 
+// Upon 127 others no reader can be made, so that the load goes on; its tile, which nobody waits for, is given back.
+func TestATileThatComesTooLateIsGivenBack(t *testing.T) {
+	begun, end := make(chan struct{}), make(chan struct{})
+	s := scene(64, 64, 64, 1, nil)
+	plain := s.ReadBlock
+	s.ReadBlock = func(c ctx, b Block, into Pixels) error {
+		close(begun)
+		<-end
+		return plain(c, b, into)
+	}
+	cache := newCache(t, 1<<20)
+	top := closing(t, must[*Provider](t)(closing(t, must[*Provider](t)(NewSource(s))).Cached(cache)))
+	for {
+		next, err := top.Reader()
+		if err != nil {
+			if !errors.Is(err, ErrLimit) {
+				t.Fatal(err)
+			}
+			break
+		}
+		top = closing(t, next)
+	}
+	c, cancel := context.WithCancel(background)
+	ended := make(chan error)
+	go func() { _, err := top.Block(c, 0, 0, 0); ended <- err }()
+	soon(t, "the load", begun)
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	close(end)
+	collected(t, "that the tile is there and not held", func() bool {
+		stats := must[Stats](t)(cache.Stats())
+		return stats.Entries == 1 && stats.Held+stats.OverBudget+stats.InFlight == 0
+	})
+}
+
 func TestALoadThatOthersWantGoesOn(t *testing.T) {
 	begun, end := make(chan struct{}), make(chan struct{})
 	s := scene(64, 64, 64, 1, nil)

@@ -268,6 +268,12 @@ const (
 	// tiles, shares and readers that pass by are treated as they are without it. After S3-FIFO (Yang and
 	// others, "FIFO queues are all you need for cache eviction", SOSP 2023).
 	CacheFrequency CacheFlags = 2
+	// CacheObserve is TC_CACHE_OBSERVE. What is asked of the cache is noted, so that tc_report and tc_statistics_json can advise: which budget would end
+	// that blocks are decoded again and again, or would do as well. What a tile is made from is noted when it is first
+	// asked for; of many images a sample of blocks. That takes at most about 16 MiB beside the budget, see
+	// `observation` of tc_cache_stats, and hits of tiles that are noted take a lock and go the way of a miss; without
+	// the flag a hit costs what it costs.
+	CacheObserve CacheFlags = 4
 )
 
 // MapFlags is tc_map_flags. The bits of tc_map_options.flags.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"sync"
 
 	"tilecache"
 )
@@ -217,14 +218,16 @@ func (l *layer) covers(zoom, x, y int) bool {
 	return x0-margin < east && x1+margin > west && y1-margin < north && y0+margin > south
 }
 
-// render makes a tile, of 256 pixels a side times the scale, 1 or 2. Nothing is seen where `empty`.
+// render makes a tile, of 256 pixels a side times the scale, 1 or 2, to be given back by dropCanvas. Nothing is seen where
+// `empty`.
 func (l *layer) render(ctx context.Context, zoom, x, y, scale int) (rgba []byte, empty bool, err error) {
 	if scale == 2 && zoom == l.MaxZoom { // of which there is no next one
 		small, empty, err := l.render(ctx, zoom, x, y, 1)
+		defer dropCanvas(small)
 		return doubled(small), empty, err
 	}
 	side := tileSize * scale
-	rgba = make([]byte, 4*side*side)
+	rgba = newCanvas(side)
 	for i := range scale * scale {
 		col, row := i%scale, i/scale
 		if err := l.copyBlock(ctx, rgba, side, zoom+scale-1, x*scale+col, y*scale+row, col, row); err != nil {
@@ -239,10 +242,30 @@ func (l *layer) render(ctx context.Context, zoom, x, y, scale int) (rgba []byte,
 	return rgba, true, nil
 }
 
+// Canvases are used again, for they are most of what the collector would see.
+var canvases [2]sync.Pool
+
+func newCanvas(side int) []byte {
+	if kept, _ := canvases[side/tileSize-1].Get().(*[]byte); kept != nil {
+		clear(*kept)
+		return *kept
+	}
+	return make([]byte, 4*side*side)
+}
+
+func dropCanvas(rgba []byte) {
+	switch len(rgba) {
+	case 4 * tileSize * tileSize:
+		canvases[0].Put(&rgba)
+	case 16 * tileSize * tileSize:
+		canvases[1].Put(&rgba)
+	}
+}
+
 // doubled is a tile with each pixel four times.
 func doubled(small []byte) []byte {
 	const row = 4 * tileSize
-	large := make([]byte, 0, 4*len(small))
+	large := newCanvas(2 * tileSize)[:0]
 	for ; len(small) > 0; small = small[row:] {
 		for range 2 {
 			for x := 0; x < row; x += 4 {

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"syscall"
 	"time"
@@ -45,6 +46,7 @@ func run() error {
 		flag.Usage()
 		os.Exit(2)
 	}
+	debug.SetGCPercent(50) // what is kept is most of the heap, and not to be there twice
 	cache, err := tilecache.NewCache(*budget<<20, tilecache.WithFlags(tilecache.CacheFrequency))
 	if err != nil {
 		return err

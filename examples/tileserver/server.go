@@ -300,6 +300,7 @@ func (s *server) render(ctx context.Context, name string, l *layer, format *enco
 	if err != nil {
 		return nil, false, err
 	}
+	defer dropCanvas(rgba)
 	s.metrics.rendered.Add(1)
 	bytes, err := format.Encode(rgba, side, side)
 	return bytes, empty, err

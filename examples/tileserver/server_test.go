@@ -468,6 +468,51 @@ func TestTheMosaicShowsAllFiles(t *testing.T) {
 	}
 }
 
+func TestABrowserThatLeavesEndsTheDecode(t *testing.T) {
+	w := newWorld(t, nil)
+	begun, ended := make(chan struct{}), make(chan struct{})
+	slow, err := tilecache.NewSource(tilecache.Source{
+		Image: tilecache.ImageInfo{DType: tilecache.U8, Width: 256, Height: 256, Bands: 3},
+		ReadBlock: func(ctx context.Context, _ tilecache.Block, _ tilecache.Pixels) error {
+			close(begun)
+			<-ctx.Done()
+			close(ended)
+			return ctx.Err()
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := newLayer(context.Background(), "slow", "1", slow, w.own.cache)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.own.folder.names(); err != nil {
+		t.Fatal(err)
+	}
+	w.own.folder.settle = time.Hour // which is not in the folder
+	known := &file{layer: l}
+	known.once.Do(func() {})
+	w.own.folder.files["slow"] = known
+	ctx, leave := context.WithCancel(context.Background())
+	request, err := http.NewRequestWithContext(ctx, "GET", w.http.URL+"/tiles/slow/0/0/0.png", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	failed := make(chan error)
+	go func() { _, err := http.DefaultClient.Do(request); failed <- err }()
+	<-begun
+	leave()
+	if err := <-failed; !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	select {
+	case <-ended:
+	case <-time.After(20 * time.Second):
+		t.Fatal("it is still decoded")
+	}
+}
+
 func TestRepliesEndWithTheLastWhoWaits(t *testing.T) {
 	r := newReplies(1 << 20)
 	begun, ended := make(chan struct{}), make(chan struct{})

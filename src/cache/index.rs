@@ -117,6 +117,8 @@ pub struct Index {
     entries: Mutex<u32>,
     /// The hits under all keys.
     pub hits: AllHits,
+    /// What new entries are marked with beside the rest.
+    marks: u32,
     seeds: [u64; 3],
 }
 
@@ -126,8 +128,9 @@ const SPACE: u64 = 2;
 /// Buckets of a page, and the least number of them.
 const PAGE: usize = 512;
 
-impl Default for Index {
-    fn default() -> Self {
+impl Index {
+    /// Without entries. Where it is observed, look-ups of new ones go the long way until [`Index::observe_no_more`].
+    pub fn new(is_observed: bool) -> Self {
         let hasher = Hashing::default();
         Self {
             slab: Slab::default(),
@@ -136,6 +139,7 @@ impl Default for Index {
             version: AtomicU64::new(0),
             entries: Mutex::new(0),
             hits: AllHits::default(),
+            marks: if is_observed { flag::OBSERVED } else { 0 },
             seeds: std::array::from_fn(|seed| hasher.hash_one(seed) | 1),
         }
     }
@@ -209,7 +213,7 @@ impl Index {
                 next = node.next();
                 continue;
             }
-            if node.flags() & (WANTED | flag::UNREAD) != WANTED {
+            if node.flags() & (WANTED | flag::UNREAD | flag::OBSERVED) != WANTED {
                 return None;
             }
             // Where another thread of the stripe was faster, the node is looked at again.
@@ -329,6 +333,15 @@ impl Index {
     pub fn mark_put(&self, id: EntryId) {
         if let Some(node) = self.slab.node(id) {
             node.set(flag::PUT);
+        }
+    }
+
+    /// The entries of a cell need not be noted one by one any more.
+    pub fn observe_no_more(&self, cell: &Cell) {
+        for id in self.entries_of(cell) {
+            if let Some(node) = self.slab.node(id) {
+                node.unset(flag::OBSERVED);
+            }
         }
     }
 
@@ -489,7 +502,7 @@ impl Index {
     pub fn insert(&self, cell: &Cell, pixels: Pixels, is_unread: bool, is_open: bool) -> EntryId {
         let mut entries = self.entries.lock();
         let label = cell.label();
-        let mut flags = flag::FINDABLE;
+        let mut flags = flag::FINDABLE | self.marks;
         flags |= if is_unread { flag::UNREAD } else { 0 };
         if pixels.form().bands == Bands::ALL {
             flags |= flag::ALL_BANDS;

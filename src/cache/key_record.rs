@@ -1,6 +1,7 @@
 //! What a cache knows of the image behind a key, and of what providers do with it.
 
 use super::Counters;
+use super::census::KeyImage;
 use super::eviction_order::{Group, Slot};
 use super::forms::FORM_BYTES;
 use super::hits::Hits;
@@ -273,6 +274,24 @@ impl KeyRecord {
 
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// The text, to be shared.
+    pub fn shared_text(&self) -> &Arc<str> {
+        &self.text
+    }
+
+    /// What providers say of the image.
+    pub fn described(&self) -> Option<KeyImage> {
+        let identity = self.identity.as_ref()?;
+        let grids = (0..identity.levels.len() as u32).filter_map(|level| identity.grid(level));
+        Some(KeyImage {
+            dtype: identity.dtype,
+            bands: identity.bands,
+            block: identity.block,
+            levels: identity.levels.to_vec(),
+            grids: grids.map(|grid| (grid.rows(), grid.cols())).collect(),
+        })
     }
 
     /// What the key takes at most as long as it has tiles and no provider.

@@ -1,5 +1,6 @@
 //! Generations: since when the pixels of an image are what they are, for every cache of the process.
 
+use super::census::{Decoding, SourceCensus};
 use super::key::{image_of, is_built_on, is_computed, sources_of};
 use crate::geometry::Area;
 use crate::late::Late;
@@ -61,6 +62,8 @@ pub struct Lineage {
     pub(super) computed: Mutex<Vec<Weak<Lineage>>>,
     /// Under which keys callers put other pixels, and when.
     puts: Late<Mutex<Puts>>,
+    /// What decodes its blocks, and those of its levels and masks.
+    decoding: Late<Mutex<Vec<Weak<dyn Decoding>>>>,
 }
 
 /// Images that one is computed from, perhaps many.
@@ -134,6 +137,7 @@ impl Lineage {
             others: Late::default(),
             computed: Mutex::default(),
             puts: Late::default(),
+            decoding: Late::default(),
         });
         known.insert(image, Arc::downgrade(&lineage));
         drop(known);
@@ -159,6 +163,26 @@ impl Lineage {
             }
         }
         origins
+    }
+
+    /// A source decodes blocks of it.
+    pub(super) fn note_decoding(&self, source: Weak<dyn Decoding>) {
+        let mut sources = self.decoding.get_or_make(Mutex::default).lock();
+        sources.retain(|other| other.strong_count() > 0);
+        sources.push(source);
+    }
+
+    /// The sources that decode its blocks, or those of the images beneath it.
+    pub(super) fn decoding(&self) -> Vec<SourceCensus> {
+        let origins = self.origins();
+        let images = origins.iter().map(Arc::as_ref);
+        let mut sources: Vec<Arc<dyn Decoding>> = Vec::new();
+        for image in images.chain([self]) {
+            let known = image.decoding.get().map(|known| known.lock().clone());
+            sources.extend(known.iter().flatten().filter_map(Weak::upgrade));
+        }
+        // Outside the locks: the last handle of a source may go here.
+        sources.iter().map(|source| source.about()).collect()
     }
 
     /// What an operator computes it from. A source that reads others is one of its own.

@@ -7,6 +7,7 @@
 //! all that.
 
 mod admission;
+mod census;
 mod claims;
 mod dependence;
 mod eviction_order;
@@ -19,6 +20,7 @@ mod key_record;
 mod lineage;
 mod loading;
 mod namespace;
+mod observe;
 mod pass;
 mod plan;
 mod puts;
@@ -28,12 +30,17 @@ mod stamp;
 mod store;
 mod tier;
 
+pub use census::{Census, Decoding, EntryCensus, KeyCensus, KeyImage, SourceCensus};
 pub use claims::{Claims, Permits};
 pub use dependence::{Dependent, links_stand_still};
 pub use key::{chain_key, compute_key, compute_key_of_many, digest, name_or_number, title};
 pub use lineage::{Moment, lineages_stand_still, now};
 pub use loading::{Loading, Scratch};
 pub use namespace::Namespace;
+pub use observe::{
+    Leaf, Node as ObservedNode, Observed, ObservedTile, Part, Siblings as ObservedSiblings,
+    WINDOWS, note_request,
+};
 pub use pass::Pass;
 pub use plan::{PassId, Step};
 pub use room::HeldRoom;
@@ -58,6 +65,7 @@ use gather::{gather, union};
 use hits::Hits;
 use index::{Cell, Found, Index, Look, Neighbour};
 use key::KeyId;
+use observe::Observer;
 use std::sync::{Arc, OnceLock, Weak};
 use store::{CHUNKS_PER_CALL, Interrupted, Room, Store};
 
@@ -79,6 +87,8 @@ pub struct Options {
     pub cheap_first: bool,
     /// What was used at one time only goes before what is used again and again.
     pub frequency: bool,
+    /// What is asked for is noted, for advice on other budgets.
+    pub observe: bool,
 }
 
 impl Options {
@@ -154,13 +164,17 @@ impl Counters {
         }
     }
 
+    /// What sources decoded, in blocks, a part as its share of the block.
+    pub fn blocks_decoded(&self) -> f64 {
+        self.decodes as f64 + self.decoded_millionths as f64 / 1e6
+    }
+
     /// Source blocks decoded for each distinct one, a part as its share of the block; 0 before the first.
     pub fn amplification(&self) -> f64 {
         if self.distinct_decodes == 0 {
             return 0.0;
         }
-        let decodes = self.decodes as f64 + self.decoded_millionths as f64 / 1e6;
-        decodes / self.distinct_decodes as f64
+        self.blocks_decoded() / self.distinct_decodes as f64
     }
 }
 
@@ -193,6 +207,8 @@ pub struct Statistics {
     pub lent: u64,
     /// The part of `lent` that takes room in the budget, or outside it as `over_budget`.
     pub lent_counted: u64,
+    /// Of what is noted of requests, beside the budget.
+    pub observation: u64,
     /// Entries that can be found.
     pub entries: u64,
     /// What happened so far.
@@ -273,6 +289,7 @@ struct Shared {
     tier: OnceLock<Arc<dyn Tier>>,
     options: Options,
     log: Log,
+    observer: Option<Observer>,
 }
 
 impl Home for Shared {
@@ -411,7 +428,7 @@ impl Cache {
                 )));
             }
         };
-        let index = Arc::new(Index::default());
+        let index = Arc::new(Index::new(options.observe));
         Ok(Cache(Arc::new_cyclic(|shared: &Weak<Shared>| {
             let home: HomeRef = Arc::new(shared.clone() as Weak<dyn Home>);
             Shared {
@@ -423,6 +440,7 @@ impl Cache {
                 tier: OnceLock::new(),
                 options,
                 log,
+                observer: options.observe.then(Observer::new),
             }
         })))
     }
@@ -484,8 +502,19 @@ impl Cache {
             in_flight_cap: cap,
             queued: counts.queued,
             overdue: counts.overdue,
+            observation: self.observer().map_or(0, Observer::bytes),
             ..self.0.with_held(Store::statistics)
         }
+    }
+
+    fn observer(&self) -> Option<&Observer> {
+        self.0.observer.as_ref()
+    }
+
+    /// What was asked of the cache, if it is observed, and how much of the budget unread tiles may take, in percent.
+    pub fn observed(&self) -> Option<(Observed, u32)> {
+        let observed = self.observer()?.observed();
+        Some((observed, self.0.options.unread_percent))
     }
 
     /// The tile of a key's cell if it is resident, as a use.

@@ -1,5 +1,6 @@
 //! Where a provider's tiles are looked up, waited for and kept.
 
+use super::census::Decoding;
 use super::claims::{Claims, Permits};
 use super::gather::gather;
 use super::index::{self, Found, Look};
@@ -19,7 +20,7 @@ use crate::sync::Mutex;
 use crate::tile::Tile;
 use std::any::Any;
 use std::fmt::Display;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 /// A provider's namespace: in a cache, or without one, where only loads in progress are shared.
@@ -27,7 +28,7 @@ pub struct Namespace {
     place: Place,
     /// What tells its blocks in flight from those of all other images.
     image: Arc<ImageId>,
-    key: Box<str>,
+    key: Arc<str>,
     lineage: Arc<Lineage>,
     bands: u32,
     bands_together: bool,
@@ -83,6 +84,16 @@ impl Namespace {
     /// The key of the image.
     pub fn key(&self) -> &str {
         &self.key
+    }
+
+    /// The key, to be shared.
+    pub(super) fn shared_key(&self) -> &Arc<str> {
+        &self.key
+    }
+
+    /// What decodes the blocks of the image, for those who look at caches as a whole.
+    pub fn is_decoded_by(&self, source: Weak<dyn Decoding>) {
+        self.lineage.note_decoding(source);
     }
 
     /// The cache, if there is one.

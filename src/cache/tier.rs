@@ -1,5 +1,6 @@
 //! Other tiers: where tiles may be that memory does not have, asked before a source is.
 
+use super::observe::{Needs, ObservedTile};
 use super::pass::Listing;
 use super::{Cache, Class, Loading, Namespace};
 use crate::error::{Error, Result};
@@ -8,7 +9,7 @@ use crate::in_flight::{Answer, Cell, Question, ask};
 use crate::layout::Layout;
 use crate::load::{Cancel, Load};
 use crate::memory::PixelsMut;
-use crate::provider::{Allocate, Provider, Request, Retention};
+use crate::provider::{Allocate, Provider, Request, Retention, tile_bytes};
 use crate::tile::Tile;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -78,6 +79,7 @@ pub struct Asking<'a> {
 enum Purpose<'a> {
     Ask(&'a mut AskedOfTiers),
     List(&'a mut Listing),
+    Observe(&'a mut Needs),
 }
 
 /// What a request has asked other tiers for.
@@ -105,6 +107,7 @@ impl Asking<'_> {
             purpose: match &mut self.purpose {
                 Purpose::Ask(asked) => Purpose::Ask(asked),
                 Purpose::List(listing) => Purpose::List(listing),
+                Purpose::Observe(needs) => Purpose::Observe(needs),
             },
         });
     }
@@ -120,6 +123,36 @@ impl Asking<'_> {
         provider.ask(at, bands, &mut asking);
     }
 
+    /// Looks at what a block of a provider is made from, down to what sources decode.
+    pub(super) fn observe(provider: &dyn Provider, at: Block, bands: &Bands, needs: &mut Needs) {
+        let request = Request::new();
+        let purpose = Purpose::Observe(needs);
+        let mut asking = Asking {
+            request: &request,
+            purpose,
+        };
+        provider.ask(at, bands, &mut asking);
+    }
+
+    /// Whether all is looked at that a block is made from, whether it is there or not.
+    pub fn looks_at_all(&self) -> bool {
+        matches!(self.purpose, Purpose::Observe(_))
+    }
+
+    /// A source decodes a block of so many bytes, or such a part of it.
+    pub fn decodes(&mut self, key: &str, at: Block, part: f64, bytes: impl FnOnce() -> u64) {
+        if let Purpose::Observe(needs) = &mut self.purpose {
+            needs.decode(key, at, part, bytes());
+        }
+    }
+
+    /// How the cache makes the tile that is looked at, where that is not by itself.
+    pub fn is_made(&mut self, tile: ObservedTile) {
+        if let Purpose::Observe(needs) = &mut self.purpose {
+            needs.is_made(tile);
+        }
+    }
+
     /// Looks at what is beneath a block where that has to be made from it.
     pub fn where_missing(
         &mut self,
@@ -129,32 +162,65 @@ impl Asking<'_> {
         bands: &Bands,
         beneath: impl FnOnce(&mut Self),
     ) {
-        if let Purpose::List(_) = self.purpose {
-            self.listed(namespace, at, beneath);
-        } else if self.is_missing(namespace, image, at, bands) {
-            beneath(self);
+        match self.purpose {
+            Purpose::List(_) => self.listed(namespace, at, beneath),
+            Purpose::Observe(_) => {
+                let bytes = tile_bytes(image, at, bands);
+                self.observed(namespace, (at, bands), bytes, beneath);
+            }
+            Purpose::Ask(_) => {
+                if self.is_missing(namespace, image, at, bands) {
+                    beneath(self);
+                }
+            }
         }
     }
 
-    /// [`Asking::where_missing`] for a block that is kept beside the tiles, and that no other tier has.
+    fn observed(
+        &mut self,
+        namespace: &Namespace,
+        block: (Block, &Bands),
+        bytes: u64,
+        beneath: impl FnOnce(&mut Self),
+    ) {
+        let outer = match &mut self.purpose {
+            Purpose::Observe(needs) => needs.enter(namespace, block, bytes),
+            Purpose::Ask(_) | Purpose::List(_) => return,
+        };
+        if let Some(outer) = outer {
+            beneath(self);
+            if let Purpose::Observe(needs) = &mut self.purpose {
+                needs.leave(outer);
+            }
+        }
+    }
+
+    /// [`Asking::where_missing`] for a block of so many bytes that is kept beside the tiles, and that no other tier
+    /// has.
     pub fn where_not_kept(
         &mut self,
         namespace: &Namespace,
-        kept: Block,
-        bands: &Bands,
+        (kept, bands): (Block, &Bands),
+        bytes: u64,
         beneath: impl FnOnce(&mut Self),
     ) {
-        if let Purpose::List(_) = self.purpose {
-            self.listed(namespace, kept, beneath);
-        } else if !namespace.contains(kept, bands) {
-            beneath(self);
+        match self.purpose {
+            Purpose::List(_) => self.listed(namespace, kept, beneath),
+            Purpose::Observe(_) => {
+                self.observed(namespace, (kept, bands), bytes, |asking| {
+                    asking.is_made(ObservedTile::Kept);
+                    beneath(asking);
+                });
+            }
+            Purpose::Ask(_) if !namespace.contains(kept, bands) => beneath(self),
+            Purpose::Ask(_) => (),
         }
     }
 
     fn listed(&mut self, namespace: &Namespace, at: Block, beneath: impl FnOnce(&mut Self)) {
         let outer = match &mut self.purpose {
             Purpose::List(listing) => listing.enter(namespace, at),
-            Purpose::Ask(_) => return,
+            Purpose::Ask(_) | Purpose::Observe(_) => return,
         };
         if let Some(outer) = outer {
             beneath(self);

@@ -56,6 +56,12 @@ pub enum tc_cache_flags {
     /// tiles, shares and readers that pass by are treated as they are without it. After S3-FIFO (Yang and
     /// others, "FIFO queues are all you need for cache eviction", SOSP 2023).
     TC_CACHE_FREQUENCY = 2,
+    /// What is asked of the cache is noted, so that tc_report and tc_statistics_json can advise: which budget would end
+    /// that blocks are decoded again and again, or would do as well. What a tile is made from is noted when it is first
+    /// asked for; of many images a sample of blocks. That takes at most about 16 MiB beside the budget, see
+    /// `observation` of tc_cache_stats, and hits of tiles that are noted take a lock and go the way of a miss; without
+    /// the flag a hit costs what it costs.
+    TC_CACHE_OBSERVE = 4,
 }
 
 /// Options of tc_create. Size-led; 0 is the default everywhere.
@@ -151,6 +157,8 @@ pub struct tc_cache_stats {
     /// The part of `lent` that was lent with TC_PIXELS_COUNTED: it is in `resident` or `over_budget`. The rest
     /// is in neither, and comes on top of the budget.
     pub lent_counted: u64,
+    /// Of what TC_CACHE_OBSERVE has noted, beside the budget.
+    pub observation: u64,
 }
 
 const _: () = {
@@ -158,7 +166,7 @@ const _: () = {
     assert!(
         offset_of!(tc_cache_options, view_limit) == 8 && offset_of!(tc_cache_options, log) == 32
     );
-    assert!(size_of::<tc_cache_stats>() == 208 && offset_of!(tc_cache_stats, hits) == 88);
+    assert!(size_of::<tc_cache_stats>() == 216 && offset_of!(tc_cache_stats, hits) == 88);
 };
 
 // SAFETY: numbers and a pointer behind a size; zero is NULL.
@@ -202,6 +210,7 @@ impl tc_cache_stats {
             index: 0,
             lent: 0,
             lent_counted: 0,
+            observation: 0,
         }
     }
 }
@@ -247,7 +256,8 @@ fn core_options(options: &tc_cache_options) -> Result<Options> {
     }
     const CHEAP_FIRST: u32 = tc_cache_flags::TC_CACHE_CHEAP_FIRST as u32;
     const FREQUENCY: u32 = tc_cache_flags::TC_CACHE_FREQUENCY as u32;
-    const KNOWN: u32 = CHEAP_FIRST | FREQUENCY;
+    const OBSERVE: u32 = tc_cache_flags::TC_CACHE_OBSERVE as u32;
+    const KNOWN: u32 = CHEAP_FIRST | FREQUENCY | OBSERVE;
     if options.flags & !KNOWN != 0 {
         let flags = options.flags;
         return Err(Error::argument(format!(
@@ -261,6 +271,7 @@ fn core_options(options: &tc_cache_options) -> Result<Options> {
         threads: options.threads as usize,
         cheap_first: options.flags & CHEAP_FIRST != 0,
         frequency: options.flags & FREQUENCY != 0,
+        observe: options.flags & OBSERVE != 0,
     })
 }
 
@@ -438,6 +449,7 @@ pub unsafe extern "C" fn tc_statistics(
                 index: crate::source::index::kept_bytes(),
                 lent: now.lent,
                 lent_counted: now.lent_counted,
+                observation: now.observation,
                 ..tc_cache_stats::of(&now.counters)
             });
             Ok(())

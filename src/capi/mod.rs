@@ -40,6 +40,7 @@ mod prefetch;
 mod progress;
 mod provider;
 mod reader;
+mod report;
 mod source;
 mod status;
 mod tile;
@@ -109,6 +110,7 @@ pub use reader::{
     tc_load, tc_load_current, tc_load_is_cancelled, tc_load_release, tc_load_retain,
     tc_reader_flags, tc_reader_options,
 };
+pub use report::{provider_counters_json, tc_report, tc_statistics_json, tc_write_fn};
 pub use source::{
     provider_from_memory, provider_from_source, provider_image_count, provider_image_count_io,
     provider_open, provider_open_io, tc_io, tc_level, tc_open_flags, tc_open_options, tc_source,

@@ -600,7 +600,7 @@ pub unsafe extern "C" fn provider_read_window(
 /// What this provider has done, and what it has in the cache that keeps its tiles. Providers with one
 /// key in one cache count together.
 ///
-/// Of the members of `stats`, budget, reusable, max_in_flight, queued, overdue and index belong to a cache or
+/// Of the members of `stats`, budget, reusable, max_in_flight, queued, overdue, index and observation belong to a cache or
 /// the process as a whole and are 0. A buffer counts with the provider that brought it, also where tiles of others are
 /// views of it; in_flight is that of tiles of its own, not of blocks that pass through on the way to
 /// them, and peak leaves out what the key is charged. Without a cache of its own, all sizes are 0.

@@ -51,6 +51,8 @@ pub mod flag {
     pub const HANDED: u32 = 64;
     /// Put by a caller, not loaded.
     pub const PUT: u32 = 128;
+    /// Its uses are noted one by one; above the place of the node in its chunk.
+    pub const OBSERVED: u32 = 1 << 14;
     /// Its pins stand in the columns.
     pub(super) const OPEN: u32 = 8;
     /// The slab itself counts as a handle.

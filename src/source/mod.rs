@@ -25,7 +25,10 @@ mod warnings;
 mod world;
 mod xml;
 
-use crate::cache::{Asking, Cache, Claims, Counters, Namespace, Usage, name_or_number, title};
+use crate::cache::{
+    Asking, Cache, Claims, Counters, Decoding, Namespace, SourceCensus, Usage, name_or_number,
+    title,
+};
 use crate::dtype::Sample;
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
@@ -126,7 +129,7 @@ impl Source {
         image.check()?;
         let has_name = |name: &str| name.chars().any(|c| c != '\0');
         image.metadata.retain(|(_, name), _| has_name(name));
-        Ok(Arc::new(Self {
+        let source = Arc::new(Self {
             namespace: Namespace::new(None, &key, &image)?,
             pads: Pads::new(&image),
             decoded: Decoded::new(&image),
@@ -136,7 +139,10 @@ impl Source {
             title,
             image,
             decoder,
-        }))
+        });
+        let weak = Arc::downgrade(&source);
+        source.namespace.is_decoded_by(weak);
+        Ok(source)
     }
 
     /// Tells the decoder of an invalidation, before the first read that may not see older bytes.
@@ -185,6 +191,22 @@ impl Source {
         match self.image.format {
             Some(format) => format!("{title}: {}: {place}", format.to_string_lossy()),
             None => format!("{title}: {place}"),
+        }
+    }
+}
+
+impl Decoding for Source {
+    fn about(&self) -> SourceCensus {
+        let levels = 0..self.image.levels.len() as u32;
+        let blocks = levels.map(|level| {
+            let grid = self.image.grid(level);
+            grid.rows().saturating_mul(grid.cols())
+        });
+        SourceCensus {
+            key: self.key.clone(),
+            title: self.title.clone(),
+            counters: self.counters(),
+            blocks: blocks.fold(0, u64::saturating_add),
         }
     }
 }
@@ -333,8 +355,9 @@ impl Provider for Source {
         self.decoder.announce(blocks, &list);
     }
 
-    fn ask(&self, _at: Block, _bands: &Bands, _asking: &mut Asking<'_>) {
+    fn ask(&self, at: Block, bands: &Bands, asking: &mut Asking<'_>) {
         // What is kept of it is kept by others.
+        asking.decodes(&self.key, at, 1.0, || tile_bytes(&self.image, at, bands));
     }
 
     fn cell(&self, at: Block) -> Option<Cell> {

@@ -123,6 +123,7 @@ const TC_PASS_LIST = UInt32(4)
 # The bits of tc_cache_options.flags.
 const TC_CACHE_CHEAP_FIRST = UInt32(1)
 const TC_CACHE_FREQUENCY = UInt32(2)
+const TC_CACHE_OBSERVE = UInt32(4)
 
 # The bits of tc_map_options.flags.
 const TC_MAP_HAS_PAD = UInt32(1)
@@ -327,6 +328,7 @@ struct tc_cache_stats
     index::UInt64
     lent::UInt64
     lent_counted::UInt64
+    observation::UInt64
 end
 
 """
@@ -1888,7 +1890,7 @@ provider_read_window(provider, x, y, level, bands, n_bands, into, err) =
 What this provider has done, and what it has in the cache that keeps its tiles. Providers with one
 key in one cache count together.
 
-Of the members of `stats`, budget, reusable, max_in_flight, queued, overdue and index belong to a cache or
+Of the members of `stats`, budget, reusable, max_in_flight, queued, overdue, index and observation belong to a cache or
 the process as a whole and are 0. A buffer counts with the provider that brought it, also where tiles of others are
 views of it; in_flight is that of tiles of its own, not of blocks that pass through on the way to
 them, and peak leaves out what the key is charged. Without a cache of its own, all sizes are 0.
@@ -2181,6 +2183,66 @@ keeps the tiles; TC_E_LIMIT for a stack that is too high. Thread-safe.
 """
 provider_pass(source, options, reader, err) =
     @library_call libtilecache.provider_pass(source::Ptr{tc_provider}, options::Ptr{Cvoid}, reader::Ptr{Ptr{tc_provider}}, err::Ptr{Cvoid})::tc_status
+
+"""
+What a cache has and has done, of the cache, each key in it and each source beneath, as JSON (RFC 8259) for programs.
+
+An object of `form` (1; it rises where a member changes its meaning or goes, not where one is added); `cache`, with
+the members of tc_cache_stats; `providers`, an array with one object for each key that has tiles or providers, those
+with most bytes first: its `key`, the `size`, `block`, `levels`, `bands` and `type` of the image where a provider says
+them, what provider_counters tells, and the keys of its `sources`; `sources`, an array with one object for each source
+of those: its `key`, its `title` in messages, how many `blocks` it has, `loads`, `load_errors`, `load_nanoseconds`,
+`blocks_decoded`, `distinct_blocks_decoded` and `amplification`; and with TC_CACHE_OBSERVE `advice`: the `budget`, from how
+many `requests` it is made and how many are `left_out`, of how many blocks one is noted (`one_block_of`), a smaller
+budget that would do as well (`would_do`, if there is one), and an array `sources` of objects with `key`,
+`of_another_cache` (1 if another cache is asked for the blocks, else 0), how often a block is decoded in the model
+(`decodes_of_a_block`), the least budget that ends that (`ending_budget`, or `ending_budget_with_blocks_cached` if it
+takes provider_cached over the source too; neither if no budget does), `decodes_then`, and the `curve` of other budgets.
+Sizes are in bytes. Members come in no order to rely on.
+
+- cache: required.
+- into, room: memory of yours for so many bytes. NULL and 0 ask for the size alone.
+- bytes: required; receives the bytes that the text takes with the NUL at its end; 0 on failure but TC_E_LIMIT. The next
+  call may need more.
+- err: may be NULL.
+
+The cache is looked at key by key; others get their turn in between, so the parts may be of moments shortly after
+each other. With TC_CACHE_OBSERVE it takes up to some seconds of computing, without a lock. Errors: TC_E_LIMIT if there is
+not room enough, with nothing written but a NUL; TC_E_ARGUMENT. Thread-safe.
+"""
+tc_statistics_json(cache, into, room, bytes, err) =
+    @library_call libtilecache.tc_statistics_json(cache::Ptr{tc_cache}, into::Ptr{UInt8}, room::Csize_t, bytes::Ptr{Csize_t}, err::Ptr{Cvoid})::tc_status
+
+"""
+What a provider has done, and what it has in the cache that keeps its tiles: provider_counters as JSON.
+
+An object of `form`, as for tc_statistics_json, the `key`, the members of tc_cache_stats that are not of a cache as a
+whole, `blocks_decoded`, `distinct_blocks_decoded` and `amplification`.
+
+- provider: required.
+- into, room, bytes, err: as for tc_statistics_json.
+
+Errors: TC_E_LIMIT if there is not room enough, with nothing written but a NUL; TC_E_ARGUMENT. Thread-safe.
+"""
+provider_counters_json(provider, into, room, bytes, err) =
+    @library_call libtilecache.provider_counters_json(provider::Ptr{tc_provider}, into::Ptr{UInt8}, room::Csize_t, bytes::Ptr{Csize_t}, err::Ptr{Cvoid})::tc_status
+
+"""
+A picture of a cache as a page of HTML, in one file without scripts and without anything from elsewhere: how the
+budget is taken, what each provider and layer has, where in its image and how recently used, what is decoded how
+often, where the time goes, and with TC_CACHE_OBSERVE advice in words and numbers. docs/reports.md says how it is read.
+Texts from users and files are escaped.
+
+- cache: required.
+- write: takes the page, part by part; required.
+- user: passed to `write`.
+- err: may be NULL.
+
+As tc_statistics_json, it looks at the cache key by key and computes without a lock; it is no use of any tile. It takes
+memory in proportion to the tiles. Errors: what `write` returned, as TC_E_SOURCE; TC_E_ARGUMENT. Thread-safe.
+"""
+tc_report(cache, write, user, err) =
+    @library_call libtilecache.tc_report(cache::Ptr{tc_cache}, write::Ptr{Cvoid}, user::Ptr{Cvoid}, err::Ptr{Cvoid})::tc_status
 
 """
 Takes the statistics of all bands of an image: counts, minimum, maximum, mean, standard deviation, and counters for
@@ -2644,6 +2706,7 @@ const CALLBACKS = Dict{Symbol, Any}(
     :tc_open_part_fn => (tc_status, (Ptr{Cvoid}, Csize_t, Ptr{Ptr{tc_provider}}, Ptr{Cvoid})),
     :tc_done_fn => (Cvoid, (Ptr{Cvoid}, tc_status, Ptr{tc_tile}, Ptr{Cvoid})),
     :tc_prefetched_fn => (Cvoid, (Ptr{Cvoid}, tc_status, Ptr{Cvoid}, Ptr{Cvoid})),
+    :tc_write_fn => (tc_status, (Ptr{Cvoid}, Ptr{UInt8}, Csize_t, Ptr{Cvoid})),
     :tc_progress_fn => (Cint, (Float64, Ptr{UInt8}, Ptr{Cvoid})),
 )
 

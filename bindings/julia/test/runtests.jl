@@ -361,9 +361,11 @@ end
         close(held)
     end
     by_c(10); by_julia(10)
-    ratios = sort([(@elapsed by_julia(20_000)) / (@elapsed by_c(20_000)) for _ in 1:9])
-    println("a hit through Julia takes $(round(ratios[5]; digits = 1)) times as long as by the functions of C ",
-            "(median of 9, from $(round(ratios[1]; digits = 1)) to $(round(ratios[9]; digits = 1)))")
+    # In turns, and the shortest rounds of each, which other programs of the machine disturbed least.
+    rounds = [(@elapsed(by_julia(5000)), @elapsed(by_c(5000))) for _ in 1:30]
+    ratio = minimum(first, rounds) / minimum(last, rounds)
+    println("a hit through Julia takes $(round(ratio; digits = 1)) times as long as by the functions of C ",
+            "(the shortest of 30 rounds each)")
     # Times vary with what else the machine does; what the collector has to do for a hit does not.
     @test (@allocated by_julia(1000)) / 1000 < 1000
 end

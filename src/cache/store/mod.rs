@@ -3,6 +3,7 @@
 //! A plain state machine: it takes no lock, runs no caller's code and frees no pixels. Buffers that
 //! nobody needs any more are handed out through [`Store::take_garbage`], to be dropped outside.
 
+mod census;
 mod entries;
 mod evict;
 mod frequency;

@@ -4,20 +4,24 @@ mod plane;
 mod service;
 mod stitching;
 
-use super::siblings::Served;
+use super::siblings::{Served, siblings};
 use super::window_counts::Windows;
-use crate::cache::{Asking, Cache, Claims, Class, Counters, Namespace, Usage};
+use crate::cache::{
+    Asking, Cache, Claims, Class, Counters, Namespace, ObservedSiblings, ObservedTile, Usage,
+    WINDOWS,
+};
 use crate::error::Result;
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image, MAX_LEVELS};
 use crate::in_flight::Cell;
 use crate::load::nesting;
 use crate::pad::Pads;
-use crate::provider::{Provider, Request, Retention};
+use crate::provider::{Provider, Request, Retention, tile_bytes};
 use crate::tile::Tile;
 use plane::{Plane, Planes};
 use service::Service;
 use std::sync::{Arc, Weak};
+use stitching::MAX_PASSED_OVER;
 
 /// The tile size where none is given.
 const DEFAULT_TILE: u64 = 1024;
@@ -158,11 +162,12 @@ impl Retiled {
     fn ask_block(&self, plane: &Plane, block: Block, bands: &Bands, asking: &mut Asking<'_>) {
         let beneath = |asking: &mut Asking<'_>| plane.provider.ask(block, bands, asking);
         match &plane.resident {
-            Some(resident) => {
+            // What callers may have put there is no matter of what is decoded.
+            Some(resident) if !asking.looks_at_all() => {
                 let image = plane.provider.image();
                 asking.where_missing(resident, image, block, bands, beneath);
             }
-            None => beneath(asking),
+            _ => beneath(asking),
         }
     }
 
@@ -178,10 +183,43 @@ impl Retiled {
         let kept = plane.kept(block);
         let beneath = |asking: &mut Asking<'_>| self.ask_block(plane, block, bands, asking);
         if !plane.is_cached && self.lies_across(at, plane, block) {
-            asking.where_not_kept(&self.namespace, kept, bands, beneath);
-        } else if !self.namespace.contains(kept, bands) {
+            let bytes = tile_bytes(plane.provider.image(), block, bands);
+            asking.where_not_kept(&self.namespace, (kept, bands), bytes, beneath);
+        } else if asking.looks_at_all() || !self.namespace.contains(kept, bands) {
             beneath(asking);
         }
+    }
+
+    /// Looks at the part of the source that is read for a tile by itself.
+    fn ask_window(&self, plane: &Plane, at: Block, rect: &Rect, asking: &mut Asking<'_>) {
+        if !asking.looks_at_all() {
+            return;
+        }
+        let grid = plane.grid();
+        let part = |(row, col)| {
+            let block = grid.rect(row, col);
+            block.intersection(rect).area() as f64 / block.area().max(1) as f64
+        };
+        let parts = grid.cells_over(rect).map(part).sum();
+        let tile = Block::new(at.level + WINDOWS, at.row, at.col);
+        asking.decodes(plane.provider.key(), tile, parts, || {
+            tile_bytes(&self.image, at, &Bands::ALL)
+        });
+    }
+
+    /// Looks at how many tiles are made along with one.
+    fn ask_siblings(&self, at: Block, plane: &Plane, asking: &mut Asking<'_>) {
+        if self.namespace.cache().is_none() || !asking.looks_at_all() {
+            return;
+        }
+        let (forward, backward) = siblings(&self.image, plane.provider.image(), plane.level, at);
+        let count = forward.chain(backward).take(MAX_PASSED_OVER).count();
+        let grid = self.image.grid(at.level);
+        asking.is_made(ObservedTile::With(ObservedSiblings {
+            count: count as u32,
+            of_level: grid.rows().saturating_mul(grid.cols()),
+            only_of_lost: plane.is_cached,
+        }));
     }
 
     /// Tells the source of tiles which of its blocks are about to be read.
@@ -325,11 +363,16 @@ impl Provider for Retiled {
             let bands = self.namespace.bands_to_load(bands);
             let own = &self.planes[at.level as usize].own;
             match self.service(at, &rect, &bands, Retention::Kept) {
-                Service::View(_) | Service::Window => (),
+                Service::View(_) => (),
+                Service::Window => self.ask_window(own, at, &rect, asking),
                 Service::Block(block) | Service::Part(block) => {
+                    if own.is_cached {
+                        asking.is_made(ObservedTile::View);
+                    }
                     self.ask_block(own, block, &bands, asking);
                 }
                 Service::Assembly(plane) => {
+                    self.ask_siblings(at, plane, asking);
                     let blocks = plane.blocks(&rect).into_iter();
                     blocks.for_each(|block| self.ask_kept(at, plane, block, &bands, asking));
                 }

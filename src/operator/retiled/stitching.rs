@@ -16,7 +16,7 @@ use crate::tile::Tile;
 use std::sync::Arc;
 
 /// The search for siblings ends after so many tiles that need not be made.
-const MAX_PASSED_OVER: usize = 4096;
+pub const MAX_PASSED_OVER: usize = 4096;
 
 impl Retiled {
     /// What makes the inputs of a tile, which are blocks of a plane.

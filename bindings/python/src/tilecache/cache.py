@@ -49,6 +49,7 @@ class CacheStats:
     index: int
     lent: int
     lent_counted: int
+    observation: int
 
     @classmethod
     def _of(cls, stats: Any) -> CacheStats:

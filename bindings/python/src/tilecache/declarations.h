@@ -17,7 +17,7 @@ typedef enum tc_source_flags { TC_SOURCE_BANDS = 1 } tc_source_flags;
 typedef enum tc_format_flags { TC_FORMAT_IMAGES = 1, TC_FORMAT_LEVELS = 2, TC_FORMAT_WINDOWS = 4, TC_FORMAT_CONCURRENT = 8, TC_FORMAT_BANDS = 16, TC_FORMAT_SPARSE = 32, TC_FORMAT_MASKS = 64, TC_FORMAT_GEOREFERENCE = 128, TC_FORMAT_IO = 256 } tc_format_flags;
 typedef enum tc_reader_flags { TC_READ_STREAMING = 1, TC_READ_BYPASS = 2, TC_READ_FILL = 4 } tc_reader_flags;
 typedef enum tc_pass_order { TC_PASS_ROWS = 1, TC_PASS_COLUMNS = 2, TC_PASS_HILBERT = 3, TC_PASS_LIST = 4 } tc_pass_order;
-typedef enum tc_cache_flags { TC_CACHE_CHEAP_FIRST = 1, TC_CACHE_FREQUENCY = 2 } tc_cache_flags;
+typedef enum tc_cache_flags { TC_CACHE_CHEAP_FIRST = 1, TC_CACHE_FREQUENCY = 2, TC_CACHE_OBSERVE = 4 } tc_cache_flags;
 typedef enum tc_map_flags { TC_MAP_HAS_PAD = 1, TC_MAP_DROP_BANDS = 2, TC_MAP_DROP_TEXTS = 4, TC_MAP_DROP_MASK = 8, TC_MAP_DROP_GEOREF = 16 } tc_map_flags;
 typedef enum tc_border { TC_BORDER_PAD = 0, TC_BORDER_NEAREST = 1, TC_BORDER_MIRRORED = 2 } tc_border;
 typedef enum tc_input_flags { TC_INPUT_TRANSPOSED = 1, TC_INPUT_FLIPPED_X = 2, TC_INPUT_FLIPPED_Y = 4 } tc_input_flags;
@@ -94,6 +94,7 @@ typedef tc_status (*tc_compute_fn)(void *user, const tc_place *place, const tc_p
 typedef tc_status (*tc_open_part_fn)(void *user, size_t part, tc_provider **provider, tc_error *err);
 typedef void (*tc_done_fn)(void *user, tc_status status, tc_tile *tile, const tc_error *err);
 typedef void (*tc_prefetched_fn)(void *user, tc_status status, const tc_prefetched *how_far, const tc_error *err);
+typedef tc_status (*tc_write_fn)(void *user, const char *text, size_t bytes, tc_error *err);
 typedef int (*tc_progress_fn)(double done, const char *text, void *user);
 struct tc_log {
     uint32_t struct_size;
@@ -146,6 +147,7 @@ struct tc_cache_stats {
     uint64_t index;
     uint64_t lent;
     uint64_t lent_counted;
+    uint64_t observation;
 };
 struct tc_pixels {
     const void *data;
@@ -590,6 +592,9 @@ tc_load *tc_load_retain(tc_load *load);
 void tc_load_release(tc_load *load);
 tc_status provider_prefetch(tc_provider *provider, int64_t x, int64_t y, int64_t width, int64_t height, int32_t level, const tc_prefetch_options *options, tc_prefetched_fn done, void *user, tc_error *err);
 tc_status provider_pass(tc_provider *source, const tc_pass_options *options, tc_provider **reader, tc_error *err);
+tc_status tc_statistics_json(const tc_cache *cache, char *into, size_t room, size_t *bytes, tc_error *err);
+tc_status provider_counters_json(const tc_provider *provider, char *into, size_t room, size_t *bytes, tc_error *err);
+tc_status tc_report(const tc_cache *cache, tc_write_fn write, void *user, tc_error *err);
 tc_status provider_pixel_stats(tc_provider *provider, const tc_sample_options *options, tc_pixel_stats **stats, tc_error *err);
 tc_status tc_pixel_stats_info(const tc_pixel_stats *stats, tc_pixel_stats_about *about, tc_error *err);
 tc_status tc_pixel_stats_band(const tc_pixel_stats *stats, int32_t band, tc_band_stats *numbers, tc_error *err);
@@ -631,4 +636,5 @@ extern "Python" tc_status python_compute(void *user, const tc_place *place, cons
 extern "Python" tc_status python_open_part(void *user, size_t part, tc_provider **provider, tc_error *err);
 extern "Python" void python_done(void *user, tc_status status, tc_tile *tile, const tc_error *err);
 extern "Python" void python_prefetched(void *user, tc_status status, const tc_prefetched *how_far, const tc_error *err);
+extern "Python" tc_status python_write(void *user, const char *text, size_t bytes, tc_error *err);
 extern "Python" int python_progress(double done, const char *text, void *user);
