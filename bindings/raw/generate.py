@@ -13,8 +13,9 @@ import java
 import julia
 import measure
 import python
+import rust
 
-LANGUAGES = [go, java, julia, python]
+LANGUAGES = [go, java, julia, python, rust]
 
 
 def main():

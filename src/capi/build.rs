@@ -173,7 +173,7 @@ pub unsafe extern "C" fn tc_build_pyramid(
             let source = handle::borrow(source, "source")?.provider.clone();
             let path = args::path(path)?;
             let given: tc_build_options = args::read_options(options)?;
-            let cache = cache.as_ref().map(|cache| &cache.cache);
+            let cache = handle::borrow_optional(cache, "cache")?.map(|cache| &cache.cache);
             let mut tell = |done| progress::tell(given.progress, given.progress_user, done);
             build::build_pyramid(source, path, &build_options(&given)?, cache, &mut tell)
         })

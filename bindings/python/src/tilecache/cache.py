@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -16,7 +16,8 @@ from ._handles import Handle, encoded, made
 from ._raw import ffi, lib
 from .errors import call
 from .log import Listener, forget, log_struct
-from .samples import Array, band_list, code_of
+from .report import json_text, report
+from .samples import Array, band_list, code_of, repeats, strides_of
 from .tile import Tile, owned
 
 
@@ -87,6 +88,7 @@ class Cache(Handle):
         threads: int = 0,
         cheap_first: bool = False,
         frequency: bool = False,
+        observe: bool = False,
         log: Listener = None,
     ) -> None:
         self._options = dict(
@@ -96,13 +98,19 @@ class Cache(Handle):
             threads=threads,
             cheap_first=cheap_first,
             frequency=frequency,
+            observe=observe,
             log=log,
         )
         options = ffi.new("tc_cache_options *")
         options.struct_size = ffi.sizeof("tc_cache_options")
         options.unread_percent, options.view_limit = unread_percent, view_limit
         options.max_in_flight, options.threads = max_in_flight, threads
-        options.flags = (lib.TC_CACHE_CHEAP_FIRST if cheap_first else 0) | (lib.TC_CACHE_FREQUENCY if frequency else 0)
+        for wanted, flag in (
+            (cheap_first, lib.TC_CACHE_CHEAP_FIRST),
+            (frequency, lib.TC_CACHE_FREQUENCY),
+            (observe, lib.TC_CACHE_OBSERVE),
+        ):
+            options.flags |= flag if wanted else 0
         size = lib.tc_default_budget() if max_bytes is None else max_bytes
         held: list[Any] = []
         options.log = log_struct(log, held)
@@ -127,6 +135,14 @@ class Cache(Handle):
         stats = stats_struct()
         call(lib.tc_statistics, self._open, stats)
         return CacheStats._of(stats)
+
+    def statistics_json(self) -> str:
+        """The same of the cache, of each key and of each source, as JSON; made with `observe`, with advice."""
+        return json_text(lib.tc_statistics_json, self._open)
+
+    def report(self, write: Callable[[str], Any]) -> None:
+        """Has a page of HTML written, part by part, that shows the cache: `cache.report(file.write)`."""
+        report(self._open, write)
 
     def trim(self, max_bytes: int | None = None) -> int:
         """Gives at least so many bytes back now, all that nobody holds by default; how many it were."""
@@ -172,12 +188,12 @@ class Cache(Handle):
         array = np.asarray(pixels)
         if array.ndim != 3 or 0 in array.shape:
             raise ValueError(f"pixels has the shape {array.shape}; three axes are needed: band, row, column")
-        if array.strides[2] != array.itemsize or min(array.strides) < 0:
+        if strides_of(array)[2] != array.itemsize or min(strides_of(array)) < 0 or repeats(array):
             array = np.ascontiguousarray(array)
         struct = ffi.new("tc_pixels *")
         struct.data = ffi.cast("void *", array.__array_interface__["data"][0])
         struct.bands, struct.height, struct.width = array.shape
-        struct.band_stride, struct.row_stride = array.strides[:2]
+        struct.band_stride, struct.row_stride, _ = strides_of(array)
         struct.dtype = code_of(array.dtype)
         struct.flags = lib.TC_PIXELS_COUNTED if counted else 0
         listed, count = band_list(bands)

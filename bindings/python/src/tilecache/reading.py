@@ -15,6 +15,7 @@ from .cache import CacheStats, stats_struct
 from .constants import Colour, Filter, Status
 from .describe import BandInfo, Georef, ImageInfo, Rgba
 from .errors import NotFoundError, NotResidentError, call, fail, free, give_back, new_error, take
+from .report import json_text
 from .requests import Prefetched, _Pending, begin, never_begun
 from .samples import Array, band_list, code_of, dtype_of, read_sample, target_of
 from .tile import Tile, owned, writable
@@ -139,6 +140,10 @@ class Reading(Handle):
         stats = stats_struct()
         call(lib.provider_counters, self._open, stats, ffi.NULL)
         return CacheStats._of(stats)
+
+    def counters_json(self) -> str:
+        """The same as JSON, with the blocks decoded beneath."""
+        return json_text(lib.provider_counters_json, self._open)
 
     @property
     def amplification(self) -> float:
