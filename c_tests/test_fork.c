@@ -77,6 +77,13 @@ static bool child(const family *f)
   /* What the parent's cache has, too. */
   refused = refused && provider_get_block(f->kept, 0, 0, 0, NULL, 0, &tile, &e) == TC_E_ARGUMENT &&
             strstr(e.message, "provider was made before fork") != NULL && tile == NULL;
+  tc_provider *own = NULL;
+  refused = refused && provider_open(path, NULL, &own, NULL) == TC_OK &&
+            provider_retile(own, NULL, f->cache, &over, &e) == TC_E_ARGUMENT && over == NULL &&
+            strstr(e.message, "cache was made before fork") != NULL &&
+            provider_display(own, NULL, f->cache, &over, &e) == TC_E_ARGUMENT && over == NULL &&
+            provider_downsample(own, NULL, f->cache, &over, &e) == TC_E_ARGUMENT && over == NULL;
+  provider_release(own);
   provider_release(provider_retain(f->file));
   provider_release(f->file);
   tc_release(f->cache);

@@ -289,6 +289,64 @@ static void a_page_shows_what_is_there_and_advises(void **state)
   source_done(&s);
 }
 
+/* The pixel on the right, so that a block needs its neighbour too. */
+static tc_status shift(void *user, const tc_place *place, const tc_pixels *inputs, size_t n_inputs, const tc_target *out,
+                       tc_error *error)
+{
+  (void)user, (void)place, (void)n_inputs, (void)error;
+  for (int64_t y = 0; y < out->height; y++)
+    memcpy((char *)out->data + y * out->row_stride, (const char *)inputs[0].data + y * inputs[0].row_stride + 1,
+           (size_t)out->width);
+  return TC_OK;
+}
+
+static tc_provider *shifted(tc_provider *source, tc_cache *cache)
+{
+  const tc_input input = {.source = source, .right = 1, .border = TC_BORDER_NEAREST};
+  const tc_compute_options o = {.struct_size = sizeof o, .name = "shift", .compute = shift};
+  tc_provider *made = NULL;
+  ok(provider_compute(&input, 1, &o, cache, &made, &err));
+  return made;
+}
+
+static void where_no_budget_helps_it_is_said_what_does(void **state)
+{
+  (void)state;
+  source s;
+  source_init(&s, TILES * SIDE, SIDE, SIDE, SIDE, 1, TC_U8);
+  s.key = "scene";
+  tc_cache *cache = observed_cache(1 << 20);
+  tc_provider *from = open_source(&s), *p = shifted(from, cache);
+  read_all(p, 0);
+  assert_int_equal(decodes(&s), 2 * TILES - 1); /* the last has no neighbour */
+  char *json = json_of(cache);
+  const char *advice = strstr(json, "\"advice\":");
+  assert_non_null(advice);
+  assert_true(number_of(advice, "decodes_of_a_block") == (2 * TILES - 1) / (double)TILES);
+  assert_null(strstr(advice, "\"ending_budget\""));
+  uint64_t budget = (uint64_t)number_of(advice, "ending_budget_with_blocks_cached");
+  assert_true(number_of(advice, "decodes_then") == 1);
+  free(json);
+  page html = page_of(cache);
+  assert_non_null(strstr(html.text, "No budget ends that"));
+  assert_non_null(strstr(html.text, "provider_cached"));
+  free(html.text);
+  provider_release(p);
+  tc_release(cache);
+  /* Followed. */
+  cache = observed_cache(budget);
+  tc_provider *kept = cached(from, cache);
+  p = shifted(kept, cache);
+  int before = decodes(&s);
+  read_all(p, 0);
+  assert_int_equal(decodes(&s), before + TILES);
+  provider_release(p);
+  provider_release(kept);
+  provider_release(from);
+  tc_release(cache);
+  source_done(&s);
+}
+
 typedef struct { tc_cache *cache; tc_provider *p; int wrong; } shared;
 
 static void read_or_report(void *arg, int index)
@@ -338,6 +396,7 @@ int main(void)
       cmocka_unit_test(what_is_asked_wrongly_is_refused),
       cmocka_unit_test(names_cannot_write_into_a_page_or_a_text),
       cmocka_unit_test(a_page_shows_what_is_there_and_advises),
+      cmocka_unit_test(where_no_budget_helps_it_is_said_what_does),
       cmocka_unit_test(reports_disturb_no_reader),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

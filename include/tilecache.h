@@ -861,6 +861,8 @@ typedef enum tc_build_layout {
   TC_BUILD_COG = 2,
   /**
    * The overviews alone, and their masks. Beside a file its readers look for them under its name with `.ovr` behind it.
+   * Of a mask that lies in a file of its own (`.msk`) GDAL takes overviews beside that (`.msk.ovr`): those of
+   * provider_mask with TC_FILTER_MAX.
    */
   TC_BUILD_OVERVIEWS = 3,
 } tc_build_layout;
@@ -886,7 +888,8 @@ typedef enum tc_build_compression {
    */
   TC_BUILD_LZW = 4,
   /**
-   * JPEG, of 1 to 4 bands of u8 without a palette. Red, green and blue alone are stored as luma and chroma, with half
+   * JPEG, of bands of u8 without a palette: 1 to 4 in one picture, more each in its own, so that a COG, which has all in
+   * one, has 4 at most. Red, green and blue alone are stored as luma and chroma, with half
    * the columns and rows of the latter (4:2:0). Levels are made of the pixels of the source, not of what JPEG leaves of them.
    */
   TC_BUILD_JPEG = 5,
@@ -4491,15 +4494,16 @@ tc_status provider_prefetch(struct tc_provider *provider,
  * a block is then decoded as seldom as the budget allows in that order.
  *
  * What the pass brought into a cache, tiles and the blocks beneath them, goes by its next use: first what the pass
- * will not use again, then what it will use last (Belady's rule, over the order that was declared). Tiles that come
+ * will not use again, then what it will use last (Belady's rule, over the order that was declared). What takes twice the
+ * bytes for each decode that it saves, a tile those of all blocks beneath it, goes like what is used twice as far ahead. Tiles that come
  * for nothing with a block that is decoded are kept as far as they are used before what would have to go for them.
  * The order is known about 32,000 uses of tiles and blocks ahead, which take memory beside the budget as long as the
  * pass lives.
  *
  * A pass may decode more than a reader without a declared order. The rule is the best one where blocks are of one size
- * and a decode gives one of them; it does not weigh that a tile needs several blocks, or a block gives several tiles.
- * In budgets of a few tiles up to most of the image, over strips, columns and blocks, one order in sixteen took more
- * decodes: seldom more than a fifth more, at worst twice as many, where blocks are kept with the tiles and hardly one
+ * and a decode gives one of them; where a tile needs several blocks and a block gives several tiles it is a good one.
+ * In budgets of a few tiles up to most of the image, over strips, columns and blocks, one order in twenty took more
+ * decodes: at most a fifth more, but twice as many (10 for 5) where blocks are kept with the tiles and hardly one
  * fits. All together took a quarter less. Where it matters, count the decodes of both.
  *
  * Others in the same cache keep their rights. Whose turn it is to give room is told by the last use, as ever; where
@@ -5007,11 +5011,16 @@ tc_status provider_palette(const struct tc_provider *provider,
  * time nor the name of the machine in them.
  *
  * With the pixels go: the mask (as mask directories of 1 bit), alpha as an extra sample, colours, a palette without its opacity, nodata,
- * significant bits (the item NBITS of the domain IMAGE_STRUCTURE, which GDAL does not read from there), where the image lies (transform, ground control points, RPC, the keys of GeoTIFF
- * as they were, or the codes of the system, or its text, which GDAL takes up to some 2,380 bytes of it and other readers
- * perhaps not), and the texts that
- * provider_metadata has of image and bands, statistics too, but for those that speak of the file itself. Up to 4 bands are
- * interleaved, more have tiles of their own, in a COG all are interleaved.
+ * significant bits (the item NBITS of the domain IMAGE_STRUCTURE, which GDAL does not read from there), where the image lies (transform or ground control points without their names, RPC, the keys of GeoTIFF
+ * as they were, or the codes of the system, or its text), and the texts that
+ * provider_metadata has of image and bands, statistics and the names of categories too (the item CATEGORYNAMES of a band,
+ * for GDAL a text), but for those that speak of the file itself. Up to 4 bands are
+ * interleaved, more have tiles of their own, in a COG all are interleaved. As in provider_pyramid, floats that are no data
+ * come out as NaN, colours under an alpha of 0 among them, unless there is a nodata value.
+ *
+ * A system is written by its text where no code says it, or one that the register in the library does not have. The text
+ * is in the form in which GDAL takes it from keys, up to some 2,380 bytes, of a longer one without the lines and spaces
+ * between its elements. What is longer even so is written whole, but GDAL finds no system in it.
  *
  * The file is written aside in the folder of `path`, and takes the place of whatever has that name when it is complete
  * and on the disk. Whatever ends the call or the process before that leaves nothing: where the file system knows files
@@ -5026,8 +5035,10 @@ tc_status provider_palette(const struct tc_provider *provider,
  * - err: may be NULL.
  *
  * Errors: TC_E_RANGE for numbers, and for an image of one tile with TC_BUILD_OVERVIEWS; TC_E_ARGUMENT, also if `path` is a
- * file that pixels or levels of the source come from, such as overviews beside it; TC_E_UNSUPPORTED for a compression, a predictor or a filter that these samples do not have, and for bands
- * with different nodata values, of which a TIFF has one; TC_E_NOT_FOUND if there is no such folder; TC_E_IO if it cannot
+ * file that pixels or levels of the source come from, such as overviews beside it; TC_E_UNSUPPORTED for a compression, a predictor or a filter that these samples do not have, and for what a TIFF
+ * has no place for unless overviews alone are built: bands with different nodata values, of which it has one for all (a
+ * map of the source can make them the same), ground control points beside a transform, and a system without a text whose
+ * code is not in 1,024 to 32,766 (provider_with_georef says them otherwise); TC_E_NOT_FOUND if there is no such folder; TC_E_IO if it cannot
  * be written to, or the disk is full; TC_E_LIMIT for sides above 32 bits and bands above 16; TC_E_CANCELLED if `progress`
  * returned 0; what decoding fails with. Thread-safe.
  */

@@ -28,10 +28,10 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <deque>
 #include <exception>
 #include <functional>
 #include <initializer_list>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -201,7 +201,7 @@ template <class T> struct is_result<Result<T>> : std::true_type {};
 
 /**
  * What callbacks failed with, on its way through the library, each under a number that goes with the error of C. The
- * latest 1,024 are kept.
+ * latest 16,384 are kept, for calls that waited for the same block and get their turn late.
  */
 class Kept {
 public:
@@ -215,9 +215,9 @@ public:
     {
         std::lock_guard<std::mutex> lock(mutex_);
         next_ = next_ == last ? first : next_ + 1;
-        kept_.push_back({next_, error, has_message});
+        kept_.insert_or_assign(next_, One{error, has_message});
         if (kept_.size() > most)
-            kept_.pop_front();
+            kept_.erase(kept_.begin()); // Numbers rise, so the first is the oldest.
         return next_;
     }
     /** None if there is none with this number, or another one has it. */
@@ -226,15 +226,14 @@ public:
         if (number < first || number > last)
             return std::nullopt;
         std::lock_guard<std::mutex> lock(mutex_);
-        for (auto each = kept_.rbegin(); each != kept_.rend(); ++each)
-            if (each->number == number && (!each->has_message || says(message, each->error.message())))
-                return each->error;
-        return std::nullopt;
+        auto found = kept_.find(number);
+        if (found == kept_.end() || (found->second.has_message && !says(message, found->second.error.message())))
+            return std::nullopt;
+        return found->second.error;
     }
 
 private:
     struct One {
-        int32_t number;
         Error error;
         bool has_message;
     };
@@ -245,9 +244,9 @@ private:
     }
 
     static constexpr int32_t first = INT32_MIN, last = INT32_MIN + (1 << 29);
-    static constexpr size_t most = 1024;
+    static constexpr size_t most = 16384;
     std::mutex mutex_;
-    std::deque<One> kept_;
+    std::map<int32_t, One> kept_;
     int32_t next_ = first;
 };
 

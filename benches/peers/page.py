@@ -13,7 +13,7 @@ def brief(result):
     """A line about one measurement."""
     about = " ".join(str(result.get(key, "")) for key in ("workload", "variant", "threads", "peer", "mode"))
     if "failed" in result:
-        return f"{about}: FAILED: {result['failed']}"
+        return f"{about}: FAILED: {' '.join(result['failed'].split())}"
     took = f"hit {result['hit']:.0f} ns, miss {result['miss']:.0f} ns" if "hit" in result else f"{result['seconds']:.3f} s"
     marked = f", others used {result['others']:.0%}" if result["others"] > 0.05 else ""
     return f"{about}: {took}{marked}"

@@ -4,6 +4,18 @@
 #include <algorithm>
 #include <chrono>
 
+static size_t allocations = 0;
+
+void *operator new(size_t size)
+{
+    allocations++;
+    if (void *made = std::malloc(size))
+        return made;
+    throw std::bad_alloc();
+}
+void operator delete(void *made) noexcept { std::free(made); }
+void operator delete(void *made, size_t) noexcept { std::free(made); }
+
 template <class F>
 static double seconds(F f)
 {
@@ -36,7 +48,12 @@ int main(int argc, char **argv)
         cpp = std::min(cpp, seconds(by_cpp));
     }
     std::printf("a hit through C++ takes %.2f times as long as through C (the shortest of 15 rounds each)\n", cpp / c);
-    CHECK(sum == 0);       // The first sample is 0.
-    CHECK(cpp / c < 1.5);  // Nothing is copied or allocated.
+    CHECK(sum == 0); // The first sample is 0.
+    // Times vary with what else the machine does; what is asked of the allocator does not.
+    const size_t before = allocations;
+    by_cpp();
+    CHECK(allocations == before);
+    auto view = image.get_block(0, 0).view<uint16_t>();
+    CHECK(allocations == before && view(0, 0, 0) == 0);
     return 0;
 }

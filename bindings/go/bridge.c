@@ -272,6 +272,11 @@ void tcgo_log(void *user, int32_t level, int32_t event, const char *subject, con
   tilecacheGoLog(handle(user), level, event, (char *)subject, (char *)text);
 }
 
+tc_status tcgo_write(void *user, const char *text, size_t bytes, tc_error *err)
+{
+  return tilecacheGoWrite(handle(user), (char *)text, bytes, err);
+}
+
 void tcgo_release(void *user)
 {
   tilecacheGoRelease(handle(user));

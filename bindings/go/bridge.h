@@ -69,6 +69,7 @@ tc_status tcgo_open_part(void *user, size_t part, tc_provider **provider, tc_err
 int tcgo_transform(void *user, int to_source, int n, double *x, double *y, double *z, int *ok);
 int tcgo_progress(double done, const char *text, void *user);
 void tcgo_log(void *user, int32_t level, int32_t event, const char *subject, const char *text);
+tc_status tcgo_write(void *user, const char *text, size_t bytes, tc_error *err);
 void tcgo_release(void *user);
 
 #endif

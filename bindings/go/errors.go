@@ -99,10 +99,10 @@ func ended(ctx context.Context) error {
 }
 
 // Errors of functions of yours go through the library as numbers. The latest are kept, each as long as it may take
-// that those hear of it who wait for the same tile.
+// that all hear of it who wait for the same tile.
 const (
 	firstKept  = 1 << 30
-	keptAtMost = 4096
+	keptAtMost = 1024
 )
 
 var kept keptErrors

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"unsafe"
 )
 
 // sceneFile is a file of three bands of uint16 with nodata, texts and a place.
@@ -156,6 +157,8 @@ func TestWindowsIntoArraysOfYours(t *testing.T) {
 		"before the begin":    source.ReadWindow(background, Strides(make([]uint8, 100), 10, 10, 1, 1, -10, 0), 0, 0, 0, 0),
 		"an overflow":         source.ReadWindow(background, ArrayOf(make([]uint8, 8), 1<<62, 4, 1), 0, 0, 0, 0),
 		"strides that wrap":   source.ReadWindow(background, Strides(make([]uint8, 8), 3, 1, 1, 1<<62, 1, 1), 0, 0, 0, 0),
+		"strides of 0":        source.ReadWindow(background, Array{Width: 3, Height: 1, Bands: 1, DType: U8, First: 3, data: unsafe.Pointer(&planar[0]), size: 4}, 0, 0, 0, 0),
+		"rows of stride 0":    source.ReadWindow(background, Strides(make([]uint8, 100), 5, 5, 1, 1, 0, 0), 0, 0, 0, 0),
 		"a band too many":     source.ReadWindow(background, ArrayOf(make([]uint8, 4), 1, 1, 4), 0, 0, 0, 0, 1, 2, 3),
 		"a level beyond":      source.ReadWindow(background, ArrayOf(make([]uint8, 1), 1, 1, 1), 0, 0, 1, 0),
 		"a level of 33 bits":  source.ReadWindow(background, ArrayOf(make([]uint8, 1), 1, 1, 1), 0, 0, 1<<32, 0),

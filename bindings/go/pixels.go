@@ -263,8 +263,9 @@ func (a Array) check() error {
 		if side.n == 1 {
 			continue
 		}
-		if side.stride > a.size || side.stride < -a.size {
-			return outside("a stride is %d, of a slice of %d bytes", side.stride, a.size)
+		if side.stride == 0 || side.stride > a.size || side.stride < -a.size { // all 0 would be packed to the library
+			return outside("strides of %d, %d and %d bytes for %d x %d pixels and %d bands, in a slice of %d bytes", a.PixelStride,
+				a.RowStride, a.BandStride, a.Width, a.Height, a.Bands, a.size)
 		}
 		if extent := (side.n - 1) * side.stride; extent < 0 {
 			first += extent

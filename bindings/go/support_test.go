@@ -79,7 +79,7 @@ func closing(t testing.TB, p *Provider) *Provider {
 // collected runs the collector until something holds.
 func collected(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !holds(); {
+	for end := time.Now().Add(time.Minute); !holds(); {
 		if time.Now().After(end) {
 			t.Fatalf("%s does not come true", what)
 		}
@@ -92,7 +92,7 @@ func soon(t testing.TB, what string, channel <-chan struct{}) {
 	t.Helper()
 	select {
 	case <-channel:
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatalf("%s takes too long", what)
 	}
 }

@@ -35,6 +35,7 @@ func run() error {
 	empty := flag.String("empty", "tile", "what is answered where nothing is seen: tile, 204 or 404")
 	perClient := flag.Int("per-client", 64, "requests of one address at a time")
 	requests := flag.Int("requests", 1024, "requests at a time")
+	observe := flag.Bool("observe", false, "note what is asked of the cache, so that /cache can advise")
 	connections := flag.Int("connections", 4096, "connections at a time")
 	renderTime := flag.Duration("render-time", 30*time.Second, "the longest that a tile may take")
 	flag.Usage = func() {
@@ -47,7 +48,11 @@ func run() error {
 		os.Exit(2)
 	}
 	debug.SetGCPercent(50) // what is kept is most of the heap, and not to be there twice
-	cache, err := tilecache.NewCache(*budget<<20, tilecache.WithFlags(tilecache.CacheFrequency))
+	flags := tilecache.CacheFrequency
+	if *observe {
+		flags |= tilecache.CacheObserve
+	}
+	cache, err := tilecache.NewCache(*budget<<20, tilecache.WithFlags(flags))
 	if err != nil {
 		return err
 	}

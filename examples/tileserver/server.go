@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"embed"
@@ -60,6 +61,7 @@ func (s *server) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", s.health)
 	mux.HandleFunc("GET /metrics", s.tell)
+	mux.HandleFunc("GET /cache", s.report)
 	mux.HandleFunc("GET /layers.json", s.list)
 	mux.Handle("GET /{$}", static)
 	mux.Handle("GET /page/", http.StripPrefix("/page/", static))
@@ -96,6 +98,18 @@ func (s *server) tell(w http.ResponseWriter, _ *http.Request) {
 	}
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4")
 	s.metrics.write(w, stats, s.replies)
+}
+
+// report is a picture of the cache as it is now.
+func (s *server) report(w http.ResponseWriter, _ *http.Request) {
+	var page bytes.Buffer
+	if err := s.cache.Report(&page); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = w.Write(page.Bytes())
 }
 
 func answer(w http.ResponseWriter, value any) {

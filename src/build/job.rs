@@ -68,14 +68,17 @@ impl<'a> Job<'a> {
             tile: (tile.0 as usize, tile.1 as usize),
             bands,
             dtype: image.dtype,
-            // One band of many is to cost no other.
-            is_planar: bands > 4 && options.layout != Layout::Cog,
+            is_planar: options.is_planar(bands),
             compression: options.compression,
             effort: options.effort(),
             predictor: options.predictor_for(image),
             jpeg: (options.compression == Compression::Jpeg).then(|| jpeg::Picture {
                 size: (tile.0 as u32, tile.1 as u32),
-                components: bands as u32,
+                components: if options.is_planar(bands) {
+                    1
+                } else {
+                    bands as u32
+                },
                 quality: options.quality(),
                 is_rgb: bands == 3 && tags::Photometric::of(image) == tags::Photometric::Rgb,
             }),

@@ -14,6 +14,9 @@ const TILE: u64 = 512;
 /// The quality of JPEG where nothing is said.
 const QUALITY: u32 = 75;
 
+/// More bands have tiles of their own, where the layout lets them: one band of many is to cost no other.
+const MOST_TOGETHER: usize = 4;
+
 /// The longest side of a tile.
 const MAX_TILE: u64 = 1 << 15;
 
@@ -41,7 +44,7 @@ pub enum Compression {
     Zstd,
     /// LZW.
     Lzw,
-    /// JPEG, of 1 to 4 bands of bytes.
+    /// JPEG, of bands of bytes.
     Jpeg,
 }
 
@@ -153,6 +156,11 @@ impl Options {
         }
     }
 
+    /// Whether each of so many bands has tiles of its own.
+    pub fn is_planar(&self, bands: usize) -> bool {
+        bands > MOST_TOGETHER && self.layout != Layout::Cog
+    }
+
     /// How hard the compression tries.
     pub fn effort(&self) -> u32 {
         match (self.effort, self.compression.efforts()) {
@@ -221,16 +229,27 @@ impl Options {
             )));
         }
         let bands = image.bands.len();
-        if is_jpeg && (image.dtype != DType::U8 || bands > 4 || has_palette(image)) {
-            let palette = if has_palette(image) {
-                " with a palette"
-            } else {
-                ""
-            };
-            return Err(Error::unsupported(format!(
-                "JPEG of {bands} bands of {}{palette}; it has 1 to 4 bands of u8",
-                image.dtype.name()
-            )));
+        let of = image.dtype.name();
+        let refused = |what: String| Err(Error::unsupported(format!("JPEG of {what}")));
+        match () {
+            () if !is_jpeg => (),
+            () if has_palette(image) => {
+                return refused(format!(
+                    "indices of a palette ({of}); deflate and others have them"
+                ));
+            }
+            () if image.dtype != DType::U8 => {
+                return refused(format!(
+                    "{bands} bands of {of}; it has u8 alone, deflate and others have all types"
+                ));
+            }
+            () if bands > MOST_TOGETHER && self.layout == Layout::Cog => {
+                return refused(format!(
+                    "{bands} bands in a COG, which has all bands in one picture; it has 1 to {MOST_TOGETHER}, \
+                     other layouts and other compressions have any number"
+                ));
+            }
+            () => (),
         }
         Ok(())
     }

@@ -5,7 +5,8 @@ use super::encode::Coding;
 use super::options::{Compression, Predictor};
 use super::{place, texts};
 use crate::chain::Palette;
-use crate::dtype::DType;
+use crate::decimal::Decimal;
+use crate::dtype::{DType, Sample};
 use crate::error::{Error, Result};
 use crate::image::{Band, Colour, Image};
 use crate::source::jpeg;
@@ -171,14 +172,14 @@ pub fn of_image(
         let colours = colour_map(&palette, image.dtype);
         directory.set(Entry::shorts(tags::COLOR_MAP, &colours));
     }
-    if let Some(text) = nodata(image)? {
+    if let Some(text) = nodata(image, is_reduced)? {
         directory.set(Entry::text(tags::GDAL_NODATA, &text));
     }
     texts::add(&mut directory, image, is_reduced);
     if !is_reduced {
         let georef = image.georef.as_ref().and_then(|located| located.level(0));
         if let Some(georef) = georef {
-            place::add(&mut directory, &georef, &image.metadata);
+            place::add(&mut directory, &georef, &image.metadata)?;
         }
     }
     Ok(directory)
@@ -215,34 +216,39 @@ fn colour_map(palette: &Palette, dtype: DType) -> Vec<u16> {
     (0..3).flat_map(part).collect()
 }
 
-/// The text of the nodata value, of which TIFF has one for all bands.
-fn nodata(image: &Image) -> Result<Option<String>> {
-    let is_counted = |band: &&Band| band.colour != Colour::Alpha;
-    let mut bands = image.bands.iter().filter(is_counted);
-    let Some(first) = bands.next() else {
+/// The text of the nodata value, of which TIFF has one for all bands. Where they have different ones, overviews have none:
+/// what holds for them is what the image says.
+fn nodata(image: &Image, is_reduced: bool) -> Result<Option<String>> {
+    let is_counted = |(_, band): &(usize, &Band)| band.colour != Colour::Alpha;
+    let mut bands = image.bands.iter().enumerate().filter(is_counted);
+    let Some((nth, first)) = bands.next() else {
         return Ok(None);
     };
-    if let Some(other) = bands.find(|band| band.nodata != first.nodata) {
-        let text = |band: &Band| match &band.nodata {
-            Some(nodata) => nodata.to_f64(image.dtype).to_string(),
+    let text = |band: &Band| band.nodata.as_ref().map(|value| sample(image.dtype, value));
+    if let Some((other, with)) = bands.find(|(_, band)| band.nodata != first.nodata) {
+        if is_reduced {
+            return Ok(None);
+        }
+        let said = |band: &Band| match &band.nodata {
+            Some(value) => Decimal(value.to_f64(image.dtype)).to_string(),
             None => "none".into(),
         };
+        let (first, with) = (said(first), said(with));
         return Err(Error::unsupported(format!(
-            "bands with different nodata values, {} and {}; a TIFF file has one for all",
-            text(first),
-            text(other)
+            "bands {nth} and {other} with different nodata values, {first} and {with}; a TIFF file has one for all"
         )));
     }
-    let Some(nodata) = &first.nodata else {
-        return Ok(None);
-    };
-    let bytes = nodata.bytes(image.dtype);
-    let text = match image.dtype {
+    Ok(text(first))
+}
+
+/// A sample as text, for readers of files.
+fn sample(dtype: DType, value: &Sample) -> String {
+    let bytes = value.bytes(dtype);
+    match dtype {
         DType::U64 => u64::from_ne_bytes(bytes.try_into().unwrap_or_default()).to_string(),
         DType::I64 => i64::from_ne_bytes(bytes.try_into().unwrap_or_default()).to_string(),
-        _ => number(nodata.to_f64(image.dtype)),
-    };
-    Ok(Some(text))
+        _ => number(value.to_f64(dtype)),
+    }
 }
 
 /// A number as short as it can be said exactly.

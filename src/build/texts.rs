@@ -22,7 +22,7 @@ const TAGS: [(&str, u16); 10] = [
 ];
 
 /// What the names of texts begin with that are said by other tags, or are true of another file only.
-const ELSEWHERE: [&str; 17] = [
+const ELSEWHERE: [&str; 16] = [
     "TIFFTAG_",
     "TC:",
     "IMAGE_STRUCTURE:",
@@ -37,7 +37,6 @@ const ELSEWHERE: [&str; 17] = [
     "MINISWHITE",
     "COLORINTERP",
     "COLORTABLE",
-    "CATEGORYNAMES",
     "PNG_PLTE",
     "NITF_LUT",
 ];

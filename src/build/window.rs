@@ -87,8 +87,10 @@ impl<'a> Window<'a> {
 
     /// Gives memory back that was taken to read cells.
     fn let_go(&mut self) {
-        let held = self.held.take().into_iter().flat_map(|held| held.cells);
-        for (_, Filled { pixels, mask }) in held {
+        let Some(held) = self.held.take() else {
+            return;
+        };
+        for (_, Filled { pixels, mask }) in held.cells {
             self.cells.reclaim(pixels);
             mask.into_iter().for_each(|mask| self.cells.reclaim(mask));
         }

@@ -4,16 +4,20 @@
 //! those of the blocks beneath it, each within the one that is made from it. A cell is not needed where what it would
 //! be made into is there. So the next use of a cell is the first step that is still to come in which nothing above
 //! it is there.
+//!
+//! Of blocks of one size, each of which saves one decode, that is all that counts (Belady, 1966). Tiles are of another
+//! size than blocks, and one saves the decodes of all blocks beneath it. So the distance of a use is weighed: what takes
+//! twice the bytes for each decode that it saves goes like what is used twice as far ahead.
 
 use super::eviction_order::{COMMON, EvictionOrder, Group, Place, Slot};
 use super::index::Cell;
-use super::stamp::Stamp;
+use super::key::KeyId;
 use crate::slab::NONE;
 use crate::sync::Hashing;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use hashbrown::HashMap;
 use slab::Slab;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 /// The number of a pass in the process, and whether what it brings takes no room of others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +49,8 @@ pub type Listed = (Cell, Option<u32>);
 struct Use {
     step: Step,
     within: CellId,
+    /// From how many cells it is made in the step.
+    beneath: u32,
 }
 
 /// A cell that some step uses, or that is there.
@@ -65,7 +71,7 @@ struct Planned {
     /// What that takes, if it was made ahead and is not used yet.
     ahead: u64,
     /// Where it stands among those, if it does.
-    stands: Option<(Group, Place)>,
+    stands: Option<(Weight, Group, Place)>,
 }
 
 impl Planned {
@@ -93,14 +99,23 @@ pub struct Plan {
     begun: Step,
     /// Whether no steps are to follow.
     is_complete: bool,
-    /// The pass's own buffers, the one first whose next use is farthest, in the groups of their shares.
-    farthest: EvictionOrder,
+    /// The pass's own buffers by what they weigh, the one first whose next use is farthest, in the groups of their shares.
+    farthest: BTreeMap<Weight, EvictionOrder>,
+    /// What the largest buffer took of each key and level.
+    sizes: HashMap<(KeyId, u32), u64, Hashing>,
     /// What those take that were made ahead and are not used yet.
     ahead: u64,
 }
 
 /// A step so far away that it stands for none that is known.
 pub const NEVER: Step = Step::MAX;
+
+/// The bytes that a buffer takes for each decode that it saves, as four times their binary logarithm: so coarse that
+/// there are few of them.
+type Weight = u8;
+
+/// The steps to the next use of a cell, as often as it weighs; [`NEVER`] if none is known.
+pub type Distance = u64;
 
 impl Plan {
     pub fn new(id: PassId) -> Self {
@@ -112,7 +127,8 @@ impl Plan {
             first: 0,
             begun: 0,
             is_complete: false,
-            farthest: EvictionOrder::default(),
+            farthest: BTreeMap::new(),
+            sizes: HashMap::default(),
             ahead: 0,
         }
     }
@@ -145,9 +161,20 @@ impl Plan {
             let uses = &mut self.cells[id as usize].uses;
             // What two tiles of a step are made from is used for the first of them.
             if uses.back().is_none_or(|last| last.step < step) {
-                uses.push_back(Use { step, within });
-                self.stand_anew(id);
+                let beneath = 0;
+                uses.push_back(Use {
+                    step,
+                    within,
+                    beneath,
+                });
+                let above = self.cells.get_mut(within as usize);
+                if let Some(above) = above.and_then(|above| above.uses.back_mut()) {
+                    above.beneath += 1;
+                }
             }
+        }
+        for id in &ids {
+            self.stand_anew(*id);
         }
         self.steps.push_back(ids.into());
     }
@@ -233,11 +260,10 @@ impl Plan {
         self.by_cell.get(cell).copied()
     }
 
-    /// The step that uses a cell next.
-    pub fn next_use(&self, id: CellId) -> Option<Step> {
+    /// The next use of a cell.
+    fn next_use(&self, id: CellId) -> Option<&Use> {
         let mut to_come = self.cells.get(id as usize)?.to_come();
-        let next = to_come.find(|use_| !self.is_covered(use_));
-        next.map(|use_| use_.step)
+        to_come.find(|use_| !self.is_covered(use_))
     }
 
     /// Whether something is there that is made from what a use is of.
@@ -253,22 +279,49 @@ impl Plan {
         false
     }
 
-    /// How near the next use of a buffer is: the least is first to be given up.
-    fn nearness(&self, id: CellId) -> Stamp {
-        NEVER - self.next_use(id).unwrap_or(NEVER)
+    /// A buffer of a cell takes so many bytes.
+    pub fn weigh(&mut self, cell: &Cell, bytes: u64) {
+        let size = self.sizes.entry((cell.key, cell.level)).or_default();
+        *size = bytes.max(*size);
+    }
+
+    /// The next use of a cell, and what its buffer weighs for it.
+    fn weighed(&self, id: CellId) -> (Step, Weight) {
+        let next = self.next_use(id);
+        let cell = &self.cells[id as usize].cell;
+        let size = self.sizes.get(&(cell.key, cell.level));
+        let saves = next.map_or(1, |next| next.beneath.max(1));
+        let bytes = *size.unwrap_or(&1) as f64 / f64::from(saves);
+        let step = next.map_or(NEVER, |next| next.step);
+        (step, (4.0 * bytes.log2()).round() as Weight)
+    }
+
+    fn distance(&self, step: Step, weight: Weight) -> Distance {
+        if step == NEVER {
+            return NEVER;
+        }
+        let steps = (step + 1).saturating_sub(self.begun).max(1);
+        (steps as f64 * (f64::from(weight) / 4.0).exp2()) as Distance
     }
 
     /// Has one of the pass's own buffers stand where its next use wants it.
     fn stand_anew(&mut self, id: CellId) {
-        let Some((group, place)) = self.cells.get(id as usize).and_then(|it| it.stands) else {
+        let Some(standing) = self.cells.get(id as usize).and_then(|it| it.stands) else {
             return;
         };
         let slot = self.cells[id as usize].slot;
-        let nearness = self.nearness(id);
-        if self.farthest.stamp(group, place, slot) != Some(nearness) {
-            self.farthest.remove(group, place, slot);
-            self.farthest.add(group, place, slot, nearness);
+        let (step, weight) = self.weighed(id);
+        let (old, group, place) = standing;
+        let stamp = |order: &EvictionOrder| order.stamp(group, place, slot);
+        // The least is the first to be given up.
+        let nearness = NEVER - step;
+        if old == weight && self.farthest.get(&old).and_then(stamp) == Some(nearness) {
+            return;
         }
+        self.withdraw(id);
+        self.cells[id as usize].stands = Some((weight, group, place));
+        let order = self.farthest.entry(weight).or_default();
+        order.add(group, place, slot, nearness);
     }
 
     /// What is above some cells has come or gone: their next uses are others.
@@ -342,26 +395,31 @@ impl Plan {
     pub fn offer(&mut self, cell: &Cell, group: Group, is_unread: bool) {
         let Some(id) = self.cell(cell) else { return };
         self.withdraw(id);
-        let nearness = self.nearness(id);
         let place = if is_unread {
             Place::Unread
         } else {
             Place::Used
         };
+        let (step, weight) = self.weighed(id);
         let planned = &mut self.cells[id as usize];
-        planned.stands = Some((group, place));
-        let slot = planned.slot;
-        self.farthest.add(group, place, slot, nearness);
+        planned.stands = Some((weight, group, place));
+        let order = self.farthest.entry(weight).or_default();
+        order.add(group, place, planned.slot, NEVER - step);
     }
 
     /// Undoes [`Plan::offer`].
     fn withdraw(&mut self, id: CellId) {
         let planned = &mut self.cells[id as usize];
         let slot = planned.slot;
-        if let Some((group, place)) = planned.stands.take() {
-            self.farthest.remove(group, place, slot);
-            if group != COMMON && self.farthest(group, false).is_none() {
-                self.farthest.forget(group);
+        let Some((weight, group, place)) = planned.stands.take() else {
+            return;
+        };
+        if let Some(order) = self.farthest.get_mut(&weight) {
+            order.remove(group, place, slot);
+            let left = [Place::Used, Place::Unread];
+            let is_empty = |place: &Place| order.first(group, *place).is_none();
+            if group != COMMON && left.iter().all(is_empty) {
+                order.forget(group);
             }
         }
     }
@@ -399,20 +457,31 @@ impl Plan {
         self.ahead
     }
 
-    /// The buffer of a group that the pass gives up first, and its next use; of those alone that it has made ahead, if
-    /// that is all that helps.
-    pub fn farthest(&self, group: Group, only_unread: bool) -> Option<(Slot, Step)> {
-        let used = self.farthest.first(group, Place::Used);
-        let used = used.filter(|_| !only_unread);
-        let unread = self.farthest.first(group, Place::Unread);
-        let (nearness, slot) = used.into_iter().chain(unread).min()?;
-        Some((slot, NEVER - nearness))
+    /// The buffer of a group that the pass gives up first, and how far away its use is; of those alone that it has made
+    /// ahead, if that is all that helps.
+    pub fn farthest(&self, group: Group, only_unread: bool) -> Option<(Slot, Distance)> {
+        let firsts = self.farthest.iter().filter_map(|(weight, order)| {
+            let used = order.first(group, Place::Used);
+            let used = used.filter(|_| !only_unread);
+            let unread = order.first(group, Place::Unread);
+            let (nearness, slot) = used.into_iter().chain(unread).min()?;
+            Some((slot, self.distance(NEVER - nearness, *weight)))
+        });
+        firsts.max_by_key(|(_, distance)| *distance)
     }
 
     /// When a cell is used next; [`NEVER`] where nothing is known of it.
     pub fn when(&self, cell: &Cell) -> Step {
-        let id = self.cell(cell);
-        id.and_then(|id| self.next_use(id)).unwrap_or(NEVER)
+        let next = self.cell(cell).and_then(|id| self.next_use(id));
+        next.map_or(NEVER, |next| next.step)
+    }
+
+    /// How far away the next use of a cell is.
+    pub fn how_far(&self, cell: &Cell) -> Distance {
+        self.cell(cell).map_or(NEVER, |id| {
+            let (step, weight) = self.weighed(id);
+            self.distance(step, weight)
+        })
     }
 
     /// Whether no step will use a cell.

@@ -5,6 +5,7 @@ use super::array::Owner;
 use super::cache::tc_cache;
 use super::callback::target_of;
 use super::guard::guard;
+use super::handle;
 use super::image::described;
 use super::inputs::MAX_INPUTS;
 use super::provider::{deliver, source_of, tc_provider};
@@ -237,7 +238,7 @@ pub unsafe extern "C" fn provider_compute(
                     name: args::optional_text(options.name, "name")?.map(Into::into),
                     keeps_mask: options.flags & tc_compute_flags::TC_COMPUTE_KEEP_MASK as u32 != 0,
                 };
-                let cache = cache.as_ref().map(|cache| &cache.cache);
+                let cache = handle::borrow_optional(cache, "cache")?.map(|cache| &cache.cache);
                 let made = operator::placed(placement, Arc::new(function), cache)?;
                 owner.take();
                 Ok(made)

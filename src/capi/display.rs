@@ -120,7 +120,7 @@ pub unsafe extern "C" fn provider_display(
                     true => Chain::automatic(&source, &chain::sample(), &mut |_| true)?,
                     false => handle::borrow(chain, "chain")?.chain().clone(),
                 };
-                let cache = cache.as_ref().map(|cache| &cache.cache);
+                let cache = handle::borrow_optional(cache, "cache")?.map(|cache| &cache.cache);
                 operator::display(source, &chain, cache)
             })
         })
@@ -155,7 +155,7 @@ pub unsafe extern "C" fn provider_convert(
                 let known = optional_stats(options.stats)?;
                 let image = source.image();
                 let chain = conversion.chain(image.dtype)?.resolve(image, known)?;
-                let cache = cache.as_ref().map(|cache| &cache.cache);
+                let cache = handle::borrow_optional(cache, "cache")?.map(|cache| &cache.cache);
                 operator::display(source, &chain, cache)
             })
         })

@@ -66,6 +66,21 @@ pub unsafe fn borrow<'a, T: Object>(handle: *const T, name: &str) -> Result<&'a 
     Ok(object)
 }
 
+/// The object behind the argument `name`, which may be NULL.
+///
+/// # Safety
+/// As for [`borrow`].
+pub unsafe fn borrow_optional<'a, T: Object>(
+    handle: *const T,
+    name: &str,
+) -> Result<Option<&'a T>> {
+    if handle.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: promised by the caller.
+    unsafe { borrow(handle, name) }.map(Some)
+}
+
 /// One more reference; NULL gives NULL. What was made before a fork stays as it is.
 ///
 /// # Safety

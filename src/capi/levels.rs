@@ -3,6 +3,7 @@
 use super::args::{self, SizeLed, natural};
 use super::cache::tc_cache;
 use super::guard::guard;
+use super::handle;
 use super::provider::{deliver, source_of, tc_provider};
 use super::status::{tc_error, tc_status};
 use crate::error::{Error, Result};
@@ -135,7 +136,7 @@ pub unsafe extern "C" fn provider_downsample(
         guard(err, || {
             deliver(provider, || {
                 let options: tc_level_options = args::read_options(options)?;
-                let cache = cache.as_ref().map(|cache| &cache.cache);
+                let cache = handle::borrow_optional(cache, "cache")?.map(|cache| &cache.cache);
                 let (size, options) = (size(&options)?, level_options(&options)?);
                 operator::downsampled(source_of(source)?, size, &options, cache)
             })
@@ -182,7 +183,7 @@ pub unsafe extern "C" fn provider_pyramid(
                         "{name} of options is {value}; a pyramid has all sizes"
                     )));
                 }
-                let cache = cache.as_ref().map(|cache| &cache.cache);
+                let cache = handle::borrow_optional(cache, "cache")?.map(|cache| &cache.cache);
                 operator::full_pyramid(source_of(source)?, &level_options(&options)?, cache)
             })
         })

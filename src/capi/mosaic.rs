@@ -175,7 +175,7 @@ pub unsafe extern "C" fn provider_mosaic(
                         most => most as usize,
                     },
                 };
-                let cache = cache.as_ref().map(|cache| &cache.cache);
+                let cache = handle::borrow_optional(cache, "cache")?.map(|cache| &cache.cache);
                 let made = operator::mosaic(mosaic, cache)?;
                 owner.take();
                 Ok(made)

@@ -194,7 +194,7 @@ pub unsafe extern "C" fn provider_retile(
                     ),
                     pad_edges: args::boolean(options.pad_edges, "pad_edges")?,
                 };
-                let cache = cache.as_ref().map(|cache| &cache.cache);
+                let cache = handle::borrow_optional(cache, "cache")?.map(|cache| &cache.cache);
                 operator::retiled(source_of(source)?, &options, cache)
             })
         })
@@ -242,7 +242,7 @@ pub unsafe extern "C" fn provider_map(
                 let options = args::read_sized(options, "options")?;
                 let map = CallbackMap::new(&options)?;
                 let owner = map.owner.clone();
-                let cache = cache.as_ref().map(|cache| &cache.cache);
+                let cache = handle::borrow_optional(cache, "cache")?.map(|cache| &cache.cache);
                 let options = map_options(&options, source.image())?;
                 let made = operator::mapped(source, &options, Arc::new(map), cache)?;
                 owner.take();

@@ -78,15 +78,16 @@ unsafe impl SizeLed for tc_pass_options {
 /// a block is then decoded as seldom as the budget allows in that order.
 ///
 /// What the pass brought into a cache, tiles and the blocks beneath them, goes by its next use: first what the pass
-/// will not use again, then what it will use last (Belady's rule, over the order that was declared). Tiles that come
+/// will not use again, then what it will use last (Belady's rule, over the order that was declared). What takes twice the
+/// bytes for each decode that it saves, a tile those of all blocks beneath it, goes like what is used twice as far ahead. Tiles that come
 /// for nothing with a block that is decoded are kept as far as they are used before what would have to go for them.
 /// The order is known about 32,000 uses of tiles and blocks ahead, which take memory beside the budget as long as the
 /// pass lives.
 ///
 /// A pass may decode more than a reader without a declared order. The rule is the best one where blocks are of one size
-/// and a decode gives one of them; it does not weigh that a tile needs several blocks, or a block gives several tiles.
-/// In budgets of a few tiles up to most of the image, over strips, columns and blocks, one order in sixteen took more
-/// decodes: seldom more than a fifth more, at worst twice as many, where blocks are kept with the tiles and hardly one
+/// and a decode gives one of them; where a tile needs several blocks and a block gives several tiles it is a good one.
+/// In budgets of a few tiles up to most of the image, over strips, columns and blocks, one order in twenty took more
+/// decodes: at most a fifth more, but twice as many (10 for 5) where blocks are kept with the tiles and hardly one
 /// fits. All together took a quarter less. Where it matters, count the decodes of both.
 ///
 /// Others in the same cache keep their rights. Whose turn it is to give room is told by the last use, as ever; where

@@ -132,7 +132,7 @@ pub unsafe extern "C" fn provider_warp(
             deliver(provider, || {
                 let options = args::read_sized(options, "options")?;
                 let transform = handle::borrow(transform, "transform")?.transform();
-                let cache = cache.as_ref().map(|cache| &cache.cache);
+                let cache = handle::borrow_optional(cache, "cache")?.map(|cache| &cache.cache);
                 operator::warped(
                     source_of(source)?,
                     transform.clone(),

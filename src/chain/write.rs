@@ -2,20 +2,8 @@
 
 use super::base64::encode;
 use super::step::{Percent, Rule, Step, Stretch, Tables};
+use crate::decimal::Decimal;
 use std::fmt::{self, Display, Formatter};
-
-/// The shortest decimals that give the number back, with an exponent where it is far from 1.
-pub struct Number(pub f64);
-
-impl Display for Number {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let size = self.0.abs();
-        match size == 0.0 || (1e-5..1e16).contains(&size) {
-            true => write!(f, "{}", self.0),
-            false => write!(f, "{:e}", self.0),
-        }
-    }
-}
 
 impl Display for Percent {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -44,12 +32,12 @@ impl Display for Step {
             Step::Bands(bands) => list(f, "bands", bands, |f, band| write!(f, "{band}")),
             Step::Unscale(None) => f.write_str("unscale"),
             Step::Unscale(Some(scales)) => list(f, "unscale", scales, |f, (scale, offset)| {
-                write!(f, "{}:{}", Number(*scale), Number(*offset))
+                write!(f, "{}:{}", Decimal(*scale), Decimal(*offset))
             }),
             Step::Detect(detect) => f.write_str(detect.name()),
             Step::Stretch(stretch) => write!(f, "{stretch}"),
             Step::Gamma(gammas) => list(f, "gamma", gammas, |f, gamma| {
-                write!(f, "{}", Number(*gamma))
+                write!(f, "{}", Decimal(*gamma))
             }),
             Step::Invert => f.write_str("invert"),
             Step::Table(tables) => write!(f, "{tables}"),
@@ -77,7 +65,7 @@ impl Display for Stretch {
         let (rule, is_common) = match self {
             Stretch::Limits(limits) => {
                 return list(f, "stretch", limits, |f, (low, high)| {
-                    write!(f, "{}..{}", Number(*low), Number(*high))
+                    write!(f, "{}..{}", Decimal(*low), Decimal(*high))
                 });
             }
             Stretch::Full => return f.write_str("stretch=full"),
@@ -87,7 +75,7 @@ impl Display for Stretch {
             Rule::MinMax => ("minmax".to_owned(), '='),
             Rule::Dra => ("dra".to_owned(), '='),
             Rule::Percent(low, high) => (format!("stretch={low}..{high}%"), ','),
-            Rule::Deviations(times) => (format!("sd={}", Number(*times)), ','),
+            Rule::Deviations(times) => (format!("sd={}", Decimal(*times)), ','),
         };
         f.write_str(&text)?;
         match is_common {

@@ -11,6 +11,11 @@ pub fn wkt(epsg: Option<u32>, vertical_epsg: Option<u32>) -> Option<String> {
     }
 }
 
+/// Whether the register does not have a system; of none where it is left out.
+pub fn lacks(code: u32) -> bool {
+    cfg!(feature = "epsg") && of_code(code).is_none()
+}
+
 /// Whether the northing or latitude is the first coordinate of the system with this code. The codes of geographic systems
 /// tell it where the register is left out.
 pub fn is_northing_first(epsg: u32) -> bool {
@@ -62,6 +67,7 @@ mod tests {
             assert_eq!(wkt(Some(unknown), Some(5773)), None);
         }
         assert_eq!(wkt(None, None), None);
+        assert!(lacks(32767) && !lacks(32632));
     }
 
     #[test]

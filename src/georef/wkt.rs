@@ -24,6 +24,29 @@ fn code(wkt: &str) -> Option<u32> {
     code.filter(|_| name == "\"EPSG\"")
 }
 
+/// The text of a system with its EPSG code, in the edition of the text.
+pub fn with_code(wkt: &str, code: u32) -> String {
+    let is_second = keyword(wkt).ends_with("CRS");
+    let named = match is_second {
+        true => format!(",ID[\"EPSG\",{code}]]"),
+        false => format!(",AUTHORITY[\"EPSG\",\"{code}\"]]"),
+    };
+    match wkt.trim_end().strip_suffix(']') {
+        Some(open) => open.to_owned() + &named,
+        None => wkt.to_owned(),
+    }
+}
+
+/// A text without what stands between its elements for the eye.
+pub fn on_one_line(wkt: &str) -> String {
+    let mut is_quoted = false;
+    let is_kept = |c: &char| {
+        is_quoted ^= *c == '"';
+        is_quoted || !c.is_ascii_whitespace()
+    };
+    wkt.chars().filter(is_kept).collect()
+}
+
 fn keyword(wkt: &str) -> &str {
     wkt.split('[').next().unwrap_or_default().trim()
 }
@@ -75,5 +98,18 @@ mod tests {
         ] {
             assert_eq!(codes(text), codes_of_it, "{text}");
         }
+    }
+
+    #[test]
+    fn a_text_is_given_a_code_and_loses_its_lines() {
+        for (text, with) in [
+            ("GEOGCS[\"a\"]\n", "GEOGCS[\"a\",AUTHORITY[\"EPSG\",\"7\"]]"),
+            ("GEOGCRS[\"a\"]", "GEOGCRS[\"a\",ID[\"EPSG\",7]]"),
+            ("+proj=utm", "+proj=utm"),
+        ] {
+            assert_eq!(with_code(text, 7), with);
+        }
+        let lines = "A[\"a  \"\"b\"\"\tc\",\n    B[1,\r\n\t2]]";
+        assert_eq!(on_one_line(lines), "A[\"a  \"\"b\"\"\tc\",B[1,2]]");
     }
 }

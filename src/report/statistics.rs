@@ -18,10 +18,8 @@ pub fn of_cache(cache: &Cache) -> String {
             sizes_of_cache(json, &census.statistics);
             counters(json, &census.statistics.counters);
         });
-        json.objects("providers", &census.keys, |json, key| of_key(json, key));
-        json.objects("sources", &census.sources, |json, source| {
-            of_source(json, source)
-        });
+        json.objects("providers", &census.keys, of_key);
+        json.objects("sources", &census.sources, of_source);
         if let Some(advice) = &advice {
             json.object_of("advice", |json| of_advice(json, advice));
         }

@@ -1,6 +1,7 @@
 //! Histograms: valid pixels in bins of equal width.
 
 use super::tally::Tally;
+use crate::decimal::Decimal;
 use crate::error::{Error, Result};
 
 /// The most bins.
@@ -27,6 +28,7 @@ pub fn histogram(tally: &Tally, low: f64, high: f64, bins: usize) -> Result<Hist
         )));
     }
     if !(low.is_finite() && high.is_finite() && low <= high) {
+        let [low, high] = [low, high].map(Decimal);
         return Err(Error::range(format!("a histogram from {low} to {high}")));
     }
     // So that no difference and no product overflows.

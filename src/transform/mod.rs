@@ -14,6 +14,7 @@ pub use rpc::rpc;
 pub use spline::{MAX_POINTS, spline};
 
 use crate::cache::digest;
+use crate::decimal::Decimal;
 use crate::error::{Error, Result};
 
 /// A position.
@@ -96,7 +97,7 @@ fn check_finite(pairs: &[Pair]) -> Result<()> {
     for (at, pair) in pairs.iter().enumerate() {
         for (name, point) in [("output", pair.output), ("source", pair.source)] {
             if !point.x.is_finite() || !point.y.is_finite() {
-                let Point { x, y } = point;
+                let [x, y] = [point.x, point.y].map(Decimal);
                 return Err(Error::range(format!(
                     "point {at} of the {name} is ({x}, {y}); it must be finite"
                 )));

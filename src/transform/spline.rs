@@ -2,6 +2,7 @@
 
 use super::solve::solve;
 use super::{Pair, Point, Scaling, Transform, check_finite, middle, numbers_key, numbers_of};
+use crate::decimal::Decimal;
 use crate::error::{Error, Result};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -52,7 +53,8 @@ pub fn spline(pairs: &[Pair]) -> Result<Arc<dyn Transform>> {
         // Zeros of both signs are one place.
         let place = [point.x + 0.0, point.y + 0.0].map(f64::to_bits);
         if let Some(other) = places.insert(place, at) {
-            let Point { x, y } = pairs[at].output;
+            let place = pairs[at].output;
+            let [x, y] = [place.x, place.y].map(Decimal);
             return Err(Error::argument(format!(
                 "points {other} and {at} of the output are one, ({x}, {y})"
             )));

@@ -11,9 +11,20 @@ use tilecache::build::{Compression, Layout, Options, Predictor, build_pyramid};
 use tilecache::cache::Cache;
 use tilecache::dtype::{DType, Sample};
 use tilecache::error::Kind;
+use tilecache::georef::{Affine, Gcp, Georef, Located};
 use tilecache::image::Colour;
+use tilecache::operator::georeferenced;
 use tilecache::provider::Provider;
 use tilecache::resample::Filter;
+
+fn point(at: f64) -> Gcp {
+    Gcp {
+        id: String::new(),
+        info: String::new(),
+        pixel: (at, at),
+        place: [at; 3],
+    }
+}
 
 fn source() -> Arc<dyn Provider> {
     let mut random = Random::new(7);
@@ -242,7 +253,50 @@ fn what_cannot_be_built_is_refused_by_its_name_before_anything_is_read() {
     unsupported(&indexed, &|o| o.compression = Compression::Jpeg, "palette");
     unsupported(&indexed, &|o| o.filter = Some(Filter::Cubic), "cubic");
     let mixed = provider(&|image| image.bands[1].nodata = Some(Sample::from_f64(DType::U8, 9.0)));
-    unsupported(&mixed, &|_| (), "none and 9");
+    unsupported(
+        &mixed,
+        &|_| (),
+        "bands 0 and 1 with different nodata values, none and 9;",
+    );
+    let far = provider(&|image| {
+        image.dtype = DType::F64;
+        image.bands[2].nodata = Some(Sample::from_f64(DType::F64, f64::MAX));
+    });
+    unsupported(&far, &|_| (), "none and 1.7976931348623157e308;");
+    let many = provider(&|image| image.bands = vec![Default::default(); 5]);
+    let cog_of_jpeg = |o: &mut Options| {
+        (o.layout, o.compression) = (Layout::Cog, Compression::Jpeg);
+    };
+    unsupported(&many, &cog_of_jpeg, "5 bands in a COG");
+    for (georef, text) in [
+        (
+            Georef {
+                transform: Some(Affine([5.0, 0.5, 0.0, 9.0, 0.0, -0.5])),
+                gcps: vec![point(0.0), point(9.0)],
+                ..Georef::default()
+            },
+            "a transform and 2 ground control points",
+        ),
+        (
+            Georef {
+                epsg: Some(104_105),
+                ..Georef::default()
+            },
+            "a system with the code 104105",
+        ),
+        (
+            Georef {
+                epsg: Some(32632),
+                vertical_epsg: Some(70_000),
+                ..Georef::default()
+            },
+            "a vertical system with the code 70000",
+        ),
+    ] {
+        let located = Located::new(georef, &[(300, 200)]);
+        let placed = georeferenced(plain.clone(), Some(located)).unwrap();
+        unsupported(&placed, &|_| (), text);
+    }
     let complex = provider(&|image| image.dtype = DType::CF32);
     unsupported(
         &complex,

@@ -2,6 +2,7 @@
 
 use crate::files::open;
 use crate::files::{Folder, levels_of};
+use crate::picture::Picture;
 use crate::random::{self, Random, Validity};
 use crate::ways::{Way, options};
 use crate::{pyramid, support, support_gdal};
@@ -12,8 +13,9 @@ use tilecache::build::{Compression, Layout, Options, build_pyramid};
 use tilecache::dtype::DType;
 use tilecache::georef::{Affine, Georef, Located};
 use tilecache::image::Colour;
-use tilecache::operator::{Size, downsampled, georeferenced};
+use tilecache::operator::{Size, downsampled, georeferenced, mask};
 use tilecache::provider::Provider;
+use tilecache::resample::Filter;
 
 /// Has GDAL read files.
 fn read(paths: &[PathBuf]) {
@@ -118,8 +120,18 @@ fn differences(a: &[u8], b: &[u8]) -> (u8, f64) {
 fn levels_in_jpeg_are_those_of_the_source_and_not_of_what_jpeg_leaves_of_it() {
     let folder = Folder::new("jpeg");
     let (mut paths, mut right) = (Vec::new(), Vec::new());
-    for (bands, colours) in [(1, false), (2, false), (3, true), (3, false), (4, true)] {
-        for layout in [Layout::Tiled, Layout::Cog] {
+    let cases = [
+        (1, false),
+        (2, false),
+        (3, true),
+        (3, false),
+        (4, true),
+        (6, true),
+    ];
+    for (bands, colours) in cases {
+        // More bands than four are pictures by themselves, which a COG does not have.
+        let layouts = [Layout::Tiled, Layout::Cog].into_iter();
+        for layout in layouts.take(if bands > 4 { 1 } else { 2 }) {
             let mut image = support::image((200, 130), (64, 64), bands);
             if colours {
                 let all = [Colour::Red, Colour::Green, Colour::Blue, Colour::Alpha];
@@ -206,17 +218,67 @@ const SYSTEMS: [&str; 4] = [
     r#"GEOGCRS["own",DATUM["own",ELLIPSOID["own",6378000,300,LENGTHUNIT["metre",1]]],PRIMEM["Greenwich",0,ANGLEUNIT["degree",0.0174532925199433]],CS[ellipsoidal,2],AXIS["latitude",north],AXIS["longitude",east],ANGLEUNIT["degree",0.0174532925199433]]"#,
 ];
 
+/// A text that is longer with its lines than GDAL takes, and shorter without them.
+fn on_many_lines() -> String {
+    let line = format!("\n{}", " ".repeat(60));
+    let text = SYSTEMS[1].replace(",PARAMETER", &format!(",{line}PARAMETER"));
+    let lines = text
+        .replace(",AXIS", &format!(",{line}AXIS"))
+        .replace(",CS", &format!(",{}CS", line.repeat(30)));
+    assert!(lines.len() > 2400 && SYSTEMS[1].len() < 1000);
+    lines
+}
+
+/// A system and what is found of it in a file: its text and its code.
+struct Known {
+    wkt: String,
+    epsg: Option<u32>,
+    found: (String, Option<u32>),
+}
+
+fn systems() -> Vec<Known> {
+    let plain = |text: &str| Known {
+        wkt: text.into(),
+        epsg: None,
+        found: (text.into(), None),
+    };
+    let mut all: Vec<Known> = SYSTEMS.into_iter().map(plain).collect();
+    all.push(Known {
+        found: (SYSTEMS[1].into(), None),
+        ..plain(&on_many_lines())
+    });
+    // Codes that the register does not have, or keys do not: the text says them.
+    for (nth, code, named) in [
+        (0, 20_999, ",AUTHORITY[\"EPSG\",\"20999\"]]"),
+        (1, 104_105, ",ID[\"EPSG\",104105]]"),
+    ] {
+        let text = SYSTEMS[nth];
+        let with = text[..text.len() - 1].to_owned() + named;
+        all.push(Known {
+            epsg: Some(code),
+            found: (with.clone(), Some(code)),
+            ..plain(text)
+        });
+        all.push(Known {
+            found: (with.clone(), Some(code)),
+            ..plain(&with)
+        });
+    }
+    all
+}
+
 #[test]
 fn gdal_finds_a_system_of_which_only_the_text_is_known() {
     let folder = Folder::new("systems");
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/build/system.py");
     let mut command = Command::new("/usr/bin/python3");
     command.arg(script);
-    for (at, text) in SYSTEMS.iter().enumerate() {
+    for (at, known) in systems().into_iter().enumerate() {
         let source = support::source(support::image((40, 30), (16, 16), 1), Default::default());
         let georef = Georef {
             transform: Some(Affine([5.0, 0.5, 0.0, 9.0, 0.0, -0.5])),
-            wkt: Some((*text).into()),
+            wkt: Some(known.wkt.clone()),
+            epsg: known.epsg,
             ..Georef::default()
         };
         let located = Located::new(georef.clone(), &[(40, 30)]);
@@ -229,15 +291,58 @@ fn gdal_finds_a_system_of_which_only_the_text_is_known() {
             true
         })
         .unwrap();
+        let right = Georef {
+            wkt: Some(known.found.0.clone()),
+            epsg: known.found.1,
+            ..georef
+        };
         for path in [made, again] {
             let found = open(&path)
                 .image()
                 .georef
                 .as_ref()
                 .and_then(|it| it.level(0));
-            assert_eq!(found.as_ref(), Some(&georef), "{text}");
-            command.arg(path).arg(text);
+            assert_eq!(found.as_ref(), Some(&right));
+            command.arg(path).arg(&known.found.0);
         }
     }
     support_gdal::run(&mut command);
+}
+
+/// GDAL looks for the overviews of a mask that lies in a file of its own (`.msk`) beside that file.
+#[test]
+fn gdal_finds_the_levels_of_a_mask_in_a_file_of_its_own() {
+    let folder = Folder::new("own-mask");
+    let mut random = Random::new(12);
+    let picture = random::picture(DType::U8, (150, 97), 3, Validity::Mask, &mut random);
+    let (source, _) = picture.provider((64, 64));
+    let alone = Options {
+        levels: Some(1),
+        tile: (16, 16),
+        ..Options::default()
+    };
+    let levels = Options {
+        layout: Layout::Overviews,
+        levels: None,
+        filter: Some(Filter::Max),
+        ..alone.clone()
+    };
+    let mask = mask(source.clone()).unwrap();
+    let (path, overviews) = (folder.file("1.tif"), folder.file("1.tif.msk.ovr"));
+    let plain = Picture {
+        mask: None,
+        ..picture.clone()
+    };
+    let (plain, _) = plain.provider((64, 64));
+    build_pyramid(plain, &path, &alone, None, &mut |_| true).unwrap();
+    std::fs::write(folder.file("1.tif.raw"), &levels_of(&mask)[0]).unwrap();
+    build_pyramid(mask, &overviews, &levels, None, &mut |_| true).unwrap();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/build/own_mask.py");
+    let mut command = Command::new("/usr/bin/python3");
+    support_gdal::run(command.arg(script).arg(&path));
+    let right = pyramid(&source, &levels).mask().expect("a mask");
+    for (level, pixels) in levels_of(&right).iter().enumerate() {
+        let found = std::fs::read(format!("{}.{level}.mask", path.display())).unwrap();
+        assert!(found == *pixels, "level {level}");
+    }
 }

@@ -317,3 +317,65 @@ fn levels_that_a_source_has_are_written_as_they_are() {
         }
     }
 }
+
+#[test]
+fn names_of_categories_go_along() {
+    let folder = Folder::new("categories");
+    let key = (Some(1), "CATEGORYNAMES".to_owned());
+    let names = "water\nland & <more>\n\n";
+    let mut image = support::image((40, 30), (16, 16), 2);
+    image.metadata.insert(key.clone(), names.to_owned());
+    let source = support::source(image, Default::default());
+    let path = folder.file("made.tif");
+    build_pyramid(source, &path, &Options::default(), None, &mut |_| true).unwrap();
+    let made = open(&path);
+    assert_eq!(
+        made.image().metadata.get(&key).map(String::as_str),
+        Some(names)
+    );
+}
+
+/// The levels of a file of JPEG 2000 are its own, those above are made of the last one, and of bands whose nodata values
+/// differ there are overviews all the same.
+#[test]
+fn levels_of_a_wavelet_go_into_files_and_overviews_need_no_common_nodata() {
+    let folder = Folder::new("wavelet");
+    let seeds = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/seeds/files");
+    let source = open(&std::path::Path::new(seeds).join("codestream-3.jp2"));
+    assert!(source.image().levels.len() > 1);
+    for recomputes in [false, true] {
+        let options = Options {
+            recomputes,
+            levels: Some(source.image().levels.len() as u32 + 1),
+            tile: (16, 16),
+            ..Options::default()
+        };
+        let path = folder.file("made.tif");
+        build_pyramid(source.clone(), &path, &options, None, &mut |_| true).unwrap();
+        let right = pyramid(&source, &options);
+        compare(&open(&path), &right, 0, &format!("{recomputes}"));
+        assert!(
+            levels_of(&right)
+                .iter()
+                .all(|level| level.iter().any(|it| *it > 0))
+        );
+    }
+    let mut random = Random::new(13);
+    let picture = random::picture(DType::U8, (77, 40), 2, Validity::Nodata, &mut random);
+    let options = Options {
+        layout: Layout::Overviews,
+        tile: (16, 16),
+        ..Options::default()
+    };
+    let (source, path) = (picture.provider((16, 16)).0, folder.file("made.ovr"));
+    let bands = &source.image().bands;
+    assert_ne!(bands[0].nodata, bands[1].nodata);
+    build_pyramid(source.clone(), &path, &options, None, &mut |_| true).unwrap();
+    for (at, pixels) in levels_of(&pyramid(&source, &options))[1..]
+        .iter()
+        .enumerate()
+    {
+        let made = tilecache::source::file::open(&path, at as u32, None).unwrap();
+        assert!(levels_of(&made)[0] == *pixels, "directory {at}");
+    }
+}

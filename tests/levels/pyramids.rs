@@ -149,12 +149,21 @@ fn native_levels_are_used_whatever_the_filter_unless_all_are_to_be_computed() {
         recomputes: true,
         ..options(Filter::Gauss, 8)
     };
-    let made = full_pyramid(source, &own, None).unwrap();
+    let made = full_pyramid(source.clone(), &own, None).unwrap();
     let mut right = synthetic(0, (101, 67));
     for of in 1..5 {
         right = halved(&right, Filter::Gauss);
         compare(&read(&made, of, 1, &mut random), &right, "all computed");
     }
+    // As many as the source has, also where fewer would reach one tile.
+    let own = LevelOptions {
+        tile: (1024, 1024),
+        ..own
+    };
+    let made = full_pyramid(source.clone(), &own, None).unwrap();
+    assert_eq!(made.image().levels, [(101, 67), (51, 34), (26, 17)]);
+    let made = downsampled(source, Size::Halved(1), &own, None).unwrap();
+    assert_eq!(made.image().levels, [(51, 34), (26, 17)]);
 }
 
 /// A source of 16 x 16 blocks, counted.
@@ -424,6 +433,12 @@ fn what_cannot_be_is_refused_with_the_value() {
     assert_eq!(
         refused(Size::Halved(1), &levels),
         "levels is 33; it must be 1 to 32"
+    );
+    let made = downsampled(source.clone(), Size::Halved(1), &plain, None).unwrap();
+    let band = get_block(&*made, Block::new(0, 0, 0), &Bands::of(&[3], 1));
+    assert_eq!(
+        band.map(drop).unwrap_err().message(),
+        "band 3 of an image with 1 bands"
     );
     let (complex, _) = Picture::new(DType::CF32, 9, 9, 1).provider((9, 9));
     let made = full_pyramid(complex, &options(Filter::Mode, 4), None);

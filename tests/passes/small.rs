@@ -1,4 +1,4 @@
-//! Passes in budgets of few tiles, over strips, columns and blocks of all shapes: seldom worse than the order
+//! Passes in budgets of few tiles, over strips, columns and blocks of all shapes: seldom and little worse than the order
 //! of last use, and much better together.
 
 use crate::setup::{Random, Setup, get};
@@ -101,7 +101,7 @@ fn passes_in_small_budgets_are_seldom_worse_than_the_order_of_last_use() {
                     }
                     // A few decodes more are many where all take few.
                     assert!(
-                        declared as f64 <= 2.2 * undeclared as f64 + 2.0,
+                        declared as f64 <= 1.25 * undeclared as f64 + 4.0,
                         "{}",
                         run()
                     );
@@ -113,9 +113,9 @@ fn passes_in_small_budgets_are_seldom_worse_than_the_order_of_last_use() {
         "{worse} of {runs} runs took more: {} decodes, undeclared {}",
         sums.0, sums.1
     );
-    assert!(worse * 10 <= runs, "{worse} of {runs} took more");
+    assert!(worse * 16 <= runs, "{worse} of {runs} took more");
     assert!(
-        sums.0 as f64 <= 0.82 * sums.1 as f64,
+        sums.0 as f64 <= 0.76 * sums.1 as f64,
         "{} decodes, undeclared {}",
         sums.0,
         sums.1

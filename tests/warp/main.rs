@@ -14,6 +14,9 @@ mod reference;
 mod support_gdal;
 mod threads;
 mod transforms;
+#[allow(dead_code)]
+#[path = "../levels/ways.rs"]
+mod ways;
 
 use maps::Function;
 use picture::Picture;

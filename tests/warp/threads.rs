@@ -3,15 +3,16 @@
 use crate::maps::{self, Function};
 use crate::picture::{Picture, Value};
 use crate::random::{self, Random, Validity};
+use crate::reading::read_in;
+use crate::ways::{BLOCKS, is_full, ways_and_bands};
 use crate::{Case, FILTERS, levels, options, read, source};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tilecache::cache::{Cache, Options};
 use tilecache::dtype::DType;
 use tilecache::georef::Affine;
-use tilecache::image::{Bands, Block};
+use tilecache::image::Bands;
 use tilecache::operator::{LevelOptions, WarpOptions, full_pyramid, pyramid, warped};
-use tilecache::provider::get_block;
 use tilecache::resample::Filter;
 use tilecache::transform::affine;
 
@@ -47,59 +48,141 @@ fn floats(bytes: &[u8]) -> Vec<f64> {
     chunks.map(|bytes| f64::from_ne_bytes(*bytes)).collect()
 }
 
-/// gdal#12106, #13702, #13464, rasterio#3121 and the FAQ: memory, layout, threads and tiling change no pixel.
+/// gdal#12106, #13702, #13464, rasterio#3121 and the FAQ: memory, layout, threads and tiling change no pixel. By
+/// TILECACHE_FULL_PRODUCT all ways come together, for every filter and type, over a smaller image.
 #[test]
 fn memory_layout_threads_and_tiling_change_no_pixel() {
-    let blocks = [(64, 64), (151, 1), (150, 150), (17, 50)];
-    let tiles = [(64, 64), (1024, 1024), (33, 150), (128, 16)];
-    let budgets = [None, Some(1 << 14), Some(1 << 18), Some(1 << 26)];
-    let threads = [1, 4, 2, 3];
     let mut random = Random::new(3);
-    let levels = levels(
-        DType::U16,
-        (151, 143),
-        2,
-        3,
-        Validity::Everything,
-        &mut random,
-    );
-    for (map, filter) in ["waves", "small", "pole", "turned", "jump"]
-        .into_iter()
-        .zip(FILTERS)
-    {
-        let map = self::map(map);
-        let mut right = None;
-        for i in 0..4 {
-            for j in 0..4 {
-                // Latin squares that are orthogonal to each other.
-                let (budget, threads) = (budgets[i ^ j], threads[[0, 2, 3, 1][i] ^ j]);
+    let (dtypes, from, size) = match is_full() {
+        true => (DType::ALL, (91, 67), (106, 99)),
+        false => (&[DType::U16][..], (151, 143), (211, 203)),
+    };
+    let mut runs = 0;
+    for dtype in dtypes {
+        let levels = levels(*dtype, from, 2, 3, Validity::Everything, &mut random);
+        let sources = BLOCKS.map(|block| (block, source(&levels, block)));
+        for (map, filter) in ["waves", "small", "pole", "turned", "jump"]
+            .into_iter()
+            .zip(FILTERS)
+        {
+            let map = self::map(map);
+            let options = WarpOptions {
+                size,
+                levels: Some(2),
+                filter: Some(filter),
+                ..WarpOptions::default()
+            };
+            let whole = warped(sources[0].1.clone(), Case::transform(&map), &options, None);
+            let whole = whole.unwrap();
+            let right = [0, 1].map(|level| read(&whole, level, 1, &mut random));
+            for (nth, (way, bands)) in ways_and_bands().enumerate() {
                 let options = WarpOptions {
-                    size: (211, 203),
-                    tile: tiles[j],
-                    levels: Some(2),
-                    filter: Some(filter),
-                    ..WarpOptions::default()
+                    tile: way.tile,
+                    ..options.clone()
                 };
-                let cache = budget.map(|budget| Cache::new(budget, Options::default()).unwrap());
-                let source = source(&levels, blocks[i]);
+                let source = sources.iter().find(|(block, _)| *block == way.block);
+                let source = source.map(|(_, source)| source.clone()).expect("a source");
+                let cache = way.cache();
                 let made = warped(source, Case::transform(&map), &options, cache.as_ref()).unwrap();
-                let pixels = read(&made, i as u32 % 2, threads, &mut random);
-                let right = right.get_or_insert_with(|| [Vec::new(), Vec::new()]);
-                let right = &mut right[i % 2];
-                if right.is_empty() {
-                    *right = pixels.clone();
+                // Both levels with each block and each tile.
+                let level = (nth / 4 + nth) % 2;
+                let of = Bands::of(bands, 2);
+                let found = read_in(&made, level as u32, &way, &of, &mut random);
+                let right = &right[level];
+                let of_band = right.len() / 2;
+                for (found, band) in found.chunks_exact(of_band).zip(bands) {
+                    let right = &right[*band as usize * of_band..][..of_band];
+                    let differs = found.iter().zip(right).position(|(a, b)| a != b);
+                    let what = || format!("{} {filter:?} {way:?} {level}", map.name);
+                    assert_eq!(
+                        differs,
+                        None,
+                        "{}: byte of band {band} of {bands:?}",
+                        what()
+                    );
                 }
-                assert!(pixels == *right, "{} {filter:?} {i} {j}", map.name);
-                // One band alone.
-                let bands = Bands::of(&[1], 2);
-                let tile = get_block(&*made, Block::new(0, 0, 0), &bands).unwrap();
-                let all = get_block(&*made, Block::new(0, 0, 0), &Bands::ALL).unwrap();
-                for y in 0..tile.shape().height {
-                    assert!(tile.row(0, y) == all.row(1, y), "{filter:?}");
-                }
+                runs += 1;
+            }
+            if is_full() {
+                println!("{} {}: {runs} runs", filter.name(), dtype.name());
             }
         }
     }
+}
+
+/// gdal#13539: what counts at the seam of two tiles counts in full, in whichever.
+#[test]
+fn pixels_at_seams_count_in_full() {
+    let mut random = Random::new(13);
+    let source = ramp(150, 150);
+    let options = WarpOptions {
+        size: (60, 60),
+        tile: (16, 16),
+        filter: Some(Filter::Average),
+        ..WarpOptions::default()
+    };
+    let transform = affine(Affine([0.0, 2.5, 0.0, 0.0, 0.0, 2.5])).unwrap();
+    let made = warped(source.provider((16, 16)).0, transform, &options, None).unwrap();
+    let pixels = floats(&read(&made, 0, 1, &mut random));
+    for (at, pixel) in pixels[..60 * 60].iter().enumerate() {
+        // Two and a half columns of a ramp, weighed by what of them lies beneath.
+        let (left, right) = ((at % 60) as f64 * 2.5, (at % 60 + 1) as f64 * 2.5);
+        let columns = (left.floor() as u64..right.ceil() as u64).map(|column| column as f64);
+        let part = |column: f64| (column + 1.0).min(right) - column.max(left);
+        let sum: f64 = columns.map(|column| (column + 0.5) * part(column)).sum();
+        assert!(
+            (pixel - sum / 2.5).abs() < 1e-9,
+            "{at}: {pixel}, {}",
+            sum / 2.5
+        );
+    }
+}
+
+/// A tile may stand on more columns than fit 16 bits, for nothing is held of them but what positions touch.
+#[test]
+fn a_tile_may_stand_on_any_number_of_columns() {
+    let mut random = Random::new(15);
+    let mut source = Picture::new(DType::I32, 70_000, 3, 1);
+    for x in 0..70_000 {
+        (0..3).for_each(|y| source.set(0, x, y, [Value::I(x.into()); 2]));
+    }
+    let (provider, decodes) = source.provider((64, 3));
+    let options = WarpOptions {
+        size: (70, 3),
+        filter: Some(Filter::Nearest),
+        ..WarpOptions::default()
+    };
+    let far = affine(Affine([0.0, 1000.0, 0.0, 0.0, 0.0, 1.0])).unwrap();
+    let made = warped(provider, far, &options, None).unwrap();
+    let pixels = read(&made, 0, 1, &mut random);
+    for (at, pixel) in pixels.as_chunks().0.iter().enumerate() {
+        assert_eq!(i32::from_ne_bytes(*pixel), at as i32 % 70 * 1000 + 500);
+    }
+    assert_eq!(decodes.load(Ordering::Relaxed), 70);
+}
+
+/// Positions are computed once for all tiles and threads that need them.
+#[test]
+fn positions_are_computed_once() {
+    let mut random = Random::new(16);
+    let asked = Arc::new(AtomicU64::new(0));
+    let count = asked.clone();
+    let map = function("counted", move |x, y| {
+        count.fetch_add(1, Ordering::Relaxed);
+        Some((x * 0.9 + libm::sin(y / 50.0), y * 0.9))
+    });
+    let options = WarpOptions {
+        size: (256, 128),
+        tile: (32, 32),
+        filter: Some(Filter::Cubic),
+        ..WarpOptions::default()
+    };
+    let source = ramp(120, 120).provider((16, 16)).0;
+    let made = warped(source, map, &options, None).unwrap();
+    let first = read(&made, 0, 4, &mut random);
+    let once = asked.load(Ordering::Relaxed);
+    assert!(read(&made, 0, 4, &mut random) == first);
+    assert_eq!(asked.load(Ordering::Relaxed), once);
 }
 
 /// gdal#8917, terra#1327: many bands change no pixel. Here also each pixel stands for so many that they go by in parts.

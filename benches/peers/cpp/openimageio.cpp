@@ -28,6 +28,7 @@ struct Oiio : Source {
     explicit Oiio(const Config &c) : gettile(c.has("gettile")), buffers(c.threads)
     {
         OIIO::attribute("threads", c.threads);
+        OIIO::attribute("limits:imagesize_MB", 1 << 20);
         cache = ImageCache::create(false);
         cache->attribute("max_memory_MB", (float)(c.budget >> 20));
         cache->attribute("forcefloat", 0);

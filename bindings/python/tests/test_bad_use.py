@@ -223,6 +223,33 @@ def test_paths_and_texts_with_nul_are_refused():
             call()
 
 
+def test_arrays_that_show_the_same_memory_several_times():
+    band = np.arange(20, dtype="u1").reshape(1, 4, 5)
+    shown = [
+        np.broadcast_to(np.uint8(7), (2, 4, 5)),
+        np.broadcast_to(band[:, :1], (2, 4, 5)),
+        np.broadcast_to(band[:, :, :1], (1, 4, 5)),
+        np.broadcast_to(band, (3, 4, 5)),
+    ]
+    cache = tilecache.Cache(1 << 20)
+    for array in shown:
+        assert np.array_equal(tilecache.from_memory(array).read(), array)
+        for copy in (True, False):
+            cache.put("shown", 0, 0, array, copy=copy)
+            assert np.array_equal(cache.get("shown", 0, 0).array, array)
+    provider = tilecache.from_memory(band)
+    memory = np.zeros(64, "u1")
+    for strides in [(0, 0, 0), (20, 0, 1), (20, 5, 0)]:
+        out = np.lib.stride_tricks.as_strided(memory, (1, 4, 5), strides)
+        with pytest.raises(ValueError, match="one in memory"):
+            provider.read_window(0, 0, 5, 4, out=out)
+    assert not memory.any()
+    for shape, strides in [((1, 4, 5), (0, 5, 1)), ((1, 1, 5), (0, 0, 1)), ((1, 4, 1), (0, 1, 0)), ((1, 1, 1), (0, 0, 0))]:
+        out = np.lib.stride_tricks.as_strided(np.zeros(64, "u1"), shape, strides)
+        provider.read_window(0, 0, shape[2], shape[1], out=out)
+        assert np.array_equal(out, band[:, : shape[1], : shape[2]])
+
+
 def test_a_program_ends_with_requests_under_way():
     run(
         """

@@ -1,8 +1,10 @@
 """Sources, maps, operators, mosaics and transformations from functions, and what they raise."""
 
+import contextlib
 import sys
 import threading
 import traceback
+import weakref
 
 import numpy as np
 import pytest
@@ -254,7 +256,26 @@ def test_few_exceptions_are_kept():
     for _ in range(300):
         with pytest.raises(Mine):
             provider.get_block(0, 0)
-    assert len(tilecache.errors._raised) <= tilecache.errors._KEPT
+    assert not tilecache.errors._raised
+    assert len(tilecache.errors._likenesses) <= tilecache.errors._KEPT_LIKENESSES
+
+
+def test_an_exception_that_was_caught_holds_nothing_of_who_caught_it():
+    class Held:
+        pass
+
+    provider = tilecache.from_source(failing, width=8, height=8, dtype="uint8")
+    alive = []
+
+    def catches():
+        held = Held()
+        alive.append(weakref.ref(held))
+        with contextlib.suppress(Mine):
+            provider.get_block(0, 0)
+
+    for _ in range(5):
+        catches()
+    assert [ref() for ref in alive] == [None] * 5
 
 
 @pytest.mark.parametrize(

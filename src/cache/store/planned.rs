@@ -3,13 +3,13 @@
 //! After LRU-SP (Cao, Felten and Li, "Application-controlled file caching", OSDI 1994): the moments of use say who gives
 //! room, as without passes, and where that is a pass, its plan says what it gives. The buffer whose turn it is stays if
 //! a pass will use it, and takes the place in line of the one that goes instead: of those that the pass brought the one
-//! whose next use is farthest. So nobody else loses more than by a reader without a plan.
+//! whose next use is farthest away for what it weighs. So nobody else loses more than by a reader without a plan.
 
 use super::evict::{Interrupted, Patience, Victim, Whose};
 use super::{Class, Standing, Store};
 use crate::cache::eviction_order::{Group, Place, Slot};
 use crate::cache::index::Cell;
-use crate::cache::plan::{Listed, NEVER, PassId, Plan, Step};
+use crate::cache::plan::{Distance, Listed, NEVER, PassId, Plan, Step};
 use crate::cache::stamp;
 
 impl Store {
@@ -118,7 +118,11 @@ impl Store {
         };
         let by = class.pass().filter(|_| is_resident && !is_view);
         let mut own = None;
+        let bytes = record.charge();
         for (nth, plan) in self.plans.iter_mut().enumerate() {
+            if !is_view {
+                plan.weigh(&cell, bytes);
+            }
             let is_own = by == Some(plan.id);
             plan.enter(&cell, slot, is_own.then_some(ahead), is_view);
             own = own.or(is_own.then_some(nth));
@@ -200,7 +204,7 @@ impl Store {
         let cell = self.made_for(first.slot)?;
         let will_use = |plan: &Plan| plan.when(&cell) != NEVER;
         let nth = self.plans.iter().position(will_use)?;
-        let victim = self.farther(nth, first.group, self.plans[nth].when(&cell), false)?;
+        let victim = self.farther(nth, first.group, self.plans[nth].how_far(&cell), false)?;
         if let Place::Used | Place::Cheap | Place::Once = first.place {
             let stamp = match self.plans[nth].id.streams {
                 true => victim.stamp,
@@ -213,17 +217,17 @@ impl Store {
         Some(victim)
     }
 
-    /// Of the buffers that a pass brought the one whose next use is farthest, if it is farther than a step.
+    /// Of the buffers that a pass brought the one whose next use is farthest, if it is farther than another.
     fn farther(
         &mut self,
         nth: usize,
         group: Group,
-        than: Step,
+        than: Distance,
         only_unread: bool,
     ) -> Option<Victim> {
         loop {
-            let (slot, step) = self.plans[nth].farthest(group, only_unread)?;
-            if step <= than {
+            let (slot, distance) = self.plans[nth].farthest(group, only_unread)?;
+            if distance <= than {
                 return None;
             }
             let cell = self.made_for(slot)?;
@@ -254,7 +258,7 @@ impl Store {
             return None;
         };
         let nth = self.nth_plan(id)?;
-        self.farther(nth, group, self.plans[nth].when(&cell), false)
+        self.farther(nth, group, self.plans[nth].how_far(&cell), false)
     }
 
     /// Whether a buffer takes no room from a pass that makes a tile ahead: it will use that before, or another pass has
@@ -266,12 +270,12 @@ impl Store {
         let (Some(plan), Some(other)) = (self.plan(id), self.made_for(victim.slot)) else {
             return false;
         };
-        plan.when(&other) <= plan.when(&cell)
+        plan.how_far(&other) <= plan.how_far(&cell)
             || victim.place == Place::Unread && !plan.is_own(&other)
     }
 
     /// Says whether the unread share has room for a tile that is made ahead. For one of a pass, brings what is made ahead
-    /// down until it has: a pass gives what it uses later than that; and what it has beyond an even part, to a pass that has less.
+    /// down until it has: a pass gives what it uses farther away than that; and what it has beyond an even part, to a pass that has less.
     pub(super) fn make_unread_room(
         &mut self,
         class: Class,
@@ -287,14 +291,14 @@ impl Store {
         let Some((nth, cell)) = of_pass else {
             return Ok(self.unread + self.reserved_unread + charge <= share);
         };
-        let when = self.plans[nth].when(&cell);
-        if when == NEVER {
+        let distance = self.plans[nth].how_far(&cell);
+        if distance == NEVER {
             return Ok(false);
         }
         let even = share / self.plans.len() as u64;
         while self.unread + self.reserved_unread + charge > share {
             patience.spend()?;
-            let victim = match self.farther(nth, group, when, true) {
+            let victim = match self.farther(nth, group, distance, true) {
                 None if self.plans[nth].ahead() + charge <= even => {
                     let most = (0..self.plans.len()).max_by_key(|nth| self.plans[*nth].ahead());
                     let most = most.filter(|most| self.plans[*most].ahead() > even);

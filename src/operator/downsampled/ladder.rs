@@ -28,8 +28,10 @@ impl Rung {
 pub struct Ladder<'a> {
     pub source: Arc<dyn Provider>,
     pub rungs: Vec<Rung>,
-    /// How many of them the source has.
+    /// How many of them are the source's own.
     pub natives: usize,
+    /// How many levels the source has, computed anew or not.
+    pub of_source: usize,
     /// What makes those above the last native one.
     steps: Vec<Step>,
     filter: Filter,
@@ -47,13 +49,12 @@ impl<'a> Ladder<'a> {
         let image = source.image();
         let filter = options.filter.unwrap_or(Filter::default_for(image));
         filter.check(image)?;
-        let natives = match options.recomputes {
-            true => 1,
-            false => usable_levels(image),
-        };
+        let of_source = usable_levels(image);
+        let natives = if options.recomputes { 1 } else { of_source };
         let mut ladder = Self {
             rungs: Vec::new(),
             natives,
+            of_source,
             steps: Vec::new(),
             filter,
             tile: options.tile(),
@@ -136,7 +137,7 @@ impl<'a> Ladder<'a> {
             return Ok(last);
         }
         self.rungs.truncate(last + 1);
-        self.natives = last + 1;
+        (self.natives, self.of_source) = (last + 1, last + 1);
         while self.size() != (width, height) {
             let now = self.size();
             let halves = |from: u64, to: u64| from.div_ceil(2) >= to;
@@ -196,7 +197,7 @@ impl<'a> Ladder<'a> {
         reduced(Reduced::new(below, steps, self.tile), mask, self.cache)
     }
 
-    /// How many levels there are up to the first that is one tile, native ones in any case.
+    /// How many levels there are up to the first that is one tile, as many as the source has in any case.
     pub fn levels_to_one_tile(&self) -> usize {
         let (mut width, mut height) = self.size();
         let mut count = self.rungs.len();
@@ -204,7 +205,7 @@ impl<'a> Ladder<'a> {
             (width, height) = (width.div_ceil(2), height.div_ceil(2));
             count += 1;
         }
-        count
+        count.max(self.of_source)
     }
 }
 

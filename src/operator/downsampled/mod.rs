@@ -37,7 +37,7 @@ pub struct LevelOptions {
     pub filter: Option<Filter>,
     /// Columns and rows of a tile; 0 is 1024.
     pub tile: (u64, u64),
-    /// How many levels the result has; if not given, those that are native from its first on, and in a full pyramid
+    /// How many levels the result has; if not given, as many as the source has from its first on, and in a full pyramid
     /// those up to the first that is one tile.
     pub levels: Option<u32>,
     /// All levels are computed from level 0, also those that the source has.
@@ -96,7 +96,8 @@ pub fn downsampled(
         Size::Pixels(width, height) => ladder.climb_to((width, height))?,
     };
     let natives = ladder.natives.saturating_sub(first);
-    let count = options.levels.unwrap_or(natives.max(1) as u32) as usize;
+    let usual = ladder.of_source.saturating_sub(first).max(1);
+    let count = options.levels.map_or(usual, |levels| levels as usize);
     let has_all = ladder.natives == ladder.source.image().levels.len();
     if has_all && (1..=natives).contains(&count) && first + count == ladder.natives {
         return level(ladder.source, first as u32);

@@ -15,6 +15,7 @@ use super::data_key::data_key;
 use super::inherit::drop_statistics;
 use super::kernel::{Computed, Work};
 use crate::cache::{Cache, compute_key};
+use crate::decimal::Decimal;
 use crate::dtype::DType;
 use crate::error::{Error, Kind, Result};
 use crate::image::{Colour, Image, MAX_LEVELS};
@@ -124,6 +125,7 @@ impl WarpOptions {
             ("scale_y", self.scale.1, 1.0, MAX_SCALE),
         ] {
             if !is_bound(value, least, most) {
+                let [value, least, most] = [value, least, most].map(Decimal);
                 return Err(Error::range(format!(
                     "{name} is {value}; it must be 0 or {least} to {most}"
                 )));

@@ -58,6 +58,9 @@ pub const VERTICAL: u64 = 4096;
 /// The unit of heights.
 pub const VERTICAL_UNITS: u64 = 4099;
 
+/// The codes of keys that are those of EPSG; others are of no register, or say that the system is the user's own.
+pub const EPSG: std::ops::RangeInclusive<u64> = 1024..=32766;
+
 /// What stands for a code where the parts of a system follow.
 pub const USER_DEFINED: u64 = 32767;
 

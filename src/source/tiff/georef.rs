@@ -4,14 +4,11 @@ use super::directory::Directory;
 use super::geokeys::{self, GeoKeys};
 use super::{own_system, tags, vertical};
 use crate::error::Result;
-use crate::georef::{Affine, Gcp, Georef, Rpc};
+use crate::georef::{Affine, Gcp, Georef, Rpc, wkt};
 use crate::log::{self, Event};
 
 /// The most numbers that are read of a tag.
 const MAX_NUMBERS: u64 = 1 << 20;
-
-/// The codes of keys that are those of EPSG; others are of no register, or say that the system is the user's own.
-const EPSG: std::ops::RangeInclusive<u64> = 1024..=32766;
 
 /// What stands before WKT in a text on the system.
 const WKT_MARK: &str = "ESRI PE String = ";
@@ -128,7 +125,7 @@ fn rpc(directory: &Directory) -> Option<Rpc> {
 
 /// The reference system. Where it is the user's own, the keys are in the metadata.
 pub(super) fn system(keys: &GeoKeys) -> Georef {
-    let code = |id| keys.short(id).filter(|code| EPSG.contains(code));
+    let code = |id| keys.short(id).filter(|code| geokeys::EPSG.contains(code));
     // What says of what kind it is decides which key counts, also for GDAL.
     let epsg = match keys.short(geokeys::MODEL_TYPE) {
         Some(geokeys::GEOGRAPHIC_MODEL) => code(geokeys::GEOGRAPHIC),
@@ -143,12 +140,15 @@ pub(super) fn system(keys: &GeoKeys) -> Georef {
         let (_, wkt) = keys.text(*id)?.split_once(WKT_MARK)?;
         Some(wkt.trim().to_owned())
     });
-    let vertical = code(geokeys::VERTICAL);
+    // A text says by itself which codes it stands for.
+    let of_text = wkt.as_deref().map(wkt::codes).unwrap_or_default();
+    let of_text = [of_text.0, of_text.1].map(|code| code.map(u64::from));
+    let vertical = code(geokeys::VERTICAL).or(of_text[1]);
     let is_ellipsoidal = vertical.is_some_and(|code| ELLIPSOIDAL.contains(&code));
     let unit = vertical.and_then(vertical::unit_of_system);
     let own_unit = || keys.short(geokeys::VERTICAL_UNITS).and_then(vertical::unit);
     Georef {
-        epsg: match (epsg, is_ellipsoidal) {
+        epsg: match (epsg.or(of_text[0]), is_ellipsoidal) {
             (Some(4326), true) => Some(4979),
             (epsg, _) => epsg.map(|code| code as u32),
         },

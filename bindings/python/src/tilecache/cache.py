@@ -17,7 +17,7 @@ from ._raw import ffi, lib
 from .errors import call
 from .log import Listener, forget, log_struct
 from .report import json_text, report
-from .samples import Array, band_list, code_of
+from .samples import Array, band_list, code_of, repeats, strides_of
 from .tile import Tile, owned
 
 
@@ -188,12 +188,12 @@ class Cache(Handle):
         array = np.asarray(pixels)
         if array.ndim != 3 or 0 in array.shape:
             raise ValueError(f"pixels has the shape {array.shape}; three axes are needed: band, row, column")
-        if array.strides[2] != array.itemsize or min(array.strides) < 0:
+        if strides_of(array)[2] != array.itemsize or min(strides_of(array)) < 0 or repeats(array):
             array = np.ascontiguousarray(array)
         struct = ffi.new("tc_pixels *")
         struct.data = ffi.cast("void *", array.__array_interface__["data"][0])
         struct.bands, struct.height, struct.width = array.shape
-        struct.band_stride, struct.row_stride = array.strides[:2]
+        struct.band_stride, struct.row_stride, _ = strides_of(array)
         struct.dtype = code_of(array.dtype)
         struct.flags = lib.TC_PIXELS_COUNTED if counted else 0
         listed, count = band_list(bands)

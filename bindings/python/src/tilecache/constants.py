@@ -455,6 +455,8 @@ class BuildLayout(IntEnum):
     #: the smallest level first, each in a frame of its length and its last bytes, followed by that of its mask.
     COG = 2
     #: The overviews alone, and their masks. Beside a file its readers look for them under its name with `.ovr` behind it.
+    #: Of a mask that lies in a file of its own (`.msk`) GDAL takes overviews beside that (`.msk.ovr`): those of
+    #: provider_mask with TC_FILTER_MAX.
     OVERVIEWS = 3
 
 
@@ -469,7 +471,8 @@ class BuildCompression(IntEnum):
     ZSTD = 3
     #: LZW.
     LZW = 4
-    #: JPEG, of 1 to 4 bands of u8 without a palette. Red, green and blue alone are stored as luma and chroma, with half
+    #: JPEG, of bands of u8 without a palette: 1 to 4 in one picture, more each in its own, so that a COG, which has all in
+    #: one, has 4 at most. Red, green and blue alone are stored as luma and chroma, with half
     #: the columns and rows of the latter (4:2:0). Levels are made of the pixels of the source, not of what JPEG leaves of them.
     JPEG = 5
 

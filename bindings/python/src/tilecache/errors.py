@@ -2,10 +2,12 @@
 
 An exception in a callback becomes a failed call of the library, whose message names it, and is raised again, itself,
 where that call returns. Until then it stands in a table here, under the number that the callback gave as its code.
+Other calls that waited for the same block raise one like it.
 """
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections.abc import Callable
 from types import TracebackType
@@ -149,17 +151,25 @@ _HANDED_ON = frozenset(
 # Codes of exceptions lie far from those that sources of other languages give.
 _FIRST, _LAST = 0x4000_0000, 0x7FFF_FFFF
 _numbers = itertools.count(_FIRST)
-_KEPT = 64
+# Those that nobody has got yet, each with the place where it was raised: as many as calls may fail at one time.
+_KEPT = 256
 _raised: dict[int, tuple[BaseException, TracebackType | None]] = {}
+# Likenesses of those that came out, for other calls that waited for the same block.
+_KEPT_LIKENESSES = 1024
+_likenesses: dict[int, BaseException] = {}
+
+
+def _bound(table: dict[int, Any], most: int) -> None:
+    while len(table) > most:
+        # Another thread may have been here at the same time.
+        table.pop(next(iter(list(table))), None)
 
 
 def number_of(exception: BaseException) -> int:
-    """A code for an exception, of which the latest are kept, each with the place where it was raised."""
+    """A code for an exception, under which it is kept until it comes out."""
     number = _FIRST + (next(_numbers) - _FIRST) % (_LAST - _FIRST)
     _raised[number] = exception, exception.__traceback__
-    while len(_raised) > _KEPT:
-        # Another thread may have been here at the same time.
-        _raised.pop(next(iter(list(_raised))), None)
+    _bound(_raised, _KEPT)
     return number
 
 
@@ -186,15 +196,39 @@ def failure(error: Any) -> BaseException:
     """The exception for a tc_error of a failed call: that of the callback, itself, or one of this module."""
     status, code = int(error.code), int(error.source_code)
     if status == Status.E_SOURCE:
-        kept = _raised.get(abs(code))
-        if kept is not None:
-            # However often and by whichever thread it is raised again, its trace does not grow.
-            return kept[0].with_traceback(kept[1])
+        again = _again(abs(code))
+        if again is not None:
+            return again
     message = ffi.string(error.message).decode("utf-8", "replace")
     kind = _CLASSES.get(status)
     if kind is None:
         return Error(message, code, status)
     return kind(message, code)
+
+
+def _again(number: int) -> BaseException | None:
+    """The exception of a callback, or one like it where it came out already.
+
+    What comes out holds all frames that it goes through, with what is in them; so nothing holds it here from then on.
+    """
+    kept = _raised.get(number)
+    if kept is not None:
+        _keep_likeness(number, kept[0])
+        kept = _raised.pop(number, None)
+    if kept is not None:
+        return kept[0].with_traceback(kept[1])
+    likeness = _likenesses.get(number)
+    return None if likeness is None else copy.copy(likeness)
+
+
+def _keep_likeness(number: int, exception: BaseException) -> None:
+    try:
+        likeness = copy.copy(exception)
+    except Exception:
+        return
+    if type(likeness) is type(exception):
+        _likenesses[number] = likeness
+        _bound(_likenesses, _KEPT_LIKENESSES)
 
 
 def fail(error: Any) -> NoReturn:

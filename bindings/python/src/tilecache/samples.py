@@ -97,14 +97,28 @@ def target_of(array: Array, what: str) -> Any:
         raise ValueError(f"{what} has {array.ndim} axes; it needs three: band, row, column")
     if 0 in array.shape:
         raise ValueError(f"{what} has the shape {array.shape}, which is empty")
+    if repeats(array):
+        raise ValueError(f"{what} has the strides {array.strides}: several of its samples are one in memory")
     target = ffi.new("tc_target *")
     target.data = ffi.cast("void *", array.__array_interface__["data"][0])
-    target.band_stride, target.row_stride, target.pixel_stride = array.strides
+    target.band_stride, target.row_stride, target.pixel_stride = strides_of(array)
     target.bands, target.height, target.width = array.shape
     target.dtype = code_of(array.dtype)
-    if array.size == 1:
-        target.band_stride = target.row_stride = target.pixel_stride = 0
     return target
+
+
+def repeats(array: Array) -> bool:
+    """Whether an array shows the same memory several times, as what `np.broadcast_to` makes."""
+    return any(stride == 0 and count > 1 for stride, count in zip(array.strides, array.shape))
+
+
+def strides_of(array: Array) -> tuple[int, int, int]:
+    """The strides of an array of three axes for C, where those of an axis with one step only are checked too."""
+    _, rows, columns = array.shape
+    band, row, pixel = array.strides
+    pixel = pixel if columns > 1 else array.itemsize
+    row = row if rows > 1 else columns * abs(pixel)
+    return (band if array.shape[0] > 1 else rows * abs(row)), row, pixel
 
 
 def band_list(bands: Any) -> tuple[Any, int]:
