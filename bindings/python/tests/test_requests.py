@@ -17,7 +17,7 @@ class Slow:
 
     def __init__(self):
         self.go_on = threading.Event()
-        self.asked = 0
+        self.asked = self.ended = 0
         self.provider = tilecache.from_source(
             self.read_block, width=800, height=800, dtype="uint8", block_width=100, block_height=100
         )
@@ -27,6 +27,7 @@ class Slow:
         load = tilecache.Load.current()
         while not self.go_on.is_set() and not load.is_cancelled():
             time.sleep(0.001)
+        self.ended += 1
         return np.full(place.shape, 3, np.uint8)
 
 
@@ -53,6 +54,11 @@ def test_a_request_is_cancelled_with_its_future():
     with pytest.raises(CancelledError):
         second.result(30)
     assert first.cancel()
+    # The callback hears of it.
+    until = time.monotonic() + 30
+    while slow.ended < slow.asked and time.monotonic() < until:
+        time.sleep(0.001)
+    assert slow.ended == slow.asked
     # What is cancelled holds nobody up, and who asks again gets pixels.
     slow.go_on.set()
     assert provider.request_block(0, 0).result(30).array[0, 0, 0] == 3
@@ -91,6 +97,10 @@ def test_a_prefetch_is_cancelled():
     while slow.asked == 0:
         time.sleep(0.001)
     assert future.cancel()
+    until = time.monotonic() + 30
+    while slow.ended < slow.asked and time.monotonic() < until:
+        time.sleep(0.001)
+    assert slow.ended == slow.asked < 64
     slow.go_on.set()
     with pytest.raises(CancelledError):
         future.result(30)
