@@ -2,6 +2,7 @@
 
 mod flags;
 mod maps;
+mod passes;
 #[allow(dead_code)]
 #[path = "../levels/picture.rs"]
 mod picture;
