@@ -2254,8 +2254,8 @@ typedef struct tc_warp_options {
    */
   uint32_t struct_size;
   /**
-   * One of tc_filter: nearest, average, bilinear, cubic or Lanczos. 0: TC_FILTER_BILINEAR; TC_FILTER_NEAREST for indices
-   * of a palette.
+   * One of tc_filter: nearest, average, bilinear, cubic, Lanczos, mode, min, max or median. 0: TC_FILTER_BILINEAR;
+   * TC_FILTER_NEAREST for indices of a palette, which may also have TC_FILTER_MODE.
    */
   uint32_t filter;
   /**
@@ -3837,7 +3837,8 @@ void tc_transform_release(struct tc_transform *transform);
  *
  * Levels of the source. A cell whose pixels stand for so many of the source reads the level with the highest number L
  * that there is and for which 2^L is no more than the lesser of the number of columns and of rows; what is left makes
- * the kernels wider, each side by itself. Nearest reads level 0. Neighbour cells may so read two levels, which a picture
+ * the kernels wider, each side by itself. Filters that choose a pixel (nearest, mode, min, max and median) read level 0.
+ * Neighbour cells may so read two levels, which a picture
  * with ringing or noise can show; fix them by options where that matters. Levels that the source does not have are not
  * made: put provider_pyramid beneath, else coarse levels read many pixels for one. To compare with gdalwarp fix level and
  * scales here, and there -et 0, -ovr NONE, XSCALE, YSCALE (1 / scale) and UNIFIED_SRC_NODATA=NO, in one chunk.
@@ -3845,11 +3846,13 @@ void tc_transform_release(struct tc_transform *transform);
  * Kernels. Nearest is the pixel that contains the position. Bilinear is the triangle, cubic that of Keys with a =
  * -0.5, Lanczos has three lobes; where pixels stand for more than one of the source they are as many times as wide. Average
  * is the mean by area over the bounding box of where the four corners of the pixel come from; of a pixel whose corners
- * do not all come from somewhere it is the pixel about its centre. Pixels beyond the edges of the source are left out
+ * do not all come from somewhere it is the pixel about its centre. Mode, min, max and median choose among all pixels of
+ * which that box covers a part, each of which counts once: the most frequent value, of several the one that is there so
+ * often first, by rows; the least; the greatest; the middle one, of two the lower. Pixels beyond the edges of the source are left out
  * and the rest is normalised. All sums are in f64, rows first, rounded once at the end, halves away from zero.
  *
  * Data. What is data is told at provider_downsample, band by band. A pixel of the output is data if the pixel of the
- * source is that contains the position, of an average if any beneath it is. What comes from nowhere, or from beyond the
+ * source is that contains the position, of an average and of what is chosen from several if any of those is. What comes from nowhere, or from beyond the
  * source, is none. Where none is it is nodata, without that NaN, and for whole numbers the pad value; alpha is then 0.
  * Cubic and Lanczos make way for the triangle over what is data where one of their pixels is not. A mean that would pass
  * for nodata becomes the next value up, at the end of the type down. Alpha multiplies weights, for it is taken as
@@ -3872,7 +3875,8 @@ void tc_transform_release(struct tc_transform *transform);
  *
  * Errors: TC_E_RANGE for sizes and numbers, TC_E_UNSUPPORTED for another filter and for one that a palette does not
  * have, TC_E_NOT_FOUND for a source_level that is left out beneath others, TC_E_ARGUMENT; TC_E_LIMIT for a stack that is
- * too high. Reads fail with what the transformation fails with. Thread-safe.
+ * too high. Reads fail with what the transformation fails with, and with TC_E_LIMIT where mode or median are to choose
+ * from more than 1,048,576 different values of pixels that together exceed 4 MiB. Thread-safe.
  */
 tc_status provider_warp(struct tc_provider *source,
                         const struct tc_transform *transform,

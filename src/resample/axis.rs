@@ -45,6 +45,7 @@ fn sinc(x: f64) -> f64 {
 }
 
 /// The weight of a kernel at a distance in pixels of the output.
+#[inline(always)]
 pub fn weight(filter: Filter, x: f64) -> f64 {
     let x = x.abs();
     match filter {

@@ -2,10 +2,15 @@
 
 use super::patch::Lines;
 use super::sample::Sample;
-use super::spot::{Sums, Taps, by_part, has_data, writers};
+use super::spot::{Sums, Taps, by_part, count, has_data, writers};
+use super::tally::Tally;
 use super::{Filter, Format, Kernel, Patch, Spot};
 use crate::dtype::DType;
+use crate::error::{Error, Kind, Result};
 use crate::memory::PixelsMut;
+
+/// As many values are told apart at most; of each band they take 24 MiB.
+const MOST_VALUES: usize = 1 << 20;
 
 /// A spot that is given all its rows from top to bottom.
 pub struct FarSpot<'a> {
@@ -25,6 +30,8 @@ struct Gathered {
     soft: Sums,
     is_sound: bool,
     is_data: bool,
+    /// Of a filter that chooses.
+    tally: Tally,
 }
 
 impl<'a> FarSpot<'a> {
@@ -36,6 +43,7 @@ impl<'a> FarSpot<'a> {
             soft: Sums::default(),
             is_sound: true,
             is_data: false,
+            tally: Tally::new(kernel.filter),
         };
         Self {
             kernel,
@@ -47,18 +55,32 @@ impl<'a> FarSpot<'a> {
         }
     }
 
-    /// Takes in the rows of a patch.
-    pub fn add(&mut self, patch: &Patch) {
+    /// Takes in the rows of a patch. Fails where there is no end of values to choose from.
+    pub fn add(&mut self, patch: &Patch) -> Result<()> {
         fn of_type<T: Sample>(far: &mut FarSpot<'_>, patch: &Patch) {
             far.add_lines(&Lines::<T>::new(patch, far.format));
         }
-        by_part!(self.format.dtype, of_type(self, patch))
+        by_part!(self.format.dtype, of_type(self, patch));
+        match self.bands.iter().any(|band| band.tally.len() > MOST_VALUES) {
+            true => Err(Error::new(
+                Kind::Limit,
+                format!(
+                    "the filter {} for one pixel that stands for more than {MOST_VALUES} values",
+                    self.kernel.filter.name()
+                ),
+            )),
+            false => Ok(()),
+        }
     }
 
     fn add_lines<T: Sample>(&mut self, lines: &Lines<T>) {
         let rows = lines.rows_of(&self.own.rows);
         for (band, gathered) in self.bands.iter_mut().enumerate() {
             gathered.is_data |= has_data(self.kernel, self.spot, lines, band);
+            if self.kernel.filter.chooses() {
+                count(&mut gathered.tally, self.spot, lines, band);
+                continue;
+            }
             gathered.is_sound &= lines.is_sound(band, &self.own.columns, &rows);
             gathered.own.add(&self.own, lines, self.format, band);
             if let Some(soft) = &self.soft {
@@ -74,6 +96,9 @@ impl<'a> FarSpot<'a> {
                 let gathered = &far.bands[band];
                 let pixel = match (gathered.is_data, &far.soft) {
                     (false, _) => None,
+                    _ if far.kernel.filter.chooses() => {
+                        gathered.tally.chosen().map(|sample| [sample; 2])
+                    }
                     (true, None) => gathered.own.mean(),
                     (true, Some(_)) => {
                         let own = gathered.is_sound.then(|| gathered.own.mean()).flatten();

@@ -74,6 +74,17 @@ impl Filter {
         matches!(self, Nearest | Mode | Min | Max | Median)
     }
 
+    /// Whether what a pixel of a warp is follows from one place, and not from what it covers.
+    pub fn is_at_place(self) -> bool {
+        use Filter::*;
+        matches!(self, Nearest | Bilinear | Cubic | Lanczos)
+    }
+
+    /// Whether a pixel of the output is one of several pixels, chosen by their values.
+    pub fn chooses(self) -> bool {
+        self.selects() && self != Filter::Nearest
+    }
+
     /// Whether some pixels count negative.
     pub fn has_negative_weights(self) -> bool {
         matches!(self, Filter::Cubic | Filter::Lanczos | Filter::Sips)

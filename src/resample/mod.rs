@@ -6,24 +6,28 @@
 mod axis;
 mod cascade;
 mod far_spot;
+mod field;
 mod filter;
 mod format;
 mod line;
 mod patch;
+mod poor;
 mod rms;
 mod sample;
 mod select;
 mod sips;
 mod spot;
 mod stage;
+mod tally;
 mod weighted;
 
 pub use axis::{Axis, Ratio};
 pub use cascade::{Cascade, Feed, Rows, of_mask, spans};
 pub use far_spot::FarSpot;
+pub use field::{At, Field, write_field};
 pub use filter::Filter;
 pub use format::Format;
-pub use patch::Patch;
+pub use patch::{Patch, Samples};
 pub use spot::{Kernel, Spot, write_none, write_spots};
 pub use stage::{Columns, Stage, span, stage};
 

@@ -5,6 +5,31 @@ use super::line::{Line, Told};
 use super::sample::Sample;
 use std::ops::Range;
 
+/// Samples in memory that fits each type of them.
+#[derive(Default)]
+pub struct Samples {
+    words: Vec<u64>,
+    bytes: usize,
+}
+
+impl Samples {
+    /// So many bytes, all of them 0.
+    pub fn zeros(bytes: usize) -> Self {
+        let words = vec![0; bytes.div_ceil(size_of::<u64>())];
+        Self { words, bytes }
+    }
+
+    /// As bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &bytemuck::cast_slice(&self.words)[..self.bytes]
+    }
+
+    /// As bytes.
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut bytemuck::cast_slice_mut(&mut self.words)[..self.bytes]
+    }
+}
+
 /// The pixels of a rectangle of an image. Its columns may lie beyond the image, where that is said to go round.
 pub struct Patch {
     /// The columns, of which the first may be negative.
@@ -12,7 +37,7 @@ pub struct Patch {
     /// The rows.
     pub rows: Range<i64>,
     /// All samples of a band, row by row, one band after the other.
-    pub samples: Vec<u8>,
+    pub samples: Samples,
     /// 255 where the pixels are data, if anything says so beside them.
     pub mask: Option<Vec<u8>>,
 }
@@ -23,6 +48,11 @@ impl Patch {
         // What is in memory has sides that fit usize.
         let length = |range: &Range<i64>| (range.end - range.start) as usize;
         (length(&self.columns), length(&self.rows))
+    }
+
+    /// All samples as numbers of a type.
+    pub(super) fn samples<T: Sample>(&self) -> &[T] {
+        bytemuck::cast_slice(self.samples.bytes())
     }
 
     /// Whether any pixel of a rectangle is data, as the mask says.
@@ -63,7 +93,7 @@ impl<T: Sample> Lines<T> {
         };
         for y in 0..height {
             let mask = patch.mask.as_ref().map(|mask| &mask[y * width..][..width]);
-            let samples = |band: usize| &patch.samples[(band * height + y) * row..][..row];
+            let samples = |band: usize| &patch.samples.bytes()[(band * height + y) * row..][..row];
             let alone = Told { mask, alpha: None };
             let alpha = format
                 .alpha

@@ -32,21 +32,26 @@ pub trait Sample: Pod + PartialEq + Send + Sync {
 macro_rules! whole {
     ($($t:ident $means:expr;)*) => {$(
         impl Sample for $t {
+            #[inline(always)]
             fn is_number(self) -> bool {
                 true
             }
+            #[inline(always)]
             fn is_finite(self) -> bool {
                 true
             }
+            #[inline(always)]
             fn is_positive(self) -> bool {
                 self > 0
             }
+            #[inline(always)]
             fn to_f64(self) -> f64 {
                 self as f64
             }
             fn to_i128(self) -> i128 {
                 self as i128
             }
+            #[inline(always)]
             fn from_f64(value: f64) -> Self {
                 value.round() as $t
             }
@@ -108,12 +113,15 @@ macro_rules! float {
             fn is_number(self) -> bool {
                 !self.is_nan()
             }
+            #[inline(always)]
             fn is_finite(self) -> bool {
                 $t::is_finite(self)
             }
+            #[inline(always)]
             fn is_positive(self) -> bool {
                 self > 0.0
             }
+            #[inline(always)]
             fn to_f64(self) -> f64 {
                 self as f64
             }
@@ -205,9 +213,11 @@ macro_rules! exact {
             fn times(self, other: Self) -> Self {
                 self * other
             }
+            #[inline(always)]
             fn is_positive(self) -> bool {
                 self > 0
             }
+            #[inline(always)]
             fn to_f64(self) -> f64 {
                 self as f64
             }

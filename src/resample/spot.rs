@@ -1,9 +1,10 @@
 //! Spot: what an image is at a place between its pixels, over as many of them as one pixel of an output stands for.
 
-use super::axis::{reach, weight};
+use super::axis::weight;
 use super::patch::Lines;
 use super::sample::Sample;
 use super::stage::Writer;
+use super::tally::Tally;
 use super::{Filter, Format, Patch};
 use crate::dtype::DType;
 use crate::memory::PixelsMut;
@@ -13,9 +14,9 @@ use std::ops::Range;
 /// How the pixels about a place become one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Kernel {
-    /// Nearest, average, bilinear, cubic or Lanczos.
+    /// One that warps know.
     pub filter: Filter,
-    /// How many pixels along columns and rows one of the output stands for, at least 1; average takes what it covers.
+    /// How many pixels along columns and rows one of the output stands for, at least 1; not what an average takes, or a choice, which is all that it covers.
     pub scale: (f64, f64),
 }
 
@@ -24,7 +25,7 @@ pub struct Kernel {
 pub struct Spot {
     /// Column and row in the output.
     pub to: (usize, usize),
-    /// Where it is in the image; of an average the corner at the top left of what it covers.
+    /// Where it is in the image; of an average or a choice the corner at the top left of what it covers.
     pub from: (f64, f64),
     /// The same, or the corner at the bottom right.
     pub until: (f64, f64),
@@ -42,7 +43,7 @@ impl Kernel {
                 let pixel = at.floor() as i64;
                 pixel..pixel + 1
             }
-            Filter::Average => {
+            filter if !filter.is_at_place() => {
                 let first = at.floor() as i64;
                 first..(until.ceil() as i64).max(first + 1)
             }
@@ -61,13 +62,14 @@ impl Kernel {
 
 /// Where a kernel is not 0.
 fn kernel_range(filter: Filter, at: f64, scale: f64) -> Range<i64> {
-    let wide = reach(filter) as f64 / 2.0 * scale;
+    let kernel = Kernel {
+        filter,
+        scale: (scale, scale),
+    };
+    let wide = kernel.wide(scale);
     let counts = |pixel: i64| (pixel as f64 + 0.5 - at).abs() < wide;
-    let mut first = (at - wide - 0.5).floor() as i64;
-    let mut end = (at + wide + 0.5).ceil() as i64;
-    while first < end && !counts(first) {
-        first += 1;
-    }
+    let first = kernel.first(at, scale) as i64;
+    let mut end = first + kernel.most(scale) as i64;
     while end > first && !counts(end - 1) {
         end -= 1;
     }
@@ -111,7 +113,7 @@ impl Taps {
     /// Those of a filter among the pixels that may count.
     pub fn new(kernel: &Kernel, filter: Filter, spot: &Spot) -> Self {
         let side = |may: &Range<i64>, from, until, scale| {
-            if filter == Filter::Average {
+            if !filter.is_at_place() {
                 return (may.clone(), shares(from, until, may));
             }
             let range = kernel_range(filter, from, scale);
@@ -198,11 +200,11 @@ impl Sums {
     }
 }
 
-/// Whether a spot is data, as far as these rows tell: where the pixel is that contains it, or of an average any.
+/// Whether a spot is data, as far as these rows tell: where the pixel is that contains it, or any that it covers.
 pub fn has_data<T: Sample>(kernel: &Kernel, spot: &Spot, lines: &Lines<T>, band: usize) -> bool {
-    let (columns, rows) = match kernel.filter {
-        Filter::Average => (spot.columns.clone(), spot.rows.clone()),
-        _ => {
+    let (columns, rows) = match kernel.filter.is_at_place() {
+        false => (spot.columns.clone(), spot.rows.clone()),
+        true => {
             let (x, y) = spot.pixel();
             (x..x + 1, y..y + 1)
         }
@@ -215,6 +217,16 @@ pub fn has_data<T: Sample>(kernel: &Kernel, spot: &Spot, lines: &Lines<T>, band:
         let line = lines.line(y, band);
         columns.clone().any(|x| line.is_data(lines.place(x)))
     })
+}
+
+/// Counts what is data of the pixels that a spot covers, as far as they lie in these rows.
+pub fn count<T: Sample>(tally: &mut Tally, spot: &Spot, lines: &Lines<T>, band: usize) {
+    let places = lines.place(spot.columns.start)..lines.place(spot.columns.end);
+    for y in lines.rows_of(&spot.rows) {
+        let line = lines.line(y, band);
+        let data = places.clone().filter(|at| line.is_data(*at));
+        data.for_each(|at| tally.add(line.part(0)[at]));
+    }
 }
 
 /// The samples of one type that spots are made of.
@@ -239,15 +251,23 @@ impl<T: Sample> Resampling<'_, T> {
         Some([0, last].map(|part| line.part(part)[at]))
     }
 
+    /// The one that is chosen of the pixels that a spot covers.
+    fn choose(&self, spot: &Spot, band: usize) -> Option<[T; 2]> {
+        let mut tally = Tally::new(self.kernel.filter);
+        count(&mut tally, spot, &self.lines, band);
+        tally.chosen().map(|sample| [sample; 2])
+    }
+
     /// All bands of a spot.
     fn write(&self, spot: &Spot, writers: &[Writer<T>], out: &mut PixelsMut<'_>) {
         let filter = self.kernel.filter;
-        let own = (filter != Filter::Nearest).then(|| Taps::new(self.kernel, filter, spot));
+        let own = (!filter.selects()).then(|| Taps::new(self.kernel, filter, spot));
         let mut triangle = None;
         for (band, writer) in writers.iter().enumerate() {
             let is_data = has_data(self.kernel, spot, &self.lines, band);
             let pixel = match &own {
                 _ if !is_data => None,
+                None if filter.chooses() => self.choose(spot, band),
                 None => self.nearest(spot, band),
                 // Without all of its pixels a kernel with negative weights is none.
                 Some(own) if filter.has_negative_weights() => {

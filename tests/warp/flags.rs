@@ -2,7 +2,7 @@
 
 use crate::maps;
 use crate::random::{Random, Validity};
-use crate::{Case, FILTERS, levels, options, source};
+use crate::{Case, FILTERS, fitting, levels, options, source};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tilecache::cache::{Cache, Options};
@@ -48,7 +48,7 @@ fn options_change_what_the_rules_say_that_they_change() {
                 .find(|other| other.name == map)
                 .unwrap();
             let validity = random.one_of(&Validity::ALL);
-            let dtype = random.one_of(DType::ALL);
+            let dtype = fitting(filter, std::iter::repeat_with(|| random.one_of(DType::ALL)));
             let levels = levels(dtype, (91, 67), 2, 3, validity, &mut random);
             let mut options = options(filter, &mut random);
             change(&mut options);
@@ -79,7 +79,7 @@ fn what_cannot_be_is_refused_with_the_value() {
         (error.kind(), error.message().to_owned())
     };
     let range = |text: &str| (Kind::Range, text.to_owned());
-    let cases: [(Change, (Kind, String)); 6] = [
+    let cases: [(Change, (Kind, String)); 7] = [
         (
             |options| options.levels = Some(33),
             range("levels is 33; it must be 1 to 32"),
@@ -97,10 +97,17 @@ fn what_cannot_be_is_refused_with_the_value() {
             range("a period of 18446744073709551615 columns for an image of 9"),
         ),
         (
+            |options| options.filter = Some(Filter::Rms),
+            (
+                Kind::Unsupported,
+                "the filter rms for a warped image".to_owned(),
+            ),
+        ),
+        (
             |options| options.filter = Some(Filter::Median),
             (
                 Kind::Unsupported,
-                "the filter median for a warped image".to_owned(),
+                "the filter median for complex samples (cf32)".to_owned(),
             ),
         ),
         (

@@ -2,6 +2,7 @@
 
 mod flags;
 mod maps;
+mod passes;
 #[allow(dead_code)]
 #[path = "../levels/picture.rs"]
 mod picture;
@@ -30,13 +31,23 @@ use tilecache::operator::{WarpOptions, pyramid, warped};
 use tilecache::provider::Provider;
 use tilecache::resample::Filter;
 
-const FILTERS: [Filter; 5] = [
+const FILTERS: [Filter; 9] = [
     Filter::Nearest,
     Filter::Average,
     Filter::Bilinear,
     Filter::Cubic,
     Filter::Lanczos,
+    Filter::Mode,
+    Filter::Min,
+    Filter::Max,
+    Filter::Median,
 ];
+
+/// The first of these types that a filter knows.
+fn fitting(filter: Filter, mut dtypes: impl Iterator<Item = DType>) -> DType {
+    let has_order = |dtype: &DType| !filter.chooses() || !dtype.is_complex();
+    dtypes.find(has_order).expect("a type with an order")
+}
 
 /// Names the first sample that is not as it should be.
 fn compare(made: &[u8], right: &Picture, what: &str) {
@@ -170,13 +181,14 @@ fn options(filter: Filter, random: &mut Random) -> WarpOptions {
 #[test]
 fn every_pixel_is_what_the_rules_make_of_the_whole_image() {
     let mut random = Random::new(1);
-    let dtypes = DType::ALL.iter().cycle();
-    let mut cases = dtypes.zip(Validity::ALL.iter().cycle().skip(1));
+    let mut dtypes = DType::ALL.iter().copied().cycle();
+    let mut validities = Validity::ALL.iter().cycle().skip(1);
     for map in maps::all() {
         for filter in FILTERS {
-            let (dtype, validity) = cases.next().unwrap();
+            let dtype = fitting(filter, &mut dtypes);
+            let validity = validities.next().unwrap();
             let count = 1 + random.below(4) as u32;
-            let levels = levels(*dtype, (91, 67), 2, count, *validity, &mut random);
+            let levels = levels(dtype, (91, 67), 2, count, *validity, &mut random);
             let case = Case {
                 levels: &levels,
                 map: &map,
@@ -191,6 +203,38 @@ fn every_pixel_is_what_the_rules_make_of_the_whole_image() {
                 1 + random.below(2) as usize,
                 &mut random,
             );
+        }
+    }
+}
+
+/// Insides of images, where a kernel lies in the image as a whole, of every type.
+#[test]
+fn insides_of_images_are_what_the_rules_make_of_them() {
+    let mut random = Random::new(2);
+    let filters = [
+        Filter::Nearest,
+        Filter::Bilinear,
+        Filter::Cubic,
+        Filter::Lanczos,
+    ];
+    let mut filters = filters.iter().cycle();
+    let mut names = ["same", "turned", "large", "small", "waves"].iter().cycle();
+    let scales = [(0.0, 0.0), (1.0, 1.0), (1.2, 1.0), (2.5, 1.75)];
+    let mut scales = scales.iter().cycle();
+    for validity in [Validity::All, Validity::Alpha] {
+        for dtype in DType::ALL {
+            let name = names.next().unwrap();
+            let map = maps::all().into_iter().find(|map| map.name == *name);
+            let levels = levels(*dtype, (150, 140), 2, 1, validity, &mut random);
+            let case = Case {
+                levels: &levels,
+                map: &map.unwrap(),
+                options: WarpOptions {
+                    scale: *scales.next().unwrap(),
+                    ..options(*filters.next().unwrap(), &mut random)
+                },
+            };
+            case.check(&[0], (40, 30), None, 1, &mut random);
         }
     }
 }

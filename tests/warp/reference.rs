@@ -242,10 +242,10 @@ impl View<'_> {
     }
 
     fn level_for(&self, stretch: (f64, f64)) -> (usize, (f64, f64)) {
-        let is_nearest = self.filter == Filter::Nearest;
+        let is_full = self.filter == Filter::Nearest || self.chooses();
         let least = stretch.0.min(stretch.1);
         let fits = (0..self.levels.len()).filter(|level| 2f64.powi(*level as i32) <= least);
-        let level = match (self.source_level, is_nearest) {
+        let level = match (self.source_level, is_full) {
             (Some(level), _) => level,
             (None, true) => 0,
             (None, false) => fits.max().unwrap_or(0),
@@ -281,10 +281,43 @@ impl View<'_> {
         self.column(level, x).filter(|_| is_row).map(|x| (x, y))
     }
 
+    /// Whether a value is chosen from those of several pixels.
+    fn chooses(&self) -> bool {
+        use Filter::*;
+        matches!(self.filter, Mode | Min | Max | Median)
+    }
+
+    /// Whether a pixel stands for all that lies between its corners.
+    fn covers(&self) -> bool {
+        self.filter == Filter::Average || self.chooses()
+    }
+
+    /// The value that is chosen of those that are data, row by row.
+    fn choose(&self, data: &[[Value; 2]]) -> Option<[Value; 2]> {
+        let mut sorted: Vec<Value> = data.iter().map(|value| value[0]).collect();
+        sorted.sort_by(Value::order);
+        let at = |place: usize| Some([*sorted.get(place)?; 2]);
+        match self.filter {
+            Filter::Min => at(0),
+            Filter::Max => at(sorted.len().checked_sub(1)?),
+            Filter::Median => at(sorted.len().checked_sub(1)? / 2),
+            _ => {
+                let count = |until: usize| {
+                    let same = |other: &&[Value; 2]| other[0].same(&data[until][0]);
+                    data[..=until].iter().filter(same).count()
+                };
+                let most = (0..data.len()).map(count).max()?;
+                let place = (0..data.len()).find(|until| count(*until) == most)?;
+                let first = data.iter().find(|other| other[0].same(&data[place][0]));
+                first.copied()
+            }
+        }
+    }
+
     /// What an average covers, in pixels of the level: columns and rows.
     fn covered(&self, seen: &Seen) -> Option<[(f64, f64); 2]> {
         let (fx, fy) = self.factor(seen.level);
-        if self.filter == Filter::Average && seen.corners.iter().all(Option::is_some) {
+        if self.covers() && seen.corners.iter().all(Option::is_some) {
             let middle = seen.centre.or(seen.corners[0]);
             let corners = seen.corners.map(|at| self.near(middle, at).unwrap());
             let side = |of: fn(&(f64, f64)) -> f64, by: f64| {
@@ -312,17 +345,17 @@ impl View<'_> {
             let first = from.floor() as i64;
             first..(until.ceil() as i64).max(first + 1)
         };
-        let (xs, ys) = match self.filter {
-            Filter::Average => (range(xs), range(ys)),
-            _ => (range((xs.0, xs.0)), range((ys.0, ys.0))),
+        let (xs, ys) = match self.covers() {
+            true => (range(xs), range(ys)),
+            false => (range((xs.0, xs.0)), range((ys.0, ys.0))),
         };
-        let xs: Vec<i64> = match self.filter {
-            Filter::Average => xs.collect(),
-            _ => vec![xs.start],
+        let xs: Vec<i64> = match self.covers() {
+            true => xs.collect(),
+            false => vec![xs.start],
         };
-        let ys: Vec<i64> = match self.filter {
-            Filter::Average => ys.collect(),
-            _ => vec![ys.start],
+        let ys: Vec<i64> = match self.covers() {
+            true => ys.collect(),
+            false => vec![ys.start],
         };
         let all = ys.iter().flat_map(|y| xs.iter().map(move |x| (*x, *y)));
         all.filter_map(|(x, y)| self.place(seen.level, x, y))
@@ -348,6 +381,11 @@ impl View<'_> {
         if self.filter == Filter::Nearest {
             let (x, y) = cover[0];
             return Some(of.get(band, x, y));
+        }
+        if self.chooses() {
+            let data = cover.iter().filter(|(x, y)| of.is_data(band, *x, *y));
+            let data: Vec<_> = data.map(|(x, y)| of.get(band, *x, *y)).collect();
+            return self.choose(&data);
         }
         if self.filter == Filter::Average {
             let share = |(from, until): (f64, f64)| {

@@ -1572,7 +1572,8 @@ depends on tiles. A transformation that swings between the nine points deceives 
 
 Levels of the source. A cell whose pixels stand for so many of the source reads the level with the highest number L
 that there is and for which 2^L is no more than the lesser of the number of columns and of rows; what is left makes
-the kernels wider, each side by itself. Nearest reads level 0. Neighbour cells may so read two levels, which a picture
+the kernels wider, each side by itself. Filters that choose a pixel (nearest, mode, min, max and median) read level 0.
+Neighbour cells may so read two levels, which a picture
 with ringing or noise can show; fix them by options where that matters. Levels that the source does not have are not
 made: put provider_pyramid beneath, else coarse levels read many pixels for one. To compare with gdalwarp fix level and
 scales here, and there -et 0, -ovr NONE, XSCALE, YSCALE (1 / scale) and UNIFIED_SRC_NODATA=NO, in one chunk.
@@ -1580,11 +1581,13 @@ scales here, and there -et 0, -ovr NONE, XSCALE, YSCALE (1 / scale) and UNIFIED_
 Kernels. Nearest is the pixel that contains the position. Bilinear is the triangle, cubic that of Keys with a =
 -0.5, Lanczos has three lobes; where pixels stand for more than one of the source they are as many times as wide. Average
 is the mean by area over the bounding box of where the four corners of the pixel come from; of a pixel whose corners
-do not all come from somewhere it is the pixel about its centre. Pixels beyond the edges of the source are left out
+do not all come from somewhere it is the pixel about its centre. Mode, min, max and median choose among all pixels of
+which that box covers a part, each of which counts once: the most frequent value, of several the one that is there so
+often first, by rows; the least; the greatest; the middle one, of two the lower. Pixels beyond the edges of the source are left out
 and the rest is normalised. All sums are in f64, rows first, rounded once at the end, halves away from zero.
 
 Data. What is data is told at provider_downsample, band by band. A pixel of the output is data if the pixel of the
-source is that contains the position, of an average if any beneath it is. What comes from nowhere, or from beyond the
+source is that contains the position, of an average and of what is chosen from several if any of those is. What comes from nowhere, or from beyond the
 source, is none. Where none is it is nodata, without that NaN, and for whole numbers the pad value; alpha is then 0.
 Cubic and Lanczos make way for the triangle over what is data where one of their pixels is not. A mean that would pass
 for nodata becomes the next value up, at the end of the type down. Alpha multiplies weights, for it is taken as
@@ -1607,7 +1610,8 @@ provider_with_georef.
 
 Errors: TC_E_RANGE for sizes and numbers, TC_E_UNSUPPORTED for another filter and for one that a palette does not
 have, TC_E_NOT_FOUND for a source_level that is left out beneath others, TC_E_ARGUMENT; TC_E_LIMIT for a stack that is
-too high. Reads fail with what the transformation fails with. Thread-safe.
+too high. Reads fail with what the transformation fails with, and with TC_E_LIMIT where mode or median are to choose
+from more than 1,048,576 different values of pixels that together exceed 4 MiB. Thread-safe.
 """
 provider_warp(source, transform, options, cache, provider, err) =
     @library_call libtilecache.provider_warp(source::Ptr{tc_provider}, transform::Ptr{tc_transform}, options::Ptr{Cvoid}, cache::Ptr{tc_cache}, provider::Ptr{Ptr{tc_provider}}, err::Ptr{Cvoid})::tc_status

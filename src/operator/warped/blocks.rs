@@ -2,15 +2,17 @@
 
 use super::extent::Extent;
 use super::rungs::Rung;
+use super::spots::Group;
 use crate::cache::Scratch;
 use crate::error::Result;
 use crate::image::{Bands, Block};
 use crate::provider::{Provider, Request, tile_bytes};
-use crate::resample::{Patch, Spot};
+use crate::resample::{Patch, Samples, Spot};
 use crate::tile::Tile;
 use hashlink::LruCache;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
 /// Columns that stand side by side in a patch and in the image.
@@ -41,54 +43,70 @@ fn runs(extent: &Extent, columns: &Range<i64>) -> Vec<Run> {
     runs
 }
 
-/// The blocks of an image, by row and column, that pixels of spots lie in.
-pub fn touched(
-    image: &dyn Provider,
-    extent: &Extent,
-    spots: &[Spot],
-    columns: &Range<i64>,
-) -> BTreeSet<(u64, u64)> {
-    let runs = runs(extent, columns);
-    let (width, height) = image.image().block;
-    let mut blocks = BTreeSet::new();
-    if let [run] = &runs[..] {
-        // Most patches lie in one block.
-        let (top, bottom) = spots.iter().fold((i64::MAX, 0), |(top, bottom), spot| {
-            (top.min(spot.rows.start), bottom.max(spot.rows.end))
-        });
-        let first = (top as u64 / height, run.source / width);
-        let last = (bottom - 1) as u64 / height;
-        if first == (last, (run.source + run.length - 1) / width) {
-            blocks.insert(first);
-            return blocks;
+/// The blocks of a plane of a source, by row and column, that pixels of a group lie in.
+pub fn touched<'a>(rung: &Rung, plane: Plane, group: &'a Group) -> Cow<'a, BTreeSet<(u64, u64)>> {
+    match plane {
+        Plane::Pixels => {
+            let touched = || touched_of(&*rung.image, rung, group);
+            Cow::Borrowed(group.blocks.get_or_init(touched))
+        }
+        Plane::Mask => {
+            let mask = rung.mask.iter();
+            let touched = mask.flat_map(|mask| touched_of(&**mask, rung, group));
+            Cow::Owned(touched.collect())
         }
     }
+}
+
+/// Those of an image of the size of the source.
+fn touched_of(image: &dyn Provider, rung: &Rung, group: &Group) -> BTreeSet<(u64, u64)> {
+    let (width, height) = image.image().block;
+    let runs = runs(&rung.extent, &group.columns);
+    let over = |start: u64, end: u64, side: u64| start / side..end.div_ceil(side);
+    let cells = |cols: Range<u64>, rows: Range<u64>| {
+        rows.flat_map(move |row| cols.clone().map(move |col| (row, col)))
+    };
+    let rows_over = |rows: &Range<i64>| over(rows.start as u64, rows.end as u64, height);
+    // What lies beneath the whole rectangle; when all of that was found, there is no more.
+    let rows = rows_over(&group.rows);
+    let hull = runs.iter().flat_map(|run| {
+        let end = run.source + run.length;
+        cells(over(run.source, end, width), rows.clone())
+    });
+    let hull: BTreeSet<(u64, u64)> = hull.collect();
+    if hull.len() == 1 {
+        return hull;
+    }
+    let mut blocks = BTreeSet::new();
     let mut latest = None;
-    for spot in spots {
-        let rows = spot.rows.start as u64 / height..(spot.rows.end - 1) as u64 / height + 1;
+    let add = |spot: &Spot| {
+        let rows = rows_over(&spot.rows);
         for run in &runs {
             let start = spot.columns.start.max(run.at);
             let end = spot.columns.end.min(run.at + run.length as i64);
             if start >= end {
                 continue;
             }
-            let column = |at: i64| (run.source + (at - run.at) as u64) / width;
-            let over = (rows.clone(), column(start)..column(end - 1) + 1);
-            if latest.as_ref() != Some(&over) {
-                let all = over
-                    .0
-                    .clone()
-                    .flat_map(|row| over.1.clone().map(move |col| (row, col)));
-                blocks.extend(all);
-                latest = Some(over);
+            let source = |at: i64| run.source + (at - run.at) as u64;
+            let cols = over(source(start), source(end), width);
+            let over = Some((cols, rows.clone()));
+            if latest != over {
+                latest = over.clone();
+                blocks.extend(over.into_iter().flat_map(|(cols, rows)| cells(cols, rows)));
             }
         }
-    }
+        match blocks.len() == hull.len() {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    };
+    // All were found, or all spots were asked.
+    let _ = group.ask(rung, add);
     blocks
 }
 
-/// An image of a rung: the pixels, or the mask.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// An image of a rung: the pixels, or the mask; in the order of the sources of a warp.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Plane {
     Pixels,
     Mask,
@@ -171,15 +189,11 @@ impl<'a> Blocks<'a> {
         Ok(self.held.get(&key))
     }
 
-    /// All samples of a plane over a rectangle, as far as they lie in blocks that spots touch; the others are 0.
-    fn samples(
-        &mut self,
-        rung: usize,
-        plane: Plane,
-        (columns, rows): (&Range<i64>, &Range<i64>),
-        spots: &[Spot],
-    ) -> Result<Option<Vec<u8>>> {
-        let rungs = self.rungs;
+    /// All samples of a plane over the rectangle of a group, as far as they lie in blocks that its pixels touch; the
+    /// others are 0.
+    fn samples(&mut self, plane: Plane, group: &Group) -> Result<Option<Samples>> {
+        let (rungs, rung) = (self.rungs, group.rung);
+        let (columns, rows) = (&group.columns, &group.rows);
         let Some(image) = rungs[rung].plane(plane) else {
             return Ok(None);
         };
@@ -189,9 +203,10 @@ impl<'a> Blocks<'a> {
         let height = (rows.end - rows.start) as usize;
         let extent = &rungs[rung].extent;
         let runs = runs(extent, columns);
-        let mut samples = vec![0; bands * height * width * size];
+        let mut all = Samples::zeros(bands * height * width * size);
+        let samples = all.bytes_mut();
         let grid = described.grid(0);
-        for at in &touched(&**image, extent, spots, columns) {
+        for at in &*touched(&rungs[rung], plane, group) {
             let rect = grid.rect(at.0, at.1);
             let Some(tile) = self.block(rung, plane, *at)? else {
                 continue;
@@ -218,29 +233,25 @@ impl<'a> Blocks<'a> {
                 }
             }
         }
-        Ok(Some(samples))
+        Ok(Some(all))
     }
 
-    /// Which pixels of a rectangle are data, as the mask says and as far as they are pixels of the image; `None` where
-    /// all are.
-    pub fn mask(
-        &mut self,
-        rung: usize,
-        columns: &Range<i64>,
-        rows: &Range<i64>,
-        spots: &[Spot],
-    ) -> Result<Option<Vec<u8>>> {
-        let extent = &self.rungs[rung].extent;
+    /// Which pixels of the rectangle of a group are data, as the mask says and as far as they are pixels of the image;
+    /// `None` where all are.
+    pub fn mask(&mut self, group: &Group) -> Result<Option<Vec<u8>>> {
+        let extent = &self.rungs[group.rung].extent;
+        let Group { columns, rows, .. } = group;
         let gaps: Vec<i64> = columns
             .clone()
             .filter(|at| extent.column(*at).is_none())
             .collect();
         let width = (columns.end - columns.start) as usize;
         let height = (rows.end - rows.start) as usize;
-        let mask = self.samples(rung, Plane::Mask, (columns, rows), spots)?;
+        let mask = self.samples(Plane::Mask, group)?;
         if mask.is_none() && gaps.is_empty() {
             return Ok(None);
         }
+        let mask = mask.map(|mask| mask.bytes().to_vec());
         let mut mask = mask.unwrap_or_else(|| vec![255; width * height]);
         for row in mask.chunks_exact_mut(width) {
             gaps.iter()
@@ -249,20 +260,14 @@ impl<'a> Blocks<'a> {
         Ok(Some(mask))
     }
 
-    /// The pixels of a rectangle, as far as spots need them.
-    pub fn patch(
-        &mut self,
-        rung: usize,
-        columns: &Range<i64>,
-        rows: &Range<i64>,
-        spots: &[Spot],
-    ) -> Result<Patch> {
-        let samples = self.samples(rung, Plane::Pixels, (columns, rows), spots)?;
+    /// The pixels of the rectangle of a group, as far as it needs them.
+    pub fn patch(&mut self, group: &Group) -> Result<Patch> {
+        let samples = self.samples(Plane::Pixels, group)?;
         Ok(Patch {
-            columns: columns.clone(),
-            rows: rows.clone(),
+            columns: group.columns.clone(),
+            rows: group.rows.clone(),
             samples: samples.unwrap_or_default(),
-            mask: self.mask(rung, columns, rows, spots)?,
+            mask: self.mask(group)?,
         })
     }
 

@@ -1,10 +1,10 @@
 //! A level of a warped image: its tiles, cell by cell.
 
 use super::Warp;
-use super::blocks::{Blocks, touched};
+use super::blocks::{Blocks, Plane, touched};
 use super::cells::{Leaf, SIDE};
 use super::rungs::Rung;
-use super::spots::{Group, MOST_BYTES, Places, places};
+use super::spots::{Group, MOST_BYTES, Pixels, Places, places};
 use crate::cache::{Claims, Scratch};
 use crate::error::Result;
 use crate::geometry::Rect;
@@ -13,8 +13,9 @@ use crate::memory::PixelsMut;
 use crate::operator::input::{Area, Border, Input, Inputs};
 use crate::operator::streamed::Streamed;
 use crate::provider::{Provider, Request, tile_bytes};
-use crate::resample::{FarSpot, Filter, Patch, Spot, write_none, write_spots};
+use crate::resample::{FarSpot, Patch, Samples, Spot, write_field, write_none, write_spots};
 use crate::window::claim_rect;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -58,15 +59,9 @@ impl WarpedLevel {
         places(&self.warp, self.level, &inside, rect)
     }
 
-    /// The blocks of each rung that groups touch.
-    fn touched(&self, groups: &[Group]) -> BTreeMap<usize, BTreeSet<(u64, u64)>> {
-        let mut all: BTreeMap<usize, BTreeSet<(u64, u64)>> = BTreeMap::new();
-        for group in groups {
-            let rung = &self.warp.rungs[group.rung];
-            let blocks = touched(&*rung.image, &rung.extent, &group.spots, &group.columns);
-            all.entry(group.rung).or_default().extend(blocks);
-        }
-        all
+    /// The blocks of a plane that a group touches.
+    fn touched<'a>(&self, group: &'a Group, plane: Plane) -> Cow<'a, BTreeSet<(u64, u64)>> {
+        touched(&self.warp.rungs[group.rung], plane, group)
     }
 
     /// Bytes of blocks that are held while a tile is made: few blocks, or as much as the tile.
@@ -83,34 +78,38 @@ impl WarpedLevel {
         if self.shows == Shows::Data {
             return self.write_data(group, blocks, out);
         }
-        let Group {
-            rung,
-            kernel,
-            spots,
-            columns,
-            rows,
-        } = group;
-        let format = &self.warp.format;
-        let width = (columns.end - columns.start) as u64;
+        let (format, rung) = (&self.warp.format, &self.warp.rungs[group.rung]);
+        let width = (group.columns.end - group.columns.start) as u64;
         let row = width.saturating_mul(self.warp.pixel_bytes());
         let most = (MOST_BYTES / row.max(1)).max(1) as i64;
-        if let [spot] = &spots[..]
-            && rows.end - rows.start > most
+        if let Pixels::Spots(spots) = &group.pixels
+            && let [spot] = &spots[..]
+            && group.rows.end - group.rows.start > most
         {
-            let mut far = FarSpot::new(kernel, format, spot);
-            for start in rows.clone().step_by(most as usize) {
-                let part = start..rows.end.min(start + most);
+            let mut far = FarSpot::new(&group.kernel, format, spot);
+            for start in group.rows.clone().step_by(most as usize) {
+                let rows = start..group.rows.end.min(start + most);
                 let needed = Spot {
-                    rows: part.clone(),
+                    rows: rows.clone(),
                     ..spot.clone()
                 };
-                far.add(&blocks.patch(*rung, columns, &part, &[needed])?);
+                far.add(&blocks.patch(&group.of(vec![needed], rows))?)?;
             }
             far.write(out);
             return Ok(());
         }
-        let patch = blocks.patch(*rung, columns, rows, spots)?;
-        write_spots(kernel, format, &patch, spots, out);
+        let patch = blocks.patch(group)?;
+        match &group.pixels {
+            Pixels::Spots(spots) => write_spots(&group.kernel, format, &patch, spots, out),
+            Pixels::Field(field) => {
+                let left = write_field(&group.kernel, format, &patch, field, out);
+                if !left.is_empty() {
+                    let spots = left.into_iter().map(|at| group.spot(rung, field, at));
+                    let spots: Vec<Spot> = spots.flatten().collect();
+                    write_spots(&group.kernel, format, &patch, &spots, out);
+                }
+            }
+        }
         Ok(())
     }
 
@@ -121,17 +120,10 @@ impl WarpedLevel {
         blocks: &mut Blocks<'_>,
         out: &mut PixelsMut<'_>,
     ) -> Result<()> {
-        let Group {
-            rung,
-            kernel,
-            spots,
-            columns,
-            rows,
-        } = group;
         // Of a kernel the pixel tells that contains the place.
-        let telling = |spot: &Spot| match kernel.filter {
-            Filter::Average => spot.clone(),
-            _ => {
+        let telling = |spot: &Spot| match group.kernel.filter.is_at_place() {
+            false => spot.clone(),
+            true => {
                 let (x, y) = spot.pixel();
                 Spot {
                     columns: x..x + 1,
@@ -140,12 +132,13 @@ impl WarpedLevel {
                 }
             }
         };
+        let spots = group.spots(&self.warp.rungs[group.rung]);
         let spots: Vec<Spot> = spots.iter().map(telling).collect();
-        let mask = blocks.mask(*rung, columns, rows, &spots)?;
-        let patch = mask.map(|mask| Patch {
-            columns: columns.clone(),
-            rows: rows.clone(),
-            samples: Vec::new(),
+        let needed = group.of(spots.clone(), group.rows.clone());
+        let patch = blocks.mask(&needed)?.map(|mask| Patch {
+            columns: group.columns.clone(),
+            rows: group.rows.clone(),
+            samples: Samples::default(),
             mask: Some(mask),
         });
         for spot in &spots {
@@ -166,16 +159,25 @@ impl Streamed for WarpedLevel {
         let Ok(cells) = self.leaves(&rect) else {
             return Inputs::new();
         };
-        let mut all: BTreeMap<usize, BTreeSet<(u64, u64)>> = BTreeMap::new();
+        // The places of both among the sources. Where data is the mask alone says.
+        let planes = match self.shows {
+            Shows::Pixels => [Plane::Pixels, Plane::Mask].as_slice(),
+            Shows::Data => &[Plane::Mask],
+        };
+        let mut all: BTreeSet<(Plane, usize, u64, u64)> = BTreeSet::new();
         for cell in cells {
             let places = self.places(&cell, &rect).unwrap_or_default();
-            for (rung, blocks) in self.touched(&places.groups) {
-                all.entry(rung).or_default().extend(blocks);
+            for group in &places.groups {
+                for plane in planes {
+                    let blocks = self.touched(group, *plane);
+                    let blocks = blocks.iter().map(|(row, col)| (*row, *col));
+                    all.extend(blocks.map(|(row, col)| (*plane, group.rung, row, col)));
+                }
             }
         }
-        let area = |rung: usize, (row, col): &(u64, u64)| {
+        let input = |(plane, rung, row, col): (Plane, usize, u64, u64)| {
             let rung = &self.warp.rungs[rung];
-            let rect = rung.image.image().grid(0).rect(*row, *col);
+            let rect = rung.plane(plane)?.image().grid(0).rect(row, col);
             let area = Area {
                 level: rung.level.number,
                 x: rect.x as i64,
@@ -184,16 +186,9 @@ impl Streamed for WarpedLevel {
                 height: rect.height,
                 border: Border::Pad,
             };
-            Input::area(0, Bands::ALL, area)
+            Some(Input::area(plane as usize, Bands::ALL, area))
         };
-        let of_rung = |(rung, blocks): (&usize, &BTreeSet<(u64, u64)>)| {
-            let rung = *rung;
-            blocks
-                .iter()
-                .map(move |block| area(rung, block))
-                .collect::<Vec<_>>()
-        };
-        all.iter().flat_map(of_rung).collect()
+        all.into_iter().filter_map(input).collect()
     }
 
     fn height(&self) -> u32 {
@@ -248,7 +243,12 @@ impl Streamed for WarpedLevel {
             match self.shows {
                 Shows::Pixels => {
                     write_none(&self.warp.format, &places.none, output);
-                    for (rung, touched) in self.touched(&places.groups) {
+                    let mut of_rungs: BTreeMap<usize, BTreeSet<(u64, u64)>> = BTreeMap::new();
+                    for group in &places.groups {
+                        let touched = self.touched(group, Plane::Pixels);
+                        of_rungs.entry(group.rung).or_default().extend(&*touched);
+                    }
+                    for (rung, touched) in of_rungs {
                         blocks.announce(rung, &touched);
                     }
                 }

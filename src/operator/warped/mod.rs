@@ -1,11 +1,12 @@
 //! Warped: an image seen through a transformation from the pixels of the output to those of the source.
 //!
 //! `cells` divides a level of the output, `grids` keeps what was divided. `spots` makes places in the source of pixels,
-//! `rungs` has its levels and `extent` their edges, `blocks` reads what the places touch, and `level` makes tiles.
+//! `fields` those of many at once, `rungs` has its levels and `extent` their edges, `blocks` reads what the places touch, and `level` makes tiles.
 
 mod blocks;
 mod cells;
 mod extent;
+mod fields;
 mod grids;
 mod level;
 mod rungs;
@@ -151,7 +152,7 @@ impl WarpOptions {
             _ => Filter::Bilinear,
         });
         use Filter::*;
-        if !matches!(filter, Nearest | Average | Bilinear | Cubic | Lanczos) {
+        if matches!(filter, Gauss | Rms | Sips) {
             let name = filter.name();
             return Err(Error::new(
                 Kind::Unsupported,
@@ -222,8 +223,8 @@ pub fn warped(
         .map(|level| fixed_rung(&rungs, level))
         .transpose()?;
     let levels: Vec<Level> = match filter {
-        // One pixel of the source itself, whatever the output is for.
-        Filter::Nearest if fixed.is_none() => vec![rungs[0].level],
+        // Pixels of the source itself, whatever the output is for.
+        filter if filter.selects() && fixed.is_none() => vec![rungs[0].level],
         _ => rungs.iter().map(|rung| rung.level).collect(),
     };
     let name = format!(
