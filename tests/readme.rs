@@ -209,9 +209,7 @@ fn calls_that_the_documents_name_are_in_the_header() {
         .flat_map(|code| code.split(|c| !part(c)));
     let ours = words.filter(|word| {
         let begins = |prefix: &&str| word.len() > prefix.len() && word.starts_with(*prefix);
-        ["tc_", "provider_", "TC_"]
-            .iter()
-            .any(|prefix| begins(prefix))
+        ["tc_", "provider_", "TC_"].iter().any(begins)
     });
     for word in ours {
         let known = header

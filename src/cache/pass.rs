@@ -12,10 +12,15 @@ use crate::sync::Mutex;
 /// The most cells of one step that are listed: what a tile over very many blocks needs beyond that is not known ahead.
 const MOST_LISTED: usize = 4096;
 
+/// Positions of pixels that cost as much to compute as a cell costs to list, or more.
+const POSITIONS_OF_CELL: u64 = 1024;
+
 /// What one step uses, of all caches.
 #[derive(Default)]
 pub(super) struct Listing {
     cells: Vec<(Cache, Cell, Option<u32>)>,
+    /// How many positions were computed for it.
+    positions: u64,
     /// The place of what is made from the next ones.
     within: Option<u32>,
 }
@@ -33,6 +38,10 @@ impl Listing {
             self.cells.push((cache.clone(), cell, outer));
         }
         Some(outer)
+    }
+
+    pub(super) fn note_positions(&mut self, positions: u64) {
+        self.positions = self.positions.saturating_add(positions);
     }
 
     pub(super) fn leave(&mut self, outer: Option<u32>) {
@@ -74,8 +83,15 @@ impl Pass {
         self.id
     }
 
-    /// Plans the next step, which makes a tile of a provider; returns how many cells it uses.
-    pub fn plan(&self, step: Step, provider: &dyn Provider, at: Block, bands: &Bands) -> usize {
+    /// Plans the next step, which makes a tile of a provider; returns how many cells it uses, and what it cost to know
+    /// that, in cells.
+    pub fn plan(
+        &self,
+        step: Step,
+        provider: &dyn Provider,
+        at: Block,
+        bands: &Bands,
+    ) -> (usize, usize) {
         let mut listing = Listing::default();
         Asking::list(provider, at, bands, &mut listing);
         let known: Vec<Cache> = {
@@ -92,7 +108,11 @@ impl Pass {
             let listed = listing.of(&cache);
             cache.0.with(|store| store.add_step(self.id, step, &listed));
         }
-        listing.cells.len()
+        let cells = listing.cells.len();
+        (
+            cells,
+            cells + (listing.positions / POSITIONS_OF_CELL) as usize,
+        )
     }
 
     /// All steps are planned.

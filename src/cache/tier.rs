@@ -112,6 +112,13 @@ impl Asking<'_> {
         });
     }
 
+    /// Notes how many positions were computed to say what a block is made from.
+    pub fn note_positions(&mut self, positions: u64) {
+        if let Purpose::List(listing) = &mut self.purpose {
+            listing.note_positions(positions);
+        }
+    }
+
     /// Lists what a block of a provider is made from, whether it is resident or not.
     pub(super) fn list(provider: &dyn Provider, at: Block, bands: &Bands, listing: &mut Listing) {
         let request = Request::new();

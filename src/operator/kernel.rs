@@ -393,6 +393,9 @@ impl Provider for Operator {
             return ask_rect(&own, 0, &at.rect(self.image()), bands, asking);
         }
         asking.where_missing(&self.namespace, self.image(), at, &Bands::ALL, |asking| {
+            if let Work::Streamed(streamed) = &self.parts.work {
+                asking.note_positions(streamed.positions(self.told(at)));
+            }
             for input in self.inputs(at) {
                 let source = &self.parts.sources[input.source];
                 match (&input.pixels, input.rect(&**source)) {

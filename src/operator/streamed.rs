@@ -14,6 +14,9 @@ pub(super) trait Streamed: Send + Sync {
     /// What the block `at` follows from, which need not be what it reads.
     fn inputs(&self, at: Block) -> Inputs;
 
+    /// How many positions are computed to say so.
+    fn positions(&self, at: Block) -> u64;
+
     /// How many providers a read goes through at most.
     fn height(&self) -> u32;
 

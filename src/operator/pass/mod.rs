@@ -21,7 +21,7 @@ use hashbrown::HashMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// As many uses as this are known ahead, or those of one step.
+/// As many uses as this are known ahead, or those of one step; fewer where it costs much to know them.
 const WINDOW: usize = 1 << 15;
 
 /// A step that is so far behind the latest one is not waited for: its tile was left out.
@@ -107,11 +107,11 @@ struct State {
 struct Window {
     /// The tiles of steps that have not begun.
     steps_of: HashMap<Block, VecDeque<Step>>,
-    /// The tile of each step, and how much it will use; the first one is that of `first`.
+    /// The tile of each step, and what it cost to plan; the first one is that of `first`.
     steps: VecDeque<(Block, usize)>,
     first: Step,
-    /// How much they will use together.
-    uses: usize,
+    /// What they cost together.
+    cost: usize,
     /// The step after the latest one that has begun.
     begun: Step,
 }
@@ -121,11 +121,11 @@ impl Window {
         self.first + self.steps.len() as Step
     }
 
-    fn add(&mut self, at: Block, uses: usize) {
+    fn add(&mut self, at: Block, cost: usize) {
         let next = self.next();
         self.steps_of.entry(at).or_default().push_back(next);
-        self.steps.push_back((at, uses));
-        self.uses += uses;
+        self.steps.push_back((at, cost));
+        self.cost += cost;
     }
 
     /// The step that a tile is asked for in.
@@ -136,15 +136,15 @@ impl Window {
             self.steps_of.remove(&at);
         }
         self.begun = self.begun.max(step? + 1);
-        let (_, uses) = self.steps.get_mut((step? - self.first) as usize)?;
-        self.uses -= std::mem::take(uses);
+        let (_, cost) = self.steps.get_mut((step? - self.first) as usize)?;
+        self.cost -= std::mem::take(cost);
         step
     }
 
     /// Forgets the steps before one.
     fn pass(&mut self, before: Step) {
         while self.first < before
-            && let Some((at, uses)) = self.steps.pop_front()
+            && let Some((at, cost)) = self.steps.pop_front()
         {
             if let Some(steps) = self.steps_of.get_mut(&at) {
                 if steps.front() == Some(&self.first) {
@@ -155,7 +155,7 @@ impl Window {
                 }
             }
             self.first += 1;
-            self.uses -= uses;
+            self.cost -= cost;
         }
     }
 }
@@ -169,7 +169,7 @@ impl Schedule {
         loop {
             let next = {
                 let state = self.state.lock();
-                (state.window.uses < WINDOW).then(|| state.window.next())
+                (state.window.cost < WINDOW).then(|| state.window.next())
             };
             let Some(step) = next else {
                 self.state.lock().tiles = Some(tiles);
@@ -178,12 +178,12 @@ impl Schedule {
             let Some(at) = tiles.next() else {
                 return self.pass.complete();
             };
-            let uses = self.pass.plan(step, &*self.source, at, &self.bands);
+            let (uses, cost) = self.pass.plan(step, &*self.source, at, &self.bands);
             if (step, uses) == (0, 0) {
                 // Nothing is kept that could be planned.
                 return;
             }
-            self.state.lock().window.add(at, 1 + uses);
+            self.state.lock().window.add(at, 1 + cost);
         }
     }
 

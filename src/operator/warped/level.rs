@@ -153,6 +153,11 @@ impl WarpedLevel {
 }
 
 impl Streamed for WarpedLevel {
+    fn positions(&self, at: Block) -> u64 {
+        let rect = at.rect(&self.image);
+        rect.width.saturating_mul(rect.height)
+    }
+
     fn inputs(&self, at: Block) -> Inputs {
         let rect = at.rect(&self.image);
         // What cannot be transformed now fails when the tile is made.
