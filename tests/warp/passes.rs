@@ -2,8 +2,10 @@
 
 use crate::picture::Picture;
 use crate::random::{Random, Validity};
+use crate::threads::function;
 use crate::{levels, source};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tilecache::cache::{Cache, Options};
 use tilecache::dtype::DType;
 use tilecache::georef::Affine;
@@ -85,4 +87,44 @@ fn a_pass_over_a_warp_keeps_the_blocks_beneath_that_it_needs_next() {
             "mask: {of_mask}: {declared} decodes a strip, {undeclared} undeclared"
         );
     }
+}
+
+/// A progress that is told after the first tile, and a call that is ended then, do not wait for all positions.
+#[test]
+fn a_pass_over_a_large_warp_begins_before_all_of_its_positions_are_known() {
+    let side = 1 << 15;
+    let asked = Arc::new(AtomicU64::new(0));
+    let count = asked.clone();
+    let map = function("counted", move |x, y| {
+        count.fetch_add(1, Ordering::Relaxed);
+        Some((x / 256.0, y / 256.0))
+    });
+    let options = WarpOptions {
+        size: (side, side),
+        tile: (1024, 1024),
+        filter: Some(Filter::Nearest),
+        levels: Some(1),
+        ..WarpOptions::default()
+    };
+    let levels = levels(
+        DType::U8,
+        (128, 128),
+        1,
+        1,
+        Validity::All,
+        &mut Random::new(41),
+    );
+    let cache = Cache::new(1 << 24, Options::default()).unwrap();
+    let made = warped(source(&levels, (128, 8)), map, &options, Some(&cache)).unwrap();
+    let before = asked.load(Ordering::Relaxed);
+    get_block(&*made, Block::new(0, 0, 0), &Bands::ALL).unwrap();
+    let of_tile = asked.load(Ordering::Relaxed) - before;
+    let cancel = Arc::new(Cancel::default());
+    let planned = pass(made, Order::Rows, &PassOptions::default(), cancel).unwrap();
+    get_block(&*planned, Block::new(0, 0, 0), &Bands::ALL).unwrap();
+    let ahead = asked.load(Ordering::Relaxed) - before - of_tile;
+    assert!(
+        ahead > 0 && ahead < 64 * of_tile,
+        "{ahead} of {of_tile} for a tile"
+    );
 }

@@ -33,7 +33,7 @@ fn ramp(width: i64, height: i64) -> Picture {
     picture
 }
 
-fn function(
+pub fn function(
     name: &'static str,
     way: impl Fn(f64, f64) -> Option<(f64, f64)> + Send + Sync + 'static,
 ) -> Arc<Function> {
