@@ -102,7 +102,7 @@ fn cache(budget: u64) -> Cache {
 const LARGE: u64 = 1 << 20;
 
 /// Bytes of a block of 32 x 32 with what is charged for it and its key, but not of two.
-const ONE_BLOCK: u64 = 3200;
+const ONE_BLOCK: u64 = 3600;
 
 fn blocks(cache: &Cache) -> (Arc<Story>, Arc<dyn Provider>) {
     let story = Arc::new(Story::default());
