@@ -344,7 +344,7 @@ static void bad_warps_are_refused(void **state)
     assert_null(made); \
   } while (0)
   BAD(TC_E_ARGUMENT, "filter of options is 13", .filter = 13);
-  BAD(TC_E_UNSUPPORTED, "the filter mode for a warped image", .filter = TC_FILTER_MODE);
+  BAD(TC_E_UNSUPPORTED, "the filter gauss for a warped image", .filter = TC_FILTER_GAUSS);
   BAD(TC_E_ARGUMENT, "flags 0x4", .flags = 4);
   BAD(TC_E_ARGUMENT, "reserved 0x1", .reserved = 1);
   BAD(TC_E_RANGE, "levels is -1", .levels = -1);

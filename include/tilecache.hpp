@@ -201,7 +201,7 @@ template <class T> struct is_result<Result<T>> : std::true_type {};
 
 /**
  * What callbacks failed with, on its way through the library, each under a number that goes with the error of C. The
- * latest 16,384 are kept, for calls that waited for the same block and get their turn late.
+ * latest 8,192 are kept, for calls that waited for the same block and get their turn late.
  */
 class Kept {
 public:
@@ -244,7 +244,7 @@ private:
     }
 
     static constexpr int32_t first = INT32_MIN, last = INT32_MIN + (1 << 29);
-    static constexpr size_t most = 16384;
+    static constexpr size_t most = 8192;
     std::mutex mutex_;
     std::map<int32_t, One> kept_;
     int32_t next_ = first;

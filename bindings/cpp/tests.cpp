@@ -781,7 +781,7 @@ static void exceptions_that_nobody_fetches_are_not_kept_for_ever()
     auto first = alive;
     source.read_block = [](const BlockToRead &, const Target &) { throw Trouble(1); };
     auto other = Provider::from_source(source);
-    for (int i = 0; i < 1100; i++)
+    for (int i = 0; i < 8200; i++)
         thrown_by<Trouble>([&] { other.get_block(0, 0); });
     CHECK(first.expired());
 }

@@ -16,6 +16,8 @@ def test_a_window_is_read_into_an_array_of_ones_own(ramp):
     assert np.array_equal(provider.read_window(-5, -5, 10, 10)[:, 5:, 5:], pixels(0, 0, 5, 5))
     assert (provider.read_window(-5, -5, 10, 10)[:, :5] == 0).all()
     assert provider.read_window(0, 0, 3, 3, bands=[2, 2]).shape == (2, 3, 3)
+    with pytest.raises(TypeError):
+        provider.read_window(0, 0, 3, 3, bands=[1.5])
     out = np.zeros((90, 100, 3), np.float64)
     provider.read_window(10, 20, out=out.transpose(2, 0, 1))
     assert np.array_equal(out.transpose(2, 0, 1), pixels(10, 20, 100, 90))

@@ -6,6 +6,7 @@ Arrays have the axes (band, row, column).
 
 from __future__ import annotations
 
+import operator
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -125,7 +126,7 @@ def band_list(bands: Any) -> tuple[Any, int]:
     """A list of bands for C; None is all."""
     if bands is None:
         return ffi.NULL, 0
-    listed = [int(band) for band in bands]
+    listed = [operator.index(band) for band in bands]
     if not listed:
         raise ValueError("the list of bands is empty; None is all bands")
     return ffi.new("int32_t[]", listed), len(listed)
