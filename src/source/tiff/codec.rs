@@ -127,7 +127,10 @@ impl Codecs {
         // streams begin with a clear code, whose place in the first two bytes tells which it is.
         match input {
             [0, second, ..] if second & 1 == 1 => old_lzw(input, out),
-            _ => (self.lzw.get_or_insert_default()).decode(input, out),
+            _ => match &mut self.lzw {
+                Some(decoder) => decoder.decode(input, out),
+                none => none.insert(lzw::Decoder::new()?).decode(input, out),
+            },
         }
     }
 }

@@ -4,6 +4,7 @@
 //! most strings are written at once, whatever their length, and no chain is followed.
 
 use crate::error::{Error, Result};
+use crate::source::scratch::reserve;
 
 const CLEAR: usize = 256;
 const END: usize = 257;
@@ -88,9 +89,13 @@ pub struct Decoder {
     table: Box<[Entry; CODES]>,
 }
 
-impl Default for Decoder {
-    fn default() -> Self {
-        let mut table = Box::new([Entry::default(); CODES]);
+impl Decoder {
+    pub fn new() -> Result<Self> {
+        let mut entries = Vec::new();
+        reserve(&mut entries, CODES)?;
+        entries.resize(CODES, Entry::default());
+        let table = entries.into_boxed_slice().try_into();
+        let mut table: Box<[Entry; CODES]> = table.unwrap_or_else(|_| unreachable!("as many"));
         for (byte, entry) in table[..CLEAR].iter_mut().enumerate() {
             *entry = Entry {
                 bytes: byte as u64,
@@ -98,11 +103,9 @@ impl Default for Decoder {
                 len: 1,
             };
         }
-        Self { table }
+        Ok(Self { table })
     }
-}
 
-impl Decoder {
     /// Fills `out` from a stream as far as that goes; gives the bytes written.
     pub fn decode(&mut self, input: &[u8], out: &mut [u8]) -> Result<usize> {
         if u32::try_from(out.len()).is_err() {
@@ -285,7 +288,7 @@ mod tests {
     #[test]
     fn streams_are_decoded_as_by_another_decoder_damaged_ones_too() {
         let mut random = Random(88_172_645_463_325_252);
-        let mut decoder = Decoder::default();
+        let mut decoder = Decoder::new().unwrap();
         let (mut whole, mut refused) = (0, 0);
         let rounds = if cfg!(miri) { 10 } else { 500 };
         for round in 0..rounds {
@@ -339,7 +342,7 @@ mod tests {
         put(END as u64, width);
         put(0, 7);
         let mut out = vec![0; text.len() + 1];
-        let written = Decoder::default().decode(&stream, &mut out);
+        let written = Decoder::new().unwrap().decode(&stream, &mut out);
         assert_eq!(written.expect("a stream"), text.len());
         assert!(out[..text.len()] == text);
     }
