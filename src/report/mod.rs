@@ -1,6 +1,6 @@
 //! Reports: what a cache has and has done, as JSON for programs and as a page for people.
 //!
-//! [`advice`] says what another budget would do, after [`simulate`] served what was asked of the cache once more.
+//! `advice` says what another budget would do, after `simulate` served what was asked of the cache once more.
 
 pub mod advice;
 mod chart;
