@@ -71,12 +71,10 @@ pub trait Provider: Send + Sync {
     /// wanted: the block is not there, and all that it is put together from would take much more.
     fn beneath_part(
         &self,
-        _at: Block,
-        _part: &Rect,
-        _bands: &Bands,
-    ) -> Option<(Arc<dyn Provider>, u32)> {
-        None
-    }
+        at: Block,
+        part: &Rect,
+        bands: &Bands,
+    ) -> Option<(Arc<dyn Provider>, u32)>;
 
     /// Where the pixels are data, as an image of one u8 band, 0 or 255, on the same grid; `None`
     /// where the source says nothing beyond nodata values.

@@ -89,6 +89,10 @@ impl Provider for Georeferenced {
         self.source.origin(level)
     }
 
+    fn beneath_part(&self, _: Block, _: &Rect, _: &Bands) -> Option<(Arc<dyn Provider>, u32)> {
+        None
+    }
+
     fn mask(&self) -> Option<Arc<dyn Provider>> {
         self.source.mask()
     }

@@ -347,6 +347,10 @@ impl Provider for Operator {
         None
     }
 
+    fn beneath_part(&self, _: Block, _: &Rect, _: &Bands) -> Option<(Arc<dyn Provider>, u32)> {
+        None
+    }
+
     fn mask(&self) -> Option<Arc<dyn Provider>> {
         self.parts.mask.clone()
     }

@@ -172,6 +172,10 @@ impl Provider for Level {
         Some((self.source.clone(), self.level + level))
     }
 
+    fn beneath_part(&self, _: Block, _: &Rect, _: &Bands) -> Option<(Arc<dyn Provider>, u32)> {
+        None
+    }
+
     fn mask(&self) -> Option<Arc<dyn Provider>> {
         level(self.source.mask()?, self.level).ok()
     }

@@ -155,6 +155,10 @@ impl Provider for Reader {
         Some((self.like_this(origin), level))
     }
 
+    fn beneath_part(&self, _: Block, _: &Rect, _: &Bands) -> Option<(Arc<dyn Provider>, u32)> {
+        None
+    }
+
     fn mask(&self) -> Option<Arc<dyn Provider>> {
         Some(self.like_this(self.source.mask()?))
     }

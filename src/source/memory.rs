@@ -105,6 +105,10 @@ impl Provider for MemorySource {
         None
     }
 
+    fn beneath_part(&self, _: Block, _: &Rect, _: &Bands) -> Option<(Arc<dyn Provider>, u32)> {
+        None
+    }
+
     fn mask(&self) -> Option<Arc<dyn Provider>> {
         None
     }

@@ -230,6 +230,10 @@ impl Provider for Level {
         None
     }
 
+    fn beneath_part(&self, _: Block, _: &Rect, _: &Bands) -> Option<(Arc<dyn Provider>, u32)> {
+        None
+    }
+
     fn mask(&self) -> Option<Arc<dyn Provider>> {
         self.mask.clone()
     }

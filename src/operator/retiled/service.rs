@@ -211,7 +211,8 @@ impl Retiled {
         let Some(cache) = self.namespace.cache() else {
             return false;
         };
-        if *part == tile || cache.has_tier() {
+        // What is there is asked for most, so this comes before all that counts blocks.
+        if *part == tile || cache.has_tier() || self.namespace.bears_on(at, bands) {
             return false;
         }
         let blocks = plane.blocks(part);
@@ -230,7 +231,6 @@ impl Retiled {
         of_part <= of_tile / 4 * 3
             && blocks.iter().all(is_small)
             && bytes.sum::<u64>() <= cache.unread_share()
-            && !self.namespace.bears_on(at, bands)
             && !(blocks.iter()).any(|block| self.namespace.contains(plane.kept(*block), bands))
     }
 }
