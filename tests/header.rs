@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// The files of the ABI in the order in which the header presents them.
-const FILES: [&str; 26] = [
+const FILES: [&str; 27] = [
     "status",
     "types",
     "library",
@@ -23,6 +23,7 @@ const FILES: [&str; 26] = [
     "prefetch",
     "pass",
     "report",
+    "tier",
     "progress",
     "pixel_stats",
     "chain",
