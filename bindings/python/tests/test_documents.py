@@ -86,7 +86,7 @@ def test_programs_see_the_types(tmp_path):
         'Revealed type is "tilecache.tile.Tile"',
         'Revealed type is "tilecache.tile.Tile | None"',
         'Revealed type is "concurrent.futures._base.Future[tilecache.tile.Tile]"',
-        'Argument 1 to "get_block" of "Reading" has incompatible type "str"; expected "int"',
+        'Argument 1 to "get_block" of "Blocks" has incompatible type "str"; expected "int"',
         'Argument 2 to "build_pyramid" of "Provider" has incompatible type',
         'Unexpected keyword argument "tile_with" for "retile"',
     ):
