@@ -260,7 +260,7 @@ static tc_status purge(void *user, const char *source, tc_error *e)
   return tc_tier_changed(d->link, source, &d->generation, e);
 }
 
-static void tell_health(void *user, tc_tier_health *health)
+static void tell_health(void *user, tc_tier_account *health)
 {
   (void)user;
   health->state = TC_TIER_HALF_OPEN;
@@ -411,6 +411,12 @@ static int decodes_with(side *d, int64_t tile, bool is_cached, const char *fleet
   check_all(&s, view, tile);
   assert_int_equal(decodes(&s), first);
   *stats = tier_of(c);
+  char json[1 << 14], said[64];
+  size_t bytes;
+  ok(tc_statistics_json(c, json, sizeof json, &bytes, &err));
+  snprintf(said, sizeof said, "\"tier\":{\"gets\":%llu,\"hits\":%llu,", (unsigned long long)stats->gets,
+           (unsigned long long)stats->hits);
+  assert_non_null(strstr(json, said));
   provider_release(from), provider_release(blocks), provider_release(view);
   assert_int_equal(stats_of(c).in_flight, 0);
   tc_release(c);

@@ -1033,7 +1033,7 @@ typedef enum tc_tier_outcome {
 } tc_tier_outcome;
 
 /**
- * How a tier is, as tc_tier_health.state says.
+ * How a tier is, as tc_tier_account.state says.
  */
 typedef enum tc_tier_state {
   /**
@@ -2905,9 +2905,9 @@ typedef struct tc_tier_block {
 /**
  * What a tier counts of itself, for statistics. Size-led; the library sets struct_size, and 0 in all else.
  */
-typedef struct tc_tier_health {
+typedef struct tc_tier_account {
   /**
-   * sizeof(tc_tier_health) of the library: write no more than that.
+   * sizeof(tc_tier_account) of the library: write no more than that.
    */
   uint32_t struct_size;
   /**
@@ -2954,7 +2954,7 @@ typedef struct tc_tier_health {
    * Blocks for which the store was not asked, for it was open, or a decode was cheaper.
    */
   uint64_t skipped;
-} tc_tier_health;
+} tc_tier_account;
 
 /**
  * A store of blocks behind the memory of a cache: files, a store on the network. Size-led; copied by tc_set_tier.
@@ -3017,7 +3017,8 @@ typedef struct tc_tier {
               uint64_t parcel);
   /**
    * Asks for the right to decode a block that `get` did not find, so that other processes wait for it. With `wait` 0 the
-   * answer is TC_TIER_LEASED, TC_TIER_BUSY, or TC_TIER_MISS: decode it without. With `wait` 1, after TC_TIER_BUSY, it is
+   * answer is TC_TIER_LEASED, TC_TIER_BUSY, TC_TIER_MISS: decode it without, or TC_TIER_PIXELS: the block was put since
+   * `get` (a tier should look once more when it has got a lease, and then give it back itself). With `wait` 1, after TC_TIER_BUSY, it is
    * the first of TC_TIER_PIXELS, TC_TIER_LEASED when the lease was free again without a block, and TC_TIER_MISS when the
    * tier gives up. A lease lasts until `put` or `unlease`, one of which always comes; a tier whose leases end by
    * themselves, lest a process that died keep one, renews them until then. NULL: there are none.
@@ -3046,7 +3047,7 @@ typedef struct tc_tier {
   /**
    * Fills in what the tier counts, for statistics. NULL: nothing.
    */
-  void (*health)(void *user, struct tc_tier_health *health);
+  void (*health)(void *user, struct tc_tier_account *health);
   /**
    * Called once, when the cache is gone and no ticket and no parcel is open: no other call comes after it. On whatever
    * thread gives up the last reference, also on one of yours inside tc_tier_answer or tc_tier_taken. Required.
@@ -5003,7 +5004,7 @@ tc_status provider_pass(struct tc_provider *source,
  * What a cache has and has done, of the cache, each key in it and each source beneath, as JSON (RFC 8259) for programs.
  *
  * An object of `form` (1; it rises where a member changes its meaning or goes, not where one is added); `cache`, with
- * the members of tc_cache_stats; `providers`, an array with one object for each key that has tiles or providers, those
+ * the members of tc_cache_stats; `tier`, if the cache has one, with those of tc_tier_stats; `providers`, an array with one object for each key that has tiles or providers, those
  * with most bytes first: its `key`, the `size`, `block`, `levels`, `bands` and `type` of the image where a provider says
  * them, what provider_counters tells, and the keys of its `sources`; `sources`, an array with one object for each source
  * of those: its `key`, its `title` in messages, how many `blocks` it has, `loads`, `load_errors`, `load_nanoseconds`,

@@ -584,7 +584,7 @@ const (
 	TierBusy TierOutcome = 3
 )
 
-// TierState is tc_tier_state. How a tier is, as tc_tier_health.state says.
+// TierState is tc_tier_state. How a tier is, as tc_tier_account.state says.
 type TierState uint32
 
 const (

@@ -93,7 +93,7 @@ pub enum tc_tier_outcome {
     TC_TIER_BUSY = 3,
 }
 
-/// How a tier is, as tc_tier_health.state says.
+/// How a tier is, as tc_tier_account.state says.
 #[repr(C)]
 pub enum tc_tier_state {
     /// It works.
@@ -111,8 +111,8 @@ pub enum tc_tier_state {
 /// What a tier counts of itself, for statistics. Size-led; the library sets struct_size, and 0 in all else.
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
-pub struct tc_tier_health {
-    /// sizeof(tc_tier_health) of the library: write no more than that.
+pub struct tc_tier_account {
+    /// sizeof(tc_tier_account) of the library: write no more than that.
     pub struct_size: u32,
     /// One of tc_tier_state.
     pub state: u32,
@@ -191,7 +191,8 @@ pub struct tc_tier {
         ),
     >,
     /// Asks for the right to decode a block that `get` did not find, so that other processes wait for it. With `wait` 0 the
-    /// answer is TC_TIER_LEASED, TC_TIER_BUSY, or TC_TIER_MISS: decode it without. With `wait` 1, after TC_TIER_BUSY, it is
+    /// answer is TC_TIER_LEASED, TC_TIER_BUSY, TC_TIER_MISS: decode it without, or TC_TIER_PIXELS: the block was put since
+    /// `get` (a tier should look once more when it has got a lease, and then give it back itself). With `wait` 1, after TC_TIER_BUSY, it is
     /// the first of TC_TIER_PIXELS, TC_TIER_LEASED when the lease was free again without a block, and TC_TIER_MISS when the
     /// tier gives up. A lease lasts until `put` or `unlease`, one of which always comes; a tier whose leases end by
     /// themselves, lest a process that died keep one, renews them until then. NULL: there are none.
@@ -223,7 +224,7 @@ pub struct tc_tier {
         ) -> tc_status,
     >,
     /// Fills in what the tier counts, for statistics. NULL: nothing.
-    pub health: Option<unsafe extern "C" fn(user: *mut c_void, health: *mut tc_tier_health)>,
+    pub health: Option<unsafe extern "C" fn(user: *mut c_void, health: *mut tc_tier_account)>,
     /// Called once, when the cache is gone and no ticket and no parcel is open: no other call comes after it. On whatever
     /// thread gives up the last reference, also on one of yours inside tc_tier_answer or tc_tier_taken. Required.
     pub release: Option<unsafe extern "C" fn(user: *mut c_void)>,
@@ -309,7 +310,7 @@ const _: () = {
     use std::mem::offset_of;
     assert!(size_of::<tc_tier_block>() == 104 && offset_of!(tc_tier_block, width) == 48);
     assert!(size_of::<tc_tier>() == 120 && offset_of!(tc_tier, attach) == 40);
-    assert!(size_of::<tc_tier_health>() == 88 && size_of::<tc_tier_stats>() == 256);
+    assert!(size_of::<tc_tier_account>() == 88 && size_of::<tc_tier_stats>() == 256);
 };
 
 // SAFETY: numbers, pointers and optional functions behind a size; zero is NULL.
@@ -323,7 +324,7 @@ unsafe impl SizeLed for tc_tier_stats {
 }
 
 impl tc_tier_stats {
-    fn new(counted: &TierCounters, queued: u64, health: &tc_tier_health) -> Self {
+    fn new(counted: &TierCounters, queued: u64, health: &tc_tier_account) -> Self {
         Self {
             struct_size: 0,
             state: health.state,
@@ -420,7 +421,7 @@ pub unsafe extern "C" fn tc_tier_statistics(
             let stats = args::output_sized(stats, "stats")?;
             let link = cache.tier().ok_or_else(no_tier)?;
             let health = link.health();
-            let health = tc_tier_health::of(&health);
+            let health = tc_tier_account::of(&health);
             stats.set(tc_tier_stats::new(&link.counters(), link.queued(), &health));
             Ok(())
         })
@@ -431,7 +432,7 @@ fn no_tier() -> Error {
     Error::new(Kind::NotFound, "the cache has no other tier")
 }
 
-impl tc_tier_health {
+impl tc_tier_account {
     fn of(health: &TierHealth) -> Self {
         Self {
             struct_size: size_of::<Self>() as u32,

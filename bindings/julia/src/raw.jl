@@ -249,7 +249,7 @@ const TC_TIER_PIXELS = UInt32(1)
 const TC_TIER_LEASED = UInt32(2)
 const TC_TIER_BUSY = UInt32(3)
 
-# How a tier is, as tc_tier_health.state says.
+# How a tier is, as tc_tier_account.state says.
 const TC_TIER_CLOSED = UInt32(0)
 const TC_TIER_OPEN = UInt32(1)
 const TC_TIER_HALF_OPEN = UInt32(2)
@@ -825,7 +825,7 @@ end
 """
 What a tier counts of itself, for statistics. Size-led; the library sets struct_size, and 0 in all else.
 """
-struct tc_tier_health
+struct tc_tier_account
     struct_size::UInt32
     state::UInt32
     unreachable::UInt64
@@ -2330,7 +2330,7 @@ provider_pass(source, options, reader, err) =
 What a cache has and has done, of the cache, each key in it and each source beneath, as JSON (RFC 8259) for programs.
 
 An object of `form` (1; it rises where a member changes its meaning or goes, not where one is added); `cache`, with
-the members of tc_cache_stats; `providers`, an array with one object for each key that has tiles or providers, those
+the members of tc_cache_stats; `tier`, if the cache has one, with those of tc_tier_stats; `providers`, an array with one object for each key that has tiles or providers, those
 with most bytes first: its `key`, the `size`, `block`, `levels`, `bands` and `type` of the image where a provider says
 them, what provider_counters tells, and the keys of its `sources`; `sources`, an array with one object for each source
 of those: its `key`, its `title` in messages, how many `blocks` it has, `loads`, `load_errors`, `load_nanoseconds`,

@@ -347,7 +347,7 @@ pub type tc_tier_purge = Option<
 >;
 
 pub type tc_tier_health = Option<
-    unsafe extern "C" fn(user: *mut c_void, health: *mut tc_tier_health),
+    unsafe extern "C" fn(user: *mut c_void, health: *mut tc_tier_account),
 >;
 
 pub type tc_tier_release = Option<
@@ -1166,7 +1166,7 @@ const _: () = assert!(std::mem::offset_of!(tc_tier_block, decode_ns) == 96);
 
 #[repr(C)]
 #[derive(Clone, Copy)]
-pub struct tc_tier_health {
+pub struct tc_tier_account {
     pub struct_size: u32,
     pub state: u32,
     pub unreachable: u64,
@@ -1180,19 +1180,19 @@ pub struct tc_tier_health {
     pub bytes_received: u64,
     pub skipped: u64,
 }
-const _: () = assert!(size_of::<tc_tier_health>() == 88);
-const _: () = assert!(std::mem::offset_of!(tc_tier_health, struct_size) == 0);
-const _: () = assert!(std::mem::offset_of!(tc_tier_health, state) == 4);
-const _: () = assert!(std::mem::offset_of!(tc_tier_health, unreachable) == 8);
-const _: () = assert!(std::mem::offset_of!(tc_tier_health, late) == 16);
-const _: () = assert!(std::mem::offset_of!(tc_tier_health, garbage) == 24);
-const _: () = assert!(std::mem::offset_of!(tc_tier_health, forged) == 32);
-const _: () = assert!(std::mem::offset_of!(tc_tier_health, full) == 40);
-const _: () = assert!(std::mem::offset_of!(tc_tier_health, refused) == 48);
-const _: () = assert!(std::mem::offset_of!(tc_tier_health, round_trips) == 56);
-const _: () = assert!(std::mem::offset_of!(tc_tier_health, bytes_sent) == 64);
-const _: () = assert!(std::mem::offset_of!(tc_tier_health, bytes_received) == 72);
-const _: () = assert!(std::mem::offset_of!(tc_tier_health, skipped) == 80);
+const _: () = assert!(size_of::<tc_tier_account>() == 88);
+const _: () = assert!(std::mem::offset_of!(tc_tier_account, struct_size) == 0);
+const _: () = assert!(std::mem::offset_of!(tc_tier_account, state) == 4);
+const _: () = assert!(std::mem::offset_of!(tc_tier_account, unreachable) == 8);
+const _: () = assert!(std::mem::offset_of!(tc_tier_account, late) == 16);
+const _: () = assert!(std::mem::offset_of!(tc_tier_account, garbage) == 24);
+const _: () = assert!(std::mem::offset_of!(tc_tier_account, forged) == 32);
+const _: () = assert!(std::mem::offset_of!(tc_tier_account, full) == 40);
+const _: () = assert!(std::mem::offset_of!(tc_tier_account, refused) == 48);
+const _: () = assert!(std::mem::offset_of!(tc_tier_account, round_trips) == 56);
+const _: () = assert!(std::mem::offset_of!(tc_tier_account, bytes_sent) == 64);
+const _: () = assert!(std::mem::offset_of!(tc_tier_account, bytes_received) == 72);
+const _: () = assert!(std::mem::offset_of!(tc_tier_account, skipped) == 80);
 
 #[repr(C)]
 #[derive(Clone, Copy)]

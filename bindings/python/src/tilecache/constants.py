@@ -560,7 +560,7 @@ class TierOutcome(IntEnum):
 
 
 class TierState(IntEnum):
-    """How a tier is, as tc_tier_health.state says."""
+    """How a tier is, as tc_tier_account.state says."""
 
     #: It works.
     CLOSED = 0

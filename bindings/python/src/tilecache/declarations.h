@@ -79,7 +79,7 @@ typedef struct tc_prefetched tc_prefetched;
 typedef struct tc_pass_tile tc_pass_tile;
 typedef struct tc_pass_options tc_pass_options;
 typedef struct tc_tier_block tc_tier_block;
-typedef struct tc_tier_health tc_tier_health;
+typedef struct tc_tier_account tc_tier_account;
 typedef struct tc_tier tc_tier;
 typedef struct tc_tier_stats tc_tier_stats;
 typedef struct tc_generation tc_generation;
@@ -472,7 +472,7 @@ struct tc_tier_block {
     int64_t col;
     uint64_t decode_ns;
 };
-struct tc_tier_health {
+struct tc_tier_account {
     uint32_t struct_size;
     uint32_t state;
     uint64_t unreachable;
@@ -500,7 +500,7 @@ struct tc_tier {
     void (*unlease)(void *user, const tc_tier_block *block, uint64_t lease);
     void (*generation)(void *user, const char *source, int32_t watched);
     tc_status (*purge)(void *user, const char *source, tc_error *err);
-    void (*health)(void *user, tc_tier_health *health);
+    void (*health)(void *user, tc_tier_account *health);
     void (*release)(void *user);
     void (*flush)(void *user);
 };
@@ -751,7 +751,7 @@ extern "Python" void python_tier_lease(void *user, const tc_tier_block *block, i
 extern "Python" void python_tier_unlease(void *user, const tc_tier_block *block, uint64_t lease);
 extern "Python" void python_tier_generation(void *user, const char *source, int32_t watched);
 extern "Python" tc_status python_tier_purge(void *user, const char *source, tc_error *err);
-extern "Python" void python_tier_health(void *user, tc_tier_health *health);
+extern "Python" void python_tier_health(void *user, tc_tier_account *health);
 extern "Python" void python_tier_release(void *user);
 extern "Python" void python_tier_flush(void *user);
 extern "Python" int python_progress(double done, const char *text, void *user);

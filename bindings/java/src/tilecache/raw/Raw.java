@@ -239,7 +239,7 @@ public final class Raw {
     public static final int TC_TIER_LEASED = 2;
     public static final int TC_TIER_BUSY = 3;
 
-    // How a tier is, as tc_tier_health.state says.
+    // How a tier is, as tc_tier_account.state says.
     public static final int TC_TIER_CLOSED = 0;
     public static final int TC_TIER_OPEN = 1;
     public static final int TC_TIER_HALF_OPEN = 2;
@@ -1731,8 +1731,8 @@ public final class Raw {
     }
 
     /** What a tier counts of itself, for statistics. Size-led; the library sets struct_size, and 0 in all else. */
-    public static final class tc_tier_health {
-        private tc_tier_health() {}
+    public static final class tc_tier_account {
+        private tc_tier_account() {}
 
         public static final StructLayout LAYOUT = MemoryLayout.structLayout(
             JAVA_INT.withName("struct_size"),
@@ -1748,7 +1748,7 @@ public final class Raw {
             JAVA_LONG.withName("bytes_received"),
             JAVA_LONG.withName("skipped"));
         public static final long SIZE = 88;
-        /** sizeof(tc_tier_health) of the library: write no more than that. */
+        /** sizeof(tc_tier_account) of the library: write no more than that. */
         public static final long struct_size = 0;
         /** One of tc_tier_state. */
         public static final long state = 4;
@@ -1839,7 +1839,8 @@ public final class Raw {
         public static final long put = 56;
         /**
          * Asks for the right to decode a block that `get` did not find, so that other processes wait for it. With `wait` 0 the
-         * answer is TC_TIER_LEASED, TC_TIER_BUSY, or TC_TIER_MISS: decode it without. With `wait` 1, after TC_TIER_BUSY, it is
+         * answer is TC_TIER_LEASED, TC_TIER_BUSY, TC_TIER_MISS: decode it without, or TC_TIER_PIXELS: the block was put since
+         * `get` (a tier should look once more when it has got a lease, and then give it back itself). With `wait` 1, after TC_TIER_BUSY, it is
          * the first of TC_TIER_PIXELS, TC_TIER_LEASED when the lease was free again without a block, and TC_TIER_MISS when the
          * tier gives up. A lease lasts until `put` or `unlease`, one of which always comes; a tier whose leases end by
          * themselves, lest a process that died keep one, renews them until then. NULL: there are none.
@@ -2658,7 +2659,8 @@ public final class Raw {
 
     /**
      * Asks for the right to decode a block that `get` did not find, so that other processes wait for it. With `wait` 0 the
-     * answer is TC_TIER_LEASED, TC_TIER_BUSY, or TC_TIER_MISS: decode it without. With `wait` 1, after TC_TIER_BUSY, it is
+     * answer is TC_TIER_LEASED, TC_TIER_BUSY, TC_TIER_MISS: decode it without, or TC_TIER_PIXELS: the block was put since
+     * `get` (a tier should look once more when it has got a lease, and then give it back itself). With `wait` 1, after TC_TIER_BUSY, it is
      * the first of TC_TIER_PIXELS, TC_TIER_LEASED when the lease was free again without a block, and TC_TIER_MISS when the
      * tier gives up. A lease lasts until `put` or `unlease`, one of which always comes; a tier whose leases end by
      * themselves, lest a process that died keep one, renews them until then. NULL: there are none.
@@ -4854,7 +4856,7 @@ public final class Raw {
      * What a cache has and has done, of the cache, each key in it and each source beneath, as JSON (RFC 8259) for programs.
      *
      * An object of `form` (1; it rises where a member changes its meaning or goes, not where one is added); `cache`, with
-     * the members of tc_cache_stats; `providers`, an array with one object for each key that has tiles or providers, those
+     * the members of tc_cache_stats; `tier`, if the cache has one, with those of tc_tier_stats; `providers`, an array with one object for each key that has tiles or providers, those
      * with most bytes first: its `key`, the `size`, `block`, `levels`, `bands` and `type` of the image where a provider says
      * them, what provider_counters tells, and the keys of its `sources`; `sources`, an array with one object for each source
      * of those: its `key`, its `title` in messages, how many `blocks` it has, `loads`, `load_errors`, `load_nanoseconds`,
