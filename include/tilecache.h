@@ -3882,7 +3882,7 @@ void tc_transform_release(struct tc_transform *transform);
  * data (nodata, a mask, NaN) or infinite: then `missing` stands for it, and without that the place comes from nowhere.
  * That is what GDAL does (GDALCreateRPCTransformerV2 with RPC_DEM, RPC_DEMINTERPOLATION bilinear,
  * RPC_DEM_MISSING_VALUE; scale and offset are its RPC_HEIGHT_SCALE and RPC_HEIGHT), but that it knows no masks, and that
- * before 3.10 it has no heights within half a pixel of the edge. Datums are not told apart: longitudes and latitudes of
+ * GDAL 3.6 has other heights near the edge. Datums are not told apart: longitudes and latitudes of
  * the raster are those of the polynomials. A longitude may be told once more around the world, in the raster too.
  *
  * Transformations lead from the output to the source alone, which needs no iteration; the other way GDAL looks for the
