@@ -1,7 +1,7 @@
 //! A caller's table of functions as a tier of the core, and the numbers by which it knows what is open.
 
 use super::status::{callback, tc_status};
-use super::tier::{tc_tier, tc_tier_block, tc_tier_account, tc_tier_link};
+use super::tier::{tc_tier, tc_tier_account, tc_tier_block, tc_tier_link};
 use super::tile::view;
 use crate::cache::{Lease, Link, Parcel, Ticket, Tier, TierBlock, TierHealth};
 use crate::error::{Error, Kind, Result};
