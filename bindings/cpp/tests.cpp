@@ -800,7 +800,7 @@ static void exceptions_that_nobody_fetches_are_not_kept_for_ever()
 
 static void an_error_is_kept_until_it_has_come_out()
 {
-    detail::Kept kept;
+    detail::Kept kept(1024, std::chrono::hours(1));
     const int32_t number = kept.keep(Error(TC_E_SOURCE, "the first"));
     std::vector<int32_t> others;
     for (int i = 0; i < 20000; i++)

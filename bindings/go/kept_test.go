@@ -10,6 +10,8 @@ import (
 
 // Whatever else fails meanwhile, an error comes out, and comes out again for others who waited.
 func TestAnErrorIsKeptUntilItHasComeOut(t *testing.T) {
+	defer func(out time.Duration) { keptOutTime = out }(keptOutTime)
+	keptOutTime = time.Hour
 	var k keptErrors
 	first := errors.New("the first")
 	code := k.keep(first)

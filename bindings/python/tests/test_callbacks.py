@@ -255,6 +255,7 @@ def test_exceptions_are_kept_until_they_come_out_and_not_much_longer(monkeypatch
     errors = tilecache.errors
     monkeypatch.setattr(errors, "_raised", {})
     monkeypatch.setattr(errors, "_likenesses", {})
+    monkeypatch.setattr(errors, "_OUT_SECONDS", 1000.0)
     first = errors.number_of(Mine("the first"))
     others = [errors.number_of(Mine(number)) for number in range(20_000)]
     assert errors._again(first).args == ("the first",)

@@ -783,7 +783,7 @@ public final class Tests {
     }
 
     static void whatWasThrownIsKeptUntilItHasComeOut() throws InterruptedException {
-        Kept kept = new Kept();
+        Kept kept = new Kept(1024, Long.MAX_VALUE / 4, Long.MAX_VALUE / 4);
         Throwable first = new IOException("the first");
         int number = kept.keep(first);
         List<Integer> others = new ArrayList<>();
