@@ -1369,6 +1369,8 @@ struct OpenOptions {
     int32_t image = 0;
     std::optional<std::string> key;
     std::optional<std::string> format;
+    /** What the file is called on all machines that share another tier. */
+    std::optional<std::string> fleet_id;
     uint32_t flags = 0;
     /** Opens a file beside the one that is opened, by its suffix; none if there is no such file. */
     std::function<std::optional<Bytes>(std::string_view)> open_beside;
@@ -1406,6 +1408,7 @@ inline tc_open_options c_of(const OpenOptions &options, const LogC &log)
     c.image = options.image;
     c.key = text(options.key);
     c.format = text(options.format);
+    c.fleet_id = text(options.fleet_id);
     c.flags = options.flags;
     c.log = log.get();
     if (options.open_beside) {
@@ -1420,6 +1423,8 @@ inline std::optional<Error> wrong_texts(const OpenOptions &options)
         return nul_in("the key", *options.key);
     if (has_nul(options.format))
         return nul_in("the format", *options.format);
+    if (has_nul(options.fleet_id))
+        return nul_in("the name on all machines", *options.fleet_id);
     return std::nullopt;
 }
 } // namespace detail
@@ -1814,6 +1819,8 @@ struct Source {
     const Provider *mask = nullptr;
     std::vector<const Provider *> inputs;
     std::optional<Georef> georef;
+    /** What the image is called on all machines that share another tier. */
+    std::optional<std::string> fleet_id;
 };
 
 namespace detail {
@@ -1830,6 +1837,7 @@ public:
         c.user = this;
         c.image = &image;
         c.key = text(source_.key);
+        c.fleet_id = text(source_.fleet_id);
         c.max_sessions = source_.max_sessions;
         c.flags = source_.flags;
         c.has_block = source_.has_block ? has_block : nullptr;
@@ -2028,6 +2036,8 @@ public:
         const tc_image_info image = source.image.c();
         if (detail::has_nul(source.key))
             return detail::failed<Provider>(detail::nul_in("the key", *source.key));
+        if (detail::has_nul(source.fleet_id))
+            return detail::failed<Provider>(detail::nul_in("the name on all machines", *source.fleet_id));
         if (auto wrong = detail::wrong(source.band_infos, image.bands ? image.bands : 1, source.texts))
             return detail::failed<Provider>(*wrong);
         if (!source.levels.empty() && int64_t(source.levels.size()) != (image.levels ? image.levels : 1))
@@ -2478,6 +2488,10 @@ public:
     Returned<void> invalidate() const
     {
         return detail::done([&](tc_error *err) { return provider_invalidate(get(), err); });
+    }
+    Returned<void> invalidate_fleet() const
+    {
+        return detail::done([&](tc_error *err) { return provider_invalidate_fleet(get(), err); });
     }
     Returned<Counters> counters() const
     {

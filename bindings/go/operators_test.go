@@ -530,3 +530,14 @@ func TestNothingOfTheLibraryIsMissing(t *testing.T) {
 		}
 	}
 }
+
+// Without another tier a name on all machines is of no use, and nothing hears of a change.
+func TestImagesHaveNamesOnAllMachines(t *testing.T) {
+	file := closing(t, must[*Provider](t)(Open("../tour/scene.tif", WithFleetID("scene/1"))))
+	if err := file.InvalidateFleet(); !errors.Is(err, ErrUnsupported) {
+		t.Fatal(err)
+	}
+	if _, err := Open("../tour/scene.tif", WithFleetID("a\x00b")); !errors.Is(err, ErrArgument) {
+		t.Fatal(err)
+	}
+}

@@ -13,10 +13,14 @@ NOT_NEEDED = {"tc_retain", "tc_chain_retain", "tc_transform_retain", "tc_pixel_s
 SIZED = {"struct_size", "reserved"}
 # Of which there are none yet.
 NO_FLAGS = {"tc_io.flags"}
+# Another tier of a cache is given by a library of its own, in C.
+TIERS = re.compile(r"tc_(set_)?tier|tc_generation\b")
 
 
 def main():
     model = header.read((BINDINGS.parent / "include/tilecache.h").read_text())
+    for kind in ("functions", "structs"):
+        model[kind] = [each for each in model[kind] if not TIERS.match(each["name"])]
     code = "\n".join(path.read_text() for path in sorted((BINDINGS / "java/src/tilecache").glob("*.java")))
     lacks = [
         function["name"]

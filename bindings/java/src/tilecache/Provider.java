@@ -247,6 +247,11 @@ public final class Provider extends Handle {
         check((pointer, arena, err) -> Raw.provider_invalidate(pointer, err));
     }
 
+    /** As {@link #invalidate}, on all machines that share another tier. */
+    public void invalidateFleet() {
+        check((pointer, arena, err) -> Raw.provider_invalidate_fleet(pointer, err));
+    }
+
     // What the image is.
 
     public ImageInfo info() {

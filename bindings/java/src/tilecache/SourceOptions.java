@@ -25,6 +25,8 @@ public final class SourceOptions {
     /** What the source reads. */
     public List<Provider> inputs = List.of();
     public Georef georef;
+    /** What the image is called on all machines that share another tier. */
+    public String fleetId;
 
     /** A level with a grid of its own: tc_level. */
     public record Level(long width, long height, long blockWidth, long blockHeight) {}
@@ -36,7 +38,7 @@ public final class SourceOptions {
                 .set(tc_source.read_block, Callbacks.READ_BLOCK).set(tc_source.has_block, Callbacks.HAS_BLOCK)
                 .set(tc_source.release, Callbacks.RELEASE).bandInfos(tc_source.band_infos, bandInfos, image.dtype())
                 .texts(tc_source.texts, tc_source.n_texts, texts).set(tc_source.mask, covered);
-        made.set(tc_source.flags, source instanceof Source.Banded ? flags | Raw.TC_SOURCE_BANDS : flags)
+        made.set(tc_source.fleet_id, "the name on all machines", fleetId).set(tc_source.flags, source instanceof Source.Banded ? flags | Raw.TC_SOURCE_BANDS : flags)
                 .set(tc_source.max_sessions, maxSessions);
         if (source instanceof Source.InSessions) {
             made.set(tc_source.threading, Raw.TC_SESSIONS).set(tc_source.open_session, Callbacks.OPEN_SESSION)

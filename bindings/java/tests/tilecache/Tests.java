@@ -627,6 +627,10 @@ public final class Tests {
                 check(read.key().startsWith("mine") && sample(read, 0, 30, 40, 0) == ramp(1, 0, 40, 30) && asked.get() > 0);
             }
             check(Callbacks.lent() == before && Provider.imageCount(Bytes.of(bytes)) == 1);
+            opens.fleetId = "scene/1"; // of no use without another tier
+            try (Provider named = Provider.open(path.toString(), opens)) {
+                check(statusOf(named::invalidateFleet) == TC_E_UNSUPPORTED);
+            }
             opens.format = "PNG";
             check(statusOf(() -> Provider.open(path.toString(), opens)) != TC_OK && Callbacks.lent() == before);
             IOException gone = new IOException("gone");

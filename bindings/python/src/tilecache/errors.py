@@ -133,11 +133,18 @@ class InternalError(Error, RuntimeError):
     status = Status.E_INTERNAL
 
 
+class UnreachableError(Error, ConnectionError):
+    """A store that other machines share cannot be reached."""
+
+    status = Status.E_UNREACHABLE
+
+
 _CLASSES: dict[int, type[Error]] = {
     int(kind.status): kind
     for kind in (
         ArgumentError, RangeError, NotFoundError, NotResidentError, CancelledError, ReentrantError, NoMemoryError,
         LimitError, IoError, CorruptError, UnsupportedError, ChangedError, SourceError, InternalError,
+        UnreachableError,
     )
 }  # fmt: skip
 

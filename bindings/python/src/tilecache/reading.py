@@ -408,6 +408,10 @@ class Reading(Blocks, Handle):
         """The pixels of the source have changed: forgets them, and all that is built on them, in every cache."""
         call(lib.provider_invalidate, self._open)
 
+    def invalidate_fleet(self) -> None:
+        """`invalidate` on all machines that share another tier."""
+        call(lib.provider_invalidate_fleet, self._open)
+
     def cancel(self) -> None:
         """Cancels a reader for good; see `reader` and `pass_`."""
         call(lib.provider_cancel, self._open)
