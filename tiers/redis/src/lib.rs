@@ -12,6 +12,7 @@ mod connections;
 mod failures;
 mod link;
 #[expect(missing_docs)]
+#[rustfmt::skip]
 #[path = "../../../tools/tilecache/src/raw.rs"]
 pub mod raw;
 mod scripts;
