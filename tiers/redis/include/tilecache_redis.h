@@ -146,7 +146,8 @@ typedef struct tc_tier_redis_options {
 tc_status tc_tier_redis(const char *url, const tc_tier_redis_options *options, tc_tier *tier, tc_error *err);
 
 /**
- * What a tier of tc_tier_redis counted, as one object of JSON: names and numbers, as docs/fleet.md lists them.
+ * What a tier of tc_tier_redis counted, as one object of JSON: names and numbers, which
+ * tiers/fleet/src/statistics.rs describes.
  *
  * - tier: required; its cache must not be gone.
  * - write: required; given pieces of the text in order, on this thread. What it returns but TC_OK ends the call.

@@ -117,12 +117,12 @@ fn a_store_may_lose_all() {
 #[test]
 fn a_full_store_serves_and_takes_nothing() {
     for program in Program::all() {
-        let server = Server::of(
-            &program,
-            &["--maxmemory", "2mb", "--maxmemory-policy", "noeviction"],
-        );
-        let process = Process::new(&server.url()).ready();
-        (0..400).for_each(|cell| process.block(cell));
+        let server = Server::of(&program, &["--maxmemory-policy", "noeviction"]);
+        let mut process = Process::new(&server.url()).ready();
+        process.decode = Duration::ZERO;
+        let room = server.used_memory() + 300_000;
+        server.tell(&["CONFIG", "SET", "maxmemory", &room.to_string()]);
+        (0..150).for_each(|cell| process.block(cell));
         process.settled();
         let counts = process.counts();
         assert!(
