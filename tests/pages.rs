@@ -244,6 +244,18 @@ fn anchors(page: &str) -> Vec<String> {
 }
 
 #[test]
+fn the_site_has_every_page() {
+    let listed = include_str!("../tools/site/mkdocs.yml");
+    for (page, _) in pages() {
+        let there = listed.lines().any(|line| {
+            let entry = line.trim_start_matches([' ', '-']);
+            entry.rsplit(' ').next() == Some(&format!("{page}.md"))
+        });
+        assert!(there, "tools/site/mkdocs.yml does not list docs/{page}.md");
+    }
+}
+
+#[test]
 fn every_link_leads_somewhere() {
     let mut paths = Vec::new();
     documents(Path::new(ROOT), &mut paths);
