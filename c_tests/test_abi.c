@@ -130,6 +130,15 @@ AT(tc_level_options, height, 32);
 AT(tc_level_options, tile_width, 40);
 AT(tc_level_options, tile_height, 48);
 
+SIZE(tc_heights_options, 88);
+AT(tc_heights_options, struct_size, 0);
+AT(tc_heights_options, flags, 4);
+AT(tc_heights_options, band, 8);
+AT(tc_heights_options, reserved, 12);
+AT(tc_heights_options, transform, 16);
+AT(tc_heights_options, scale, 64);
+AT(tc_heights_options, offset, 72);
+AT(tc_heights_options, missing, 80);
 SIZE(tc_warp_options, 88);
 AT(tc_warp_options, struct_size, 0);
 AT(tc_warp_options, filter, 4);
@@ -563,6 +572,16 @@ static tc_status into_warp(const led *l, tc_error *e)
   return drop(status, made);
 }
 
+static tc_status into_heights(const led *l, tc_error *e)
+{
+  const double same[6] = {0, 1, 0, 0, 0, 1};
+  const tc_rpc rpc = {.line_scale = 1, .samp_scale = 1, .lat_scale = 1, .long_scale = 1, .height_scale = 1};
+  tc_transform *transform = NULL;
+  tc_status status = tc_transform_rpc_heights(&rpc, same, provider, (const tc_heights_options *)l, NULL, &transform, e);
+  tc_transform_release(transform);
+  return status;
+}
+
 static tc_status into_prefetch(const led *l, tc_error *e)
 {
   tc_provider *kept = cached(provider, cache);
@@ -731,6 +750,13 @@ static void make_warp(led *l)
   ((tc_warp_options *)l)->height = 10;
 }
 
+static void make_heights(led *l)
+{
+  tc_heights_options *o = (tc_heights_options *)l;
+  o->flags = TC_HEIGHTS_HAS_TRANSFORM;
+  o->transform[1] = o->transform[5] = 1;
+}
+
 static void make_source(led *l)
 {
   static source s;
@@ -756,6 +782,7 @@ static const struct {
   {"options", SIZE_AND_ALIGN(tc_retile_options), make_options, into_retile},
   {"options", SIZE_AND_ALIGN(tc_level_options), make_options, into_downsample},
   {"options", SIZE_AND_ALIGN(tc_warp_options), make_warp, into_warp},
+  {"options", SIZE_AND_ALIGN(tc_heights_options), make_heights, into_heights},
   {"options", SIZE_AND_ALIGN(tc_reader_options), make_options, into_reader},
   {"options", SIZE_AND_ALIGN(tc_prefetch_options), make_options, into_prefetch},
   {"options", SIZE_AND_ALIGN(tc_pass_options), make_options, into_pass},

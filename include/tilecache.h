@@ -760,6 +760,20 @@ typedef enum tc_warp_flags {
 } tc_warp_flags;
 
 /**
+ * The bits of tc_heights_options.flags.
+ */
+typedef enum tc_heights_flags {
+  /**
+   * transform is set.
+   */
+  TC_HEIGHTS_HAS_TRANSFORM = 1,
+  /**
+   * missing is set.
+   */
+  TC_HEIGHTS_HAS_MISSING = 2,
+} tc_heights_flags;
+
+/**
  * The bits of tc_georef.flags.
  */
 typedef enum tc_georef_flags {
@@ -2244,6 +2258,45 @@ typedef int (*tc_transform_fn)(void *user,
  * fails the tile. Called by one thread at a time.
  */
 typedef void *(*tc_clone_fn)(void *user);
+
+/**
+ * Options of tc_transform_rpc_heights. Size-led; 0 is the default everywhere.
+ */
+typedef struct tc_heights_options {
+  /**
+   * sizeof(tc_heights_options), set by you.
+   */
+  uint32_t struct_size;
+  /**
+   * Bits of tc_heights_flags.
+   */
+  uint32_t flags;
+  /**
+   * The band with the heights, from 0.
+   */
+  int32_t band;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+  /**
+   * With TC_HEIGHTS_HAS_TRANSFORM from pixels of the raster to longitude and latitude in degrees, in GDAL's order; else
+   * 0, and it is what provider_georef says of the raster.
+   */
+  double transform[6];
+  /**
+   * Metres of a unit of the raster. 0 is 1.
+   */
+  double scale;
+  /**
+   * Metres that are added, such as the height of the geoid above the ellipsoid where heights are told above the sea.
+   */
+  double offset;
+  /**
+   * With TC_HEIGHTS_HAS_MISSING what is taken for the raster's where it has no height, in its unit; else 0.
+   */
+  double missing;
+} tc_heights_options;
 
 /**
  * Options of provider_warp. Size-led; 0 is the default everywhere but for the size.
@@ -3753,7 +3806,7 @@ tc_status tc_transform_spline(const struct tc_tie_point *points,
  * - rpc: required; those of level 0 of the source, as provider_georef tells them.
  * - ground: required, six finite numbers; from pixels of the output to longitude and latitude, in degrees, in GDAL's order: longitude is
  *   ground[0] + ground[1] x + ground[2] y. Longitudes may be told once more around the world.
- * - height: metres above the ellipsoid.
+ * - height: metres above the ellipsoid; for ground that is not level see tc_transform_rpc_heights.
  * - transform: receives a reference that you own; NULL on failure.
  * - err: may be NULL.
  *
@@ -3798,7 +3851,7 @@ tc_status tc_transform_callback(tc_transform_fn function,
  * - n: how many points; 0 does nothing.
  * - err: may be NULL.
  *
- * Errors: what a callback returned, as TC_E_SOURCE; TC_E_ARGUMENT. Thread-safe.
+ * Errors: what a callback returned, as TC_E_SOURCE, or what a raster of heights failed with; TC_E_ARGUMENT. Thread-safe.
  */
 tc_status tc_transform_points(const struct tc_transform *transform,
                               double *x,
@@ -3819,6 +3872,48 @@ struct tc_transform *tc_transform_retain(struct tc_transform *transform);
  * Cannot fail. Thread-safe.
  */
 void tc_transform_release(struct tc_transform *transform);
+
+/**
+ * From a map in degrees to an image that rational polynomials describe, as tc_transform_rpc, over ground that is as high
+ * as a raster says.
+ *
+ * The height of a place is that of level 0 of the raster, linear between the centres of the four pixels about it; half a
+ * pixel from the edge that of the pixels at the edge. There is none beyond the raster, nor where one of the four is no
+ * data (nodata, a mask, NaN) or infinite: then `missing` stands for it, and without that the place comes from nowhere.
+ * That is what GDAL does (GDALCreateRPCTransformerV2 with RPC_DEM, RPC_DEMINTERPOLATION bilinear,
+ * RPC_DEM_MISSING_VALUE; scale and offset are its RPC_HEIGHT_SCALE and RPC_HEIGHT), but that it knows no masks, and that
+ * GDAL 3.6 has other heights near the edge. Datums are not told apart: longitudes and latitudes of
+ * the raster are those of the polynomials. A longitude may be told once more around the world, in the raster too.
+ *
+ * Transformations lead from the output to the source alone, which needs no iteration; the other way GDAL looks for the
+ * ground step by step.
+ *
+ * What is warped by it changes with the raster, as with its source: after provider_invalidate or tc_put no later read shows
+ * old heights, and the key has that of the raster. The blocks of the raster count among what lies beneath; in each call
+ * at most four of them are held at once. They are read wherever positions are, so also when a declared pass (provider_pass)
+ * looks ahead.
+ *
+ * - rpc, ground: as for tc_transform_rpc.
+ * - heights: required; kept alive by the transformation. A raster of real numbers, metres above the ellipsoid after scale
+ *   and offset.
+ * - options: may be NULL.
+ * - cache: keeps the blocks of the raster, and is kept alive by the transformation; NULL keeps nothing, and blocks may be
+ *   decoded again and again.
+ * - transform: receives a reference that you own; NULL on failure.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_RANGE for numbers and for a band that is not there, TC_E_UNSUPPORTED for complex samples and where
+ * the raster says that it lies in a projected system, TC_E_ARGUMENT, also for a raster of which nobody says where it
+ * lies and for a transform without an inverse. Points fail with what the raster fails with, and with TC_E_CANCELLED.
+ * Thread-safe.
+ */
+tc_status tc_transform_rpc_heights(const struct tc_rpc *rpc,
+                                   const double *ground,
+                                   struct tc_provider *heights,
+                                   const struct tc_heights_options *options,
+                                   struct tc_cache *cache,
+                                   struct tc_transform **transform,
+                                   struct tc_error *err);
 
 /**
  * An image seen through a transformation: each pixel of the output is what the source is where the transformation says

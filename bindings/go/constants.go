@@ -403,6 +403,16 @@ const (
 	WarpFixedLevel WarpFlags = 2
 )
 
+// HeightsFlags is tc_heights_flags. The bits of tc_heights_options.flags.
+type HeightsFlags uint32
+
+const (
+	// HeightsHasTransform is TC_HEIGHTS_HAS_TRANSFORM. transform is set.
+	HeightsHasTransform HeightsFlags = 1
+	// HeightsHasMissing is TC_HEIGHTS_HAS_MISSING. missing is set.
+	HeightsHasMissing HeightsFlags = 2
+)
+
 // GeorefFlags is tc_georef_flags. The bits of tc_georef.flags.
 type GeorefFlags uint32
 

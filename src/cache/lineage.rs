@@ -109,6 +109,12 @@ impl Puts {
         let latest = self.latest.iter().rev().find(beneath);
         latest.map_or(self.before, |(moment, _)| *moment)
     }
+
+    /// The last put that shows under `key`: under itself, or under a key that it is built on.
+    fn shown_under(&self, key: &str) -> Moment {
+        let own = self.latest.iter().find(|(_, other)| **other == *key);
+        own.map_or(0, |(moment, _)| *moment).max(self.beneath(key))
+    }
 }
 
 /// A moment that does not come.
@@ -330,6 +336,28 @@ impl Lineage {
     }
 }
 
+/// Images that something follows from which no cache keeps.
+pub struct Followed(Box<[(Arc<Lineage>, Box<str>)]>);
+
+impl Followed {
+    /// Those with these keys.
+    pub fn new<S: AsRef<str>>(keys: impl IntoIterator<Item = S>) -> Self {
+        let image = |key: S| (Lineage::of(key.as_ref()), key.as_ref().into());
+        Self(keys.into_iter().map(image).collect())
+    }
+
+    /// A number that changes with the pixels of any of them; `None` while the old ones of one are being forgotten.
+    pub fn generation(&self) -> Option<Moment> {
+        let generation = |(image, key): &(Arc<Lineage>, Box<str>)| {
+            let puts = image.puts.get();
+            let put = puts.map_or(0, |puts| puts.lock().shown_under(key));
+            image.generation().max(put)
+        };
+        let latest = self.0.iter().map(generation).fold(0, Moment::max);
+        Some(latest).filter(|latest| *latest != NEVER)
+    }
+}
+
 impl Drop for Lineage {
     fn drop(&mut self) {
         let mut known = KNOWN.lock();
@@ -346,6 +374,7 @@ impl Drop for Lineage {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::geometry::Rect;
 
     /// Begins something while it is told to forget old pixels, and notes whether that would be kept; the
     /// first time also after another invalidation has come and gone.
@@ -369,6 +398,34 @@ mod tests {
         fn outdated(&self, _: &str, _: &Area) {}
 
         fn shared(&self, _: u32) {}
+    }
+
+    #[test]
+    fn what_follows_from_images_is_of_their_latest_generation() {
+        let none: [&str; 0] = [];
+        assert_eq!(Followed::new(none).generation(), Some(0));
+        let area = Area {
+            level: (9, 9),
+            rect: Rect::new(0, 0, 1, 1),
+        };
+        let keys = ["followed:image:0", "followed:image:1:retiled:9x9"];
+        let followed = Followed::new(keys);
+        let mut before = followed.generation();
+        for change in 0..5 {
+            match change {
+                0 => Lineage::of(keys[0]).invalidate(),
+                1 => Lineage::of(keys[1]).invalidate(),
+                2 => Lineage::of(keys[1]).put("followed:image:1", &area),
+                3 => Lineage::of(keys[0]).put(keys[0], &area),
+                _ => Lineage::of("followed:image:2").invalidate(),
+            }
+            let now = followed.generation();
+            assert_eq!(now > before, change < 4, "{change}");
+            before = now;
+        }
+        let image = Lineage::of(keys[0]);
+        image.set_changed(NEVER);
+        assert_eq!(followed.generation(), None);
     }
 
     #[test]

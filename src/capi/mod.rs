@@ -27,6 +27,7 @@ mod georef_given;
 mod georef_told;
 mod guard;
 mod handle;
+mod heights;
 mod image;
 mod inputs;
 mod levels;
@@ -75,6 +76,7 @@ pub use georef::{
     provider_georef, provider_pixel_of, provider_place_of, provider_with_georef, tc_gcp, tc_georef,
     tc_georef_flags, tc_rpc,
 };
+pub use heights::{tc_heights_flags, tc_heights_options, tc_transform_rpc_heights};
 pub use levels::{
     provider_downsample, provider_pyramid, tc_filter, tc_level_flags, tc_level_options,
 };

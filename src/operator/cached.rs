@@ -196,8 +196,18 @@ impl Provider for Cached {
         None
     }
 
-    fn beneath_part(&self, _: Block, _: &Rect, _: &Bands) -> Option<(Arc<dyn Provider>, u32)> {
-        None
+    fn beneath_part(
+        &self,
+        at: Block,
+        part: &Rect,
+        bands: &Bands,
+    ) -> Option<(Arc<dyn Provider>, u32)> {
+        let is_own = self.levels[at.level as usize].is_none();
+        // What is there of the block goes before what is beneath.
+        match is_own && !self.namespace.bears_on(at, bands) {
+            true => self.source.beneath_part(at, part, bands),
+            false => None,
+        }
     }
 
     fn mask(&self) -> Option<Arc<dyn Provider>> {

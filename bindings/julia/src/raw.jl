@@ -181,6 +181,10 @@ const TC_LEVEL_NO_NATIVE = UInt32(1)
 const TC_WARP_EXACT = UInt32(1)
 const TC_WARP_FIXED_LEVEL = UInt32(2)
 
+# The bits of tc_heights_options.flags.
+const TC_HEIGHTS_HAS_TRANSFORM = UInt32(1)
+const TC_HEIGHTS_HAS_MISSING = UInt32(2)
+
 # The bits of tc_georef.flags.
 const TC_GEOREF_HAS_TRANSFORM = UInt32(1)
 const TC_GEOREF_PIXEL_IS_POINT = UInt32(2)
@@ -627,6 +631,20 @@ struct tc_tie_point
     y::Float64
     source_x::Float64
     source_y::Float64
+end
+
+"""
+Options of tc_transform_rpc_heights. Size-led; 0 is the default everywhere.
+"""
+struct tc_heights_options
+    struct_size::UInt32
+    flags::UInt32
+    band::Int32
+    reserved::UInt32
+    transform::NTuple{6, Float64}
+    scale::Float64
+    offset::Float64
+    missing::Float64
 end
 
 """
@@ -1497,7 +1515,7 @@ height.
 - rpc: required; those of level 0 of the source, as provider_georef tells them.
 - ground: required, six finite numbers; from pixels of the output to longitude and latitude, in degrees, in GDAL's order: longitude is
   ground[0] + ground[1] x + ground[2] y. Longitudes may be told once more around the world.
-- height: metres above the ellipsoid.
+- height: metres above the ellipsoid; for ground that is not level see tc_transform_rpc_heights.
 - transform: receives a reference that you own; NULL on failure.
 - err: may be NULL.
 
@@ -1534,7 +1552,7 @@ Where points of an output come from.
 - n: how many points; 0 does nothing.
 - err: may be NULL.
 
-Errors: what a callback returned, as TC_E_SOURCE; TC_E_ARGUMENT. Thread-safe.
+Errors: what a callback returned, as TC_E_SOURCE, or what a raster of heights failed with; TC_E_ARGUMENT. Thread-safe.
 """
 tc_transform_points(transform, x, y, n, err) =
     @library_call libtilecache.tc_transform_points(transform::Ptr{tc_transform}, x::Ptr{Float64}, y::Ptr{Float64}, n::Csize_t, err::Ptr{Cvoid})::tc_status
@@ -1554,6 +1572,43 @@ Cannot fail. Thread-safe.
 """
 tc_transform_release(transform) =
     @library_call libtilecache.tc_transform_release(transform::Ptr{tc_transform})::Cvoid
+
+"""
+From a map in degrees to an image that rational polynomials describe, as tc_transform_rpc, over ground that is as high
+as a raster says.
+
+The height of a place is that of level 0 of the raster, linear between the centres of the four pixels about it; half a
+pixel from the edge that of the pixels at the edge. There is none beyond the raster, nor where one of the four is no
+data (nodata, a mask, NaN) or infinite: then `missing` stands for it, and without that the place comes from nowhere.
+That is what GDAL does (GDALCreateRPCTransformerV2 with RPC_DEM, RPC_DEMINTERPOLATION bilinear,
+RPC_DEM_MISSING_VALUE; scale and offset are its RPC_HEIGHT_SCALE and RPC_HEIGHT), but that it knows no masks, and that
+GDAL 3.6 has other heights near the edge. Datums are not told apart: longitudes and latitudes of
+the raster are those of the polynomials. A longitude may be told once more around the world, in the raster too.
+
+Transformations lead from the output to the source alone, which needs no iteration; the other way GDAL looks for the
+ground step by step.
+
+What is warped by it changes with the raster, as with its source: after provider_invalidate or tc_put no later read shows
+old heights, and the key has that of the raster. The blocks of the raster count among what lies beneath; in each call
+at most four of them are held at once. They are read wherever positions are, so also when a declared pass (provider_pass)
+looks ahead.
+
+- rpc, ground: as for tc_transform_rpc.
+- heights: required; kept alive by the transformation. A raster of real numbers, metres above the ellipsoid after scale
+  and offset.
+- options: may be NULL.
+- cache: keeps the blocks of the raster, and is kept alive by the transformation; NULL keeps nothing, and blocks may be
+  decoded again and again.
+- transform: receives a reference that you own; NULL on failure.
+- err: may be NULL.
+
+Errors: TC_E_RANGE for numbers and for a band that is not there, TC_E_UNSUPPORTED for complex samples and where
+the raster says that it lies in a projected system, TC_E_ARGUMENT, also for a raster of which nobody says where it
+lies and for a transform without an inverse. Points fail with what the raster fails with, and with TC_E_CANCELLED.
+Thread-safe.
+"""
+tc_transform_rpc_heights(rpc, ground, heights, options, cache, transform, err) =
+    @library_call libtilecache.tc_transform_rpc_heights(rpc::Ptr{Cvoid}, ground::Ptr{Float64}, heights::Ptr{tc_provider}, options::Ptr{Cvoid}, cache::Ptr{tc_cache}, transform::Ptr{Ptr{tc_transform}}, err::Ptr{Cvoid})::tc_status
 
 """
 An image seen through a transformation: each pixel of the output is what the source is where the transformation says

@@ -143,6 +143,9 @@ pub const TC_LEVEL_NO_NATIVE: u32 = 1;
 pub const TC_WARP_EXACT: u32 = 1;
 pub const TC_WARP_FIXED_LEVEL: u32 = 2;
 
+pub const TC_HEIGHTS_HAS_TRANSFORM: u32 = 1;
+pub const TC_HEIGHTS_HAS_MISSING: u32 = 2;
+
 pub const TC_GEOREF_HAS_TRANSFORM: u32 = 1;
 pub const TC_GEOREF_PIXEL_IS_POINT: u32 = 2;
 pub const TC_GEOREF_WKT_OF_CODES: u32 = 4;
@@ -834,6 +837,28 @@ const _: () = assert!(std::mem::offset_of!(tc_tie_point, source_y) == 24);
 
 #[repr(C)]
 #[derive(Clone, Copy)]
+pub struct tc_heights_options {
+    pub struct_size: u32,
+    pub flags: u32,
+    pub band: i32,
+    pub reserved: u32,
+    pub transform: [f64; 6],
+    pub scale: f64,
+    pub offset: f64,
+    pub missing: f64,
+}
+const _: () = assert!(size_of::<tc_heights_options>() == 88);
+const _: () = assert!(std::mem::offset_of!(tc_heights_options, struct_size) == 0);
+const _: () = assert!(std::mem::offset_of!(tc_heights_options, flags) == 4);
+const _: () = assert!(std::mem::offset_of!(tc_heights_options, band) == 8);
+const _: () = assert!(std::mem::offset_of!(tc_heights_options, reserved) == 12);
+const _: () = assert!(std::mem::offset_of!(tc_heights_options, transform) == 16);
+const _: () = assert!(std::mem::offset_of!(tc_heights_options, scale) == 64);
+const _: () = assert!(std::mem::offset_of!(tc_heights_options, offset) == 72);
+const _: () = assert!(std::mem::offset_of!(tc_heights_options, missing) == 80);
+
+#[repr(C)]
+#[derive(Clone, Copy)]
 pub struct tc_warp_options {
     pub struct_size: u32,
     pub filter: u32,
@@ -1267,6 +1292,7 @@ unsafe extern "C" {
     pub fn tc_transform_points(transform: *const tc_transform, x: *mut f64, y: *mut f64, n: usize, err: *mut tc_error) -> tc_status;
     pub fn tc_transform_retain(transform: *mut tc_transform) -> *mut tc_transform;
     pub fn tc_transform_release(transform: *mut tc_transform);
+    pub fn tc_transform_rpc_heights(rpc: *const tc_rpc, ground: *const f64, heights: *mut tc_provider, options: *const tc_heights_options, cache: *mut tc_cache, transform: *mut *mut tc_transform, err: *mut tc_error) -> tc_status;
     pub fn provider_warp(source: *mut tc_provider, transform: *const tc_transform, options: *const tc_warp_options, cache: *mut tc_cache, provider: *mut *mut tc_provider, err: *mut tc_error) -> tc_status;
     pub fn provider_compute(inputs: *const tc_input, n_inputs: usize, options: *const tc_compute_options, cache: *mut tc_cache, provider: *mut *mut tc_provider, err: *mut tc_error) -> tc_status;
     pub fn provider_mosaic(parts: *const tc_mosaic_part, n_parts: usize, options: *const tc_mosaic_options, cache: *mut tc_cache, provider: *mut *mut tc_provider, err: *mut tc_error) -> tc_status;

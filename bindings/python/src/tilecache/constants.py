@@ -389,6 +389,15 @@ class WarpFlags(IntFlag):
     FIXED_LEVEL = 2
 
 
+class HeightsFlags(IntFlag):
+    """The bits of tc_heights_options.flags."""
+
+    #: transform is set.
+    HAS_TRANSFORM = 1
+    #: missing is set.
+    HAS_MISSING = 2
+
+
 class GeorefFlags(IntFlag):
     """The bits of tc_georef.flags."""
 

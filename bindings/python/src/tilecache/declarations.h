@@ -26,6 +26,7 @@ typedef enum tc_mosaic_flags { TC_MOSAIC_BANDS = 1 } tc_mosaic_flags;
 typedef enum tc_filter { TC_FILTER_NEAREST = 1, TC_FILTER_AVERAGE = 2, TC_FILTER_BILINEAR = 3, TC_FILTER_CUBIC = 4, TC_FILTER_LANCZOS = 5, TC_FILTER_GAUSS = 6, TC_FILTER_MODE = 7, TC_FILTER_MIN = 8, TC_FILTER_MAX = 9, TC_FILTER_MEDIAN = 10, TC_FILTER_RMS = 11, TC_FILTER_SIPS = 12 } tc_filter;
 typedef enum tc_level_flags { TC_LEVEL_NO_NATIVE = 1 } tc_level_flags;
 typedef enum tc_warp_flags { TC_WARP_EXACT = 1, TC_WARP_FIXED_LEVEL = 2 } tc_warp_flags;
+typedef enum tc_heights_flags { TC_HEIGHTS_HAS_TRANSFORM = 1, TC_HEIGHTS_HAS_MISSING = 2 } tc_heights_flags;
 typedef enum tc_georef_flags { TC_GEOREF_HAS_TRANSFORM = 1, TC_GEOREF_PIXEL_IS_POINT = 2, TC_GEOREF_WKT_OF_CODES = 4 } tc_georef_flags;
 typedef enum tc_sample_flags { TC_SAMPLE_WINDOWS = 1, TC_SAMPLE_EXACT = 2, TC_SAMPLE_POWER = 4, TC_SAMPLE_STORED = 8 } tc_sample_flags;
 typedef enum tc_chain_flags { TC_CHAIN_RESOLVED = 1, TC_CHAIN_NEEDS_STATS = 2, TC_CHAIN_ALPHA = 4 } tc_chain_flags;
@@ -64,6 +65,7 @@ typedef struct tc_retile_options tc_retile_options;
 typedef struct tc_map_options tc_map_options;
 typedef struct tc_level_options tc_level_options;
 typedef struct tc_tie_point tc_tie_point;
+typedef struct tc_heights_options tc_heights_options;
 typedef struct tc_warp_options tc_warp_options;
 typedef struct tc_input tc_input;
 typedef struct tc_place tc_place;
@@ -339,6 +341,16 @@ struct tc_tie_point {
     double source_x;
     double source_y;
 };
+struct tc_heights_options {
+    uint32_t struct_size;
+    uint32_t flags;
+    int32_t band;
+    uint32_t reserved;
+    double transform[6];
+    double scale;
+    double offset;
+    double missing;
+};
 struct tc_warp_options {
     uint32_t struct_size;
     uint32_t filter;
@@ -559,6 +571,7 @@ tc_status tc_transform_callback(tc_transform_fn function, void *user, tc_clone_f
 tc_status tc_transform_points(const tc_transform *transform, double *x, double *y, size_t n, tc_error *err);
 tc_transform *tc_transform_retain(tc_transform *transform);
 void tc_transform_release(tc_transform *transform);
+tc_status tc_transform_rpc_heights(const tc_rpc *rpc, const double *ground, tc_provider *heights, const tc_heights_options *options, tc_cache *cache, tc_transform **transform, tc_error *err);
 tc_status provider_warp(tc_provider *source, const tc_transform *transform, const tc_warp_options *options, tc_cache *cache, tc_provider **provider, tc_error *err);
 tc_status provider_compute(const tc_input *inputs, size_t n_inputs, const tc_compute_options *options, tc_cache *cache, tc_provider **provider, tc_error *err);
 tc_status provider_mosaic(const tc_mosaic_part *parts, size_t n_parts, const tc_mosaic_options *options, tc_cache *cache, tc_provider **provider, tc_error *err);

@@ -171,6 +171,10 @@ public final class Raw {
     public static final int TC_WARP_EXACT = 1;
     public static final int TC_WARP_FIXED_LEVEL = 2;
 
+    // The bits of tc_heights_options.flags.
+    public static final int TC_HEIGHTS_HAS_TRANSFORM = 1;
+    public static final int TC_HEIGHTS_HAS_MISSING = 2;
+
     // The bits of tc_georef.flags.
     public static final int TC_GEOREF_HAS_TRANSFORM = 1;
     public static final int TC_GEOREF_PIXEL_IS_POINT = 2;
@@ -1220,6 +1224,41 @@ public final class Raw {
         public static final long source_x = 16;
         /** Row of the source. */
         public static final long source_y = 24;
+    }
+
+    /** Options of tc_transform_rpc_heights. Size-led; 0 is the default everywhere. */
+    public static final class tc_heights_options {
+        private tc_heights_options() {}
+
+        public static final StructLayout LAYOUT = MemoryLayout.structLayout(
+            JAVA_INT.withName("struct_size"),
+            JAVA_INT.withName("flags"),
+            JAVA_INT.withName("band"),
+            JAVA_INT.withName("reserved"),
+            MemoryLayout.sequenceLayout(6, JAVA_DOUBLE).withName("transform"),
+            JAVA_DOUBLE.withName("scale"),
+            JAVA_DOUBLE.withName("offset"),
+            JAVA_DOUBLE.withName("missing"));
+        public static final long SIZE = 88;
+        /** sizeof(tc_heights_options), set by you. */
+        public static final long struct_size = 0;
+        /** Bits of tc_heights_flags. */
+        public static final long flags = 4;
+        /** The band with the heights, from 0. */
+        public static final long band = 8;
+        /** 0. */
+        public static final long reserved = 12;
+        /**
+         * With TC_HEIGHTS_HAS_TRANSFORM from pixels of the raster to longitude and latitude in degrees, in GDAL's order; else
+         * 0, and it is what provider_georef says of the raster.
+         */
+        public static final long transform = 16;
+        /** Metres of a unit of the raster. 0 is 1. */
+        public static final long scale = 64;
+        /** Metres that are added, such as the height of the geoid above the ellipsoid where heights are told above the sea. */
+        public static final long offset = 72;
+        /** With TC_HEIGHTS_HAS_MISSING what is taken for the raster's where it has no height, in its unit; else 0. */
+        public static final long missing = 80;
     }
 
     /** Options of provider_warp. Size-led; 0 is the default everywhere but for the size. */
@@ -3261,7 +3300,7 @@ public final class Raw {
      * - rpc: required; those of level 0 of the source, as provider_georef tells them.
      * - ground: required, six finite numbers; from pixels of the output to longitude and latitude, in degrees, in GDAL's order: longitude is
      *   ground[0] + ground[1] x + ground[2] y. Longitudes may be told once more around the world.
-     * - height: metres above the ellipsoid.
+     * - height: metres above the ellipsoid; for ground that is not level see tc_transform_rpc_heights.
      * - transform: receives a reference that you own; NULL on failure.
      * - err: may be NULL.
      *
@@ -3318,7 +3357,7 @@ public final class Raw {
      * - n: how many points; 0 does nothing.
      * - err: may be NULL.
      *
-     * Errors: what a callback returned, as TC_E_SOURCE; TC_E_ARGUMENT. Thread-safe.
+     * Errors: what a callback returned, as TC_E_SOURCE, or what a raster of heights failed with; TC_E_ARGUMENT. Thread-safe.
      */
     public static int tc_transform_points(MemorySegment transform, MemorySegment x, MemorySegment y, long n, MemorySegment err) {
         try {
@@ -3359,6 +3398,53 @@ public final class Raw {
     public static void tc_transform_release(MemorySegment transform) {
         try {
             tc_transform_release.HANDLE.invokeExact(transform);
+        } catch (Throwable problem) {
+            throw Library.unexpected(problem);
+        }
+    }
+
+    private static final class tc_transform_rpc_heights {
+        static final MethodHandle HANDLE = Library.downcall("tc_transform_rpc_heights",
+                FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS));
+    }
+
+    /**
+     * From a map in degrees to an image that rational polynomials describe, as tc_transform_rpc, over ground that is as high
+     * as a raster says.
+     *
+     * The height of a place is that of level 0 of the raster, linear between the centres of the four pixels about it; half a
+     * pixel from the edge that of the pixels at the edge. There is none beyond the raster, nor where one of the four is no
+     * data (nodata, a mask, NaN) or infinite: then `missing` stands for it, and without that the place comes from nowhere.
+     * That is what GDAL does (GDALCreateRPCTransformerV2 with RPC_DEM, RPC_DEMINTERPOLATION bilinear,
+     * RPC_DEM_MISSING_VALUE; scale and offset are its RPC_HEIGHT_SCALE and RPC_HEIGHT), but that it knows no masks, and that
+     * GDAL 3.6 has other heights near the edge. Datums are not told apart: longitudes and latitudes of
+     * the raster are those of the polynomials. A longitude may be told once more around the world, in the raster too.
+     *
+     * Transformations lead from the output to the source alone, which needs no iteration; the other way GDAL looks for the
+     * ground step by step.
+     *
+     * What is warped by it changes with the raster, as with its source: after provider_invalidate or tc_put no later read shows
+     * old heights, and the key has that of the raster. The blocks of the raster count among what lies beneath; in each call
+     * at most four of them are held at once. They are read wherever positions are, so also when a declared pass (provider_pass)
+     * looks ahead.
+     *
+     * - rpc, ground: as for tc_transform_rpc.
+     * - heights: required; kept alive by the transformation. A raster of real numbers, metres above the ellipsoid after scale
+     *   and offset.
+     * - options: may be NULL.
+     * - cache: keeps the blocks of the raster, and is kept alive by the transformation; NULL keeps nothing, and blocks may be
+     *   decoded again and again.
+     * - transform: receives a reference that you own; NULL on failure.
+     * - err: may be NULL.
+     *
+     * Errors: TC_E_RANGE for numbers and for a band that is not there, TC_E_UNSUPPORTED for complex samples and where
+     * the raster says that it lies in a projected system, TC_E_ARGUMENT, also for a raster of which nobody says where it
+     * lies and for a transform without an inverse. Points fail with what the raster fails with, and with TC_E_CANCELLED.
+     * Thread-safe.
+     */
+    public static int tc_transform_rpc_heights(MemorySegment rpc, MemorySegment ground, MemorySegment heights, MemorySegment options, MemorySegment cache, MemorySegment transform, MemorySegment err) {
+        try {
+            return (int) tc_transform_rpc_heights.HANDLE.invokeExact(rpc, ground, heights, options, cache, transform, err);
         } catch (Throwable problem) {
             throw Library.unexpected(problem);
         }
