@@ -17,7 +17,7 @@ import urllib.request
 from pathlib import Path
 
 made, file = Path(sys.argv[1]), Path(sys.argv[2])
-seconds, rounds = float(os.environ.get("SECONDS_WARM", 10)), int(os.environ.get("ROUNDS", 3))
+seconds, rounds = int(os.environ.get("SECONDS_WARM", 10)), int(os.environ.get("ROUNDS", 3))
 form, budget = os.environ.get("FORMAT", "png"), int(os.environ.get("CACHE_MIB", 512))
 CONNECTIONS, REPLIES = 64, 64
 workers = os.cpu_count()
