@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// The files of the ABI in the order in which the header presents them.
-const FILES: [&str; 27] = [
+const FILES: [&str; 28] = [
     "status",
     "types",
     "library",
@@ -24,6 +24,7 @@ const FILES: [&str; 27] = [
     "prefetch",
     "pass",
     "report",
+    "tier",
     "progress",
     "pixel_stats",
     "chain",

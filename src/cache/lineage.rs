@@ -2,6 +2,7 @@
 
 use super::census::{Decoding, SourceCensus};
 use super::key::{image_of, is_built_on, is_computed, sources_of};
+use super::tier::Identity;
 use crate::geometry::Area;
 use crate::late::Late;
 use crate::memory::Home;
@@ -64,6 +65,18 @@ pub struct Lineage {
     puts: Late<Mutex<Puts>>,
     /// What decodes its blocks, and those of its levels and masks.
     decoding: Late<Mutex<Vec<Weak<dyn Decoding>>>>,
+    /// What it is called on all machines, if other tiers may have its blocks.
+    pub(super) identity: Late<Identity>,
+}
+
+/// As long as it lives it is not known what the pixels of an image are: none are kept, and no load is joined that
+/// began before. At its end they are those of then.
+pub struct Suspension(Arc<Lineage>);
+
+impl Drop for Suspension {
+    fn drop(&mut self) {
+        self.0.end_change();
+    }
 }
 
 /// Images that one is computed from, perhaps many.
@@ -144,6 +157,7 @@ impl Lineage {
             computed: Mutex::default(),
             puts: Late::default(),
             decoding: Late::default(),
+            identity: Late::default(),
         });
         known.insert(image, Arc::downgrade(&lineage));
         drop(known);
@@ -319,6 +333,17 @@ impl Lineage {
     /// The pixels have changed: forgets them in every cache. What began before is not kept, nor what
     /// begins meanwhile, which may still have found old pixels to build on.
     pub fn invalidate(&self) {
+        self.begin_change();
+        self.end_change();
+    }
+
+    /// The pixels may change at any time: forgets them in every cache, and keeps none until it is over.
+    pub fn suspend(self: &Arc<Self>) -> Suspension {
+        self.begin_change();
+        Suspension(self.clone())
+    }
+
+    fn begin_change(&self) {
         {
             let mut forgetting = self.forgetting.lock();
             *forgetting += 1;
@@ -328,6 +353,9 @@ impl Lineage {
             home.invalidated(&self.image);
         }
         self.invalidate_computed();
+    }
+
+    fn end_change(&self) {
         let mut forgetting = self.forgetting.lock();
         *forgetting -= 1;
         if *forgetting == 0 {
@@ -398,6 +426,22 @@ mod tests {
         fn outdated(&self, _: &str, _: &Area) {}
 
         fn shared(&self, _: u32) {}
+    }
+
+    #[test]
+    fn while_an_image_is_suspended_nothing_is_current() {
+        let lineage = Lineage::of("suspended:image:0");
+        let computed = Lineage::of("compute:of(suspended:image:0)");
+        let before = now();
+        let suspended = [lineage.suspend(), lineage.suspend()];
+        for one in suspended {
+            assert!(!lineage.is_current(now()) && !computed.is_current(now()));
+            lineage.invalidate();
+            assert!(!lineage.is_current(now()));
+            drop(one);
+        }
+        assert!(!lineage.is_current(before));
+        assert!(lineage.is_current(now()) && computed.is_current(now()));
     }
 
     #[test]

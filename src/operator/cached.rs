@@ -1,7 +1,7 @@
 //! Cached: the same image, with its blocks kept in a cache.
 
 use super::window_counts::Windows;
-use crate::cache::{Asking, Cache, Claims, Counters, Namespace, Usage};
+use crate::cache::{Asking, Cache, Claims, Counters, Landing, Namespace, Usage};
 use crate::error::Result;
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
@@ -231,9 +231,13 @@ impl Provider for Cached {
         if let Some(level) = &self.levels[at.level as usize] {
             return ask_rect(level, 0, &at.rect(self.image()), bands, asking);
         }
-        asking.where_missing(&self.namespace, self.image(), at, bands, |asking| {
-            self.source.ask(at, bands, asking);
-        });
+        let landing = Landing {
+            namespace: &self.namespace,
+            at,
+            source: &self.source,
+            of: at,
+        };
+        asking.landing(landing, bands, |asking| self.source.ask(at, bands, asking));
     }
 
     fn cell(&self, at: Block) -> Option<Cell> {
