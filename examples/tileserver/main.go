@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"tilecache"
+	"tileserver/encode"
 )
 
 func main() {
@@ -47,6 +48,7 @@ func run() error {
 		flag.Usage()
 		os.Exit(2)
 	}
+	encode.LimitArenas(runtime.GOMAXPROCS(0))
 	debug.SetGCPercent(50) // what is kept is most of the heap, and not to be there twice
 	flags := tilecache.CacheFrequency
 	if *observe {

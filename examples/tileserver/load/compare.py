@@ -1,5 +1,6 @@
 """Asks servers of the same tiles for them, and tells how they compare: see run."""
 
+import atexit
 import concurrent.futures
 import http.client
 import json
@@ -17,7 +18,7 @@ import urllib.request
 from pathlib import Path
 
 made, file = Path(sys.argv[1]), Path(sys.argv[2])
-seconds, rounds = float(os.environ.get("SECONDS_WARM", 10)), int(os.environ.get("ROUNDS", 3))
+seconds, rounds = int(os.environ.get("SECONDS_WARM", 10)), int(os.environ.get("ROUNDS", 3))
 form, budget = os.environ.get("FORMAT", "png"), int(os.environ.get("CACHE_MIB", 512))
 CONNECTIONS, REPLIES = 64, 64
 workers = os.cpu_count()
@@ -34,6 +35,8 @@ class Server:
         self.log = open(made / f"{self.port}.log", "w")
         self.process = subprocess.Popen(self.command, stdout=self.log, stderr=self.log)
         for _ in range(600):
+            if self.process.poll() is not None:  # for somebody else has the port, for example
+                break
             try:
                 urllib.request.urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=5).read()
                 return
@@ -45,6 +48,9 @@ class Server:
 
     def stop(self):
         self.resident = max(self.resident, sum(high_water(process) for process in family(self.process.pid)))
+        self.end()
+
+    def end(self):
         self.process.terminate()
         self.process.wait(60)
 
@@ -108,6 +114,7 @@ if not os.environ.get("NO_TITILER"):
     servers.append(Server("titiler", 18083, f"/cog/tiles/WebMercatorQuad/%d/%d/%d.{form}?tilesize=256&resampling=bilinear&url={urllib.parse.quote(str(file)).replace('%', '%%')}", "uvicorn",
                           "titiler.application.main:app", "--host", "127.0.0.1", "--port", 18083, "--workers", workers, "--log-level", "error"))
 
+atexit.register(lambda: [server.end() for server in servers if hasattr(server, "process")])
 own.start()
 with urllib.request.urlopen(f"http://127.0.0.1:18081/tiles/{name}.json") as reply:
     layer = json.load(reply)
