@@ -138,6 +138,7 @@ fn functions_compile() {
     assert!(!sources.is_empty());
     let mut command = compiler(false);
     command.args(["-std=c99", "-fsyntax-only", "-Wno-unused-function"]);
+    command.arg(format!("-I{ROOT}/tiers/redis/include"));
     compile(command.args(sources));
 }
 
