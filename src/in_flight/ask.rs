@@ -32,6 +32,8 @@ pub enum Miss {
     Nothing,
     /// It is not there, and will not come from another process.
     GivenUp,
+    /// The answer came too late.
+    Late,
     /// It is not there, and it is for this process to make it.
     Leased,
     /// It is not there, and another process makes it.

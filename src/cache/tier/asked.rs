@@ -152,11 +152,11 @@ impl AskedOfTiers {
             Outcome::Missed(Miss::Busy) => Step::Wait,
             // Which of the questions it was that another thread had sent, its answer tells.
             Outcome::Missed(Miss::Nothing) if kept.takes_leases() => Step::Lease,
-            Outcome::Missed(_) => Step::Over,
-            Outcome::Late => {
+            Outcome::Late | Outcome::Missed(Miss::Late) => {
                 kept.link.counts.late.add(1);
                 Step::Over
             }
+            Outcome::Missed(_) => Step::Over,
         };
         self.steps.insert(kept.cell, next);
         match outcome {
@@ -246,7 +246,14 @@ impl AskedOfTiers {
             };
             let known = (&kept.source, &kept.link);
             let is_lease = step != Step::Get;
-            let ticket = Ticket::new(question, known, block.clone(), is_lease, &place, request);
+            let ticket = Ticket::new(
+                question,
+                known,
+                block.clone(),
+                (is_lease, end),
+                &place,
+                request,
+            );
             if let Some((ticket, back)) = ticket {
                 slot = back;
                 let tier = &kept.link.tier;
