@@ -36,6 +36,8 @@ def open(
     format: str | None = None,
     alone: bool = False,
     strict: bool = False,
+    fleet_id: str | None = None,
+    fleet_digest: bool = False,
     beside: Callable[[str], Any] | None = None,
     log: Listener = None,
 ) -> Provider:
@@ -45,13 +47,16 @@ def open(
     the number of bytes, which is called from several threads at once.
     image: which image of the file. key: what the key begins with. format: the only reader that may open it.
     alone: nothing that lies beside the file is looked for. strict: damage that can be passed over is an error.
+    fleet_id: what the file is called on all machines that share another tier; fleet_digest: it is computed of its content.
     beside: opens a file beside it, by the suffix of its name: returns what `file` may be but for a path, or None.
     log: hears what is wrong with the file: a function, a logger or a Log.
     """
     options = sized("tc_open_options")
-    named, reader = encoded(key), encoded(format)
-    options.image, options.key, options.format = image, named, reader
-    options.flags = flags((alone, lib.TC_OPEN_ALONE), (strict, lib.TC_OPEN_STRICT))
+    named, reader, everywhere = encoded(key), encoded(format), encoded(fleet_id)
+    options.image, options.key, options.format, options.fleet_id = image, named, reader, everywhere
+    options.flags = flags(
+        (alone, lib.TC_OPEN_ALONE), (strict, lib.TC_OPEN_STRICT), (fleet_digest, lib.TC_OPEN_FLEET_DIGEST)
+    )
     held: list[Any] = []
     options.log = log_struct(log, held)
     user = ffi.NULL
@@ -184,6 +189,7 @@ def from_source(
     mask: Provider | None = None,
     inputs: Sequence[Provider] = (),
     georef: Georef | None = None,
+    fleet_id: str | None = None,
 ) -> Provider:
     """An image made of functions.
 
@@ -194,6 +200,7 @@ def from_source(
     block is cheaper than the block.
     open_session, close_session: with threading="sessions", what `place.session` is.
     key: what the key begins with: two sources may share it only if they give the same pixels.
+    fleet_id: what the image is called on all machines that share another tier.
     level_sizes: levels with grids of their own. mask: where pixels are data. inputs: what the functions read.
     """
     source, held = sized("tc_source"), []  # type: Any, list[Any]
@@ -210,7 +217,8 @@ def from_source(
         nodata=nodata,
     )
     source.threading = chosen(constants.Threading, threading, "threading")
-    named, infos = encoded(key), band_structs(band_infos, dtype, bands)
+    named, everywhere, infos = encoded(key), encoded(fleet_id), band_structs(band_infos, dtype, bands)
+    source.fleet_id = everywhere
     source.image, source.key, source.max_sessions, source.band_infos = image, named, max_sessions, infos
     source.flags = flags((some_bands, lib.TC_SOURCE_BANDS))
     source.read_block, source.release = lib.python_source_read_block, lib.python_release
