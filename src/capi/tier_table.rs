@@ -172,11 +172,17 @@ fn lend<R>(block: &TierBlock, call: impl FnOnce(*const tc_tier_block) -> R) -> O
     Some(call(&lent))
 }
 
-/// A moment on the monotonic clock of the system, as C sees it.
+/// A moment on the monotonic clock of the system in nanoseconds, as C reads it.
 fn monotonic(moment: Instant) -> u64 {
     let left = moment.saturating_duration_since(Instant::now());
-    let end = crate::system::monotonic().saturating_add(left);
-    u64::try_from(end.as_nanos()).unwrap_or(u64::MAX)
+    let mut now = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: the struct is ours. The clock is there wherever `Instant` is.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut now) };
+    let now = now.tv_sec.unsigned_abs() * 1_000_000_000 + now.tv_nsec.unsigned_abs();
+    now.saturating_add(u64::try_from(left.as_nanos()).unwrap_or(u64::MAX))
 }
 
 impl Tier for Table {

@@ -16,17 +16,24 @@ use std::time::Instant;
 pub type Then = Box<dyn FnOnce() + Send>;
 
 /// A question that is out, in the hands of what answers it. One that is dropped without an answer is a miss.
-pub struct Question(Arc<Task>);
+pub struct Question {
+    task: Arc<Task>,
+    /// Which one.
+    otherwise: Miss,
+}
 
 /// The answer to a question, which may be still to come.
 pub struct Answer(Wanted);
 
 /// Why an answer has no tile.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Miss {
     /// It is not there.
-    #[default]
     Nothing,
+    /// It is not there, and will not come from another process.
+    GivenUp,
+    /// The answer came too late.
+    Late,
     /// It is not there, and it is for this process to make it.
     Leased,
     /// It is not there, and another process makes it.
@@ -43,8 +50,9 @@ pub enum Outcome {
     Late,
 }
 
-/// Asks for what is wanted; with the question that is to be sent, if no other thread has sent it.
-pub fn ask(want: &Want, request: &Request<'_>) -> (Answer, Option<Question>) {
+/// Asks for what is wanted; with the question that is to be sent, if no other thread has sent one. Without an answer it is
+/// the miss `otherwise`. What another thread has sent may ask for something else of the same block: its answer tells.
+pub fn ask(want: &Want, otherwise: Miss, request: &Request<'_>) -> (Answer, Option<Question>) {
     let waiter = Waiter::new(request);
     let mut table = TABLE.lock();
     if let Some(known) = table.find(want, Way::Tier).cloned() {
@@ -53,14 +61,14 @@ pub fn ask(want: &Want, request: &Request<'_>) -> (Answer, Option<Question>) {
     let task = table.add(Task::new(want, request.begun()));
     task.state.lock().stage = Stage::Asked;
     let answer = Answer(Wanted::of(&table, task.clone(), waiter));
-    (answer, Some(Question(task)))
+    (answer, Some(Question { task, otherwise }))
 }
 
 impl Question {
     /// Whether anything waits for the answer.
     pub fn is_wanted(&self) -> bool {
         let _table = TABLE.lock();
-        self.0.is_wanted()
+        self.task.is_wanted()
     }
 
     /// Answers it with a tile that the cache has, or has had.
@@ -75,15 +83,15 @@ impl Question {
 
     fn end(&self, stage: Stage) {
         let mut table = TABLE.lock();
-        if !matches!(self.0.state.lock().stage, Stage::Asked) {
+        if !matches!(self.task.state.lock().stage, Stage::Asked) {
             return;
         }
-        table.remove(&self.0);
-        let mut state = self.0.state.lock();
+        table.remove(&self.task);
+        let mut state = self.task.state.lock();
         state.stage = stage;
         let then = std::mem::take(&mut state.then);
         drop(state);
-        self.0.changed.notify_all();
+        self.task.changed.notify_all();
         drop(table);
         then.into_iter().for_each(|then| then());
     }
@@ -91,7 +99,7 @@ impl Question {
 
 impl Drop for Question {
     fn drop(&mut self) {
-        self.end(Stage::Missed(Miss::default()));
+        self.end(Stage::Missed(self.otherwise));
     }
 }
 

@@ -49,7 +49,6 @@ struct Coming {
     /// Goes first: who waits no longer may still have got a lease, which goes with the block.
     interest: Interest,
     kept: Kept,
-    step: Step,
     /// When it is late.
     end: Instant,
 }
@@ -142,10 +141,7 @@ impl AskedOfTiers {
             None => return Ok(()),
         };
         let Coming {
-            interest,
-            mut kept,
-            step,
-            ..
+            interest, mut kept, ..
         } = coming;
         drop(interest);
         let next = match &outcome {
@@ -154,14 +150,13 @@ impl AskedOfTiers {
                 Step::Over
             }
             Outcome::Missed(Miss::Busy) => Step::Wait,
-            Outcome::Missed(Miss::Nothing) if step == Step::Get && kept.takes_leases() => {
-                Step::Lease
-            }
-            Outcome::Missed(_) => Step::Over,
-            Outcome::Late => {
+            // Which of the questions it was that another thread had sent, its answer tells.
+            Outcome::Missed(Miss::Nothing) if kept.takes_leases() => Step::Lease,
+            Outcome::Late | Outcome::Missed(Miss::Late) => {
                 kept.link.counts.late.add(1);
                 Step::Over
             }
+            Outcome::Missed(_) => Step::Over,
         };
         self.steps.insert(kept.cell, next);
         match outcome {
@@ -233,7 +228,11 @@ impl AskedOfTiers {
     fn send(&mut self, mut kept: Kept, step: Step, block: TierBlock, request: &Request<'_>) {
         kept.may_be_leased = step != Step::Get;
         let want = kept.namespace.want(kept.at, Bands::ALL);
-        let (answer, question) = ask(&want, request);
+        let otherwise = match step {
+            Step::Lease | Step::Wait => Miss::GivenUp,
+            Step::Get | Step::Over => Miss::Nothing,
+        };
+        let (answer, question) = ask(&want, otherwise, request);
         let most = match step {
             Step::Wait => kept.link.options.lease,
             _ => kept.link.options.get,
@@ -247,7 +246,14 @@ impl AskedOfTiers {
             };
             let known = (&kept.source, &kept.link);
             let is_lease = step != Step::Get;
-            let ticket = Ticket::new(question, known, block.clone(), is_lease, &place, request);
+            let ticket = Ticket::new(
+                question,
+                known,
+                block.clone(),
+                (is_lease, end),
+                &place,
+                request,
+            );
             if let Some((ticket, back)) = ticket {
                 slot = back;
                 let tier = &kept.link.tier;
@@ -267,7 +273,6 @@ impl AskedOfTiers {
                 slot,
             },
             kept,
-            step,
             end,
         });
     }

@@ -41,6 +41,8 @@ struct Open {
     /// Whether it is one for a lease.
     is_lease: bool,
     asked: Instant,
+    /// When an answer is too late.
+    end: Instant,
     /// Where the tile enters the cache.
     namespace: Namespace,
     at: Block,
@@ -56,12 +58,12 @@ pub struct Place<'a> {
 }
 
 impl Ticket {
-    /// A question for a block; also what takes it back. `None` without a cache.
+    /// A question for a block, until then; also what takes it back. `None` without a cache.
     pub(super) fn new(
         question: Question,
         (source, link): (&Arc<TierSource>, &Arc<Link>),
         block: TierBlock,
-        is_lease: bool,
+        (is_lease, end): (bool, Instant),
         place: &Place<'_>,
         request: &Request<'_>,
     ) -> Option<(Self, Weak<Slot>)> {
@@ -74,6 +76,7 @@ impl Ticket {
             block,
             is_lease,
             asked: Instant::now(),
+            end,
             namespace,
             at: place.at,
             loading,
@@ -132,7 +135,8 @@ impl Ticket {
         match reply {
             Reply::Miss => {
                 open.count_miss();
-                question.miss(Miss::Nothing);
+                // What kind of one the question knows.
+                drop(question);
                 Ok(())
             }
             _ if !open.is_lease => {
@@ -166,6 +170,10 @@ impl Ticket {
     fn take(&self) -> Result<(Question, Open)> {
         let mut open = self.0.take().ok_or_else(closed)?;
         let question = open.question.take().ok_or_else(closed)?;
+        if Instant::now() > open.end {
+            question.miss(Miss::Late);
+            return Err(closed());
+        }
         Ok((question, open))
     }
 }
@@ -173,7 +181,7 @@ impl Ticket {
 fn closed() -> Error {
     Error::new(
         Kind::NotFound,
-        "the ticket is not open: it was answered before, or nobody waits for it any more",
+        "the ticket is not open: it was answered before, is late, or nobody waits for it any more",
     )
 }
 

@@ -5112,7 +5112,8 @@ public final class Raw {
      *   if it was written to the memory of tc_tier_room. Else NULL.
      * - err: may be NULL.
      *
-     * What is no answer to the question counts as a miss, and is TC_E_ARGUMENT. Errors: TC_E_NOT_FOUND if the ticket is not
+     * What is no answer to the question counts as a miss, and is TC_E_ARGUMENT. A lease is taken only with TC_OK: after any
+     * error you end it yourself. Errors: TC_E_NOT_FOUND if the ticket is not
      * open: answered before, late, or cancelled; TC_E_NO_MEMORY. Thread-safe.
      */
     public static int tc_tier_answer(MemorySegment link, long ticket, int outcome, long lease, MemorySegment pixels, MemorySegment err) {
