@@ -1331,6 +1331,7 @@ struct OpenOptions {
     std::optional<std::string> key;
     std::optional<std::string> format;
     uint32_t flags = 0;
+    uint32_t threads = 0;
     /** Opens a file beside the one that is opened, by its suffix; none if there is no such file. */
     std::function<std::optional<Bytes>(std::string_view)> open_beside;
     std::optional<Log> log;
@@ -1368,6 +1369,7 @@ inline tc_open_options c_of(const OpenOptions &options, const LogC &log)
     c.key = text(options.key);
     c.format = text(options.format);
     c.flags = options.flags;
+    c.threads = options.threads;
     c.log = log.get();
     if (options.open_beside) {
         c.open_beside = detail::open_beside;

@@ -72,6 +72,7 @@ pub fn retiled(
     image.block = tile;
     image.padded = options.pad_edges;
     image.windowed = false;
+    image.in_place = false;
     image.check()?;
     let pad = if options.pad_edges { ":pad" } else { "" };
     let key = format!("{}:retiled:{}x{}{pad}", source.key(), tile.0, tile.1);
