@@ -1,6 +1,10 @@
-//! The documents do not rot: the examples of README.md work as they are printed there, and what
-//! CONTRIBUTING.md and docs/guarantees.md name is there.
+//! The documents do not rot: the examples of README.md work as they are printed there, and what the documents name is
+//! there. tests/pages.rs does the programs of docs/.
 
+#[path = "support/compiled.rs"]
+mod compiled;
+
+use compiled::{compile, compiler, run};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -27,44 +31,6 @@ fn scratch(name: &str) -> PathBuf {
     let _ = fs::remove_dir_all(&directory);
     fs::create_dir_all(&directory).expect("a directory for the test");
     directory
-}
-
-/// The compiler that the `cc` crate finds, with the header in reach.
-fn compiler(cpp: bool) -> Command {
-    let host = Command::new(env!("CARGO"))
-        .arg("-vV")
-        .output()
-        .expect("cargo runs");
-    let host = String::from_utf8(host.stdout).expect("cargo writes UTF-8");
-    let host = host.lines().find_map(|line| line.strip_prefix("host: "));
-    let host = host.expect("cargo names its host");
-    let mut build = cc::Build::new();
-    build
-        .cargo_metadata(false)
-        .cpp(cpp)
-        .target(host)
-        .host(host)
-        .opt_level(1);
-    let mut command = build.try_get_compiler().expect("a compiler").to_command();
-    command.args(["-Wall", "-Wextra", "-Wpedantic", "-Werror"]);
-    command.arg(concat!("-I", env!("CARGO_MANIFEST_DIR"), "/include"));
-    command
-}
-
-fn run(command: &mut Command) -> (bool, String) {
-    let output = command
-        .output()
-        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let text = [output.stdout, output.stderr].concat();
-    (
-        output.status.success(),
-        String::from_utf8_lossy(&text).into_owned(),
-    )
-}
-
-fn compile(command: &mut Command) {
-    let (compiles, said) = run(command);
-    assert!(compiles, "{command:?}\n{said}");
 }
 
 /// A TIFF of one strip: `width` x `height` bytes, all 7.
@@ -173,11 +139,18 @@ fn files_that_the_documents_name_are_there() {
     let documents = [
         include_str!("../README.md"),
         include_str!("../CONTRIBUTING.md"),
+        include_str!("../SECURITY.md"),
+        include_str!("../docs/design.md"),
+        include_str!("../docs/testing.md"),
+        include_str!("../docs/versions.md"),
+        include_str!("../docs/gdal.md"),
         include_str!("../docs/coming-from.md"),
         include_str!("../docs/slow-files.md"),
         GUARANTEES,
     ];
-    let ends = [".rs", ".h", ".c", ".toml", ".md", ".symbols", "/"];
+    let ends = [
+        ".rs", ".h", ".c", ".cpp", ".toml", ".md", ".symbols", ".abi", "/",
+    ];
     for name in documents.iter().flat_map(|text| named(text)) {
         let path = ends.iter().any(|end| name.ends_with(end) && name != *end);
         let is_elsewhere = ["target/", "/vsi"]
@@ -198,8 +171,17 @@ fn calls_that_the_documents_name_are_in_the_header() {
     );
     let documents = [
         include_str!("../README.md"),
+        include_str!("../docs/budget.md"),
         include_str!("../docs/coming-from.md"),
+        include_str!("../docs/first-tile.md"),
+        include_str!("../docs/gdal.md"),
+        include_str!("../docs/levels.md"),
+        include_str!("../docs/own.md"),
         include_str!("../docs/slow-files.md"),
+        include_str!("../docs/threads.md"),
+        include_str!("../docs/tile-server.md"),
+        include_str!("../docs/versions.md"),
+        include_str!("../docs/viewer.md"),
         GUARANTEES,
     ];
     let part = |c: char| c.is_ascii_alphanumeric() || c == '_';
@@ -259,7 +241,11 @@ fn functions_that_the_walk_names_are_there() {
     let mut all = String::new();
     code(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut all);
     all.push_str(include_str!("../examples/add_a_source.rs"));
-    for name in named(include_str!("../CONTRIBUTING.md")) {
+    let walk = [
+        include_str!("../CONTRIBUTING.md"),
+        include_str!("../docs/design.md"),
+    ];
+    for name in walk.iter().flat_map(|text| named(text)) {
         let Some((owner, function)) = name.split_once("::") else {
             continue;
         };

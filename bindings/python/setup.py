@@ -1,8 +1,9 @@
-"""Makes the wheel: the raw layer, and the shared library beside it.
+"""Makes the wheel: the raw layer, the tiles in C, and the shared library beside them.
 
 TILECACHE_LIB is the directory of the built library; without it the library is built here, which takes Rust.
 """
 
+import importlib
 import os
 import pathlib
 import re
@@ -10,7 +11,8 @@ import shutil
 import subprocess
 import sys
 
-from setuptools import setup
+import numpy
+from setuptools import Extension, setup
 from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
 
@@ -78,11 +80,19 @@ def version() -> str:
     return re.search(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)[1]
 
 
+def tiles() -> Extension:
+    """The tiles in C, compiled and linked as the raw layer is."""
+    raw = importlib.import_module("build_raw").LINKED
+    include = [*raw["include_dirs"], numpy.get_include()]
+    return Extension("tilecache._tiles", ["tiles.c"], **(raw | {"include_dirs": include}))
+
+
 library_directory()
 shutil.rmtree(BUILD, ignore_errors=True)
 BUILD.mkdir(parents=True)
 setup(
     version=version(),
+    ext_modules=[tiles()],
     cffi_modules=["build_raw.py:ffi"],
     cmdclass={"build_ext": WithLibrary, "bdist_wheel": Tagged},
     options={

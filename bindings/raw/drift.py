@@ -1,9 +1,11 @@
-"""Each thing that may change in the header is found by scripts/bindings --check, and named."""
+"""Each thing that may change in the header is found by scripts/bindings --check, and named; what breaks programs is refused."""
 
 import pathlib
 import subprocess
 import tempfile
 import unittest
+
+import abi
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HEADER = (ROOT / "include/tilecache.h").read_text()
@@ -81,6 +83,60 @@ class Drift(unittest.TestCase):
         self.assertIn("does not export tc_retain\n", said)
         self.assertNotIn("does not export tc_release\n", said)
         self.assertIn("does not declare tc_new_one ", said)
+
+
+class Abi(unittest.TestCase):
+    """What would break programs built before is refused, and what does not is not."""
+
+    def broken(self, *changes):
+        text = HEADER
+        for old, new in changes:
+            self.assertEqual(text.count(old), 1, old)
+            text = text.replace(old, new)
+        content, said = check(text)
+        self.assertFalse(content)
+        self.assertNotIn("Traceback", said)
+        return said.split("\n---")[0] if "Programs built before would break" in said else ""
+
+    def test_what_is_taken_away_or_becomes_something_else(self):
+        for name, old, new in [
+            ("function tc_run_releases", "size_t tc_run_releases(void);", ""),
+            ("function tc_memory_limit", "uint64_t tc_memory_limit(void)", "int64_t tc_memory_limit(void)"),
+            ("constant TC_E_CHANGED 12", "TC_E_CHANGED = 12", "TC_E_CHANGED = 15"),
+            ("member tc_retile_options.pad_edges", "  uint32_t pad_edges;", "  uint64_t pad_edges;"),
+            ("member tc_error.message", "char message[504]", "char message[600]"),
+            ("struct tc_error frozen", "char message[504]", "char message[600]"),
+            ("callback tc_clone_fn", "typedef void *(*tc_clone_fn)(void *user);", "typedef void *(*tc_clone_fn)(int32_t n);"),
+            ("alias tc_status", "typedef int32_t tc_status;", "typedef uint32_t tc_status;"),
+        ]:
+            self.assertIn(name, self.broken((old, new)), f"{old!r} became {new!r}")
+
+    def test_members_that_change_places(self):
+        width, height = "  /**\n   * Columns of a tile. 0 is 1024.\n   */\n  int64_t tile_width;\n", (
+            "  /**\n   * Rows of a tile. 0 is 1024.\n   */\n  int64_t tile_height;\n")
+        said = self.broken((width + height, height + width))
+        self.assertIn("member tc_retile_options.tile_width", said)
+
+    def test_what_may_come(self):
+        end = "} tc_retile_options;"
+        self.assertEqual("", self.broken((end, "  /**\n   * New.\n   */\n  int64_t more;\n" + end)))
+        self.assertEqual("", self.broken(("size_t tc_run_releases(void);", "size_t tc_run_releases(void);\n\n"
+                                          "/**\n * New.\n */\nvoid tc_new_one(void);")))
+        reserved = HEADER[HEADER.index("typedef struct tc_map_options {"):]
+        reserved = "uint32_t reserved;\n" + reserved.split("uint32_t reserved;\n")[1].split("} tc_map_options;")[0]
+        self.assertEqual("", self.broken((reserved, reserved.replace("reserved", "more"))))
+
+    def test_members_where_nothing_may_come(self):
+        self.assertIn("which is frozen", self.broken(("} tc_text;", "  /**\n   * New.\n   */\n  int64_t more;\n} tc_text;")))
+        first = HEADER.index("typedef struct tc_retile_options {")
+        member = "  /**" + HEADER[first:].split("  /**")[2]
+        self.assertIn("member tc_retile_options.pad_edges",
+                      self.broken((member, "  /**\n   * New.\n   */\n  int64_t more;\n" + member)))
+
+    def test_a_new_number_may_change_all(self):
+        old = "abi 0\nfunction tc_retain void (void)\n"
+        self.assertEqual([], abi.broken(old, "abi 1\n"))
+        self.assertEqual(["'function tc_retain void (void)' is gone"], abi.broken(old, "abi 0\n"))
 
 
 if __name__ == "__main__":

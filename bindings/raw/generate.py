@@ -1,12 +1,14 @@
-"""From the header to the raw layers of all languages: see scripts/bindings."""
+"""From the header to the raw layers of all languages, and the list of its ABI: see scripts/bindings."""
 
 import argparse
 import difflib
+import os
 import pathlib
 import re
 import subprocess
 import sys
 
+import abi
 import go
 import header
 import java
@@ -16,6 +18,10 @@ import python
 import rust
 
 LANGUAGES = [go, java, julia, python, rust]
+BREAKS = """\
+Programs built before would break. Keep what they rely on, or raise the ABI number in Cargo.toml, under
+[package.metadata.capi.library]; docs/versions.md says when that may be. What no release has had yet may change: take its
+lines out of include/tilecache.abi, and run scripts/bindings again."""
 
 
 def main():
@@ -29,7 +35,11 @@ def main():
     try:
         model = header.read(options.header.read_text())
         measure.measure(model, options.header)
-        texts = generated(model)
+        texts = generated(model) | {abi.PATH: abi.text(model, abi.number((root / "Cargo.toml").read_text()))}
+        listed = options.into / abi.PATH
+        breaks = abi.broken(listed.read_text(), texts[abi.PATH]) if listed.exists() else []
+        if breaks:
+            sys.exit("\n".join([*breaks, *check(texts, options.into), BREAKS]))
         drifted = check(texts, options.into) if options.check else write(texts, options.into)
         if options.library:
             drifted += missing(model, options.library)
@@ -61,7 +71,8 @@ def check(texts, into):
     drifted = []
     for path, text in texts.items():
         found = (into / path).read_text() if (into / path).exists() else ""
-        drifted += difflib.unified_diff(found.splitlines(), text.splitlines(), f"bindings/{path}", "as generated", "", "", 0, "")
+        name = os.path.normpath(f"bindings/{path}")
+        drifted += difflib.unified_diff(found.splitlines(), text.splitlines(), name, "as generated", "", "", 0, "")
     return drifted
 
 

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"tilecache"
@@ -28,12 +29,14 @@ type folder struct {
 	only   string // a single file
 	mosaic string // the name of the layer of all of them; empty: none
 	cache  *tilecache.Cache
-	share  uint64 // of the cache that a layer is guaranteed
+	shared uint64 // bytes of the cache of which each layer is guaranteed its part
 	settle time.Duration
+	retry  time.Duration // after which a file that could not be opened is tried again
 
 	mutex  sync.Mutex
 	looked time.Time
 	files  map[string]*file
+	shares map[string]uint64 // what keys are guaranteed now
 }
 
 type file struct {
@@ -42,10 +45,12 @@ type file struct {
 	once             sync.Once
 	layer            *layer
 	err              error
+	opened           atomic.Pointer[layer] // `layer`, for those who do not wait
+	failed           atomic.Int64          // when it could not be opened, in nanoseconds; 0: it could, or was not yet
 }
 
 // openFolder is a folder, or a single file.
-func openFolder(path, mosaic string, cache *tilecache.Cache, share uint64) (*folder, error) {
+func openFolder(path, mosaic string, cache *tilecache.Cache, shared uint64) (*folder, error) {
 	only := ""
 	if info, err := os.Stat(path); err != nil {
 		return nil, err
@@ -57,8 +62,8 @@ func openFolder(path, mosaic string, cache *tilecache.Cache, share uint64) (*fol
 	if err != nil {
 		return nil, err
 	}
-	return &folder{path: path, root: root, only: only, mosaic: mosaic, cache: cache, share: share, settle: time.Second,
-		files: map[string]*file{}}, nil
+	return &folder{path: path, root: root, only: only, mosaic: mosaic, cache: cache, shared: shared, settle: time.Second,
+		retry: 10 * time.Second, files: map[string]*file{}, shares: map[string]uint64{}}, nil
 }
 
 // extensions are those of the formats that the library reads.
@@ -113,15 +118,21 @@ func (f *folder) look() error {
 		}
 	}
 	f.files, f.looked = found, time.Now()
+	f.divide()
 	return nil
 }
 
-// same is the file of a name as it is known, if it did not change.
+// same is the file of a name as it is known, if it did not change. What could not be opened may have been half written, or
+// there were too many files open, so it is tried again.
 func (f *folder) same(name string, now *file) *file {
-	if old := f.files[name]; old != nil && old.generation == now.generation {
-		return old
+	old := f.files[name]
+	if old == nil || old.generation != now.generation {
+		return now
 	}
-	return now
+	if failed := old.failed.Load(); failed != 0 && time.Since(time.Unix(0, failed)) > f.retry {
+		return now
+	}
+	return old
 }
 
 func (f *file) close() {
@@ -157,7 +168,14 @@ func (f *folder) layer(name string) (*layer, error) {
 	if found == nil {
 		return nil, errNoLayer
 	}
-	found.once.Do(func() { found.layer, found.err = f.open(name, found) })
+	found.once.Do(func() {
+		if found.layer, found.err = f.open(name, found); found.err == nil {
+			found.opened.Store(found.layer)
+			f.mutex.Lock()
+			defer f.mutex.Unlock()
+			f.divide()
+		}
+	})
 	return found.layer, found.err
 }
 
@@ -166,9 +184,8 @@ var errNoLayer = errors.New("no such layer")
 func (f *folder) open(name string, found *file) (opened *layer, err error) {
 	defer func() {
 		if err != nil {
+			found.failed.Store(time.Now().UnixNano())
 			slog.Warn("a layer cannot be shown", "layer", name, "error", err)
-		} else if err := f.cache.SetShare(opened.key, 0, f.share); err != nil {
-			slog.Warn("no share for a layer", "layer", name, "error", err)
 		}
 	}()
 	if found.name == "" {
@@ -187,6 +204,35 @@ func (f *folder) open(name string, found *file) (opened *layer, err error) {
 	return newLayer(context.Background(), name, found.generation, image, f.cache)
 }
 
+// divide guarantees each layer that is open its part of the cache, and layers that are gone nothing. The mutex is locked.
+func (f *folder) divide() {
+	wanted := map[string]uint64{}
+	for _, file := range f.files {
+		if l := file.opened.Load(); l != nil {
+			for level, key := range l.keys { // each level has a quarter of the pixels; the coarse ones are asked for more
+				wanted[key] = f.shared / uint64(len(f.files)) >> (level + 1)
+			}
+		}
+	}
+	set := func(key string, bytes uint64) {
+		if err := f.cache.SetShare(key, 0, bytes); err != nil {
+			slog.Warn("no share for a layer", "key", key, "error", err)
+		}
+	}
+	// Those that get less come first, for there is only so much to be guaranteed.
+	for key, bytes := range f.shares {
+		if wanted[key] < bytes {
+			set(key, wanted[key])
+		}
+	}
+	for key, bytes := range wanted {
+		if bytes > f.shares[key] {
+			set(key, bytes)
+		}
+	}
+	f.shares = wanted
+}
+
 // forget has a file that changed while it was read opened anew.
 func (f *folder) forget(name string, of *layer) {
 	f.mutex.Lock()
@@ -194,14 +240,17 @@ func (f *folder) forget(name string, of *layer) {
 	if known := f.files[name]; known != nil && known.layer == of {
 		delete(f.files, name)
 		f.looked = time.Time{}
+		f.divide()
 		go known.close()
 	}
 }
 
 func (f *folder) close() {
 	f.mutex.Lock()
-	defer f.mutex.Unlock()
-	for _, file := range f.files {
+	files := f.files
+	f.files = nil
+	f.mutex.Unlock()
+	for _, file := range files { // which may be opening, and then takes the mutex
 		file.close()
 	}
 	_ = f.root.Close()

@@ -25,8 +25,8 @@ type layer struct {
 
 	zooms     []*tilecache.Provider // by zoom, their blocks the tiles
 	providers []*tilecache.Provider
-	bands     []int // red, green, blue and alpha
-	key       string
+	bands     []int    // red, green, blue and alpha
+	keys      []string // in the cache, of the levels of the picture; a mosaic has none of its own
 	picture   *tilecache.Provider
 	projected *projection
 }
@@ -51,7 +51,6 @@ func newLayer(ctx context.Context, name, generation string, image *tilecache.Pro
 	if err != nil {
 		return nil, err
 	}
-	l.key = pyramid.Key()
 	chain, err := pictureChain(ctx, pyramid)
 	if err != nil {
 		return nil, err
@@ -61,6 +60,18 @@ func newLayer(ctx context.Context, name, generation string, image *tilecache.Pro
 	picture, err := l.made(pyramid.Display(ctx, chain, cache))
 	if err != nil {
 		return nil, err
+	}
+	shown, err := picture.Info()
+	if err != nil {
+		return nil, err
+	}
+	for level := range shown.Levels {
+		one, err := picture.Level(level)
+		if err != nil {
+			return nil, err
+		}
+		l.keys = append(l.keys, one.Key())
+		_ = one.Close()
 	}
 	place, err := image.Georef(0)
 	if err != nil {
@@ -122,6 +133,7 @@ func (l *layer) showMap(picture *tilecache.Provider, projected *projection, info
 	}
 	l.West, l.South = toDegrees(west, south)
 	l.East, l.North = toDegrees(east, north)
+	l.West, l.East = math.Max(l.West, -180), math.Min(l.East, 180) // which rounding exceeds
 	own := int(math.Ceil(math.Log2(2*halfWorld/tileSize/pixel) - 0.1))
 	l.MaxZoom = min(max(own, 0)+overzoom, mostZoom)
 	l.picture, l.projected = picture, projected
@@ -339,6 +351,5 @@ func newMosaic(name, generation string, of []*layer, cache *tilecache.Cache) (ma
 	if err != nil {
 		return nil, err
 	}
-	l.key = world.Key()
 	return l, l.split(world, l.MaxZoom, nil)
 }

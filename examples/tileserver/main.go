@@ -57,7 +57,7 @@ func run() error {
 		return err
 	}
 	defer cache.Close()
-	folder, err := openFolder(flag.Arg(0), *mosaic, cache, *budget<<20/64)
+	folder, err := openFolder(flag.Arg(0), *mosaic, cache, *budget<<20/2)
 	if err != nil {
 		return err
 	}

@@ -43,11 +43,11 @@ func (m *metrics) write(w io.Writer, cache tilecache.Stats, replies *replies) {
 		fmt.Fprintf(w, "# HELP tileserver_%s %s\n# TYPE tileserver_%s %s\ntileserver_%s %v\n", name, help, name, kind, name, value)
 	}
 	m.mutex.Lock()
-	fmt.Fprint(w, "# HELP tileserver_requests_total Requests for tiles, by status.\n# TYPE tileserver_requests_total counter\n")
+	fmt.Fprint(w, "# HELP tileserver_requests_total Requests for tiles and descriptions, by status.\n# TYPE tileserver_requests_total counter\n")
 	for code, n := range m.requests {
 		fmt.Fprintf(w, "tileserver_requests_total{code=\"%d\"} %d\n", code, n)
 	}
-	fmt.Fprint(w, "# HELP tileserver_request_seconds How long requests for tiles took.\n# TYPE tileserver_request_seconds histogram\n")
+	fmt.Fprint(w, "# HELP tileserver_request_seconds How long requests for tiles and descriptions took.\n# TYPE tileserver_request_seconds histogram\n")
 	sum := int64(0)
 	for i, end := range bucketEnds {
 		sum += m.buckets[i]
@@ -58,7 +58,7 @@ func (m *metrics) write(w io.Writer, cache tilecache.Stats, replies *replies) {
 		sum, m.seconds, sum)
 	m.mutex.Unlock()
 
-	value("in_flight", "gauge", "Requests for tiles that run.", m.inFlight.Load())
+	value("in_flight", "gauge", "Requests for tiles and descriptions that run.", m.inFlight.Load())
 	value("rendered_total", "counter", "Tiles rendered and encoded.", m.rendered.Load())
 	replies.mutex.Lock()
 	kept, bytes, hits, misses, joined, abandoned := len(replies.byKey), replies.bytes, replies.hits, replies.misses, replies.joined, replies.abandoned

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -61,12 +62,14 @@ func (s *server) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", s.health)
 	mux.HandleFunc("GET /metrics", s.tell)
-	mux.HandleFunc("GET /cache", s.report)
+	mux.HandleFunc("GET /cache", s.counted(s.report))
 	mux.HandleFunc("GET /layers.json", s.list)
 	mux.Handle("GET /{$}", static)
 	mux.Handle("GET /page/", http.StripPrefix("/page/", static))
-	mux.HandleFunc("GET /tiles/{layer}", s.describe)
-	mux.HandleFunc("GET /tiles/{layer}/{z}/{x}/{file}", s.tile)
+	mux.HandleFunc("GET /tiles/{layer}", s.counted(s.describe))
+	mux.HandleFunc("GET /tiles/{layer}/{z}/{x}/{file}", s.counted(s.tile))
+	mux.HandleFunc("GET /wmts", s.counted(s.wmts))
+	mux.HandleFunc("GET /wmts/1.0.0/WMTSCapabilities.xml", s.counted(s.describeAll))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Access-Control-Allow-Origin", "*")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
@@ -141,15 +144,11 @@ func (s *server) describe(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, err)
 		return
 	}
-	scheme := "http"
-	if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" {
-		scheme = "https"
-	}
 	told := map[string]any{
 		"tilejson": "3.0.0", "name": l.Name, "version": "1.0.0", "scheme": "xyz", "minzoom": 0, "maxzoom": l.MaxZoom,
 		"tilesize": tileSize, "bounds": [4]float64{l.West, l.South, l.East, l.North},
 		"center": [3]float64{(l.West + l.East) / 2, (l.South + l.North) / 2, float64(max(l.MaxZoom-overzoom-2, 0))},
-		"tiles":  []string{scheme + "://" + r.Host + "/tiles/" + url.PathEscape(l.Name) + "/{z}/{x}/{y}.png?v=" + l.Generation},
+		"tiles":  []string{base(r) + "/tiles/" + url.PathEscape(l.Name) + "/{z}/{x}/{y}.png?v=" + l.Generation},
 		"flat":   l.Flat, "chain": l.Why,
 	}
 	if l.Flat {
@@ -161,70 +160,61 @@ func (s *server) describe(w http.ResponseWriter, r *http.Request) {
 	answer(w, told)
 }
 
-// place is what the path of a tile says: numbers without sign or zeros before them, "@2x" and an extension.
-func place(z, x, file string) (zoom, col, row, scale int, format *encode.Format, good bool) {
-	file, extension, _ := strings.Cut(file, ".")
-	scale = 1
-	if y, is := strings.CutSuffix(file, "@2x"); is {
-		file, scale = y, 2
+// base is what the URLs of this server begin with, for whoever asks.
+func base(r *http.Request) string {
+	if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" {
+		return "https://" + r.Host
 	}
-	format = encode.Formats[extension]
-	good = format != nil
-	for i, text := range [...]string{z, x, file} {
-		n, err := strconv.ParseUint(text, 10, 31)
-		if err != nil || strconv.FormatUint(n, 10) != text {
-			good = false
-		}
-		*[...]*int{&zoom, &col, &row}[i] = int(n)
+	return "http://" + r.Host
+}
+
+// tileAsked is a tile of a layer, of 256 pixels a side times the scale.
+type tileAsked struct {
+	name              string
+	zoom, x, y, scale int
+	format            *encode.Format
+}
+
+// place is what the path of a tile says: numbers, "@2x" and an extension.
+func place(layer, z, x, file string) (tileAsked, bool) {
+	row, extension, _ := strings.Cut(file, ".")
+	asked := tileAsked{name: layer, scale: 1, format: encode.Formats[extension]}
+	if y, is := strings.CutSuffix(row, "@2x"); is {
+		row, asked.scale = y, 2
 	}
-	return zoom, col, row, scale, format, good
+	var good [3]bool
+	asked.zoom, good[0] = whole(z)
+	asked.x, good[1] = whole(x)
+	asked.y, good[2] = whole(row)
+	return asked, asked.format != nil && good == [3]bool{true, true, true}
+}
+
+// whole is a number without sign or zeros before it.
+func whole(text string) (int, bool) {
+	n, err := strconv.ParseUint(text, 10, 31)
+	return int(n), err == nil && strconv.FormatUint(n, 10) == text
 }
 
 func (s *server) tile(w http.ResponseWriter, r *http.Request) {
-	begin := time.Now()
-	s.metrics.inFlight.Add(1)
-	noted := &noted{ResponseWriter: w, code: http.StatusOK}
-	defer func() {
-		s.metrics.inFlight.Add(-1)
-		s.metrics.took(noted.code, time.Since(begin))
-	}()
-	s.serveTile(noted, r)
-}
-
-type noted struct {
-	http.ResponseWriter
-	code int
-}
-
-func (n *noted) WriteHeader(code int) {
-	n.code = code
-	n.ResponseWriter.WriteHeader(code)
-}
-
-func (s *server) serveTile(w http.ResponseWriter, r *http.Request) {
-	zoom, x, y, scale, format, good := place(r.PathValue("z"), r.PathValue("x"), r.PathValue("file"))
+	asked, good := place(r.PathValue("layer"), r.PathValue("z"), r.PathValue("x"), r.PathValue("file"))
 	if !good {
 		http.Error(w, "a tile is /tiles/LAYER/ZOOM/COLUMN/ROW.png, or .jpg, .webp, @2x.png", http.StatusNotFound)
 		return
 	}
-	leave, code := s.enter(r)
-	if code != 0 {
-		w.Header().Set("Retry-After", "1")
-		http.Error(w, "too many requests at a time", code)
-		return
-	}
-	defer leave()
-	name := r.PathValue("layer")
-	l, err := s.folder.layer(name)
+	s.sendTile(w, r, asked)
+}
+
+func (s *server) sendTile(w http.ResponseWriter, r *http.Request, asked tileAsked) {
+	l, err := s.folder.layer(asked.name)
 	if err != nil {
 		s.refuse(w, err)
 		return
 	}
-	if !l.has(zoom, x, y) {
+	if !l.has(asked.zoom, asked.x, asked.y) {
 		s.refuse(w, errNoTile)
 		return
 	}
-	key := strings.Join([]string{name, l.Generation, r.PathValue("z"), r.PathValue("x"), r.PathValue("file")}, "/")
+	key := fmt.Sprintf("%s/%s/%d/%d/%d@%d.%s", asked.name, l.Generation, asked.zoom, asked.x, asked.y, asked.scale, asked.format.Name)
 	sum := sha256.Sum256([]byte(key))
 	tag := `"` + hex.EncodeToString(sum[:12]) + `"`
 	w.Header().Set("ETag", tag)
@@ -237,7 +227,7 @@ func (s *server) serveTile(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	made, err := s.replies.get(r.Context(), key, func(ctx context.Context) ([]byte, bool, error) {
-		return s.render(ctx, name, l, format, zoom, x, y, scale)
+		return s.render(ctx, l, asked)
 	})
 	if err != nil {
 		w.Header().Del("ETag")
@@ -250,7 +240,7 @@ func (s *server) serveTile(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(code)
 		return
 	}
-	w.Header().Set("Content-Type", format.MediaType)
+	w.Header().Set("Content-Type", asked.format.MediaType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(made.bytes)))
 	_, _ = w.Write(made.bytes)
 }
@@ -263,6 +253,37 @@ func matches(given, tag string) bool {
 		}
 	}
 	return false
+}
+
+// counted has the requests of a handler measured, and only so many of them run, of all clients and of each.
+func (s *server) counted(handle http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		begin := time.Now()
+		s.metrics.inFlight.Add(1)
+		noted := &noted{ResponseWriter: w, code: http.StatusOK}
+		defer func() {
+			s.metrics.inFlight.Add(-1)
+			s.metrics.took(noted.code, time.Since(begin))
+		}()
+		leave, code := s.enter(r)
+		if code != 0 {
+			w.Header().Set("Retry-After", "1")
+			http.Error(noted, "too many requests at a time", code)
+			return
+		}
+		defer leave()
+		handle(noted, r)
+	}
+}
+
+type noted struct {
+	http.ResponseWriter
+	code int
+}
+
+func (n *noted) WriteHeader(code int) {
+	n.code = code
+	n.ResponseWriter.WriteHeader(code)
 }
 
 // enter begins a request, of which only so many may run.
@@ -293,10 +314,10 @@ func (s *server) enter(r *http.Request) (leave func(), code int) {
 	}, 0
 }
 
-func (s *server) render(ctx context.Context, name string, l *layer, format *encode.Format, zoom, x, y, scale int) ([]byte, bool, error) {
-	side := tileSize * scale
-	if !l.covers(zoom, x, y) {
-		bytes, err := s.blank(format, side)
+func (s *server) render(ctx context.Context, l *layer, asked tileAsked) ([]byte, bool, error) {
+	side := tileSize * asked.scale
+	if !l.covers(asked.zoom, asked.x, asked.y) {
+		bytes, err := s.blank(asked.format, side)
 		return bytes, true, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.limits.renderTime)
@@ -307,16 +328,16 @@ func (s *server) render(ctx context.Context, name string, l *layer, format *enco
 	case <-ctx.Done():
 		return nil, false, ctx.Err()
 	}
-	rgba, empty, err := l.render(ctx, zoom, x, y, scale)
+	rgba, empty, err := l.render(ctx, asked.zoom, asked.x, asked.y, asked.scale)
 	if errors.Is(err, tilecache.ErrChanged) || errors.Is(err, tilecache.ErrClosed) || errors.Is(err, tilecache.ErrNotFound) {
-		s.folder.forget(name, l)
+		s.folder.forget(asked.name, l)
 	}
 	if err != nil {
 		return nil, false, err
 	}
 	defer dropCanvas(rgba)
 	s.metrics.rendered.Add(1)
-	bytes, err := format.Encode(rgba, side, side)
+	bytes, err := asked.format.Encode(rgba, side, side)
 	return bytes, empty, err
 }
 

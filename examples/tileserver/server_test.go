@@ -92,7 +92,7 @@ func newWorld(t *testing.T, change func(*server)) *world {
 	writeImage(t, filepath.Join(w.folder, "plain image.tif"), 700, 300, 7, nil)
 	writeImage(t, filepath.Join(w.folder, "degrees.tif"), 360, 170, 3, &tilecache.Georef{Flags: tilecache.GeorefHasTransform,
 		EPSG: 4326, Transform: [6]float64{-180, 1, 0, 85, 0, -1}})
-	folder, err := openFolder(w.folder, "all", cache, 1<<20)
+	folder, err := openFolder(w.folder, "all", cache, 32<<20)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -300,6 +300,9 @@ func TestWhatABrowserAsksFor(t *testing.T) {
 	if told.TileJSON != "3.0.0" || told.MaxZoom != 12 || math.Abs(told.Bounds[0]-west) > 1e-9 || math.Abs(told.Bounds[1]-south) > 1e-9 {
 		t.Errorf("%+v, not from %v, %v", told, west, south)
 	}
+	if _, world := w.get("/tiles/degrees.json"); !strings.Contains(string(world), `"bounds":[-180,`) || strings.Contains(string(world), "180.0") {
+		t.Errorf("the world is %s", world)
+	}
 	path := strings.NewReplacer("{z}", "10", "{x}", "512", "{y}", "400").Replace(strings.TrimPrefix(told.Tiles[0], w.http.URL))
 	reply, _ := w.get(path)
 	tag := reply.Header.Get("ETag")
@@ -325,8 +328,8 @@ func TestWhatABrowserAsksFor(t *testing.T) {
 		}
 	}
 	_, body = w.get("/metrics")
-	for _, line := range []string{`tileserver_requests_total{code="200"} 2`, `tileserver_requests_total{code="304"} 4`, "tileserver_rendered_total 1",
-		"tileserver_cache_budget_bytes 67108864", `tileserver_request_seconds_bucket{le="+Inf"} 6`} {
+	for _, line := range []string{`tileserver_requests_total{code="200"} 5`, `tileserver_requests_total{code="304"} 4`, "tileserver_rendered_total 1",
+		"tileserver_cache_budget_bytes 67108864", `tileserver_request_seconds_bucket{le="+Inf"} 9`} {
 		if !strings.Contains(string(body), line+"\n") {
 			t.Errorf("metrics do not have %s", line)
 		}
@@ -368,6 +371,7 @@ func TestPathsThatLeadNowhere(t *testing.T) {
 		"/tiles/plain%20image/9/0/0.png":                                 404,
 		"/tiles/nothing.json":                                            404,
 		"/tiles/map":                                                     404,
+		"/wmts/1.0.0/../../server.go":                                    307,
 		"/page/../server.go":                                             307,
 		"/page/%2e%2e/server.go":                                         404,
 		"/server.go":                                                     404,
@@ -622,7 +626,7 @@ func TestAThousandHalfOpenConnections(t *testing.T) {
 	counting := &limited{listener, make(chan struct{}, 1010)}
 	go func() { _ = web.Serve(counting) }()
 	defer web.Close()
-	before := runtime.NumGoroutine()
+	before, filesBefore := runtime.NumGoroutine(), descriptors(t, math.MaxInt)
 	var open []net.Conn
 	for range 1000 {
 		connection, err := net.Dial("tcp", listener.Addr().String())
@@ -642,7 +646,7 @@ func TestAThousandHalfOpenConnections(t *testing.T) {
 	for range 20 { // beyond what may be open: closed at once
 		connection, err := net.Dial("tcp", listener.Addr().String())
 		if err == nil {
-			defer connection.Close()
+			open = append(open, connection)
 		}
 	}
 	for _, connection := range open {
@@ -656,6 +660,12 @@ func TestAThousandHalfOpenConnections(t *testing.T) {
 		if time.Now().After(end) {
 			t.Fatalf("%d goroutines, %d before; %d connections", runtime.NumGoroutine(), before, len(counting.open))
 		}
+	}
+	for _, connection := range open {
+		_ = connection.Close()
+	}
+	if now := descriptors(t, filesBefore+5); now > filesBefore+5 {
+		t.Fatalf("%d files are open, %d before", now, filesBefore)
 	}
 }
 

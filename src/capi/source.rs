@@ -71,8 +71,8 @@ pub struct tc_open_options {
     /// How many threads the library may start to decode large parts of this image, beside those that call: all that
     /// are at work for it at one time. They end with the decode. So a JPEG 2000 image that is one huge block, which one
     /// thread decodes while others wait for it, is decoded by several: code-blocks and wavelets in parallel. Other
-    /// formats start none: their blocks are decoded by as many threads as call. 0: none; at most 63
-    /// help with one decode.
+    /// formats start none: their blocks are decoded by as many threads as call. 0: none. At most 1024, of
+    /// which at most 63 help with one decode.
     pub threads: u32,
     /// Opens a file that lies beside the one that is opened, such as its external overviews; see provider_open for
     /// which are looked for. Called a few times inside provider_open or provider_open_io, on the same thread, and never
@@ -322,6 +322,9 @@ unsafe impl SizeLed for tc_source {
     const NAME: &'static str = "tc_source";
 }
 
+/// An opening may have no more threads than this.
+const MOST_THREADS: u32 = 1024;
+
 /// What the options choose, with files beside it as they say.
 ///
 /// # Safety
@@ -338,6 +341,12 @@ unsafe fn choice<'a>(
     if flags & !(ALONE | STRICT | MAPPED) != 0 {
         return Err(Error::argument(format!(
             "flags of options is {flags:#x}; no such flag of an opening"
+        )));
+    }
+    if options.threads > MOST_THREADS {
+        return Err(Error::range(format!(
+            "threads is {}; it must be at most {MOST_THREADS}",
+            options.threads
         )));
     }
     // SAFETY: promised by the caller.

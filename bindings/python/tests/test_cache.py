@@ -47,7 +47,7 @@ def test_tiles_are_put_looked_up_and_removed(cache):
     with pytest.raises(ValueError, match="three axes"):
         cache.put("mine", 0, 0, np.zeros((2, 2)))
     with pytest.raises(TypeError):
-        cache.put("mine", 0, 0, np.zeros((1, 2, 2), np.float16))
+        cache.put("mine", 0, 0, np.zeros((1, 2, 2), bool))
 
 
 def test_memory_is_lent_without_a_copy(cache):

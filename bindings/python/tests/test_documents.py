@@ -10,11 +10,12 @@ import pytest
 
 HERE = pathlib.Path(__file__).resolve().parent
 README = HERE.parent / "README.md"
+PAGES = next((path for path in (HERE.parent / "docs", HERE.parents[2] / "docs") if path.exists()), HERE)
 SCENE = next((path for path in (HERE.parent / "tour", HERE.parents[1] / "tour") if path.exists()), HERE) / "scene.tif"
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README.read_text(), re.DOTALL)
+def blocks(language: str, page: pathlib.Path = README) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", page.read_text(), re.DOTALL)
 
 
 def test_the_first_example_prints_what_the_readme_says(tmp_path):
@@ -23,6 +24,21 @@ def test_the_first_example_prints_what_the_readme_says(tmp_path):
     ran = subprocess.run([sys.executable, program, SCENE], capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout == blocks("text")[0]
+
+
+def test_programs_print_what_the_pages_say(tmp_path):
+    programs = 0
+    for page in sorted(PAGES.glob("*.md")):
+        if page.name == "bindings.md":
+            continue  # bindings/tour/page.py writes it, out of programs that are tested
+        for program, said in re.findall(r"```python\n(.*?)```.*?```text\n(.*?)```", page.read_text(), re.DOTALL):
+            path = tmp_path / f"{page.stem}.py"
+            path.write_text(program)
+            ran = subprocess.run([sys.executable, path, SCENE], capture_output=True, text=True)
+            assert ran.returncode == 0, f"{page}: {ran.stderr}"
+            assert ran.stdout == said, page
+            programs += 1
+    assert programs >= 2
 
 
 def strictly(folder: pathlib.Path, *what: str) -> subprocess.CompletedProcess:
@@ -70,7 +86,7 @@ def test_programs_see_the_types(tmp_path):
         'Revealed type is "tilecache.tile.Tile"',
         'Revealed type is "tilecache.tile.Tile | None"',
         'Revealed type is "concurrent.futures._base.Future[tilecache.tile.Tile]"',
-        'Argument 1 to "get_block" of "Reading" has incompatible type "str"; expected "int"',
+        'Argument 1 to "get_block" of "Blocks" has incompatible type "str"; expected "int"',
         'Argument 2 to "build_pyramid" of "Provider" has incompatible type',
         'Unexpected keyword argument "tile_with" for "retile"',
     ):

@@ -68,4 +68,4 @@ def test_a_hit_costs_a_few_of_c(tmp_path, capsys):
             f"\n  a hit takes {c:.0f} ns in C, {tile / c:.1f} times that as a tile, {array / c:.1f} times as an array"
         )
     # Beyond this, something would be made or copied that need not be.
-    assert tile / c < 60 and array / c < 250
+    assert tile / c < 15 and array / c < 25

@@ -1,10 +1,12 @@
 """Providers in other processes: by path and options."""
 
 import concurrent.futures
+import gc
 import multiprocessing
 import os
 import pickle
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -41,6 +43,31 @@ def test_a_provider_comes_through_a_pickle(scene, cache):
     ):  # fmt: skip
         assert np.array_equal(pickle.loads(pickle.dumps(derived)).read(), derived.read())
     assert pickle.loads(pickle.dumps(tilecache.Chain("bands=1|u16"))).text == "bands=1|u16"
+
+
+def test_what_was_closed_is_refused_and_what_was_made_of_it_is_not(scene):
+    function = Counted()
+    with tilecache.open(scene) as provider, provider.map(function, name="counted") as mapped:
+        whole = tilecache.mosaic([(mapped, 0, 0), tilecache.Part(provider, 0, 0)])
+        alone = provider.map(Counted())
+    for closed in (provider, mapped):
+        with pytest.raises(tilecache.ClosedError, match="provider was closed"):
+            pickle.dumps(closed)
+    first, again = pickle.loads(pickle.dumps((whole, whole)))
+    assert first is again and np.array_equal(first.read(), whole.read())
+    # A closed one keeps nothing of how it was made.
+    gone = weakref.ref(alone._recipe._call[1][1])
+    alone.close()
+    gc.collect()
+    assert gone() is None
+    # Memory of this process is refused beneath others, too.
+    with pytest.raises(TypeError, match="in this process"):
+        pickle.dumps(tilecache.from_memory(np.zeros((2, 2))).retile(1, 1))
+
+
+class Counted:
+    def __call__(self, place, block):
+        return block
 
 
 def _first(place, array):

@@ -1,6 +1,9 @@
 """Tiles as arrays: without a copy, read-only, and alive as long as they are looked at."""
 
+import contextlib
 import gc
+import inspect
+import sys
 import weakref
 
 import numpy as np
@@ -138,7 +141,6 @@ def test_part_of_a_tile_is_copied_in_any_type_and_with_any_strides(ramp):
         ((64, 0), {}, ValueError),
         ((), {"bands": [3]}, tilecache.RangeError),
         ((), {"bands": []}, ValueError),
-        ((), {"dtype": "float16"}, TypeError),
         ((), {"dtype": ">u2"}, TypeError),
         ((), {"out": np.zeros((2, 4, 4), np.uint16)}, tilecache.Error),
         ((), {"out": np.zeros((4, 4), np.uint16)}, ValueError),
@@ -175,3 +177,116 @@ def test_every_type_comes_through():
         assert np.array_equal(tile.array, array)
         # Packed memory is shown as it is.
         assert tile.address == array.__array_interface__["data"][0]
+
+
+def test_halves_come_through_singles():
+    array = np.array([[[0.1, -2.5, 1e6, np.inf, np.nan, 3.0]]], np.float32)
+    provider = tilecache.from_memory(array)
+    with np.errstate(over="ignore"):
+        expected = np.where(np.isfinite(array), np.clip(array, -65504, 65504), array).astype(np.float16)
+    out = np.zeros((1, 1, 6), np.float16)
+    for read in (
+        provider.read(out_dtype="float16"),
+        provider.read_window(0, 0, 6, 1, dtype=np.float16),
+        provider.read_window(0, 0, out=out),
+        provider.get_block(0, 0).copy(dtype="float16"),
+        tilecache.Chain("f32").resolve(provider).apply(array, out=np.zeros_like(out)),
+    ):
+        assert read.dtype == np.float16
+        assert np.array_equal(read, expected, equal_nan=True)
+    halves = np.arange(6, dtype=np.float16).reshape(1, 2, 3)
+    assert tilecache.from_memory(halves).read().dtype == np.float32
+    assert np.array_equal(tilecache.from_memory(halves).read(), halves)
+    cache = tilecache.Cache(1 << 20)
+    cache.put("halves", 0, 0, halves)
+    assert np.array_equal(cache.get("halves", 0, 0).array, halves)
+    with pytest.raises(ValueError, match="one in memory"):
+        provider.read_window(0, 0, out=np.lib.stride_tricks.as_strided(np.zeros(6, np.float16), (1, 1, 6), (2, 2, 0)))
+    with pytest.raises(TypeError, match="float16"):
+        tilecache.from_source(lambda place: None, width=1, height=1, dtype="float16")
+
+
+def test_blocks_are_asked_for_in_every_way(ramp, cache):
+    provider = ramp.provider.cached(cache)
+    tile = provider.get_block(1, 2)
+    for same in (
+        provider.get_block(row=1, col=2), provider.get_block(1, col=2), provider.get_block(1, 2, level=0),
+        provider.get_block(1, 2, 0, None), provider.get_block(1, 2, bands=None), provider.try_block(1, 2, 0),
+        provider.get_block(np.int64(1), np.uint8(2)), provider.peek_block(col=2, row=1), provider.get_block(True, 2),
+    ):  # fmt: skip
+        assert same.address == tile.address
+    for call in (provider.get_block, provider.try_block, provider.peek_block):
+        assert str(inspect.signature(call)) == "(row, col, level=0, bands=None)"
+        assert call.__doc__
+        for arguments, options in [((1,), {}), ((1, 2, 3, None, 5), {}), ((1, 2), {"row": 1}), ((1, 2), {"rows": 1}),
+                                   ((1.0, 2), {}), (("1", 2), {})]:  # fmt: skip
+            with pytest.raises(TypeError):
+                call(*arguments, **options)
+        for place in [(1 << 64, 0), (0, 0, 1 << 32)]:
+            with pytest.raises(OverflowError):
+                call(*place)
+        for place in [(-1, 0), (9, 9), (0, 0, 1)]:
+            with pytest.raises(tilecache.RangeError):
+                call(*place)
+    assert provider.try_block(3, 3) is None and provider.peek_block(3, 3, bands=[1]) is None
+    assert provider.get_block(1, 2, bands=[1]).bands == 1
+
+
+def test_an_array_is_made_once_and_its_base_is_neither_tile_nor_array(ramp):
+    tile = ramp.provider.get_block(0, 0)
+    assert tile.array is tile.array
+    assert not isinstance(tile.array.base, (tilecache.Tile, np.ndarray))
+    assert tile.array.flags.aligned and tile.array.flags.c_contiguous and not tile.array.flags.owndata
+    with pytest.raises(TypeError):
+        type(tile.array.base)()
+    empty = tilecache.Tile.__new__(tilecache.Tile)
+    assert empty.closed and "closed" in repr(empty)
+    with pytest.raises(tilecache.ClosedError):
+        empty.array
+    with pytest.raises(tilecache.ClosedError):
+        tilecache.Provider.__new__(tilecache.Provider).get_block(0, 0)
+
+
+def test_a_tile_that_goes_while_an_exception_is_raised_may_run_python():
+    """The last tile of memory that was lent: giving it up runs the release, and so a finaliser."""
+    said = []
+
+    class Array(np.ndarray):
+        def __del__(self):
+            said.append("gone")
+
+    def fails():
+        # The tile goes from the stack of the interpreter, while the exception is on its way.
+        return [tilecache.from_memory(np.zeros((1, 8, 8), np.uint8).view(Array)).get_block(0, 0), 1 / 0]
+
+    with pytest.raises(ZeroDivisionError):
+        fails()
+    assert said == ["gone"]
+
+
+def test_hits_arrays_and_failures_leave_nothing(ramp, cache):
+    provider = ramp.provider.cached(cache)
+
+    def use(times):
+        for _ in range(times):
+            tile = provider.get_block(0, 0)
+            tile.array, np.asarray(tile), tile.dtype, tile.shape, repr(tile), tile.copy(0, 0, 1, 1)
+            with provider.try_block(0, 0), contextlib.suppress(tilecache.RangeError):
+                provider.get_block(99, 0)
+            assert provider.peek_block(3, 3) is None
+            array = provider.get_block(0, 0, bands=[0]).array  # noqa: F841
+            weakref.ref(tile)
+
+    use(100)
+    counted = [*map(sys.getrefcount, (tilecache.Tile, type(tile_of(provider).base), np.dtype(np.uint16), None))]
+    blocks = sys.getallocatedblocks()
+    use(2000)
+    again = [*map(sys.getrefcount, (tilecache.Tile, type(tile_of(provider).base), np.dtype(np.uint16), None))]
+    assert all(abs(now - before) < 100 for before, now in zip(counted, again)), (counted, again)
+    assert sys.getallocatedblocks() - blocks < 500
+    gc.collect()
+    assert cache.statistics().held == 0
+
+
+def tile_of(provider):
+    return provider.get_block(0, 0).array

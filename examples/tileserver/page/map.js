@@ -29,6 +29,26 @@ async function show(name) {
   say(layer.chain);
 }
 
+// The picture of the cache, as it is while one looks at it.
+const picture = document.getElementById("picture");
+let pictured = 0;
+async function drawCache() {
+  const reply = await fetch("/cache");
+  if (!reply.ok) throw new Error(`/cache: ${reply.status} ${await reply.text()}`);
+  const page = new DOMParser().parseFromString(await reply.text(), "text/html");
+  const shown = picture.contentDocument;
+  shown.head.replaceChildren(...page.head.childNodes);
+  shown.body.replaceChildren(...page.body.childNodes); // which stays scrolled where it is
+}
+document.getElementById("cache").onclick = () => {
+  picture.hidden = !picture.hidden;
+  clearInterval(pictured);
+  if (picture.hidden) return;
+  const draw = () => { if (!document.hidden) drawCache().catch(error => say(error.message)); };
+  draw();
+  pictured = setInterval(draw, 2000);
+};
+
 (async () => {
   for (const name of await fetched("/layers.json")) choice.add(new Option(name, name));
   const wanted = () => decodeURIComponent(location.hash.slice(1)) || choice.options[0]?.value;

@@ -21,18 +21,12 @@ class Handle:
     the collector finds it, and never while a call in another thread goes on with it.
     """
 
-    __slots__ = ("_h", "__weakref__")
+    __slots__ = ()
     _what = "object"
+    _h: Any
 
     def __init__(self) -> None:
         raise TypeError(f"a {type(self).__name__} comes from the functions that make one")
-
-    @classmethod
-    def _owning(cls, pointer: Any, release: Any) -> Self:
-        """An object for a reference that is now ours."""
-        made = cls.__new__(cls)
-        made._h = ffi.gc(pointer, release)
-        return made
 
     @property
     def _open(self) -> Any:
@@ -65,6 +59,19 @@ class Handle:
         self.close()
 
 
+class Held(Handle):
+    """A handle of which cffi has the pointer, and all calls are made by that."""
+
+    __slots__ = ("_h", "__weakref__")
+
+    @classmethod
+    def _owning(cls, pointer: Any, release: Any) -> Self:
+        """An object for a reference that is now ours."""
+        made = cls.__new__(cls)
+        made._h = ffi.gc(pointer, release)
+        return made
+
+
 def made(function: Any, kind: str, *arguments: Any) -> Any:
     """Calls a function that ends with an out-parameter for a `kind *` and a tc_error; the pointer."""
     out = ffi.new(f"{kind} **")
@@ -75,6 +82,11 @@ def made(function: Any, kind: str, *arguments: Any) -> Any:
     finally:
         give_back(error)
     return out[0]
+
+
+def address(pointer: Any) -> int:
+    """A pointer of cffi as a number."""
+    return int(ffi.cast("uintptr_t", pointer))
 
 
 def encoded(text: str | None) -> Any:

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from . import _callbacks
-from ._handles import Handle, encoded, made
+from ._handles import Held, encoded, made
 from ._raw import ffi, lib
 from .errors import call
 from .log import Listener, forget, log_struct
 from .report import json_text, report
-from .samples import Array, band_list, code_of, repeats, strides_of
+from .samples import Array, band_list, code_of, repeats, strides_of, without_halves
 from .tile import Tile, owned
 
 
@@ -68,7 +68,7 @@ _named: weakref.WeakValueDictionary[str, Cache] = weakref.WeakValueDictionary()
 _unpickled: dict[str, Cache] = {}
 
 
-class Cache(Handle):
+class Cache(Held):
     """A store of tiles of at most `max_bytes`, for any number of providers, files and threads.
 
     Without a size it is what suits most programs: the smaller of 5 GiB and half of the memory. 0 keeps nothing.
@@ -185,7 +185,7 @@ class Cache(Handle):
         With `copy=False` the memory of the array is lent without a copy: it must stay unchanged until the cache and all
         tiles have given it up, and takes nothing from the budget unless it is `counted`.
         """
-        array = np.asarray(pixels)
+        array = without_halves(np.asarray(pixels))
         if array.ndim != 3 or 0 in array.shape:
             raise ValueError(f"pixels has the shape {array.shape}; three axes are needed: band, row, column")
         if strides_of(array)[2] != array.itemsize or min(strides_of(array)) < 0 or repeats(array):

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ._handles import Handle, encoded, made, text
+from ._handles import Held, encoded, made, text
 from ._raw import ffi, lib
 from .constants import Colour
 from .errors import call
-from .samples import Array, code_of, dtype_of, target_of
+from .samples import Array, code_of, dtype_of, filled, without_halves
 from .tile import writable
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class ChainInfo(NamedTuple):
     colours: tuple[Colour, ...]
 
 
-class Chain(Handle):
+class Chain(Held):
     """A chain such as `Chain("bands=3,1,0|stretch=2..98%|gamma=1.2|u8")`; the steps are told at `tc_chain_parse`."""
 
     __slots__ = ()
@@ -100,7 +100,8 @@ class Chain(Handle):
             bands = about.bands or given.shape[0] + about.alpha
             out = np.empty((bands, *given.shape[1:]), about.dtype or given.dtype)
         writable(out)
-        call(lib.tc_chain_apply, pointer, _pixels_of(given), masked, target_of(out, "out"))
+        with filled(out, "out") as target:
+            call(lib.tc_chain_apply, pointer, _pixels_of(given), masked, target)
         return out
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -115,6 +116,7 @@ def _rows(array: Array, what: str) -> Array:
         array = array[np.newaxis]
     if array.ndim != 3 or 0 in array.shape:
         raise ValueError(f"{what} has the shape {array.shape}; three axes are needed: band, row, column")
+    array = without_halves(array)
     code_of(array.dtype)
     return np.ascontiguousarray(array)
 

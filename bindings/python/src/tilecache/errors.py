@@ -244,23 +244,22 @@ def fail(error: Any) -> NoReturn:
         del raised
 
 
+def fail_at(address: int) -> NoReturn:
+    """Raises what `failure` says of the tc_error of a call in C."""
+    fail(ffi.cast("tc_error *", address))
+
+
 # Structs for errors that no call uses now. Taking one and giving it back are single operations of the interpreter.
-free: list[Any] = []
-give_back: Callable[[Any], None] = free.append
-_ERROR = ffi.typeof("tc_error *")
-
-
-def new_error() -> Any:
-    """A tc_error where none is free."""
-    return ffi.new(_ERROR)
+_free: list[Any] = []
+give_back: Callable[[Any], None] = _free.append
 
 
 def take() -> Any:
     """A tc_error for one call."""
     try:
-        return free.pop()
+        return _free.pop()
     except IndexError:
-        return new_error()
+        return ffi.new("tc_error *")
 
 
 def call(function: Any, *arguments: Any) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._handles import Handle
+from ._handles import Held
 from ._raw import lib
 
 
-class Load(Handle):
+class Load(Held):
     """A load that a callback works for: a block that is being decoded, a tile that is being made."""
 
     __slots__ = ()

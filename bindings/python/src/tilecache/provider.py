@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from . import _callbacks
 from ._callbacks import Place, Progress
-from ._handles import encoded, made
+from ._handles import address, encoded, made
 from ._raw import ffi, lib
 from .cache import Cache
 from .chain import Chain, chain_of
@@ -19,7 +19,7 @@ from .describe import BandInfo, Georef, Texts, band_structs, text_structs
 from .errors import call
 from .load import Load
 from .reading import Reading
-from .recipes import again, recorded
+from .recipes import Recipe, recorded
 from .samples import Array, Sample, band_list, code_of, dtype_of, write_sample
 from .stats import PixelStats, ProgressFunction, sample_options
 from .transform import Transform
@@ -54,11 +54,12 @@ class Provider(Reading):
     __slots__ = ("_cache", "_recipe")
     _what = "provider"
     _cache: Cache | None
-    _recipe: tuple[Any, ...] | None
+    _recipe: Recipe | None
 
     @classmethod
     def _made(cls, pointer: Any, cache: Cache | None = None) -> Provider:
-        provider = cls._owning(pointer, lib.provider_release)
+        provider = cls.__new__(cls)
+        provider._hold(ffi.gc(pointer, lib.provider_release), address(pointer))
         provider._cache, provider._recipe = cache, None
         return provider
 
@@ -67,10 +68,14 @@ class Provider(Reading):
         keeps = ffi.NULL if cache is None else cache._open
         return Provider._made(made(function, "tc_provider", *arguments, keeps), cache)
 
+    def close(self) -> None:
+        """Gives the reference up. What was made from the provider stays usable. Twice is nothing."""
+        super().close()
+        self._cache = self._recipe = None
+
     def __reduce__(self) -> tuple[Any, ...]:
-        if self._recipe is None:
-            raise TypeError("this provider cannot be pickled: its pixels are in this process, and in no file")
-        return again, self._recipe
+        self._open
+        return _itself, (self._recipe or Recipe(),)
 
     def __dask_tokenize__(self) -> Any:
         return "tilecache", self.key
@@ -425,6 +430,11 @@ class Input(NamedTuple):
     transposed: bool = False
     flipped_x: bool = False
     flipped_y: bool = False
+
+
+def _itself(provider: Provider) -> Provider:
+    """What a recipe in a pickle has become."""
+    return provider
 
 
 def path_bytes(path: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> Any:

@@ -4,35 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ._handles import Handle, made, text, text_or_none
 from ._raw import ffi, lib
+from ._tiles import Blocks
 from .cache import CacheStats, stats_struct
-from .constants import Colour, Filter, Status
+from .constants import Colour, Filter
 from .describe import BandInfo, Georef, ImageInfo, Rgba
-from .errors import NotFoundError, NotResidentError, call, fail, free, give_back, new_error, take
+from .errors import NotFoundError, NotResidentError, call
 from .report import json_text
 from .requests import Prefetched, _Pending, begin, never_begun
-from .samples import Array, band_list, code_of, dtype_of, read_sample, target_of
+from .samples import Array, band_list, filled, read_sample, samples_of
 from .tile import Tile, owned, writable
 from .transform import Transform
 from .window import Window
 
-if TYPE_CHECKING:
-    pass
 
-_get, _try, _peek = lib.python_get, lib.python_try, lib.python_peek
-_release, _gc, _new, _pop = lib.tc_tile_release, ffi.gc, object.__new__, free.pop
+class Reading(Blocks, Handle):
+    """What all providers answer; `get_block`, `try_block` and `peek_block` come from C."""
 
-
-class Reading(Handle):
-    """What all providers answer."""
-
-    __slots__ = ()
+    __slots__ = ("__weakref__",)
 
     # What the image is.
 
@@ -181,65 +176,24 @@ class Reading(Handle):
 
     # Blocks.
 
-    def get_block(self, row: int, col: int, level: int = 0, bands: Sequence[int] | None = None) -> Tile:
-        """A block as a tile: from the cache, from a load that another thread has begun, or decoded now.
+    # What the calls in C do where bands are listed, and where the provider was closed.
 
-        `bands`, from 0, in any order and with repeats; None is all. Other threads of Python run meanwhile.
-        """
-        if bands is not None:
-            return self._some(lib.provider_get_block, row, col, level, bands)
-        # A hit is short, so what is short elsewhere by a function of its own stands here.
-        pointer = self._h
-        if pointer is None:
-            self._open
-        try:
-            error = _pop()
-        except IndexError:
-            error = new_error()
-        found = _get(pointer, row, col, level, error)
-        if not found:
-            return self._failed(error)
-        give_back(error)
-        tile = _new(Tile)
-        tile._h = _gc(found, _release)
-        return tile
-
-    def try_block(self, row: int, col: int, level: int = 0, bands: Sequence[int] | None = None) -> Tile | None:
-        """A block if it can be had at once, which is a use; None where it would have to be made. Never waits."""
-        return self._at_once(_try, lib.provider_try_block, row, col, level, bands)
-
-    def peek_block(self, row: int, col: int, level: int = 0, bands: Sequence[int] | None = None) -> Tile | None:
-        """`try_block` without being a use."""
-        return self._at_once(_peek, lib.provider_peek_block, row, col, level, bands)
-
-    def _at_once(
-        self, quick: Any, some: Any, row: int, col: int, level: int, bands: Sequence[int] | None
-    ) -> Tile | None:
-        if bands is not None:
-            try:
-                return self._some(some, row, col, level, bands)
-            except NotResidentError:
-                return None
-        error = take()
-        tile = quick(self._open, row, col, level, error)
-        if tile:
-            give_back(error)
-            return owned(tile)
-        if error.code == Status.E_NOT_RESIDENT:
-            give_back(error)
-            return None
-        return self._failed(error)
-
-    def _some(self, function: Any, row: int, col: int, level: int, bands: Sequence[int]) -> Tile:
+    def _get_block(self, row: int, col: int, level: int = 0, bands: Sequence[int] | None = None) -> Tile:
         listed, count = band_list(bands)
-        return owned(made(function, "tc_tile", self._open, row, col, level, listed, count))
+        return owned(made(lib.provider_get_block, "tc_tile", self._open, row, col, level, listed, count))
 
-    @staticmethod
-    def _failed(error: Any) -> Tile:
+    def _try_block(self, row: int, col: int, level: int = 0, bands: Sequence[int] | None = None) -> Tile | None:
+        return self._if_resident(lib.provider_try_block, row, col, level, bands)
+
+    def _peek_block(self, row: int, col: int, level: int = 0, bands: Sequence[int] | None = None) -> Tile | None:
+        return self._if_resident(lib.provider_peek_block, row, col, level, bands)
+
+    def _if_resident(self, function: Any, row: int, col: int, level: int, bands: Sequence[int] | None) -> Tile | None:
+        listed, count = band_list(bands)
         try:
-            fail(error)
-        finally:
-            give_back(error)
+            return owned(made(function, "tc_tile", self._open, row, col, level, listed, count))
+        except NotResidentError:
+            return None
 
     def has_block(self, row: int, col: int, level: int = 0) -> bool:
         """Whether a block is stored. Absent ones read as pad without being decoded."""
@@ -322,11 +276,12 @@ class Reading(Handle):
             if width < 1 or height < 1:
                 raise ValueError(f"the window of {width} x {height} pixels is empty")
             info = self.info
-            out = np.empty((count or info.bands, height, width), info.dtype if dtype is None else _samples(dtype))
+            out = np.empty((count or info.bands, height, width), info.dtype if dtype is None else samples_of(dtype))
         elif width is not None or height is not None or dtype is not None:
             raise TypeError("out has a type and a shape of its own; dtype, width and height cannot be given with it")
         writable(out)
-        call(lib.provider_read_window, self._open, x, y, level, listed, count, target_of(out, "out"))
+        with filled(out, "out") as target:
+            call(lib.provider_read_window, self._open, x, y, level, listed, count, target)
         return out
 
     def read(
@@ -372,7 +327,7 @@ class Reading(Handle):
         array = (
             out
             if out is not None
-            else np.empty((count, *size), info.dtype if out_dtype is None else _samples(out_dtype))
+            else np.empty((count, *size), info.dtype if out_dtype is None else samples_of(out_dtype))
         )
         writable(array)
         whole = array if array.ndim == 3 else array[np.newaxis]
@@ -446,10 +401,6 @@ class Reading(Handle):
     def cancel(self) -> None:
         """Cancels a reader for good; see `reader` and `pass_`."""
         call(lib.provider_cancel, self._open)
-
-
-def _samples(dtype: npt.DTypeLike) -> np.dtype[Any]:
-    return dtype_of(code_of(dtype))
 
 
 def _listed(bands: int | Sequence[int] | None, indexes: int | Sequence[int] | None) -> tuple[bool, list[int] | None]:

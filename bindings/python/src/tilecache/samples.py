@@ -6,7 +6,9 @@ Arrays have the axes (band, row, column).
 
 from __future__ import annotations
 
+import contextlib
 import operator
+from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -20,7 +22,7 @@ Sample: TypeAlias = Any
 complex_int16 = np.dtype([("real", np.int16), ("imag", np.int16)])
 complex_int32 = np.dtype([("real", np.int32), ("imag", np.int32)])
 
-_TYPES: dict[int, np.dtype[Any]] = {
+TYPES: dict[int, np.dtype[Any]] = {
     lib.TC_U8: np.dtype(np.uint8),
     lib.TC_I8: np.dtype(np.int8),
     lib.TC_U16: np.dtype(np.uint16),
@@ -36,19 +38,15 @@ _TYPES: dict[int, np.dtype[Any]] = {
     lib.TC_CF32: np.dtype(np.complex64),
     lib.TC_CF64: np.dtype(np.complex128),
 }
-# What __array_interface__ says of a type, by its code.
-INTERFACES: dict[int, dict[str, Any]] = {
-    code: {"typestr": dtype.str} | ({} if dtype.names is None else {"descr": dtype.descr})
-    for code, dtype in _TYPES.items()
-}
-SIZES = {code: dtype.itemsize for code, dtype in _TYPES.items()}
-_CODES = {dtype: code for code, dtype in _TYPES.items()}
+# Arrays may have it, images not.
+_HALF = np.dtype(np.float16)
+_CODES = {dtype: code for code, dtype in TYPES.items()}
 _NAMES = {"complex_int16": complex_int16, "complex_int32": complex_int32}
 
 
 def dtype_of(code: int) -> np.dtype[Any]:
     """The type for a `tc_dtype`."""
-    return _TYPES[code]
+    return TYPES[code]
 
 
 def code_of(dtype: npt.DTypeLike) -> int:
@@ -59,6 +57,31 @@ def code_of(dtype: npt.DTypeLike) -> int:
     if code is None or not wanted.isnative:
         raise TypeError(f"pixels cannot be of type {wanted}; they can be of {', '.join(map(str, _CODES))}")
     return code
+
+
+def samples_of(dtype: npt.DTypeLike) -> np.dtype[Any]:
+    """The type of an array that is read into: one of the library's, or float16, see `filled`."""
+    return _HALF if np.dtype(dtype) == _HALF else dtype_of(code_of(dtype))
+
+
+def without_halves(array: Array) -> Array:
+    """An array that the library reads: of float32 where it was of float16, which the library does not have."""
+    return array.astype(np.float32) if array.dtype == _HALF else array
+
+
+@contextlib.contextmanager
+def filled(out: Array, what: str) -> Iterator[Any]:
+    """A tc_target for an array, which has the pixels when this ends; halves come through an array of float32."""
+    if out.dtype != _HALF:
+        yield target_of(out, what)
+        return
+    check_axes(out, what)
+    singles = np.empty(out.shape, np.float32)
+    yield target_of(singles, what)
+    limits = np.finfo(_HALF)
+    finite = np.isfinite(singles)
+    np.clip(singles, limits.min, limits.max, out=singles, where=finite)
+    out[...] = singles
 
 
 def write_sample(into: Any, value: Sample, dtype: np.dtype[Any], what: str) -> None:
@@ -94,18 +117,23 @@ def lent_view(data: Any, dtype: np.dtype[Any], shape: tuple[int, int, int], stri
 
 def target_of(array: Array, what: str) -> Any:
     """A tc_target over an array of three axes, which must be held as long as the target is used."""
-    if array.ndim != 3:
-        raise ValueError(f"{what} has {array.ndim} axes; it needs three: band, row, column")
-    if 0 in array.shape:
-        raise ValueError(f"{what} has the shape {array.shape}, which is empty")
-    if repeats(array):
-        raise ValueError(f"{what} has the strides {array.strides}: several of its samples are one in memory")
+    check_axes(array, what)
     target = ffi.new("tc_target *")
     target.data = ffi.cast("void *", array.__array_interface__["data"][0])
     target.band_stride, target.row_stride, target.pixel_stride = strides_of(array)
     target.bands, target.height, target.width = array.shape
     target.dtype = code_of(array.dtype)
     return target
+
+
+def check_axes(array: Array, what: str) -> None:
+    """Refuses an array that cannot be pixels, each at a place of its own."""
+    if array.ndim != 3:
+        raise ValueError(f"{what} has {array.ndim} axes; it needs three: band, row, column")
+    if 0 in array.shape:
+        raise ValueError(f"{what} has the shape {array.shape}, which is empty")
+    if repeats(array):
+        raise ValueError(f"{what} has the strides {array.strides}: several of its samples are one in memory")
 
 
 def repeats(array: Array) -> bool:

@@ -20,7 +20,7 @@ from .errors import NoSuchFileError, NotFoundError, call
 from .log import Listener, forget, log_struct
 from .provider import Input, Provider, flags, path_bytes, sized
 from .recipes import recorded
-from .samples import Array, Sample, band_list, repeats, target_of
+from .samples import Array, Sample, band_list, repeats, target_of, without_halves
 from .window import chosen
 
 Threading = Literal["concurrent", "one_at_a_time", "sessions"]
@@ -122,13 +122,14 @@ def from_memory(
 
     Tiles are views of its memory, without a copy, where its rows are packed; so it must stay unchanged as long as
     providers and tiles of it are used. The array itself is kept alive by them. One that shows the same memory several
-    times, as `np.broadcast_to` makes it, is copied at once.
+    times, as `np.broadcast_to` makes it, is copied at once, as is one of float16, which becomes float32.
     """
     whole = np.asarray(array)
     if whole.ndim == 2:
         whole = whole[np.newaxis]
     if repeats(whole):
         whole = np.ascontiguousarray(whole)
+    whole = without_halves(whole)
     target = target_of(whole, "array")
     image = image_struct(
         dtype=whole.dtype,

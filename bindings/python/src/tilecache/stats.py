@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ._callbacks import Progress
-from ._handles import Handle
+from ._handles import Held
 from ._raw import ffi, lib
 from .errors import call
 
@@ -32,7 +32,7 @@ class BandStats:
     """The population standard deviation."""
 
 
-class PixelStats(Handle):
+class PixelStats(Held):
     """Statistics of all bands, which never change; see `provider_pixel_stats` in the header."""
 
     __slots__ = ()

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _callbacks
-from ._handles import Handle, encoded, made
+from ._handles import Held, encoded, made
 from ._raw import ffi, lib
 from .describe import Rpc
 from .errors import call
@@ -17,7 +17,7 @@ from .errors import call
 Points = npt.NDArray[np.float64]
 
 
-class Transform(Handle):
+class Transform(Held):
     """Where points of an output come from. Positions are in pixels with edges at whole numbers."""
 
     __slots__ = ()

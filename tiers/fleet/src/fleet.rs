@@ -1,0 +1,225 @@
+//! A process of a fleet: what it knows, and how it takes what the store answers.
+
+use crate::breaker::{Breaker, State};
+use crate::clock::{Clock, Moment};
+use crate::costs::Costs;
+use crate::failure::{Failure, Result};
+use crate::keeping::Work;
+use crate::key::{self, Digest};
+use crate::lease::Holding;
+use crate::link::{Link, Parcel};
+use crate::options::Options;
+use crate::statistics::{Counters, Statistics};
+use crate::store::{Lease, Store};
+use crate::validity::Validity;
+use crate::value::{Form, Packer};
+use parking_lot::{Condvar, Mutex};
+use std::collections::HashMap;
+
+/// A process of a fleet, between its cache and a store. What callers wait for is asked of the store on their threads;
+/// all else is done by the one thread that is in [`Fleet::run`].
+pub struct Fleet<S, L> {
+    pub(crate) store: S,
+    pub(crate) link: L,
+    pub(crate) options: Options,
+    pub(crate) packer: Packer,
+    pub(crate) clock: Box<dyn Clock>,
+    pub(crate) counters: Counters,
+    random: Mutex<Box<dyn FnMut() -> u64 + Send>>,
+    /// In the tokens of all its leases.
+    process: u64,
+    pub(crate) known: Mutex<Known>,
+    /// Held while the cache is told of a generation, so that it is told in the order in which the store answered.
+    /// Taken before `known`.
+    pub(crate) telling: Mutex<()>,
+    pub(crate) news: Condvar,
+}
+
+/// What changes. Never locked while the store or the cache is called.
+#[derive(Default)]
+pub(crate) struct Known {
+    pub(crate) breaker: Breaker,
+    pub(crate) sources: HashMap<String, Source>,
+    pub(crate) leases: HashMap<u64, Held>,
+    last_lease: u64,
+    pub(crate) work: Work,
+}
+
+/// A source of the cache.
+pub(crate) struct Source {
+    pub(crate) key: Digest,
+    pub(crate) validity: Validity,
+    /// Whether the cache was told a generation, and not since that it is suspect.
+    pub(crate) is_told: bool,
+    /// A purge did not reach the store: what is there may be old.
+    pub(crate) has_left: bool,
+    pub(crate) costs: Costs,
+}
+
+/// A lease that this process has.
+pub(crate) struct Held {
+    pub(crate) key: Digest,
+    pub(crate) holding: Holding,
+}
+
+impl<S: Store, L: Link> Fleet<S, L> {
+    /// Of a clock and of random bits, both of which tests may choose.
+    pub fn new(
+        store: S,
+        link: L,
+        options: Options,
+        clock: Box<dyn Clock>,
+        mut random: Box<dyn FnMut() -> u64 + Send>,
+    ) -> Self {
+        let packer = Packer {
+            compression: options.compression,
+            secret: options.secret.clone(),
+            max_bytes: options.max_bytes,
+        };
+        Self {
+            store,
+            link,
+            options,
+            packer,
+            clock,
+            counters: Counters::default(),
+            process: random(),
+            random: Mutex::new(random),
+            known: Mutex::default(),
+            telling: Mutex::default(),
+            news: Condvar::new(),
+        }
+    }
+
+    /// The store.
+    pub fn store(&self) -> &S {
+        &self.store
+    }
+
+    /// What it was told to do.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// What was counted.
+    pub fn statistics(&self) -> Statistics {
+        self.counters.statistics()
+    }
+
+    /// Where the breaker is, and whether the store is full.
+    pub fn state(&self) -> (State, bool) {
+        let known = self.known.lock();
+        (known.breaker.state(), known.breaker.is_full())
+    }
+
+    /// From now on, or no longer, the cache is told the generation of a source.
+    pub fn watch(&self, source: &str, watched: bool) {
+        let mut known = self.known.lock();
+        if watched {
+            let key = key::source(source, self.options.secret.as_ref());
+            known
+                .sources
+                .entry(source.to_owned())
+                .or_insert_with(|| Source::new(key));
+            known.work.poll = Moment::default();
+            self.wake(&mut known);
+        } else {
+            known.sources.remove(source);
+        }
+    }
+
+    /// Stores the pixels of a block when the thread comes to it, and ends its lease, if it has one, after that.
+    pub fn put(&self, key: Digest, form: Form, lease: u64, parcel: Box<dyn Parcel>) {
+        self.counters.puts.one();
+        let mut known = self.known.lock();
+        if known.breaker.may_put() {
+            known.work.put(key, form, lease, parcel);
+            self.wake(&mut known);
+        } else {
+            self.counters.puts_dropped.one();
+            drop(known);
+            drop(parcel);
+            self.unlease(lease);
+        }
+    }
+
+    /// Ends a lease without a block.
+    pub fn unlease(&self, lease: u64) {
+        let mut known = self.known.lock();
+        if let Some(held) = known.leases.remove(&lease) {
+            let ended = self.leased(lease, &held);
+            known.work.ended.push(ended);
+            self.wake(&mut known);
+        }
+    }
+
+    pub(crate) fn random(&self) -> u64 {
+        (self.random.lock())()
+    }
+
+    pub(crate) fn wake(&self, known: &mut Known) {
+        known.work.has_news = true;
+        self.news.notify_all();
+    }
+
+    /// Whether the store may be asked now; then the question has to go through [`Fleet::call`].
+    pub(crate) fn may_ask(&self) -> bool {
+        let now = self.clock.now();
+        self.known.lock().breaker.may_ask(now)
+    }
+
+    /// Asks the store, and notes how that went.
+    pub(crate) fn call<T>(&self, question: impl FnOnce(&S) -> Result<T>) -> Result<T> {
+        self.counters.round_trips.one();
+        let result = question(&self.store);
+        match &result {
+            Ok(_) => self.known.lock().breaker.went_well(),
+            Err(failure) => self.failed(failure),
+        }
+        result
+    }
+
+    pub(crate) fn failed(&self, failure: &Failure) {
+        self.counters.failed(failure);
+        let (now, random) = (self.clock.now(), self.random());
+        if self.known.lock().breaker.failed(failure, now, random) {
+            self.counters.opened.one();
+            self.link
+                .log(&format!("the store is not asked for a while: {failure}"));
+        }
+    }
+
+    pub(crate) fn leased(&self, lease: u64, held: &Held) -> Lease {
+        Lease {
+            key: held.key,
+            token: self.token(lease),
+            term: held.holding.term(),
+        }
+    }
+
+    pub(crate) fn token(&self, lease: u64) -> String {
+        format!("{:016x}-{lease}", self.process)
+    }
+
+    pub(crate) fn next_leases(
+        &self,
+        count: usize,
+    ) -> impl Iterator<Item = u64> + Clone + use<S, L> {
+        let mut known = self.known.lock();
+        let first = known.last_lease + 1;
+        known.last_lease += count as u64;
+        first..=known.last_lease
+    }
+}
+
+impl Source {
+    fn new(key: Digest) -> Self {
+        Self {
+            key,
+            validity: Validity::default(),
+            is_told: false,
+            has_left: false,
+            costs: Costs::default(),
+        }
+    }
+}

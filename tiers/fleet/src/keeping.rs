@@ -1,0 +1,326 @@
+//! The thread of a tier: it asks for generations, looks whether others are done, renews leases and stores blocks.
+
+use crate::breaker::State;
+use crate::clock::Moment;
+use crate::fleet::Fleet;
+use crate::key::Digest;
+use crate::lease::Wait;
+use crate::link::{Answer, Ask, Link, Parcel};
+use crate::store::{Lease, Store};
+use crate::value::Form;
+use std::collections::VecDeque;
+
+/// Whoever was faster with a lease that was free: the next look tells who.
+const ANOTHER: &str = "";
+
+/// What the thread has to do.
+#[derive(Default)]
+pub(crate) struct Work {
+    /// Something came that it does not know of when it sleeps.
+    pub(crate) has_news: bool,
+    is_ended: bool,
+    /// When the generations are to be asked for.
+    pub(crate) poll: Moment,
+    pub(crate) waits: Vec<(Ask, Wait)>,
+    /// Leases that are to be given back.
+    pub(crate) ended: Vec<Lease>,
+    puts: VecDeque<Put>,
+}
+
+struct Put {
+    key: Digest,
+    form: Form,
+    lease: u64,
+    parcel: Box<dyn Parcel>,
+}
+
+impl Work {
+    pub(crate) fn put(&mut self, key: Digest, form: Form, lease: u64, parcel: Box<dyn Parcel>) {
+        self.puts.push_back(Put {
+            key,
+            form,
+            lease,
+            parcel,
+        });
+    }
+}
+
+impl<S: Store, L: Link> Fleet<S, L> {
+    /// Works until [`Fleet::end`] is called.
+    pub fn run(&self) {
+        loop {
+            let next = self.turn();
+            let mut known = self.known.lock();
+            if known.work.is_ended {
+                break;
+            }
+            if !known.work.has_news {
+                let time = next.since(self.clock.now());
+                self.news.wait_for(&mut known, time);
+            }
+        }
+        self.give_back();
+    }
+
+    /// Ends [`Fleet::run`] after what it is at.
+    pub fn end(&self) {
+        let mut known = self.known.lock();
+        known.work.is_ended = true;
+        self.wake(&mut known);
+    }
+
+    /// Does what is due, and says when there is more to do.
+    pub fn turn(&self) -> Moment {
+        self.known.lock().work.has_news = false;
+        self.suspect_in_time();
+        self.poll();
+        self.look_at_waits();
+        self.renew();
+        self.give_back_ended();
+        self.store_next();
+        self.next_turn()
+    }
+
+    fn next_turn(&self) -> Moment {
+        let known = self.known.lock();
+        let work = &known.work;
+        if !work.puts.is_empty() || !work.ended.is_empty() {
+            return Moment::default();
+        }
+        let polls = (!known.sources.is_empty()).then_some(work.poll);
+        let looks = work.waits.iter().map(|(_, wait)| wait.look());
+        let renewals = known
+            .leases
+            .values()
+            .filter_map(|held| held.holding.renewal());
+        let next = polls.into_iter().chain(looks).chain(renewals).min();
+        next.unwrap_or(self.clock.now().after(self.options.validity))
+    }
+
+    fn poll(&self) {
+        let asked = self.clock.now();
+        let sources: Vec<_> = {
+            let mut known = self.known.lock();
+            if asked < known.work.poll {
+                return;
+            }
+            known.work.poll = asked.after(self.options.turn());
+            let staying = known.sources.iter().filter(|(_, source)| !source.has_left);
+            staying
+                .map(|(name, source)| (name.clone(), source.key))
+                .collect()
+        };
+        if sources.is_empty() || !self.may_ask() {
+            return;
+        }
+        let keys: Vec<_> = sources
+            .iter()
+            .map(|&(_, key)| (key, self.random()))
+            .collect();
+        let Ok(stored) = self.call(|store| store.generations(&keys, self.options.turn())) else {
+            return; // What was confirmed is valid for as long as it would be.
+        };
+        for ((source, _), stored) in sources.iter().zip(stored) {
+            if let Err(failure) = &stored {
+                self.failed(failure);
+            }
+            self.confirm(source, asked, stored);
+        }
+    }
+
+    /// Looks for those who wait, once for each key, whether the others still have the leases.
+    fn look_at_waits(&self) {
+        let now = self.clock.now();
+        let (due, keys) = {
+            let mut known = self.known.lock();
+            let (due, later) = std::mem::take(&mut known.work.waits)
+                .into_iter()
+                .partition::<Vec<_>, _>(|(_, wait)| wait.look() <= now);
+            known.work.waits = later;
+            let mut keys: Vec<_> = due.iter().map(|(ask, _)| ask.key).collect();
+            keys.sort_unstable();
+            keys.dedup();
+            (due, keys)
+        };
+        if due.is_empty() {
+            return;
+        }
+        let due: Vec<_> = due
+            .into_iter()
+            .filter(|(ask, _)| {
+                let wanted = self.link.is_wanted(ask.ticket);
+                self.counters.waits_unwanted.add((!wanted).into());
+                wanted
+            })
+            .collect();
+        let holders = match self.may_ask() {
+            true => self
+                .call(|store| store.holders(&keys, self.options.turn()))
+                .ok(),
+            false => None,
+        };
+        let Some(holders) = holders else {
+            self.counters.waits_failed.add(due.len() as u64);
+            return due
+                .iter()
+                .for_each(|(ask, _)| self.link.answer(ask.ticket, Answer::Miss));
+        };
+        let holder = |ask: &Ask| {
+            let at = keys.binary_search(&ask.key).ok()?;
+            holders[at].as_deref()
+        };
+        let mut free = Vec::new();
+        for (ask, wait) in due {
+            match holder(&ask) {
+                Some(holder) => self.go_on_waiting(ask, wait, holder),
+                None => free.push((ask, wait)),
+            }
+        }
+        self.take_leases(free);
+    }
+
+    fn go_on_waiting(&self, ask: Ask, mut wait: Wait, holder: &str) {
+        let now = self.clock.now();
+        wait.looked(now, holder, self.random());
+        if wait.is_over(now) {
+            self.counters.waits_over.one();
+            self.link.answer(ask.ticket, Answer::Miss);
+        } else {
+            self.known.lock().work.waits.push((ask, wait));
+        }
+    }
+
+    /// The leases of those are gone: the block is there, or one of all who wait decodes it.
+    fn take_leases(&self, free: Vec<(Ask, Wait)>) {
+        if free.is_empty() {
+            return;
+        }
+        let begun = self.clock.now();
+        let limit = self.options.turn();
+        let numbers = self.next_leases(free.len());
+        let leases: Vec<_> = free
+            .iter()
+            .zip(numbers.clone())
+            .map(|((ask, _), number)| self.new_lease(ask, number))
+            .collect();
+        let Ok(won) = self.call(|store| store.lease(&leases, limit)) else {
+            self.counters.waits_failed.add(free.len() as u64);
+            return free
+                .iter()
+                .for_each(|(ask, _)| self.link.answer(ask.ticket, Answer::Miss));
+        };
+        let mut held = Vec::new();
+        for (((ask, wait), number), won) in free.into_iter().zip(numbers).zip(won) {
+            if won {
+                self.hold(&ask, number, begun);
+                held.push((ask, number));
+            } else {
+                self.go_on_waiting(ask, wait, ANOTHER);
+            }
+        }
+        let taken = held.len() as u64;
+        let unneeded = self.decode_or_find(held, limit);
+        self.counters.waits_fed.add(unneeded);
+        self.counters.waits_leased.add(taken - unneeded);
+    }
+
+    fn renew(&self) {
+        let asked = self.clock.now();
+        let due: Vec<_> = {
+            let known = self.known.lock();
+            let due = known.leases.iter().filter(|(_, held)| {
+                held.holding
+                    .renewal()
+                    .is_some_and(|renewal| renewal <= asked)
+            });
+            due.map(|(&number, held)| (number, self.leased(number, held)))
+                .collect()
+        };
+        if due.is_empty() {
+            return;
+        }
+        let leases: Vec<_> = due.iter().map(|(_, lease)| lease.clone()).collect();
+        let renewed = match self.may_ask() {
+            true => self
+                .call(|store| store.renew(&leases, self.options.turn()))
+                .ok(),
+            false => None,
+        };
+        let mut known = self.known.lock();
+        for (at, (number, _)) in due.iter().enumerate() {
+            let Some(held) = known.leases.get_mut(number) else {
+                continue;
+            };
+            match &renewed {
+                Some(renewed) if renewed[at] => {
+                    self.counters.renewals.one();
+                    held.holding.renewed(asked);
+                }
+                Some(_) => {
+                    self.counters.leases_lost.one();
+                    known.leases.remove(number);
+                }
+                // It is tried again as late as if it had been renewed, and may end before.
+                None => held.holding.renewed(asked),
+            }
+        }
+    }
+
+    fn give_back_ended(&self) {
+        let ended = std::mem::take(&mut self.known.lock().work.ended);
+        if !ended.is_empty() && self.may_ask() {
+            // Where this fails they end by themselves.
+            let _ = self.call(|store| store.unlease(&ended, self.options.turn()));
+        }
+    }
+
+    fn store_next(&self) {
+        let put = self.known.lock().work.puts.pop_front();
+        let Some(Put {
+            key,
+            form,
+            lease,
+            parcel,
+        }) = put
+        else {
+            return;
+        };
+        let value = self.packer.pack(&key, &form, parcel.pixels());
+        drop(parcel); // What it held is free while the value is sent.
+        match value {
+            Ok(value) => self.send(&key, &value),
+            Err(_) => self.counters.puts_too_long.one(),
+        }
+        self.unlease(lease);
+        self.give_back_ended();
+    }
+
+    fn send(&self, key: &Digest, value: &[u8]) {
+        let limit = self.options.put.min(self.options.turn());
+        // It may have opened since the block was queued.
+        let is_closed = self.known.lock().breaker.state() == State::Closed;
+        if is_closed && self.call(|store| store.put(key, value, limit)).is_ok() {
+            self.counters.stored.one();
+            self.counters.bytes_sent.add(value.len() as u64);
+            self.known.lock().breaker.was_put();
+        } else {
+            self.counters.puts_dropped.one();
+        }
+    }
+
+    /// What is left when the cache goes: nobody is to wait for leases that nobody will end.
+    fn give_back(&self) {
+        let (puts, leases) = {
+            let mut known = self.known.lock();
+            let leases: Vec<_> = known.leases.drain().collect();
+            (std::mem::take(&mut known.work.puts), leases)
+        };
+        self.counters.puts_dropped.add(puts.len() as u64);
+        drop(puts);
+        let ended = leases
+            .iter()
+            .map(|(number, held)| self.leased(*number, held));
+        self.known.lock().work.ended.extend(ended);
+        self.give_back_ended();
+    }
+}
