@@ -571,8 +571,8 @@ public final class Raw {
          * How many threads the library may start to decode large parts of this image, beside those that call: all that
          * are at work for it at one time. They end with the decode. So a JPEG 2000 image that is one huge block, which one
          * thread decodes while others wait for it, is decoded by several: code-blocks and wavelets in parallel. Other
-         * formats start none: their blocks are decoded by as many threads as call. 0: none; at most 63
-         * help with one decode.
+         * formats start none: their blocks are decoded by as many threads as call. 0: none. At most 1024, of
+         * which at most 63 help with one decode.
          */
         public static final long threads = 28;
         /**
