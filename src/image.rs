@@ -125,6 +125,9 @@ pub struct Image {
     /// A window takes no more than its own pixels, so that no block needs to be read for a part of it: the file is in
     /// memory. Goes with `windowed`.
     pub in_place: bool,
+    /// Pixels are stored as they are, so that any number of whole rows costs little more than they have pixels. Goes with
+    /// `windowed`.
+    pub plain: bool,
     /// Windows that cover a block cost more together than the block, because they share work.
     pub windows_overlap: bool,
     /// A padded pixel beyond the edge is part of an edge block, so that all blocks are of full size.
@@ -151,6 +154,7 @@ impl Image {
             sparse: false,
             windowed: false,
             in_place: false,
+            plain: false,
             windows_overlap: false,
             padded: false,
             metadata: Metadata::new(),

@@ -39,6 +39,7 @@ fn image(full: &Image, level: u32) -> Image {
     image.sparse = true;
     image.windowed = false;
     image.in_place = false;
+    image.plain = false;
     image.metadata.clear();
     image
 }

@@ -165,6 +165,46 @@ impl TiffDecoder {
         bands.all(|(i, band)| deliver(*band as usize, &[0], &mut into.band_mut(i)).is_some())
     }
 
+    /// Delivers a rectangle of several blocks without compression that follow each other in the file, as if they were
+    /// one; `None` where they do not.
+    fn read_run(&self, rect: &Rect, bands: &[u32], into: &mut PixelsMut<'_>) -> Option<Result<()>> {
+        let plan = &self.plan;
+        let plain = plan.compression == Compression::None && plan.units.is_none() && !self.mask;
+        let several = plan.grid().blocks_over(rect).0.count() > 1;
+        if !plain || !several || plan.grid().cols() > 1 {
+            return None;
+        }
+        let of_plane = |plane: usize| {
+            let place = self.rows_in_place(rect, plane)?;
+            let before = rect.x * plan.pixel_bytes(plane)?;
+            let (offset, len) = (place.start - before, rect.height * place.stride);
+            Some(Stored { offset, len })
+        };
+        let deliver = |stored, plane: usize, picks: &[usize], into: &mut PixelsMut<'_>| {
+            let wanted = Wanted {
+                stored,
+                plane,
+                rows: &self.rows[plane],
+                stored_rows: rect.height,
+                image_rows: rect.height,
+                part: Rect::new(rect.x, 0, rect.width, rect.height),
+                picks,
+            };
+            let read = with_scratch(|scratch| raw::read(self, &wanted, scratch, into));
+            read.map_err(|error| error.at(format!("directory {}, {rect}", self.directory)))
+        };
+        if !plan.planar {
+            let picks: SmallVec<[usize; 4]> = bands.iter().map(|band| *band as usize).collect();
+            return Some(deliver(of_plane(0)?, 0, &picks, into));
+        }
+        let planes: Option<SmallVec<[Stored; 4]>> =
+            bands.iter().map(|band| of_plane(*band as usize)).collect();
+        let mut planes = planes?.into_iter().zip(bands).enumerate();
+        Some(planes.try_for_each(|(i, (stored, band))| {
+            deliver(stored, *band as usize, &[0], &mut into.band_mut(i))
+        }))
+    }
+
     fn place(&self, at: Block) -> String {
         let Self { directory, .. } = self;
         format!("directory {directory}, block ({}, {})", at.row, at.col)
@@ -536,6 +576,9 @@ impl Decoder for TiffDecoder {
     ) -> Result<()> {
         if self.read_in_place(&rect, bands, into) {
             return self.unless_changed(Ok(()));
+        }
+        if let Some(result) = self.read_run(&rect, bands, into) {
+            return self.unless_changed(result);
         }
         let result = for_each_part(&self.plan.grid(), &rect, into, |at, part, into| {
             self.read_part(at, part, bands, into)
