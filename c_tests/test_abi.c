@@ -130,6 +130,15 @@ AT(tc_level_options, height, 32);
 AT(tc_level_options, tile_width, 40);
 AT(tc_level_options, tile_height, 48);
 
+SIZE(tc_heights_options, 88);
+AT(tc_heights_options, struct_size, 0);
+AT(tc_heights_options, flags, 4);
+AT(tc_heights_options, band, 8);
+AT(tc_heights_options, reserved, 12);
+AT(tc_heights_options, transform, 16);
+AT(tc_heights_options, scale, 64);
+AT(tc_heights_options, offset, 72);
+AT(tc_heights_options, missing, 80);
 SIZE(tc_warp_options, 88);
 AT(tc_warp_options, struct_size, 0);
 AT(tc_warp_options, filter, 4);
@@ -176,7 +185,7 @@ AT(tc_target, height, 40);
 AT(tc_target, bands, 48);
 AT(tc_target, dtype, 52);
 
-SIZE(tc_open_options, 56);
+SIZE(tc_open_options, 64);
 AT(tc_open_options, struct_size, 0);
 AT(tc_open_options, image, 4);
 AT(tc_open_options, key, 8);
@@ -186,6 +195,8 @@ AT(tc_open_options, threads, 28);
 AT(tc_open_options, open_beside, 32);
 AT(tc_open_options, user, 40);
 AT(tc_open_options, log, 48);
+AT(tc_open_options, fleet_id, 56);
+IS(TC_OPEN_FLEET_DIGEST, 4);
 
 SIZE(tc_format, 56);
 AT(tc_format, struct_size, 0);
@@ -309,7 +320,7 @@ AT(tc_io, size, 16);
 AT(tc_io, read_at, 24);
 AT(tc_io, release, 32);
 
-SIZE(tc_source, 152);
+SIZE(tc_source, 160);
 AT(tc_source, struct_size, 0);
 AT(tc_source, threading, 4);
 AT(tc_source, user, 8);
@@ -331,6 +342,7 @@ AT(tc_source, mask, 120);
 AT(tc_source, inputs, 128);
 AT(tc_source, n_inputs, 136);
 AT(tc_source, georef, 144);
+AT(tc_source, fleet_id, 152);
 SIZE(tc_level, 32);
 AT(tc_level, width, 0);
 AT(tc_level, height, 8);
@@ -341,6 +353,104 @@ AT(tc_text, band, 0);
 AT(tc_text, reserved, 4);
 AT(tc_text, name, 8);
 AT(tc_text, text, 16);
+
+SIZE(tc_generation, 16);
+AT(tc_generation, counter, 0);
+AT(tc_generation, random, 8);
+
+SIZE(tc_tier_block, 104);
+AT(tc_tier_block, struct_size, 0);
+AT(tc_tier_block, dtype, 4);
+AT(tc_tier_block, source, 8);
+AT(tc_tier_block, material, 16);
+AT(tc_tier_block, material_bytes, 24);
+AT(tc_tier_block, generation_counter, 32);
+AT(tc_tier_block, generation_random, 40);
+AT(tc_tier_block, width, 48);
+AT(tc_tier_block, height, 56);
+AT(tc_tier_block, bands, 64);
+AT(tc_tier_block, sample_bytes, 68);
+AT(tc_tier_block, level, 72);
+AT(tc_tier_block, row, 80);
+AT(tc_tier_block, col, 88);
+AT(tc_tier_block, decode_ns, 96);
+
+SIZE(tc_tier, 120);
+AT(tc_tier, struct_size, 0);
+AT(tc_tier, flags, 4);
+AT(tc_tier, user, 8);
+AT(tc_tier, get_ns, 16);
+AT(tc_tier, lease_ns, 24);
+AT(tc_tier, queue_bytes, 32);
+AT(tc_tier, attach, 40);
+AT(tc_tier, get, 48);
+AT(tc_tier, put, 56);
+AT(tc_tier, lease, 64);
+AT(tc_tier, unlease, 72);
+AT(tc_tier, generation, 80);
+AT(tc_tier, purge, 88);
+AT(tc_tier, health, 96);
+AT(tc_tier, release, 104);
+AT(tc_tier, flush, 112);
+
+SIZE(tc_tier_account, 88);
+AT(tc_tier_account, struct_size, 0);
+AT(tc_tier_account, state, 4);
+AT(tc_tier_account, unreachable, 8);
+AT(tc_tier_account, late, 16);
+AT(tc_tier_account, garbage, 24);
+AT(tc_tier_account, forged, 32);
+AT(tc_tier_account, full, 40);
+AT(tc_tier_account, refused, 48);
+AT(tc_tier_account, round_trips, 56);
+AT(tc_tier_account, bytes_sent, 64);
+AT(tc_tier_account, bytes_received, 72);
+AT(tc_tier_account, skipped, 80);
+
+SIZE(tc_tier_stats, 256);
+AT(tc_tier_stats, struct_size, 0);
+AT(tc_tier_stats, state, 4);
+AT(tc_tier_stats, gets, 8);
+AT(tc_tier_stats, hits, 16);
+AT(tc_tier_stats, hit_bytes, 24);
+AT(tc_tier_stats, hit_nanoseconds, 32);
+AT(tc_tier_stats, misses, 40);
+AT(tc_tier_stats, late, 48);
+AT(tc_tier_stats, refused, 56);
+AT(tc_tier_stats, leases_won, 64);
+AT(tc_tier_stats, leases_waited, 72);
+AT(tc_tier_stats, leases_given_up, 80);
+AT(tc_tier_stats, puts, 88);
+AT(tc_tier_stats, put_bytes, 96);
+AT(tc_tier_stats, puts_dropped, 104);
+AT(tc_tier_stats, queued, 112);
+AT(tc_tier_stats, unnamed, 120);
+AT(tc_tier_stats, left, 128);
+AT(tc_tier_stats, suspect, 136);
+AT(tc_tier_stats, changes, 144);
+AT(tc_tier_stats, suspicions, 152);
+AT(tc_tier_stats, purges, 160);
+AT(tc_tier_stats, purges_failed, 168);
+AT(tc_tier_stats, unreachable, 176);
+AT(tc_tier_stats, store_late, 184);
+AT(tc_tier_stats, garbage, 192);
+AT(tc_tier_stats, forged, 200);
+AT(tc_tier_stats, full, 208);
+AT(tc_tier_stats, denied, 216);
+AT(tc_tier_stats, round_trips, 224);
+AT(tc_tier_stats, bytes_sent, 232);
+AT(tc_tier_stats, bytes_received, 240);
+AT(tc_tier_stats, skipped, 248);
+
+IS(TC_TIER_MISS, 0);
+IS(TC_TIER_PIXELS, 1);
+IS(TC_TIER_LEASED, 2);
+IS(TC_TIER_BUSY, 3);
+IS(TC_TIER_CLOSED, 0);
+IS(TC_TIER_OPEN, 1);
+IS(TC_TIER_HALF_OPEN, 2);
+IS(TC_TIER_FULL, 3);
+IS(TC_TIER_DENIED, 4);
 
 SIZE(tc_mosaic_part, 48);
 AT(tc_mosaic_part, provider, 0);
@@ -418,6 +528,7 @@ IS(TC_E_UNSUPPORTED, 11);
 IS(TC_E_CHANGED, 12);
 IS(TC_E_SOURCE, 13);
 IS(TC_E_INTERNAL, 14);
+IS(TC_E_UNREACHABLE, 15);
 
 IS(TC_U8, 1);
 IS(TC_I8, 2);
@@ -561,6 +672,16 @@ static tc_status into_warp(const led *l, tc_error *e)
     status = provider_warp(provider, transform, (const tc_warp_options *)l, NULL, &made, e);
   tc_transform_release(transform);
   return drop(status, made);
+}
+
+static tc_status into_heights(const led *l, tc_error *e)
+{
+  const double same[6] = {0, 1, 0, 0, 0, 1};
+  const tc_rpc rpc = {.line_scale = 1, .samp_scale = 1, .lat_scale = 1, .long_scale = 1, .height_scale = 1};
+  tc_transform *transform = NULL;
+  tc_status status = tc_transform_rpc_heights(&rpc, same, provider, (const tc_heights_options *)l, NULL, &transform, e);
+  tc_transform_release(transform);
+  return status;
 }
 
 static tc_status into_prefetch(const led *l, tc_error *e)
@@ -731,6 +852,13 @@ static void make_warp(led *l)
   ((tc_warp_options *)l)->height = 10;
 }
 
+static void make_heights(led *l)
+{
+  tc_heights_options *o = (tc_heights_options *)l;
+  o->flags = TC_HEIGHTS_HAS_TRANSFORM;
+  o->transform[1] = o->transform[5] = 1;
+}
+
 static void make_source(led *l)
 {
   static source s;
@@ -756,6 +884,7 @@ static const struct {
   {"options", SIZE_AND_ALIGN(tc_retile_options), make_options, into_retile},
   {"options", SIZE_AND_ALIGN(tc_level_options), make_options, into_downsample},
   {"options", SIZE_AND_ALIGN(tc_warp_options), make_warp, into_warp},
+  {"options", SIZE_AND_ALIGN(tc_heights_options), make_heights, into_heights},
   {"options", SIZE_AND_ALIGN(tc_reader_options), make_options, into_reader},
   {"options", SIZE_AND_ALIGN(tc_prefetch_options), make_options, into_prefetch},
   {"options", SIZE_AND_ALIGN(tc_pass_options), make_options, into_pass},

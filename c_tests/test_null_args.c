@@ -406,6 +406,7 @@ static void making_operators(void **state)
   const double same[6] = {0, 1, 0, 0, 0, 1};
   const tc_tie_point tie = {0, 0, 0, 0};
   const tc_rpc rpc = {.line_scale = 1};
+  const tc_rpc whole = {.line_scale = 1, .samp_scale = 1, .lat_scale = 1, .long_scale = 1, .height_scale = 1};
   double place = 0;
   tc_transform *transform = NULL;
   refuses(TC_E_ARGUMENT, "transform", tc_transform_affine(same, NULL, e));
@@ -416,6 +417,15 @@ static void making_operators(void **state)
   yields_no(transform, TC_E_ARGUMENT, "points", tc_transform_spline(NULL, 0, &transform, e));
   refuses(TC_E_ARGUMENT, "transform", tc_transform_rpc(&rpc, same, 0, NULL, e));
   yields_no(transform, TC_E_ARGUMENT, "rpc is NULL", tc_transform_rpc(NULL, same, 0, &transform, e));
+  refuses(TC_E_ARGUMENT, "transform", tc_transform_rpc_heights(&rpc, same, from, NULL, NULL, NULL, e));
+  yields_no(transform, TC_E_ARGUMENT, "rpc is NULL",
+            tc_transform_rpc_heights(NULL, same, from, NULL, NULL, &transform, e));
+  yields_no(transform, TC_E_ARGUMENT, "ground is NULL",
+            tc_transform_rpc_heights(&whole, NULL, from, NULL, NULL, &transform, e));
+  yields_no(transform, TC_E_ARGUMENT, "heights is NULL",
+            tc_transform_rpc_heights(&whole, same, NULL, NULL, NULL, &transform, e));
+  yields_no(transform, TC_E_ARGUMENT, "does not say where it lies",
+            tc_transform_rpc_heights(&whole, same, from, NULL, NULL, &transform, e));
   refuses(TC_E_ARGUMENT, "transform", tc_transform_callback(NULL, NULL, NULL, NULL, NULL, NULL, e));
   yields_no(transform, TC_E_ARGUMENT, "function is NULL",
             tc_transform_callback(NULL, NULL, NULL, NULL, NULL, &transform, e));

@@ -265,6 +265,103 @@ static void a_tile_that_nobody_wants_ends(void **state)
   source_done(&s);
 }
 
+static void ground_that_is_not_level_moves_the_image(void **state)
+{
+  (void)state;
+  source s, high;
+  source_init(&s, WIDTH, HEIGHT, 40, 30, 1, TC_U16);
+  source_init(&high, WIDTH, HEIGHT, 30, 30, 2, TC_U8);
+  tc_provider *from = open_source(&s), *heights = open_source(&high);
+  tc_cache *cache = new_cache(1 << 20);
+  /* Longitudes and latitudes are pixels here, and a hundred metres move a point by a column. */
+  const tc_rpc rpc = {.line_scale = 1, .samp_scale = 1, .lat_scale = 1, .long_scale = 1, .height_scale = 100,
+                      .line_off = -0.5, .samp_off = -0.5, .line_den = {1}, .samp_den = {1}, .line_num = {0, 0, 1},
+                      .samp_num = {0, 1, 0, 1}};
+  const double same[6] = {0, 1, 0, 0, 0, 1};
+  const tc_heights_options options = {.struct_size = sizeof options, .flags = TC_HEIGHTS_HAS_TRANSFORM, .band = 1,
+                                      .transform = {0, 1, 0, 0, 0, 1}, .scale = 10, .offset = -300};
+  tc_transform *t = NULL;
+  ok(tc_transform_rpc_heights(&rpc, same, heights, &options, cache, &t, &err));
+  tc_warp_options warp = plain;
+  warp.width = WIDTH, warp.height = HEIGHT, warp.flags = TC_WARP_EXACT;
+  tc_provider *made = warped(from, t, &warp, cache);
+  assert_non_null(strstr(provider_key(made), provider_key(heights)));
+  uint16_t *pixels = malloc(WIDTH * HEIGHT * sizeof *pixels), expected;
+  assert_non_null(pixels);
+  for (int pass = 0; pass < 2; pass++) {
+    tc_target into = {pixels, 2, 2 * WIDTH, 2 * WIDTH * HEIGHT, WIDTH, HEIGHT, 1, TC_U16};
+    ok(provider_read_window(made, 0, 0, 0, NULL, 0, &into, &err));
+    int seen = 0;
+    for (int64_t y = 0; y < HEIGHT; y++)
+      for (int64_t x = 0; x < WIDTH; x++) {
+        uint8_t height;
+        sample_at(&high, x, y, 1, 0, &height);
+        const double column = x + 0.5 + (height * 10.0 - 300) / 100;
+        /* At a centre of a pixel the height is that of the pixel. */
+        if (column < 0 || column >= WIDTH || fabs(column - round(column)) < 1e-6)
+          continue;
+        sample_at(&s, (int64_t)column, y, 0, 0, &expected);
+        assert_int_equal(pixels[y * WIDTH + x], expected);
+        seen++;
+      }
+    assert_true(seen > WIDTH * HEIGHT / 2);
+    /* The ground changes. */
+    high.seed++;
+    ok(provider_invalidate(heights, &err));
+  }
+  free(pixels);
+  double x = -5, y = 3;
+  ok(tc_transform_points(t, &x, &y, 1, &err));
+  assert_true(isnan(x) && isnan(y));
+  provider_release(made);
+  tc_transform_release(t);
+  provider_release(heights);
+  provider_release(from);
+  tc_release(cache);
+  source_done(&high);
+  source_done(&s);
+}
+
+static void bad_heights_are_refused(void **state)
+{
+  (void)state;
+  source s;
+  source_init(&s, WIDTH, HEIGHT, 40, 30, 1, TC_U16);
+  tc_provider *from = open_source(&s);
+  tc_transform *none = NULL;
+  const tc_rpc rpc = {.line_scale = 1, .samp_scale = 1, .lat_scale = 1, .long_scale = 1, .height_scale = 1};
+  const double same[6] = {0, 1, 0, 0, 0, 1}, bad[6] = {0, INFINITY, 0, 0, 0, 0};
+  tc_heights_options options;
+#define BAD(status, text, ...) \
+  do { \
+    options = (tc_heights_options){.struct_size = sizeof options, .flags = TC_HEIGHTS_HAS_TRANSFORM, \
+                                   .transform = {0, 1, 0, 0, 0, 1}, __VA_ARGS__}; \
+    refuses(status, text, tc_transform_rpc_heights(&rpc, same, from, &options, NULL, &none, e)); \
+    assert_null(none); \
+  } while (0)
+  BAD(TC_E_RANGE, "band is -1", .band = -1);
+  BAD(TC_E_RANGE, "band 1 of an image with 1 bands", .band = 1);
+  BAD(TC_E_ARGUMENT, "reserved 0x1", .reserved = 1);
+  BAD(TC_E_RANGE, "the scale of heights is", .scale = NAN);
+  BAD(TC_E_RANGE, "the offset of heights is inf", .offset = INFINITY);
+  BAD(TC_E_ARGUMENT, "missing is set, but TC_HEIGHTS_HAS_MISSING is not", .missing = 1);
+  options = (tc_heights_options){.struct_size = sizeof options, .flags = 4};
+  refuses(TC_E_ARGUMENT, "flags 0x4", tc_transform_rpc_heights(&rpc, same, from, &options, NULL, &none, e));
+  options.flags = 0, options.transform[0] = 1;
+  refuses(TC_E_ARGUMENT, "transform is set, but TC_HEIGHTS_HAS_TRANSFORM is not",
+          tc_transform_rpc_heights(&rpc, same, from, &options, NULL, &none, e));
+  options.flags = TC_HEIGHTS_HAS_TRANSFORM;
+  refuses(TC_E_ARGUMENT, "puts many pixels in one place",
+          tc_transform_rpc_heights(&rpc, same, from, &options, NULL, &none, e));
+#undef BAD
+  refuses(TC_E_RANGE, "a number of the ground is inf",
+          tc_transform_rpc_heights(&rpc, bad, from, &(tc_heights_options){.struct_size = sizeof options,
+          .flags = TC_HEIGHTS_HAS_TRANSFORM, .transform = {0, 1, 0, 0, 0, 1}}, NULL, &none, e));
+  assert_null(none);
+  provider_release(from);
+  source_done(&s);
+}
+
 static void a_source_that_changes_is_warped_anew(void **state)
 {
   (void)state;
@@ -389,6 +486,8 @@ int main(void)
       cmocka_unit_test(callbacks_are_called_as_they_were_declared),
       cmocka_unit_test(a_callback_that_fails_fails_its_tile),
       cmocka_unit_test(a_tile_that_nobody_wants_ends),
+      cmocka_unit_test(ground_that_is_not_level_moves_the_image),
+      cmocka_unit_test(bad_heights_are_refused),
       cmocka_unit_test(a_source_that_changes_is_warped_anew),
       cmocka_unit_test(what_comes_from_elsewhere_is_no_data),
       cmocka_unit_test(bad_warps_are_refused),

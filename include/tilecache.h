@@ -199,6 +199,10 @@ typedef enum tc_status_code {
    * A defect of the library. The objects stay usable.
    */
   TC_E_INTERNAL = 14,
+  /**
+   * A store that other machines share cannot be reached.
+   */
+  TC_E_UNREACHABLE = 15,
 } tc_status_code;
 
 /**
@@ -434,6 +438,13 @@ typedef enum tc_open_flags {
    */
   TC_OPEN_STRICT = 2,
   /**
+   * The identity of the file on all machines is computed, where fleet_id is NULL: of its size and of its first and last
+   * 64 KiB, by SHA-256. So it has one wherever its copies lie. A file of which only pixels between those were rewritten has
+   * the same: then call provider_invalidate_fleet, or give a fleet_id that changes. A file with others beside it that
+   * change what is read has none.
+   */
+  TC_OPEN_FLEET_DIGEST = 4,
+  /**
    * You know that nobody changes the file as long as the provider or a tile of it is there. provider_open then looks at
    * uncompressed pixels of TIFF and NITF where they lie in the system's own copy of the file (mmap): tiles of one band,
    * and of bands that are stored apart, are views of it, without a copy and without memory of the budget but
@@ -451,7 +462,7 @@ typedef enum tc_open_flags {
    * compressed, are read as without it. With provider_open_io and for files beside the one that is opened it
    * means nothing.
    */
-  TC_OPEN_MAPPED = 4,
+  TC_OPEN_MAPPED = 8,
 } tc_open_flags;
 
 /**
@@ -779,6 +790,20 @@ typedef enum tc_warp_flags {
 } tc_warp_flags;
 
 /**
+ * The bits of tc_heights_options.flags.
+ */
+typedef enum tc_heights_flags {
+  /**
+   * transform is set.
+   */
+  TC_HEIGHTS_HAS_TRANSFORM = 1,
+  /**
+   * missing is set.
+   */
+  TC_HEIGHTS_HAS_MISSING = 2,
+} tc_heights_flags;
+
+/**
  * The bits of tc_georef.flags.
  */
 typedef enum tc_georef_flags {
@@ -1018,6 +1043,55 @@ typedef enum tc_log_event {
 } tc_log_event;
 
 /**
+ * What tc_tier_answer says.
+ */
+typedef enum tc_tier_outcome {
+  /**
+   * Nothing is there, or it is doubtful: the block is decoded.
+   */
+  TC_TIER_MISS = 0,
+  /**
+   * The pixels are those of the answer, or in the memory of tc_tier_room.
+   */
+  TC_TIER_PIXELS = 1,
+  /**
+   * Of `lease` only: this process has the lease, and decodes the block.
+   */
+  TC_TIER_LEASED = 2,
+  /**
+   * Of `lease` with `wait` 0 only: another process has the lease. The library asks again with `wait` 1 when it has
+   * made all blocks whose leases it has.
+   */
+  TC_TIER_BUSY = 3,
+} tc_tier_outcome;
+
+/**
+ * How a tier is, as tc_tier_account.state says.
+ */
+typedef enum tc_tier_state {
+  /**
+   * It works.
+   */
+  TC_TIER_CLOSED = 0,
+  /**
+   * It is not asked, for it failed.
+   */
+  TC_TIER_OPEN = 1,
+  /**
+   * It is tried whether it works again.
+   */
+  TC_TIER_HALF_OPEN = 2,
+  /**
+   * It has no room for more.
+   */
+  TC_TIER_FULL = 3,
+  /**
+   * It refuses us, as for a wrong password.
+   */
+  TC_TIER_DENIED = 4,
+} tc_tier_state;
+
+/**
  * A store of tiles under one budget of bytes, for any number of providers, files and threads.
  *
  * What it counts is the memory of pixel buffers, each once at its allocated size, however many tiles
@@ -1069,6 +1143,14 @@ typedef struct tc_pixel_stats tc_pixel_stats;
  * Reference-counted: provider_retain, provider_release.
  */
 typedef struct tc_provider tc_provider;
+
+/**
+ * A cache as its tier knows it.
+ *
+ * Reference-counted: tc_set_tier gives one reference to `attach`, tc_tier_link_release gives it up. It may be used on
+ * any thread until then, also when the cache is gone: then nothing is open any more.
+ */
+typedef struct tc_tier_link tc_tier_link;
 
 /**
  * Decoded pixels that never change.
@@ -1510,6 +1592,13 @@ typedef struct tc_open_options {
    * nowhere.
    */
   const struct tc_log *log;
+  /**
+   * What the file is called on all machines that share another tier (tc_set_tier), UTF-8, of at most 4,096 bytes; copied.
+   * Two files may have the same only if all their images have the same pixels: a name with a version, or a strong entity
+   * tag of a server (a weak one is none). NULL: the file has none, its blocks are asked for and put nowhere, and
+   * tc_tier_stats.unnamed counts them; but see TC_OPEN_FLEET_DIGEST.
+   */
+  const char *fleet_id;
 } tc_open_options;
 
 /**
@@ -2006,6 +2095,10 @@ typedef struct tc_source {
    * known.
    */
   const struct tc_georef *georef;
+  /**
+   * What the image is called on all machines that share another tier; see tc_open_options.fleet_id. NULL: nothing.
+   */
+  const char *fleet_id;
 } tc_source;
 
 /**
@@ -2267,6 +2360,45 @@ typedef int (*tc_transform_fn)(void *user,
  * fails the tile. Called by one thread at a time.
  */
 typedef void *(*tc_clone_fn)(void *user);
+
+/**
+ * Options of tc_transform_rpc_heights. Size-led; 0 is the default everywhere.
+ */
+typedef struct tc_heights_options {
+  /**
+   * sizeof(tc_heights_options), set by you.
+   */
+  uint32_t struct_size;
+  /**
+   * Bits of tc_heights_flags.
+   */
+  uint32_t flags;
+  /**
+   * The band with the heights, from 0.
+   */
+  int32_t band;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+  /**
+   * With TC_HEIGHTS_HAS_TRANSFORM from pixels of the raster to longitude and latitude in degrees, in GDAL's order; else
+   * 0, and it is what provider_georef says of the raster.
+   */
+  double transform[6];
+  /**
+   * Metres of a unit of the raster. 0 is 1.
+   */
+  double scale;
+  /**
+   * Metres that are added, such as the height of the geoid above the ellipsoid where heights are told above the sea.
+   */
+  double offset;
+  /**
+   * With TC_HEIGHTS_HAS_MISSING what is taken for the raster's where it has no height, in its unit; else 0.
+   */
+  double missing;
+} tc_heights_options;
 
 /**
  * Options of provider_warp. Size-led; 0 is the default everywhere but for the size.
@@ -2773,6 +2905,388 @@ typedef struct tc_pass_options {
  * made that call, inside of it, with no lock held. It must not throw, unwind or longjmp.
  */
 typedef tc_status (*tc_write_fn)(void *user, const char *text, size_t bytes, struct tc_error *err);
+
+/**
+ * A block of a source, with all its bands. Size-led, filled in by the library; valid during the call that it is given to,
+ * with all that it points to.
+ */
+typedef struct tc_tier_block {
+  /**
+   * sizeof(tc_tier_block) of the library.
+   */
+  uint32_t struct_size;
+  /**
+   * The sample type.
+   */
+  tc_dtype dtype;
+  /**
+   * What the source is called on all machines: `id:` and the text of tc_open_options.fleet_id or tc_source.fleet_id, or
+   * `sum:` and what TC_OPEN_FLEET_DIGEST computes. UTF-8.
+   */
+  const char *source;
+  /**
+   * Bytes that tell the block from all others on all machines, but for the generation: the identity, which image, level
+   * and mask of it, bands, type, sizes, place, and a number that rises when the library makes other pixels of the same
+   * file. A digest of these and the generation is the key of the block in a store.
+   */
+  const void *material;
+  /**
+   * How many.
+   */
+  size_t material_bytes;
+  /**
+   * tc_generation.counter of the block: for `put` that with which its decode began.
+   */
+  uint64_t generation_counter;
+  /**
+   * tc_generation.random of the block.
+   */
+  uint64_t generation_random;
+  /**
+   * Columns of the pixels. All together they have width * height * bands * sample_bytes bytes, row by row and band by
+   * band, in the byte order of the machine.
+   */
+  int64_t width;
+  /**
+   * Rows.
+   */
+  int64_t height;
+  /**
+   * Bands.
+   */
+  int32_t bands;
+  /**
+   * Bytes of a sample.
+   */
+  uint32_t sample_bytes;
+  /**
+   * The level of the source, for logs.
+   */
+  int64_t level;
+  /**
+   * The row in its grid.
+   */
+  int64_t row;
+  /**
+   * The column.
+   */
+  int64_t col;
+  /**
+   * How long a block of the source takes to decode, as of late, in nanoseconds; 0: not known yet. Where the store takes
+   * longer, TC_TIER_MISS is the better answer.
+   */
+  uint64_t decode_ns;
+} tc_tier_block;
+
+/**
+ * What a tier counts of itself, for statistics. Size-led; the library sets struct_size, and 0 in all else.
+ */
+typedef struct tc_tier_account {
+  /**
+   * sizeof(tc_tier_account) of the library: write no more than that.
+   */
+  uint32_t struct_size;
+  /**
+   * One of tc_tier_state.
+   */
+  uint32_t state;
+  /**
+   * Failures to reach the store.
+   */
+  uint64_t unreachable;
+  /**
+   * Answers of the store that were late.
+   */
+  uint64_t late;
+  /**
+   * Values that were torn, cut, of another version, or flipped.
+   */
+  uint64_t garbage;
+  /**
+   * Values that nobody with the secret wrote.
+   */
+  uint64_t forged;
+  /**
+   * Puts that the store had no room for.
+   */
+  uint64_t full;
+  /**
+   * What was refused: a password, a value that is too large.
+   */
+  uint64_t refused;
+  /**
+   * Round trips to the store.
+   */
+  uint64_t round_trips;
+  /**
+   * Bytes sent.
+   */
+  uint64_t bytes_sent;
+  /**
+   * Bytes received.
+   */
+  uint64_t bytes_received;
+  /**
+   * Blocks for which the store was not asked, for it was open, or a decode was cheaper.
+   */
+  uint64_t skipped;
+} tc_tier_account;
+
+/**
+ * A store of blocks behind the memory of a cache: files, a store on the network. Size-led; copied by tc_set_tier.
+ *
+ * What goes there are blocks of sources as they were decoded, with all bands, of sources that have an identity on all
+ * machines (tc_open_options.fleet_id, tc_source.fleet_id). A request asks for all blocks that it needs and that are
+ * neither in memory nor being made, before any of them is decoded: `get`, and for those that are not there `lease`. No
+ * lock, no place among the loads of tc_cache_options.max_in_flight and no session is held meanwhile, and
+ * provider_request_block keeps no thread. A caller that waits goes on when an answer is late, and when it is cancelled.
+ * Blocks with absent pixels are never asked for.
+ *
+ * The functions are called on any thread, several at once, with no lock held; but for `purge` all should return at once.
+ * They may call tc_tier_answer and the other tc_tier_ functions, and must not throw, unwind or longjmp.
+ */
+typedef struct tc_tier {
+  /**
+   * sizeof(tc_tier), set by you.
+   */
+  uint32_t struct_size;
+  /**
+   * 0.
+   */
+  uint32_t flags;
+  /**
+   * Passed to all functions.
+   */
+  void *user;
+  /**
+   * The longest that a request waits for an answer to `get` or to `lease` with `wait` 0, in nanoseconds. 0 is 100 ms.
+   */
+  uint64_t get_ns;
+  /**
+   * The longest that it waits for an answer to `lease` with `wait` 1. 0 is a minute.
+   */
+  uint64_t lease_ns;
+  /**
+   * The most bytes of blocks that wait to be put, which take room of the budget meanwhile; more are dropped and
+   * counted. 0 is a sixteenth of the budget.
+   */
+  uint64_t queue_bytes;
+  /**
+   * Called once, inside tc_set_tier, with a reference that is yours. Required.
+   */
+  void (*attach)(void *user, struct tc_tier_link *link);
+  /**
+   * Asks for a block: tc_tier_answer with `ticket`, once, inside the call or later from any thread, until `deadline_ns`
+   * of CLOCK_MONOTONIC; what comes later comes to nothing. A ticket that is never answered keeps the cache alive as long
+   * as somebody waits for it. Required.
+   */
+  void (*get)(void *user, const struct tc_tier_block *block, uint64_t deadline_ns, uint64_t ticket);
+  /**
+   * Takes a block that was decoded. It does not write it here, but enqueues it for a thread of yours. `pixels` may be
+   * read until tc_tier_taken with `parcel`, which must come once. lease: what tc_tier_answer said with TC_TIER_LEASED,
+   * which ends when the block is put or dropped; else 0. NULL: nothing is put.
+   */
+  void (*put)(void *user,
+              const struct tc_tier_block *block,
+              uint64_t lease,
+              const struct tc_pixels *pixels,
+              uint64_t parcel);
+  /**
+   * Asks for the right to decode a block that `get` did not find, so that other processes wait for it. With `wait` 0 the
+   * answer is TC_TIER_LEASED, TC_TIER_BUSY, TC_TIER_MISS: decode it without, or TC_TIER_PIXELS: the block was put since
+   * `get` (a tier should look once more when it has got a lease, and then give it back itself). With `wait` 1, after TC_TIER_BUSY, it is
+   * the first of TC_TIER_PIXELS, TC_TIER_LEASED when the lease was free again without a block, and TC_TIER_MISS when the
+   * tier gives up. A lease lasts until `put` or `unlease`, one of which always comes; a tier whose leases end by
+   * themselves, lest a process that died keep one, renews them until then. NULL: there are none.
+   */
+  void (*lease)(void *user,
+                const struct tc_tier_block *block,
+                int32_t wait,
+                uint64_t deadline_ns,
+                uint64_t ticket);
+  /**
+   * Ends a lease without a put: the decode failed, or nobody wants it any more. Required with `lease`, else NULL.
+   */
+  void (*unlease)(void *user, const struct tc_tier_block *block, uint64_t lease);
+  /**
+   * watched 1: from now on the tier is to tell the generation of a source by tc_tier_changed, at once and whenever it
+   * changes. Until it does so for the first time the source is suspect. 0: it need not any more. NULL: sources never
+   * change, but by provider_invalidate, after which nothing of them is asked.
+   */
+  void (*generation)(void *user, const char *source, int32_t watched);
+  /**
+   * The pixels of a source have changed: makes a new generation in the store, tells it by tc_tier_changed, and returns
+   * when no process uses memory of the one before. TC_OK only if the store took it; else TC_E_UNREACHABLE or another
+   * status, with a message. It may take its time. NULL: provider_invalidate_fleet is TC_E_UNSUPPORTED.
+   */
+  tc_status (*purge)(void *user, const char *source, struct tc_error *err);
+  /**
+   * Fills in what the tier counts, for statistics. NULL: nothing.
+   */
+  void (*health)(void *user, struct tc_tier_account *health);
+  /**
+   * Called once, when the cache is gone and no ticket and no parcel is open: no other call comes after it. On whatever
+   * thread gives up the last reference, also on one of yours inside tc_tier_answer or tc_tier_taken. Required.
+   */
+  void (*release)(void *user);
+  /**
+   * Called on a thread that has called `get` or `lease` for all blocks that it needs now, before it waits for them: a
+   * tier may ask its store for all at once. NULL: nothing to do.
+   */
+  void (*flush)(void *user);
+} tc_tier;
+
+/**
+ * What happened between a cache and its tier. Size-led.
+ */
+typedef struct tc_tier_stats {
+  /**
+   * sizeof(tc_tier_stats), set by you.
+   */
+  uint32_t struct_size;
+  /**
+   * One of tc_tier_state, as the tier says.
+   */
+  uint32_t state;
+  /**
+   * Blocks that the tier was asked for.
+   */
+  uint64_t gets;
+  /**
+   * Those that it had, at once or after a wait for another process.
+   */
+  uint64_t hits;
+  /**
+   * The bytes of their pixels.
+   */
+  uint64_t hit_bytes;
+  /**
+   * The time from those questions to their answers, in nanoseconds, summed.
+   */
+  uint64_t hit_nanoseconds;
+  /**
+   * Answers that a block is not there.
+   */
+  uint64_t misses;
+  /**
+   * Questions that were not answered in time.
+   */
+  uint64_t late;
+  /**
+   * Answers that could not be: another size or type, another outcome.
+   */
+  uint64_t refused;
+  /**
+   * Leases that this process got.
+   */
+  uint64_t leases_won;
+  /**
+   * Blocks that came from another process which had the lease.
+   */
+  uint64_t leases_waited;
+  /**
+   * Waits for another process that ended without the block.
+   */
+  uint64_t leases_given_up;
+  /**
+   * Blocks given to the tier to be put.
+   */
+  uint64_t puts;
+  /**
+   * The bytes of their pixels.
+   */
+  uint64_t put_bytes;
+  /**
+   * Blocks that were not, because the queue was full.
+   */
+  uint64_t puts_dropped;
+  /**
+   * Bytes of blocks that wait to be put now.
+   */
+  uint64_t queued;
+  /**
+   * Blocks for which nothing was asked, because their source has no identity on all machines.
+   */
+  uint64_t unnamed;
+  /**
+   * Or because it was invalidated here alone, or its purge failed.
+   */
+  uint64_t left;
+  /**
+   * Or because it was not known whether it has changed.
+   */
+  uint64_t suspect;
+  /**
+   * Changes of sources that the tier told of.
+   */
+  uint64_t changes;
+  /**
+   * Times at which it became unknown whether a source has changed.
+   */
+  uint64_t suspicions;
+  /**
+   * Purges that succeeded.
+   */
+  uint64_t purges;
+  /**
+   * Purges that failed.
+   */
+  uint64_t purges_failed;
+  /**
+   * What the tier says of itself: failures to reach the store.
+   */
+  uint64_t unreachable;
+  /**
+   * Answers of the store that were late.
+   */
+  uint64_t store_late;
+  /**
+   * Values that were torn, cut, of another version, or flipped.
+   */
+  uint64_t garbage;
+  /**
+   * Values that nobody with the secret wrote.
+   */
+  uint64_t forged;
+  /**
+   * Puts that the store had no room for.
+   */
+  uint64_t full;
+  /**
+   * What the store refused.
+   */
+  uint64_t denied;
+  /**
+   * Round trips to the store.
+   */
+  uint64_t round_trips;
+  /**
+   * Bytes sent.
+   */
+  uint64_t bytes_sent;
+  /**
+   * Bytes received.
+   */
+  uint64_t bytes_received;
+  /**
+   * Blocks for which the tier did not ask its store.
+   */
+  uint64_t skipped;
+} tc_tier_stats;
+
+/**
+ * Which pixels of a source a tier means. Frozen. All 0 where the tier does not tell when sources change.
+ */
+typedef struct tc_generation {
+  /**
+   * Rises with each change.
+   */
+  uint64_t counter;
+  /**
+   * Random bits, which tell apart what has the same counter.
+   */
+  uint64_t random;
+} tc_generation;
 
 /**
  * Hears how far a long call has come; GDAL's GDALProgressFunc.
@@ -3776,7 +4290,7 @@ tc_status tc_transform_spline(const struct tc_tie_point *points,
  * - rpc: required; those of level 0 of the source, as provider_georef tells them.
  * - ground: required, six finite numbers; from pixels of the output to longitude and latitude, in degrees, in GDAL's order: longitude is
  *   ground[0] + ground[1] x + ground[2] y. Longitudes may be told once more around the world.
- * - height: metres above the ellipsoid.
+ * - height: metres above the ellipsoid; for ground that is not level see tc_transform_rpc_heights.
  * - transform: receives a reference that you own; NULL on failure.
  * - err: may be NULL.
  *
@@ -3821,7 +4335,7 @@ tc_status tc_transform_callback(tc_transform_fn function,
  * - n: how many points; 0 does nothing.
  * - err: may be NULL.
  *
- * Errors: what a callback returned, as TC_E_SOURCE; TC_E_ARGUMENT. Thread-safe.
+ * Errors: what a callback returned, as TC_E_SOURCE, or what a raster of heights failed with; TC_E_ARGUMENT. Thread-safe.
  */
 tc_status tc_transform_points(const struct tc_transform *transform,
                               double *x,
@@ -3842,6 +4356,48 @@ struct tc_transform *tc_transform_retain(struct tc_transform *transform);
  * Cannot fail. Thread-safe.
  */
 void tc_transform_release(struct tc_transform *transform);
+
+/**
+ * From a map in degrees to an image that rational polynomials describe, as tc_transform_rpc, over ground that is as high
+ * as a raster says.
+ *
+ * The height of a place is that of level 0 of the raster, linear between the centres of the four pixels about it; half a
+ * pixel from the edge that of the pixels at the edge. There is none beyond the raster, nor where one of the four is no
+ * data (nodata, a mask, NaN) or infinite: then `missing` stands for it, and without that the place comes from nowhere.
+ * That is what GDAL does (GDALCreateRPCTransformerV2 with RPC_DEM, RPC_DEMINTERPOLATION bilinear,
+ * RPC_DEM_MISSING_VALUE; scale and offset are its RPC_HEIGHT_SCALE and RPC_HEIGHT), but that it knows no masks, and that
+ * GDAL 3.6 has other heights near the edge. Datums are not told apart: longitudes and latitudes of
+ * the raster are those of the polynomials. A longitude may be told once more around the world, in the raster too.
+ *
+ * Transformations lead from the output to the source alone, which needs no iteration; the other way GDAL looks for the
+ * ground step by step.
+ *
+ * What is warped by it changes with the raster, as with its source: after provider_invalidate or tc_put no later read shows
+ * old heights, and the key has that of the raster. The blocks of the raster count among what lies beneath; in each call
+ * at most four of them are held at once. They are read wherever positions are, so also when a declared pass (provider_pass)
+ * looks ahead.
+ *
+ * - rpc, ground: as for tc_transform_rpc.
+ * - heights: required; kept alive by the transformation. A raster of real numbers, metres above the ellipsoid after scale
+ *   and offset.
+ * - options: may be NULL.
+ * - cache: keeps the blocks of the raster, and is kept alive by the transformation; NULL keeps nothing, and blocks may be
+ *   decoded again and again.
+ * - transform: receives a reference that you own; NULL on failure.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_RANGE for numbers and for a band that is not there, TC_E_UNSUPPORTED for complex samples and where
+ * the raster says that it lies in a projected system, TC_E_ARGUMENT, also for a raster of which nobody says where it
+ * lies and for a transform without an inverse. Points fail with what the raster fails with, and with TC_E_CANCELLED.
+ * Thread-safe.
+ */
+tc_status tc_transform_rpc_heights(const struct tc_rpc *rpc,
+                                   const double *ground,
+                                   struct tc_provider *heights,
+                                   const struct tc_heights_options *options,
+                                   struct tc_cache *cache,
+                                   struct tc_transform **transform,
+                                   struct tc_error *err);
 
 /**
  * An image seen through a transformation: each pixel of the output is what the source is where the transformation says
@@ -4566,7 +5122,7 @@ tc_status provider_pass(struct tc_provider *source,
  * What a cache has and has done, of the cache, each key in it and each source beneath, as JSON (RFC 8259) for programs.
  *
  * An object of `form` (1; it rises where a member changes its meaning or goes, not where one is added); `cache`, with
- * the members of tc_cache_stats; `providers`, an array with one object for each key that has tiles or providers, those
+ * the members of tc_cache_stats; `tier`, if the cache has one, with those of tc_tier_stats; `providers`, an array with one object for each key that has tiles or providers, those
  * with most bytes first: its `key`, the `size`, `block`, `levels`, `bands` and `type` of the image where a provider says
  * them, what provider_counters tells, and the keys of its `sources`; `sources`, an array with one object for each source
  * of those: its `key`, its `title` in messages, how many `blocks` it has, `loads`, `load_errors`, `load_nanoseconds`,
@@ -4629,6 +5185,143 @@ tc_status tc_report(const struct tc_cache *cache,
                     tc_write_fn write,
                     void *user,
                     struct tc_error *err);
+
+/*
+ * ======== OTHER TIERS ========
+ */
+
+/**
+ * Gives a cache another tier behind its memory, before anything else is done with the cache.
+ *
+ * - cache: required.
+ * - tier: required; copied.
+ * - err: may be NULL.
+ *
+ * On success `attach` was called, and `release` will be; on failure neither. Errors: TC_E_ARGUMENT if a required function
+ * is missing, if the cache has a tier already, or if providers were made with it or tiles put into it; bad options.
+ * Thread-safe.
+ */
+tc_status tc_set_tier(struct tc_cache *cache,
+                      const struct tc_tier *tier,
+                      struct tc_error *err);
+
+/**
+ * What happened between a cache and its tier so far, and what the tier says of itself.
+ *
+ * - cache: required.
+ * - stats: required; stats->struct_size must be set.
+ * - err: may be NULL.
+ *
+ * Counters are exact when nothing is going on, and never go back. Errors: TC_E_NOT_FOUND if the cache has no tier;
+ * TC_E_ARGUMENT. Thread-safe.
+ */
+tc_status tc_tier_statistics(const struct tc_cache *cache,
+                             struct tc_tier_stats *stats,
+                             struct tc_error *err);
+
+/**
+ * The memory of the tile that a ticket asks for, to be written before tc_tier_answer with TC_TIER_PIXELS and NULL: so the
+ * pixels are not copied once more. All of it must be written, for memory is used again.
+ *
+ * - link: required.
+ * - ticket: as given to `get` or `lease`.
+ * - into: required; receives where it is, packed. It stays valid until the ticket is answered, also where nobody waits
+ *   for it any more; a ticket whose memory was asked for must be answered.
+ * - err: may be NULL.
+ *
+ * Errors: TC_E_NOT_FOUND if the ticket is not open: answered, late or cancelled; TC_E_NO_MEMORY; TC_E_ARGUMENT.
+ * Thread-safe.
+ */
+tc_status tc_tier_room(struct tc_tier_link *link,
+                       uint64_t ticket,
+                       struct tc_target *into,
+                       struct tc_error *err);
+
+/**
+ * Answers a ticket.
+ *
+ * - link: required.
+ * - ticket: as given to `get` or `lease`; it is not open any more afterwards, whatever this returns.
+ * - outcome: one of tc_tier_outcome.
+ * - lease: with TC_TIER_LEASED a number of yours that is not 0; else 0.
+ * - pixels: with TC_TIER_PIXELS the block, with the size, bands and type that were asked for, copied inside the call; NULL
+ *   if it was written to the memory of tc_tier_room. Else NULL.
+ * - err: may be NULL.
+ *
+ * What is no answer to the question counts as a miss, and is TC_E_ARGUMENT. Errors: TC_E_NOT_FOUND if the ticket is not
+ * open: answered before, late, or cancelled; TC_E_NO_MEMORY. Thread-safe.
+ */
+tc_status tc_tier_answer(struct tc_tier_link *link,
+                         uint64_t ticket,
+                         int32_t outcome,
+                         uint64_t lease,
+                         const struct tc_pixels *pixels,
+                         struct tc_error *err);
+
+/**
+ * Whether anybody waits for a ticket: 1 or 0. Where nobody does, it need not be answered, unless its memory was asked for.
+ *
+ * - link: NULL gives 0.
+ * - ticket: as given to `get` or `lease`; any other number gives 0.
+ *
+ * Cannot fail. Thread-safe.
+ */
+int32_t tc_tier_is_wanted(struct tc_tier_link *link,
+                          uint64_t ticket);
+
+/**
+ * A block that `put` was given was written or dropped: its pixels are not read any more, and its room is free.
+ *
+ * - link: NULL does nothing.
+ * - parcel: as given to `put`; any other number does nothing.
+ *
+ * Cannot fail. May run release functions. Thread-safe.
+ */
+void tc_tier_taken(struct tc_tier_link *link,
+                   uint64_t parcel);
+
+/**
+ * Tells the generation of a source: that it was confirmed, has changed, or is not known.
+ *
+ * - link: required.
+ * - source: the identity, as `generation` was given it. NULL: all sources, with `generation` NULL only.
+ * - generation: the present one. Another one than before lets what is built on the old pixels be forgotten, as
+ *   provider_invalidate does, before this returns. NULL: it is not known any more whether the pixels have changed: from
+ *   now on memory of the source is not used, and it is decoded anew, until a generation is told.
+ * - err: may be NULL.
+ *
+ * What it is told of a source that it does not know does nothing. Not to be called inside `get`, `put`, `lease` and
+ * `unlease`. Errors: TC_E_ARGUMENT. Thread-safe.
+ */
+tc_status tc_tier_changed(struct tc_tier_link *link,
+                          const char *source,
+                          const struct tc_generation *generation,
+                          struct tc_error *err);
+
+/**
+ * Gives up the reference to a link. NULL does nothing.
+ *
+ * Cannot fail. Thread-safe.
+ */
+void tc_tier_link_release(struct tc_tier_link *link);
+
+/**
+ * The pixels of an image have changed, on all machines: provider_invalidate here, and then the same in every process
+ * whose cache has a tier that knows the image by the same identity. Change the pixels first, and then call this.
+ *
+ * When it has returned TC_OK, no get that begins anywhere yields the old pixels, within what the tier promises. On failure
+ * the memory of this process is invalidated, and its caches ask their tiers for nothing of the source until this succeeds:
+ * call it again.
+ *
+ * - provider: required; as for provider_invalidate.
+ * - err: may be NULL.
+ *
+ * Waits as long as the tier needs. Errors: TC_E_UNREACHABLE if the store of a tier cannot be reached, TC_E_UNSUPPORTED if
+ * no cache with a tier has made a provider of the image, if it has no identity on all machines, or if the tier cannot
+ * purge; what else the tier says; TC_E_ARGUMENT. Thread-safe; not inside a function of a tier.
+ */
+tc_status provider_invalidate_fleet(struct tc_provider *provider,
+                                    struct tc_error *err);
 
 /*
  * ======== STATISTICS OF PIXELS ========

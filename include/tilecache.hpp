@@ -1430,6 +1430,18 @@ struct WarpOptions {
     int64_t period = 0;
 };
 
+/** Options of Transform::rpc over a raster of heights. */
+struct HeightsOptions {
+    uint32_t flags = 0;
+    int32_t band = 0;
+    /** With TC_HEIGHTS_HAS_TRANSFORM from pixels to degrees. */
+    std::array<double, 6> transform{};
+    double scale = 0;
+    double offset = 0;
+    /** With TC_HEIGHTS_HAS_MISSING. */
+    double missing = 0;
+};
+
 /** Which block a function makes. */
 struct Block {
     int64_t row = 0;
@@ -1682,6 +1694,9 @@ public:
             return tc_transform_rpc(&rpc, ground.data(), height, made, err);
         });
     }
+    /** Over ground that is as high as a raster says. */
+    static Returned<Transform> rpc(const tc_rpc &rpc, const std::array<double, 6> &ground, const Provider &heights,
+                                   const HeightsOptions &options = {}, MaybeCache cache = {});
     /** A function of yours. */
     static Returned<Transform> of(Callback<void(const Points &)> function, Calls calls = Calls::one_at_a_time,
                                   const std::optional<std::string> &name = std::nullopt)
@@ -2566,6 +2581,19 @@ inline Returned<Chain> Chain::automatic(const Provider &provider, const SampleOp
     if (tc_chain_auto(provider.get(), &c, &raw, &err) != TC_OK)
         return detail::failed<Chain>(progress.error(err));
     return Chain::own(raw);
+}
+inline Returned<Transform> Transform::rpc(const tc_rpc &rpc, const std::array<double, 6> &ground, const Provider &heights,
+                                          const HeightsOptions &options, MaybeCache cache)
+{
+    if (cache.closed())
+        return detail::failed<Transform>(Error(TC_E_ARGUMENT, "the cache was closed or moved"));
+    auto c = detail::sized<tc_heights_options>();
+    c.flags = options.flags, c.band = options.band;
+    std::memcpy(c.transform, options.transform.data(), sizeof c.transform);
+    c.scale = options.scale, c.offset = options.offset, c.missing = options.missing;
+    return detail::made<Transform>([&](tc_transform **made, tc_error *err) {
+        return tc_transform_rpc_heights(&rpc, ground.data(), heights.get(), &c, cache.get(), made, err);
+    });
 }
 inline Returned<Chain> Chain::resolve(const Provider &source) const
 {

@@ -30,6 +30,8 @@ pub enum Kind {
     Unsupported,
     /// The source changed while it was read.
     Changed,
+    /// A store that other machines share cannot be reached.
+    Unreachable,
     /// A caller's callback failed; [`Error::source_code`] is its own code.
     Source,
     /// A defect of the library or a panic in a callback.

@@ -1,6 +1,15 @@
-//! What depends on the operating system beside pages: the limits set on memory and descriptors.
+//! What depends on the operating system beside pages: the limits set on memory and descriptors, and its clock.
 
 use rustix::process::{Resource, getrlimit};
+use rustix::time::{ClockId, clock_gettime};
+use std::time::Duration;
+
+/// The monotonic clock of the system, as other programs read it.
+pub fn monotonic() -> Duration {
+    let now = clock_gettime(ClockId::Monotonic);
+    let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
+    Duration::from_secs(seconds) + Duration::from_nanos(now.tv_nsec.unsigned_abs())
+}
 
 /// The memory that this process may use: the smallest of what the machine has, what its control
 /// groups allow and its address space limit; in bytes.

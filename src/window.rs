@@ -324,23 +324,29 @@ fn for_parts_beneath(
     each: &mut dyn FnMut(Rect, &Pixels),
 ) -> Result<()> {
     let grid = provider.image().grid(level);
-    let beneath = |(row, col): (u64, u64)| {
+    let part = |(row, col): (u64, u64)| {
         let part = grid.rect(row, col).intersection(rect);
         let beneath = provider.beneath_part(Block::new(level, row, col), &part, bands);
         (part, beneath)
     };
-    if grid.cells_over(rect).any(|cell| beneath(cell).1.is_some()) {
-        for cell in grid.cells_over(rect) {
-            match beneath(cell) {
-                (part, Some((source, level))) => {
-                    for_parts_beneath(&source, level, &part, bands, each)?;
-                }
-                (part, None) => for_whole_blocks(provider, level, &part, bands, each)?,
-            }
-        }
-        return Ok(());
+    let mut parts = grid.cells_over(rect).map(part).peekable();
+    let mut whole = Vec::new();
+    while let Some((part, _)) = parts.next_if(|(_, beneath)| beneath.is_none()) {
+        whole.push(part);
     }
-    for_whole_blocks(provider, level, rect, bands, each)
+    if parts.peek().is_none() {
+        return for_whole_blocks(provider, level, rect, bands, each);
+    }
+    for part in whole {
+        for_whole_blocks(provider, level, &part, bands, each)?;
+    }
+    for (part, beneath) in parts {
+        match beneath {
+            Some((source, level)) => for_parts_beneath(&source, level, &part, bands, each)?,
+            None => for_whole_blocks(provider, level, &part, bands, each)?,
+        }
+    }
+    Ok(())
 }
 
 /// [`for_parts_beneath`] of the blocks alone.

@@ -141,6 +141,7 @@ programs! {
     test_stats
     test_terrain
     test_threads
+    test_tier
     test_trim
     test_values_cache
     test_values_operators

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// The files of the ABI in the order in which the header presents them.
-const FILES: [&str; 26] = [
+const FILES: [&str; 28] = [
     "status",
     "types",
     "library",
@@ -14,6 +14,7 @@ const FILES: [&str; 26] = [
     "operator",
     "levels",
     "transform",
+    "heights",
     "warp",
     "compute",
     "mosaic",
@@ -23,6 +24,7 @@ const FILES: [&str; 26] = [
     "prefetch",
     "pass",
     "report",
+    "tier",
     "progress",
     "pixel_stats",
     "chain",

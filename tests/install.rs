@@ -41,9 +41,48 @@ fn the_tree_is_what_packagers_expect() {
         "lib/pkgconfig/tilecache.pc",
         "share/cmake/tilecache/tilecacheConfig.cmake",
         "share/cmake/tilecache/tilecacheConfigVersion.cmake",
+        "share/doc/tilecache/CHANGELOG.md",
         "share/doc/tilecache/LICENSE",
+        "share/doc/tilecache/README.md",
+        "share/doc/tilecache/THIRD-PARTY.txt",
+        "share/doc/tilecache/examples/contact_sheet.c",
+        "share/doc/tilecache/examples/main_job.c",
+        "share/doc/tilecache/examples/ndvi.c",
+        "share/doc/tilecache/examples/picture.c",
+        "share/doc/tilecache/examples/picture.h",
+        "share/doc/tilecache/examples/scene.c",
+        "share/doc/tilecache/examples/scene.h",
+        "share/doc/tilecache/examples/terrain.c",
     ];
     assert_eq!(found, expected);
+}
+
+#[test]
+fn it_can_be_taken_away_again() {
+    let (work, away) = (scratch("install", "taken away"), "prefix/taken away");
+    run(Command::new("cp")
+        .arg("-a")
+        .arg(installed().join(".."))
+        .arg(work.join("copy")));
+    let build = work.join("copy/build");
+    // A cache of CMake knows its folder, so the copy is configured anew.
+    let _ = fs::remove_file(build.join("CMakeCache.txt"));
+    configure(&build);
+    let prefix = work.join(away);
+    run(Command::new("cmake")
+        .arg("--install")
+        .arg(&build)
+        .arg("--prefix")
+        .arg(&prefix));
+    fs::write(prefix.join("lib/other.txt"), "of somebody else").unwrap();
+    run(Command::new("cmake")
+        .arg("--build")
+        .arg(&build)
+        .args(["--target", "uninstall"]));
+    let mut left = Vec::new();
+    list(&prefix, &prefix, &mut left);
+    assert_eq!(left, ["lib/other.txt"]);
+    assert!(!prefix.join("share/doc/tilecache").exists());
 }
 
 #[test]
@@ -126,12 +165,7 @@ fn installed() -> &'static Path {
         tools();
         let work = scratch("install", "install");
         let (build, prefix) = (work.join("build"), work.join("prefix"));
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
-        run(Command::new("cmake")
-            .args(["-S", concat!(env!("CARGO_MANIFEST_DIR"), "/cmake"), "-B"])
-            .arg(&build)
-            // What is built there already need not be built again.
-            .arg(format!("-DTILECACHE_CARGO_TARGET_DIR={}", target.display())));
+        configure(&build);
         run(Command::new("cmake").arg("--build").arg(&build));
         run(Command::new("cmake")
             .arg("--install")
@@ -140,6 +174,15 @@ fn installed() -> &'static Path {
             .arg(&prefix));
         prefix
     })
+}
+
+fn configure(build: &Path) {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    run(Command::new("cmake")
+        .args(["-S", concat!(env!("CARGO_MANIFEST_DIR"), "/cmake"), "-B"])
+        .arg(build)
+        // What is built there already need not be built again.
+        .arg(format!("-DTILECACHE_CARGO_TARGET_DIR={}", target.display())));
 }
 
 fn tools() {

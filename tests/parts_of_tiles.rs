@@ -6,11 +6,17 @@ use std::sync::Arc;
 use support::{Behaviour, image, source, value};
 use tilecache::cache::{Cache, Options};
 use tilecache::dtype::DType;
+use tilecache::error::Kind;
+use tilecache::geometry::Rect;
 use tilecache::image::{Bands, Block};
 use tilecache::layout::{Layout, Shape};
+use tilecache::load::Cancel;
 use tilecache::memory::{Canvas, Target};
-use tilecache::operator::{RetileOptions, retiled};
-use tilecache::provider::{Provider, get_block};
+use tilecache::operator::{
+    Order, PassOptions, ReaderOptions, RetileOptions, cached, georeferenced, level, pass, pyramid,
+    reader, retiled,
+};
+use tilecache::provider::{Provider, Request, Retention, get_block};
 use tilecache::tile::Tile;
 use tilecache::window::read_window;
 
@@ -83,6 +89,87 @@ fn a_small_window_decodes_the_blocks_it_touches_and_no_more_and_once() {
     assert_eq!(view.get(0, 0).1, 15);
     // A window over the tile that is there now takes nothing beneath.
     assert_eq!(view.read((0, 0), (64, 20), 0), 0);
+}
+
+/// What shows the same tiles in another way.
+type Way = fn(&View) -> Arc<dyn Provider>;
+
+fn by_reader(view: &View, retention: Retention) -> Arc<dyn Provider> {
+    let options = ReaderOptions {
+        retention,
+        load: None,
+    };
+    reader(view.tiles.clone(), options, Arc::<Cancel>::default())
+}
+
+#[test]
+fn a_small_window_decodes_no_more_through_what_shows_the_same_tiles() {
+    let ways: [(&str, Way); 6] = [
+        ("reader", |view| by_reader(view, Retention::Kept)),
+        ("stream", |view| by_reader(view, Retention::Streamed)),
+        ("place", |view| {
+            georeferenced(view.tiles.clone(), None).unwrap()
+        }),
+        ("other cache", |view| {
+            let other = Cache::new(1 << 20, Options::default()).unwrap();
+            cached(view.tiles.clone(), &other).unwrap()
+        }),
+        ("pyramid", |view| {
+            pyramid(vec![view.tiles.clone()], None).unwrap()
+        }),
+        ("level", |view| level(view.tiles.clone(), 0).unwrap()),
+    ];
+    for (name, way) in ways {
+        let mut view = view((BLOCK, BLOCK), 1 << 20);
+        view.tiles = way(&view);
+        assert_eq!(view.read((50, 50), (28, 28), 0), 4, "{name}");
+        assert_eq!(view.read((50, 50), (28, 28), 0), 0, "{name}");
+        assert_eq!(view.get(0, 0).1, 15, "{name}");
+        assert_eq!(view.read((0, 0), (64, 20), 0), 0, "{name}");
+    }
+}
+
+#[test]
+fn a_block_that_another_cache_has_goes_before_what_is_beneath() {
+    let mut view = view((BLOCK, BLOCK), 1 << 20);
+    let (own, other) = (
+        view.cache.clone(),
+        Cache::new(1 << 20, Options::default()).unwrap(),
+    );
+    view.tiles = cached(view.tiles.clone(), &other).unwrap();
+    let tile = view.get(1, 1).0;
+    drop(tile);
+    own.clear();
+    assert_eq!(view.read((70, 70), (9, 9), 0), 0);
+}
+
+#[test]
+fn a_declared_pass_reads_the_tiles_that_it_planned() {
+    let mut view = view((BLOCK, BLOCK), 1 << 20);
+    let cancel = Arc::<Cancel>::default();
+    view.tiles = pass(
+        view.tiles.clone(),
+        Order::Rows,
+        &PassOptions::default(),
+        cancel,
+    )
+    .unwrap();
+    assert_eq!(view.read((2, 2), (10, 10), 0), 16);
+    assert_eq!(view.get(0, 0).1, 0);
+}
+
+#[test]
+fn a_cancelled_reader_reads_nothing_beneath() {
+    let view = view((BLOCK, BLOCK), 1 << 20);
+    let cancel = Arc::<Cancel>::default();
+    let read = reader(view.tiles.clone(), ReaderOptions::default(), cancel.clone());
+    let (beneath, level) = read
+        .beneath_part(Block::new(0, 0, 0), &Rect::new(2, 2, 10, 10), &Bands::ALL)
+        .expect("blocks beneath");
+    cancel.cancel();
+    let block = beneath.get_block(Block::new(level, 0, 0), &Bands::ALL, &Request::new());
+    assert_eq!(block.err().map(|error| error.kind()), Some(Kind::Cancelled));
+    assert_eq!(view.behaviour.total(), 0);
 }
 
 #[test]

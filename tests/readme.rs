@@ -146,6 +146,7 @@ fn files_that_the_documents_name_are_there() {
         include_str!("../docs/gdal.md"),
         include_str!("../docs/coming-from.md"),
         include_str!("../docs/slow-files.md"),
+        include_str!("../docs/tiers.md"),
         GUARANTEES,
     ];
     let ends = [
@@ -179,6 +180,7 @@ fn calls_that_the_documents_name_are_in_the_header() {
         include_str!("../docs/own.md"),
         include_str!("../docs/slow-files.md"),
         include_str!("../docs/threads.md"),
+        include_str!("../docs/tiers.md"),
         include_str!("../docs/tile-server.md"),
         include_str!("../docs/versions.md"),
         include_str!("../docs/viewer.md"),

@@ -261,6 +261,16 @@ static void operators_stand_one_upon_another()
     Transform::spline(ties).clone().points(x, y);
     CHECK(std::abs(x[0] - 21) < 1e-9 && std::abs(y[0] - 43) < 1e-9);
     CHECK(status_of([] { Transform::rpc(tc_rpc{}, {{0, 1, 0, 0, 0, 1}}, 0); }) == TC_E_RANGE);
+    tc_rpc rpc{};
+    rpc.line_scale = rpc.samp_scale = rpc.lat_scale = rpc.long_scale = rpc.height_scale = 1;
+    rpc.line_den[0] = rpc.samp_den[0] = rpc.samp_num[1] = rpc.samp_num[3] = rpc.line_num[2] = 1;
+    HeightsOptions high;
+    high.flags = TC_HEIGHTS_HAS_TRANSFORM | TC_HEIGHTS_HAS_MISSING;
+    high.transform = {{0, 1, 0, 0, 0, 1}}, high.scale = 0.5, high.offset = 2, high.missing = 10;
+    x = {-5}, y = {-3};
+    Transform::rpc(rpc, high.transform, file, high, cache).points(x, y);
+    CHECK(x[0] == -5 + 10 * 0.5 + 2 + 0.5 && y[0] == -2.5);
+    CHECK(status_of([&] { Transform::rpc(rpc, high.transform, Provider(), high); }) == TC_E_ARGUMENT);
 
     auto part = [](const Provider &provider, int64_t at) {
         MosaicPart made;

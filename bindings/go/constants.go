@@ -37,6 +37,8 @@ const (
 	ErrSource Status = 13
 	// ErrInternal is TC_E_INTERNAL. A defect of the library. The objects stay usable.
 	ErrInternal Status = 14
+	// ErrUnreachable is TC_E_UNREACHABLE. A store that other machines share cannot be reached.
+	ErrUnreachable Status = 15
 )
 
 // DType is tc_dtype_code. The values of tc_dtype. Samples are in native byte order; complex ones as real part, imaginary part.
@@ -181,6 +183,11 @@ const (
 	// such that their pixels can be read all the same, and damaged files beside them. Damage that no pixel or text of
 	// the image depends on, such as in directories behind it, is not looked for.
 	OpenStrict OpenFlags = 2
+	// OpenFleetDigest is TC_OPEN_FLEET_DIGEST. The identity of the file on all machines is computed, where fleet_id is NULL: of its size and of its first and last
+	// 64 KiB, by SHA-256. So it has one wherever its copies lie. A file of which only pixels between those were rewritten has
+	// the same: then call provider_invalidate_fleet, or give a fleet_id that changes. A file with others beside it that
+	// change what is read has none.
+	OpenFleetDigest OpenFlags = 4
 	// OpenMapped is TC_OPEN_MAPPED. You know that nobody changes the file as long as the provider or a tile of it is there. provider_open then looks at
 	// uncompressed pixels of TIFF and NITF where they lie in the system's own copy of the file (mmap): tiles of one band,
 	// and of bands that are stored apart, are views of it, without a copy and without memory of the budget but
@@ -197,7 +204,7 @@ const (
 	// views the key says so, lest openings without this flag get them. Files that cannot be mapped, and everything
 	// compressed, are read as without it. With provider_open_io and for files beside the one that is opened it
 	// means nothing.
-	OpenMapped OpenFlags = 4
+	OpenMapped OpenFlags = 8
 )
 
 // SourceFlags is tc_source_flags. The bits of tc_source.flags.
@@ -420,6 +427,16 @@ const (
 	WarpFixedLevel WarpFlags = 2
 )
 
+// HeightsFlags is tc_heights_flags. The bits of tc_heights_options.flags.
+type HeightsFlags uint32
+
+const (
+	// HeightsHasTransform is TC_HEIGHTS_HAS_TRANSFORM. transform is set.
+	HeightsHasTransform HeightsFlags = 1
+	// HeightsHasMissing is TC_HEIGHTS_HAS_MISSING. missing is set.
+	HeightsHasMissing HeightsFlags = 2
+)
+
 // GeorefFlags is tc_georef_flags. The bits of tc_georef.flags.
 type GeorefFlags uint32
 
@@ -577,4 +594,35 @@ const (
 	LogRejected LogEvent = 7
 	// LogOverdue is TC_LOG_OVERDUE. A load went on beyond tc_cache_options.max_in_flight because none had ended for a second.
 	LogOverdue LogEvent = 8
+)
+
+// TierOutcome is tc_tier_outcome. What tc_tier_answer says.
+type TierOutcome uint32
+
+const (
+	// TierMiss is TC_TIER_MISS. Nothing is there, or it is doubtful: the block is decoded.
+	TierMiss TierOutcome = 0
+	// TierPixels is TC_TIER_PIXELS. The pixels are those of the answer, or in the memory of tc_tier_room.
+	TierPixels TierOutcome = 1
+	// TierLeased is TC_TIER_LEASED. Of `lease` only: this process has the lease, and decodes the block.
+	TierLeased TierOutcome = 2
+	// TierBusy is TC_TIER_BUSY. Of `lease` with `wait` 0 only: another process has the lease. The library asks again with `wait` 1 when it has
+	// made all blocks whose leases it has.
+	TierBusy TierOutcome = 3
+)
+
+// TierState is tc_tier_state. How a tier is, as tc_tier_account.state says.
+type TierState uint32
+
+const (
+	// TierClosed is TC_TIER_CLOSED. It works.
+	TierClosed TierState = 0
+	// TierOpen is TC_TIER_OPEN. It is not asked, for it failed.
+	TierOpen TierState = 1
+	// TierHalfOpen is TC_TIER_HALF_OPEN. It is tried whether it works again.
+	TierHalfOpen TierState = 2
+	// TierFull is TC_TIER_FULL. It has no room for more.
+	TierFull TierState = 3
+	// TierDenied is TC_TIER_DENIED. It refuses us, as for a wrong password.
+	TierDenied TierState = 4
 )

@@ -289,6 +289,17 @@ func TestOperatorsOverAFile(t *testing.T) {
 	if _, err := RPCTransform(nil, [6]float64{}, 0); !errors.Is(err, ErrArgument) {
 		t.Fatal(err)
 	}
+	rpc := &RPC{LineScale: 1, SampScale: 1, LatScale: 1, LongScale: 1, HeightScale: 1, LineDen: [20]float64{1},
+		SampDen: [20]float64{1}, LineNum: [20]float64{2: 1}, SampNum: [20]float64{1: 1, 3: 1}}
+	same, high := [6]float64{0, 1, 0, 0, 0, 1}, 10.0
+	over := closing(t, must[*Transform](t)(RPCHeightsTransform(rpc, same, pyramid, &same, &high, 0, 0.5, 2, nil)))
+	beyond, row := []float64{-5}, []float64{-3}
+	if err := over.Points(beyond, row); err != nil || beyond[0] != -5+10*0.5+2+0.5 || row[0] != -2.5 {
+		t.Fatal(err, beyond, row)
+	}
+	if _, err := RPCHeightsTransform(rpc, same, nil, &same, nil, 0, 0, 0, nil); !errors.Is(err, ErrArgument) {
+		t.Fatal(err)
+	}
 	level := closing(t, must[*Provider](t)(pyramid.Level(1)))
 	mask := closing(t, must[*Provider](t)(level.Mask()))
 	if info := must[ImageInfo](t)(mask.Info()); info.Bands != 1 || info.Width != 250 {

@@ -86,6 +86,35 @@ func RPCTransform(rpc *RPC, ground [6]float64, height float64) (*Transform, erro
 	})
 }
 
+// RPCHeightsTransform is RPCTransform over ground that is as high as a raster says, whose blocks are kept in `cache` unless
+// that is nil. `place` leads from pixels of the raster to longitude and latitude; nil is what the raster says itself.
+// Where it has no height, `missing` is taken for it; nil is none, and the place comes from nowhere then.
+func RPCHeightsTransform(rpc *RPC, ground [6]float64, heights *Provider, place *[6]float64, missing *float64, band int, scale, offset float64, cache *Cache) (*Transform, error) {
+	b, err := narrow("band", band)
+	if err != nil {
+		return nil, err
+	}
+	set := C.tc_heights_options{struct_size: C.sizeof_tc_heights_options, band: b, scale: C.double(scale), offset: C.double(offset)}
+	if place != nil {
+		set.flags |= C.TC_HEIGHTS_HAS_TRANSFORM
+		for i, number := range place {
+			set.transform[i] = C.double(number)
+		}
+	}
+	if missing != nil {
+		set.flags |= C.TC_HEIGHTS_HAS_MISSING
+		set.missing = C.double(*missing)
+	}
+	done, err := acquireAll(heights.ref(), cache.ref())
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return newTransform(func(t **C.tc_transform, e *C.tc_error) C.tc_status {
+		return C.tc_transform_rpc_heights((*C.tc_rpc)(unsafe.Pointer(rpc)), (*C.double)(&ground[0]), heights.c(), &set, cache.c(), t, e)
+	})
+}
+
 // FuncTransform is a function of yours, which replaces points of the output by those of the source, in place, and by NaN
 // what comes from nowhere. It must be a pure function of each point. `name` is what it is called in keys: the same name,
 // the same function; empty is one that is never used again. One call runs at a time.

@@ -62,6 +62,9 @@ class WithLibrary(build_ext):
         super().run()
         extension = pathlib.Path(self.get_ext_fullpath("tilecache._raw"))
         shutil.copy2(library, extension.parent / soname(library))
+        # What the library is made of, and under which licences.
+        for text in ("LICENSE", "THIRD-PARTY.txt"):
+            shutil.copy2(ROOT / text, extension.parent / text)
         # Symbols are of no use in a wheel, and most of its size.
         subprocess.run(["strip", "--strip-unneeded", str(extension.parent / soname(library))], check=True)
 

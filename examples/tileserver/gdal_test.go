@@ -21,7 +21,7 @@ func TestOtherProjectionsAreThoseOfGDAL(t *testing.T) {
 }
 
 // Control points in UTM put a file where its transform does.
-func TestControlPointsOfOtherProjections(t *testing.T) {
+func TestControlPointsLieWhereGDALSays(t *testing.T) {
 	w := newWorld(t, nil)
 	points := tilecache.Georef{EPSG: utm.EPSG}
 	for _, at := range [][2]float64{{0, 0}, {350, 0}, {700, 0}, {0, 300}, {350, 300}, {700, 300}, {0, 600}, {350, 600}, {700, 600}, {175, 150}} {

@@ -170,6 +170,149 @@ static void warps_are_those_of_gdal(void **state)
   }
 }
 
+/* ---- rational polynomials over a raster of heights ---- */
+
+enum { HIGH = 70 };
+
+/* A scene of one and a half degrees, which heights move by some pixels. */
+static GDALDatasetH rpc_scene(const char *path)
+{
+  static const char *const polynomials[] = {
+    "LINE_NUM_COEFF=0.002 0.01 -0.99 0.06 0.003 0.001 0.002 0.001 -0.002 0 0 0 0 0 0 0 0 0 0 0",
+    "LINE_DEN_COEFF=1 0.001 0.002 0.0005 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0",
+    "SAMP_NUM_COEFF=-0.001 0.98 0.02 -0.05 0.002 0.001 0 0.003 0 0 0.0005 0 0 0 0 0 0 0 0 0",
+    "SAMP_DEN_COEFF=1 0.002 0.001 0.0007 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0",
+    "LINE_OFF=299.5", "SAMP_OFF=299.5", "LAT_OFF=46.5", "LONG_OFF=8.25", "HEIGHT_OFF=500", "LINE_SCALE=300",
+    "SAMP_SCALE=300", "LAT_SCALE=0.75", "LONG_SCALE=0.75", "HEIGHT_SCALE=500", NULL};
+  char *tiled[] = {(char *)"TILED=YES", (char *)"BLOCKXSIZE=128", (char *)"BLOCKYSIZE=128", NULL};
+  GDALDatasetH dataset = GDALCreate(GDALGetDriverByName("GTiff"), path, SIDE, SIDE, 1, GDT_Byte, tiled);
+  assert_non_null(dataset);
+  assert_int_equal(GDALSetMetadata(dataset, (char **)polynomials, "RPC"), CE_None);
+  draw(dataset);
+  GDALClose(dataset);
+  return GDALOpen(path, GA_ReadOnly);
+}
+
+/* Hills with a hole, over most of the scene. */
+static GDALDatasetH hills(const char *path)
+{
+  static int16_t heights[HIGH * HIGH];
+  char *wkt = wkt_of("EPSG:4326");
+  double place[6] = {7.7, 0.017, 0, 47.1, 0, -0.015};
+  GDALDatasetH dataset = GDALCreate(GDALGetDriverByName("GTiff"), path, HIGH, HIGH, 1, GDT_Int16, NULL);
+  assert_non_null(dataset);
+  for (int i = 0; i < HIGH * HIGH; i++) {
+    const int x = i % HIGH, y = i / HIGH;
+    heights[i] = (int16_t)(x > 20 && x < 26 && y > 30 && y < 35 ? -32768 : 450 + 400 * sin(x * 0.21) * cos(y * 0.17));
+  }
+  assert_int_equal(GDALSetGeoTransform(dataset, place), CE_None);
+  assert_int_equal(GDALSetProjection(dataset, wkt), CE_None);
+  assert_int_equal(GDALSetRasterNoDataValue(GDALGetRasterBand(dataset, 1), -32768), CE_None);
+  assert_int_equal(GDALDatasetRasterIO(dataset, GF_Write, 0, 0, HIGH, HIGH, heights, HIGH, HIGH, GDT_Int16, 1, NULL, 0, 0, 0),
+                   CE_None);
+  CPLFree(wkt);
+  GDALClose(dataset);
+  return GDALOpen(path, GA_ReadOnly);
+}
+
+static void heights_are_those_of_gdal(void **state)
+{
+  (void)state;
+  static uint8_t gdal[OUT * OUT], ours[OUT * OUT], data[OUT * OUT];
+  const double map[6] = {7.6, 0.0045, 0, 47.15, 0, -0.0043};
+  GDALDatasetH from = rpc_scene("scene.tif"), ground = hills("hills.tif");
+  tc_provider *source = NULL, *raster = NULL;
+  ok(tc_gdal_from_dataset(from, NULL, NULL, NULL, &source, &err));
+  ok(tc_gdal_from_dataset(ground, NULL, NULL, NULL, &raster, &err));
+  tc_georef georef = {.struct_size = sizeof georef};
+  ok(provider_georef(source, 0, &georef, &err));
+  assert_non_null(georef.rpc);
+  for (int is_filled = 0; is_filled < 2; is_filled++) {
+    char missing[64];
+    snprintf(missing, sizeof missing, "RPC_DEM_MISSING_VALUE=%d", 321);
+    char *options[] = {(char *)"RPC_DEM=hills.tif", (char *)"RPC_HEIGHT=40", is_filled ? missing : NULL, NULL};
+    GDALRPCInfoV2 info;
+    assert_true(GDALExtractRPCInfoV2(GDALGetMetadata(from, "RPC"), &info));
+    void *transformer = GDALCreateRPCTransformerV2(&info, FALSE, 0, options);
+    assert_non_null(transformer);
+    const tc_heights_options heights = {.struct_size = sizeof heights, .offset = 40,
+                                        .flags = is_filled ? TC_HEIGHTS_HAS_MISSING : 0, .missing = is_filled ? 321 : 0};
+    tc_cache *cache = new_cache(1 << 20);
+    tc_transform *transform = NULL;
+    ok(tc_transform_rpc_heights(georef.rpc, map, raster, &heights, cache, &transform, &err));
+    double *x = malloc(OUT * OUT * sizeof *x), *y = malloc(OUT * OUT * sizeof *y);
+    assert_true(x != NULL && y != NULL);
+    int nowhere = 0, seen = 0;
+    double worst = 0;
+    for (int i = 0; i < OUT * OUT; i++)
+      x[i] = i % OUT + 0.5, y[i] = i / OUT + 0.5;
+    ok(tc_transform_points(transform, x, y, OUT * OUT, &err));
+    for (int i = 0; i < OUT * OUT; i++) {
+      double column = map[0] + (i % OUT + 0.5) * map[1], row = map[3] + (i / OUT + 0.5) * map[5], z = 0;
+      const double p = (column - 7.7) / 0.017, q = (47.1 - row) / 0.015;
+      const int done = GDALRPCTransform(transformer, TRUE, 1, &column, &row, &z, &(int){0}) && isfinite(column);
+      /* Older ones have other heights within half a pixel of the edge, and beyond. */
+      if (fmin(fabs(p), fabs(p - HIGH)) < 1.6 || fmin(fabs(q), fabs(q - HIGH)) < 1.6)
+        continue;
+      assert_int_equal(done, isfinite(x[i]));
+      nowhere += !done;
+      if (done) {
+        seen++;
+        worst = fmax(worst, fmax(fabs(column - x[i]), fabs(row - y[i])));
+      }
+    }
+    printf("RPC over heights%s: %d points, %d from nowhere, at most %g pixels apart\n", is_filled ? ", filled" : "", seen,
+           nowhere, worst);
+    assert_true(seen > OUT * OUT / 2 && worst < 1e-6 && (is_filled ? nowhere == 0 : nowhere > 1000));
+    GDALDestroyRPCTransformer(transformer);
+    /* And the pixels. */
+    GDALDatasetH out = create("over.tif", "EPSG:4326", map, OUT);
+    char *arguments[] = {(char *)"-et", (char *)"0", (char *)"-rpc", (char *)"-r", (char *)"bilinear", (char *)"-to",
+                         (char *)"RPC_DEM=hills.tif", (char *)"-to", (char *)"RPC_HEIGHT=40", (char *)"-wm", (char *)"500",
+                         (char *)"-wo", (char *)"XSCALE=1", (char *)"-wo", (char *)"YSCALE=1", (char *)"-wo",
+                         (char *)"SOURCE_EXTRA=50", (char *)"-wo", (char *)"SAMPLE_GRID=YES",
+                         is_filled ? (char *)"-to" : NULL, missing, NULL};
+    GDALWarpAppOptions *warping = GDALWarpAppOptionsNew(arguments, NULL);
+    int usage = 0;
+    assert_ptr_equal(GDALWarp(NULL, out, 1, &from, warping, &usage), out);
+    GDALWarpAppOptionsFree(warping);
+    assert_int_equal(GDALDatasetRasterIO(out, GF_Read, 0, 0, OUT, OUT, gdal, OUT, OUT, GDT_Byte, 1, NULL, 0, 0, 0), CE_None);
+    GDALClose(out);
+    const tc_warp_options warp = {.struct_size = sizeof warp, .filter = TC_FILTER_BILINEAR, .scale_x = 1, .scale_y = 1,
+                                  .flags = TC_WARP_EXACT | TC_WARP_FIXED_LEVEL, .width = OUT, .height = OUT,
+                                  .tile_width = 200, .tile_height = 130};
+    tc_provider *made = NULL, *mask = NULL;
+    ok(provider_warp(source, transform, &warp, cache, &made, &err));
+    ok(provider_mask(made, &mask, &err));
+    tc_target into = {ours, 1, OUT, OUT * OUT, OUT, OUT, 1, TC_U8};
+    ok(provider_read_window(made, 0, 0, 0, NULL, 0, &into, &err));
+    into.data = data;
+    ok(provider_read_window(mask, 0, 0, 0, NULL, 0, &into, &err));
+    int both = 0, differ = 0, more = 0;
+    for (int i = 0; i < OUT * OUT; i++) {
+      if (!data[i] || !gdal[i] || x[i] < 2 || x[i] > SIDE - 2 || y[i] < 2 || y[i] > SIDE - 2)
+        continue;
+      const double p = (map[0] + (i % OUT + 0.5) * map[1] - 7.7) / 0.017, q = (47.1 - map[3] - (i / OUT + 0.5) * map[5]) / 0.015;
+      if (fmin(fabs(p), fabs(p - HIGH)) < 1.6 || fmin(fabs(q), fabs(q - HIGH)) < 1.6)
+        continue;
+      both++;
+      differ += gdal[i] != ours[i];
+      more += abs(gdal[i] - ours[i]) > 1;
+    }
+    printf("its pixels: %d, %d differ, %d by more than 1\n", both, differ, more);
+    assert_true(both > OUT * OUT / 2 && more == 0 && differ <= both / 1000);
+    free(x), free(y);
+    provider_release(mask);
+    provider_release(made);
+    tc_transform_release(transform);
+    tc_release(cache);
+  }
+  provider_release(raster);
+  provider_release(source);
+  GDALClose(ground);
+  GDALClose(from);
+}
+
 static void what_is_no_transformer_of_gdal_is_refused(void **state)
 {
   (void)state;
@@ -197,6 +340,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(warps_are_those_of_gdal),
+    cmocka_unit_test(heights_are_those_of_gdal),
     cmocka_unit_test(what_is_no_transformer_of_gdal_is_refused),
   };
   GDALAllRegister();

@@ -2,6 +2,7 @@
 
 use super::census::{Decoding, SourceCensus};
 use super::key::{image_of, is_built_on, is_computed, sources_of};
+use super::tier::Identity;
 use crate::geometry::Area;
 use crate::late::Late;
 use crate::memory::Home;
@@ -64,6 +65,18 @@ pub struct Lineage {
     puts: Late<Mutex<Puts>>,
     /// What decodes its blocks, and those of its levels and masks.
     decoding: Late<Mutex<Vec<Weak<dyn Decoding>>>>,
+    /// What it is called on all machines, if other tiers may have its blocks.
+    pub(super) identity: Late<Identity>,
+}
+
+/// As long as it lives it is not known what the pixels of an image are: none are kept, and no load is joined that
+/// began before. At its end they are those of then.
+pub struct Suspension(Arc<Lineage>);
+
+impl Drop for Suspension {
+    fn drop(&mut self) {
+        self.0.end_change();
+    }
 }
 
 /// Images that one is computed from, perhaps many.
@@ -109,6 +122,12 @@ impl Puts {
         let latest = self.latest.iter().rev().find(beneath);
         latest.map_or(self.before, |(moment, _)| *moment)
     }
+
+    /// The last put that shows under `key`: under itself, or under a key that it is built on.
+    fn shown_under(&self, key: &str) -> Moment {
+        let own = self.latest.iter().find(|(_, other)| **other == *key);
+        own.map_or(0, |(moment, _)| *moment).max(self.beneath(key))
+    }
 }
 
 /// A moment that does not come.
@@ -138,6 +157,7 @@ impl Lineage {
             computed: Mutex::default(),
             puts: Late::default(),
             decoding: Late::default(),
+            identity: Late::default(),
         });
         known.insert(image, Arc::downgrade(&lineage));
         drop(known);
@@ -313,6 +333,17 @@ impl Lineage {
     /// The pixels have changed: forgets them in every cache. What began before is not kept, nor what
     /// begins meanwhile, which may still have found old pixels to build on.
     pub fn invalidate(&self) {
+        self.begin_change();
+        self.end_change();
+    }
+
+    /// The pixels may change at any time: forgets them in every cache, and keeps none until it is over.
+    pub fn suspend(self: &Arc<Self>) -> Suspension {
+        self.begin_change();
+        Suspension(self.clone())
+    }
+
+    fn begin_change(&self) {
         {
             let mut forgetting = self.forgetting.lock();
             *forgetting += 1;
@@ -322,11 +353,36 @@ impl Lineage {
             home.invalidated(&self.image);
         }
         self.invalidate_computed();
+    }
+
+    fn end_change(&self) {
         let mut forgetting = self.forgetting.lock();
         *forgetting -= 1;
         if *forgetting == 0 {
             self.set_changed(tick());
         }
+    }
+}
+
+/// Images that something follows from which no cache keeps.
+pub struct Followed(Box<[(Arc<Lineage>, Box<str>)]>);
+
+impl Followed {
+    /// Those with these keys.
+    pub fn new<S: AsRef<str>>(keys: impl IntoIterator<Item = S>) -> Self {
+        let image = |key: S| (Lineage::of(key.as_ref()), key.as_ref().into());
+        Self(keys.into_iter().map(image).collect())
+    }
+
+    /// A number that changes with the pixels of any of them; `None` while the old ones of one are being forgotten.
+    pub fn generation(&self) -> Option<Moment> {
+        let generation = |(image, key): &(Arc<Lineage>, Box<str>)| {
+            let puts = image.puts.get();
+            let put = puts.map_or(0, |puts| puts.lock().shown_under(key));
+            image.generation().max(put)
+        };
+        let latest = self.0.iter().map(generation).fold(0, Moment::max);
+        Some(latest).filter(|latest| *latest != NEVER)
     }
 }
 
@@ -346,6 +402,7 @@ impl Drop for Lineage {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::geometry::Rect;
 
     /// Begins something while it is told to forget old pixels, and notes whether that would be kept; the
     /// first time also after another invalidation has come and gone.
@@ -369,6 +426,50 @@ mod tests {
         fn outdated(&self, _: &str, _: &Area) {}
 
         fn shared(&self, _: u32) {}
+    }
+
+    #[test]
+    fn while_an_image_is_suspended_nothing_is_current() {
+        let lineage = Lineage::of("suspended:image:0");
+        let computed = Lineage::of("compute:of(suspended:image:0)");
+        let before = now();
+        let suspended = [lineage.suspend(), lineage.suspend()];
+        for one in suspended {
+            assert!(!lineage.is_current(now()) && !computed.is_current(now()));
+            lineage.invalidate();
+            assert!(!lineage.is_current(now()));
+            drop(one);
+        }
+        assert!(!lineage.is_current(before));
+        assert!(lineage.is_current(now()) && computed.is_current(now()));
+    }
+
+    #[test]
+    fn what_follows_from_images_is_of_their_latest_generation() {
+        let none: [&str; 0] = [];
+        assert_eq!(Followed::new(none).generation(), Some(0));
+        let area = Area {
+            level: (9, 9),
+            rect: Rect::new(0, 0, 1, 1),
+        };
+        let keys = ["followed:image:0", "followed:image:1:retiled:9x9"];
+        let followed = Followed::new(keys);
+        let mut before = followed.generation();
+        for change in 0..5 {
+            match change {
+                0 => Lineage::of(keys[0]).invalidate(),
+                1 => Lineage::of(keys[1]).invalidate(),
+                2 => Lineage::of(keys[1]).put("followed:image:1", &area),
+                3 => Lineage::of(keys[0]).put(keys[0], &area),
+                _ => Lineage::of("followed:image:2").invalidate(),
+            }
+            let now = followed.generation();
+            assert_eq!(now > before, change < 4, "{change}");
+            before = now;
+        }
+        let image = Lineage::of(keys[0]);
+        image.set_changed(NEVER);
+        assert_eq!(followed.generation(), None);
     }
 
     #[test]

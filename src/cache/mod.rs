@@ -34,7 +34,7 @@ pub use census::{Census, Decoding, EntryCensus, KeyCensus, KeyImage, SourceCensu
 pub use claims::{Claims, Permits};
 pub use dependence::{Dependent, links_stand_still};
 pub use key::{chain_key, compute_key, compute_key_of_many, digest, name_or_number, title};
-pub use lineage::{Moment, lineages_stand_still, now};
+pub use lineage::{Followed, Moment, lineages_stand_still, now};
 pub use loading::{Loading, Scratch};
 pub use namespace::Namespace;
 pub use observe::{
@@ -47,7 +47,10 @@ pub use room::HeldRoom;
 pub use source_blocks::SourceBlocks;
 pub use stamp::{Stamp, used as use_from_now};
 pub use store::Class;
-pub use tier::{AskedOfTiers, Asking, Ticket, Tier};
+pub use tier::{
+    AskedOfTiers, Asking, Decode, Generation, Landing, Lease, Link, Parcel, Reply, Ticket, Tier,
+    TierBlock, TierCounters, TierHealth, TierOptions, identify, purge,
+};
 
 use crate::error::{Error, Result};
 use crate::geometry::Area;
@@ -68,6 +71,7 @@ use key::KeyId;
 use observe::Observer;
 use std::sync::{Arc, OnceLock, Weak};
 use store::{CHUNKS_PER_CALL, Interrupted, Room, Store};
+use tier::TierSource;
 
 /// What a cache can be told beside its budget; zeros mean the defaults.
 #[derive(Clone, Copy, Debug, Default)]
@@ -263,11 +267,13 @@ impl Usage {
 pub fn invalidate(key: &str) {
     let image = lineage::Lineage::of(key);
     // The pixels of what is computed change with those of its sources.
-    image
-        .origins()
-        .iter()
-        .for_each(|origin| origin.invalidate());
-    image.invalidate();
+    for image in image.origins().iter().chain([&image]) {
+        // First, for what is loaded anew may not come from another tier.
+        if let Some(identity) = image.identity.get() {
+            identity.leave();
+        }
+        image.invalidate();
+    }
 }
 
 /// The default budget: the smaller of 5 GiB and half of what the process may use.
@@ -286,7 +292,7 @@ struct Shared {
     store: Mutex<Store>,
     gate: Arc<Gate>,
     workers: Arc<Workers>,
-    tier: OnceLock<Arc<dyn Tier>>,
+    tier: OnceLock<Arc<Link>>,
     options: Options,
     log: Log,
     observer: Option<Observer>,
@@ -684,7 +690,7 @@ impl Cache {
 
     /// Registers a provider's key; refused if the key stands for another image here.
     fn register(&self, text: &str, image: &Image) -> Result<Registration> {
-        self.0.with(|store| {
+        let mut registration = self.0.with(|store| {
             let key = store.key(text);
             let is_first = store.key_record(key).band_count().is_none();
             let registered = store.key_record_mut(key).register(image);
@@ -695,10 +701,16 @@ impl Cache {
             registered.map(|(hits, put_entries)| Registration {
                 cache: self.clone(),
                 key,
+                tier_source: None,
                 put_entries,
                 hits,
             })
-        })
+        })?;
+        // Without the lock, for the tier hears of it.
+        if let Some(link) = self.0.tier.get() {
+            registration.tier_source = link.source_of(&lineage::Lineage::of(text));
+        }
+        Ok(registration)
     }
 }
 
@@ -745,6 +757,8 @@ impl Drop for HeldKey<'_> {
 struct Registration {
     cache: Cache,
     key: KeyId,
+    /// The source as another tier knows it, if it does.
+    tier_source: Option<Arc<TierSource>>,
     /// How many entries of the key callers put.
     put_entries: Arc<AtomicU64>,
     hits: Arc<Hits>,

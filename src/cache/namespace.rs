@@ -7,6 +7,7 @@ use super::index::{self, Found, Look};
 use super::key::{KEPT_LEVELS, kept_level};
 use super::lineage::{Lineage, Moment};
 use super::plan::{NEVER, PassId};
+use super::tier::TierSource;
 use super::{Cache, Class, Counters, Loading, Registration, SourceBlocks, Usage};
 use crate::error::Result;
 use crate::geometry::Grid;
@@ -102,6 +103,19 @@ impl Namespace {
             Place::Cached(registration) => Some(&registration.cache),
             Place::Alone(_) => None,
         }
+    }
+
+    /// The source as another tier of the cache knows it, if it does.
+    pub(super) fn tier_source(&self) -> Option<&Arc<TierSource>> {
+        match &self.place {
+            Place::Cached(registration) => registration.tier_source.as_ref(),
+            Place::Alone(_) => None,
+        }
+    }
+
+    /// What all keys of the image share.
+    pub(super) fn lineage(&self) -> &Arc<Lineage> {
+        &self.lineage
     }
 
     /// Tells the cache what the tiles are stitched from, level by level, if that matters to it.

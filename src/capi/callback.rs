@@ -138,6 +138,7 @@ impl CallbackDecoder {
                 levels: null(),
                 mask: null_mut(),
                 inputs: null(),
+                fleet_id: null(),
                 ..*source
             },
             bands,

@@ -27,6 +27,7 @@ mod georef_given;
 mod georef_told;
 mod guard;
 mod handle;
+mod heights;
 mod image;
 mod inputs;
 mod levels;
@@ -43,6 +44,8 @@ mod reader;
 mod report;
 mod source;
 mod status;
+mod tier;
+mod tier_table;
 mod tile;
 mod transform;
 mod types;
@@ -75,6 +78,7 @@ pub use georef::{
     provider_georef, provider_pixel_of, provider_place_of, provider_with_georef, tc_gcp, tc_georef,
     tc_georef_flags, tc_rpc,
 };
+pub use heights::{tc_heights_flags, tc_heights_options, tc_transform_rpc_heights};
 pub use levels::{
     provider_downsample, provider_pyramid, tc_filter, tc_level_flags, tc_level_options,
 };
@@ -117,6 +121,12 @@ pub use source::{
     tc_source_flags, tc_text, tc_threading,
 };
 pub use status::{tc_error, tc_status, tc_status_code};
+pub use tier::{
+    provider_invalidate_fleet, tc_generation, tc_set_tier, tc_tier, tc_tier_account,
+    tc_tier_answer, tc_tier_block, tc_tier_changed, tc_tier_is_wanted, tc_tier_link,
+    tc_tier_link_release, tc_tier_outcome, tc_tier_room, tc_tier_state, tc_tier_statistics,
+    tc_tier_stats, tc_tier_taken,
+};
 pub use tile::{tc_tile, tc_tile_copy, tc_tile_pixels, tc_tile_release, tc_tile_retain};
 pub use transform::{
     tc_clone_fn, tc_tie_point, tc_transform, tc_transform_affine, tc_transform_callback,

@@ -32,7 +32,7 @@ pub type tc_write_fn = Option<
 /// What a cache has and has done, of the cache, each key in it and each source beneath, as JSON (RFC 8259) for programs.
 ///
 /// An object of `form` (1; it rises where a member changes its meaning or goes, not where one is added); `cache`, with
-/// the members of tc_cache_stats; `providers`, an array with one object for each key that has tiles or providers, those
+/// the members of tc_cache_stats; `tier`, if the cache has one, with those of tc_tier_stats; `providers`, an array with one object for each key that has tiles or providers, those
 /// with most bytes first: its `key`, the `size`, `block`, `levels`, `bands` and `type` of the image where a provider says
 /// them, what provider_counters tells, and the keys of its `sources`; `sources`, an array with one object for each source
 /// of those: its `key`, its `title` in messages, how many `blocks` it has, `loads`, `load_errors`, `load_nanoseconds`,

@@ -17,7 +17,7 @@ use crate::bytes::Bytes;
 use crate::error::{Error, Result};
 use crate::image::Image;
 use crate::source::beside::Beside;
-use crate::source::file::Choice;
+use crate::source::file::{Choice, Fleet};
 use crate::source::{self, Source};
 use std::ffi::{c_char, c_void};
 use std::sync::Arc;
@@ -31,6 +31,11 @@ pub enum tc_open_flags {
     /// such that their pixels can be read all the same, and damaged files beside them. Damage that no pixel or text of
     /// the image depends on, such as in directories behind it, is not looked for.
     TC_OPEN_STRICT = 2,
+    /// The identity of the file on all machines is computed, where fleet_id is NULL: of its size and of its first and last
+    /// 64 KiB, by SHA-256. So it has one wherever its copies lie. A file of which only pixels between those were rewritten has
+    /// the same: then call provider_invalidate_fleet, or give a fleet_id that changes. A file with others beside it that
+    /// change what is read has none.
+    TC_OPEN_FLEET_DIGEST = 4,
     /// You know that nobody changes the file as long as the provider or a tile of it is there. provider_open then looks at
     /// uncompressed pixels of TIFF and NITF where they lie in the system's own copy of the file (mmap): tiles of one band,
     /// and of bands that are stored apart, are views of it, without a copy and without memory of the budget but
@@ -47,7 +52,7 @@ pub enum tc_open_flags {
     /// views the key says so, lest openings without this flag get them. Files that cannot be mapped, and everything
     /// compressed, are read as without it. With provider_open_io and for files beside the one that is opened it
     /// means nothing.
-    TC_OPEN_MAPPED = 4,
+    TC_OPEN_MAPPED = 8,
 }
 
 /// Options of provider_open and provider_open_io. Size-led; 0 is the default everywhere.
@@ -100,6 +105,11 @@ pub struct tc_open_options {
     /// Where the opening tells what is wrong with the file, and later of its slow and failed reads; copied. NULL:
     /// nowhere.
     pub log: *const tc_log,
+    /// What the file is called on all machines that share another tier (tc_set_tier), UTF-8, of at most 4,096 bytes; copied.
+    /// Two files may have the same only if all their images have the same pixels: a name with a version, or a strong entity
+    /// tag of a server (a weak one is none). NULL: the file has none, its blocks are asked for and put nowhere, and
+    /// tc_tier_stats.unnamed counts them; but see TC_OPEN_FLEET_DIGEST.
+    pub fleet_id: *const c_char,
 }
 
 /// Bytes from anywhere, such as an object store, an archive or a buffer. Size-led; copied by the call.
@@ -263,6 +273,8 @@ pub struct tc_source {
     /// Where level 0 lies on the ground, and with it all levels and the mask; copied with all it points to. NULL: not
     /// known.
     pub georef: *const tc_georef,
+    /// What the image is called on all machines that share another tier; see tc_open_options.fleet_id. NULL: nothing.
+    pub fleet_id: *const c_char,
 }
 
 /// A level of a source, with a grid of its own. Frozen.
@@ -299,10 +311,10 @@ pub struct tc_text {
 #[cfg(target_pointer_width = "64")]
 const _: () = {
     use std::mem::offset_of;
-    assert!(size_of::<tc_open_options>() == 56 && offset_of!(tc_open_options, key) == 8);
+    assert!(size_of::<tc_open_options>() == 64 && offset_of!(tc_open_options, key) == 8);
     assert!(offset_of!(tc_open_options, open_beside) == 32);
     assert!(size_of::<tc_io>() == 40 && offset_of!(tc_io, size) == 16);
-    assert!(size_of::<tc_source>() == 152 && offset_of!(tc_source, max_sessions) == 32);
+    assert!(size_of::<tc_source>() == 160 && offset_of!(tc_source, max_sessions) == 32);
     assert!(offset_of!(tc_source, has_block) == 40 && offset_of!(tc_source, release) == 80);
     assert!(size_of::<tc_level>() == 32 && size_of::<tc_text>() == 24);
 };
@@ -336,9 +348,10 @@ unsafe fn choice<'a>(
 ) -> Result<Choice<'a>> {
     const ALONE: u32 = tc_open_flags::TC_OPEN_ALONE as u32;
     const STRICT: u32 = tc_open_flags::TC_OPEN_STRICT as u32;
+    const DIGEST: u32 = tc_open_flags::TC_OPEN_FLEET_DIGEST as u32;
     const MAPPED: u32 = tc_open_flags::TC_OPEN_MAPPED as u32;
     let flags = options.flags;
-    if flags & !(ALONE | STRICT | MAPPED) != 0 {
+    if flags & !(ALONE | STRICT | DIGEST | MAPPED) != 0 {
         return Err(Error::argument(format!(
             "flags of options is {flags:#x}; no such flag of an opening"
         )));
@@ -360,6 +373,11 @@ unsafe fn choice<'a>(
             strict: flags & STRICT != 0,
             mapped: flags & MAPPED != 0,
             threads: options.threads,
+            fleet: match args::optional_text(options.fleet_id, "fleet_id")? {
+                Some(text) => Fleet::Named(text),
+                None if flags & DIGEST != 0 => Fleet::Digest,
+                None => Fleet::Unknown,
+            },
             log: Some(&log.log),
         })
     }
@@ -537,6 +555,7 @@ pub unsafe extern "C" fn provider_from_source(
                 let mask = source_mask(&source, &image)?;
                 let inputs = Inputs::new(source.inputs, source.n_inputs)?;
                 let key = inputs.key(source.key)?;
+                let fleet_id = args::optional_text(source.fleet_id, "fleet_id")?;
                 let decoder = CallbackDecoder::new(&source, image.band_count(), inputs)?;
                 let owner = decoder.owner.clone();
                 let made = match grids {
@@ -546,6 +565,9 @@ pub unsafe extern "C" fn provider_from_source(
                         LevelDecoder::provider(key, grids, mask, decoder)?
                     }
                 };
+                if let Some(text) = fleet_id {
+                    crate::cache::identify(made.key(), "id", text)?;
+                }
                 owner.take();
                 Ok(made)
             })

@@ -43,6 +43,8 @@ pub enum tc_status_code {
     TC_E_SOURCE = 13,
     /// A defect of the library. The objects stay usable.
     TC_E_INTERNAL = 14,
+    /// A store that other machines share cannot be reached.
+    TC_E_UNREACHABLE = 15,
 }
 
 use tc_status_code::*;
@@ -115,7 +117,7 @@ fn shortened(text: &str, room: usize) -> Cow<'_, str> {
 /// What a callback hands on of a call of the library that it made: its status in both places, and no number of its
 /// own. Of failures that are due to the arguments of that call, those who asked for the block learn as of its own.
 fn handed_on(status: tc_status, err: &tc_error) -> Option<Kind> {
-    const KINDS: [Kind; 9] = [
+    const KINDS: [Kind; 10] = [
         Kind::Cancelled,
         Kind::Reentrant,
         Kind::NoMemory,
@@ -125,6 +127,7 @@ fn handed_on(status: tc_status, err: &tc_error) -> Option<Kind> {
         Kind::Unsupported,
         Kind::Changed,
         Kind::Internal,
+        Kind::Unreachable,
     ];
     let is_said_twice = err.code == status && err.source_code == 0;
     let kind = KINDS.into_iter().find(|kind| self::status(*kind) == status);
@@ -171,13 +174,14 @@ pub fn status(kind: Kind) -> tc_status {
         Kind::Changed => TC_E_CHANGED,
         Kind::Source => TC_E_SOURCE,
         Kind::Internal => TC_E_INTERNAL,
+        Kind::Unreachable => TC_E_UNREACHABLE,
     };
     code as tc_status
 }
 
 /// The name of a status as the header writes it.
 pub fn name(status: tc_status) -> &'static CStr {
-    const NAMES: [&CStr; 15] = [
+    const NAMES: [&CStr; 16] = [
         c"TC_OK",
         c"TC_E_ARGUMENT",
         c"TC_E_RANGE",
@@ -193,6 +197,7 @@ pub fn name(status: tc_status) -> &'static CStr {
         c"TC_E_CHANGED",
         c"TC_E_SOURCE",
         c"TC_E_INTERNAL",
+        c"TC_E_UNREACHABLE",
     ];
     usize::try_from(status)
         .ok()
@@ -260,6 +265,7 @@ mod tests {
         assert_eq!(name(TC_E_INTERNAL as i32), c"TC_E_INTERNAL");
         assert_eq!(name(TC_E_CORRUPT as i32), c"TC_E_CORRUPT");
         assert_eq!(name(-1), c"unknown status");
-        assert_eq!(name(15), c"unknown status");
+        assert_eq!(name(TC_E_UNREACHABLE as i32), c"TC_E_UNREACHABLE");
+        assert_eq!(name(16), c"unknown status");
     }
 }

@@ -11,7 +11,8 @@ use super::types::tc_release_fn;
 use crate::cache::name_or_number;
 use crate::error::{Error, Result};
 use crate::georef::Affine;
-use crate::load::Sessions;
+use crate::load::{Sessions, nesting};
+use crate::provider::Request;
 use crate::transform::{self, Pair, Point, Transform};
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr::null_mut;
@@ -93,7 +94,7 @@ pub type tc_clone_fn = Option<unsafe extern "C" fn(user: *mut c_void) -> *mut c_
 ///
 /// # Safety
 /// `to` must be NULL or writable.
-unsafe fn deliver(
+pub unsafe fn deliver(
     to: *mut *mut tc_transform,
     make: impl FnOnce() -> Result<Arc<dyn Transform>>,
 ) -> Result<()> {
@@ -108,7 +109,7 @@ unsafe fn deliver(
 ///
 /// # Safety
 /// `from` must be NULL or point to six numbers.
-unsafe fn affine_of(from: *const f64, name: &str) -> Result<Affine> {
+pub unsafe fn affine_of(from: *const f64, name: &str) -> Result<Affine> {
     // SAFETY: promised by the caller.
     Ok(Affine(*unsafe {
         handle::given(from.cast::<[f64; 6]>(), name)?
@@ -223,7 +224,7 @@ pub unsafe extern "C" fn tc_transform_spline(
 /// - rpc: required; those of level 0 of the source, as provider_georef tells them.
 /// - ground: required, six finite numbers; from pixels of the output to longitude and latitude, in degrees, in GDAL's order: longitude is
 ///   ground[0] + ground[1] x + ground[2] y. Longitudes may be told once more around the world.
-/// - height: metres above the ellipsoid.
+/// - height: metres above the ellipsoid; for ground that is not level see tc_transform_rpc_heights.
 /// - transform: receives a reference that you own; NULL on failure.
 /// - err: may be NULL.
 ///
@@ -307,7 +308,7 @@ pub unsafe extern "C" fn tc_transform_callback(
 /// - n: how many points; 0 does nothing.
 /// - err: may be NULL.
 ///
-/// Errors: what a callback returned, as TC_E_SOURCE; TC_E_ARGUMENT. Thread-safe.
+/// Errors: what a callback returned, as TC_E_SOURCE, or what a raster of heights failed with; TC_E_ARGUMENT. Thread-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tc_transform_points(
     transform: *const tc_transform,
@@ -328,7 +329,11 @@ pub unsafe extern "C" fn tc_transform_points(
             let from = (0..n).map(|at| Point::new(*x.add(at), *y.add(at)));
             let mut points: Vec<Point> = from.collect();
             if n > 0 {
-                transform.transform.to_source(&mut points)?;
+                let transform = &transform.transform;
+                let heights = transform.sources().iter().map(|source| source.height());
+                nesting::enter(heights.max().unwrap_or(0), || {
+                    transform.to_source(&mut points, &Request::new())
+                })?;
             }
             for (at, point) in points.into_iter().enumerate() {
                 let point = if point.is_some() { point } else { Point::NONE };
@@ -496,7 +501,7 @@ impl Transform for Callback {
         &self.key
     }
 
-    fn to_source(&self, points: &mut [Point]) -> Result<()> {
+    fn to_source(&self, points: &mut [Point], _: &Request<'_>) -> Result<()> {
         points
             .chunks_mut(MOST_POINTS)
             .try_for_each(|points| self.in_turn(points))

@@ -47,6 +47,17 @@ pub fn on_one_line(wkt: &str) -> String {
     wkt.chars().filter(is_kept).collect()
 }
 
+/// Whether coordinates are those of a projection, and not degrees.
+pub fn is_projected(wkt: &str) -> bool {
+    match keyword(wkt) {
+        "PROJCS" | "PROJCRS" | "PROJECTEDCRS" => true,
+        "COMPD_CS" | "COMPOUNDCRS" | "BOUNDCRS" | "SOURCECRS" => {
+            children(wkt).into_iter().any(is_projected)
+        }
+        _ => false,
+    }
+}
+
 fn keyword(wkt: &str) -> &str {
     wkt.split('[').next().unwrap_or_default().trim()
 }
@@ -98,6 +109,20 @@ mod tests {
         ] {
             assert_eq!(codes(text), codes_of_it, "{text}");
         }
+    }
+
+    #[test]
+    fn projections_are_told_from_degrees() {
+        let (utm, degrees) = ("PROJCRS[\"a\",BASEGEOGCRS[\"b\"]]", "GEOGCRS[\"PROJCS[\"]");
+        let of = |outer: &str, inner: &str| format!("{outer}[\"c\",{inner},VERTCRS[\"d\"]]");
+        for outer in ["COMPOUNDCRS", "COMPD_CS"] {
+            assert!(is_projected(&of(outer, utm)) && !is_projected(&of(outer, degrees)));
+        }
+        assert!(is_projected(utm) && is_projected("PROJCS[\"a\",GEOGCS[\"b\"]]"));
+        assert!(is_projected(&format!(
+            "BOUNDCRS[SOURCECRS[{utm}],TARGETCRS[{degrees}]]"
+        )));
+        assert!(!is_projected(degrees) && !is_projected("") && !is_projected("+proj=utm"));
     }
 
     #[test]

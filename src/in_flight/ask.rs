@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::provider::Request;
 use crate::tile::Tile;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// What the answer to a question does, beside waking the threads that wait for it.
 pub type Then = Box<dyn FnOnce() + Send>;
@@ -19,6 +20,28 @@ pub struct Question(Arc<Task>);
 
 /// The answer to a question, which may be still to come.
 pub struct Answer(Wanted);
+
+/// Why an answer has no tile.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Miss {
+    /// It is not there.
+    #[default]
+    Nothing,
+    /// It is not there, and it is for this process to make it.
+    Leased,
+    /// It is not there, and another process makes it.
+    Busy,
+}
+
+/// What came of a question.
+pub enum Outcome {
+    /// The tile.
+    Tile(Tile),
+    /// None.
+    Missed(Miss),
+    /// No answer in time.
+    Late,
+}
 
 /// Asks for what is wanted; with the question that is to be sent, if no other thread has sent it.
 pub fn ask(want: &Want, request: &Request<'_>) -> (Answer, Option<Question>) {
@@ -45,6 +68,11 @@ impl Question {
         self.end(Stage::Done(Ok(tile)));
     }
 
+    /// Answers it without a tile.
+    pub fn miss(self, miss: Miss) {
+        self.end(Stage::Missed(miss));
+    }
+
     fn end(&self, stage: Stage) {
         let mut table = TABLE.lock();
         if !matches!(self.0.state.lock().stage, Stage::Asked) {
@@ -63,7 +91,7 @@ impl Question {
 
 impl Drop for Question {
     fn drop(&mut self) {
-        self.end(Stage::Missed);
+        self.end(Stage::Missed(Miss::default()));
     }
 }
 
@@ -80,16 +108,20 @@ impl Answer {
         then();
     }
 
-    /// Waits for the answer: the tile, or nothing. An error if the request is cancelled.
-    pub fn wait(&self, request: &Request<'_>) -> Result<Option<Tile>> {
+    /// Waits for the answer, until then at most. An error if the request is cancelled.
+    pub fn wait(&self, end: Instant, request: &Request<'_>) -> Result<Outcome> {
         let task = &self.0.task;
-        let mut sleep = Sleep::default();
+        let mut sleep = Sleep::until(end);
         let mut table = TABLE.lock();
         loop {
             match &task.state.lock().stage {
-                Stage::Done(Ok(tile)) => return Ok(Some(tile.clone())),
+                Stage::Done(Ok(tile)) => return Ok(Outcome::Tile(tile.clone())),
                 Stage::Asked => (),
-                _ => return Ok(None),
+                Stage::Missed(miss) => return Ok(Outcome::Missed(*miss)),
+                _ => return Ok(Outcome::Missed(Miss::Nothing)),
+            }
+            if sleep.is_over() {
+                return Ok(Outcome::Late);
             }
             table = sleep.until_changed(task, table, request)?;
         }

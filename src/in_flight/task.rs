@@ -1,6 +1,6 @@
 //! Tasks: each makes one block of one image for all that want it.
 
-use super::ask::Then;
+use super::ask::{Miss, Then};
 use super::table::TABLE;
 use super::{Cell, Stitch, Want, Way};
 use crate::cache::{Loading, Moment};
@@ -80,7 +80,7 @@ pub enum Stage {
     /// Another tier was asked for it.
     Asked,
     /// Another tier does not have it.
-    Missed,
+    Missed(Miss),
     /// A thread makes it.
     Running(Arc<Load>),
     /// It was made, or has failed.
@@ -184,7 +184,7 @@ impl Task {
     pub fn is_coming(&self) -> bool {
         match self.state.lock().stage {
             Stage::Open | Stage::Running(_) | Stage::Done(Ok(_)) => true,
-            Stage::Done(Err(_)) | Stage::Spent | Stage::Asked | Stage::Missed => false,
+            Stage::Done(Err(_)) | Stage::Spent | Stage::Asked | Stage::Missed(_) => false,
         }
     }
 

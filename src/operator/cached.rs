@@ -1,7 +1,7 @@
 //! Cached: the same image, with its blocks kept in a cache.
 
 use super::window_counts::Windows;
-use crate::cache::{Asking, Cache, Claims, Counters, Namespace, Usage};
+use crate::cache::{Asking, Cache, Claims, Counters, Landing, Namespace, Usage};
 use crate::error::Result;
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
@@ -196,8 +196,18 @@ impl Provider for Cached {
         None
     }
 
-    fn beneath_part(&self, _: Block, _: &Rect, _: &Bands) -> Option<(Arc<dyn Provider>, u32)> {
-        None
+    fn beneath_part(
+        &self,
+        at: Block,
+        part: &Rect,
+        bands: &Bands,
+    ) -> Option<(Arc<dyn Provider>, u32)> {
+        let is_own = self.levels[at.level as usize].is_none();
+        // What is there of the block goes before what is beneath.
+        match is_own && !self.namespace.bears_on(at, bands) {
+            true => self.source.beneath_part(at, part, bands),
+            false => None,
+        }
     }
 
     fn mask(&self) -> Option<Arc<dyn Provider>> {
@@ -221,9 +231,13 @@ impl Provider for Cached {
         if let Some(level) = &self.levels[at.level as usize] {
             return ask_rect(level, 0, &at.rect(self.image()), bands, asking);
         }
-        asking.where_missing(&self.namespace, self.image(), at, bands, |asking| {
-            self.source.ask(at, bands, asking);
-        });
+        let landing = Landing {
+            namespace: &self.namespace,
+            at,
+            source: &self.source,
+            of: at,
+        };
+        asking.landing(landing, bands, |asking| self.source.ask(at, bands, asking));
     }
 
     fn cell(&self, at: Block) -> Option<Cell> {

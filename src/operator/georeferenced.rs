@@ -89,8 +89,13 @@ impl Provider for Georeferenced {
         self.source.origin(level)
     }
 
-    fn beneath_part(&self, _: Block, _: &Rect, _: &Bands) -> Option<(Arc<dyn Provider>, u32)> {
-        None
+    fn beneath_part(
+        &self,
+        at: Block,
+        part: &Rect,
+        bands: &Bands,
+    ) -> Option<(Arc<dyn Provider>, u32)> {
+        self.source.beneath_part(at, part, bands)
     }
 
     fn mask(&self) -> Option<Arc<dyn Provider>> {

@@ -172,8 +172,14 @@ impl Provider for Level {
         Some((self.source.clone(), self.level + level))
     }
 
-    fn beneath_part(&self, _: Block, _: &Rect, _: &Bands) -> Option<(Arc<dyn Provider>, u32)> {
-        None
+    fn beneath_part(
+        &self,
+        at: Block,
+        part: &Rect,
+        bands: &Bands,
+    ) -> Option<(Arc<dyn Provider>, u32)> {
+        let block = self.source_block(at)?;
+        self.source.beneath_part(block, part, bands)
     }
 
     fn mask(&self) -> Option<Arc<dyn Provider>> {

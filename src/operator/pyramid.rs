@@ -169,8 +169,16 @@ impl Provider for Pyramid {
         None
     }
 
-    fn beneath_part(&self, _: Block, _: &Rect, _: &Bands) -> Option<(Arc<dyn Provider>, u32)> {
-        None
+    fn beneath_part(
+        &self,
+        at: Block,
+        part: &Rect,
+        bands: &Bands,
+    ) -> Option<(Arc<dyn Provider>, u32)> {
+        match at.level {
+            0 => self.images[0].beneath_part(at, part, bands),
+            _ => None,
+        }
     }
 
     fn mask(&self) -> Option<Arc<dyn Provider>> {

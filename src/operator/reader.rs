@@ -155,8 +155,18 @@ impl Provider for Reader {
         Some((self.like_this(origin), level))
     }
 
-    fn beneath_part(&self, _: Block, _: &Rect, _: &Bands) -> Option<(Arc<dyn Provider>, u32)> {
-        None
+    fn beneath_part(
+        &self,
+        at: Block,
+        part: &Rect,
+        bands: &Bands,
+    ) -> Option<(Arc<dyn Provider>, u32)> {
+        // A declared pass plans its tiles, and counts on them.
+        if self.schedule.is_some() {
+            return None;
+        }
+        let (beneath, level) = self.source.beneath_part(at, part, bands)?;
+        Some((self.like_this(beneath), level))
     }
 
     fn mask(&self) -> Option<Arc<dyn Provider>> {

@@ -2,7 +2,7 @@
 
 use super::advice::{Advice, advice};
 use super::json::Json;
-use crate::cache::{Cache, Counters, KeyCensus, SourceCensus, Statistics, Usage};
+use crate::cache::{Cache, Counters, KeyCensus, Link, SourceCensus, Statistics, Usage};
 use crate::provider::Provider;
 
 /// The version of the form: it rises where a member changes its meaning or goes, not where one is added.
@@ -18,6 +18,9 @@ pub fn of_cache(cache: &Cache) -> String {
             sizes_of_cache(json, &census.statistics);
             counters(json, &census.statistics.counters);
         });
+        if let Some(link) = cache.tier() {
+            json.object_of("tier", |json| of_tier(json, link));
+        }
         json.objects("providers", &census.keys, of_key);
         json.objects("sources", &census.sources, of_source);
         if let Some(advice) = &advice {
@@ -36,6 +39,43 @@ pub fn of_provider(provider: &dyn Provider) -> String {
         counters(json, &of_provider);
         decodes(json, &of_provider);
     })
+}
+
+/// What happened between the cache and its other tier, and what that says of itself.
+fn of_tier(json: &mut Json, link: &Link) {
+    let (counted, health) = (link.counters(), link.health());
+    json.number("gets", counted.gets);
+    json.number("hits", counted.hits);
+    json.number("hit_bytes", counted.hit_bytes);
+    json.number("hit_nanoseconds", counted.hit_nanoseconds);
+    json.number("misses", counted.misses);
+    json.number("late", counted.late);
+    json.number("refused", counted.refused);
+    json.number("leases_won", counted.leases_won);
+    json.number("leases_waited", counted.leases_waited);
+    json.number("leases_given_up", counted.leases_given_up);
+    json.number("puts", counted.puts);
+    json.number("put_bytes", counted.put_bytes);
+    json.number("puts_dropped", counted.puts_dropped);
+    json.number("queued", link.queued());
+    json.number("unnamed", counted.unnamed);
+    json.number("left", counted.left);
+    json.number("suspect", counted.suspect);
+    json.number("changes", counted.changes);
+    json.number("suspicions", counted.suspicions);
+    json.number("purges", counted.purges);
+    json.number("purges_failed", counted.purges_failed);
+    json.number("state", health.state.into());
+    json.number("unreachable", health.unreachable);
+    json.number("store_late", health.late);
+    json.number("garbage", health.garbage);
+    json.number("forged", health.forged);
+    json.number("full", health.full);
+    json.number("denied", health.refused);
+    json.number("round_trips", health.round_trips);
+    json.number("bytes_sent", health.bytes_sent);
+    json.number("bytes_received", health.bytes_received);
+    json.number("skipped", health.skipped);
 }
 
 fn sizes_of_cache(json: &mut Json, now: &Statistics) {

@@ -6,12 +6,13 @@ use super::warnings::all_warnings;
 use super::world;
 use super::{Source, missing};
 use crate::bytes::{Bytes, FileBytes, GDAL, Gathered, MappedBytes};
-use crate::cache::{name_or_number, title};
+use crate::cache::{identify, name_or_number, title};
 use crate::error::{Error, Result};
 use crate::georef::Located;
 use crate::log::{self, Event, Log};
 use crate::operator::{level, pyramid};
 use crate::provider::Provider;
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -38,8 +39,22 @@ pub struct Choice<'a> {
     pub mapped: bool,
     /// How many threads may decode beside those that call.
     pub threads: u32,
+    /// What it is called on all machines.
+    pub fleet: Fleet<'a>,
     /// Where it is told what is found, and later of slow and failed reads.
     pub log: Option<&'a Log>,
+}
+
+/// What a file is called on all machines.
+#[derive(Clone, Copy, Default)]
+pub enum Fleet<'a> {
+    /// Nothing.
+    #[default]
+    Unknown,
+    /// What the caller says.
+    Named(&'a str),
+    /// What is computed of its size, its beginning and its end.
+    Digest,
 }
 
 impl<'a> Choice<'a> {
@@ -108,12 +123,19 @@ fn open_image(
     }
     let mut identity = bytes.identity();
     let format = recognise(&bytes, choice.format)?;
+    let mut fleet = match choice.fleet {
+        Fleet::Unknown => None,
+        Fleet::Named(text) => Some(("id", text.to_owned())),
+        Fleet::Digest => Some(("sum", sum(&*bytes)?)),
+    };
     let mut image = parts(format, bytes, index).map_err(|error| error.at(format.text()))?;
     let beside = beside.filter(|_| !choice.alone);
     if let Some(beside) = beside {
         // What is shown depends on all the files.
         for other in beside::add(format, beside, index, &mut image)? {
             identity = identity.zip(other).map(|(all, other)| all + "+" + &other);
+            // The sum is of the file alone.
+            fleet = fleet.filter(|(kind, _)| *kind == "id");
         }
     }
     if let Some(beside) = beside.filter(|_| format.has_world_files && index == 0) {
@@ -182,11 +204,30 @@ fn open_image(
             Some(pyramid(masks?, None)?)
         }
     };
+    if let Some((kind, text)) = fleet {
+        // While its sources are there, which keep it known.
+        identify(&key, kind, &text)?;
+    }
     match (&levels[..], mask) {
         // An image that has its levels itself needs no pyramid.
         ([image], None) => Ok(image.clone()),
         (_, mask) => pyramid(levels, mask),
     }
+}
+
+/// Bytes at both ends of a file that tell it from others.
+const ENDS: u64 = 64 << 10;
+
+/// The size of a file, and the SHA-256 of its beginning and end, where headers and indexes are.
+fn sum(bytes: &dyn Bytes) -> Result<String> {
+    let size = bytes.len();
+    let mut ends = vec![0; size.min(2 * ENDS) as usize];
+    let (begin, end) = ends.split_at_mut((size - size / 2).min(ENDS) as usize);
+    bytes.read_at(0, begin)?;
+    bytes.read_at(size - end.len() as u64, end)?;
+    let digest = Sha256::digest(&ends);
+    let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(format!("{size}-{digits}"))
 }
 
 /// What an image is made of, each part with the format of the file.

@@ -27,8 +27,8 @@ mod world;
 mod xml;
 
 use crate::cache::{
-    Asking, Cache, Claims, Counters, Decoding, Namespace, SourceCensus, Usage, name_or_number,
-    title,
+    Asking, Cache, Claims, Counters, Decode, Decoding, Namespace, SourceCensus, Usage,
+    name_or_number, title,
 };
 use crate::dtype::Sample;
 use crate::error::{Error, Result};
@@ -266,6 +266,7 @@ impl Provider for Source {
                 let list = bands.to_vec(self.image.band_count());
                 let shape = self.image.block_shape(at, list.len())?;
                 let mut canvas = request.canvas(Layout::packed(shape, self.image.dtype)?)?;
+                let decode = Decode::begin(request, &self.namespace, &self.image, at, bands);
                 self.decoded.note(at);
                 self.renew();
                 self.decoder.announce(&mut std::iter::once(at), &list);
@@ -276,7 +277,11 @@ impl Provider for Source {
                 let (read, said) = beneath::heard(read);
                 self.decoded.count(said.unwrap_or(1.0));
                 read.map_err(|error| error.at(self.place(at)))?;
-                Ok(Tile::from_canvas(canvas))
+                let tile = Tile::from_canvas(canvas);
+                if let Some(decode) = decode {
+                    decode.put(&tile);
+                }
+                Ok(tile)
             })
     }
 
@@ -385,7 +390,10 @@ impl Provider for Source {
 
     fn ask(&self, at: Block, bands: &Bands, asking: &mut Asking<'_>) {
         // What is kept of it is kept by others.
-        asking.decodes(&self.key, at, 1.0, || tile_bytes(&self.image, at, bands));
+        asking.decodes_block(&self.key, &self.image, at, bands, || {
+            // Where that cannot be told, the request learns why.
+            self.is_stored(at).unwrap_or(false)
+        });
     }
 
     fn cell(&self, at: Block) -> Option<Cell> {

@@ -3,6 +3,7 @@
 use super::{Point, Transform, numbers_key};
 use crate::error::{Error, Result};
 use crate::georef::Affine;
+use crate::provider::Request;
 use std::sync::Arc;
 
 struct Plain {
@@ -26,7 +27,7 @@ impl Transform for Plain {
         &self.key
     }
 
-    fn to_source(&self, points: &mut [Point]) -> Result<()> {
+    fn to_source(&self, points: &mut [Point], _: &Request<'_>) -> Result<()> {
         for point in points {
             (point.x, point.y) = self.map.apply(point.x, point.y);
         }

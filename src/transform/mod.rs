@@ -10,12 +10,14 @@ mod spline;
 
 pub use affine::affine;
 pub use polynomial::polynomial;
-pub use rpc::rpc;
+pub use rpc::{Heights, rpc, rpc_over};
 pub use spline::{MAX_POINTS, spline};
 
 use crate::cache::digest;
 use crate::decimal::Decimal;
 use crate::error::{Error, Result};
+use crate::provider::{Provider, Request};
+use std::sync::Arc;
 
 /// A position.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -63,12 +65,18 @@ pub trait Transform: Send + Sync {
     /// What it is called in keys: all that changes where a point comes from.
     fn key(&self) -> &str;
 
-    /// Replaces points of the output by where they come from; [`Point::NONE`] where that is nowhere.
-    fn to_source(&self, points: &mut [Point]) -> Result<()>;
+    /// Replaces points of the output by where they come from; [`Point::NONE`] where that is nowhere. What is read for
+    /// that is read on behalf of the request.
+    fn to_source(&self, points: &mut [Point], request: &Request<'_>) -> Result<()>;
+
+    /// The images that it reads: where points come from changes with them. None for most.
+    fn sources(&self) -> &[Arc<dyn Provider>] {
+        &[]
+    }
 }
 
 /// Numbers as a part of a key: as they are if they are few, else a digest of them.
-fn numbers_key(numbers: &[f64]) -> String {
+pub(crate) fn numbers_key(numbers: &[f64]) -> String {
     let text: Vec<String> = numbers.iter().map(f64::to_string).collect();
     let text = text.join("/");
     match numbers.len() <= 6 {

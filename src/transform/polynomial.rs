@@ -3,6 +3,7 @@
 use super::solve::solve;
 use super::{Pair, Point, Scaling, Transform, check_finite, middle, numbers_key, numbers_of};
 use crate::error::{Error, Result};
+use crate::provider::Request;
 use std::sync::Arc;
 
 /// 1, x, y, and their products up to the third.
@@ -125,7 +126,7 @@ impl Transform for Polynomial {
         &self.key
     }
 
-    fn to_source(&self, points: &mut [Point]) -> Result<()> {
+    fn to_source(&self, points: &mut [Point], _: &Request<'_>) -> Result<()> {
         for point in points {
             let terms = terms(self.scaling.scaled(*point));
             let mut sums = [0.0; 2];

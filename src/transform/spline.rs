@@ -4,6 +4,7 @@ use super::solve::solve;
 use super::{Pair, Point, Scaling, Transform, check_finite, middle, numbers_key, numbers_of};
 use crate::decimal::Decimal;
 use crate::error::{Error, Result};
+use crate::provider::Request;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -96,7 +97,7 @@ impl Transform for Spline {
         &self.key
     }
 
-    fn to_source(&self, points: &mut [Point]) -> Result<()> {
+    fn to_source(&self, points: &mut [Point], _: &Request<'_>) -> Result<()> {
         let (bends, plane) = self.factors.split_at(self.points.len());
         for point in points {
             let at = self.scaling.scaled(*point);

@@ -13,6 +13,7 @@ mod random;
 mod support;
 #[path = "../support/gdal.rs"]
 mod support_gdal;
+mod threads;
 mod ways;
 
 use files::{Folder, levels_of, open};

@@ -110,6 +110,7 @@ pub fn open_io_image(source: Arc<dyn Source>, image: i32) -> Result<Image, Failu
         open_beside: None,
         user: null_mut(),
         log: null(),
+        fleet_id: null(),
     };
     let io = tc_io {
         struct_size: size_of::<tc_io>() as u32,

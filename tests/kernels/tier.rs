@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
-use tilecache::cache::{Cache, Options, Ticket, Tier};
+use std::time::Instant;
+use tilecache::cache::{Cache, Options, Ticket, Tier, TierBlock, TierOptions, identify};
 use tilecache::error::Kind;
 use tilecache::error::Result;
 use tilecache::image::{Bands, Block};
@@ -14,7 +15,7 @@ use tilecache::operator::{ReaderOptions, RetileOptions, cached, computed, reader
 use tilecache::provider::{Provider, get_block};
 use tilecache::workers::Get;
 
-/// Blocks, by the key of their image, row by row.
+/// Blocks, by the identity of their image, row by row.
 type Blocks = HashMap<(String, Block), Vec<u8>>;
 
 /// Knows nothing of every third block that it is asked for.
@@ -49,9 +50,12 @@ impl LateTier {
 }
 
 impl Tier for LateTier {
-    fn get(&self, key: &str, at: Block, _bands: &Bands, ticket: Ticket) {
+    fn get(&self, block: &TierBlock, _: Instant, ticket: Ticket) {
         let asked = self.asked.fetch_add(1, Ordering::Relaxed);
-        let known = self.kept.get(&(key.to_string(), at)).cloned();
+        let known = self
+            .kept
+            .get(&(block.source.to_string(), block.at))
+            .cloned();
         let pixels = known.filter(|_| !asked.is_multiple_of(3));
         let questions = self.questions.lock().unwrap();
         questions.send((pixels, ticket)).unwrap();
@@ -67,6 +71,22 @@ fn writer(pixels: &[u8]) -> impl FnOnce(&mut PixelsMut<'_>) -> Result<()> {
     }
 }
 
+/// The identity of a source that is called by its key on all machines.
+fn identity(source: &Arc<dyn Provider>) -> String {
+    identify(source.key(), "id", source.key()).unwrap();
+    format!("id:{}", source.key())
+}
+
+/// A tier that is waited for as long as these tests may take on a busy machine.
+fn set(cache: &Cache, tier: Arc<dyn Tier>) -> Result<()> {
+    let get = Duration::from_secs(20);
+    let options = TierOptions {
+        get,
+        ..TierOptions::default()
+    };
+    cache.set_tier(tier, options).map(|_| ())
+}
+
 /// All blocks of a source.
 fn blocks_of(source: &Arc<dyn Provider>) -> Blocks {
     let grid = source.image().grid(0);
@@ -79,7 +99,7 @@ fn blocks_of(source: &Arc<dyn Provider>) -> Blocks {
     };
     cells
         .map(|(row, col)| Block::new(0, row, col))
-        .map(|at| ((source.key().to_string(), at), pixels(at)))
+        .map(|at| ((identity(source), at), pixels(at)))
         .collect()
 }
 
@@ -98,7 +118,7 @@ fn a_second_tier_that_answers_late_gives_the_same_pixels() {
             let tier = LateTier::new(blocks_of(&source));
             behaviour.decodes.lock().unwrap().clear();
             let cache = Cache::new(budget, Options::default()).unwrap();
-            cache.set_tier(tier.clone()).unwrap();
+            set(&cache, tier.clone()).unwrap();
             let blocks = cached(source.clone(), &cache).unwrap();
             let output = image(WIDTH, HEIGHT, (64, 64));
             let kernel = Arc::new(Box3);
@@ -136,9 +156,9 @@ fn a_second_tier_that_answers_late_gives_the_same_pixels() {
 struct Silent(Mutex<Vec<(Block, Ticket)>>);
 
 impl Tier for Silent {
-    fn get(&self, key: &str, at: Block, _bands: &Bands, ticket: Ticket) {
-        if key.starts_with("late") {
-            self.0.lock().unwrap().push((at, ticket));
+    fn get(&self, block: &TierBlock, _: Instant, ticket: Ticket) {
+        if block.source.starts_with("id:late") {
+            self.0.lock().unwrap().push((block.at, ticket));
         }
     }
 }
@@ -152,8 +172,12 @@ fn what_waits_for_a_second_tier_has_no_thread_and_no_permit() {
     };
     let cache = Cache::new(1 << 20, options).unwrap();
     let tier = Arc::new(Silent::default());
-    cache.set_tier(tier.clone()).unwrap();
-    let named = |name| support::named(Some(name), image(WIDTH, HEIGHT, (64, 64)), Arc::default());
+    set(&cache, tier.clone()).unwrap();
+    let named = |name| {
+        let source = support::named(Some(name), image(WIDTH, HEIGHT, (64, 64)), Arc::default());
+        identity(&source);
+        source
+    };
     let kept = blocks_of(&named("late"));
     let late = cached(named("late"), &cache).unwrap();
     let other = cached(named("other"), &cache).unwrap();
@@ -187,13 +211,14 @@ fn what_waits_for_a_second_tier_has_no_thread_and_no_permit() {
     assert_eq!(tickets.len(), 2);
     for (at, ticket) in tickets {
         assert_eq!(ticket.is_wanted(), at.col == 0);
-        let pixels = &kept[&(late.key().to_string(), at)];
-        ticket.answer(writer(pixels)).unwrap();
+        let pixels = &kept[&(identity(&late), at)];
+        // What nobody waits for was taken back.
+        assert_eq!(ticket.answer(writer(pixels)).is_ok(), at.col == 0);
     }
     let (name, tile) = next();
     assert_eq!(name, "late");
     let tile = tile.unwrap();
-    let expected = &kept[&(late.key().to_string(), Block::new(0, 0, 0))];
+    let expected = &kept[&(identity(&late), Block::new(0, 0, 0))];
     assert!((0..64).all(|y| tile.row(0, y) == &expected[64 * y..64 * y + 64]));
     assert_eq!(late.counters().decodes, 0);
 }
@@ -202,7 +227,7 @@ fn what_waits_for_a_second_tier_has_no_thread_and_no_permit() {
 fn a_ticket_that_is_dropped_or_fails_is_a_miss() {
     struct Failing(AtomicU64);
     impl Tier for Failing {
-        fn get(&self, _key: &str, _at: Block, _bands: &Bands, ticket: Ticket) {
+        fn get(&self, _: &TierBlock, _: Instant, ticket: Ticket) {
             if self.0.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) {
                 let torn = |_: &mut PixelsMut<'_>| {
                     Err(tilecache::error::Error::internal("the value is torn"))
@@ -213,10 +238,11 @@ fn a_ticket_that_is_dropped_or_fails_is_a_miss() {
     }
     let cache = Cache::new(1 << 20, Options::default()).unwrap();
     let tier = Arc::new(Failing(AtomicU64::new(0)));
-    cache.set_tier(tier.clone()).unwrap();
-    assert!(cache.set_tier(tier.clone()).is_err());
+    set(&cache, tier.clone()).unwrap();
+    assert!(set(&cache, tier.clone()).is_err());
     let behaviour = Arc::<Behaviour>::default();
     let source = support::source(image(WIDTH, HEIGHT, (64, 64)), behaviour.clone());
+    identity(&source);
     let blocks = cached(source.clone(), &cache).unwrap();
     let expected = read(&source, 0, 1);
     behaviour.decodes.lock().unwrap().clear();

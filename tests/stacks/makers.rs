@@ -60,6 +60,7 @@ impl Provider {
             open_beside: None,
             user: null_mut(),
             log: null(),
+            fleet_id: null(),
         };
         // SAFETY: all pointers are valid during the call.
         made(|provider, err| unsafe { provider_open(path.as_ptr(), &options, provider, err) })

@@ -4,7 +4,7 @@ import random
 import sys
 
 import numpy as np
-from osgeo import gdal
+from osgeo import gdal, osr
 
 gdal.UseExceptions()
 random.seed(3)
@@ -78,6 +78,64 @@ numbers = [-1, -1, *offsets, *scales, *line_num, *line_den, *samp_num, *samp_den
 for point in [(179.95, 47.1), (180.01, 47.13), (-179.99, 47.06), (179.9, 47.05)]:
     _, (x, y, _) = transformer.TransformPoint(1, *point)
     say("rpc", numbers, point, (x, y))
+
+
+
+# Heights with holes about the middle of the scene, which the third point lies beyond; told as a file.
+def bilinear(x, y):
+    """The height at a place in pixels; None beyond the raster and where one of the four pixels is none."""
+    if not (0 <= x <= dem.shape[1] and 0 <= y <= dem.shape[0]):
+        return None
+    left, top = np.floor(x - 0.5), np.floor(y - 0.5)
+    columns = np.clip([left, left + 1], 0, dem.shape[1] - 1).astype(int)
+    rows = np.clip([top, top + 1], 0, dem.shape[0] - 1).astype(int)
+    four = dem[np.ix_(rows, columns)].astype(float)
+    if -9999 in four:
+        return None
+    s, t = x - 0.5 - left, y - 0.5 - top
+    return np.array([1 - t, t]) @ four @ np.array([1 - s, s])
+
+
+def seen(long, lat, height):
+    """Where a point of the ground appears, by the terms of RPC00B."""
+    p, l, h = ((value - offset) / scale for value, offset, scale in
+               zip((lat, long, height), offsets[2:], scales[2:]))  # fmt: skip
+    all_terms = np.array([1, l, p, h, l * p, l * h, p * h, l * l, p * p, h * h, p * l * h, l**3, l * p * p, l * h * h,
+                          l * l * p, p**3, p * h * h, l * l * h, p * p * h, h**3])  # fmt: skip
+    line = np.dot(line_num, all_terms) / np.dot(line_den, all_terms)
+    samp = np.dot(samp_num, all_terms) / np.dot(samp_den, all_terms)
+    return samp * scales[1] + offsets[1] + 0.5, line * scales[0] + offsets[0] + 0.5
+
+
+place = (179.85, 0.004, 0, 47.16, 0, -0.005)
+dem = np.array([[round(400 + 300 * np.sin(x / 3) * np.cos(y / 4)) for x in range(37)] for y in range(23)], np.int16)
+dem[7:9, 20:23] = dem[15, 11] = -9999
+path = f"{sys.argv[1]}/dem.tif"
+ground = gdal.GetDriverByName("GTiff").Create(path, 37, 23, 1, gdal.GDT_Int16, ["TILED=YES", "BLOCKXSIZE=16", "BLOCKYSIZE=16"])
+system = osr.SpatialReference()
+system.ImportFromEPSG(4326)
+ground.SetGeoTransform(place)
+ground.SetProjection(system.ExportToWkt())
+ground.GetRasterBand(1).WriteArray(dem)
+ground.GetRasterBand(1).SetNoDataValue(-9999)
+ground = None
+places = [(x, y) for y in (0.75, 3.5, 7.25, 8.3, 14.9, 15.5, 22.4) for x in (0.6, 11.2, 11.75, 19.6, 21.5, 23.51, 36.2)]
+places += [(-1.2, 5), (38.2, 5), (5, -1.2), (5, 24.2), (-40, 90)]
+edges = [(-0.01, 5), (37.01, 5), (5, -0.01), (5, 23.01), (0.001, 0.001), (0.2, 5.1), (36.9, 22.8), (36.999, 22.999), (18.3, 0.1), (7, 22.95)]
+for missing in None, 55.5:
+    options = ["METHOD=RPC", f"RPC_DEM={path}", "RPC_HEIGHT=11.5", "RPC_HEIGHT_SCALE=0.75"]
+    if missing is not None:
+        options.append(f"RPC_DEM_MISSING_VALUE={missing}")
+    transformer = gdal.Transformer(dataset, None, options)
+    for x, y in places + edges:
+        point = (place[0] + x * place[1], place[3] + y * place[5])
+        found = bilinear(x, y)
+        found = missing if found is None else found
+        nowhere = (float("nan"),) * 2
+        say(f"heights {missing}", numbers, point, nowhere if found is None else seen(*point, 11.5 + found * 0.75))
+        if (x, y) in places:
+            is_found, (x, y, _) = transformer.TransformPoint(1, *point)
+            say(f"heights {missing}", numbers, point, (x, y) if is_found else nowhere)
 
 with open(f"{sys.argv[1]}/manifest", "w") as manifest:
     manifest.write("\n".join(lines) + "\n")

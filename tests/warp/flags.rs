@@ -11,7 +11,7 @@ use tilecache::error::{Error, Kind, Result};
 use tilecache::georef::Affine;
 use tilecache::image::{Bands, Block, Colour};
 use tilecache::operator::{WarpOptions, warped};
-use tilecache::provider::get_block;
+use tilecache::provider::{Request, get_block};
 use tilecache::resample::Filter;
 use tilecache::transform::{Point, Transform, affine};
 
@@ -173,7 +173,7 @@ impl Transform for Failing {
         "failing"
     }
 
-    fn to_source(&self, _points: &mut [Point]) -> Result<()> {
+    fn to_source(&self, _points: &mut [Point], _: &Request<'_>) -> Result<()> {
         match self.calls.fetch_add(1, Ordering::Relaxed) < self.until {
             true => Err(Error::from_source(17, "the projection is not there")),
             false => Ok(()),

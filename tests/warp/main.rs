@@ -1,6 +1,7 @@
 //! Warped images: the same bits as the rules give over the whole image, however they are read.
 
 mod flags;
+mod heights;
 mod maps;
 mod passes;
 #[allow(dead_code)]

@@ -1,6 +1,7 @@
 //! Maps of the tests: smooth ones, folds, jumps, poles, and points that come from nowhere.
 
 use tilecache::error::Result;
+use tilecache::provider::Request;
 use tilecache::transform::{Point, Transform};
 
 type Way = dyn Fn(f64, f64) -> Option<(f64, f64)> + Send + Sync;
@@ -16,7 +17,7 @@ impl Transform for Function {
         self.name
     }
 
-    fn to_source(&self, points: &mut [Point]) -> Result<()> {
+    fn to_source(&self, points: &mut [Point], _: &Request<'_>) -> Result<()> {
         for point in points {
             let there = (self.way)(point.x, point.y);
             *point = there.map_or(Point::NONE, |(x, y)| Point::new(x, y));

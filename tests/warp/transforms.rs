@@ -2,7 +2,12 @@
 
 use crate::support_gdal::{make, manifest};
 use tilecache::georef::{Affine, Rpc};
-use tilecache::transform::{MAX_POINTS, Pair, Point, Transform, affine, polynomial, rpc, spline};
+use tilecache::operator::{HeightOptions, heights};
+use tilecache::provider::Request;
+use tilecache::source::file;
+use tilecache::transform::{
+    MAX_POINTS, Pair, Point, Transform, affine, polynomial, rpc, rpc_over, spline,
+};
 
 fn pairs(numbers: &[f64]) -> Vec<Pair> {
     let pair = |four: &[f64; 4]| Pair {
@@ -14,7 +19,7 @@ fn pairs(numbers: &[f64]) -> Vec<Pair> {
 
 fn at(transform: &dyn Transform, x: f64, y: f64) -> (f64, f64) {
     let mut points = [Point::new(x, y)];
-    transform.to_source(&mut points).unwrap();
+    transform.to_source(&mut points, &Request::new()).unwrap();
     (points[0].x, points[0].y)
 }
 
@@ -33,6 +38,18 @@ fn points_come_from_where_numpy_and_gdal_say() {
         let transform = match line[0].split(' ').collect::<Vec<_>>()[..] {
             ["polynomial", order] => polynomial(&pairs(&given), order.parse().unwrap()),
             ["spline"] => spline(&pairs(&given)),
+            ["heights", missing] => {
+                let options = HeightOptions {
+                    offset: 11.5,
+                    scale: 0.75,
+                    missing: missing.parse().ok(),
+                    ..HeightOptions::default()
+                };
+                let raster = file::open(&dir.join("dem.tif"), 0, None).unwrap();
+                let of_file = Rpc::from_numbers(given.as_slice().try_into().unwrap());
+                let heights = heights(raster, &options, None).unwrap();
+                rpc_over(of_file.unwrap(), Affine::IDENTITY, heights)
+            }
             _ => {
                 let of_file = Rpc::from_numbers(given.as_slice().try_into().unwrap());
                 // The map is in degrees already.
@@ -40,6 +57,15 @@ fn points_come_from_where_numpy_and_gdal_say() {
             }
         };
         let (x, y) = at(&*transform.unwrap(), point[0], point[1]);
+        if expected[0].is_nan() {
+            assert!(
+                x.is_nan() && y.is_nan(),
+                "{} at {point:?}: {x} {y}",
+                line[0]
+            );
+            *kinds.entry("nowhere".to_owned()).or_insert(0) += 1;
+            continue;
+        }
         let far = (x - expected[0]).abs().max((y - expected[1]).abs());
         let allowed = if line[0] == "spline" { 1e-5 } else { 1e-6 };
         assert!(
@@ -49,7 +75,8 @@ fn points_come_from_where_numpy_and_gdal_say() {
         );
         *kinds.entry(line[0].clone()).or_insert(0) += 1;
     }
-    assert_eq!(kinds.len(), 5, "{kinds:?}");
+    assert_eq!(kinds.len(), 8, "{kinds:?}");
+    assert!(kinds["nowhere"] > 20, "{kinds:?}");
 }
 
 #[test]

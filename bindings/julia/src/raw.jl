@@ -33,6 +33,7 @@ const TC_E_UNSUPPORTED = Int32(11)
 const TC_E_CHANGED = Int32(12)
 const TC_E_SOURCE = Int32(13)
 const TC_E_INTERNAL = Int32(14)
+const TC_E_UNREACHABLE = Int32(15)
 
 # The values of tc_dtype. Samples are in native byte order; complex ones as real part, imaginary part.
 const TC_U8 = Int32(1)
@@ -94,7 +95,8 @@ const TC_SESSIONS = UInt32(3)
 # The bits of tc_open_options.flags.
 const TC_OPEN_ALONE = UInt32(1)
 const TC_OPEN_STRICT = UInt32(2)
-const TC_OPEN_MAPPED = UInt32(4)
+const TC_OPEN_FLEET_DIGEST = UInt32(4)
+const TC_OPEN_MAPPED = UInt32(8)
 
 # The bits of tc_source.flags.
 const TC_SOURCE_BANDS = UInt32(1)
@@ -182,6 +184,10 @@ const TC_LEVEL_NO_NATIVE = UInt32(1)
 const TC_WARP_EXACT = UInt32(1)
 const TC_WARP_FIXED_LEVEL = UInt32(2)
 
+# The bits of tc_heights_options.flags.
+const TC_HEIGHTS_HAS_TRANSFORM = UInt32(1)
+const TC_HEIGHTS_HAS_MISSING = UInt32(2)
+
 # The bits of tc_georef.flags.
 const TC_GEOREF_HAS_TRANSFORM = UInt32(1)
 const TC_GEOREF_PIXEL_IS_POINT = UInt32(2)
@@ -242,11 +248,25 @@ const TC_LOG_EVICTED = UInt32(6)
 const TC_LOG_REJECTED = UInt32(7)
 const TC_LOG_OVERDUE = UInt32(8)
 
+# What tc_tier_answer says.
+const TC_TIER_MISS = UInt32(0)
+const TC_TIER_PIXELS = UInt32(1)
+const TC_TIER_LEASED = UInt32(2)
+const TC_TIER_BUSY = UInt32(3)
+
+# How a tier is, as tc_tier_account.state says.
+const TC_TIER_CLOSED = UInt32(0)
+const TC_TIER_OPEN = UInt32(1)
+const TC_TIER_HALF_OPEN = UInt32(2)
+const TC_TIER_FULL = UInt32(3)
+const TC_TIER_DENIED = UInt32(4)
+
 mutable struct tc_cache end
 mutable struct tc_chain end
 mutable struct tc_load end
 mutable struct tc_pixel_stats end
 mutable struct tc_provider end
+mutable struct tc_tier_link end
 mutable struct tc_tile end
 mutable struct tc_transform end
 
@@ -385,6 +405,7 @@ struct tc_open_options
     open_beside::Ptr{Cvoid}
     user::Ptr{Cvoid}
     log::Ptr{Cvoid}
+    fleet_id::Ptr{UInt8}
 end
 
 """
@@ -556,6 +577,7 @@ struct tc_source
     inputs::Ptr{Ptr{tc_provider}}
     n_inputs::Csize_t
     georef::Ptr{Cvoid}
+    fleet_id::Ptr{UInt8}
 end
 
 """
@@ -628,6 +650,20 @@ struct tc_tie_point
     y::Float64
     source_x::Float64
     source_y::Float64
+end
+
+"""
+Options of tc_transform_rpc_heights. Size-led; 0 is the default everywhere.
+"""
+struct tc_heights_options
+    struct_size::UInt32
+    flags::UInt32
+    band::Int32
+    reserved::UInt32
+    transform::NTuple{6, Float64}
+    scale::Float64
+    offset::Float64
+    missing::Float64
 end
 
 """
@@ -781,6 +817,125 @@ struct tc_pass_options
     n_bands::Csize_t
     tiles::Ptr{Cvoid}
     n_tiles::Csize_t
+end
+
+"""
+A block of a source, with all its bands. Size-led, filled in by the library; valid during the call that it is given to,
+with all that it points to.
+"""
+struct tc_tier_block
+    struct_size::UInt32
+    dtype::tc_dtype
+    source::Ptr{UInt8}
+    material::Ptr{Cvoid}
+    material_bytes::Csize_t
+    generation_counter::UInt64
+    generation_random::UInt64
+    width::Int64
+    height::Int64
+    bands::Int32
+    sample_bytes::UInt32
+    level::Int64
+    row::Int64
+    col::Int64
+    decode_ns::UInt64
+end
+
+"""
+What a tier counts of itself, for statistics. Size-led; the library sets struct_size, and 0 in all else.
+"""
+struct tc_tier_account
+    struct_size::UInt32
+    state::UInt32
+    unreachable::UInt64
+    late::UInt64
+    garbage::UInt64
+    forged::UInt64
+    full::UInt64
+    refused::UInt64
+    round_trips::UInt64
+    bytes_sent::UInt64
+    bytes_received::UInt64
+    skipped::UInt64
+end
+
+"""
+A store of blocks behind the memory of a cache: files, a store on the network. Size-led; copied by tc_set_tier.
+
+What goes there are blocks of sources as they were decoded, with all bands, of sources that have an identity on all
+machines (tc_open_options.fleet_id, tc_source.fleet_id). A request asks for all blocks that it needs and that are
+neither in memory nor being made, before any of them is decoded: `get`, and for those that are not there `lease`. No
+lock, no place among the loads of tc_cache_options.max_in_flight and no session is held meanwhile, and
+provider_request_block keeps no thread. A caller that waits goes on when an answer is late, and when it is cancelled.
+Blocks with absent pixels are never asked for.
+
+The functions are called on any thread, several at once, with no lock held; but for `purge` all should return at once.
+They may call tc_tier_answer and the other tc_tier_ functions, and must not throw, unwind or longjmp.
+"""
+struct tc_tier
+    struct_size::UInt32
+    flags::UInt32
+    user::Ptr{Cvoid}
+    get_ns::UInt64
+    lease_ns::UInt64
+    queue_bytes::UInt64
+    attach::Ptr{Cvoid}
+    get::Ptr{Cvoid}
+    put::Ptr{Cvoid}
+    lease::Ptr{Cvoid}
+    unlease::Ptr{Cvoid}
+    generation::Ptr{Cvoid}
+    purge::Ptr{Cvoid}
+    health::Ptr{Cvoid}
+    release::Ptr{Cvoid}
+    flush::Ptr{Cvoid}
+end
+
+"""
+What happened between a cache and its tier. Size-led.
+"""
+struct tc_tier_stats
+    struct_size::UInt32
+    state::UInt32
+    gets::UInt64
+    hits::UInt64
+    hit_bytes::UInt64
+    hit_nanoseconds::UInt64
+    misses::UInt64
+    late::UInt64
+    refused::UInt64
+    leases_won::UInt64
+    leases_waited::UInt64
+    leases_given_up::UInt64
+    puts::UInt64
+    put_bytes::UInt64
+    puts_dropped::UInt64
+    queued::UInt64
+    unnamed::UInt64
+    left::UInt64
+    suspect::UInt64
+    changes::UInt64
+    suspicions::UInt64
+    purges::UInt64
+    purges_failed::UInt64
+    unreachable::UInt64
+    store_late::UInt64
+    garbage::UInt64
+    forged::UInt64
+    full::UInt64
+    denied::UInt64
+    round_trips::UInt64
+    bytes_sent::UInt64
+    bytes_received::UInt64
+    skipped::UInt64
+end
+
+"""
+Which pixels of a source a tier means. Frozen. All 0 where the tier does not tell when sources change.
+"""
+struct tc_generation
+    counter::UInt64
+    random::UInt64
 end
 
 """
@@ -1498,7 +1653,7 @@ height.
 - rpc: required; those of level 0 of the source, as provider_georef tells them.
 - ground: required, six finite numbers; from pixels of the output to longitude and latitude, in degrees, in GDAL's order: longitude is
   ground[0] + ground[1] x + ground[2] y. Longitudes may be told once more around the world.
-- height: metres above the ellipsoid.
+- height: metres above the ellipsoid; for ground that is not level see tc_transform_rpc_heights.
 - transform: receives a reference that you own; NULL on failure.
 - err: may be NULL.
 
@@ -1535,7 +1690,7 @@ Where points of an output come from.
 - n: how many points; 0 does nothing.
 - err: may be NULL.
 
-Errors: what a callback returned, as TC_E_SOURCE; TC_E_ARGUMENT. Thread-safe.
+Errors: what a callback returned, as TC_E_SOURCE, or what a raster of heights failed with; TC_E_ARGUMENT. Thread-safe.
 """
 tc_transform_points(transform, x, y, n, err) =
     @library_call libtilecache.tc_transform_points(transform::Ptr{tc_transform}, x::Ptr{Float64}, y::Ptr{Float64}, n::Csize_t, err::Ptr{Cvoid})::tc_status
@@ -1555,6 +1710,43 @@ Cannot fail. Thread-safe.
 """
 tc_transform_release(transform) =
     @library_call libtilecache.tc_transform_release(transform::Ptr{tc_transform})::Cvoid
+
+"""
+From a map in degrees to an image that rational polynomials describe, as tc_transform_rpc, over ground that is as high
+as a raster says.
+
+The height of a place is that of level 0 of the raster, linear between the centres of the four pixels about it; half a
+pixel from the edge that of the pixels at the edge. There is none beyond the raster, nor where one of the four is no
+data (nodata, a mask, NaN) or infinite: then `missing` stands for it, and without that the place comes from nowhere.
+That is what GDAL does (GDALCreateRPCTransformerV2 with RPC_DEM, RPC_DEMINTERPOLATION bilinear,
+RPC_DEM_MISSING_VALUE; scale and offset are its RPC_HEIGHT_SCALE and RPC_HEIGHT), but that it knows no masks, and that
+GDAL 3.6 has other heights near the edge. Datums are not told apart: longitudes and latitudes of
+the raster are those of the polynomials. A longitude may be told once more around the world, in the raster too.
+
+Transformations lead from the output to the source alone, which needs no iteration; the other way GDAL looks for the
+ground step by step.
+
+What is warped by it changes with the raster, as with its source: after provider_invalidate or tc_put no later read shows
+old heights, and the key has that of the raster. The blocks of the raster count among what lies beneath; in each call
+at most four of them are held at once. They are read wherever positions are, so also when a declared pass (provider_pass)
+looks ahead.
+
+- rpc, ground: as for tc_transform_rpc.
+- heights: required; kept alive by the transformation. A raster of real numbers, metres above the ellipsoid after scale
+  and offset.
+- options: may be NULL.
+- cache: keeps the blocks of the raster, and is kept alive by the transformation; NULL keeps nothing, and blocks may be
+  decoded again and again.
+- transform: receives a reference that you own; NULL on failure.
+- err: may be NULL.
+
+Errors: TC_E_RANGE for numbers and for a band that is not there, TC_E_UNSUPPORTED for complex samples and where
+the raster says that it lies in a projected system, TC_E_ARGUMENT, also for a raster of which nobody says where it
+lies and for a transform without an inverse. Points fail with what the raster fails with, and with TC_E_CANCELLED.
+Thread-safe.
+"""
+tc_transform_rpc_heights(rpc, ground, heights, options, cache, transform, err) =
+    @library_call libtilecache.tc_transform_rpc_heights(rpc::Ptr{Cvoid}, ground::Ptr{Float64}, heights::Ptr{tc_provider}, options::Ptr{Cvoid}, cache::Ptr{tc_cache}, transform::Ptr{Ptr{tc_transform}}, err::Ptr{Cvoid})::tc_status
 
 """
 An image seen through a transformation: each pixel of the output is what the source is where the transformation says
@@ -2194,7 +2386,7 @@ provider_pass(source, options, reader, err) =
 What a cache has and has done, of the cache, each key in it and each source beneath, as JSON (RFC 8259) for programs.
 
 An object of `form` (1; it rises where a member changes its meaning or goes, not where one is added); `cache`, with
-the members of tc_cache_stats; `providers`, an array with one object for each key that has tiles or providers, those
+the members of tc_cache_stats; `tier`, if the cache has one, with those of tc_tier_stats; `providers`, an array with one object for each key that has tiles or providers, those
 with most bytes first: its `key`, the `size`, `block`, `levels`, `bands` and `type` of the image where a provider says
 them, what provider_counters tells, and the keys of its `sources`; `sources`, an array with one object for each source
 of those: its `key`, its `title` in messages, how many `blocks` it has, `loads`, `load_errors`, `load_nanoseconds`,
@@ -2249,6 +2441,130 @@ memory in proportion to the tiles. Errors: what `write` returned, as TC_E_SOURCE
 """
 tc_report(cache, write, user, err) =
     @library_call libtilecache.tc_report(cache::Ptr{tc_cache}, write::Ptr{Cvoid}, user::Ptr{Cvoid}, err::Ptr{Cvoid})::tc_status
+
+"""
+Gives a cache another tier behind its memory, before anything else is done with the cache.
+
+- cache: required.
+- tier: required; copied.
+- err: may be NULL.
+
+On success `attach` was called, and `release` will be; on failure neither. Errors: TC_E_ARGUMENT if a required function
+is missing, if the cache has a tier already, or if providers were made with it or tiles put into it; bad options.
+Thread-safe.
+"""
+tc_set_tier(cache, tier, err) =
+    @library_call libtilecache.tc_set_tier(cache::Ptr{tc_cache}, tier::Ptr{Cvoid}, err::Ptr{Cvoid})::tc_status
+
+"""
+What happened between a cache and its tier so far, and what the tier says of itself.
+
+- cache: required.
+- stats: required; stats->struct_size must be set.
+- err: may be NULL.
+
+Counters are exact when nothing is going on, and never go back. Errors: TC_E_NOT_FOUND if the cache has no tier;
+TC_E_ARGUMENT. Thread-safe.
+"""
+tc_tier_statistics(cache, stats, err) =
+    @library_call libtilecache.tc_tier_statistics(cache::Ptr{tc_cache}, stats::Ptr{Cvoid}, err::Ptr{Cvoid})::tc_status
+
+"""
+The memory of the tile that a ticket asks for, to be written before tc_tier_answer with TC_TIER_PIXELS and NULL: so the
+pixels are not copied once more. All of it must be written, for memory is used again.
+
+- link: required.
+- ticket: as given to `get` or `lease`.
+- into: required; receives where it is, packed. It stays valid until the ticket is answered, also where nobody waits
+  for it any more; a ticket whose memory was asked for must be answered.
+- err: may be NULL.
+
+Errors: TC_E_NOT_FOUND if the ticket is not open: answered, late or cancelled; TC_E_NO_MEMORY; TC_E_ARGUMENT.
+Thread-safe.
+"""
+tc_tier_room(link, ticket, into, err) =
+    @library_call libtilecache.tc_tier_room(link::Ptr{tc_tier_link}, ticket::UInt64, into::Ptr{Cvoid}, err::Ptr{Cvoid})::tc_status
+
+"""
+Answers a ticket.
+
+- link: required.
+- ticket: as given to `get` or `lease`; it is not open any more afterwards, whatever this returns.
+- outcome: one of tc_tier_outcome.
+- lease: with TC_TIER_LEASED a number of yours that is not 0; else 0.
+- pixels: with TC_TIER_PIXELS the block, with the size, bands and type that were asked for, copied inside the call; NULL
+  if it was written to the memory of tc_tier_room. Else NULL.
+- err: may be NULL.
+
+What is no answer to the question counts as a miss, and is TC_E_ARGUMENT. Errors: TC_E_NOT_FOUND if the ticket is not
+open: answered before, late, or cancelled; TC_E_NO_MEMORY. Thread-safe.
+"""
+tc_tier_answer(link, ticket, outcome, lease, pixels, err) =
+    @library_call libtilecache.tc_tier_answer(link::Ptr{tc_tier_link}, ticket::UInt64, outcome::Int32, lease::UInt64, pixels::Ptr{Cvoid}, err::Ptr{Cvoid})::tc_status
+
+"""
+Whether anybody waits for a ticket: 1 or 0. Where nobody does, it need not be answered, unless its memory was asked for.
+
+- link: NULL gives 0.
+- ticket: as given to `get` or `lease`; any other number gives 0.
+
+Cannot fail. Thread-safe.
+"""
+tc_tier_is_wanted(link, ticket) =
+    @library_call libtilecache.tc_tier_is_wanted(link::Ptr{tc_tier_link}, ticket::UInt64)::Int32
+
+"""
+A block that `put` was given was written or dropped: its pixels are not read any more, and its room is free.
+
+- link: NULL does nothing.
+- parcel: as given to `put`; any other number does nothing.
+
+Cannot fail. May run release functions. Thread-safe.
+"""
+tc_tier_taken(link, parcel) =
+    @library_call libtilecache.tc_tier_taken(link::Ptr{tc_tier_link}, parcel::UInt64)::Cvoid
+
+"""
+Tells the generation of a source: that it was confirmed, has changed, or is not known.
+
+- link: required.
+- source: the identity, as `generation` was given it. NULL: all sources, with `generation` NULL only.
+- generation: the present one. Another one than before lets what is built on the old pixels be forgotten, as
+  provider_invalidate does, before this returns. NULL: it is not known any more whether the pixels have changed: from
+  now on memory of the source is not used, and it is decoded anew, until a generation is told.
+- err: may be NULL.
+
+What it is told of a source that it does not know does nothing. Not to be called inside `get`, `put`, `lease` and
+`unlease`. Errors: TC_E_ARGUMENT. Thread-safe.
+"""
+tc_tier_changed(link, source, generation, err) =
+    @library_call libtilecache.tc_tier_changed(link::Ptr{tc_tier_link}, source::Ptr{UInt8}, generation::Ptr{Cvoid}, err::Ptr{Cvoid})::tc_status
+
+"""
+Gives up the reference to a link. NULL does nothing.
+
+Cannot fail. Thread-safe.
+"""
+tc_tier_link_release(link) =
+    @library_call libtilecache.tc_tier_link_release(link::Ptr{tc_tier_link})::Cvoid
+
+"""
+The pixels of an image have changed, on all machines: provider_invalidate here, and then the same in every process
+whose cache has a tier that knows the image by the same identity. Change the pixels first, and then call this.
+
+When it has returned TC_OK, no get that begins anywhere yields the old pixels, within what the tier promises. On failure
+the memory of this process is invalidated, and its caches ask their tiers for nothing of the source until this succeeds:
+call it again.
+
+- provider: required; as for provider_invalidate.
+- err: may be NULL.
+
+Waits as long as the tier needs. Errors: TC_E_UNREACHABLE if the store of a tier cannot be reached, TC_E_UNSUPPORTED if
+no cache with a tier has made a provider of the image, if it has no identity on all machines, or if the tier cannot
+purge; what else the tier says; TC_E_ARGUMENT. Thread-safe; not inside a function of a tier.
+"""
+provider_invalidate_fleet(provider, err) =
+    @library_call libtilecache.provider_invalidate_fleet(provider::Ptr{tc_provider}, err::Ptr{Cvoid})::tc_status
 
 """
 Takes the statistics of all bands of an image: counts, minimum, maximum, mean, standard deviation, and counters for
@@ -2720,6 +3036,16 @@ const CALLBACKS = Dict{Symbol, Any}(
     :tc_done_fn => (Cvoid, (Ptr{Cvoid}, tc_status, Ptr{tc_tile}, Ptr{Cvoid})),
     :tc_prefetched_fn => (Cvoid, (Ptr{Cvoid}, tc_status, Ptr{Cvoid}, Ptr{Cvoid})),
     :tc_write_fn => (tc_status, (Ptr{Cvoid}, Ptr{UInt8}, Csize_t, Ptr{Cvoid})),
+    :tc_tier_attach => (Cvoid, (Ptr{Cvoid}, Ptr{tc_tier_link})),
+    :tc_tier_get => (Cvoid, (Ptr{Cvoid}, Ptr{Cvoid}, UInt64, UInt64)),
+    :tc_tier_put => (Cvoid, (Ptr{Cvoid}, Ptr{Cvoid}, UInt64, Ptr{Cvoid}, UInt64)),
+    :tc_tier_lease => (Cvoid, (Ptr{Cvoid}, Ptr{Cvoid}, Int32, UInt64, UInt64)),
+    :tc_tier_unlease => (Cvoid, (Ptr{Cvoid}, Ptr{Cvoid}, UInt64)),
+    :tc_tier_generation => (Cvoid, (Ptr{Cvoid}, Ptr{UInt8}, Int32)),
+    :tc_tier_purge => (tc_status, (Ptr{Cvoid}, Ptr{UInt8}, Ptr{Cvoid})),
+    :tc_tier_health => (Cvoid, (Ptr{Cvoid}, Ptr{Cvoid})),
+    :tc_tier_release => (Cvoid, (Ptr{Cvoid},)),
+    :tc_tier_flush => (Cvoid, (Ptr{Cvoid},)),
     :tc_progress_fn => (Cint, (Float64, Ptr{UInt8}, Ptr{Cvoid})),
 )
 

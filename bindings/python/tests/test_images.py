@@ -150,6 +150,25 @@ def test_where_an_image_lies(ramp):
     assert ground.points([0.0], [0.0])[0].shape == (1,)
 
 
+def test_ground_that_is_not_level(cache):
+    terms = [(0.0,) * 20 for _ in range(4)]
+    terms[0], terms[1] = (0.0, 0.0, 1.0) + (0.0,) * 17, (1.0,) + (0.0,) * 19
+    terms[2], terms[3] = (0.0, 1.0, 0.0, 1.0) + (0.0,) * 16, terms[1]
+    rpc = tilecache.Rpc(-1.0, -1.0, *(0.0,) * 5, *(1.0,) * 5, *terms)
+    same, heights = [0, 1, 0, 0, 0, 1], tilecache.from_memory(np.full((4, 6), 5.0))
+    level = tilecache.Transform.rpc(rpc, same, 7.5).points([1, 2], [2, 3])
+    options = dict(place=same, scale=1.5, cache=cache)
+    over = tilecache.Transform.rpc_heights(rpc, same, heights, **options)
+    assert np.array_equal(over.points([1, 2], [2, 3]), level)
+    assert np.isnan(over.points([99], [2])).all()
+    filled = tilecache.Transform.rpc_heights(rpc, same, heights, missing=0, **options)
+    assert filled.points([99], [2]) == tilecache.Transform.rpc(rpc, same).points([99], [2])
+    with pytest.raises(tilecache.RangeError, match="band 1 of an image with 1 bands"):
+        tilecache.Transform.rpc_heights(rpc, same, heights, band=1, place=same)
+    with pytest.raises(tilecache.ArgumentError, match="does not say where it lies"):
+        tilecache.Transform.rpc_heights(rpc, same, heights)
+
+
 def test_a_file_is_built_and_opened(ramp, tmp_path, cache):
     heard = []
     path = tmp_path / "built.tif"

@@ -1,7 +1,7 @@
 //go:build gdal
 
 // Load is what the tile server is compared with: the same tiles in the same encoding, by gdal.Warp with a dataset for each
-// worker and nothing that is kept but what GDAL keeps by itself. load/run starts both.
+// worker and nothing that is kept but what GDAL keeps by itself. load/run starts both, and titiler.
 package main
 
 /*

@@ -10,6 +10,22 @@ async function fetched(path) {
   return reply.json();
 }
 
+// A file that changed has other tiles, and one that is gone has none.
+let asking = false;
+async function whatHappened(name, layer) {
+  if (asking) return;
+  asking = true;
+  try {
+    const now = await fetched(`/tiles/${encodeURIComponent(name)}.json`);
+    if (now.tiles[0] !== layer.tiles[0]) await show(name);
+    else say("A tile cannot be loaded.");
+  } catch (error) {
+    say(error.message);
+  } finally {
+    asking = false;
+  }
+}
+
 async function show(name) {
   const layer = await fetched(`/tiles/${encodeURIComponent(name)}.json`);
   const sharp = window.devicePixelRatio > 1 ? "@2x" : "";
@@ -24,7 +40,9 @@ async function show(name) {
     const [west, south, east, north] = layer.bounds;
     bounds = L.latLngBounds([south, west], [north, east]);
   }
-  L.tileLayer(tiles, { bounds, noWrap: true, tileSize: 256, maxZoom: layer.maxzoom, attribution: name }).addTo(map);
+  const mine = map;
+  L.tileLayer(tiles, { bounds, noWrap: true, tileSize: 256, maxZoom: layer.maxzoom, attribution: name })
+    .on("tileerror", () => { if (map === mine) whatHappened(name, layer); }).addTo(map);
   map.fitBounds(bounds);
   say(layer.chain);
 }

@@ -331,6 +331,11 @@ impl Store {
         self.counters.evictions
     }
 
+    /// Whether any key is known.
+    pub fn has_keys(&self) -> bool {
+        !self.keys.is_empty()
+    }
+
     /// The key with this text; made if it is new.
     pub fn key(&mut self, text: &str) -> KeyId {
         if let Some(id) = self.find_key(text) {

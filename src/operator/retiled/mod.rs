@@ -7,8 +7,8 @@ mod stitching;
 use super::siblings::{Served, siblings};
 use super::window_counts::Windows;
 use crate::cache::{
-    Asking, Cache, Claims, Class, Counters, Namespace, ObservedSiblings, ObservedTile, Usage,
-    WINDOWS,
+    Asking, Cache, Claims, Class, Counters, Landing, Namespace, ObservedSiblings, ObservedTile,
+    Usage, WINDOWS,
 };
 use crate::error::Result;
 use crate::geometry::Rect;
@@ -162,15 +162,33 @@ impl Retiled {
 
     /// Looks what a block needs that tiles are made from, and asks other tiers.
     fn ask_block(&self, plane: &Plane, block: Block, bands: &Bands, asking: &mut Asking<'_>) {
-        let beneath = |asking: &mut Asking<'_>| plane.provider.ask(block, bands, asking);
         match &plane.resident {
             // What callers may have put there is no matter of what is decoded.
             Some(resident) if !asking.looks_at_all() => {
-                let image = plane.provider.image();
-                asking.where_missing(resident, image, block, bands, beneath);
+                self.ask_landing(plane, (resident, block), block, bands, asking);
             }
-            _ => beneath(asking),
+            _ => plane.provider.ask(block, bands, asking),
         }
+    }
+
+    /// Looks at a block that is kept as it is.
+    fn ask_landing(
+        &self,
+        plane: &Plane,
+        (namespace, at): (&Namespace, Block),
+        of: Block,
+        bands: &Bands,
+        asking: &mut Asking<'_>,
+    ) {
+        let landing = Landing {
+            namespace,
+            at,
+            source: &plane.provider,
+            of,
+        };
+        asking.landing(landing, bands, |asking| {
+            plane.provider.ask(of, bands, asking);
+        });
     }
 
     /// [`Retiled::ask_block`] of a block of which others than the tile may be made from what is kept.
@@ -372,6 +390,9 @@ impl Provider for Retiled {
             match self.service(at, &rect, &bands, Retention::Kept) {
                 Service::View(_) => (),
                 Service::Window => self.ask_window(own, at, &rect, asking),
+                Service::Block(block) if !own.is_cached && asking.asks_tiers() => {
+                    self.ask_landing(own, (&self.namespace, at), block, &bands, asking);
+                }
                 Service::Block(block) | Service::Part(block) => {
                     if own.is_cached {
                         asking.is_made(ObservedTile::View);

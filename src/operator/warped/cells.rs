@@ -6,6 +6,7 @@
 
 use crate::error::Result;
 use crate::geometry::Rect;
+use crate::provider::Request;
 use crate::transform::{Point, Transform};
 
 /// The side of the largest cells.
@@ -83,7 +84,12 @@ fn along(start: u64, side: u64, length: u64) -> u64 {
 }
 
 /// The leaves of cells of the largest size, given by row and column, in a level of `size`.
-pub fn divide(rules: &Rules<'_>, size: (u64, u64), cells: &[(u64, u64)]) -> Result<Vec<Vec<Leaf>>> {
+pub fn divide(
+    rules: &Rules<'_>,
+    size: (u64, u64),
+    cells: &[(u64, u64)],
+    request: &Request<'_>,
+) -> Result<Vec<Vec<Leaf>>> {
     let mut leaves: Vec<Vec<Leaf>> = cells.iter().map(|_| Vec::new()).collect();
     let first = |(of, (row, col)): (usize, &(u64, u64))| {
         let (x, y) = (col * SIDE, row * SIDE);
@@ -99,7 +105,7 @@ pub fn divide(rules: &Rules<'_>, size: (u64, u64), cells: &[(u64, u64)]) -> Resu
         let count = rules.points();
         let of_cell = |open: &Open| rules.eleven(&open.rect).into_iter().take(count);
         let mut points: Vec<Point> = open.iter().flat_map(of_cell).collect();
-        rules.transform.to_source(&mut points)?;
+        rules.transform.to_source(&mut points, request)?;
         let mut next = Vec::new();
         for (open, points) in open.iter().zip(points.chunks_exact(count)) {
             let seen = rules.near_each_other(points);

@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
 use crate::memory::PixelsMut;
+use crate::operator::heights::HELD;
 use crate::operator::input::{Area, Border, Input, Inputs};
 use crate::operator::streamed::Streamed;
 use crate::provider::{Provider, Request, tile_bytes};
@@ -41,22 +42,23 @@ pub struct WarpedLevel {
 
 impl WarpedLevel {
     /// The cells over a tile, divided.
-    fn leaves(&self, rect: &Rect) -> Result<Vec<Arc<Vec<Leaf>>>> {
+    fn leaves(&self, rect: &Rect, request: &Request<'_>) -> Result<Vec<Arc<Vec<Leaf>>>> {
         let side = |from: u64, until: u64| from / SIDE..until.div_ceil(SIDE);
         let rows = side(rect.y, rect.bottom());
         let cols = side(rect.x, rect.right());
         let cells: Vec<_> = rows
             .flat_map(|row| cols.clone().map(move |col| (row, col)))
             .collect();
-        self.warp.leaves(self.level, self.image.levels[0], &cells)
+        let size = self.image.levels[0];
+        self.warp.leaves(self.level, size, &cells, request)
     }
 
-    fn places(&self, leaves: &[Leaf], rect: &Rect) -> Result<Places> {
+    fn places(&self, leaves: &[Leaf], rect: &Rect, request: &Request<'_>) -> Result<Places> {
         let inside = leaves
             .iter()
             .filter(|leaf| !leaf.rect.intersection(rect).is_empty());
         let inside: Vec<Leaf> = inside.cloned().collect();
-        places(&self.warp, self.level, &inside, rect)
+        places(&self.warp, self.level, &inside, rect, request)
     }
 
     /// The blocks of a plane that a group touches.
@@ -160,8 +162,9 @@ impl Streamed for WarpedLevel {
 
     fn inputs(&self, at: Block) -> Inputs {
         let rect = at.rect(&self.image);
+        let request = Request::new();
         // What cannot be transformed now fails when the tile is made.
-        let Ok(cells) = self.leaves(&rect) else {
+        let Ok(cells) = self.leaves(&rect, &request) else {
             return Inputs::new();
         };
         // The places of both among the sources. Where data is the mask alone says.
@@ -171,7 +174,7 @@ impl Streamed for WarpedLevel {
         };
         let mut all: BTreeSet<(Plane, usize, u64, u64)> = BTreeSet::new();
         for cell in cells {
-            let places = self.places(&cell, &rect).unwrap_or_default();
+            let places = self.places(&cell, &rect, &request).unwrap_or_default();
             for group in &places.groups {
                 for plane in planes {
                     let blocks = self.touched(group, *plane);
@@ -229,8 +232,17 @@ impl Streamed for WarpedLevel {
         if largest.cache().is_none() {
             claims.add(self.room(at));
         }
-        let block = largest.image().grid(0).rect(0, 0);
-        claim_rect(largest, 0, block, &Bands::ALL, claims);
+        let of_first = |image: &Arc<dyn Provider>, claims: &mut Claims| {
+            let block = image.image().grid(0).rect(0, 0);
+            claim_rect(image, 0, block, &Bands::ALL, claims);
+        };
+        of_first(largest, claims);
+        for read in self.warp.transform.sources() {
+            if read.cache().is_none() {
+                claims.add(bytes(&read).saturating_mul(HELD as u64 - 1));
+            }
+            of_first(read, claims);
+        }
     }
 
     fn make(
@@ -242,9 +254,9 @@ impl Streamed for WarpedLevel {
     ) -> Result<()> {
         let rect = at.rect(&self.image);
         let mut blocks = Blocks::new(&self.warp.rungs, self.room(at), request, scratch);
-        for cell in self.leaves(&rect)? {
+        for cell in self.leaves(&rect, request)? {
             request.check_cancelled()?;
-            let places = self.places(&cell, &rect)?;
+            let places = self.places(&cell, &rect, request)?;
             match self.shows {
                 Shows::Pixels => {
                     write_none(&self.warp.format, &places.none, output);

@@ -15,12 +15,12 @@ mod spots;
 use super::data_key::data_key;
 use super::inherit::drop_statistics;
 use super::kernel::{Computed, Work};
-use crate::cache::{Cache, compute_key};
+use crate::cache::{Cache, Followed, compute_key};
 use crate::decimal::Decimal;
 use crate::dtype::DType;
 use crate::error::{Error, Kind, Result};
 use crate::image::{Colour, Image, MAX_LEVELS};
-use crate::provider::Provider;
+use crate::provider::{Provider, Request};
 use crate::resample::{Filter, Format};
 use crate::transform::Transform;
 use cells::{Leaf, Level, Rules};
@@ -84,6 +84,7 @@ impl Warp {
         level: u32,
         size: (u64, u64),
         cells: &[(u64, u64)],
+        request: &Request<'_>,
     ) -> Result<Vec<Arc<Vec<Leaf>>>> {
         let rules = Rules {
             transform: &*self.transform,
@@ -94,7 +95,7 @@ impl Warp {
             scale: self.scale,
             period: self.period.map(|period| period as f64),
         };
-        self.grids.leaves(level, size, cells, &rules)
+        self.grids.leaves(level, size, cells, &rules, request)
     }
 
     /// Bytes of a pixel of the source.
@@ -235,12 +236,15 @@ pub fn warped(
     );
     let mask = source.mask();
     let sources = [Some(&source), mask.as_ref()].into_iter().flatten();
+    let sources = sources.chain(transform.sources());
     let key = compute_key(&name, sources.map(|source| source.key()))?;
     let image = output_image(source.image(), options, &sizes);
     let has_own = image.bands.iter().any(|band| band.colour == Colour::Alpha)
         || image.bands.iter().all(|band| band.nodata.is_some());
     let needs_mask = !has_own || source.mask().is_some();
+    let read = transform.sources().iter().map(|source| source.key());
     let warp = Arc::new(Warp {
+        grids: Grids::new(Followed::new(read)),
         transform,
         levels,
         format: Format::of(&image),
@@ -254,7 +258,6 @@ pub fn warped(
         fixed,
         scale: options.scale,
         period,
-        grids: Grids::default(),
         rungs,
     });
     let masks = match needs_mask {
@@ -320,8 +323,9 @@ fn all_levels(
         };
         let source = &warp.rungs[0];
         let sources = [Some(&source.image), source.mask.as_ref()];
+        let sources = sources.into_iter().flatten();
         let made = Computed {
-            sources: sources.into_iter().flatten().cloned().collect(),
+            sources: sources.chain(warp.transform.sources()).cloned().collect(),
             work: Work::Streamed(Arc::new(of_level)),
             level: 0,
             key: match of {

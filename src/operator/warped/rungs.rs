@@ -6,7 +6,8 @@ use crate::cache::Cache;
 use crate::error::{Kind, Result};
 use crate::image::{Block, is_halved};
 use crate::operator::downsampled::completed_mask;
-use crate::operator::{RetileOptions, cached, level, retiled};
+use crate::operator::level;
+use crate::operator::parts::{in_parts, kept};
 use crate::provider::{Provider, Request};
 use std::sync::Arc;
 
@@ -18,12 +19,6 @@ pub struct Rung {
     /// Where it is data, where a mask lies beside it.
     pub mask: Option<Arc<dyn Provider>>,
 }
-
-/// Blocks of more pixels than this are read in parts where that can be.
-const LARGE: u64 = 1 << 20;
-
-/// The side of those parts.
-const PART: u64 = 512;
 
 /// The levels of a source, their blocks kept in `cache` where there is one.
 pub fn rungs(
@@ -71,26 +66,4 @@ fn is_missing(source: &Arc<dyn Provider>, number: u32) -> Result<bool> {
         Err(error) if error.kind() == Kind::NotFound => Ok(true),
         has => has.map(|_| false),
     }
-}
-
-/// An image whose blocks stay in the cache where there is one, so that none is decoded for each tile over it.
-fn kept(image: Arc<dyn Provider>, cache: Option<&Cache>) -> Result<Arc<dyn Provider>> {
-    match cache {
-        Some(cache) => cached(image, cache),
-        None => Ok(image),
-    }
-}
-
-/// An image of which parts are read rather than large blocks, where it can read parts.
-fn in_parts(image: Arc<dyn Provider>, cache: Option<&Cache>) -> Result<Arc<dyn Provider>> {
-    let described = image.image();
-    let (width, height) = described.block;
-    if !described.windowed || width.saturating_mul(height) <= LARGE {
-        return Ok(image);
-    }
-    let options = RetileOptions {
-        tile: (PART, PART),
-        pad_edges: false,
-    };
-    retiled(image, &options, cache)
 }

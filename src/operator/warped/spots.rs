@@ -6,6 +6,7 @@ use super::fields::{Positions, field, some_of};
 use super::rungs::Rung;
 use crate::error::Result;
 use crate::geometry::Rect;
+use crate::provider::Request;
 use crate::resample::{At, Field, Filter, Kernel, Spot};
 use crate::transform::Point;
 use std::borrow::Cow;
@@ -110,10 +111,16 @@ struct Pixel {
 }
 
 /// The places of all pixels of leaves that lie in a tile.
-pub fn places(warp: &Warp, level: u32, leaves: &[Leaf], tile: &Rect) -> Result<Places> {
+pub fn places(
+    warp: &Warp,
+    level: u32,
+    leaves: &[Leaf],
+    tile: &Rect,
+    request: &Request<'_>,
+) -> Result<Places> {
     let mut exact = Exact::new(warp, level, leaves, tile);
     if !exact.points.is_empty() {
-        warp.transform.to_source(&mut exact.points)?;
+        warp.transform.to_source(&mut exact.points, request)?;
     }
     let of_pixel = exact.of_pixel;
     let mut all = Places::default();

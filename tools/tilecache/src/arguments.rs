@@ -31,7 +31,8 @@ pub enum Command {
     Display(Display),
     /// Write an image with all its levels: a cloud-optimised GeoTIFF, a tiled one, or overviews alone
     Pyramid(Pyramid),
-    /// Straighten an image that is turned, or known by control points or rational polynomials, so that north is up
+    /// Put north up in an image that is turned, or known by control points or rational polynomials, or lead it to
+    /// another reference system
     Warp(Warp),
     /// Tell in words how a file behaves under a cache: which budget ends repeated decodes, which layout would help
     Bench(Bench),
@@ -177,8 +178,12 @@ pub struct Pyramid {
 pub struct Warp {
     #[command(flatten)]
     pub source: Source,
-    /// The file to be written
+    /// The file to be written, a cloud-optimised GeoTIFF
     pub output: PathBuf,
+    /// The reference system of the output, such as EPSG:32632, or its WKT; needs a build with GDAL [default: that of the
+    /// image]
+    #[arg(long, value_name = "SYSTEM")]
+    pub to: Option<String>,
     /// Through control points: a polynomial of this order instead of the thin plate spline
     #[arg(long, value_name = "1-3", value_parser = clap::value_parser!(i32).range(1..=3))]
     pub order: Option<i32>,
@@ -186,7 +191,7 @@ pub struct Warp {
     #[arg(long, allow_negative_numbers = true, value_name = "METRES")]
     pub height: Option<f64>,
     /// Units of the map for one pixel [default: so that the output is about as fine]
-    #[arg(long, value_name = "UNITS")]
+    #[arg(long, allow_negative_numbers = true, value_name = "UNITS")]
     pub resolution: Option<f64>,
     /// How pixels are interpolated
     #[arg(long, default_value = "bilinear", value_name = "FILTER")]

@@ -160,7 +160,7 @@ fn advice(
     }
     if least_in_squares * 2 <= least {
         lines.push(format!(
-            "In blocks of {SQUARE} x {SQUARE} a cache of {} would do: tilecache pyramid {file} OUTPUT.tif",
+            "In blocks of {SQUARE} x {SQUARE} a cache of {} would be enough for that: tilecache pyramid {file} OUTPUT.tif",
             words::bytes(least_in_squares)
         ));
     } else {

@@ -25,6 +25,10 @@ struct Band {
     nodata: Option<String>,
     description: Option<String>,
     palette: usize,
+    /// What samples stand for: samples x scale + offset, in a unit.
+    scale: Option<String>,
+    offset: Option<String>,
+    unit: Option<String>,
 }
 
 /// Where the image lies, copied from what the provider lends.
@@ -64,6 +68,9 @@ impl Told {
                     .then(|| words::sample(&about.nodata, info.dtype)),
                 description: source.text(band, c"DESCRIPTION"),
                 palette: source.colours_of_palette(band),
+                scale: source.text(band, c"SCALE"),
+                offset: source.text(band, c"OFFSET"),
+                unit: source.text(band, c"UNITTYPE"),
             });
         }
         let is_warning =
@@ -83,6 +90,25 @@ impl Told {
         })
     }
 
+    /// How a TIFF has its pixels.
+    fn stored(&self, source: &Provider) -> Option<String> {
+        let mut told = compression(&source.text(WHOLE, c"TIFFTAG_COMPRESSION")?);
+        match source.text(WHOLE, c"TIFFTAG_PREDICTOR").as_deref() {
+            Some("2") => told.push_str(", as differences between neighbours"),
+            Some("3") => told.push_str(", as differences between neighbours of floats"),
+            _ => {}
+        }
+        if self.info.bands > 1 {
+            told.push_str(
+                match source.text(WHOLE, c"TIFFTAG_PLANARCONFIG").as_deref() {
+                    Some("2") => ", band by band",
+                    _ => ", pixel by pixel",
+                },
+            );
+        }
+        Some(told)
+    }
+
     fn mask(&self) -> &'static str {
         if self.info.flags & TC_IMAGE_HAS_MASK != 0 {
             "a mask of its own"
@@ -91,13 +117,14 @@ impl Told {
         } else if self.bands.iter().any(|band| band.nodata.is_some()) {
             "nodata"
         } else {
-            "none: all pixels are data"
+            "nothing: all pixels are data"
         }
     }
 
     fn text(&self, asked: &Info, images: i32, source: &Provider) -> Outcome<String> {
         let (info, mut to) = (&self.info, String::new());
-        let (name, _) = words::dtype(info.dtype);
+        let (name, bytes) = words::dtype(info.dtype);
+        let parts = if name.starts_with("complex") { 2 } else { 1 };
         let _ = writeln!(to, "{}: {}", asked.source.file.display(), self.format);
         let mut line = |name: &str, text: String| {
             let _ = writeln!(to, "  {name:<11} {text}");
@@ -115,8 +142,16 @@ impl Told {
         line(
             "size",
             format!(
-                "{} x {}, {bands} of {name}, {} bits",
-                info.width, info.height, info.bits
+                "{} x {}, {bands} of {name}{}",
+                info.width,
+                info.height,
+                match i64::from(info.bits) {
+                    bits if bits as u64 * parts == 8 * bytes => String::new(),
+                    bits => format!(
+                        ", of which {} used",
+                        words::counted(bits, "bit is", "bits are")
+                    ),
+                }
             ),
         );
         let blocks = words::counted(info.grid_cols * info.grid_rows, "block", "blocks");
@@ -128,6 +163,9 @@ impl Told {
                 info.block_width, info.block_height
             ),
         );
+        if let Some(stored) = self.stored(source) {
+            line("stored", stored);
+        }
         let sizes = self
             .levels
             .iter()
@@ -145,6 +183,9 @@ impl Told {
             for (what, text) in [
                 ("nodata", &band.nodata),
                 ("described as", &band.description),
+                ("scale", &band.scale),
+                ("offset", &band.offset),
+                ("unit", &band.unit),
             ] {
                 if let Some(text) = text {
                     let _ = write!(about, ", {what} {text}");
@@ -197,6 +238,9 @@ impl Told {
                 "nodata": band.nodata,
                 "description": band.description,
                 "palette": band.palette,
+                "scale": words::parsed(&band.scale),
+                "offset": words::parsed(&band.offset),
+                "unit": band.unit,
                 "texts": texts(number as i32),
             })
         });
@@ -208,6 +252,7 @@ impl Told {
             "width": info.width,
             "height": info.height,
             "type": words::dtype(info.dtype).0,
+            "stored": self.stored(source),
             "bits": info.bits,
             "block": words::pair(info.block_width, info.block_height),
             "grid": {"columns": info.grid_cols, "rows": info.grid_rows},
@@ -219,6 +264,26 @@ impl Told {
             "warnings": self.warnings,
         }))
     }
+}
+
+/// The names of the numbers of TIFF 6.0 and of those that were registered later.
+fn compression(number: &str) -> String {
+    match number {
+        "1" => "not compressed",
+        "2" | "3" | "4" => "CCITT, as fax machines do",
+        "5" => "LZW",
+        "6" | "7" => "JPEG",
+        "8" | "32946" => "deflate",
+        "32773" => "PackBits",
+        "33003" | "33004" | "33005" | "34712" => "JPEG 2000",
+        "34887" => "LERC",
+        "34925" => "LZMA",
+        "50000" => "zstd",
+        "50001" => "WebP",
+        "50002" => "JPEG XL",
+        _ => return format!("compression {number}"),
+    }
+    .into()
 }
 
 impl Place {
@@ -263,6 +328,33 @@ impl Place {
         ])
     }
 
+    /// The corners as longitudes and latitudes, unless they are that anyway.
+    #[cfg(feature = "gdal")]
+    fn degrees(&self, info: &tc_image_info) -> Option<Vec<(f64, f64)>> {
+        if self.epsg == 4326 {
+            return None;
+        }
+        let wkt = std::ffi::CString::new(self.wkt.as_str()).ok()?;
+        let georef = tc_georef {
+            wkt: if self.wkt.is_empty() {
+                std::ptr::null()
+            } else {
+                wkt.as_ptr()
+            },
+            epsg: self.epsg,
+            ..crate::api::sized()
+        };
+        let corners = self.corners(info)?;
+        let places = corners.iter().map(|(_, x, y)| (*x, *y)).collect::<Vec<_>>();
+        crate::gdal::degrees(&georef, &places)
+    }
+
+    /// Only GDAL knows.
+    #[cfg(not(feature = "gdal"))]
+    fn degrees(&self, _: &tc_image_info) -> Option<Vec<(f64, f64)>> {
+        None
+    }
+
     fn lines(&self, info: &tc_image_info, line: &mut impl FnMut(&str, String)) {
         let mut system = Vec::new();
         if self.epsg != 0 {
@@ -283,12 +375,12 @@ impl Place {
         if let Some(t) = self.transform {
             line(
                 "origin",
-                format!("{}, {}", words::short(t[0]), words::short(t[3])),
+                format!("{}, {}", words::exact(t[0]), words::exact(t[3])),
             );
             match t[2] == 0.0 && t[4] == 0.0 {
                 true => line(
                     "pixel",
-                    format!("{} x {}", words::short(t[1]), words::short(t[5])),
+                    format!("{} x {}", words::exact(t[1]), words::exact(t[5])),
                 ),
                 false => line("turned", "`tilecache warp` puts north up".into()),
             }
@@ -296,8 +388,18 @@ impl Place {
                 line("", "pixels are points at their centres".into());
             }
         }
-        for (name, x, y) in self.corners(info).unwrap_or_default() {
-            line(name, format!("{}, {}", words::short(x), words::short(y)));
+        let degrees = self.degrees(info).unwrap_or_default();
+        for (at, (name, x, y)) in self
+            .corners(info)
+            .unwrap_or_default()
+            .into_iter()
+            .enumerate()
+        {
+            let mut text = format!("{}, {}", words::exact(x), words::exact(y));
+            if let Some((east, north)) = degrees.get(at) {
+                let _ = write!(text, " (longitude {east:.6}, latitude {north:.6})");
+            }
+            line(name, text);
         }
         if !self.gcps.is_empty() {
             line(
@@ -328,6 +430,19 @@ impl Place {
                 })
                 .collect::<Map<_, _>>()
         });
+        let degrees = self.degrees(info).map(|places| {
+            let names = self.corners(info).unwrap_or_default();
+            names
+                .iter()
+                .zip(places)
+                .map(|((name, ..), (x, y))| {
+                    (
+                        name.to_string(),
+                        json!([words::number(x), words::number(y)]),
+                    )
+                })
+                .collect::<Map<_, _>>()
+        });
         json!({
             "transform": self.transform.map(|t| t.map(words::number)),
             "epsg": (self.epsg != 0).then_some(self.epsg),
@@ -335,6 +450,7 @@ impl Place {
             "name": self.name(),
             "wkt": (!self.wkt.is_empty()).then_some(&self.wkt),
             "corners": corners,
+            "corners_in_degrees": degrees,
             "control_points": self.gcps.iter().map(|p| p.map(words::number)).collect::<Vec<_>>(),
             "rational_polynomials": self.rpc,
             "pixel_is_point": self.is_point,

@@ -5,6 +5,8 @@ mod arguments;
 mod bench;
 mod display;
 mod failure;
+#[cfg(feature = "gdal")]
+mod gdal;
 mod info;
 mod output;
 mod progress;

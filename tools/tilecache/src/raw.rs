@@ -24,6 +24,7 @@ pub const TC_E_UNSUPPORTED: i32 = 11;
 pub const TC_E_CHANGED: i32 = 12;
 pub const TC_E_SOURCE: i32 = 13;
 pub const TC_E_INTERNAL: i32 = 14;
+pub const TC_E_UNREACHABLE: i32 = 15;
 
 pub const TC_U8: i32 = 1;
 pub const TC_I8: i32 = 2;
@@ -77,7 +78,8 @@ pub const TC_SESSIONS: u32 = 3;
 
 pub const TC_OPEN_ALONE: u32 = 1;
 pub const TC_OPEN_STRICT: u32 = 2;
-pub const TC_OPEN_MAPPED: u32 = 4;
+pub const TC_OPEN_FLEET_DIGEST: u32 = 4;
+pub const TC_OPEN_MAPPED: u32 = 8;
 
 pub const TC_SOURCE_BANDS: u32 = 1;
 
@@ -144,6 +146,9 @@ pub const TC_LEVEL_NO_NATIVE: u32 = 1;
 pub const TC_WARP_EXACT: u32 = 1;
 pub const TC_WARP_FIXED_LEVEL: u32 = 2;
 
+pub const TC_HEIGHTS_HAS_TRANSFORM: u32 = 1;
+pub const TC_HEIGHTS_HAS_MISSING: u32 = 2;
+
 pub const TC_GEOREF_HAS_TRANSFORM: u32 = 1;
 pub const TC_GEOREF_PIXEL_IS_POINT: u32 = 2;
 pub const TC_GEOREF_WKT_OF_CODES: u32 = 4;
@@ -194,6 +199,17 @@ pub const TC_LOG_EVICTED: u32 = 6;
 pub const TC_LOG_REJECTED: u32 = 7;
 pub const TC_LOG_OVERDUE: u32 = 8;
 
+pub const TC_TIER_MISS: u32 = 0;
+pub const TC_TIER_PIXELS: u32 = 1;
+pub const TC_TIER_LEASED: u32 = 2;
+pub const TC_TIER_BUSY: u32 = 3;
+
+pub const TC_TIER_CLOSED: u32 = 0;
+pub const TC_TIER_OPEN: u32 = 1;
+pub const TC_TIER_HALF_OPEN: u32 = 2;
+pub const TC_TIER_FULL: u32 = 3;
+pub const TC_TIER_DENIED: u32 = 4;
+
 pub type tc_status = i32;
 pub type tc_dtype = i32;
 pub type tc_colour = i32;
@@ -220,6 +236,11 @@ pub struct tc_pixel_stats {
 
 #[repr(C)]
 pub struct tc_provider {
+    _private: [u8; 0],
+}
+
+#[repr(C)]
+pub struct tc_tier_link {
     _private: [u8; 0],
 }
 
@@ -299,6 +320,46 @@ pub type tc_prefetched_fn = Option<
 
 pub type tc_write_fn = Option<
     unsafe extern "C" fn(user: *mut c_void, text: *const c_char, bytes: usize, err: *mut tc_error) -> tc_status,
+>;
+
+pub type tc_tier_attach = Option<
+    unsafe extern "C" fn(user: *mut c_void, link: *mut tc_tier_link),
+>;
+
+pub type tc_tier_get = Option<
+    unsafe extern "C" fn(user: *mut c_void, block: *const tc_tier_block, deadline_ns: u64, ticket: u64),
+>;
+
+pub type tc_tier_put = Option<
+    unsafe extern "C" fn(user: *mut c_void, block: *const tc_tier_block, lease: u64, pixels: *const tc_pixels, parcel: u64),
+>;
+
+pub type tc_tier_lease = Option<
+    unsafe extern "C" fn(user: *mut c_void, block: *const tc_tier_block, wait: i32, deadline_ns: u64, ticket: u64),
+>;
+
+pub type tc_tier_unlease = Option<
+    unsafe extern "C" fn(user: *mut c_void, block: *const tc_tier_block, lease: u64),
+>;
+
+pub type tc_tier_generation = Option<
+    unsafe extern "C" fn(user: *mut c_void, source: *const c_char, watched: i32),
+>;
+
+pub type tc_tier_purge = Option<
+    unsafe extern "C" fn(user: *mut c_void, source: *const c_char, err: *mut tc_error) -> tc_status,
+>;
+
+pub type tc_tier_health = Option<
+    unsafe extern "C" fn(user: *mut c_void, health: *mut tc_tier_account),
+>;
+
+pub type tc_tier_release = Option<
+    unsafe extern "C" fn(user: *mut c_void),
+>;
+
+pub type tc_tier_flush = Option<
+    unsafe extern "C" fn(user: *mut c_void),
 >;
 
 pub type tc_progress_fn = Option<
@@ -477,8 +538,9 @@ pub struct tc_open_options {
     pub open_beside: tc_open_options_open_beside,
     pub user: *mut c_void,
     pub log: *const tc_log,
+    pub fleet_id: *const c_char,
 }
-const _: () = assert!(size_of::<tc_open_options>() == 56);
+const _: () = assert!(size_of::<tc_open_options>() == 64);
 const _: () = assert!(std::mem::offset_of!(tc_open_options, struct_size) == 0);
 const _: () = assert!(std::mem::offset_of!(tc_open_options, image) == 4);
 const _: () = assert!(std::mem::offset_of!(tc_open_options, key) == 8);
@@ -488,6 +550,7 @@ const _: () = assert!(std::mem::offset_of!(tc_open_options, threads) == 28);
 const _: () = assert!(std::mem::offset_of!(tc_open_options, open_beside) == 32);
 const _: () = assert!(std::mem::offset_of!(tc_open_options, user) == 40);
 const _: () = assert!(std::mem::offset_of!(tc_open_options, log) == 48);
+const _: () = assert!(std::mem::offset_of!(tc_open_options, fleet_id) == 56);
 
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -697,8 +760,9 @@ pub struct tc_source {
     pub inputs: *const *mut tc_provider,
     pub n_inputs: usize,
     pub georef: *const tc_georef,
+    pub fleet_id: *const c_char,
 }
-const _: () = assert!(size_of::<tc_source>() == 152);
+const _: () = assert!(size_of::<tc_source>() == 160);
 const _: () = assert!(std::mem::offset_of!(tc_source, struct_size) == 0);
 const _: () = assert!(std::mem::offset_of!(tc_source, threading) == 4);
 const _: () = assert!(std::mem::offset_of!(tc_source, user) == 8);
@@ -720,6 +784,7 @@ const _: () = assert!(std::mem::offset_of!(tc_source, mask) == 120);
 const _: () = assert!(std::mem::offset_of!(tc_source, inputs) == 128);
 const _: () = assert!(std::mem::offset_of!(tc_source, n_inputs) == 136);
 const _: () = assert!(std::mem::offset_of!(tc_source, georef) == 144);
+const _: () = assert!(std::mem::offset_of!(tc_source, fleet_id) == 152);
 
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -832,6 +897,28 @@ const _: () = assert!(std::mem::offset_of!(tc_tie_point, x) == 0);
 const _: () = assert!(std::mem::offset_of!(tc_tie_point, y) == 8);
 const _: () = assert!(std::mem::offset_of!(tc_tie_point, source_x) == 16);
 const _: () = assert!(std::mem::offset_of!(tc_tie_point, source_y) == 24);
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct tc_heights_options {
+    pub struct_size: u32,
+    pub flags: u32,
+    pub band: i32,
+    pub reserved: u32,
+    pub transform: [f64; 6],
+    pub scale: f64,
+    pub offset: f64,
+    pub missing: f64,
+}
+const _: () = assert!(size_of::<tc_heights_options>() == 88);
+const _: () = assert!(std::mem::offset_of!(tc_heights_options, struct_size) == 0);
+const _: () = assert!(std::mem::offset_of!(tc_heights_options, flags) == 4);
+const _: () = assert!(std::mem::offset_of!(tc_heights_options, band) == 8);
+const _: () = assert!(std::mem::offset_of!(tc_heights_options, reserved) == 12);
+const _: () = assert!(std::mem::offset_of!(tc_heights_options, transform) == 16);
+const _: () = assert!(std::mem::offset_of!(tc_heights_options, scale) == 64);
+const _: () = assert!(std::mem::offset_of!(tc_heights_options, offset) == 72);
+const _: () = assert!(std::mem::offset_of!(tc_heights_options, missing) == 80);
 
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -1069,6 +1156,192 @@ const _: () = assert!(std::mem::offset_of!(tc_pass_options, n_tiles) == 40);
 
 #[repr(C)]
 #[derive(Clone, Copy)]
+pub struct tc_tier_block {
+    pub struct_size: u32,
+    pub dtype: tc_dtype,
+    pub source: *const c_char,
+    pub material: *const c_void,
+    pub material_bytes: usize,
+    pub generation_counter: u64,
+    pub generation_random: u64,
+    pub width: i64,
+    pub height: i64,
+    pub bands: i32,
+    pub sample_bytes: u32,
+    pub level: i64,
+    pub row: i64,
+    pub col: i64,
+    pub decode_ns: u64,
+}
+const _: () = assert!(size_of::<tc_tier_block>() == 104);
+const _: () = assert!(std::mem::offset_of!(tc_tier_block, struct_size) == 0);
+const _: () = assert!(std::mem::offset_of!(tc_tier_block, dtype) == 4);
+const _: () = assert!(std::mem::offset_of!(tc_tier_block, source) == 8);
+const _: () = assert!(std::mem::offset_of!(tc_tier_block, material) == 16);
+const _: () = assert!(std::mem::offset_of!(tc_tier_block, material_bytes) == 24);
+const _: () = assert!(std::mem::offset_of!(tc_tier_block, generation_counter) == 32);
+const _: () = assert!(std::mem::offset_of!(tc_tier_block, generation_random) == 40);
+const _: () = assert!(std::mem::offset_of!(tc_tier_block, width) == 48);
+const _: () = assert!(std::mem::offset_of!(tc_tier_block, height) == 56);
+const _: () = assert!(std::mem::offset_of!(tc_tier_block, bands) == 64);
+const _: () = assert!(std::mem::offset_of!(tc_tier_block, sample_bytes) == 68);
+const _: () = assert!(std::mem::offset_of!(tc_tier_block, level) == 72);
+const _: () = assert!(std::mem::offset_of!(tc_tier_block, row) == 80);
+const _: () = assert!(std::mem::offset_of!(tc_tier_block, col) == 88);
+const _: () = assert!(std::mem::offset_of!(tc_tier_block, decode_ns) == 96);
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct tc_tier_account {
+    pub struct_size: u32,
+    pub state: u32,
+    pub unreachable: u64,
+    pub late: u64,
+    pub garbage: u64,
+    pub forged: u64,
+    pub full: u64,
+    pub refused: u64,
+    pub round_trips: u64,
+    pub bytes_sent: u64,
+    pub bytes_received: u64,
+    pub skipped: u64,
+}
+const _: () = assert!(size_of::<tc_tier_account>() == 88);
+const _: () = assert!(std::mem::offset_of!(tc_tier_account, struct_size) == 0);
+const _: () = assert!(std::mem::offset_of!(tc_tier_account, state) == 4);
+const _: () = assert!(std::mem::offset_of!(tc_tier_account, unreachable) == 8);
+const _: () = assert!(std::mem::offset_of!(tc_tier_account, late) == 16);
+const _: () = assert!(std::mem::offset_of!(tc_tier_account, garbage) == 24);
+const _: () = assert!(std::mem::offset_of!(tc_tier_account, forged) == 32);
+const _: () = assert!(std::mem::offset_of!(tc_tier_account, full) == 40);
+const _: () = assert!(std::mem::offset_of!(tc_tier_account, refused) == 48);
+const _: () = assert!(std::mem::offset_of!(tc_tier_account, round_trips) == 56);
+const _: () = assert!(std::mem::offset_of!(tc_tier_account, bytes_sent) == 64);
+const _: () = assert!(std::mem::offset_of!(tc_tier_account, bytes_received) == 72);
+const _: () = assert!(std::mem::offset_of!(tc_tier_account, skipped) == 80);
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct tc_tier {
+    pub struct_size: u32,
+    pub flags: u32,
+    pub user: *mut c_void,
+    pub get_ns: u64,
+    pub lease_ns: u64,
+    pub queue_bytes: u64,
+    pub attach: tc_tier_attach,
+    pub get: tc_tier_get,
+    pub put: tc_tier_put,
+    pub lease: tc_tier_lease,
+    pub unlease: tc_tier_unlease,
+    pub generation: tc_tier_generation,
+    pub purge: tc_tier_purge,
+    pub health: tc_tier_health,
+    pub release: tc_tier_release,
+    pub flush: tc_tier_flush,
+}
+const _: () = assert!(size_of::<tc_tier>() == 120);
+const _: () = assert!(std::mem::offset_of!(tc_tier, struct_size) == 0);
+const _: () = assert!(std::mem::offset_of!(tc_tier, flags) == 4);
+const _: () = assert!(std::mem::offset_of!(tc_tier, user) == 8);
+const _: () = assert!(std::mem::offset_of!(tc_tier, get_ns) == 16);
+const _: () = assert!(std::mem::offset_of!(tc_tier, lease_ns) == 24);
+const _: () = assert!(std::mem::offset_of!(tc_tier, queue_bytes) == 32);
+const _: () = assert!(std::mem::offset_of!(tc_tier, attach) == 40);
+const _: () = assert!(std::mem::offset_of!(tc_tier, get) == 48);
+const _: () = assert!(std::mem::offset_of!(tc_tier, put) == 56);
+const _: () = assert!(std::mem::offset_of!(tc_tier, lease) == 64);
+const _: () = assert!(std::mem::offset_of!(tc_tier, unlease) == 72);
+const _: () = assert!(std::mem::offset_of!(tc_tier, generation) == 80);
+const _: () = assert!(std::mem::offset_of!(tc_tier, purge) == 88);
+const _: () = assert!(std::mem::offset_of!(tc_tier, health) == 96);
+const _: () = assert!(std::mem::offset_of!(tc_tier, release) == 104);
+const _: () = assert!(std::mem::offset_of!(tc_tier, flush) == 112);
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct tc_tier_stats {
+    pub struct_size: u32,
+    pub state: u32,
+    pub gets: u64,
+    pub hits: u64,
+    pub hit_bytes: u64,
+    pub hit_nanoseconds: u64,
+    pub misses: u64,
+    pub late: u64,
+    pub refused: u64,
+    pub leases_won: u64,
+    pub leases_waited: u64,
+    pub leases_given_up: u64,
+    pub puts: u64,
+    pub put_bytes: u64,
+    pub puts_dropped: u64,
+    pub queued: u64,
+    pub unnamed: u64,
+    pub left: u64,
+    pub suspect: u64,
+    pub changes: u64,
+    pub suspicions: u64,
+    pub purges: u64,
+    pub purges_failed: u64,
+    pub unreachable: u64,
+    pub store_late: u64,
+    pub garbage: u64,
+    pub forged: u64,
+    pub full: u64,
+    pub denied: u64,
+    pub round_trips: u64,
+    pub bytes_sent: u64,
+    pub bytes_received: u64,
+    pub skipped: u64,
+}
+const _: () = assert!(size_of::<tc_tier_stats>() == 256);
+const _: () = assert!(std::mem::offset_of!(tc_tier_stats, struct_size) == 0);
+const _: () = assert!(std::mem::offset_of!(tc_tier_stats, state) == 4);
+const _: () = assert!(std::mem::offset_of!(tc_tier_stats, gets) == 8);
+const _: () = assert!(std::mem::offset_of!(tc_tier_stats, hits) == 16);
+const _: () = assert!(std::mem::offset_of!(tc_tier_stats, hit_bytes) == 24);
+const _: () = assert!(std::mem::offset_of!(tc_tier_stats, hit_nanoseconds) == 32);
+const _: () = assert!(std::mem::offset_of!(tc_tier_stats, misses) == 40);
+const _: () = assert!(std::mem::offset_of!(tc_tier_stats, late) == 48);
+const _: () = assert!(std::mem::offset_of!(tc_tier_stats, refused) == 56);
+const _: () = assert!(std::mem::offset_of!(tc_tier_stats, leases_won) == 64);
+const _: () = assert!(std::mem::offset_of!(tc_tier_stats, leases_waited) == 72);
+const _: () = assert!(std::mem::offset_of!(tc_tier_stats, leases_given_up) == 80);
+const _: () = assert!(std::mem::offset_of!(tc_tier_stats, puts) == 88);
+const _: () = assert!(std::mem::offset_of!(tc_tier_stats, put_bytes) == 96);
+const _: () = assert!(std::mem::offset_of!(tc_tier_stats, puts_dropped) == 104);
+const _: () = assert!(std::mem::offset_of!(tc_tier_stats, queued) == 112);
+const _: () = assert!(std::mem::offset_of!(tc_tier_stats, unnamed) == 120);
+const _: () = assert!(std::mem::offset_of!(tc_tier_stats, left) == 128);
+const _: () = assert!(std::mem::offset_of!(tc_tier_stats, suspect) == 136);
+const _: () = assert!(std::mem::offset_of!(tc_tier_stats, changes) == 144);
+const _: () = assert!(std::mem::offset_of!(tc_tier_stats, suspicions) == 152);
+const _: () = assert!(std::mem::offset_of!(tc_tier_stats, purges) == 160);
+const _: () = assert!(std::mem::offset_of!(tc_tier_stats, purges_failed) == 168);
+const _: () = assert!(std::mem::offset_of!(tc_tier_stats, unreachable) == 176);
+const _: () = assert!(std::mem::offset_of!(tc_tier_stats, store_late) == 184);
+const _: () = assert!(std::mem::offset_of!(tc_tier_stats, garbage) == 192);
+const _: () = assert!(std::mem::offset_of!(tc_tier_stats, forged) == 200);
+const _: () = assert!(std::mem::offset_of!(tc_tier_stats, full) == 208);
+const _: () = assert!(std::mem::offset_of!(tc_tier_stats, denied) == 216);
+const _: () = assert!(std::mem::offset_of!(tc_tier_stats, round_trips) == 224);
+const _: () = assert!(std::mem::offset_of!(tc_tier_stats, bytes_sent) == 232);
+const _: () = assert!(std::mem::offset_of!(tc_tier_stats, bytes_received) == 240);
+const _: () = assert!(std::mem::offset_of!(tc_tier_stats, skipped) == 248);
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct tc_generation {
+    pub counter: u64,
+    pub random: u64,
+}
+const _: () = assert!(size_of::<tc_generation>() == 16);
+const _: () = assert!(std::mem::offset_of!(tc_generation, counter) == 0);
+const _: () = assert!(std::mem::offset_of!(tc_generation, random) == 8);
+
+#[repr(C)]
+#[derive(Clone, Copy)]
 pub struct tc_sample_options {
     pub struct_size: u32,
     pub flags: u32,
@@ -1268,6 +1541,7 @@ unsafe extern "C" {
     pub fn tc_transform_points(transform: *const tc_transform, x: *mut f64, y: *mut f64, n: usize, err: *mut tc_error) -> tc_status;
     pub fn tc_transform_retain(transform: *mut tc_transform) -> *mut tc_transform;
     pub fn tc_transform_release(transform: *mut tc_transform);
+    pub fn tc_transform_rpc_heights(rpc: *const tc_rpc, ground: *const f64, heights: *mut tc_provider, options: *const tc_heights_options, cache: *mut tc_cache, transform: *mut *mut tc_transform, err: *mut tc_error) -> tc_status;
     pub fn provider_warp(source: *mut tc_provider, transform: *const tc_transform, options: *const tc_warp_options, cache: *mut tc_cache, provider: *mut *mut tc_provider, err: *mut tc_error) -> tc_status;
     pub fn provider_compute(inputs: *const tc_input, n_inputs: usize, options: *const tc_compute_options, cache: *mut tc_cache, provider: *mut *mut tc_provider, err: *mut tc_error) -> tc_status;
     pub fn provider_mosaic(parts: *const tc_mosaic_part, n_parts: usize, options: *const tc_mosaic_options, cache: *mut tc_cache, provider: *mut *mut tc_provider, err: *mut tc_error) -> tc_status;
@@ -1304,6 +1578,15 @@ unsafe extern "C" {
     pub fn tc_statistics_json(cache: *const tc_cache, into: *mut c_char, room: usize, bytes: *mut usize, err: *mut tc_error) -> tc_status;
     pub fn provider_counters_json(provider: *const tc_provider, into: *mut c_char, room: usize, bytes: *mut usize, err: *mut tc_error) -> tc_status;
     pub fn tc_report(cache: *const tc_cache, write: tc_write_fn, user: *mut c_void, err: *mut tc_error) -> tc_status;
+    pub fn tc_set_tier(cache: *mut tc_cache, tier: *const tc_tier, err: *mut tc_error) -> tc_status;
+    pub fn tc_tier_statistics(cache: *const tc_cache, stats: *mut tc_tier_stats, err: *mut tc_error) -> tc_status;
+    pub fn tc_tier_room(link: *mut tc_tier_link, ticket: u64, into: *mut tc_target, err: *mut tc_error) -> tc_status;
+    pub fn tc_tier_answer(link: *mut tc_tier_link, ticket: u64, outcome: i32, lease: u64, pixels: *const tc_pixels, err: *mut tc_error) -> tc_status;
+    pub fn tc_tier_is_wanted(link: *mut tc_tier_link, ticket: u64) -> i32;
+    pub fn tc_tier_taken(link: *mut tc_tier_link, parcel: u64);
+    pub fn tc_tier_changed(link: *mut tc_tier_link, source: *const c_char, generation: *const tc_generation, err: *mut tc_error) -> tc_status;
+    pub fn tc_tier_link_release(link: *mut tc_tier_link);
+    pub fn provider_invalidate_fleet(provider: *mut tc_provider, err: *mut tc_error) -> tc_status;
     pub fn provider_pixel_stats(provider: *mut tc_provider, options: *const tc_sample_options, stats: *mut *mut tc_pixel_stats, err: *mut tc_error) -> tc_status;
     pub fn tc_pixel_stats_info(stats: *const tc_pixel_stats, about: *mut tc_pixel_stats_about, err: *mut tc_error) -> tc_status;
     pub fn tc_pixel_stats_band(stats: *const tc_pixel_stats, band: i32, numbers: *mut tc_band_stats, err: *mut tc_error) -> tc_status;

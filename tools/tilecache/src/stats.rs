@@ -51,6 +51,9 @@ pub fn run(asked: &arguments::Stats, quiet: bool) -> Outcome {
         let _ = write!(text, "{:>14}", format!("{percent} %"));
     }
     text.push('\n');
+    if words::dtype(info.dtype).0.starts_with("complex") {
+        text.insert_str(0, "Of complex samples, the amplitude:\n");
+    }
     let mut bands = Vec::new();
     for band in 0..info.bands {
         let numbers = taken.band(band)?;

@@ -1,35 +1,105 @@
-//! `tilecache warp`: puts north up, by what the file says of its place.
+//! `tilecache warp`: puts north up, by what the file says of its place, in its own reference system or, by GDAL, in another.
 
-use crate::api::{Provider, Transform, sized};
+use crate::api::{Cache, Provider, Transform, sized};
 use crate::arguments::Warp;
 use crate::failure::{Failure, Outcome};
 use crate::raw::*;
 use crate::{pyramid, words};
 
 pub fn run(asked: &Warp, quiet: bool) -> Outcome {
+    if let Some(resolution) = asked.resolution {
+        is_one(resolution)?;
+    }
     let cache = pyramid::cache(&asked.written.work)?;
     let source = Provider::open(&asked.source.file, asked.source.image)?;
-    let (info, georef) = (source.info()?, source.georef()?);
-    let known = Known::of(&georef, asked)?;
-    let map = Map::around(&known, &info, asked.resolution)?;
-
-    let transform = known.transform(&map)?;
-    let options = tc_warp_options {
-        filter: pyramid::filter(asked.filter),
-        width: map.width,
-        height: map.height,
-        tile_width: asked.written.tile_size,
-        tile_height: asked.written.tile_size,
-        ..sized()
+    let placed = match &asked.to {
+        Some(system) => reprojected(&source, system, asked, &cache)?,
+        None => straightened(&source, asked, &cache)?,
     };
-    // With levels beneath, the coarse levels of the output read few pixels.
-    let warped = source.pyramid(&cache)?.warp(&transform, options, &cache)?;
-    let placed = warped.with_georef(&known.place(&map, &georef))?;
     let options = tc_build_options {
         layout: TC_BUILD_COG,
         ..pyramid::options(&asked.written)
     };
     pyramid::write(&placed, &asked.output, options, &cache, "warp", quiet)
+}
+
+fn straightened(source: &Provider, asked: &Warp, cache: &Cache) -> Outcome<Provider> {
+    let (info, georef) = (source.info()?, source.georef()?);
+    let known = Known::of(&georef, asked)?;
+    let map = Map::around(&known, &info, asked.resolution)?;
+    let size = (map.width, map.height);
+    warped(source, &known.transform(&map)?, size, asked, cache)?
+        .with_georef(&known.place(&map, &georef))
+}
+
+fn warped(
+    source: &Provider,
+    transform: &Transform,
+    (width, height): (i64, i64),
+    asked: &Warp,
+    cache: &Cache,
+) -> Outcome<Provider> {
+    let options = tc_warp_options {
+        filter: pyramid::filter(asked.filter),
+        width,
+        height,
+        tile_width: asked.written.tile_size,
+        tile_height: asked.written.tile_size,
+        ..sized()
+    };
+    // With levels beneath, the coarse levels of the output read few pixels.
+    source.pyramid(cache)?.warp(transform, options, cache)
+}
+
+#[cfg(feature = "gdal")]
+fn reprojected(source: &Provider, system: &str, asked: &Warp, cache: &Cache) -> Outcome<Provider> {
+    let (info, georef) = (source.info()?, source.georef()?);
+    if georef.flags & TC_GEOREF_HAS_TRANSFORM == 0 && georef.n_gcps == 0 && georef.rpc.is_null() {
+        return Err(nothing_known());
+    }
+    // SAFETY: lent by the provider.
+    let offset = unsafe { georef.rpc.as_ref() }.map_or(0.0, |rpc| rpc.height_off);
+    let map = crate::gdal::Map::find(&crate::gdal::Asked {
+        georef: &georef,
+        width: info.width,
+        height: info.height,
+        system,
+        order: asked.order,
+        rpc_height: asked.height.unwrap_or(offset),
+        resolution: asked.resolution,
+    })?;
+    let wkt = std::ffi::CString::new(map.wkt.as_str()).expect("a text of C");
+    let place = tc_georef {
+        flags: TC_GEOREF_HAS_TRANSFORM,
+        transform: map.transform,
+        epsg: map.epsg,
+        wkt: wkt.as_ptr(),
+        ..sized()
+    };
+    warped(source, &map.from_map, (map.width, map.height), asked, cache)?.with_georef(&place)
+}
+
+#[cfg(not(feature = "gdal"))]
+fn reprojected(_: &Provider, system: &str, _: &Warp, _: &Cache) -> Outcome<Provider> {
+    Err(Failure::Other(format!(
+        "--to {system}: this program knows no other reference systems than that of the image; one that was built with \
+         --features gdal does"
+    )))
+}
+
+fn nothing_known() -> Failure {
+    Failure::Other("nothing is known of where this image lies: it has no transform, control points or rational polynomials".into())
+}
+
+/// Refuses a resolution that is none.
+fn is_one(resolution: f64) -> Outcome {
+    match resolution.is_finite() && resolution > 0.0 {
+        true => Ok(()),
+        false => Err(Failure::Other(format!(
+            "a resolution of {} is none",
+            words::short(resolution)
+        ))),
+    }
 }
 
 /// What is known of the place of the source.
@@ -44,7 +114,10 @@ impl Known {
         if georef.flags & TC_GEOREF_HAS_TRANSFORM != 0 {
             let t = georef.transform;
             if t[2] == 0.0 && t[4] == 0.0 && t[1] > 0.0 && t[5] < 0.0 {
-                return Err(Failure::Other("north is up in this image already".into()));
+                return Err(Failure::Other(
+                    "north is up in this image already; --to leads it to another reference system"
+                        .into(),
+                ));
             }
             return Ok(Known::Turned(t));
         }
@@ -54,7 +127,7 @@ impl Known {
             return Ok(Known::Points(points.to_vec(), asked.order));
         }
         if georef.rpc.is_null() {
-            return Err(Failure::Other("nothing is known of where this image lies: it has no transform, control points or rational polynomials".into()));
+            return Err(nothing_known());
         }
         // SAFETY: likewise.
         let rpc = unsafe { *georef.rpc };
@@ -245,12 +318,7 @@ impl Map {
             .abs()
             / 2.0;
         let resolution = resolution.unwrap_or((area / (width * height)).sqrt());
-        if !(resolution.is_finite() && resolution > 0.0) {
-            return Err(Failure::Other(format!(
-                "a resolution of {} is none",
-                words::short(resolution)
-            )));
-        }
+        is_one(resolution)?;
         let pixels = |length: f64| ((length / resolution - 1e-6).ceil() as i64).max(1);
         Ok(Map {
             left,

@@ -93,6 +93,27 @@ pub fn short(value: f64) -> String {
     }
 }
 
+/// A place on a map, for people: what is left of it after twelve significant digits.
+pub fn exact(value: f64) -> String {
+    if !value.is_finite() || value == 0.0 {
+        return format!("{value}");
+    }
+    let digits = (11 - value.abs().log10().floor() as i32).clamp(0, 15) as usize;
+    let text = format!("{value:.digits$}");
+    match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_string(),
+        false => text,
+    }
+}
+
+/// A number that came as a text; as that text if it is none.
+pub fn parsed(text: &Option<String>) -> Value {
+    match text.as_deref().map(str::parse) {
+        Some(Ok(value)) => number(value),
+        _ => json!(text),
+    }
+}
+
 /// Bytes in the unit that fits.
 pub fn bytes(count: u64) -> String {
     let units = ["bytes", "KiB", "MiB", "GiB", "TiB"];
@@ -134,6 +155,23 @@ mod tests {
             assert_eq!(short(value), text);
         }
         assert_eq!(short(f64::NAN), "NaN");
+        for (value, text) in [
+            (5_200_000.25, "5200000.25"),
+            (300.0379266750948, "300.037926675"),
+            (-180.0, "-180"),
+            (0.0, "0"),
+            (1e20, "100000000000000000000"),
+        ] {
+            assert_eq!(exact(value), text);
+        }
+        assert_eq!(
+            [
+                parsed(&Some("0.5".into())),
+                parsed(&Some("m".into())),
+                parsed(&None)
+            ],
+            [json!(0.5), json!("m"), Value::Null]
+        );
         assert_eq!(
             [bytes(17), bytes(1 << 20), bytes(12_900_000), bytes(5 << 30)],
             ["17 bytes", "1.0 MiB", "12 MiB", "5.0 GiB"]

@@ -154,6 +154,39 @@ fn info_tells_where_an_image_lies_and_what_is_wrong_with_it() {
 }
 
 #[test]
+fn info_tells_how_pixels_are_stored_and_what_they_stand_for() {
+    let folder = Folder::new("stored");
+    let file = folder.path("levels.tif");
+    said(&["pyramid", SCENE, &file, "--compression", "lzw"]);
+    let text = said(&["info", &file]);
+    assert!(text.contains("  stored      LZW"), "{text}");
+    assert!(
+        text.contains("3 bands of uint16\n"),
+        "bits that are all used: {text}"
+    );
+    let heights = placed(
+        &folder,
+        &[
+            ("a.pgw", "0.3\n0\n0\n-0.3\n5200000.4\n1999.85\n"),
+            (
+                "a.png.aux.xml",
+                "<PAMDataset><PAMRasterBand band=\"1\"><UnitType>m</UnitType><Offset>100</Offset><Scale>0.5</Scale></PAMRasterBand></PAMDataset>",
+            ),
+        ],
+    );
+    let text = said(&["info", &heights]);
+    assert!(
+        text.contains("gray, scale 0.5, offset 100, unit m") && text.contains("5200000.25, 2000"),
+        "{text}"
+    );
+    let band = &json(&["info", &heights, "--json"])["bands"][0];
+    assert_eq!(
+        (&band["scale"], &band["offset"], &band["unit"]),
+        (&0.5.into(), &100.0.into(), &"m".into())
+    );
+}
+
+#[test]
 fn stats_are_told_of_each_band() {
     let told = json(&["stats", SCENE, "--json", "--percentiles", "0,50,100"]);
     let bands = told["bands"].as_array().unwrap();
@@ -418,6 +451,195 @@ fn an_image_is_straightened_by_rational_polynomials() {
     }
 }
 
+#[cfg(not(feature = "gdal"))]
+#[test]
+fn other_reference_systems_need_gdal() {
+    let folder = Folder::new("systems");
+    let (code, why) = failed(&["warp", SCENE, &folder.path("out.tif"), "--to", "EPSG:3035"]);
+    assert!(
+        code == 1 && why.contains("--features gdal") && why.contains("EPSG:3035"),
+        "{why}"
+    );
+    assert!(folder.names().is_empty());
+}
+
+#[cfg(feature = "gdal")]
+mod by_gdal {
+    use super::*;
+
+    fn ran(program: &str, arguments: &[&str]) {
+        let ran = Command::new(program)
+            .args(arguments)
+            .output()
+            .expect("gdal-bin is installed");
+        assert!(
+            ran.status.success(),
+            "{}",
+            String::from_utf8_lossy(&ran.stderr)
+        );
+    }
+
+    /// The scene as bytes, in some place.
+    fn placed_by(folder: &Folder, words: &[&str]) -> String {
+        let (from, to) = (placed(folder, &[]), folder.path("placed.tif"));
+        ran("gdal_translate", &[words, &["-q", &from, &to]].concat());
+        to
+    }
+
+    fn in_utm(folder: &Folder) -> String {
+        placed_by(
+            folder,
+            &[
+                "-a_srs",
+                "EPSG:32632",
+                "-a_ullr",
+                "500000",
+                "5200000",
+                "506000",
+                "5196000",
+            ],
+        )
+    }
+
+    /// Whether two files lie in the same place and have nearly the same pixels.
+    fn compared(folder: &Folder, ours: &str, theirs: &str) {
+        let (told, wanted) = (
+            json(&["info", ours, "--json"]),
+            json(&["info", theirs, "--json"]),
+        );
+        assert_eq!(
+            (&told["width"], &told["height"], &told["place"]["epsg"]),
+            (
+                &wanted["width"],
+                &wanted["height"],
+                &wanted["place"]["epsg"]
+            )
+        );
+        for number in 0..6 {
+            let of = |told: &Value| told["place"]["transform"][number].as_f64().unwrap();
+            assert!(
+                (of(&told) - of(&wanted)).abs() <= 1e-9 * of(&wanted).abs(),
+                "{told} {wanted}"
+            );
+        }
+        let shown = |file: &str, name: &str| {
+            let picture = folder.path(name);
+            said(&[
+                "display",
+                file,
+                &picture,
+                "--chain",
+                "bands=0|u8",
+                "--size",
+                "4096",
+            ]);
+            pixels(&picture).2
+        };
+        let (a, b) = (shown(ours, "ours.png"), shown(theirs, "theirs.png"));
+        assert!(a.iter().filter(|value| **value > 0).count() > a.len() / 2);
+        let near = a.iter().zip(&b).filter(|(a, b)| a.abs_diff(**b) <= 1);
+        let near = near.count();
+        assert!(
+            near * 1000 >= a.len() * 995,
+            "{near} of {} pixels are near",
+            a.len()
+        );
+    }
+
+    #[test]
+    fn an_image_is_led_to_another_system_as_gdalwarp_does() {
+        let folder = Folder::new("to");
+        let file = in_utm(&folder);
+        // 30 is a resolution in which both round the size to the same: gdalwarp cuts off up to half a pixel.
+        for more in [&[][..], &["30"][..]] {
+            let (ours, theirs) = (folder.path("ours.tif"), folder.path("theirs.tif"));
+            let mut asked = vec!["warp", &file, &ours, "--to", "EPSG:3035"];
+            let mut known = vec![
+                "-q",
+                "-overwrite",
+                "-t_srs",
+                "EPSG:3035",
+                "-et",
+                "0",
+                "-r",
+                "bilinear",
+            ];
+            for units in more {
+                asked.extend(["--resolution", units]);
+                known.extend(["-tr", units, units]);
+            }
+            known.extend([file.as_str(), theirs.as_str()]);
+            said(&asked);
+            ran("gdalwarp", &known);
+            compared(&folder, &ours, &theirs);
+        }
+    }
+
+    #[test]
+    fn control_points_lead_there_too() {
+        let folder = Folder::new("to-points");
+        let mut words = vec!["-a_srs".to_string(), "EPSG:4326".into()];
+        for (c, r) in [(0, 0), (600, 0), (0, 400), (600, 400), (300, 200)] {
+            let (x, y) = (9.0 + 1e-4 * f64::from(c), 47.0 - 1e-4 * f64::from(r));
+            words.push("-gcp".into());
+            words.extend([c.to_string(), r.to_string(), x.to_string(), y.to_string()]);
+        }
+        let words = words.iter().map(String::as_str).collect::<Vec<_>>();
+        let file = placed_by(&folder, &words);
+        for (ours_by, theirs_by) in [
+            (&[][..], &["-tps"][..]),
+            (&["--order", "1"][..], &["-order", "1"][..]),
+        ] {
+            let (ours, theirs) = (folder.path("ours.tif"), folder.path("theirs.tif"));
+            said(&[&["warp", &file, &ours, "--to", "EPSG:32632"], ours_by].concat());
+            let known = [
+                "-q",
+                "-overwrite",
+                "-t_srs",
+                "EPSG:32632",
+                "-et",
+                "0",
+                "-r",
+                "bilinear",
+            ];
+            ran("gdalwarp", &[&known, theirs_by, &[&file, &theirs]].concat());
+            compared(&folder, &ours, &theirs);
+        }
+    }
+
+    #[test]
+    fn corners_are_told_in_degrees() {
+        let folder = Folder::new("degrees");
+        let file = in_utm(&folder);
+        let told = json(&["info", &file, "--json"]);
+        // Easting 500000 is the middle of the zone, which is at 9 degrees.
+        let corner = &told["place"]["corners_in_degrees"]["upper left"];
+        assert!(
+            (corner[0].as_f64().unwrap() - 9.0).abs() < 1e-9
+                && (corner[1].as_f64().unwrap() - 46.95353).abs() < 1e-4,
+            "{corner}"
+        );
+        assert!(said(&["info", &file]).contains("(longitude 9.000000, latitude 46.9535"));
+    }
+
+    #[test]
+    fn systems_that_are_none_are_refused() {
+        let folder = Folder::new("none");
+        let (file, out) = (in_utm(&folder), folder.path("out.tif"));
+        for (more, word) in [
+            (&["--to", "EPSG:99"][..], "EPSG:99"),
+            (&["--to", "EPSG:3035", "--resolution", "-5"][..], "-5"),
+            (&["--to", "EPSG:3035", "--resolution", "1e-9"][..], "1e-09"),
+        ] {
+            let (code, why) = failed(&[&["warp", &file, &out], more].concat());
+            assert!(code == 1 && why.contains(word), "{why}");
+        }
+        let (code, why) = failed(&["warp", SCENE, &out, "--to", "EPSG:3035"]);
+        assert!(code == 1 && why.contains("nothing is known"), "{why}");
+        assert!(!folder.names().contains(&"out.tif".to_string()));
+    }
+}
+
 #[test]
 fn bench_says_which_budget_and_which_layout_help() {
     let folder = Folder::new("bench");
@@ -523,6 +745,19 @@ fn large(file: &str) {
         .unwrap();
 }
 
+/// Waits until a program has a handler for SIGINT.
+fn wait_until_it_listens(process: u32) {
+    let caught = || {
+        let told = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+        let mask = told.lines().find_map(|line| line.strip_prefix("SigCgt:"))?;
+        u64::from_str_radix(mask.trim(), 16).ok()
+    };
+    let begin = Instant::now();
+    while caught().is_some_and(|mask| mask & 2 == 0) && begin.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
 #[test]
 fn an_interrupted_command_leaves_nothing_behind() {
     let folder = Folder::new("interrupted");
@@ -556,6 +791,7 @@ fn an_interrupted_command_leaves_nothing_behind() {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
+        wait_until_it_listens(child.id());
         std::thread::sleep(Duration::from_millis(300));
         let begin = Instant::now();
         let sent = Command::new("kill")

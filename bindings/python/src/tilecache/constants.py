@@ -42,6 +42,8 @@ class Status(IntEnum):
     E_SOURCE = 13
     #: A defect of the library. The objects stay usable.
     E_INTERNAL = 14
+    #: A store that other machines share cannot be reached.
+    E_UNREACHABLE = 15
 
 
 class DType(IntEnum):
@@ -178,6 +180,11 @@ class OpenFlags(IntFlag):
     #: such that their pixels can be read all the same, and damaged files beside them. Damage that no pixel or text of
     #: the image depends on, such as in directories behind it, is not looked for.
     STRICT = 2
+    #: The identity of the file on all machines is computed, where fleet_id is NULL: of its size and of its first and last
+    #: 64 KiB, by SHA-256. So it has one wherever its copies lie. A file of which only pixels between those were rewritten has
+    #: the same: then call provider_invalidate_fleet, or give a fleet_id that changes. A file with others beside it that
+    #: change what is read has none.
+    FLEET_DIGEST = 4
     #: You know that nobody changes the file as long as the provider or a tile of it is there. provider_open then looks at
     #: uncompressed pixels of TIFF and NITF where they lie in the system's own copy of the file (mmap): tiles of one band,
     #: and of bands that are stored apart, are views of it, without a copy and without memory of the budget but
@@ -194,7 +201,7 @@ class OpenFlags(IntFlag):
     #: views the key says so, lest openings without this flag get them. Files that cannot be mapped, and everything
     #: compressed, are read as without it. With provider_open_io and for files beside the one that is opened it
     #: means nothing.
-    MAPPED = 4
+    MAPPED = 8
 
 
 class SourceFlags(IntFlag):
@@ -406,6 +413,15 @@ class WarpFlags(IntFlag):
     FIXED_LEVEL = 2
 
 
+class HeightsFlags(IntFlag):
+    """The bits of tc_heights_options.flags."""
+
+    #: transform is set.
+    HAS_TRANSFORM = 1
+    #: missing is set.
+    HAS_MISSING = 2
+
+
 class GeorefFlags(IntFlag):
     """The bits of tc_georef.flags."""
 
@@ -553,3 +569,32 @@ class LogEvent(IntEnum):
     REJECTED = 7
     #: A load went on beyond tc_cache_options.max_in_flight because none had ended for a second.
     OVERDUE = 8
+
+
+class TierOutcome(IntEnum):
+    """What tc_tier_answer says."""
+
+    #: Nothing is there, or it is doubtful: the block is decoded.
+    MISS = 0
+    #: The pixels are those of the answer, or in the memory of tc_tier_room.
+    PIXELS = 1
+    #: Of `lease` only: this process has the lease, and decodes the block.
+    LEASED = 2
+    #: Of `lease` with `wait` 0 only: another process has the lease. The library asks again with `wait` 1 when it has
+    #: made all blocks whose leases it has.
+    BUSY = 3
+
+
+class TierState(IntEnum):
+    """How a tier is, as tc_tier_account.state says."""
+
+    #: It works.
+    CLOSED = 0
+    #: It is not asked, for it failed.
+    OPEN = 1
+    #: It is tried whether it works again.
+    HALF_OPEN = 2
+    #: It has no room for more.
+    FULL = 3
+    #: It refuses us, as for a wrong password.
+    DENIED = 4

@@ -4,7 +4,7 @@
 #define TC_LIBRARY_VERSION_MINOR 1
 #define TC_LIBRARY_VERSION_PATCH 0
 #define TC_LIBRARY_VERSION 256
-typedef enum tc_status_code { TC_OK = 0, TC_E_ARGUMENT = 1, TC_E_RANGE = 2, TC_E_NOT_FOUND = 3, TC_E_NOT_RESIDENT = 4, TC_E_CANCELLED = 5, TC_E_REENTRANT = 6, TC_E_NO_MEMORY = 7, TC_E_LIMIT = 8, TC_E_IO = 9, TC_E_CORRUPT = 10, TC_E_UNSUPPORTED = 11, TC_E_CHANGED = 12, TC_E_SOURCE = 13, TC_E_INTERNAL = 14 } tc_status_code;
+typedef enum tc_status_code { TC_OK = 0, TC_E_ARGUMENT = 1, TC_E_RANGE = 2, TC_E_NOT_FOUND = 3, TC_E_NOT_RESIDENT = 4, TC_E_CANCELLED = 5, TC_E_REENTRANT = 6, TC_E_NO_MEMORY = 7, TC_E_LIMIT = 8, TC_E_IO = 9, TC_E_CORRUPT = 10, TC_E_UNSUPPORTED = 11, TC_E_CHANGED = 12, TC_E_SOURCE = 13, TC_E_INTERNAL = 14, TC_E_UNREACHABLE = 15 } tc_status_code;
 typedef enum tc_dtype_code { TC_U8 = 1, TC_I8 = 2, TC_U16 = 3, TC_I16 = 4, TC_U32 = 5, TC_I32 = 6, TC_U64 = 7, TC_I64 = 8, TC_F32 = 10, TC_F64 = 11, TC_CI16 = 20, TC_CI32 = 21, TC_CF32 = 22, TC_CF64 = 23 } tc_dtype_code;
 typedef enum tc_colour_code { TC_COLOUR_UNDEFINED = 0, TC_COLOUR_GRAY = 1, TC_COLOUR_PALETTE = 2, TC_COLOUR_RED = 3, TC_COLOUR_GREEN = 4, TC_COLOUR_BLUE = 5, TC_COLOUR_ALPHA = 6, TC_COLOUR_CYAN = 7, TC_COLOUR_MAGENTA = 8, TC_COLOUR_YELLOW = 9, TC_COLOUR_BLACK = 10, TC_COLOUR_LUMA = 11, TC_COLOUR_CB = 12, TC_COLOUR_CR = 13 } tc_colour_code;
 typedef enum tc_image_flags { TC_IMAGE_HAS_NODATA = 1, TC_IMAGE_BANDS_TOGETHER = 2, TC_IMAGE_SPARSE = 4, TC_IMAGE_WINDOWED = 8, TC_IMAGE_HAS_MASK = 16, TC_IMAGE_PADDED = 32, TC_IMAGE_DEFER_RELEASE = 64 } tc_image_flags;
@@ -12,7 +12,7 @@ typedef enum tc_band_flags { TC_BAND_HAS_NODATA = 1 } tc_band_flags;
 typedef enum tc_pixels_flags { TC_PIXELS_ABSENT = 1, TC_PIXELS_DEFER_RELEASE = 2, TC_PIXELS_COUNTED = 4 } tc_pixels_flags;
 typedef enum tc_band_code { TC_BAND_OPAQUE = -1 } tc_band_code;
 typedef enum tc_threading { TC_CONCURRENT = 1, TC_ONE_AT_A_TIME = 2, TC_SESSIONS = 3 } tc_threading;
-typedef enum tc_open_flags { TC_OPEN_ALONE = 1, TC_OPEN_STRICT = 2, TC_OPEN_MAPPED = 4 } tc_open_flags;
+typedef enum tc_open_flags { TC_OPEN_ALONE = 1, TC_OPEN_STRICT = 2, TC_OPEN_FLEET_DIGEST = 4, TC_OPEN_MAPPED = 8 } tc_open_flags;
 typedef enum tc_source_flags { TC_SOURCE_BANDS = 1 } tc_source_flags;
 typedef enum tc_format_flags { TC_FORMAT_IMAGES = 1, TC_FORMAT_LEVELS = 2, TC_FORMAT_WINDOWS = 4, TC_FORMAT_CONCURRENT = 8, TC_FORMAT_BANDS = 16, TC_FORMAT_SPARSE = 32, TC_FORMAT_MASKS = 64, TC_FORMAT_GEOREFERENCE = 128, TC_FORMAT_IO = 256 } tc_format_flags;
 typedef enum tc_reader_flags { TC_READ_STREAMING = 1, TC_READ_BYPASS = 2, TC_READ_FILL = 4 } tc_reader_flags;
@@ -26,6 +26,7 @@ typedef enum tc_mosaic_flags { TC_MOSAIC_BANDS = 1 } tc_mosaic_flags;
 typedef enum tc_filter { TC_FILTER_NEAREST = 1, TC_FILTER_AVERAGE = 2, TC_FILTER_BILINEAR = 3, TC_FILTER_CUBIC = 4, TC_FILTER_LANCZOS = 5, TC_FILTER_GAUSS = 6, TC_FILTER_MODE = 7, TC_FILTER_MIN = 8, TC_FILTER_MAX = 9, TC_FILTER_MEDIAN = 10, TC_FILTER_RMS = 11, TC_FILTER_SIPS = 12 } tc_filter;
 typedef enum tc_level_flags { TC_LEVEL_NO_NATIVE = 1 } tc_level_flags;
 typedef enum tc_warp_flags { TC_WARP_EXACT = 1, TC_WARP_FIXED_LEVEL = 2 } tc_warp_flags;
+typedef enum tc_heights_flags { TC_HEIGHTS_HAS_TRANSFORM = 1, TC_HEIGHTS_HAS_MISSING = 2 } tc_heights_flags;
 typedef enum tc_georef_flags { TC_GEOREF_HAS_TRANSFORM = 1, TC_GEOREF_PIXEL_IS_POINT = 2, TC_GEOREF_WKT_OF_CODES = 4 } tc_georef_flags;
 typedef enum tc_sample_flags { TC_SAMPLE_WINDOWS = 1, TC_SAMPLE_EXACT = 2, TC_SAMPLE_POWER = 4, TC_SAMPLE_STORED = 8 } tc_sample_flags;
 typedef enum tc_chain_flags { TC_CHAIN_RESOLVED = 1, TC_CHAIN_NEEDS_STATS = 2, TC_CHAIN_ALPHA = 4 } tc_chain_flags;
@@ -36,11 +37,14 @@ typedef enum tc_build_predictor { TC_BUILD_SAMPLES = 1, TC_BUILD_DIFFERENCES = 2
 typedef enum tc_build_flags { TC_BUILD_NO_NATIVE = 1, TC_BUILD_BIG = 2, TC_BUILD_SMALL = 4, TC_BUILD_NO_SYNC = 8 } tc_build_flags;
 typedef enum tc_log_level { TC_LOG_ERROR = 1, TC_LOG_WARNING = 2, TC_LOG_INFO = 3, TC_LOG_DEBUG = 4 } tc_log_level;
 typedef enum tc_log_event { TC_LOG_DAMAGE = 1, TC_LOG_GEOREFERENCE = 2, TC_LOG_SLOW = 3, TC_LOG_FAILED = 4, TC_LOG_CHANGED = 5, TC_LOG_EVICTED = 6, TC_LOG_REJECTED = 7, TC_LOG_OVERDUE = 8 } tc_log_event;
+typedef enum tc_tier_outcome { TC_TIER_MISS = 0, TC_TIER_PIXELS = 1, TC_TIER_LEASED = 2, TC_TIER_BUSY = 3 } tc_tier_outcome;
+typedef enum tc_tier_state { TC_TIER_CLOSED = 0, TC_TIER_OPEN = 1, TC_TIER_HALF_OPEN = 2, TC_TIER_FULL = 3, TC_TIER_DENIED = 4 } tc_tier_state;
 typedef struct tc_cache tc_cache;
 typedef struct tc_chain tc_chain;
 typedef struct tc_load tc_load;
 typedef struct tc_pixel_stats tc_pixel_stats;
 typedef struct tc_provider tc_provider;
+typedef struct tc_tier_link tc_tier_link;
 typedef struct tc_tile tc_tile;
 typedef struct tc_transform tc_transform;
 typedef struct tc_log tc_log;
@@ -64,6 +68,7 @@ typedef struct tc_retile_options tc_retile_options;
 typedef struct tc_map_options tc_map_options;
 typedef struct tc_level_options tc_level_options;
 typedef struct tc_tie_point tc_tie_point;
+typedef struct tc_heights_options tc_heights_options;
 typedef struct tc_warp_options tc_warp_options;
 typedef struct tc_input tc_input;
 typedef struct tc_place tc_place;
@@ -75,6 +80,11 @@ typedef struct tc_prefetch_options tc_prefetch_options;
 typedef struct tc_prefetched tc_prefetched;
 typedef struct tc_pass_tile tc_pass_tile;
 typedef struct tc_pass_options tc_pass_options;
+typedef struct tc_tier_block tc_tier_block;
+typedef struct tc_tier_account tc_tier_account;
+typedef struct tc_tier tc_tier;
+typedef struct tc_tier_stats tc_tier_stats;
+typedef struct tc_generation tc_generation;
 typedef struct tc_sample_options tc_sample_options;
 typedef struct tc_pixel_stats_about tc_pixel_stats_about;
 typedef struct tc_band_stats tc_band_stats;
@@ -180,6 +190,7 @@ struct tc_open_options {
     tc_status (*open_beside)(void *user, const char *suffix, tc_io *io, tc_error *err);
     void *user;
     const tc_log *log;
+    const char *fleet_id;
 };
 struct tc_image_info {
     uint32_t struct_size;
@@ -287,6 +298,7 @@ struct tc_source {
     tc_provider *const *inputs;
     size_t n_inputs;
     const tc_georef *georef;
+    const char *fleet_id;
 };
 struct tc_format {
     uint32_t struct_size;
@@ -338,6 +350,16 @@ struct tc_tie_point {
     double y;
     double source_x;
     double source_y;
+};
+struct tc_heights_options {
+    uint32_t struct_size;
+    uint32_t flags;
+    int32_t band;
+    uint32_t reserved;
+    double transform[6];
+    double scale;
+    double offset;
+    double missing;
 };
 struct tc_warp_options {
     uint32_t struct_size;
@@ -444,6 +466,94 @@ struct tc_pass_options {
     size_t n_bands;
     const tc_pass_tile *tiles;
     size_t n_tiles;
+};
+struct tc_tier_block {
+    uint32_t struct_size;
+    tc_dtype dtype;
+    const char *source;
+    const void *material;
+    size_t material_bytes;
+    uint64_t generation_counter;
+    uint64_t generation_random;
+    int64_t width;
+    int64_t height;
+    int32_t bands;
+    uint32_t sample_bytes;
+    int64_t level;
+    int64_t row;
+    int64_t col;
+    uint64_t decode_ns;
+};
+struct tc_tier_account {
+    uint32_t struct_size;
+    uint32_t state;
+    uint64_t unreachable;
+    uint64_t late;
+    uint64_t garbage;
+    uint64_t forged;
+    uint64_t full;
+    uint64_t refused;
+    uint64_t round_trips;
+    uint64_t bytes_sent;
+    uint64_t bytes_received;
+    uint64_t skipped;
+};
+struct tc_tier {
+    uint32_t struct_size;
+    uint32_t flags;
+    void *user;
+    uint64_t get_ns;
+    uint64_t lease_ns;
+    uint64_t queue_bytes;
+    void (*attach)(void *user, tc_tier_link *link);
+    void (*get)(void *user, const tc_tier_block *block, uint64_t deadline_ns, uint64_t ticket);
+    void (*put)(void *user, const tc_tier_block *block, uint64_t lease, const tc_pixels *pixels, uint64_t parcel);
+    void (*lease)(void *user, const tc_tier_block *block, int32_t wait, uint64_t deadline_ns, uint64_t ticket);
+    void (*unlease)(void *user, const tc_tier_block *block, uint64_t lease);
+    void (*generation)(void *user, const char *source, int32_t watched);
+    tc_status (*purge)(void *user, const char *source, tc_error *err);
+    void (*health)(void *user, tc_tier_account *health);
+    void (*release)(void *user);
+    void (*flush)(void *user);
+};
+struct tc_tier_stats {
+    uint32_t struct_size;
+    uint32_t state;
+    uint64_t gets;
+    uint64_t hits;
+    uint64_t hit_bytes;
+    uint64_t hit_nanoseconds;
+    uint64_t misses;
+    uint64_t late;
+    uint64_t refused;
+    uint64_t leases_won;
+    uint64_t leases_waited;
+    uint64_t leases_given_up;
+    uint64_t puts;
+    uint64_t put_bytes;
+    uint64_t puts_dropped;
+    uint64_t queued;
+    uint64_t unnamed;
+    uint64_t left;
+    uint64_t suspect;
+    uint64_t changes;
+    uint64_t suspicions;
+    uint64_t purges;
+    uint64_t purges_failed;
+    uint64_t unreachable;
+    uint64_t store_late;
+    uint64_t garbage;
+    uint64_t forged;
+    uint64_t full;
+    uint64_t denied;
+    uint64_t round_trips;
+    uint64_t bytes_sent;
+    uint64_t bytes_received;
+    uint64_t skipped;
+};
+struct tc_generation {
+    uint64_t counter;
+    uint64_t random;
 };
 struct tc_sample_options {
     uint32_t struct_size;
@@ -559,6 +669,7 @@ tc_status tc_transform_callback(tc_transform_fn function, void *user, tc_clone_f
 tc_status tc_transform_points(const tc_transform *transform, double *x, double *y, size_t n, tc_error *err);
 tc_transform *tc_transform_retain(tc_transform *transform);
 void tc_transform_release(tc_transform *transform);
+tc_status tc_transform_rpc_heights(const tc_rpc *rpc, const double *ground, tc_provider *heights, const tc_heights_options *options, tc_cache *cache, tc_transform **transform, tc_error *err);
 tc_status provider_warp(tc_provider *source, const tc_transform *transform, const tc_warp_options *options, tc_cache *cache, tc_provider **provider, tc_error *err);
 tc_status provider_compute(const tc_input *inputs, size_t n_inputs, const tc_compute_options *options, tc_cache *cache, tc_provider **provider, tc_error *err);
 tc_status provider_mosaic(const tc_mosaic_part *parts, size_t n_parts, const tc_mosaic_options *options, tc_cache *cache, tc_provider **provider, tc_error *err);
@@ -595,6 +706,15 @@ tc_status provider_pass(tc_provider *source, const tc_pass_options *options, tc_
 tc_status tc_statistics_json(const tc_cache *cache, char *into, size_t room, size_t *bytes, tc_error *err);
 tc_status provider_counters_json(const tc_provider *provider, char *into, size_t room, size_t *bytes, tc_error *err);
 tc_status tc_report(const tc_cache *cache, tc_write_fn write, void *user, tc_error *err);
+tc_status tc_set_tier(tc_cache *cache, const tc_tier *tier, tc_error *err);
+tc_status tc_tier_statistics(const tc_cache *cache, tc_tier_stats *stats, tc_error *err);
+tc_status tc_tier_room(tc_tier_link *link, uint64_t ticket, tc_target *into, tc_error *err);
+tc_status tc_tier_answer(tc_tier_link *link, uint64_t ticket, int32_t outcome, uint64_t lease, const tc_pixels *pixels, tc_error *err);
+int32_t tc_tier_is_wanted(tc_tier_link *link, uint64_t ticket);
+void tc_tier_taken(tc_tier_link *link, uint64_t parcel);
+tc_status tc_tier_changed(tc_tier_link *link, const char *source, const tc_generation *generation, tc_error *err);
+void tc_tier_link_release(tc_tier_link *link);
+tc_status provider_invalidate_fleet(tc_provider *provider, tc_error *err);
 tc_status provider_pixel_stats(tc_provider *provider, const tc_sample_options *options, tc_pixel_stats **stats, tc_error *err);
 tc_status tc_pixel_stats_info(const tc_pixel_stats *stats, tc_pixel_stats_about *about, tc_error *err);
 tc_status tc_pixel_stats_band(const tc_pixel_stats *stats, int32_t band, tc_band_stats *numbers, tc_error *err);
@@ -637,4 +757,14 @@ extern "Python" tc_status python_open_part(void *user, size_t part, tc_provider 
 extern "Python" void python_done(void *user, tc_status status, tc_tile *tile, const tc_error *err);
 extern "Python" void python_prefetched(void *user, tc_status status, const tc_prefetched *how_far, const tc_error *err);
 extern "Python" tc_status python_write(void *user, const char *text, size_t bytes, tc_error *err);
+extern "Python" void python_tier_attach(void *user, tc_tier_link *link);
+extern "Python" void python_tier_get(void *user, const tc_tier_block *block, uint64_t deadline_ns, uint64_t ticket);
+extern "Python" void python_tier_put(void *user, const tc_tier_block *block, uint64_t lease, const tc_pixels *pixels, uint64_t parcel);
+extern "Python" void python_tier_lease(void *user, const tc_tier_block *block, int32_t wait, uint64_t deadline_ns, uint64_t ticket);
+extern "Python" void python_tier_unlease(void *user, const tc_tier_block *block, uint64_t lease);
+extern "Python" void python_tier_generation(void *user, const char *source, int32_t watched);
+extern "Python" tc_status python_tier_purge(void *user, const char *source, tc_error *err);
+extern "Python" void python_tier_health(void *user, tc_tier_account *health);
+extern "Python" void python_tier_release(void *user);
+extern "Python" void python_tier_flush(void *user);
 extern "Python" int python_progress(double done, const char *text, void *user);

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,10 @@ from ._handles import Held, encoded, made
 from ._raw import ffi, lib
 from .describe import Rpc
 from .errors import call
+
+if TYPE_CHECKING:
+    from .cache import Cache
+    from .provider import Provider
 
 Points = npt.NDArray[np.float64]
 
@@ -47,6 +51,38 @@ class Transform(Held):
         `ground`: from pixels of the output to longitude and latitude, six numbers in GDAL's order.
         """
         return _transform(lib.tc_transform_rpc, rpc._struct(), _six(ground, "ground"), height)
+
+    @staticmethod
+    def rpc_heights(
+        rpc: Rpc,
+        ground: Sequence[float],
+        heights: Provider,
+        *,
+        band: int = 0,
+        place: Sequence[float] | None = None,
+        scale: float = 0.0,
+        offset: float = 0.0,
+        missing: float | None = None,
+        cache: Cache | None = None,
+    ) -> Transform:
+        """`rpc` over ground that is as high as a raster says, whose blocks are kept in `cache`.
+
+        `place`: from pixels of the raster to longitude and latitude; None is what the raster says itself. Metres are
+        `scale` times what the raster says (0: once), and `offset`. `missing` stands where it has no height; None is none.
+        """
+        options = ffi.new("tc_heights_options *")
+        options.struct_size = ffi.sizeof("tc_heights_options")
+        options.band, options.scale, options.offset = band, scale, offset
+        if place is not None:
+            options.flags |= lib.TC_HEIGHTS_HAS_TRANSFORM
+            options.transform = _six(place, "place")
+        if missing is not None:
+            options.flags |= lib.TC_HEIGHTS_HAS_MISSING
+            options.missing = missing
+        keeps = ffi.NULL if cache is None else cache._open
+        return _transform(
+            lib.tc_transform_rpc_heights, rpc._struct(), _six(ground, "ground"), heights._open, options, keeps
+        )
 
     @staticmethod
     def callback(

@@ -31,6 +31,7 @@ public final class Raw {
     public static final int TC_E_CHANGED = 12;
     public static final int TC_E_SOURCE = 13;
     public static final int TC_E_INTERNAL = 14;
+    public static final int TC_E_UNREACHABLE = 15;
 
     // The values of tc_dtype. Samples are in native byte order; complex ones as real part, imaginary part.
     public static final int TC_U8 = 1;
@@ -92,7 +93,8 @@ public final class Raw {
     // The bits of tc_open_options.flags.
     public static final int TC_OPEN_ALONE = 1;
     public static final int TC_OPEN_STRICT = 2;
-    public static final int TC_OPEN_MAPPED = 4;
+    public static final int TC_OPEN_FLEET_DIGEST = 4;
+    public static final int TC_OPEN_MAPPED = 8;
 
     // The bits of tc_source.flags.
     public static final int TC_SOURCE_BANDS = 1;
@@ -172,6 +174,10 @@ public final class Raw {
     public static final int TC_WARP_EXACT = 1;
     public static final int TC_WARP_FIXED_LEVEL = 2;
 
+    // The bits of tc_heights_options.flags.
+    public static final int TC_HEIGHTS_HAS_TRANSFORM = 1;
+    public static final int TC_HEIGHTS_HAS_MISSING = 2;
+
     // The bits of tc_georef.flags.
     public static final int TC_GEOREF_HAS_TRANSFORM = 1;
     public static final int TC_GEOREF_PIXEL_IS_POINT = 2;
@@ -231,6 +237,19 @@ public final class Raw {
     public static final int TC_LOG_EVICTED = 6;
     public static final int TC_LOG_REJECTED = 7;
     public static final int TC_LOG_OVERDUE = 8;
+
+    // What tc_tier_answer says.
+    public static final int TC_TIER_MISS = 0;
+    public static final int TC_TIER_PIXELS = 1;
+    public static final int TC_TIER_LEASED = 2;
+    public static final int TC_TIER_BUSY = 3;
+
+    // How a tier is, as tc_tier_account.state says.
+    public static final int TC_TIER_CLOSED = 0;
+    public static final int TC_TIER_OPEN = 1;
+    public static final int TC_TIER_HALF_OPEN = 2;
+    public static final int TC_TIER_FULL = 3;
+    public static final int TC_TIER_DENIED = 4;
 
     /**
      * Where a cache or an opening tells what happens. Size-led; copied by the call.
@@ -547,8 +566,9 @@ public final class Raw {
             JAVA_INT.withName("threads"),
             ADDRESS.withName("open_beside"),
             ADDRESS.withName("user"),
-            ADDRESS.withName("log"));
-        public static final long SIZE = 56;
+            ADDRESS.withName("log"),
+            ADDRESS.withName("fleet_id"));
+        public static final long SIZE = 64;
         /** sizeof(tc_open_options), set by you. */
         public static final long struct_size = 0;
         /** Which image of the file, from 0: a page, a segment; see provider_image_count. */
@@ -598,6 +618,13 @@ public final class Raw {
          * nowhere.
          */
         public static final long log = 48;
+        /**
+         * What the file is called on all machines that share another tier (tc_set_tier), UTF-8, of at most 4,096 bytes; copied.
+         * Two files may have the same only if all their images have the same pixels: a name with a version, or a strong entity
+         * tag of a server (a weak one is none). NULL: the file has none, its blocks are asked for and put nowhere, and
+         * tc_tier_stats.unnamed counts them; but see TC_OPEN_FLEET_DIGEST.
+         */
+        public static final long fleet_id = 56;
     }
 
     /**
@@ -959,8 +986,9 @@ public final class Raw {
             ADDRESS.withName("mask"),
             ADDRESS.withName("inputs"),
             JAVA_LONG.withName("n_inputs"),
-            ADDRESS.withName("georef"));
-        public static final long SIZE = 152;
+            ADDRESS.withName("georef"),
+            ADDRESS.withName("fleet_id"));
+        public static final long SIZE = 160;
         /** sizeof(tc_source), set by you. */
         public static final long struct_size = 0;
         /** One of tc_threading. Required. */
@@ -1037,6 +1065,8 @@ public final class Raw {
          * known.
          */
         public static final long georef = 144;
+        /** What the image is called on all machines that share another tier; see tc_open_options.fleet_id. NULL: nothing. */
+        public static final long fleet_id = 152;
     }
 
     /** A file format that provider_open reads. Size-led; all texts are static. */
@@ -1227,6 +1257,41 @@ public final class Raw {
         public static final long source_x = 16;
         /** Row of the source. */
         public static final long source_y = 24;
+    }
+
+    /** Options of tc_transform_rpc_heights. Size-led; 0 is the default everywhere. */
+    public static final class tc_heights_options {
+        private tc_heights_options() {}
+
+        public static final StructLayout LAYOUT = MemoryLayout.structLayout(
+            JAVA_INT.withName("struct_size"),
+            JAVA_INT.withName("flags"),
+            JAVA_INT.withName("band"),
+            JAVA_INT.withName("reserved"),
+            MemoryLayout.sequenceLayout(6, JAVA_DOUBLE).withName("transform"),
+            JAVA_DOUBLE.withName("scale"),
+            JAVA_DOUBLE.withName("offset"),
+            JAVA_DOUBLE.withName("missing"));
+        public static final long SIZE = 88;
+        /** sizeof(tc_heights_options), set by you. */
+        public static final long struct_size = 0;
+        /** Bits of tc_heights_flags. */
+        public static final long flags = 4;
+        /** The band with the heights, from 0. */
+        public static final long band = 8;
+        /** 0. */
+        public static final long reserved = 12;
+        /**
+         * With TC_HEIGHTS_HAS_TRANSFORM from pixels of the raster to longitude and latitude in degrees, in GDAL's order; else
+         * 0, and it is what provider_georef says of the raster.
+         */
+        public static final long transform = 16;
+        /** Metres of a unit of the raster. 0 is 1. */
+        public static final long scale = 64;
+        /** Metres that are added, such as the height of the geoid above the ellipsoid where heights are told above the sea. */
+        public static final long offset = 72;
+        /** With TC_HEIGHTS_HAS_MISSING what is taken for the raster's where it has no height, in its unit; else 0. */
+        public static final long missing = 80;
     }
 
     /** Options of provider_warp. Size-led; 0 is the default everywhere but for the size. */
@@ -1640,6 +1705,340 @@ public final class Raw {
         public static final long tiles = 32;
         /** How many; 0 without a list. */
         public static final long n_tiles = 40;
+    }
+
+    /**
+     * A block of a source, with all its bands. Size-led, filled in by the library; valid during the call that it is given to,
+     * with all that it points to.
+     */
+    public static final class tc_tier_block {
+        private tc_tier_block() {}
+
+        public static final StructLayout LAYOUT = MemoryLayout.structLayout(
+            JAVA_INT.withName("struct_size"),
+            JAVA_INT.withName("dtype"),
+            ADDRESS.withName("source"),
+            ADDRESS.withName("material"),
+            JAVA_LONG.withName("material_bytes"),
+            JAVA_LONG.withName("generation_counter"),
+            JAVA_LONG.withName("generation_random"),
+            JAVA_LONG.withName("width"),
+            JAVA_LONG.withName("height"),
+            JAVA_INT.withName("bands"),
+            JAVA_INT.withName("sample_bytes"),
+            JAVA_LONG.withName("level"),
+            JAVA_LONG.withName("row"),
+            JAVA_LONG.withName("col"),
+            JAVA_LONG.withName("decode_ns"));
+        public static final long SIZE = 104;
+        /** sizeof(tc_tier_block) of the library. */
+        public static final long struct_size = 0;
+        /** The sample type. */
+        public static final long dtype = 4;
+        /**
+         * What the source is called on all machines: `id:` and the text of tc_open_options.fleet_id or tc_source.fleet_id, or
+         * `sum:` and what TC_OPEN_FLEET_DIGEST computes. UTF-8.
+         */
+        public static final long source = 8;
+        /**
+         * Bytes that tell the block from all others on all machines, but for the generation: the identity, which image, level
+         * and mask of it, bands, type, sizes, place, and a number that rises when the library makes other pixels of the same
+         * file. A digest of these and the generation is the key of the block in a store.
+         */
+        public static final long material = 16;
+        /** How many. */
+        public static final long material_bytes = 24;
+        /** tc_generation.counter of the block: for `put` that with which its decode began. */
+        public static final long generation_counter = 32;
+        /** tc_generation.random of the block. */
+        public static final long generation_random = 40;
+        /**
+         * Columns of the pixels. All together they have width * height * bands * sample_bytes bytes, row by row and band by
+         * band, in the byte order of the machine.
+         */
+        public static final long width = 48;
+        /** Rows. */
+        public static final long height = 56;
+        /** Bands. */
+        public static final long bands = 64;
+        /** Bytes of a sample. */
+        public static final long sample_bytes = 68;
+        /** The level of the source, for logs. */
+        public static final long level = 72;
+        /** The row in its grid. */
+        public static final long row = 80;
+        /** The column. */
+        public static final long col = 88;
+        /**
+         * How long a block of the source takes to decode, as of late, in nanoseconds; 0: not known yet. Where the store takes
+         * longer, TC_TIER_MISS is the better answer.
+         */
+        public static final long decode_ns = 96;
+    }
+
+    /** What a tier counts of itself, for statistics. Size-led; the library sets struct_size, and 0 in all else. */
+    public static final class tc_tier_account {
+        private tc_tier_account() {}
+
+        public static final StructLayout LAYOUT = MemoryLayout.structLayout(
+            JAVA_INT.withName("struct_size"),
+            JAVA_INT.withName("state"),
+            JAVA_LONG.withName("unreachable"),
+            JAVA_LONG.withName("late"),
+            JAVA_LONG.withName("garbage"),
+            JAVA_LONG.withName("forged"),
+            JAVA_LONG.withName("full"),
+            JAVA_LONG.withName("refused"),
+            JAVA_LONG.withName("round_trips"),
+            JAVA_LONG.withName("bytes_sent"),
+            JAVA_LONG.withName("bytes_received"),
+            JAVA_LONG.withName("skipped"));
+        public static final long SIZE = 88;
+        /** sizeof(tc_tier_account) of the library: write no more than that. */
+        public static final long struct_size = 0;
+        /** One of tc_tier_state. */
+        public static final long state = 4;
+        /** Failures to reach the store. */
+        public static final long unreachable = 8;
+        /** Answers of the store that were late. */
+        public static final long late = 16;
+        /** Values that were torn, cut, of another version, or flipped. */
+        public static final long garbage = 24;
+        /** Values that nobody with the secret wrote. */
+        public static final long forged = 32;
+        /** Puts that the store had no room for. */
+        public static final long full = 40;
+        /** What was refused: a password, a value that is too large. */
+        public static final long refused = 48;
+        /** Round trips to the store. */
+        public static final long round_trips = 56;
+        /** Bytes sent. */
+        public static final long bytes_sent = 64;
+        /** Bytes received. */
+        public static final long bytes_received = 72;
+        /** Blocks for which the store was not asked, for it was open, or a decode was cheaper. */
+        public static final long skipped = 80;
+    }
+
+    /**
+     * A store of blocks behind the memory of a cache: files, a store on the network. Size-led; copied by tc_set_tier.
+     *
+     * What goes there are blocks of sources as they were decoded, with all bands, of sources that have an identity on all
+     * machines (tc_open_options.fleet_id, tc_source.fleet_id). A request asks for all blocks that it needs and that are
+     * neither in memory nor being made, before any of them is decoded: `get`, and for those that are not there `lease`. No
+     * lock, no place among the loads of tc_cache_options.max_in_flight and no session is held meanwhile, and
+     * provider_request_block keeps no thread. A caller that waits goes on when an answer is late, and when it is cancelled.
+     * Blocks with absent pixels are never asked for.
+     *
+     * The functions are called on any thread, several at once, with no lock held; but for `purge` all should return at once.
+     * They may call tc_tier_answer and the other tc_tier_ functions, and must not throw, unwind or longjmp.
+     */
+    public static final class tc_tier {
+        private tc_tier() {}
+
+        public static final StructLayout LAYOUT = MemoryLayout.structLayout(
+            JAVA_INT.withName("struct_size"),
+            JAVA_INT.withName("flags"),
+            ADDRESS.withName("user"),
+            JAVA_LONG.withName("get_ns"),
+            JAVA_LONG.withName("lease_ns"),
+            JAVA_LONG.withName("queue_bytes"),
+            ADDRESS.withName("attach"),
+            ADDRESS.withName("get"),
+            ADDRESS.withName("put"),
+            ADDRESS.withName("lease"),
+            ADDRESS.withName("unlease"),
+            ADDRESS.withName("generation"),
+            ADDRESS.withName("purge"),
+            ADDRESS.withName("health"),
+            ADDRESS.withName("release"),
+            ADDRESS.withName("flush"));
+        public static final long SIZE = 120;
+        /** sizeof(tc_tier), set by you. */
+        public static final long struct_size = 0;
+        /** 0. */
+        public static final long flags = 4;
+        /** Passed to all functions. */
+        public static final long user = 8;
+        /** The longest that a request waits for an answer to `get` or to `lease` with `wait` 0, in nanoseconds. 0 is 100 ms. */
+        public static final long get_ns = 16;
+        /** The longest that it waits for an answer to `lease` with `wait` 1. 0 is a minute. */
+        public static final long lease_ns = 24;
+        /**
+         * The most bytes of blocks that wait to be put, which take room of the budget meanwhile; more are dropped and
+         * counted. 0 is a sixteenth of the budget.
+         */
+        public static final long queue_bytes = 32;
+        /** Called once, inside tc_set_tier, with a reference that is yours. Required. */
+        public static final long attach = 40;
+        /**
+         * Asks for a block: tc_tier_answer with `ticket`, once, inside the call or later from any thread, until `deadline_ns`
+         * of CLOCK_MONOTONIC; what comes later comes to nothing. A ticket that is never answered keeps the cache alive as long
+         * as somebody waits for it. Required.
+         */
+        public static final long get = 48;
+        /**
+         * Takes a block that was decoded. It does not write it here, but enqueues it for a thread of yours. `pixels` may be
+         * read until tc_tier_taken with `parcel`, which must come once. lease: what tc_tier_answer said with TC_TIER_LEASED,
+         * which ends when the block is put or dropped; else 0. NULL: nothing is put.
+         */
+        public static final long put = 56;
+        /**
+         * Asks for the right to decode a block that `get` did not find, so that other processes wait for it. With `wait` 0 the
+         * answer is TC_TIER_LEASED, TC_TIER_BUSY, TC_TIER_MISS: decode it without, or TC_TIER_PIXELS: the block was put since
+         * `get` (a tier should look once more when it has got a lease, and then give it back itself). With `wait` 1, after TC_TIER_BUSY, it is
+         * the first of TC_TIER_PIXELS, TC_TIER_LEASED when the lease was free again without a block, and TC_TIER_MISS when the
+         * tier gives up. A lease lasts until `put` or `unlease`, one of which always comes; a tier whose leases end by
+         * themselves, lest a process that died keep one, renews them until then. NULL: there are none.
+         */
+        public static final long lease = 64;
+        /** Ends a lease without a put: the decode failed, or nobody wants it any more. Required with `lease`, else NULL. */
+        public static final long unlease = 72;
+        /**
+         * watched 1: from now on the tier is to tell the generation of a source by tc_tier_changed, at once and whenever it
+         * changes. Until it does so for the first time the source is suspect. 0: it need not any more. NULL: sources never
+         * change, but by provider_invalidate, after which nothing of them is asked.
+         */
+        public static final long generation = 80;
+        /**
+         * The pixels of a source have changed: makes a new generation in the store, tells it by tc_tier_changed, and returns
+         * when no process uses memory of the one before. TC_OK only if the store took it; else TC_E_UNREACHABLE or another
+         * status, with a message. It may take its time. NULL: provider_invalidate_fleet is TC_E_UNSUPPORTED.
+         */
+        public static final long purge = 88;
+        /** Fills in what the tier counts, for statistics. NULL: nothing. */
+        public static final long health = 96;
+        /**
+         * Called once, when the cache is gone and no ticket and no parcel is open: no other call comes after it. On whatever
+         * thread gives up the last reference, also on one of yours inside tc_tier_answer or tc_tier_taken. Required.
+         */
+        public static final long release = 104;
+        /**
+         * Called on a thread that has called `get` or `lease` for all blocks that it needs now, before it waits for them: a
+         * tier may ask its store for all at once. NULL: nothing to do.
+         */
+        public static final long flush = 112;
+    }
+
+    /** What happened between a cache and its tier. Size-led. */
+    public static final class tc_tier_stats {
+        private tc_tier_stats() {}
+
+        public static final StructLayout LAYOUT = MemoryLayout.structLayout(
+            JAVA_INT.withName("struct_size"),
+            JAVA_INT.withName("state"),
+            JAVA_LONG.withName("gets"),
+            JAVA_LONG.withName("hits"),
+            JAVA_LONG.withName("hit_bytes"),
+            JAVA_LONG.withName("hit_nanoseconds"),
+            JAVA_LONG.withName("misses"),
+            JAVA_LONG.withName("late"),
+            JAVA_LONG.withName("refused"),
+            JAVA_LONG.withName("leases_won"),
+            JAVA_LONG.withName("leases_waited"),
+            JAVA_LONG.withName("leases_given_up"),
+            JAVA_LONG.withName("puts"),
+            JAVA_LONG.withName("put_bytes"),
+            JAVA_LONG.withName("puts_dropped"),
+            JAVA_LONG.withName("queued"),
+            JAVA_LONG.withName("unnamed"),
+            JAVA_LONG.withName("left"),
+            JAVA_LONG.withName("suspect"),
+            JAVA_LONG.withName("changes"),
+            JAVA_LONG.withName("suspicions"),
+            JAVA_LONG.withName("purges"),
+            JAVA_LONG.withName("purges_failed"),
+            JAVA_LONG.withName("unreachable"),
+            JAVA_LONG.withName("store_late"),
+            JAVA_LONG.withName("garbage"),
+            JAVA_LONG.withName("forged"),
+            JAVA_LONG.withName("full"),
+            JAVA_LONG.withName("denied"),
+            JAVA_LONG.withName("round_trips"),
+            JAVA_LONG.withName("bytes_sent"),
+            JAVA_LONG.withName("bytes_received"),
+            JAVA_LONG.withName("skipped"));
+        public static final long SIZE = 256;
+        /** sizeof(tc_tier_stats), set by you. */
+        public static final long struct_size = 0;
+        /** One of tc_tier_state, as the tier says. */
+        public static final long state = 4;
+        /** Blocks that the tier was asked for. */
+        public static final long gets = 8;
+        /** Those that it had, at once or after a wait for another process. */
+        public static final long hits = 16;
+        /** The bytes of their pixels. */
+        public static final long hit_bytes = 24;
+        /** The time from those questions to their answers, in nanoseconds, summed. */
+        public static final long hit_nanoseconds = 32;
+        /** Answers that a block is not there. */
+        public static final long misses = 40;
+        /** Questions that were not answered in time. */
+        public static final long late = 48;
+        /** Answers that could not be: another size or type, another outcome. */
+        public static final long refused = 56;
+        /** Leases that this process got. */
+        public static final long leases_won = 64;
+        /** Blocks that came from another process which had the lease. */
+        public static final long leases_waited = 72;
+        /** Waits for another process that ended without the block. */
+        public static final long leases_given_up = 80;
+        /** Blocks given to the tier to be put. */
+        public static final long puts = 88;
+        /** The bytes of their pixels. */
+        public static final long put_bytes = 96;
+        /** Blocks that were not, because the queue was full. */
+        public static final long puts_dropped = 104;
+        /** Bytes of blocks that wait to be put now. */
+        public static final long queued = 112;
+        /** Blocks for which nothing was asked, because their source has no identity on all machines. */
+        public static final long unnamed = 120;
+        /** Or because it was invalidated here alone, or its purge failed. */
+        public static final long left = 128;
+        /** Or because it was not known whether it has changed. */
+        public static final long suspect = 136;
+        /** Changes of sources that the tier told of. */
+        public static final long changes = 144;
+        /** Times at which it became unknown whether a source has changed. */
+        public static final long suspicions = 152;
+        /** Purges that succeeded. */
+        public static final long purges = 160;
+        /** Purges that failed. */
+        public static final long purges_failed = 168;
+        /** What the tier says of itself: failures to reach the store. */
+        public static final long unreachable = 176;
+        /** Answers of the store that were late. */
+        public static final long store_late = 184;
+        /** Values that were torn, cut, of another version, or flipped. */
+        public static final long garbage = 192;
+        /** Values that nobody with the secret wrote. */
+        public static final long forged = 200;
+        /** Puts that the store had no room for. */
+        public static final long full = 208;
+        /** What the store refused. */
+        public static final long denied = 216;
+        /** Round trips to the store. */
+        public static final long round_trips = 224;
+        /** Bytes sent. */
+        public static final long bytes_sent = 232;
+        /** Bytes received. */
+        public static final long bytes_received = 240;
+        /** Blocks for which the tier did not ask its store. */
+        public static final long skipped = 248;
+    }
+
+    /** Which pixels of a source a tier means. Frozen. All 0 where the tier does not tell when sources change. */
+    public static final class tc_generation {
+        private tc_generation() {}
+
+        public static final StructLayout LAYOUT = MemoryLayout.structLayout(
+            JAVA_LONG.withName("counter"),
+            JAVA_LONG.withName("random"));
+        public static final long SIZE = 16;
+        /** Rises with each change. */
+        public static final long counter = 0;
+        /** Random bits, which tell apart what has the same counter. */
+        public static final long random = 8;
     }
 
     /**
@@ -2254,6 +2653,165 @@ public final class Raw {
         /** The function as C calls it, valid as long as the arena. Nothing may be thrown out of it. */
         static MemorySegment pointer(tc_write_fn function, Arena arena) {
             return Library.upcall(tc_write_fn.class, function, DESCRIPTOR, arena);
+        }
+    }
+
+    /** Called once, inside tc_set_tier, with a reference that is yours. Required. */
+    @FunctionalInterface
+    public interface tc_tier_attach {
+        FunctionDescriptor DESCRIPTOR = FunctionDescriptor.ofVoid(ADDRESS, ADDRESS);
+
+        void call(MemorySegment user, MemorySegment link);
+
+        /** The function as C calls it, valid as long as the arena. Nothing may be thrown out of it. */
+        static MemorySegment pointer(tc_tier_attach function, Arena arena) {
+            return Library.upcall(tc_tier_attach.class, function, DESCRIPTOR, arena);
+        }
+    }
+
+    /**
+     * Asks for a block: tc_tier_answer with `ticket`, once, inside the call or later from any thread, until `deadline_ns`
+     * of CLOCK_MONOTONIC; what comes later comes to nothing. A ticket that is never answered keeps the cache alive as long
+     * as somebody waits for it. Required.
+     */
+    @FunctionalInterface
+    public interface tc_tier_get {
+        FunctionDescriptor DESCRIPTOR = FunctionDescriptor.ofVoid(ADDRESS, ADDRESS, JAVA_LONG, JAVA_LONG);
+
+        void call(MemorySegment user, MemorySegment block, long deadline_ns, long ticket);
+
+        /** The function as C calls it, valid as long as the arena. Nothing may be thrown out of it. */
+        static MemorySegment pointer(tc_tier_get function, Arena arena) {
+            return Library.upcall(tc_tier_get.class, function, DESCRIPTOR, arena);
+        }
+    }
+
+    /**
+     * Takes a block that was decoded. It does not write it here, but enqueues it for a thread of yours. `pixels` may be
+     * read until tc_tier_taken with `parcel`, which must come once. lease: what tc_tier_answer said with TC_TIER_LEASED,
+     * which ends when the block is put or dropped; else 0. NULL: nothing is put.
+     */
+    @FunctionalInterface
+    public interface tc_tier_put {
+        FunctionDescriptor DESCRIPTOR = FunctionDescriptor.ofVoid(ADDRESS, ADDRESS, JAVA_LONG, ADDRESS, JAVA_LONG);
+
+        void call(MemorySegment user, MemorySegment block, long lease, MemorySegment pixels, long parcel);
+
+        /** The function as C calls it, valid as long as the arena. Nothing may be thrown out of it. */
+        static MemorySegment pointer(tc_tier_put function, Arena arena) {
+            return Library.upcall(tc_tier_put.class, function, DESCRIPTOR, arena);
+        }
+    }
+
+    /**
+     * Asks for the right to decode a block that `get` did not find, so that other processes wait for it. With `wait` 0 the
+     * answer is TC_TIER_LEASED, TC_TIER_BUSY, TC_TIER_MISS: decode it without, or TC_TIER_PIXELS: the block was put since
+     * `get` (a tier should look once more when it has got a lease, and then give it back itself). With `wait` 1, after TC_TIER_BUSY, it is
+     * the first of TC_TIER_PIXELS, TC_TIER_LEASED when the lease was free again without a block, and TC_TIER_MISS when the
+     * tier gives up. A lease lasts until `put` or `unlease`, one of which always comes; a tier whose leases end by
+     * themselves, lest a process that died keep one, renews them until then. NULL: there are none.
+     */
+    @FunctionalInterface
+    public interface tc_tier_lease {
+        FunctionDescriptor DESCRIPTOR = FunctionDescriptor.ofVoid(ADDRESS, ADDRESS, JAVA_INT, JAVA_LONG, JAVA_LONG);
+
+        void call(MemorySegment user, MemorySegment block, int wait, long deadline_ns, long ticket);
+
+        /** The function as C calls it, valid as long as the arena. Nothing may be thrown out of it. */
+        static MemorySegment pointer(tc_tier_lease function, Arena arena) {
+            return Library.upcall(tc_tier_lease.class, function, DESCRIPTOR, arena);
+        }
+    }
+
+    /** Ends a lease without a put: the decode failed, or nobody wants it any more. Required with `lease`, else NULL. */
+    @FunctionalInterface
+    public interface tc_tier_unlease {
+        FunctionDescriptor DESCRIPTOR = FunctionDescriptor.ofVoid(ADDRESS, ADDRESS, JAVA_LONG);
+
+        void call(MemorySegment user, MemorySegment block, long lease);
+
+        /** The function as C calls it, valid as long as the arena. Nothing may be thrown out of it. */
+        static MemorySegment pointer(tc_tier_unlease function, Arena arena) {
+            return Library.upcall(tc_tier_unlease.class, function, DESCRIPTOR, arena);
+        }
+    }
+
+    /**
+     * watched 1: from now on the tier is to tell the generation of a source by tc_tier_changed, at once and whenever it
+     * changes. Until it does so for the first time the source is suspect. 0: it need not any more. NULL: sources never
+     * change, but by provider_invalidate, after which nothing of them is asked.
+     */
+    @FunctionalInterface
+    public interface tc_tier_generation {
+        FunctionDescriptor DESCRIPTOR = FunctionDescriptor.ofVoid(ADDRESS, ADDRESS, JAVA_INT);
+
+        void call(MemorySegment user, MemorySegment source, int watched);
+
+        /** The function as C calls it, valid as long as the arena. Nothing may be thrown out of it. */
+        static MemorySegment pointer(tc_tier_generation function, Arena arena) {
+            return Library.upcall(tc_tier_generation.class, function, DESCRIPTOR, arena);
+        }
+    }
+
+    /**
+     * The pixels of a source have changed: makes a new generation in the store, tells it by tc_tier_changed, and returns
+     * when no process uses memory of the one before. TC_OK only if the store took it; else TC_E_UNREACHABLE or another
+     * status, with a message. It may take its time. NULL: provider_invalidate_fleet is TC_E_UNSUPPORTED.
+     */
+    @FunctionalInterface
+    public interface tc_tier_purge {
+        FunctionDescriptor DESCRIPTOR = FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, ADDRESS);
+
+        int call(MemorySegment user, MemorySegment source, MemorySegment err);
+
+        /** The function as C calls it, valid as long as the arena. Nothing may be thrown out of it. */
+        static MemorySegment pointer(tc_tier_purge function, Arena arena) {
+            return Library.upcall(tc_tier_purge.class, function, DESCRIPTOR, arena);
+        }
+    }
+
+    /** Fills in what the tier counts, for statistics. NULL: nothing. */
+    @FunctionalInterface
+    public interface tc_tier_health {
+        FunctionDescriptor DESCRIPTOR = FunctionDescriptor.ofVoid(ADDRESS, ADDRESS);
+
+        void call(MemorySegment user, MemorySegment health);
+
+        /** The function as C calls it, valid as long as the arena. Nothing may be thrown out of it. */
+        static MemorySegment pointer(tc_tier_health function, Arena arena) {
+            return Library.upcall(tc_tier_health.class, function, DESCRIPTOR, arena);
+        }
+    }
+
+    /**
+     * Called once, when the cache is gone and no ticket and no parcel is open: no other call comes after it. On whatever
+     * thread gives up the last reference, also on one of yours inside tc_tier_answer or tc_tier_taken. Required.
+     */
+    @FunctionalInterface
+    public interface tc_tier_release {
+        FunctionDescriptor DESCRIPTOR = FunctionDescriptor.ofVoid(ADDRESS);
+
+        void call(MemorySegment user);
+
+        /** The function as C calls it, valid as long as the arena. Nothing may be thrown out of it. */
+        static MemorySegment pointer(tc_tier_release function, Arena arena) {
+            return Library.upcall(tc_tier_release.class, function, DESCRIPTOR, arena);
+        }
+    }
+
+    /**
+     * Called on a thread that has called `get` or `lease` for all blocks that it needs now, before it waits for them: a
+     * tier may ask its store for all at once. NULL: nothing to do.
+     */
+    @FunctionalInterface
+    public interface tc_tier_flush {
+        FunctionDescriptor DESCRIPTOR = FunctionDescriptor.ofVoid(ADDRESS);
+
+        void call(MemorySegment user);
+
+        /** The function as C calls it, valid as long as the arena. Nothing may be thrown out of it. */
+        static MemorySegment pointer(tc_tier_flush function, Arena arena) {
+            return Library.upcall(tc_tier_flush.class, function, DESCRIPTOR, arena);
         }
     }
 
@@ -3268,7 +3826,7 @@ public final class Raw {
      * - rpc: required; those of level 0 of the source, as provider_georef tells them.
      * - ground: required, six finite numbers; from pixels of the output to longitude and latitude, in degrees, in GDAL's order: longitude is
      *   ground[0] + ground[1] x + ground[2] y. Longitudes may be told once more around the world.
-     * - height: metres above the ellipsoid.
+     * - height: metres above the ellipsoid; for ground that is not level see tc_transform_rpc_heights.
      * - transform: receives a reference that you own; NULL on failure.
      * - err: may be NULL.
      *
@@ -3325,7 +3883,7 @@ public final class Raw {
      * - n: how many points; 0 does nothing.
      * - err: may be NULL.
      *
-     * Errors: what a callback returned, as TC_E_SOURCE; TC_E_ARGUMENT. Thread-safe.
+     * Errors: what a callback returned, as TC_E_SOURCE, or what a raster of heights failed with; TC_E_ARGUMENT. Thread-safe.
      */
     public static int tc_transform_points(MemorySegment transform, MemorySegment x, MemorySegment y, long n, MemorySegment err) {
         try {
@@ -3366,6 +3924,53 @@ public final class Raw {
     public static void tc_transform_release(MemorySegment transform) {
         try {
             tc_transform_release.HANDLE.invokeExact(transform);
+        } catch (Throwable problem) {
+            throw Library.unexpected(problem);
+        }
+    }
+
+    private static final class tc_transform_rpc_heights {
+        static final MethodHandle HANDLE = Library.downcall("tc_transform_rpc_heights",
+                FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS));
+    }
+
+    /**
+     * From a map in degrees to an image that rational polynomials describe, as tc_transform_rpc, over ground that is as high
+     * as a raster says.
+     *
+     * The height of a place is that of level 0 of the raster, linear between the centres of the four pixels about it; half a
+     * pixel from the edge that of the pixels at the edge. There is none beyond the raster, nor where one of the four is no
+     * data (nodata, a mask, NaN) or infinite: then `missing` stands for it, and without that the place comes from nowhere.
+     * That is what GDAL does (GDALCreateRPCTransformerV2 with RPC_DEM, RPC_DEMINTERPOLATION bilinear,
+     * RPC_DEM_MISSING_VALUE; scale and offset are its RPC_HEIGHT_SCALE and RPC_HEIGHT), but that it knows no masks, and that
+     * GDAL 3.6 has other heights near the edge. Datums are not told apart: longitudes and latitudes of
+     * the raster are those of the polynomials. A longitude may be told once more around the world, in the raster too.
+     *
+     * Transformations lead from the output to the source alone, which needs no iteration; the other way GDAL looks for the
+     * ground step by step.
+     *
+     * What is warped by it changes with the raster, as with its source: after provider_invalidate or tc_put no later read shows
+     * old heights, and the key has that of the raster. The blocks of the raster count among what lies beneath; in each call
+     * at most four of them are held at once. They are read wherever positions are, so also when a declared pass (provider_pass)
+     * looks ahead.
+     *
+     * - rpc, ground: as for tc_transform_rpc.
+     * - heights: required; kept alive by the transformation. A raster of real numbers, metres above the ellipsoid after scale
+     *   and offset.
+     * - options: may be NULL.
+     * - cache: keeps the blocks of the raster, and is kept alive by the transformation; NULL keeps nothing, and blocks may be
+     *   decoded again and again.
+     * - transform: receives a reference that you own; NULL on failure.
+     * - err: may be NULL.
+     *
+     * Errors: TC_E_RANGE for numbers and for a band that is not there, TC_E_UNSUPPORTED for complex samples and where
+     * the raster says that it lies in a projected system, TC_E_ARGUMENT, also for a raster of which nobody says where it
+     * lies and for a transform without an inverse. Points fail with what the raster fails with, and with TC_E_CANCELLED.
+     * Thread-safe.
+     */
+    public static int tc_transform_rpc_heights(MemorySegment rpc, MemorySegment ground, MemorySegment heights, MemorySegment options, MemorySegment cache, MemorySegment transform, MemorySegment err) {
+        try {
+            return (int) tc_transform_rpc_heights.HANDLE.invokeExact(rpc, ground, heights, options, cache, transform, err);
         } catch (Throwable problem) {
             throw Library.unexpected(problem);
         }
@@ -4344,7 +4949,7 @@ public final class Raw {
      * What a cache has and has done, of the cache, each key in it and each source beneath, as JSON (RFC 8259) for programs.
      *
      * An object of `form` (1; it rises where a member changes its meaning or goes, not where one is added); `cache`, with
-     * the members of tc_cache_stats; `providers`, an array with one object for each key that has tiles or providers, those
+     * the members of tc_cache_stats; `tier`, if the cache has one, with those of tc_tier_stats; `providers`, an array with one object for each key that has tiles or providers, those
      * with most bytes first: its `key`, the `size`, `block`, `levels`, `bands` and `type` of the image where a provider says
      * them, what provider_counters tells, and the keys of its `sources`; `sources`, an array with one object for each source
      * of those: its `key`, its `title` in messages, how many `blocks` it has, `loads`, `load_errors`, `load_nanoseconds`,
@@ -4420,6 +5025,220 @@ public final class Raw {
     public static int tc_report(MemorySegment cache, MemorySegment write, MemorySegment user, MemorySegment err) {
         try {
             return (int) tc_report.HANDLE.invokeExact(cache, write, user, err);
+        } catch (Throwable problem) {
+            throw Library.unexpected(problem);
+        }
+    }
+
+    private static final class tc_set_tier {
+        static final MethodHandle HANDLE = Library.downcall("tc_set_tier",
+                FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, ADDRESS));
+    }
+
+    /**
+     * Gives a cache another tier behind its memory, before anything else is done with the cache.
+     *
+     * - cache: required.
+     * - tier: required; copied.
+     * - err: may be NULL.
+     *
+     * On success `attach` was called, and `release` will be; on failure neither. Errors: TC_E_ARGUMENT if a required function
+     * is missing, if the cache has a tier already, or if providers were made with it or tiles put into it; bad options.
+     * Thread-safe.
+     */
+    public static int tc_set_tier(MemorySegment cache, MemorySegment tier, MemorySegment err) {
+        try {
+            return (int) tc_set_tier.HANDLE.invokeExact(cache, tier, err);
+        } catch (Throwable problem) {
+            throw Library.unexpected(problem);
+        }
+    }
+
+    private static final class tc_tier_statistics {
+        static final MethodHandle HANDLE = Library.downcall("tc_tier_statistics",
+                FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, ADDRESS));
+    }
+
+    /**
+     * What happened between a cache and its tier so far, and what the tier says of itself.
+     *
+     * - cache: required.
+     * - stats: required; stats-&gt;struct_size must be set.
+     * - err: may be NULL.
+     *
+     * Counters are exact when nothing is going on, and never go back. Errors: TC_E_NOT_FOUND if the cache has no tier;
+     * TC_E_ARGUMENT. Thread-safe.
+     */
+    public static int tc_tier_statistics(MemorySegment cache, MemorySegment stats, MemorySegment err) {
+        try {
+            return (int) tc_tier_statistics.HANDLE.invokeExact(cache, stats, err);
+        } catch (Throwable problem) {
+            throw Library.unexpected(problem);
+        }
+    }
+
+    private static final class tc_tier_room {
+        static final MethodHandle HANDLE = Library.downcall("tc_tier_room",
+                FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG, ADDRESS, ADDRESS));
+    }
+
+    /**
+     * The memory of the tile that a ticket asks for, to be written before tc_tier_answer with TC_TIER_PIXELS and NULL: so the
+     * pixels are not copied once more. All of it must be written, for memory is used again.
+     *
+     * - link: required.
+     * - ticket: as given to `get` or `lease`.
+     * - into: required; receives where it is, packed. It stays valid until the ticket is answered, also where nobody waits
+     *   for it any more; a ticket whose memory was asked for must be answered.
+     * - err: may be NULL.
+     *
+     * Errors: TC_E_NOT_FOUND if the ticket is not open: answered, late or cancelled; TC_E_NO_MEMORY; TC_E_ARGUMENT.
+     * Thread-safe.
+     */
+    public static int tc_tier_room(MemorySegment link, long ticket, MemorySegment into, MemorySegment err) {
+        try {
+            return (int) tc_tier_room.HANDLE.invokeExact(link, ticket, into, err);
+        } catch (Throwable problem) {
+            throw Library.unexpected(problem);
+        }
+    }
+
+    private static final class tc_tier_answer {
+        static final MethodHandle HANDLE = Library.downcall("tc_tier_answer",
+                FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT, JAVA_LONG, ADDRESS, ADDRESS));
+    }
+
+    /**
+     * Answers a ticket.
+     *
+     * - link: required.
+     * - ticket: as given to `get` or `lease`; it is not open any more afterwards, whatever this returns.
+     * - outcome: one of tc_tier_outcome.
+     * - lease: with TC_TIER_LEASED a number of yours that is not 0; else 0.
+     * - pixels: with TC_TIER_PIXELS the block, with the size, bands and type that were asked for, copied inside the call; NULL
+     *   if it was written to the memory of tc_tier_room. Else NULL.
+     * - err: may be NULL.
+     *
+     * What is no answer to the question counts as a miss, and is TC_E_ARGUMENT. Errors: TC_E_NOT_FOUND if the ticket is not
+     * open: answered before, late, or cancelled; TC_E_NO_MEMORY. Thread-safe.
+     */
+    public static int tc_tier_answer(MemorySegment link, long ticket, int outcome, long lease, MemorySegment pixels, MemorySegment err) {
+        try {
+            return (int) tc_tier_answer.HANDLE.invokeExact(link, ticket, outcome, lease, pixels, err);
+        } catch (Throwable problem) {
+            throw Library.unexpected(problem);
+        }
+    }
+
+    private static final class tc_tier_is_wanted {
+        static final MethodHandle HANDLE = Library.downcall("tc_tier_is_wanted",
+                FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG));
+    }
+
+    /**
+     * Whether anybody waits for a ticket: 1 or 0. Where nobody does, it need not be answered, unless its memory was asked for.
+     *
+     * - link: NULL gives 0.
+     * - ticket: as given to `get` or `lease`; any other number gives 0.
+     *
+     * Cannot fail. Thread-safe.
+     */
+    public static int tc_tier_is_wanted(MemorySegment link, long ticket) {
+        try {
+            return (int) tc_tier_is_wanted.HANDLE.invokeExact(link, ticket);
+        } catch (Throwable problem) {
+            throw Library.unexpected(problem);
+        }
+    }
+
+    private static final class tc_tier_taken {
+        static final MethodHandle HANDLE = Library.downcall("tc_tier_taken",
+                FunctionDescriptor.ofVoid(ADDRESS, JAVA_LONG));
+    }
+
+    /**
+     * A block that `put` was given was written or dropped: its pixels are not read any more, and its room is free.
+     *
+     * - link: NULL does nothing.
+     * - parcel: as given to `put`; any other number does nothing.
+     *
+     * Cannot fail. May run release functions. Thread-safe.
+     */
+    public static void tc_tier_taken(MemorySegment link, long parcel) {
+        try {
+            tc_tier_taken.HANDLE.invokeExact(link, parcel);
+        } catch (Throwable problem) {
+            throw Library.unexpected(problem);
+        }
+    }
+
+    private static final class tc_tier_changed {
+        static final MethodHandle HANDLE = Library.downcall("tc_tier_changed",
+                FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, ADDRESS, ADDRESS));
+    }
+
+    /**
+     * Tells the generation of a source: that it was confirmed, has changed, or is not known.
+     *
+     * - link: required.
+     * - source: the identity, as `generation` was given it. NULL: all sources, with `generation` NULL only.
+     * - generation: the present one. Another one than before lets what is built on the old pixels be forgotten, as
+     *   provider_invalidate does, before this returns. NULL: it is not known any more whether the pixels have changed: from
+     *   now on memory of the source is not used, and it is decoded anew, until a generation is told.
+     * - err: may be NULL.
+     *
+     * What it is told of a source that it does not know does nothing. Not to be called inside `get`, `put`, `lease` and
+     * `unlease`. Errors: TC_E_ARGUMENT. Thread-safe.
+     */
+    public static int tc_tier_changed(MemorySegment link, MemorySegment source, MemorySegment generation, MemorySegment err) {
+        try {
+            return (int) tc_tier_changed.HANDLE.invokeExact(link, source, generation, err);
+        } catch (Throwable problem) {
+            throw Library.unexpected(problem);
+        }
+    }
+
+    private static final class tc_tier_link_release {
+        static final MethodHandle HANDLE = Library.downcall("tc_tier_link_release",
+                FunctionDescriptor.ofVoid(ADDRESS));
+    }
+
+    /**
+     * Gives up the reference to a link. NULL does nothing.
+     *
+     * Cannot fail. Thread-safe.
+     */
+    public static void tc_tier_link_release(MemorySegment link) {
+        try {
+            tc_tier_link_release.HANDLE.invokeExact(link);
+        } catch (Throwable problem) {
+            throw Library.unexpected(problem);
+        }
+    }
+
+    private static final class provider_invalidate_fleet {
+        static final MethodHandle HANDLE = Library.downcall("provider_invalidate_fleet",
+                FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS));
+    }
+
+    /**
+     * The pixels of an image have changed, on all machines: provider_invalidate here, and then the same in every process
+     * whose cache has a tier that knows the image by the same identity. Change the pixels first, and then call this.
+     *
+     * When it has returned TC_OK, no get that begins anywhere yields the old pixels, within what the tier promises. On failure
+     * the memory of this process is invalidated, and its caches ask their tiers for nothing of the source until this succeeds:
+     * call it again.
+     *
+     * - provider: required; as for provider_invalidate.
+     * - err: may be NULL.
+     *
+     * Waits as long as the tier needs. Errors: TC_E_UNREACHABLE if the store of a tier cannot be reached, TC_E_UNSUPPORTED if
+     * no cache with a tier has made a provider of the image, if it has no identity on all machines, or if the tier cannot
+     * purge; what else the tier says; TC_E_ARGUMENT. Thread-safe; not inside a function of a tier.
+     */
+    public static int provider_invalidate_fleet(MemorySegment provider, MemorySegment err) {
+        try {
+            return (int) provider_invalidate_fleet.HANDLE.invokeExact(provider, err);
         } catch (Throwable problem) {
             throw Library.unexpected(problem);
         }

@@ -1,0 +1,342 @@
+//! Other tiers: where blocks of sources may be that memory does not have, asked before a source decodes.
+//!
+//! `asking` looks at what a request needs, and `asked` goes through the questions of one request: whether the tier has a
+//! block, and where it does not, who decodes it. `ticket` is one such question in the hands of the tier. `source` is what
+//! is known of a source there, and `identity` what it and its blocks are called on all machines. `decode` puts what was
+//! decoded.
+
+mod asked;
+mod asking;
+mod block;
+mod counts;
+mod decode;
+mod identity;
+mod source;
+mod ticket;
+
+pub use asked::AskedOfTiers;
+pub use asking::{Asking, Landing};
+pub use block::TierBlock;
+pub use counts::TierCounters;
+pub use decode::{Decode, Parcel};
+pub use identity::{Identity, identify};
+pub use source::TierSource;
+pub use ticket::{Reply, Ticket};
+
+use super::Cache;
+use super::lineage::Lineage;
+use crate::error::{Error, Kind, Result};
+use crate::load::Load;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use counts::Counts;
+use std::collections::BTreeMap;
+use std::num::NonZeroU64;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Whether any cache has another tier: without one nothing is asked, and nothing is paid.
+static ANY: AtomicBool = AtomicBool::new(false);
+
+/// Whether the calling thread may ask any: inside a load it would keep a permit waiting.
+fn may_ask() -> bool {
+    ANY.load(Ordering::Acquire) && !Load::is_nested()
+}
+
+/// Which pixels of a source a tier means: another one where they have changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Generation {
+    /// Rises with each change.
+    pub counter: u64,
+    /// Tells apart what has the same counter.
+    pub random: u64,
+}
+
+/// The right to decode a block that others wait for, by the number that the tier gave it.
+pub type Lease = NonZeroU64;
+
+/// A store of blocks of sources that may answer late, from any thread.
+///
+/// No lock is held while its functions are called, and they are called on any thread. But for `purge` all return at
+/// once.
+pub trait Tier: Send + Sync {
+    /// Asks for a block. The ticket takes the answer, now or later; one that is dropped is a miss. No permit is held and
+    /// no session meanwhile, and no thread but those of the callers that wait for the block.
+    fn get(&self, block: &TierBlock, deadline: Instant, ticket: Ticket);
+
+    /// A thread that has asked for all that it needs now begins to wait.
+    fn flush(&self) {}
+
+    /// Whether blocks are put.
+    fn takes_puts(&self) -> bool {
+        false
+    }
+
+    /// Takes a block that was decoded, and the lease that this ends.
+    fn put(&self, _block: &TierBlock, _lease: Option<Lease>, _parcel: Parcel) {}
+
+    /// Whether there are leases.
+    fn has_leases(&self) -> bool {
+        false
+    }
+
+    /// Asks for the lease of a block that the tier does not have; with `waits`, of one that another process has the
+    /// lease of, until it is put or the lease is free.
+    fn lease(&self, _block: &TierBlock, _waits: bool, _deadline: Instant, _ticket: Ticket) {}
+
+    /// Ends a lease without a put.
+    fn unlease(&self, _block: &TierBlock, _lease: Lease) {}
+
+    /// Whether it tells when sources change. Until it first says a generation of one, no memory of that is used.
+    fn has_generations(&self) -> bool {
+        false
+    }
+
+    /// The generation of a source is to be told from now on, or not any more.
+    fn watch(&self, _source: &str, _is_watched: bool) {}
+
+    /// Whether [`Tier::purge`] does anything.
+    fn can_purge(&self) -> bool {
+        false
+    }
+
+    /// The pixels of a source have changed: gives it a new generation everywhere. Returns when no process uses memory of
+    /// the old one any more.
+    fn purge(&self, _source: &str) -> Result<()> {
+        Ok(())
+    }
+
+    /// What it says of itself.
+    fn health(&self) -> TierHealth {
+        TierHealth::default()
+    }
+}
+
+/// What a tier says of itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TierHealth {
+    /// 0 works, 1 is not asked, 2 is tried, 3 is full, 4 refuses us.
+    pub state: u32,
+    /// Failures to reach the store.
+    pub unreachable: u64,
+    /// Late answers of the store.
+    pub late: u64,
+    /// Values that were damaged.
+    pub garbage: u64,
+    /// Values that were forged.
+    pub forged: u64,
+    /// Puts that found no room.
+    pub full: u64,
+    /// What was refused.
+    pub refused: u64,
+    /// Round trips to the store.
+    pub round_trips: u64,
+    /// Bytes sent.
+    pub bytes_sent: u64,
+    /// Bytes received.
+    pub bytes_received: u64,
+    /// Blocks for which the store was not asked.
+    pub skipped: u64,
+}
+
+/// What a cache can be told with its tier; zeros mean the defaults.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TierOptions {
+    /// The longest that a request waits for an answer; 0 is 100 ms.
+    pub get: Duration,
+    /// The longest that it waits for another process that makes a block; 0 is a minute.
+    pub lease: Duration,
+    /// The most bytes of blocks that wait to be put; 0 is a sixteenth of the budget.
+    pub queue_bytes: u64,
+}
+
+const GET: Duration = Duration::from_millis(100);
+
+const LEASE: Duration = Duration::from_secs(60);
+
+/// So many sources that no provider uses any more are remembered, with what is known of their generations.
+const IDLE_SOURCES: usize = 1024;
+
+/// A tier, and all that one cache knows of it.
+pub struct Link {
+    pub(super) tier: Arc<dyn Tier>,
+    options: TierOptions,
+    pub(super) counts: Counts,
+    sources: Mutex<BTreeMap<Arc<str>, Arc<TierSource>>>,
+    /// Bytes of blocks that wait to be put.
+    queued: AtomicU64,
+}
+
+impl Link {
+    fn new(tier: Arc<dyn Tier>, options: TierOptions, budget: u64) -> Arc<Self> {
+        let or = |given: Duration, default| match given.is_zero() {
+            true => default,
+            false => given,
+        };
+        let queue_bytes = match options.queue_bytes {
+            0 => budget / 16,
+            bytes => bytes,
+        };
+        Arc::new(Self {
+            tier,
+            options: TierOptions {
+                get: or(options.get, GET),
+                lease: or(options.lease, LEASE),
+                queue_bytes,
+            },
+            counts: Counts::default(),
+            sources: Mutex::default(),
+            queued: AtomicU64::new(0),
+        })
+    }
+
+    /// What the tier knows of the source of an image, if that has an identity on all machines. Waits until the tier has
+    /// said something of a new one, as long as a request would wait for a block.
+    pub(super) fn source_of(self: &Arc<Self>, lineage: &Arc<Lineage>) -> Option<Arc<TierSource>> {
+        let identity = lineage.identity.get()?;
+        let (source, is_new, gone) = {
+            let mut sources = self.sources.lock();
+            match sources.get(identity.text()) {
+                Some(known) => (known.clone(), false, Vec::new()),
+                None => {
+                    let gone = Self::take_idle(&mut sources);
+                    let source = TierSource::new(identity.text().clone(), self);
+                    sources.insert(identity.text().clone(), source.clone());
+                    (source, true, gone)
+                }
+            }
+        };
+        source.add(lineage, identity);
+        if self.tier.has_generations() {
+            gone.iter()
+                .for_each(|idle| self.tier.watch(idle.text(), false));
+            if is_new {
+                self.tier.watch(source.text(), true);
+            }
+            source.await_told(self.options.get);
+        }
+        Some(source)
+    }
+
+    /// Takes out the sources that nothing uses, if there are very many. Those that were invalidated here alone stay, for
+    /// what the tier has of them is not true.
+    fn take_idle(sources: &mut BTreeMap<Arc<str>, Arc<TierSource>>) -> Vec<Arc<TierSource>> {
+        if sources.len() < IDLE_SOURCES {
+            return Vec::new();
+        }
+        let is_idle =
+            |source: &Arc<TierSource>| Arc::strong_count(source) == 1 && !source.has_left();
+        let idle: Vec<_> = sources.values().filter(|it| is_idle(it)).cloned().collect();
+        idle.iter()
+            .for_each(|source| drop(sources.remove(source.text())));
+        idle
+    }
+
+    /// The tier says that a source has this generation, or that it does not know which.
+    pub fn tell(&self, source: &str, generation: Option<Generation>) {
+        let known = self.sources.lock().get(source).cloned();
+        // One that was asked for no longer may be told of once more.
+        if let Some(known) = known {
+            match generation {
+                Some(generation) => known.confirm(generation),
+                None => known.suspect(),
+            }
+        }
+    }
+
+    /// The tier says that it does not know the generation of any source.
+    pub fn suspect_all(&self) {
+        let all: Vec<_> = self.sources.lock().values().cloned().collect();
+        all.iter().for_each(|source| source.suspect());
+    }
+
+    /// What the tier says of itself.
+    pub fn health(&self) -> TierHealth {
+        self.tier.health()
+    }
+
+    /// What happened so far.
+    pub fn counters(&self) -> TierCounters {
+        self.counts.now()
+    }
+
+    /// Bytes of blocks that wait to be put.
+    pub fn queued(&self) -> u64 {
+        self.queued.load(Ordering::Relaxed)
+    }
+}
+
+impl Cache {
+    /// Gives the cache another tier, once and before it is used.
+    pub fn set_tier(&self, tier: Arc<dyn Tier>, options: TierOptions) -> Result<Arc<Link>> {
+        let is_used = self.0.with(|store| store.has_keys());
+        if is_used {
+            return Err(Error::argument(
+                "the cache was used before: providers were made with it, or tiles put into it",
+            ));
+        }
+        let link = Link::new(tier, options, self.budget());
+        ANY.store(true, Ordering::Release);
+        match self.0.tier.set(link.clone()) {
+            Ok(()) => Ok(link),
+            Err(_) => Err(Error::argument("the cache has another tier already")),
+        }
+    }
+
+    /// Whether tiles may come from elsewhere.
+    pub fn has_tier(&self) -> bool {
+        self.tier().is_some()
+    }
+
+    /// The other tier.
+    pub fn tier(&self) -> Option<&Arc<Link>> {
+        self.0.tier.get()
+    }
+}
+
+/// The pixels behind a key have changed, on all machines: [`invalidate`](super::invalidate) here, and then everywhere by
+/// the tiers that know its sources. Where a tier fails, its cache asks it for nothing of that source until this succeeds.
+pub fn purge(key: &str) -> Result<()> {
+    let image = Lineage::of(key);
+    super::invalidate(key);
+    let mut purged = 0;
+    let mut failed = None;
+    for image in image.origins().iter().chain([&image]) {
+        let Some(identity) = image.identity.get() else {
+            continue;
+        };
+        let mut all_know = true;
+        for source in identity.sources() {
+            let Some(link) = source.link() else {
+                continue;
+            };
+            purged += 1;
+            match purge_one(&link, &source) {
+                Ok(()) => link.counts.purges.add(1),
+                Err(error) => {
+                    link.counts.purges_failed.add(1);
+                    all_know = false;
+                    failed = failed.or(Some(error.at(source.text())));
+                }
+            }
+        }
+        identity.has_left.store(!all_know, Ordering::SeqCst);
+    }
+    match failed {
+        Some(error) => Err(error),
+        None if purged == 0 => Err(Error::new(
+            Kind::Unsupported,
+            format!("{key}: no cache with another tier knows its sources by a fleet identity"),
+        )),
+        None => Ok(()),
+    }
+}
+
+fn purge_one(link: &Link, source: &TierSource) -> Result<()> {
+    if !link.tier.can_purge() {
+        return Err(Error::unsupported("the tier cannot purge"));
+    }
+    link.tier.purge(source.text())?;
+    source.come_back();
+    Ok(())
+}
