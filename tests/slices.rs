@@ -103,7 +103,7 @@ fn view(image: Image, tile: (u64, u64), absent: Option<u64>) -> View {
         counts: counts.clone(),
         absent,
     };
-    let source = Source::provider(Some("rows"), image, Box::new(decoder)).expect("a source");
+    let source = Source::provider(None, image, Box::new(decoder)).expect("a source");
     let cache = Cache::new(64 << 20, Options::default()).expect("a cache");
     let options = RetileOptions {
         tile,

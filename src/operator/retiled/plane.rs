@@ -165,7 +165,9 @@ impl Plane {
         let most = (SLICE_BYTES / row.max(1))
             .min(tile_rows)
             .min(image.height());
-        let rows = (1..=most).rev().find(|rows| tile_rows % rows == 0)?;
+        let rows = (1..=most)
+            .rev()
+            .find(|rows| tile_rows.is_multiple_of(*rows))?;
         let mut sliced = Image::new(
             image.width(),
             image.height(),
