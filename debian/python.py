@@ -16,6 +16,9 @@ import numpy  # noqa: E402
 
 build_raw.ffi.emit_c_code(str(build / "raw.c"))
 linked = build_raw.LINKED | {"include_dirs": [*build_raw.LINKED["include_dirs"], numpy.get_include()]}
+if int(numpy.__version__.split(".")[0]) < 2:
+    # What its headers call by this name only from 2.0 on.
+    linked["define_macros"] = [*linked["define_macros"], ("PyDataType_ELSIZE(descr)", "((descr)->elsize)")]
 extensions = [
     Extension("tilecache._raw", [str(build / "raw.c")], **linked),
     Extension("tilecache._tiles", [str(binding / "tiles.c")], **linked),
@@ -28,7 +31,7 @@ command.run()
 about = tomllib.loads((binding / "pyproject.toml").read_text())["project"]
 version = re.search(r'^version = "(.*)"', (binding.parents[1] / "Cargo.toml").read_text(), re.M)[1]
 info = into / f"tilecache-{version}.dist-info"
-info.mkdir()
+info.mkdir(exist_ok=True)
 lines = ["Metadata-Version: 2.1", "Name: tilecache", f"Version: {version}", f"Summary: {about['description']}"]
 lines += [f"Requires-Dist: {wanted}" for wanted in ("cffi", "numpy")]
 (info / "METADATA").write_text("\n".join(lines) + "\n")

@@ -27,11 +27,13 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <chrono>
 #include <cstring>
 #include <exception>
 #include <functional>
 #include <initializer_list>
-#include <map>
+#include <iterator>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -40,6 +42,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <unordered_map>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -200,8 +203,9 @@ template <class T> struct is_result : std::false_type {};
 template <class T> struct is_result<Result<T>> : std::true_type {};
 
 /**
- * What callbacks failed with, on its way through the library, each under a number that goes with the error of C. The
- * latest 8,192 are kept, for calls that waited for the same block and get their turn late.
+ * What callbacks failed with, on its way through the library, each under a number that goes with the error of C. It is kept
+ * until it has come out of a call, whatever else fails meanwhile, and then a while longer, for calls that waited for the same
+ * block and get their turn late.
  */
 class Kept {
 public:
@@ -210,14 +214,22 @@ public:
         static Kept kept;
         return kept;
     }
+    /** Of those that have come out, `out` are kept and all of the last `out_time`; those that nobody fetches `waiting_time`. */
+    explicit Kept(size_t out = 1024, std::chrono::steady_clock::duration out_time = std::chrono::seconds(1),
+                  std::chrono::steady_clock::duration waiting_time = std::chrono::minutes(10))
+        : out_(out), out_time_(out_time), waiting_time_(waiting_time)
+    {
+    }
     /** The number, which no sensible code of a callback is. `has_message`: the library gets the message too. */
     int32_t keep(const Error &error, bool has_message = true)
     {
         std::lock_guard<std::mutex> lock(mutex_);
+        auto now = std::chrono::steady_clock::now();
+        while (!waits_.empty() && now - waits_.front().since > waiting_time_)
+            forget(waits_);
         next_ = next_ == last ? first : next_ + 1;
-        kept_.insert_or_assign(next_, One{error, has_message});
-        if (kept_.size() > most)
-            kept_.erase(kept_.begin()); // Numbers rise, so the first is the oldest.
+        waits_.push_back(One{next_, error, has_message, false, now});
+        found_[next_] = std::prev(waits_.end());
         return next_;
     }
     /** None if there is none with this number, or another one has it. */
@@ -226,27 +238,54 @@ public:
         if (number < first || number > last)
             return std::nullopt;
         std::lock_guard<std::mutex> lock(mutex_);
-        auto found = kept_.find(number);
-        if (found == kept_.end() || (found->second.has_message && !says(message, found->second.error.message())))
+        auto found = found_.find(number);
+        if (found == found_.end())
             return std::nullopt;
-        return found->second.error;
+        One &one = *found->second;
+        if (one.has_message && !says(message, one.error.message()))
+            return std::nullopt;
+        Error error = one.error;
+        if (!one.is_out) {
+            one.is_out = true;
+            one.since = std::chrono::steady_clock::now();
+            outs_.splice(outs_.end(), waits_, found->second);
+            while (outs_.size() > out_ && one.since - outs_.front().since > out_time_)
+                forget(outs_);
+        }
+        return error;
+    }
+    /** How many are kept. */
+    size_t size()
+    {
+        std::lock_guard<std::mutex> lock(mutex_);
+        return found_.size();
     }
 
 private:
     struct One {
+        int32_t number;
         Error error;
-        bool has_message;
+        bool has_message, is_out;
+        std::chrono::steady_clock::time_point since; // kept, or come out
     };
     /** Long messages lose their middle in the library, so the beginning is looked for. */
     static bool says(std::string_view message, std::string_view kept)
     {
         return message.find(kept.substr(0, 64)) != message.npos;
     }
+    /** Forgets the first, which is the oldest. */
+    void forget(std::list<One> &from)
+    {
+        found_.erase(from.front().number);
+        from.pop_front();
+    }
 
     static constexpr int32_t first = INT32_MIN, last = INT32_MIN + (1 << 29);
-    static constexpr size_t most = 8192;
+    const size_t out_;
+    const std::chrono::steady_clock::duration out_time_, waiting_time_;
     std::mutex mutex_;
-    std::map<int32_t, One> kept_;
+    std::list<One> waits_, outs_;
+    std::unordered_map<int32_t, std::list<One>::iterator> found_;
     int32_t next_ = first;
 };
 
@@ -1330,6 +1369,8 @@ struct OpenOptions {
     int32_t image = 0;
     std::optional<std::string> key;
     std::optional<std::string> format;
+    /** What the file is called on all machines that share another tier. */
+    std::optional<std::string> fleet_id;
     uint32_t flags = 0;
     uint32_t threads = 0;
     /** Opens a file beside the one that is opened, by its suffix; none if there is no such file. */
@@ -1368,6 +1409,7 @@ inline tc_open_options c_of(const OpenOptions &options, const LogC &log)
     c.image = options.image;
     c.key = text(options.key);
     c.format = text(options.format);
+    c.fleet_id = text(options.fleet_id);
     c.flags = options.flags;
     c.threads = options.threads;
     c.log = log.get();
@@ -1383,6 +1425,8 @@ inline std::optional<Error> wrong_texts(const OpenOptions &options)
         return nul_in("the key", *options.key);
     if (has_nul(options.format))
         return nul_in("the format", *options.format);
+    if (has_nul(options.fleet_id))
+        return nul_in("the name on all machines", *options.fleet_id);
     return std::nullopt;
 }
 } // namespace detail
@@ -1777,6 +1821,8 @@ struct Source {
     const Provider *mask = nullptr;
     std::vector<const Provider *> inputs;
     std::optional<Georef> georef;
+    /** What the image is called on all machines that share another tier. */
+    std::optional<std::string> fleet_id;
 };
 
 namespace detail {
@@ -1793,6 +1839,7 @@ public:
         c.user = this;
         c.image = &image;
         c.key = text(source_.key);
+        c.fleet_id = text(source_.fleet_id);
         c.max_sessions = source_.max_sessions;
         c.flags = source_.flags;
         c.has_block = source_.has_block ? has_block : nullptr;
@@ -1991,6 +2038,8 @@ public:
         const tc_image_info image = source.image.c();
         if (detail::has_nul(source.key))
             return detail::failed<Provider>(detail::nul_in("the key", *source.key));
+        if (detail::has_nul(source.fleet_id))
+            return detail::failed<Provider>(detail::nul_in("the name on all machines", *source.fleet_id));
         if (auto wrong = detail::wrong(source.band_infos, image.bands ? image.bands : 1, source.texts))
             return detail::failed<Provider>(*wrong);
         if (!source.levels.empty() && int64_t(source.levels.size()) != (image.levels ? image.levels : 1))
@@ -2441,6 +2490,10 @@ public:
     Returned<void> invalidate() const
     {
         return detail::done([&](tc_error *err) { return provider_invalidate(get(), err); });
+    }
+    Returned<void> invalidate_fleet() const
+    {
+        return detail::done([&](tc_error *err) { return provider_invalidate_fleet(get(), err); });
     }
     Returned<Counters> counters() const
     {

@@ -141,6 +141,38 @@ fn functions_compile() {
     compile(command.args(sources));
 }
 
+/// As docs/install.md and the header have it, with every warning that is asked for.
+#[test]
+fn structs_begin_without_a_warning() {
+    let ways = [
+        (
+            "c",
+            "-std=c99",
+            "tc_open_options options = {.struct_size = sizeof options};",
+        ),
+        (
+            "cpp",
+            "-std=c++11",
+            "tc_open_options options = {}; options.struct_size = sizeof options;",
+        ),
+        (
+            "cpp",
+            "-std=c++20",
+            "tc_open_options options = {}; options.struct_size = sizeof options;",
+        ),
+    ];
+    let page = fs::read_to_string(format!("{ROOT}/docs/install.md")).expect("a page");
+    assert!(page.contains("{.struct_size = sizeof options};") && page.contains("options = {};"));
+    for (end, standard, code) in ways {
+        let source = scratch(&format!("begin{standard}")).join(format!("begin.{end}"));
+        let program =
+            format!("#include <tilecache.h>\nint main() {{ {code} return options.image; }}\n");
+        fs::write(&source, program).expect("a program");
+        let mut command = compiler(end == "cpp");
+        compile(command.args([standard, "-fsyntax-only"]).arg(&source));
+    }
+}
+
 /// What the tests of a binding run: `bindings/<language>/README.md` by all of them, the pages by those of Python.
 #[test]
 fn programs_in_other_languages_are_those_that_the_bindings_test() {
@@ -209,6 +241,18 @@ fn anchors(page: &str) -> Vec<String> {
     headings
         .map(|heading| anchor(heading.trim_start_matches('#').trim()))
         .collect()
+}
+
+#[test]
+fn the_site_has_every_page() {
+    let listed = include_str!("../tools/site/mkdocs.yml");
+    for (page, _) in pages() {
+        let there = listed.lines().any(|line| {
+            let entry = line.trim_start_matches([' ', '-']);
+            entry.rsplit(' ').next() == Some(&format!("{page}.md"))
+        });
+        assert!(there, "tools/site/mkdocs.yml does not list docs/{page}.md");
+    }
 }
 
 #[test]

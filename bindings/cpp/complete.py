@@ -13,10 +13,14 @@ NAMES = {"tc_io": "Bytes", "tc_mosaic_part": "MosaicPart"}
 AS_IN_C = {"tc_cache_stats", "tc_format", "tc_chain_about"}
 ELSEWHERE = {"struct_size", "reserved", "user", "progress_user", "release", "close_session"}
 OTHER_STRUCTS = {"tc_input", "tc_mosaic_part", "tc_text", "tc_gcp"}
+# Another tier of a cache is given by a library of its own, in C, which takes the cache as it is there.
+TIERS = re.compile(r"tc_(set_)?tier|tc_generation\b")
 
 
 def main():
     model = header.read((BINDINGS.parent / "include/tilecache.h").read_text())
+    for kind in ("functions", "structs"):
+        model[kind] = [each for each in model[kind] if not TIERS.match(each["name"])]
     text = (BINDINGS.parent / "include/tilecache.hpp").read_text()
     code = re.sub(r"/\*.*?\*/|//[^\n]*|\"[^\"\n]*\"", "", text, flags=re.S)
     lacks = [name["name"] for name in model["functions"] if not re.search(rf"\b{name['name']}\b", code)]

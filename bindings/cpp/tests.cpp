@@ -791,9 +791,33 @@ static void exceptions_that_nobody_fetches_are_not_kept_for_ever()
     auto first = alive;
     source.read_block = [](const BlockToRead &, const Target &) { throw Trouble(1); };
     auto other = Provider::from_source(source);
-    for (int i = 0; i < 8200; i++)
+    for (int i = 0; i < 1100; i++)
         thrown_by<Trouble>([&] { other.get_block(0, 0); });
+    std::this_thread::sleep_for(std::chrono::milliseconds(1100));
+    thrown_by<Trouble>([&] { other.get_block(0, 0); });
     CHECK(first.expired());
+}
+
+static void an_error_is_kept_until_it_has_come_out()
+{
+    detail::Kept kept(1024, std::chrono::hours(1));
+    const int32_t number = kept.keep(Error(TC_E_SOURCE, "the first"));
+    std::vector<int32_t> others;
+    for (int i = 0; i < 20000; i++)
+        others.push_back(kept.keep(Error(TC_E_SOURCE, std::to_string(i))));
+    for (int turn = 0; turn < 2; turn++) {
+        CHECK(kept.find(number, "at (0, 0): the first")->message() == std::string("the first"));
+        for (int i = 0; i < 20000; i++)
+            CHECK(kept.find(others[i], std::to_string(i))->message() == std::to_string(i));
+    }
+    CHECK(!kept.find(number, "another one of that number") && !kept.find(42, "the first"));
+    detail::Kept few(10, std::chrono::seconds(0), std::chrono::hours(1)), none(10, {}, {});
+    for (int i = 0; i < 100; i++) {
+        CHECK(few.find(few.keep(Error(TC_E_SOURCE, "x")), "x"));
+        none.keep(Error(TC_E_SOURCE, "nobody waits"));
+        std::this_thread::sleep_for(std::chrono::microseconds(10));
+    }
+    CHECK(few.size() == 10 && none.size() == 1);
 }
 
 int main(int argc, char **argv)
@@ -824,5 +848,6 @@ int main(int argc, char **argv)
     a_load_is_cancelled_in_its_midst();
     the_child_of_a_fork_may_not_use_what_its_parent_made();
     exceptions_that_nobody_fetches_are_not_kept_for_ever();
+    an_error_is_kept_until_it_has_come_out();
     return 0;
 }

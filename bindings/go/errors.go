@@ -8,9 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"runtime/debug"
-	"sync"
 	"unsafe"
 )
 
@@ -96,46 +94,6 @@ func failure(status C.tc_status, err *C.tc_error) error {
 // ended is the error of a call whose context has ended.
 func ended(ctx context.Context) error {
 	return &Error{Status: ErrCancelled, Message: context.Cause(ctx).Error(), cause: []error{ctx.Err(), context.Cause(ctx)}}
-}
-
-// Errors of functions of yours go through the library as numbers. The latest are kept, each as long as it may take
-// that all hear of it who wait for the same tile.
-const (
-	firstKept  = 1 << 30
-	keptAtMost = 1024
-)
-
-var kept keptErrors
-
-type keptErrors struct {
-	mutex sync.Mutex
-	next  int32
-	slots [keptAtMost]struct {
-		code int32
-		err  error
-	}
-}
-
-func (k *keptErrors) keep(err error) int32 {
-	k.mutex.Lock()
-	defer k.mutex.Unlock()
-	code := firstKept + k.next
-	k.next = (k.next + 1) % (math.MaxInt32 - firstKept)
-	slot := &k.slots[code%keptAtMost]
-	slot.code, slot.err = code, err
-	return code
-}
-
-func (k *keptErrors) find(code int32) error {
-	if code < firstKept {
-		return nil
-	}
-	k.mutex.Lock()
-	defer k.mutex.Unlock()
-	if slot := &k.slots[code%keptAtMost]; slot.code == code {
-		return slot.err
-	}
-	return nil
 }
 
 // handsOn are the failures of the library that a callback may hand on as they are.

@@ -292,7 +292,8 @@ func TestOperatorsOverAFile(t *testing.T) {
 	rpc := &RPC{LineScale: 1, SampScale: 1, LatScale: 1, LongScale: 1, HeightScale: 1, LineDen: [20]float64{1},
 		SampDen: [20]float64{1}, LineNum: [20]float64{2: 1}, SampNum: [20]float64{1: 1, 3: 1}}
 	same, high := [6]float64{0, 1, 0, 0, 0, 1}, 10.0
-	over := closing(t, must[*Transform](t)(RPCHeightsTransform(rpc, same, pyramid, &same, &high, 0, 0.5, 2, nil)))
+	over := must[*Transform](t)(RPCHeightsTransform(rpc, same, pyramid, &same, &high, 0, 0.5, 2, nil))
+	defer over.Close()
 	beyond, row := []float64{-5}, []float64{-3}
 	if err := over.Points(beyond, row); err != nil || beyond[0] != -5+10*0.5+2+0.5 || row[0] != -2.5 {
 		t.Fatal(err, beyond, row)
@@ -527,5 +528,16 @@ func TestNothingOfTheLibraryIsMissing(t *testing.T) {
 		if excused := strings.Contains(leftOut, "`"+symbol+"`"); called == excused {
 			t.Errorf("%s: called here: %v, left out: %v", symbol, called, excused)
 		}
+	}
+}
+
+// Without another tier a name on all machines is of no use, and nothing hears of a change.
+func TestImagesHaveNamesOnAllMachines(t *testing.T) {
+	file := closing(t, must[*Provider](t)(Open("../tour/scene.tif", WithFleetID("scene/1"))))
+	if err := file.InvalidateFleet(); !errors.Is(err, ErrUnsupported) {
+		t.Fatal(err)
+	}
+	if _, err := Open("../tour/scene.tif", WithFleetID("a\x00b")); !errors.Is(err, ErrArgument) {
+		t.Fatal(err)
 	}
 }

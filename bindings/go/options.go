@@ -32,7 +32,7 @@ type settings struct {
 	maxError, scaleX, scaleY                                  float64
 	low, high, lowPercent, highPercent, gamma                 float64
 	padEdges, fixedLevel, direct                              bool
-	key, name, format                                         string
+	key, name, format, fleetID                                string
 	bands                                                     []int
 	percents                                                  []float64
 	dtype                                                     DType
@@ -87,6 +87,9 @@ func WithKey(key string) Option { return Option{"Key", func(s *settings) { s.key
 
 // WithName names a function of yours in keys: of the same name over the same inputs come the same pixels.
 func WithName(name string) Option { return Option{"Name", func(s *settings) { s.name = name }} }
+
+// WithFleetID says what a file is called on all machines that share another tier.
+func WithFleetID(id string) Option { return Option{"FleetID", func(s *settings) { s.fleetID = id }} }
 
 // WithFormat says the only format that a file may have, such as "TIFF".
 func WithFormat(name string) Option { return Option{"Format", func(s *settings) { s.format = name }} }

@@ -252,6 +252,16 @@ func (p *Provider) Invalidate() error {
 	return failure(C.provider_invalidate(p.c(), &cErr), &cErr)
 }
 
+// InvalidateFleet is Invalidate on all machines that share another tier.
+func (p *Provider) InvalidateFleet() error {
+	if err := p.enter(); err != nil {
+		return err
+	}
+	defer p.done()
+	var cErr C.tc_error
+	return failure(C.provider_invalidate_fleet(p.c(), &cErr), &cErr)
+}
+
 // HasBlock says whether a block is stored.
 func (p *Provider) HasBlock(row, col, level int) (bool, error) {
 	l, err := narrow("level", level)
@@ -270,7 +280,7 @@ func (p *Provider) HasBlock(row, col, level int) (bool, error) {
 
 // Open opens an image file by its content, whatever its name.
 //
-// Options: WithImage, WithKey, WithFormat, WithThreads, WithBeside, WithLog, WithFlags of OpenFlags.
+// Options: WithImage, WithKey, WithFormat, WithThreads, WithFleetID, WithBeside, WithLog, WithFlags of OpenFlags.
 func Open(path string, options ...Option) (*Provider, error) {
 	var m scratch
 	defer m.done()
@@ -290,7 +300,8 @@ func Open(path string, options ...Option) (*Provider, error) {
 }
 
 func openOptions(call string, options []Option, m *scratch, more ...string) (*C.tc_open_options, *settings, error) {
-	s, err := gather(call, options, OpenFlags(0), append([]string{"Image", "Key", "Format", "Threads", "Beside", "Log"}, more...)...)
+	names := append([]string{"Image", "Key", "Format", "Threads", "FleetID", "Beside", "Log"}, more...)
+	s, err := gather(call, options, OpenFlags(0), names...)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -302,6 +313,9 @@ func openOptions(call string, options []Option, m *scratch, more ...string) (*C.
 		return nil, nil, err
 	}
 	if set.format, err = m.text("Format", s.format); err != nil {
+		return nil, nil, err
+	}
+	if set.fleet_id, err = m.text("FleetID", s.fleetID); err != nil {
 		return nil, nil, err
 	}
 	if s.beside != nil {

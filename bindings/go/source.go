@@ -41,6 +41,8 @@ type Source struct {
 	Image ImageInfo
 	// Key is what the key of the image begins with: two sources share it only if they have the same pixels.
 	Key string
+	// FleetID is what the image is called on all machines that share another tier.
+	FleetID string
 	// Threading says how the functions may be called; 0 is Concurrent, or Sessions where there is OpenSession.
 	Threading Threading
 	// MaxSessions is the most sessions open at once; 0 is one for each processor.
@@ -149,6 +151,9 @@ func NewSource(source Source) (*Provider, error) {
 		of = append(of, input.ref())
 	}
 	described.inputs, described.n_inputs = pinned(&m, inputs)
+	if described.fleet_id, err = m.text("FleetID", source.FleetID); err != nil {
+		return nil, err
+	}
 	if described.georef, err = source.Georef.toC(&m); err != nil {
 		return nil, err
 	}

@@ -319,7 +319,6 @@ impl<'a> Held<'a> {
             Some(at) => self.blocks[..=at].rotate_right(1),
             None => {
                 self.blocks.truncate(HELD - 1);
-                self.request.check_cancelled()?;
                 let at = Block::new(0, place.0, place.1);
                 let _asked =
                     AskedOfTiers::all(&**self.image, || vec![at], self.bands, self.request)?;

@@ -3,8 +3,10 @@
 use crate::random::Random;
 use tilecache::cache::{Cache, Options};
 use tilecache::operator::Order;
+use tilecache::resample::Filter;
 
-/// Set, every value of a way comes with all values of the others, not each pair once.
+/// Set, every value of a way comes with all values of the others, not each pair once: of all filters by 1, else of those
+/// that it names, so that all can be gone through part by part.
 const FULL: &str = "TILECACHE_FULL_PRODUCT";
 
 pub const BLOCKS: [(u64, u64); 4] = [(64, 64), (301, 1), (300, 300), (17, 50)];
@@ -83,6 +85,14 @@ impl Way {
 /// Whether all ways are asked for.
 pub fn is_full() -> bool {
     std::env::var_os(FULL).is_some()
+}
+
+/// Whether a filter is to be gone through.
+pub fn is_wanted(filter: Filter) -> bool {
+    match std::env::var(FULL) {
+        Ok(names) => names == "1" || names.split(',').any(|name| name == filter.name()),
+        Err(_) => true,
+    }
 }
 
 /// Ways of which each pair of values comes together once, or all if so asked.

@@ -245,19 +245,51 @@ def test_a_callback_that_asks_for_itself_is_told_so():
 
 
 def test_an_exception_that_is_forgotten_is_still_an_error_with_its_message(monkeypatch):
-    monkeypatch.setattr(tilecache.errors, "_KEPT", 0)
+    monkeypatch.setattr(tilecache.errors, "_again", lambda number: None)
     with pytest.raises(tilecache.SourceError, match="Mine: .*that is mine") as caught:
         tilecache.from_source(failing, width=8, height=8, dtype="uint8").get_block(0, 0)
     assert caught.value.source_code != 0
 
 
-def test_few_exceptions_are_kept():
+def test_exceptions_are_kept_until_they_come_out_and_not_much_longer(monkeypatch):
+    errors = tilecache.errors
+    monkeypatch.setattr(errors, "_raised", {})
+    monkeypatch.setattr(errors, "_likenesses", {})
+    monkeypatch.setattr(errors, "_OUT_SECONDS", 1000.0)
+    first = errors.number_of(Mine("the first"))
+    others = [errors.number_of(Mine(number)) for number in range(20_000)]
+    assert errors._again(first).args == ("the first",)
+    assert [errors._again(number).args[0] for number in others] == list(range(20_000))
+    assert errors._again(first).args == ("the first",), "for another one who waited"
+    assert not errors._raised
+    monkeypatch.setattr(errors, "_OUT_SECONDS", -1.0)
+    assert errors._again(errors.number_of(Mine("the last"))).args == ("the last",)
+    assert len(errors._likenesses) == errors._OUT
+    abandoned = errors.number_of(Mine("nobody waits"))
+    monkeypatch.setattr(errors, "_WAITING", -1.0)
+    errors.number_of(Mine("another"))
+    assert errors._again(abandoned) is None and len(errors._raised) == 1
+
+
+def test_an_exception_comes_out_of_each_of_many_calls_that_fail_at_once():
     provider = tilecache.from_source(failing, width=8, height=8, dtype="uint8")
-    for _ in range(300):
-        with pytest.raises(Mine):
-            provider.get_block(0, 0)
-    assert not tilecache.errors._raised
-    assert len(tilecache.errors._likenesses) <= tilecache.errors._KEPT_LIKENESSES
+    others = []
+
+    def fails():
+        for _ in range(200):
+            try:
+                provider.get_block(0, 0)
+            except Mine:
+                continue
+            except BaseException as other:
+                others.append(other)
+
+    threads = [threading.Thread(target=fails) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert others == []
 
 
 def test_an_exception_that_was_caught_holds_nothing_of_who_caught_it():

@@ -298,3 +298,13 @@ def test_texts_and_bands_of_sources():
     ):
         with pytest.raises(error):
             Ramp(**options)
+
+
+def test_images_have_names_on_all_machines(scene):
+    """Without another tier they are of no use, and nothing hears of a change."""
+    for provider in (tilecache.open(scene, fleet_id="scene/1"), tilecache.open(scene, fleet_digest=True), Ramp(fleet_id="ramp/1").provider):
+        assert provider.read(0, ((0, 1), (0, 2))).tolist() == [[0, 3]]
+        with pytest.raises(tilecache.UnsupportedError):
+            provider.invalidate_fleet()
+    with pytest.raises(ValueError, match="NUL"):
+        tilecache.open(scene, fleet_id="a\0b")

@@ -143,3 +143,42 @@ def test_a_declared_pass_decodes_less():
         ramp.provider.pass_("spiral")
     with pytest.raises(tilecache.RangeError):
         ramp.provider.pass_(tiles=[(9, 9)])
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_callback_may_ask_a_request_for_its_result(threads, ramp):
+    """Where the request needs the thread that the callback has, and where it needs the very block."""
+    caches = [tilecache.Cache(1 << 20, threads=threads) for _ in range(2)]
+    beneath = ramp.provider.cached(caches[0])
+    said = []
+
+    def read_block(place):
+        if place.col == 1:  # its own block, by several ways
+            for provider in (itself[0], itself[0].retile(64, 64)):
+                future = provider.request_block(place.row, place.col)
+                said.append(type(future.exception()))
+                with pytest.raises(tilecache.ReentrantError):
+                    future.result()
+            itself[0].request_block(place.row, place.col).result()
+        if place.col == 2:
+            itself[0].prefetch(0, 0, 200, 64).result()
+        if place.col == 3:
+            itself[0].request_block(place.row, place.col).result(timeout=0.05)
+        tile = beneath.request_block(place.row, 0).result()
+        return tile.array[:, : place.shape[1], : place.shape[2]]
+
+    itself = [
+        tilecache.from_source(
+            read_block, width=300, height=200, bands=3, dtype="uint16", block_width=64, block_height=64
+        ).cached(caches[1])
+    ]
+    assert itself[0].request_block(0, 0).result(30).array[0, 0, 3] == 9
+    assert itself[0].get_block(1, 0).array[0, 0, 3] == 9 + 7 * 64
+    for get in (itself[0].get_block, lambda row, col: itself[0].request_block(row, col).result(30)):
+        for col in (1, 2):
+            with pytest.raises(tilecache.ReentrantError):
+                get(0, col)
+        with pytest.raises(TimeoutError):
+            get(0, 3)
+    assert said == [tilecache.ReentrantError] * 4
+    itself.clear()

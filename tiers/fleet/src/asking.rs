@@ -165,9 +165,12 @@ impl<S: Store, L: Link> Fleet<S, L> {
         }
     }
 
-    /// How long the store has to answer: no longer than decodes would take.
+    /// How long the store has to answer: no longer than decodes would take, unless that is all the same.
     fn limit(&self, asks: &[Ask]) -> Duration {
         let longest = self.options.get;
+        if self.options.ask_always {
+            return longest;
+        }
         let decodes: Duration = asks.iter().map(|ask| ask.decode.unwrap_or(longest)).sum();
         longest.min(decodes.max(LEAST))
     }

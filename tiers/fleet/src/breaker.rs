@@ -32,6 +32,8 @@ pub struct Breaker {
     /// How often it opened since a request went well.
     openings: u32,
     is_full: bool,
+    /// It opened as the store does not let us in.
+    is_denied: bool,
     puts: u32,
 }
 
@@ -57,6 +59,7 @@ impl Default for Breaker {
             recent: Recent::default(),
             openings: 0,
             is_full: false,
+            is_denied: false,
             puts: 0,
         }
     }
@@ -71,6 +74,11 @@ impl Breaker {
     /// Whether the store has no room.
     pub fn is_full(&self) -> bool {
         self.is_full
+    }
+
+    /// Whether the store does not let us in.
+    pub fn is_denied(&self) -> bool {
+        self.is_denied
     }
 
     /// Whether something may be asked now. Whoever may has to say how it went.
@@ -105,6 +113,7 @@ impl Breaker {
             State::HalfOpen => self.recent = Recent::default(),
         }
         self.state = State::Closed;
+        self.is_denied = false;
         self.in_a_row = 0;
         self.openings = 0;
         self.recent.push(false);
@@ -118,6 +127,7 @@ impl Breaker {
 
     /// The store failed; true if the breaker opened. Of the random bits a pause takes its jitter.
     pub fn failed(&mut self, failure: &Failure, now: Moment, random: u64) -> bool {
+        self.is_denied = matches!(failure, Failure::Denied(_));
         match failure {
             Failure::Full(_) => {
                 self.is_full = true;

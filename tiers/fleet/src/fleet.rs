@@ -112,6 +112,11 @@ impl<S: Store, L: Link> Fleet<S, L> {
         (known.breaker.state(), known.breaker.is_full())
     }
 
+    /// Whether the store does not let us in.
+    pub fn is_denied(&self) -> bool {
+        self.known.lock().breaker.is_denied()
+    }
+
     /// From now on, or no longer, the cache is told the generation of a source.
     pub fn watch(&self, source: &str, watched: bool) {
         let mut known = self.known.lock();
@@ -131,8 +136,12 @@ impl<S: Store, L: Link> Fleet<S, L> {
     /// Stores the pixels of a block when the thread comes to it, and ends its lease, if it has one, after that.
     pub fn put(&self, key: Digest, form: Form, lease: u64, parcel: Box<dyn Parcel>) {
         self.counters.puts.one();
+        let now = self.clock.now();
         let mut known = self.known.lock();
         if known.breaker.may_put() {
+            if let Some(held) = known.leases.get_mut(&lease) {
+                held.holding.decoded(now);
+            }
             known.work.put(key, form, lease, parcel);
             self.wake(&mut known);
         } else {

@@ -13,6 +13,10 @@ use std::collections::VecDeque;
 /// Whoever was faster with a lease that was free: the next look tells who.
 const ANOTHER: &str = "";
 
+/// So many blocks are sent at once, unless they are as long as this before.
+const AT_ONCE: usize = 32;
+const BYTES_AT_ONCE: usize = 1 << 20;
+
 /// What the thread has to do.
 #[derive(Default)]
 pub(crate) struct Work {
@@ -274,38 +278,59 @@ impl<S: Store, L: Link> Fleet<S, L> {
         }
     }
 
+    /// Stores the next blocks, as many as are soon sent.
     fn store_next(&self) {
-        let put = self.known.lock().work.puts.pop_front();
-        let Some(Put {
-            key,
-            form,
-            lease,
-            parcel,
-        }) = put
-        else {
-            return;
-        };
-        let value = self.packer.pack(&key, &form, parcel.pixels());
-        drop(parcel); // What it held is free while the value is sent.
-        match value {
-            Ok(value) => self.send(&key, &value),
-            Err(_) => self.counters.puts_too_long.one(),
+        let (mut values, mut leases, mut bytes) = (Vec::new(), Vec::new(), 0);
+        while values.len() < AT_ONCE && bytes < BYTES_AT_ONCE {
+            let put = self.known.lock().work.puts.pop_front();
+            let Some(Put {
+                key,
+                form,
+                lease,
+                parcel,
+            }) = put
+            else {
+                break;
+            };
+            match self.packer.pack(&key, &form, parcel.pixels()) {
+                Ok(value) => {
+                    bytes += value.len();
+                    values.push((key, value));
+                }
+                Err(_) => self.counters.puts_too_long.one(),
+            }
+            drop(parcel); // What it held is free while the value is sent.
+            leases.push(lease);
         }
-        self.unlease(lease);
+        self.send(&values);
+        leases.into_iter().for_each(|lease| self.unlease(lease));
         self.give_back_ended();
     }
 
-    fn send(&self, key: &Digest, value: &[u8]) {
-        let limit = self.options.put.min(self.options.turn());
-        // It may have opened since the block was queued.
-        let is_closed = self.known.lock().breaker.state() == State::Closed;
-        if is_closed && self.call(|store| store.put(key, value, limit)).is_ok() {
-            self.counters.stored.one();
-            self.counters.bytes_sent.add(value.len() as u64);
-            self.known.lock().breaker.was_put();
-        } else {
-            self.counters.puts_dropped.one();
+    fn send(&self, values: &[(Digest, Vec<u8>)]) {
+        if values.is_empty() {
+            return;
         }
+        let limit = self.options.put.min(self.options.turn());
+        // It may have opened since the blocks were queued.
+        let is_closed = self.known.lock().breaker.state() == State::Closed;
+        let sent = match is_closed {
+            true => self.call(|store| store.put(values, limit)).ok(),
+            false => None,
+        };
+        let mut stored = 0;
+        for ((_, value), put) in values.iter().zip(sent.unwrap_or_default()) {
+            match put {
+                Ok(()) => {
+                    stored += 1;
+                    self.counters.bytes_sent.add(value.len() as u64);
+                    self.known.lock().breaker.was_put();
+                }
+                Err(failure) => self.failed(&failure),
+            }
+        }
+        self.counters.stored.add(stored);
+        self.counters.puts_dropped.add(values.len() as u64 - stored);
     }
 
     /// What is left when the cache goes: nobody is to wait for leases that nobody will end.

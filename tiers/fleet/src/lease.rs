@@ -9,6 +9,8 @@ const SHORTEST: Duration = Duration::from_millis(500);
 const LONGEST: Duration = Duration::from_secs(2);
 /// How long a decode may take of which nothing is known.
 const UNKNOWN: Duration = Duration::from_secs(12);
+/// How long a block may wait to be stored until its lease is of no use any more.
+const STORING: Duration = Duration::from_secs(60);
 const FIRST_LOOK: Duration = Duration::from_millis(2);
 const LAST_LOOK: Duration = Duration::from_millis(50);
 
@@ -46,6 +48,11 @@ impl Holding {
     /// When it is to be renewed next, unless that is over.
     pub fn renewal(&self) -> Option<Moment> {
         (self.renewal < self.end).then_some(self.renewal)
+    }
+
+    /// The block is decoded, and waits to be stored: whoever holds it does not hang.
+    pub fn decoded(&mut self, now: Moment) {
+        self.end = self.end.max(now.after(STORING));
     }
 
     /// It was renewed at this moment.

@@ -54,6 +54,32 @@ pub trait Link: Send + Sync {
     fn log(&self, text: &str);
 }
 
+impl<L: Link> Link for std::sync::Arc<L> {
+    fn deliver(
+        &self,
+        ticket: u64,
+        write: &mut dyn FnMut(&mut PixelsMut<'_>) -> Result<(), Doubt>,
+    ) -> Result<(), Doubt> {
+        (**self).deliver(ticket, write)
+    }
+
+    fn answer(&self, ticket: u64, answer: Answer) {
+        (**self).answer(ticket, answer);
+    }
+
+    fn is_wanted(&self, ticket: u64) -> bool {
+        (**self).is_wanted(ticket)
+    }
+
+    fn changed(&self, source: &str, generation: Option<Generation>) {
+        (**self).changed(source, generation);
+    }
+
+    fn log(&self, text: &str) {
+        (**self).log(text);
+    }
+}
+
 /// Pixels that are to be stored. Dropped when they are, or are not to be any more.
 pub trait Parcel: Send {
     /// The pixels.

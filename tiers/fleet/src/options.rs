@@ -25,7 +25,8 @@ pub struct Options {
     pub max_bytes: usize,
     /// What the processes of the fleet know and the store does not.
     pub secret: Option<Secret>,
-    /// Whether the store is asked also where that took longer than a decode lately.
+    /// Whether the store is asked also where that took longer than a decode lately, and waited for as long as `get`
+    /// says however fast that is.
     pub ask_always: bool,
 }
 

@@ -22,8 +22,8 @@ pub trait Store: Send + Sync {
     /// The values under these keys, where there are any; of those that are longer than this no more than one byte beyond.
     fn values(&self, keys: &[(Digest, usize)], limit: Duration) -> Result<Vec<Option<Vec<u8>>>>;
 
-    /// Keeps a value for as long as values are kept.
-    fn put(&self, key: &Digest, value: &[u8], limit: Duration) -> Result<()>;
+    /// Keeps values for as long as values are kept, each or not.
+    fn put(&self, values: &[(Digest, Vec<u8>)], limit: Duration) -> Result<Vec<Result<()>>>;
 
     /// Takes leases that nobody has, and says which.
     fn lease(&self, leases: &[Lease], limit: Duration) -> Result<Vec<bool>>;

@@ -119,7 +119,7 @@ pub enum Compression {
     None,
     /// As LZ4 blocks: fastest.
     Lz4,
-    /// By zstd at level 1: smaller, and about a third as fast.
+    /// By zstd at level 1: smaller, and slower.
     Zstd,
 }
 

@@ -103,6 +103,9 @@ fn no_permission_opens_at_once() {
     let mut breaker = Breaker::default();
     assert!(breaker.failed(&Failure::Denied("WRONGPASS".to_owned()), at(0), 0));
     assert!(!breaker.may_ask(at(499)));
+    assert!(breaker.is_denied() && breaker.may_ask(at(500)));
+    breaker.failed(&lost(), at(500), 0);
+    assert!(!breaker.is_denied(), "now it is something else");
 }
 
 #[test]
@@ -197,6 +200,12 @@ fn leases_last_three_decodes_and_are_renewed_at_a_third() {
         holding.renewal(),
         None,
         "whoever takes ten times as long hangs"
+    );
+    holding.decoded(at(2800));
+    assert_eq!(
+        holding.renewal(),
+        Some(at(3000)),
+        "but what is decoded only waits to be stored"
     );
     // A minute of JPEG 2000, of which nothing was known.
     let mut holding = Holding::new(at(0), None);

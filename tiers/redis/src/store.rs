@@ -104,13 +104,19 @@ impl Store for Redis {
         answers.into_iter().map(value).collect()
     }
 
-    fn put(&self, key: &Digest, value: &[u8], limit: Duration) -> Result<()> {
-        let mut command = self.command("SET", VALUE, key);
-        command.arg(value);
-        if let Some(keep) = self.settings.keep {
-            command.arg("PX").arg(milliseconds(keep));
-        }
-        self.ask(vec![command], limit).map(drop)
+    fn put(&self, values: &[(Digest, Vec<u8>)], limit: Duration) -> Result<Vec<Result<()>>> {
+        let put = |(key, value): &(Digest, Vec<u8>)| {
+            let mut command = self.command("SET", VALUE, key);
+            command.arg(value);
+            if let Some(keep) = self.settings.keep {
+                command.arg("PX").arg(milliseconds(keep));
+            }
+            command
+        };
+        let answers = self
+            .connections
+            .ask(values.iter().map(put).collect(), limit)?;
+        Ok(answers.into_iter().map(|answer| answer.map(drop)).collect())
     }
 
     fn lease(&self, leases: &[Lease], limit: Duration) -> Result<Vec<bool>> {

@@ -117,12 +117,12 @@ fn a_store_may_lose_all() {
 #[test]
 fn a_full_store_serves_and_takes_nothing() {
     for program in Program::all() {
-        let server = Server::of(
-            &program,
-            &["--maxmemory", "2mb", "--maxmemory-policy", "noeviction"],
-        );
-        let process = Process::new(&server.url()).ready();
-        (0..400).for_each(|cell| process.block(cell));
+        let server = Server::of(&program, &["--maxmemory-policy", "noeviction"]);
+        let mut process = Process::new(&server.url()).ready();
+        process.decode = Duration::ZERO;
+        let room = server.used_memory() + 300_000;
+        server.tell(&["CONFIG", "SET", "maxmemory", &room.to_string()]);
+        (0..150).for_each(|cell| process.block(cell));
         process.settled();
         let counts = process.counts();
         assert!(
@@ -149,19 +149,18 @@ fn a_full_store_serves_and_takes_nothing() {
 #[test]
 fn a_store_that_evicts_anything_is_cold_and_never_wrong() {
     for program in Program::all() {
-        let server = Server::of(
-            &program,
-            &["--maxmemory", "2500kb", "--maxmemory-policy", "allkeys-lru"],
-        );
+        let server = Server::of(&program, &["--maxmemory-policy", "allkeys-lru"]);
         let mut process = Process::new(&server.url()).ready();
         process.decode = Duration::ZERO;
+        let room = server.used_memory() + 700_000;
+        server.tell(&["CONFIG", "SET", "maxmemory", &room.to_string()]);
         for _ in 0..2 {
-            (0..600).for_each(|cell| process.block(cell));
+            (0..250).for_each(|cell| process.block(cell));
         }
         process.settled();
         let counts = process.counts();
         assert_eq!(counts.failures, [0; 6], "{counts:?}");
-        assert!(counts.stored > 600, "{counts:?}");
+        assert!(counts.stored > 250, "{counts:?}");
     }
 }
 
@@ -169,10 +168,10 @@ fn a_store_that_evicts_anything_is_cold_and_never_wrong() {
 fn a_late_store_is_left_alone() {
     let server = Server::start(&[]);
     let proxy = Proxy::before(server.port);
-    let mut process = Process::new(&proxy.url()).ready();
+    let brief = |options: &mut Options| options.get = Duration::from_millis(100);
+    let process = Process::with(&proxy.url(), Settings::default(), brief).ready();
     blocks(&process);
     process.settled();
-    process.told = Duration::from_millis(20);
     proxy.set(Answers::Late, Duration::from_millis(700));
     let begun = Instant::now();
     blocks(&process);
@@ -189,10 +188,10 @@ fn a_late_store_is_left_alone() {
 fn a_store_that_trickles_is_late() {
     let server = Server::start(&[]);
     let proxy = Proxy::before(server.port);
-    let mut process = Process::new(&proxy.url()).ready();
+    let brief = |options: &mut Options| options.get = Duration::from_millis(100);
+    let process = Process::with(&proxy.url(), Settings::default(), brief).ready();
     blocks(&process);
     process.settled();
-    process.told = Duration::from_millis(20);
     proxy.set(Answers::Trickle, Duration::from_millis(3));
     blocks(&process);
     process.becomes(is_open);

@@ -26,6 +26,12 @@ fn lease(number: u8, token: &str, milliseconds: u64) -> Lease {
     }
 }
 
+fn put(store: &Redis, number: u8, value: &[u8]) -> Result<(), Failure> {
+    store
+        .put(&[(digest(number), value.to_vec())], LIMIT)?
+        .remove(0)
+}
+
 fn stores() -> Vec<(Server, Redis)> {
     let of = |program: &Program| {
         let server = Server::of(program, &[]);
@@ -38,8 +44,8 @@ fn stores() -> Vec<(Server, Redis)> {
 /// Whatever a store is asked for, from nothing to nothing.
 fn answers_as_a_store_does(store: &Redis) {
     let long = vec![7; 100_000];
-    store.put(&digest(1), &long, LIMIT).unwrap();
-    store.put(&digest(2), b"other", LIMIT).unwrap();
+    put(store, 1, &long).unwrap();
+    put(store, 2, b"other").unwrap();
     let asked = [
         (digest(1), 100_000),
         (digest(3), 10),
@@ -172,7 +178,7 @@ fn a_cluster_answers_as_a_store_does() {
         answers_as_a_store_does(&store);
         let keys: Vec<_> = (0..200).map(|number| (digest(number), 9)).collect();
         for (key, _) in &keys {
-            store.put(key, &key.0[..9], LIMIT).unwrap();
+            put(&store, key.0[0], &key.0[..9]).unwrap();
         }
         let values = store.values(&keys, LIMIT).unwrap();
         assert!(
@@ -241,12 +247,12 @@ fn other_types_and_texts_under_our_keys_are_replaced() {
             .arg("no generation")
             .query(&mut client)
             .unwrap();
-        store.put(&digest(2), b"true", LIMIT).unwrap();
+        put(&store, 2, b"true").unwrap();
         let values = store
             .values(&[(digest(1), 9), (digest(2), 9)], LIMIT)
             .unwrap();
         assert_eq!(values, [Some(Vec::new()), Some(b"true".to_vec())]);
-        store.put(&digest(1), b"new", LIMIT).unwrap();
+        put(&store, 1, b"new").unwrap();
         assert_eq!(
             store.values(&[(digest(1), 9)], LIMIT).unwrap(),
             [Some(b"new".to_vec())]
@@ -275,7 +281,7 @@ fn other_types_and_texts_under_our_keys_are_replaced() {
 #[test]
 fn values_and_leases_end_by_themselves_and_generations_do_not() {
     for (server, store) in stores() {
-        store.put(&digest(1), b"value", LIMIT).unwrap();
+        put(&store, 1, b"value").unwrap();
         store.lease(&[lease(1, "one", 2000)], LIMIT).unwrap();
         store.generations(&[(digest(1), 1)], LIMIT).unwrap();
         let mut client = server.client();
@@ -300,9 +306,8 @@ fn a_store_without_room_says_so_and_loses_generations_in_a_purge() {
         );
         let store = Redis::new(&server.address(), Settings::default()).unwrap();
         store.generations(&[(digest(1), 1)], LIMIT).unwrap();
-        store.put(&digest(1), b"value", LIMIT).unwrap();
-        let full =
-            (0..100).find_map(|number| store.put(&digest(number), &vec![1; 100_000], LIMIT).err());
+        put(&store, 1, b"value").unwrap();
+        let full = (0..100).find_map(|number| put(&store, number, &[1; 100_000]).err());
         assert!(matches!(full, Some(Failure::Full(_))), "{full:?}");
         server.tell(&["CONFIG", "SET", "maxmemory", "1000000"]);
         assert!(matches!(

@@ -4,8 +4,10 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.ref.Cleaner;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import tilecache.raw.Raw;
 
 /**
@@ -55,7 +57,7 @@ public abstract class Handle implements AutoCloseable {
     }
 
     /** Makes a call that gives a handle. */
-    final <T> T made(MadeBy made, java.util.function.Function<MemorySegment, T> handle) {
+    final <T> T made(MadeBy made, Function<MemorySegment, T> handle) {
         return use(pointer -> {
             try (Arena arena = Arena.ofConfined()) {
                 MemorySegment out = arena.allocate(ValueLayout.ADDRESS);
@@ -63,6 +65,41 @@ public abstract class Handle implements AutoCloseable {
                 return handle.apply(out.get(ValueLayout.ADDRESS, 0));
             }
         });
+    }
+
+    /** Makes a call that gives a pointer out of nothing but its arguments. */
+    static MemorySegment pointer(Makes call) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment out = arena.allocate(ValueLayout.ADDRESS);
+            checked(arena, err -> call.with(arena, out, err));
+            return out.get(ValueLayout.ADDRESS, 0);
+        }
+    }
+
+    /** Makes a call with the pointers of several handles; that of null is NULL. */
+    static <T> T useAll(List<? extends Handle> handles, Function<MemorySegment[], T> call) {
+        return useFrom(0, handles, new MemorySegment[handles.size()], call);
+    }
+
+    private static <T> T useFrom(int first, List<? extends Handle> handles, MemorySegment[] pointers,
+            Function<MemorySegment[], T> call) {
+        if (first == pointers.length) {
+            return call.apply(pointers);
+        }
+        Handle handle = handles.get(first);
+        if (handle == null) {
+            pointers[first] = MemorySegment.NULL;
+            return useFrom(first + 1, handles, pointers, call);
+        }
+        return handle.use(pointer -> {
+            pointers[first] = pointer;
+            return useFrom(first + 1, handles, pointers, call);
+        });
+    }
+
+    /** Makes a call with a pointer; that of null is NULL. */
+    static <T> T useIfAny(Handle handle, Call<T> call) {
+        return handle == null ? call.with(MemorySegment.NULL) : handle.use(call);
     }
 
     /** Throws what went wrong: what a callback threw, as itself, even if Java would have it declared. */
@@ -75,7 +112,7 @@ public abstract class Handle implements AutoCloseable {
     }
 
     @SuppressWarnings("unchecked")
-    private static <E extends Throwable> void raise(Throwable thrown) throws E {
+    static <E extends Throwable> void raise(Throwable thrown) throws E {
         throw (E) thrown;
     }
 
@@ -85,6 +122,10 @@ public abstract class Handle implements AutoCloseable {
 
     interface StatusCall {
         int with(MemorySegment pointer, Arena arena, MemorySegment err);
+    }
+
+    interface Makes {
+        int with(Arena arena, MemorySegment made, MemorySegment err);
     }
 
     interface MadeBy {

@@ -1,7 +1,5 @@
 package tilecache;
 
-import static java.lang.foreign.ValueLayout.*;
-
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import tilecache.raw.Raw.tc_level_options;
@@ -18,15 +16,10 @@ public final class LevelOptions {
     public long tileHeight;
 
     MemorySegment c(Arena arena) {
-        MemorySegment c = Memory.sized(tc_level_options.SIZE, arena);
-        c.set(JAVA_INT, tc_level_options.filter, filter);
-        c.set(JAVA_INT, tc_level_options.flags, flags);
-        c.set(JAVA_INT, tc_level_options.levels, levels);
-        c.set(JAVA_LONG, tc_level_options.factor, factor);
-        c.set(JAVA_LONG, tc_level_options.width, width);
-        c.set(JAVA_LONG, tc_level_options.height, height);
-        c.set(JAVA_LONG, tc_level_options.tile_width, tileWidth);
-        c.set(JAVA_LONG, tc_level_options.tile_height, tileHeight);
-        return c;
+        return Struct.sized(tc_level_options.SIZE, arena).set(tc_level_options.filter, filter)
+                .set(tc_level_options.flags, flags).set(tc_level_options.levels, levels)
+                .set(tc_level_options.factor, factor).set(tc_level_options.width, width)
+                .set(tc_level_options.height, height).set(tc_level_options.tile_width, tileWidth)
+                .set(tc_level_options.tile_height, tileHeight).c;
     }
 }

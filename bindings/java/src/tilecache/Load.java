@@ -14,6 +14,11 @@ public final class Load extends Handle {
         return new Load(Raw.tc_load_current());
     }
 
+    /** Says inside of a source how many whole blocks it had to decode for what it was asked for, if that is not one. */
+    public static void decodedBeneath(double blocks) {
+        Raw.tc_decoded_beneath(blocks);
+    }
+
     /** Whether nobody wants it any more. */
     public boolean isCancelled() {
         return use(pointer -> Raw.tc_load_is_cancelled(pointer) != 0);

@@ -31,6 +31,28 @@ final class Memory {
         return bands.length == 0 ? MemorySegment.NULL : arena.allocateFrom(ValueLayout.JAVA_INT, bands);
     }
 
+    interface Tells {
+        int with(MemorySegment into, long room, MemorySegment bytes, MemorySegment err);
+    }
+
+    /** The text of a call that writes into memory of the caller and says how much it takes. */
+    static String told(Arena arena, Tells call) {
+        MemorySegment bytes = arena.allocate(ValueLayout.JAVA_LONG);
+        Handle.checked(arena, err -> call.with(MemorySegment.NULL, 0, bytes, err));
+        while (true) {
+            long room = bytes.get(ValueLayout.JAVA_LONG, 0) * 9 / 8;
+            MemorySegment into = arena.allocate(room);
+            try {
+                Handle.checked(arena, err -> call.with(into, room, bytes, err));
+                return into.getString(0);
+            } catch (TileCacheException longer) {
+                if (longer.status() != Raw.TC_E_LIMIT) {
+                    throw longer;
+                }
+            }
+        }
+    }
+
     /** A struct of C with its size set, all else 0. */
     static MemorySegment sized(long size, Arena arena) {
         MemorySegment made = arena.allocate(size, 8);

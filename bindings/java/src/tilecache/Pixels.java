@@ -93,6 +93,14 @@ public record Pixels(MemorySegment samples, DType dtype, int bands, long height,
         if (samples.isReadOnly() || !samples.isNative()) {
             throw new TileCacheException(Raw.TC_E_ARGUMENT, "samples that are read-only, or in Java's heap");
         }
+        checkBounds();
+        return Struct.of(tc_target.SIZE, arena).set(tc_target.data, samples).set(tc_target.pixel_stride, columnStride)
+                .set(tc_target.row_stride, rowStride).set(tc_target.band_stride, bandStride)
+                .set(tc_target.width, width).set(tc_target.height, height).set(tc_target.bands, bands)
+                .set(tc_target.dtype, dtype.code).c;
+    }
+
+    private void checkBounds() {
         if (columnStride < 0 || rowStride < 0 || bandStride < 0 || bands < 1 || height < 1 || width < 1) {
             throw new TileCacheException(Raw.TC_E_ARGUMENT, "pixels of no size, or with negative strides");
         }
@@ -102,20 +110,22 @@ public record Pixels(MemorySegment samples, DType dtype, int bands, long height,
             throw new TileCacheException(Raw.TC_E_ARGUMENT, "the last sample is at byte " + last + " of "
                     + samples.byteSize());
         }
-        MemorySegment c = arena.allocate(tc_target.LAYOUT);
-        c.set(ADDRESS, tc_target.data, samples);
-        c.set(JAVA_LONG, tc_target.pixel_stride, columnStride);
-        c.set(JAVA_LONG, tc_target.row_stride, rowStride);
-        c.set(JAVA_LONG, tc_target.band_stride, bandStride);
-        c.set(JAVA_LONG, tc_target.width, width);
-        c.set(JAVA_LONG, tc_target.height, height);
-        c.set(JAVA_INT, tc_target.bands, bands);
-        c.set(JAVA_INT, tc_target.dtype, dtype.code);
-        return c;
+    }
+
+    /** The struct for C of pixels that it only reads, whose samples lie side by side in memory outside of Java's heap. */
+    MemorySegment given(Arena arena) {
+        if (columnStride != dtype.size || !samples.isNative()) {
+            throw new TileCacheException(Raw.TC_E_ARGUMENT, "samples that are not side by side, or in Java's heap");
+        }
+        checkBounds();
+        return Struct.of(tc_pixels.SIZE, arena).set(tc_pixels.data, samples).set(tc_pixels.width, width)
+                .set(tc_pixels.height, height).set(tc_pixels.row_stride, rowStride)
+                .set(tc_pixels.band_stride, bandStride).set(tc_pixels.valid_width, width)
+                .set(tc_pixels.valid_height, height).set(tc_pixels.bands, bands).set(tc_pixels.dtype, dtype.code).c;
     }
 
     /** New memory, packed, band after band. */
-    static Pixels packed(DType dtype, int bands, long height, long width) {
+    public static Pixels packed(DType dtype, int bands, long height, long width) {
         if (width < 0 || height < 0) {
             throw new TileCacheException(Raw.TC_E_RANGE, "a window of " + width + " x " + height + " pixels");
         }

@@ -23,6 +23,12 @@ public final class Tile extends Handle {
         });
     }
 
+    /** Copies part of the tile, from its column x and row y on, into memory outside of Java's heap, converted to its type. */
+    public void copy(Pixels into, long x, long y, int... bands) {
+        check((pointer, arena, err) -> Raw.tc_tile_copy(pointer, x, y, Memory.bands(bands, arena), bands.length,
+                into.target(arena), err));
+    }
+
     /** Whether nothing is stored here, so that all is pad. */
     public boolean isAbsent() {
         return use(pointer -> {

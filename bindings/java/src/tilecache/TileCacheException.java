@@ -61,7 +61,7 @@ public final class TileCacheException extends RuntimeException {
     static Throwable of(int status, MemorySegment err) {
         MemorySegment error = err.reinterpret(tc_error.SIZE);
         int sourceCode = error.get(ValueLayout.JAVA_INT, tc_error.source_code);
-        Throwable thrown = status == TC_E_SOURCE ? Callbacks.kept(sourceCode) : null;
+        Throwable thrown = status == TC_E_SOURCE ? Callbacks.KEPT.find(sourceCode) : null;
         return thrown != null ? thrown : new TileCacheException(status, sourceCode, error.getString(tc_error.message));
     }
 
@@ -79,7 +79,7 @@ public final class TileCacheException extends RuntimeException {
         }
         error.set(ValueLayout.JAVA_INT, tc_error.code, status);
         error.set(ValueLayout.JAVA_INT, tc_error.source_code,
-                asItIs ? ((TileCacheException) thrown).sourceCode : Callbacks.keep(thrown));
+                asItIs ? ((TileCacheException) thrown).sourceCode : Callbacks.KEPT.keep(thrown));
         MemorySegment.copy(bytes, 0, error, ValueLayout.JAVA_BYTE, tc_error.message, length);
         error.set(ValueLayout.JAVA_BYTE, tc_error.message + length, (byte) 0);
         return status;

@@ -2,12 +2,16 @@ package tilecache;
 
 import static tilecache.raw.Raw.*;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -372,6 +376,441 @@ public final class Tests {
         }
     }
 
+    // What the layer has of the rest of the API.
+
+    static Provider ramp(int dx) {
+        return Provider.fromSource(new ImageInfo(DType.I16, 400, 300, 64, 64, 2), (into, row, col, level) -> {
+            for (int band = 0; band < into.bands(); band++) {
+                for (long y = 0; y < into.height(); y++) {
+                    for (long x = 0; x < into.width(); x++) {
+                        into.set(band, y, x, ramp(dx, band, row * 64 + y, col * 64 + x));
+                    }
+                }
+            }
+        });
+    }
+
+    static double ramp(int dx, int band, long y, long x) {
+        return 100 * band + dx * x + 3 * y;
+    }
+
+    static double sample(Provider image, int band, long x, long y, int level) {
+        return image.readWindow(DType.F64, x, y, 1, 1, level, band).get(0, 0, 0);
+    }
+
+    static void warpsSeeThroughTransforms() {
+        try (Cache cache = new Cache(64 << 20); Provider image = ramp(1)) {
+            WarpOptions options = new WarpOptions(100, 80);
+            options.filter = TC_FILTER_NEAREST;
+            options.tileWidth = options.tileHeight = 32;
+            options.levels = 1;
+            try (Transform shift = Transform.affine(20, 1, 0, 10, 0, 1)) {
+                Provider warped = image.warp(shift, options, cache);
+                check(warped.info().width() == 100 && warped.info().blockWidth() == 32 && warped.info().levels() == 1);
+                check(sample(warped, 1, 5, 7, 0) == ramp(1, 1, 17, 25));
+                double[] x = {5};
+                double[] y = {7};
+                shift.points(x, y);
+                check(x[0] == 25 && y[0] == 17);
+            }
+            TiePoint[] ties = {new TiePoint(0, 0, 20, 10), new TiePoint(100, 0, 120, 10), new TiePoint(0, 80, 20, 90),
+                new TiePoint(100, 80, 120, 90)};
+            for (Transform transform : List.of(Transform.polynomial(1, ties), Transform.spline(ties),
+                    Transform.of((x, y) -> {
+                        for (int i = 0; i < x.length; i++) {
+                            x[i] += 20;
+                            y[i] += 10;
+                        }
+                    }, null))) {
+                check(sample(image.warp(transform, options, cache), 0, 50, 40, 0) == ramp(1, 0, 50, 70));
+            }
+            IOException lost = new IOException("the satellite is lost");
+            int before = Callbacks.lent();
+            try (Transform fails = Transform.of((x, y) -> {
+                throw lost;
+            }, null)) {
+                check(thrownBy(IOException.class, () -> fails.points(new double[] {1}, new double[] {1})) == lost);
+            }
+            check(Callbacks.lent() == before);
+            check(statusOf(() -> Transform.affine(1, 2, 3)) == TC_E_ARGUMENT);
+            check(statusOf(() -> Transform.spline(ties[0])) == TC_E_RANGE && statusOf(() -> image.warp(
+                    Transform.affine(0, 1, 0, 0, 0, 1), new WarpOptions(-1, 1), null)) == TC_E_RANGE);
+            Transform closed = Transform.affine(0, 1, 0, 0, 0, 1);
+            closed.close();
+            check(statusOf(() -> image.warp(closed, options, null)) == TC_E_ARGUMENT);
+            double[] ones = new double[20];
+            ones[0] = 1;
+            double[] along = new double[20];
+            along[1] = 1;
+            double[] down = new double[20];
+            down[2] = -1;
+            Rpc rpc = new Rpc(0, 0, 150, 200, 45, 9, 0, 150, 200, 1, 1, 1, down, ones, along, ones);
+            double[] x = {0};
+            double[] y = {0};
+            Transform.rpc(rpc, 0, 9, 0, 0, 45, 0, 0).points(x, y);
+            check(Math.abs(x[0] - 200) <= 1 && Math.abs(y[0] - 150) <= 1);
+            HeightsOptions over = new HeightsOptions();
+            over.transform = new double[] {0, 0.1, 0, 90, 0, -0.1};
+            check(statusOf(() -> Transform.rpcHeights(rpc, image, new HeightsOptions(), null, 9, 0, 0, 45, 0, 0)) == TC_E_ARGUMENT);
+            double[] column = {0};
+            double[] line = {0};
+            Transform.rpcHeights(rpc, image, over, cache, 9, 0, 0, 45, 0, 0).points(column, line);
+            check(Double.isNaN(column[0])); // no height is known there
+            over.missing = 0.0;
+            Transform.rpcHeights(rpc, image, over, cache, 9, 0, 0, 45, 0, 0).points(column = new double[1], line = new double[1]);
+            check(column[0] == x[0] && line[0] == y[0]);
+            Provider placed = image.withGeoref(new Georef(null, null, 0, 0, null, List.of(), rpc, 0));
+            check(placed.georef(0).rpc().lineOff() == 150 && placed.georef(0).rpc().lineNum()[2] == -1);
+        }
+    }
+
+    static void mosaicsAndKernels() {
+        try (Cache cache = new Cache(64 << 20); Provider one = ramp(1); Provider two = ramp(2)) {
+            Provider whole = Provider.mosaic(List.of(new Part(one, 0, 0), new Part(two, 300, 100)), new MosaicOptions(), cache);
+            check(whole.info().width() == 700 && whole.info().height() == 400 && whole.info().bands() == 2);
+            check(sample(whole, 1, 10, 20, 0) == ramp(1, 1, 20, 10) && sample(whole, 0, 310, 120, 0) == ramp(2, 0, 20, 10));
+            MosaicOptions later = new MosaicOptions();
+            later.image = new ImageInfo(DType.I16, 800, 300, 128, 128, 2).with(-9.0, -9.0);
+            AtomicInteger opened = new AtomicInteger();
+            later.open = part -> {
+                opened.incrementAndGet();
+                if (part == 1) {
+                    throw new IOException("part 1 is away");
+                }
+                return ramp(5);
+            };
+            int before = Callbacks.lent();
+            Provider lazy = Provider.mosaic(List.of(new Part(null, 0, 0, 400, 300, "a"), new Part(null, 400, 0, 300, 300, "b")),
+                    later, cache);
+            check(opened.get() == 0 && sample(lazy, 0, 3, 4, 0) == ramp(5, 0, 4, 3) && opened.get() == 1);
+            check(sample(lazy, 0, 790, 4, 0) == -9 && lazy.info().pad() == -9 && lazy.info().nodata() == -9);
+            check(thrownBy(IOException.class, () -> sample(lazy, 0, 500, 4, 0)).getMessage().equals("part 1 is away"));
+            lazy.close();
+            settleQuietly();
+            check(Callbacks.lent() <= before + 1); // that of the image which the part was made of
+            check(statusOf(() -> Provider.mosaic(List.of(new Part(null, 0, 0)), new MosaicOptions(), null)) == TC_E_ARGUMENT);
+
+            Input left = new Input(one);
+            left.bands = new int[] {1};
+            left.right = 1;
+            left.border = TC_BORDER_NEAREST;
+            Input other = new Input(two);
+            other.bands = new int[] {0};
+            ComputeOptions options = new ComputeOptions();
+            options.name = "differences";
+            options.image = new ImageInfo(DType.F32, 400, 300, 100, 100, 1);
+            options.texts = Map.of("MADE", "by a test");
+            options.bandInfos = List.of(new BandInfo(TC_COLOUR_GRAY, -1.0));
+            Provider made = Provider.compute(List.of(left, other), (place, in, out) -> {
+                check(in.length == 2 && in[0].width() == place.width() + 1 && place.x() == place.col() * 100);
+                for (long y = 0; y < out.height(); y++) {
+                    for (long x = 0; x < out.width(); x++) {
+                        out.set(0, y, x, in[0].get(0, y, x + 1) - in[0].get(0, y, x) + in[1].get(0, y, x));
+                    }
+                }
+            }, options, cache);
+            check(sample(made, 0, 150, 20, 0) == 1 + ramp(2, 0, 20, 150));
+            check(made.metadata(-1).get("MADE").equals("by a test") && made.bandInfo(0).colour() == TC_COLOUR_GRAY);
+            check(made.bandInfo(0).nodata() == -1 && one.bandInfo(0).nodata() == null && one.palette(0).isEmpty());
+            ArithmeticException wrong = new ArithmeticException("no");
+            check(thrownBy(ArithmeticException.class, () -> Provider.compute(List.of(new Input(one)), (place, in, out) -> {
+                throw wrong;
+            }, new ComputeOptions(), cache).getBlock(0, 0, 0)) == wrong);
+            check(statusOf(() -> Provider.compute(List.of(), (a, b, c) -> {}, options, null)) == TC_E_ARGUMENT);
+            MapOptions mapped = new MapOptions();
+            mapped.sourceBands = new int[] {1};
+            mapped.bands = 1;
+            mapped.dtype = DType.F64;
+            mapped.pad = -2.5;
+            Provider half = one.map((in, out) -> out.set(0, 0, 0, in.get(0, 0, 0) / 2), mapped, null);
+            check(half.info().pad() == -2.5 && sample(half, 0, 0, 0, 0) == 50 && sample(half, 0, -5, 0, 0) == -2.5);
+        }
+    }
+
+    static void settleQuietly() {
+        try {
+            settle();
+        } catch (InterruptedException interrupted) {
+            throw new IllegalStateException(interrupted);
+        }
+    }
+
+    static void statisticsAndPictures() {
+        try (Cache cache = new Cache(64 << 20); Provider image = ramp(1)) {
+            List<Double> heard = new ArrayList<>();
+            SampleOptions options = new SampleOptions();
+            options.progress = done -> heard.add(done);
+            PixelStats stats = image.pixelStats(options);
+            PixelStats.Band band = stats.band(1);
+            check(stats.bands() == 2 && stats.level() == 0 && stats.flags() == 0 && stats.tableBytes() > 0 && !heard.isEmpty());
+            check(band.count() == 120_000 && band.valid() == 120_000 && band.minimum() == 100);
+            check(band.maximum() == 100 + 399 + 3 * 299 && band.nan() == 0 && band.infinite() == 0);
+            check(Math.abs(band.mean() - (100 + 199.5 + 448.5)) < 1e-9 && band.deviation() > 0);
+            PixelStats.Percentile middle = stats.percentile(1, 50);
+            check(middle.low() <= middle.value() && middle.value() <= middle.high() && Math.abs(middle.value() - 748) < 2);
+            long sum = 0;
+            for (long count : stats.histogram(1, 10, 0, 0)) {
+                sum += count;
+            }
+            check(sum == 120_000 && statusOf(() -> stats.band(2)) == TC_E_RANGE);
+            options.progress = done -> false;
+            check(statusOf(() -> image.pixelStats(options)) == TC_E_CANCELLED);
+            IOException full = new IOException("the pipe is closed");
+            options.progress = done -> {
+                throw full;
+            };
+            check(thrownBy(IOException.class, () -> image.pixelStats(options)) == full);
+            check(thrownBy(IOException.class, () -> image.autoChain(options)) == full);
+            options.progress = null;
+
+            try (Chain found = image.autoChain(options); Provider picture = image.display(found, cache)) {
+                check(picture.info().dtype() == DType.U8 && !found.why().isEmpty() && found.text().contains("u8"));
+            }
+            Chain limits = Chain.parse("bands=1|stretch=0..100%|u8");
+            check((limits.info().flags() & TC_CHAIN_NEEDS_STATS) != 0 && limits.why().isEmpty());
+            Chain resolved = limits.resolve(image, stats);
+            Provider shown = image.display(resolved, cache);
+            check(sample(shown, 0, 0, 0, 0) == 0 && sample(shown, 0, 399, 299, 0) == 255);
+            check(resolved.info().bands() == 1 && resolved.info().dtype() == DType.U8 && resolved.info().colours().length == 4);
+            Pixels in = image.readWindow(DType.I16, 0, 0, 4, 2, 0);
+            Pixels out = Pixels.packed(DType.U8, 1, 2, 4);
+            resolved.apply(in, null, out);
+            check(out.get(0, 0, 0) == 0);
+            Chain both = Chain.parse("bands=0|f32").then(Chain.parse("stretch=0..9|u8"));
+            check(both.text().contains("bands=0"));
+            ConvertOptions convert = new ConvertOptions();
+            convert.low = 100;
+            convert.high = 100 + 255;
+            convert.bands = new int[] {1};
+            convert.stats = stats;
+            convert.gamma = 1;
+            check(sample(image.convert(convert, cache), 0, 20, 0, 0) == 20);
+        }
+    }
+
+    static void filesAreWrittenPlacedAndOpened() throws Exception {
+        Path folder = Files.createTempDirectory("tilecache");
+        Path path = folder.resolve("made.tif");
+        try (Cache cache = new Cache(64 << 20); Provider image = ramp(1).withGeoref(Georef.affine(32632, 500_000, 10, 0, 4_000_000, 0, -10))) {
+            BuildOptions options = new BuildOptions();
+            options.layout = TC_BUILD_COG;
+            options.tileWidth = options.tileHeight = 64;
+            options.compression = TC_BUILD_ZSTD;
+            AtomicInteger heard = new AtomicInteger();
+            options.progress = done -> heard.incrementAndGet() > 0;
+            image.buildPyramid(path.toString(), options, cache);
+            check(heard.get() > 0);
+            options.progress = done -> false;
+            check(statusOf(() -> image.buildPyramid(folder.resolve("other.tif").toString(), options, cache)) == TC_E_CANCELLED);
+            check(!Files.exists(folder.resolve("other.tif")));
+            try (Provider file = Provider.open(path.toString())) {
+                Georef lies = file.georef(0);
+                check(lies.epsg() == 32632 && lies.transform()[1] == 10 && lies.wkt().contains("UTM") && lies.gcps().isEmpty());
+                double[] place = file.placeOf(0, 1, 2, 0.5, 0.5);
+                check(place[0] == 500_010 && place[1] == 3_999_980 && place[2] == 500_005);
+                check(file.pixelOf(0, place)[1] == 2 && statusOf(() -> file.placeOf(0, 1, 2, 3)) == TC_E_ARGUMENT);
+                check(file.info().levels() > 1 && sample(file, 1, 30, 40, 0) == ramp(1, 1, 40, 30));
+                check(file.withGeoref(null).georef(0).transform() == null && file.amplification() >= 1);
+                check(file.countersJson().startsWith("{") && file.counter(tc_cache_stats.loads) >= 0);
+            }
+            check(Provider.imageCount(path.toString()) == 1);
+            OpenOptions opens = new OpenOptions();
+            opens.key = "mine";
+            AtomicInteger asked = new AtomicInteger();
+            opens.beside = suffix -> {
+                asked.incrementAndGet();
+                return null;
+            };
+            byte[] bytes = Files.readAllBytes(path);
+            int before = Callbacks.lent();
+            try (Provider read = Provider.open(Bytes.of(bytes), opens)) {
+                check(read.key().startsWith("mine") && sample(read, 0, 30, 40, 0) == ramp(1, 0, 40, 30) && asked.get() > 0);
+            }
+            check(Callbacks.lent() == before && Provider.imageCount(Bytes.of(bytes)) == 1);
+            opens.fleetId = "scene/1"; // of no use without another tier
+            try (Provider named = Provider.open(path.toString(), opens)) {
+                check(statusOf(named::invalidateFleet) == TC_E_UNSUPPORTED);
+            }
+            opens.format = "PNG";
+            check(statusOf(() -> Provider.open(path.toString(), opens)) != TC_OK && Callbacks.lent() == before);
+            IOException gone = new IOException("gone");
+            check(thrownBy(IOException.class, () -> Provider.open(new Bytes() {
+                @Override
+                public long size() {
+                    return 1000;
+                }
+
+                @Override
+                public void readAt(long offset, MemorySegment into) throws IOException {
+                    throw gone;
+                }
+            }, new OpenOptions())) == gone && Callbacks.lent() == before);
+        } finally {
+            Files.deleteIfExists(path);
+            Files.delete(folder);
+        }
+        check(TileCache.formats().stream().anyMatch(format -> format.name().equals("TIFF")) && TileCache.version() == TC_LIBRARY_VERSION);
+    }
+
+    static void memorySourcesAndReaders() throws Exception {
+        Pixels pixels = Pixels.packed(DType.U16, 1, 40, 60);
+        pixels.set(0, 3, 5, 77);
+        try (Provider image = Provider.fromMemory(pixels, new ImageInfo(DType.U16, 60, 40, 0, 0, 1), null);
+                Tile tile = image.getBlock(0, 0, 0)) {
+            check(tile.pixels().samples().address() == pixels.samples().address() && tile.pixels().get(0, 3, 5) == 77);
+            Pixels part = Pixels.packed(DType.F32, 2, 2, 3);
+            tile.copy(part, 4, 3, 0, TC_BAND_OPAQUE);
+            check(part.get(0, 0, 1) == 77 && part.get(1, 1, 2) == 1);
+            ReaderOptions filled = new ReaderOptions();
+            filled.fill = 9.0;
+            check(sample(image.reader(filled), 0, -1, 0, 0) == 9);
+            filled.fill = 1e6;
+            check(statusOf(() -> image.reader(filled)) == TC_E_ARGUMENT);
+        }
+        try (Cache cache = new Cache(64 << 20)) {
+            SourceOptions options = new SourceOptions();
+            options.key = "sessions";
+            options.georef = Georef.affine(4326, 0, 1, 0, 0, 0, -1);
+            options.inputs = List.of(ramp(1));
+            options.mask = own();
+            options.levels = List.of(new SourceOptions.Level(1000, 600, 256, 256), new SourceOptions.Level(500, 300, 256, 256));
+            AtomicInteger open = new AtomicInteger();
+            ImageInfo two = new ImageInfo(DType.U8, 1000, 600, 256, 256, 1, 2, 0, 0, 0, 0, null, null);
+            int before = Callbacks.lent();
+            try (Provider image = Provider.fromSource(two, new Source.InSessions() {
+                @Override
+                public Object openSession() {
+                    open.incrementAndGet();
+                    return "a session";
+                }
+
+                @Override
+                public void readBlock(Object session, Pixels into, long row, long col, int level) {
+                    check(session.equals("a session"));
+                    into.set(0, 0, 0, 40 + level);
+                    Load.decodedBeneath(1);
+                }
+
+                @Override
+                public void closeSession(Object session) {
+                    open.decrementAndGet();
+                }
+            }, options)) {
+                check(image.getBlock(0, 0, 1).pixels().get(0, 0, 0) == 41 && image.key().contains("sessions"));
+                check(image.georef(0).epsg() == 4326 && open.get() == 1 && image.level(1).info().width() == 500);
+            }
+            settle();
+            check(open.get() == 0 && Callbacks.lent() <= before);
+
+            Provider bands = Provider.fromSource(new ImageInfo(DType.U8, 8, 8, 8, 8, 5), new Source.Banded() {
+                @Override
+                public void readBands(Pixels into, long row, long col, int level, int[] wanted) {
+                    for (int band = 0; band < wanted.length; band++) {
+                        into.set(band, 0, 0, 10 + wanted[band]);
+                    }
+                }
+
+                @Override
+                public void readBlock(Pixels into, long row, long col, int level) {
+                    throw new IllegalStateException("all bands were asked for");
+                }
+            });
+            Tile some = bands.getBlock(0, 0, 0, 4, 2);
+            check(some.pixels().get(0, 0, 0) == 14 && some.pixels().get(1, 0, 0) == 12);
+            AtomicInteger windows = new AtomicInteger();
+            Provider windowed = Provider.fromSource(new ImageInfo(DType.U8, 5000, 5000, 5000, 5000, 1), new Source.Windowed() {
+                @Override
+                public void readBlock(Pixels into, long row, long col, int level) {
+                    throw new IllegalStateException("the whole block was asked for");
+                }
+
+                @Override
+                public void readWindow(Pixels into, long x, long y, int level) {
+                    windows.incrementAndGet();
+                    into.set(0, 0, 0, x % 251);
+                }
+            });
+            check(sample(windowed, 0, 1000, 3, 0) == 1000 % 251 && windows.get() == 1);
+
+            Provider image = ramp(1).cached(cache);
+            PassOptions pass = new PassOptions();
+            pass.order = TC_PASS_LIST;
+            pass.tiles = List.of(new PassOptions.At(1, 1), new PassOptions.At(0, 0));
+            try (Provider declared = image.pass(pass)) {
+                check(declared.getBlock(1, 1, 0).pixels().get(0, 0, 0) == ramp(1, 0, 64, 64));
+            }
+            Prefetched far = image.prefetch(0, 0, 128, 128, 0, 1).get();
+            check(far.tiles() == 4 && far.ready() == 4 && far.failed() == 0 && image.peekBlock(0, 1, 0).isPresent());
+            check(image.peekBlock(4, 4, 0).isEmpty() && statusOf(() -> image.prefetch(0, 0, -1, 1, 0, 0)) == TC_E_RANGE);
+        }
+    }
+
+    static void cachesArePutAndTold() throws Exception {
+        CacheOptions options = new CacheOptions();
+        options.threads = 1;
+        options.flags = TC_CACHE_OBSERVE;
+        List<String> heard = java.util.Collections.synchronizedList(new ArrayList<>());
+        options.log = new Log(TC_LOG_INFO, 0, (level, event, subject, text) -> heard.add(event + " " + text));
+        int before = Callbacks.lent();
+        try (Cache cache = new Cache(64 << 20, options)) {
+            Pixels pixels = Pixels.packed(DType.I32, 2, 3, 4);
+            pixels.set(1, 2, 3, -5);
+            cache.put("mine", 7, 8, 0, pixels);
+            pixels.set(1, 2, 3, 0);
+            check(cache.get("mine", 7, 8, 0).get().pixels().get(1, 2, 3) == -5);
+            check(cache.peek("mine", 7, 8, 0, 1).get().pixels().get(0, 2, 3) == -5 && cache.get("mine", 0, 0, 0).isEmpty());
+            cache.setShare("mine", 1 << 20, 1 << 10);
+            check(cache.statisticsJson().contains("mine"));
+            ByteArrayOutputStream page = new ByteArrayOutputStream();
+            cache.report(page);
+            check(page.toString("UTF-8").contains("<html"));
+            IOException full = new IOException("the disk is full");
+            check(thrownBy(IOException.class, () -> cache.report(new java.io.OutputStream() {
+                @Override
+                public void write(int one) throws IOException {
+                    throw full;
+                }
+            })) == full);
+            cache.remove("mine", 7, 8, 0);
+            check(cache.peek("mine", 7, 8, 0).isEmpty() && cache.trim(1) >= 0);
+            Provider broken = Provider.fromSource(IMAGE, (into, row, col, level) -> {
+                throw new IOException("unplugged");
+            }).cached(cache);
+            thrownBy(IOException.class, () -> broken.getBlock(0, 0, 0));
+            check(heard.stream().anyMatch(text -> text.startsWith(TC_LOG_FAILED + " ") && text.contains("unplugged")));
+            broken.close();
+        }
+        settle();
+        check(Callbacks.lent() <= before);
+        options.unreadPercent = 101;
+        check(statusOf(() -> new Cache(1 << 20, options)) == TC_E_RANGE && Callbacks.lent() <= before);
+    }
+
+    static void whatWasThrownIsKeptUntilItHasComeOut() throws InterruptedException {
+        Kept kept = new Kept(1024, Long.MAX_VALUE / 4, Long.MAX_VALUE / 4);
+        Throwable first = new IOException("the first");
+        int number = kept.keep(first);
+        List<Integer> others = new ArrayList<>();
+        for (int i = 0; i < 20_000; i++) {
+            others.add(kept.keep(new IOException(String.valueOf(i))));
+        }
+        for (int turn = 0; turn < 2; turn++) {
+            check(kept.find(number) == first);
+            for (int i = 0; i < others.size(); i++) {
+                check(kept.find(others.get(i)).getMessage().equals(String.valueOf(i)));
+            }
+        }
+        check(kept.find(42) == null);
+        Kept few = new Kept(10, 0, Long.MAX_VALUE / 4);
+        Kept none = new Kept(10, 0, 0);
+        for (int i = 0; i < 100; i++) {
+            check(few.find(few.keep(first)) == first);
+            none.keep(first);
+            Thread.sleep(0, 50_000);
+        }
+        check(few.size() <= 12 && none.size() <= 2);
+    }
+
     public static void main(String[] arguments) throws Exception {
         scene = arguments[0];
         aTileIsReadWhereItLies();
@@ -387,6 +826,13 @@ public final class Tests {
         aCloseWaitsForNobodyAndEndsNoCall();
         aLoadIsCancelledInItsMidst();
         handlesThatNobodyClosesAreCollected();
+        warpsSeeThroughTransforms();
+        mosaicsAndKernels();
+        statisticsAndPictures();
+        filesAreWrittenPlacedAndOpened();
+        memorySourcesAndReaders();
+        cachesArePutAndTold();
+        whatWasThrownIsKeptUntilItHasComeOut();
         whatAHitCosts();
         System.out.println("Java: all tests passed");
     }

@@ -47,6 +47,7 @@ from .errors import (
     RangeError,
     ReentrantError,
     SourceError,
+    UnreachableError,
     UnsupportedError,
     status_name,
 )
@@ -143,6 +144,7 @@ __all__ = [
     "Threading",
     "Tile",
     "Transform",
+    "UnreachableError",
     "UnsupportedError",
     "Window",
 ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, NoReturn
@@ -132,11 +133,18 @@ class InternalError(Error, RuntimeError):
     status = Status.E_INTERNAL
 
 
+class UnreachableError(Error, ConnectionError):
+    """A store that other machines share cannot be reached."""
+
+    status = Status.E_UNREACHABLE
+
+
 _CLASSES: dict[int, type[Error]] = {
     int(kind.status): kind
     for kind in (
         ArgumentError, RangeError, NotFoundError, NotResidentError, CancelledError, ReentrantError, NoMemoryError,
         LimitError, IoError, CorruptError, UnsupportedError, ChangedError, SourceError, InternalError,
+        UnreachableError,
     )
 }  # fmt: skip
 
@@ -151,25 +159,35 @@ _HANDED_ON = frozenset(
 # Codes of exceptions lie far from those that sources of other languages give.
 _FIRST, _LAST = 0x4000_0000, 0x7FFF_FFFF
 _numbers = itertools.count(_FIRST)
-# Those that nobody has got yet, each with the place where it was raised: as many as calls may fail at one time.
-_KEPT = 256
-_raised: dict[int, tuple[BaseException, TracebackType | None]] = {}
-# Likenesses of those that came out, for other calls that waited for the same block.
-_KEPT_LIKENESSES = 1024
-_likenesses: dict[int, BaseException] = {}
+# Those that nobody has got yet, each with the place where it was raised, and when. What has not come out by `_WAITING`
+# seconds never will: whoever asked has been cancelled.
+_raised: dict[int, tuple[BaseException, TracebackType | None, float]] = {}
+_WAITING = 600.0
+# Likenesses of those that came out, and when, for other calls that waited for the same block: so many of them, and all
+# of the last second.
+_likenesses: dict[int, tuple[BaseException, float]] = {}
+_OUT = 1024
+_OUT_SECONDS = 1.0
 
 
-def _bound(table: dict[int, Any], most: int) -> None:
+def _let_go(table: dict[int, Any], most: int, seconds: float) -> None:
+    """Lets go of what is older, from the oldest on, as long as there are more."""
+    before = time.monotonic() - seconds
     while len(table) > most:
-        # Another thread may have been here at the same time.
-        table.pop(next(iter(list(table))), None)
+        try:
+            oldest = next(iter(table))
+            if table[oldest][-1] >= before:
+                return
+        except (StopIteration, RuntimeError, KeyError):
+            return  # another thread is at it, too
+        table.pop(oldest, None)
 
 
 def number_of(exception: BaseException) -> int:
     """A code for an exception, under which it is kept until it comes out."""
+    _let_go(_raised, 0, _WAITING)
     number = _FIRST + (next(_numbers) - _FIRST) % (_LAST - _FIRST)
-    _raised[number] = exception, exception.__traceback__
-    _bound(_raised, _KEPT)
+    _raised[number] = exception, exception.__traceback__, time.monotonic()
     return number
 
 
@@ -218,7 +236,7 @@ def _again(number: int) -> BaseException | None:
     if kept is not None:
         return kept[0].with_traceback(kept[1])
     likeness = _likenesses.get(number)
-    return None if likeness is None else copy.copy(likeness)
+    return None if likeness is None else copy.copy(likeness[0])
 
 
 def _keep_likeness(number: int, exception: BaseException) -> None:
@@ -227,8 +245,8 @@ def _keep_likeness(number: int, exception: BaseException) -> None:
     except Exception:
         return
     if type(likeness) is type(exception):
-        _likenesses[number] = likeness
-        _bound(_likenesses, _KEPT_LIKENESSES)
+        _likenesses[number] = likeness, time.monotonic()
+        _let_go(_likenesses, _OUT, _OUT_SECONDS)
 
 
 def fail(error: Any) -> NoReturn:

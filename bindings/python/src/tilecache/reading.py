@@ -15,7 +15,7 @@ from ._tiles import Blocks
 from .cache import CacheStats, stats_struct
 from .constants import Colour, Filter
 from .describe import BandInfo, Georef, ImageInfo, Rgba
-from .errors import NotFoundError, NotResidentError, call
+from .errors import NotFoundError, NotResidentError, ReentrantError, call
 from .report import json_text
 from .requests import Prefetched, _Pending, begin, never_begun
 from .samples import Array, band_list, filled, read_sample, samples_of
@@ -205,14 +205,18 @@ class Reading(Blocks, Handle):
         """`get_block` on a thread of the library: a future at once.
 
         Cancelling the future cancels the work, if nobody else wants it. In a coroutine await
-        `asyncio.wrap_future(provider.request_block(row, col))`.
+        `asyncio.wrap_future(provider.request_block(row, col))`. A function that the library has called may ask the
+        future for its result, which is then made on that thread; other ways to wait for it there may hang.
         """
         listed, count = band_list(bands)
 
         def ask(reader: Any, user: Any) -> None:
             call(lib.provider_request_block, reader, row, col, level, listed, count, lib.python_done, user)
 
-        return self._begun(ask)
+        def now(reader: Any) -> Tile:
+            return owned(made(lib.provider_get_block, "tc_tile", reader, row, col, level, listed, count))
+
+        return self._begun(ask, now)
 
     def prefetch(
         self,
@@ -225,7 +229,10 @@ class Reading(Blocks, Handle):
         threads: int = 0,
         bands: Sequence[int] | None = None,
     ) -> Future[Prefetched]:
-        """Has the tiles over a rectangle made in the background; the future says how far that came."""
+        """Has the tiles over a rectangle made in the background; the future says how far that came.
+
+        A function that the library has called cannot wait for it, which is a ReentrantError.
+        """
         options = ffi.new("tc_prefetch_options *")
         options.struct_size = ffi.sizeof("tc_prefetch_options")
         options.threads = threads
@@ -237,12 +244,15 @@ class Reading(Blocks, Handle):
                 lib.provider_prefetch, reader, x, y, width, height, level, options, lib.python_prefetched, user
             )  # fmt: skip
 
-        return self._begun(ask)
+        def now(reader: Any) -> Prefetched:
+            raise ReentrantError("a function that the library has called waits for a prefetch, which may wait for it")
 
-    def _begun(self, ask: Any) -> Future[Any]:
+        return self._begun(ask, now)
+
+    def _begun(self, ask: Any, now: Any) -> Future[Any]:
         # Through a reader of its own, so that it can be cancelled by itself.
         reader = ffi.gc(made(lib.provider_reader, "tc_provider", self._open, ffi.NULL), lib.provider_release)
-        pending = _Pending(reader)
+        pending = _Pending(reader, lambda: now(reader))
         user = begin(pending)
         try:
             ask(reader, user)
@@ -397,6 +407,10 @@ class Reading(Blocks, Handle):
     def invalidate(self) -> None:
         """The pixels of the source have changed: forgets them, and all that is built on them, in every cache."""
         call(lib.provider_invalidate, self._open)
+
+    def invalidate_fleet(self) -> None:
+        """`invalidate` on all machines that share another tier."""
+        call(lib.provider_invalidate_fleet, self._open)
 
     def cancel(self) -> None:
         """Cancels a reader for good; see `reader` and `pass_`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, NamedTuple
 
@@ -28,11 +29,51 @@ class Prefetched(NamedTuple):
 
 
 class _Pending(Future[Any]):
-    """A future whose work is cancelled with it."""
+    """A future whose work is cancelled with it.
 
-    def __init__(self, reader: Any) -> None:
+    A function that the library has called may not wait for a thread of the library, which may be the one that called
+    it, or wait for it. So `result` and `exception` without a time limit do there, on this thread, what was asked for:
+    the library then sees on whose behalf, and a circle is an error.
+    """
+
+    def __init__(self, reader: Any, now: Callable[[], Any]) -> None:
         super().__init__()
         self._reader = reader
+        self._now = now
+        # Who takes what is in it settles the future: the library, or who does the work himself.
+        self._settles = [True]
+
+    def result(self, timeout: float | None = None) -> Any:
+        self._not_awaited_in_callback(timeout)
+        return super().result(timeout)
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        self._not_awaited_in_callback(timeout)
+        return super().exception(timeout)
+
+    def _not_awaited_in_callback(self, timeout: float | None) -> None:
+        if timeout is not None or self.done() or not _in_callback():
+            return
+        result, raised = None, None
+        try:
+            result = self._now()
+        except BaseException as failed:
+            raised = failed
+        # The library need not do it once more.
+        lib.provider_cancel(self._reader, ffi.NULL)
+        self._settle(result, raised)
+
+    def _settle(self, result: Any, raised: BaseException | None) -> None:
+        try:
+            self._settles.pop()
+        except IndexError:
+            return
+        if not self.set_running_or_notify_cancel():
+            return
+        if raised is None:
+            self.set_result(result)
+        else:
+            self.set_exception(raised)
 
     def cancel(self) -> bool:
         """Cancels the work, and tells whether that was in time. Nobody else sees any of it."""
@@ -40,6 +81,12 @@ class _Pending(Future[Any]):
         if cancelled:
             lib.provider_cancel(self._reader, ffi.NULL)
         return cancelled
+
+
+def _in_callback() -> bool:
+    load: Any = lib.tc_load_current()
+    lib.tc_load_release(load)
+    return bool(load)
 
 
 # What the library still has to call back for.
@@ -65,26 +112,16 @@ def _ended(user: Any) -> _Pending:
     return _pending.pop(number)
 
 
-def _tell(pending: _Pending, status: int, error: Any, result: Any) -> None:
-    if not pending.set_running_or_notify_cancel():
-        return
-    if status:
-        raised = failure(error)
-        pending.set_exception(raised)
-    else:
-        pending.set_result(result)
-
-
 @ffi.def_extern()
 def python_done(user: Any, status: int, pointer: Any, error: Any) -> None:
     tile: Tile | None = owned(pointer) if pointer else None
-    _tell(_ended(user), status, error, tile)
+    _ended(user)._settle(tile, failure(error) if status else None)
 
 
 @ffi.def_extern()
 def python_prefetched(user: Any, status: int, how_far: Any, error: Any) -> None:
     came = Prefetched(how_far.tiles, how_far.ready, how_far.failed, bool(how_far.full))
-    _tell(_ended(user), status, error, came)
+    _ended(user)._settle(came, failure(error) if status else None)
 
 
 @atexit.register

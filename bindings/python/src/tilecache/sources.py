@@ -38,6 +38,8 @@ def open(
     strict: bool = False,
     mapped: bool = False,
     threads: int = 0,
+    fleet_id: str | None = None,
+    fleet_digest: bool = False,
     beside: Callable[[str], Any] | None = None,
     log: Listener = None,
 ) -> Provider:
@@ -49,13 +51,19 @@ def open(
     alone: nothing that lies beside the file is looked for. strict: damage that can be passed over is an error.
     mapped: you know that the file does not change, so that tiles may be views of it; one that becomes shorter all the
     same ends the process. threads: how many may be started to decode large parts of it.
+    fleet_id: what the file is called on all machines that share another tier; fleet_digest: it is computed of its content.
     beside: opens a file beside it, by the suffix of its name: returns what `file` may be but for a path, or None.
     log: hears what is wrong with the file: a function, a logger or a Log.
     """
     options = sized("tc_open_options")
-    named, reader = encoded(key), encoded(format)
-    options.image, options.key, options.format = image, named, reader
-    options.flags = flags((alone, lib.TC_OPEN_ALONE), (strict, lib.TC_OPEN_STRICT), (mapped, lib.TC_OPEN_MAPPED))
+    named, reader, everywhere = encoded(key), encoded(format), encoded(fleet_id)
+    options.image, options.key, options.format, options.fleet_id = image, named, reader, everywhere
+    options.flags = flags(
+        (alone, lib.TC_OPEN_ALONE),
+        (strict, lib.TC_OPEN_STRICT),
+        (mapped, lib.TC_OPEN_MAPPED),
+        (fleet_digest, lib.TC_OPEN_FLEET_DIGEST),
+    )
     options.threads = threads
     held: list[Any] = []
     options.log = log_struct(log, held)
@@ -189,6 +197,7 @@ def from_source(
     mask: Provider | None = None,
     inputs: Sequence[Provider] = (),
     georef: Georef | None = None,
+    fleet_id: str | None = None,
 ) -> Provider:
     """An image made of functions.
 
@@ -199,6 +208,7 @@ def from_source(
     block is cheaper than the block.
     open_session, close_session: with threading="sessions", what `place.session` is.
     key: what the key begins with: two sources may share it only if they give the same pixels.
+    fleet_id: what the image is called on all machines that share another tier.
     level_sizes: levels with grids of their own. mask: where pixels are data. inputs: what the functions read.
     """
     source, held = sized("tc_source"), []  # type: Any, list[Any]
@@ -215,7 +225,8 @@ def from_source(
         nodata=nodata,
     )
     source.threading = chosen(constants.Threading, threading, "threading")
-    named, infos = encoded(key), band_structs(band_infos, dtype, bands)
+    named, everywhere, infos = encoded(key), encoded(fleet_id), band_structs(band_infos, dtype, bands)
+    source.fleet_id = everywhere
     source.image, source.key, source.max_sessions, source.band_infos = image, named, max_sessions, infos
     source.flags = flags((some_bands, lib.TC_SOURCE_BANDS))
     source.read_block, source.release = lib.python_source_read_block, lib.python_release

@@ -99,14 +99,17 @@ impl Store for Shared {
         })
     }
 
-    fn put(&self, key: &Digest, value: &[u8], limit: Duration) -> Result<()> {
+    fn put(&self, values: &[(Digest, Vec<u8>)], limit: Duration) -> Result<Vec<Result<()>>> {
         self.with(limit, |kept, _| {
-            if kept.is_full {
-                return Err(oom());
-            }
-            kept.values.insert(*key, value.to_vec());
-            Ok(())
-        })?
+            let put = |(key, value): &(Digest, Vec<u8>)| {
+                if kept.is_full {
+                    return Err(oom());
+                }
+                kept.values.insert(*key, value.clone());
+                Ok(())
+            };
+            values.iter().map(put).collect()
+        })
     }
 
     fn lease(&self, leases: &[Lease], limit: Duration) -> Result<Vec<bool>> {

@@ -104,8 +104,6 @@ pub struct Process {
     pub decodes: AtomicU64,
     /// How long a decode takes.
     pub decode: Duration,
-    /// How long the store is told that it takes, and so may take itself.
-    pub told: Duration,
     /// What the decoder makes now: pixels of the source may change.
     pub version: AtomicU64,
 }
@@ -147,7 +145,6 @@ impl Process {
             tickets: AtomicU64::new(1),
             decodes: AtomicU64::new(0),
             decode: Duration::from_millis(5),
-            told: PATIENCE,
             version: AtomicU64::new(0),
         }
     }
@@ -194,7 +191,7 @@ impl Process {
             source: SOURCE.to_owned(),
             key: self.key(cell, generation),
             form: form(),
-            decode: Some(self.told),
+            decode: Some(self.decode),
             ticket,
         };
         (ask, receiver)

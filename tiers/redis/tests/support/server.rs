@@ -142,6 +142,17 @@ impl Server {
         Address::parse(&self.url()).unwrap()
     }
 
+    pub fn used_memory(&self) -> u64 {
+        let info: String = redis::cmd("INFO")
+            .arg("memory")
+            .query(&mut self.client())
+            .unwrap();
+        let used = info
+            .lines()
+            .find_map(|line| line.strip_prefix("used_memory:")?.trim().parse().ok());
+        used.unwrap()
+    }
+
     /// A client beside the library.
     pub fn client(&self) -> redis::Connection {
         let client = redis::Client::open(self.url()).unwrap();

@@ -1,0 +1,41 @@
+"""The small layer of Java has all of the C API: every function is called, every member of a struct of options is set."""
+
+import pathlib
+import re
+import sys
+
+BINDINGS = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(BINDINGS / "raw"))
+import header  # noqa: E402
+
+# A reference of Java is a reference: handles are shared by using them in two places.
+NOT_NEEDED = {"tc_retain", "tc_chain_retain", "tc_transform_retain", "tc_pixel_stats_retain", "tc_load_retain"}
+SIZED = {"struct_size", "reserved"}
+# Of which there are none yet.
+NO_FLAGS = {"tc_io.flags"}
+# Another tier of a cache is given by a library of its own, in C.
+TIERS = re.compile(r"tc_(set_)?tier|tc_generation\b")
+
+
+def main():
+    model = header.read((BINDINGS.parent / "include/tilecache.h").read_text())
+    for kind in ("functions", "structs"):
+        model[kind] = [each for each in model[kind] if not TIERS.match(each["name"])]
+    code = "\n".join(path.read_text() for path in sorted((BINDINGS / "java/src/tilecache").glob("*.java")))
+    lacks = [
+        function["name"]
+        for function in model["functions"]
+        if function["name"] not in NOT_NEEDED and not re.search(rf"\bRaw(\.|::){function['name']}\b|\b{function['name']}\(", code)
+    ]
+    for struct in model["structs"]:
+        for member in struct["members"]:
+            name = f"{struct['name']}.{member['name']}"
+            # Numbers of a cache are asked for by their names in the raw layer.
+            if struct["name"] not in ("tc_cache_stats", "tc_rgba") and member["name"] not in SIZED and name not in NO_FLAGS:
+                if not re.search(rf"\b{name}\b", code):
+                    lacks.append(name)
+    if lacks:
+        sys.exit("bindings/java lacks: " + ", ".join(lacks))
+
+
+main()

@@ -1,0 +1,475 @@
+//! Caches of processes over one store, through the C API: the library tilecache, this one, and a real server.
+
+mod support;
+
+use std::ffi::{CStr, CString, c_void};
+use std::process::{Child, Command, Stdio};
+use std::ptr;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use support::server::{Program, Server};
+use tilecache_redis::capi::{
+    TC_TIER_REDIS_ALWAYS, tc_tier_redis, tc_tier_redis_options, tc_tier_redis_report,
+};
+use tilecache_redis::raw::*;
+
+const ROWS: i64 = 25;
+const COLS: i64 = 40;
+const SIDE: i64 = 64;
+const PROCESSES: u64 = 4;
+const THREADS: u64 = 4;
+
+/// What the decoder makes, and how often it did.
+#[derive(Default)]
+struct Scene {
+    decodes: AtomicU64,
+    /// The pixels change with it.
+    version: AtomicI64,
+    milliseconds: u64,
+}
+
+fn pixel(x: i64, y: i64, version: i64) -> u16 {
+    ((x * 7 + y * 13) as u16) ^ (version as u16) << 8
+}
+
+unsafe extern "C" fn read_block(
+    user: *mut c_void,
+    _: *mut c_void,
+    row: i64,
+    col: i64,
+    _: i32,
+    _: *const i32,
+    into: *const tc_target,
+    _: *mut tc_error,
+) -> tc_status {
+    // SAFETY: the scene lives as long as its provider, and the target is as the header says.
+    unsafe {
+        let scene = &*user.cast::<Scene>();
+        let into = &*into;
+        scene.decodes.fetch_add(1, Ordering::SeqCst);
+        let version = scene.version.load(Ordering::SeqCst);
+        std::thread::sleep(Duration::from_millis(scene.milliseconds));
+        for y in 0..into.height {
+            for x in 0..into.width {
+                let at = y * into.row_stride + x * into.pixel_stride;
+                let value = pixel(col * SIDE + x, row * SIDE + y, version);
+                into.data
+                    .cast::<u8>()
+                    .offset(at as isize)
+                    .cast::<u16>()
+                    .write_unaligned(value);
+            }
+        }
+    }
+    TC_OK
+}
+
+/// A struct with its size, zeros otherwise.
+fn sized<T>() -> T {
+    // SAFETY: structs of the C API are valid as zeros, and the size-led ones begin with an u32.
+    unsafe {
+        let mut made: T = std::mem::zeroed();
+        (&raw mut made).cast::<u32>().write(size_of::<T>() as u32);
+        made
+    }
+}
+
+fn called(call: impl FnOnce(*mut tc_error) -> tc_status) -> Result<(), (tc_status, String)> {
+    // SAFETY: as above.
+    let mut error: tc_error = unsafe { std::mem::zeroed() };
+    match call(&mut error) {
+        TC_OK => Ok(()),
+        // SAFETY: a message ends with NUL.
+        status => Err((
+            status,
+            unsafe { CStr::from_ptr(error.message.as_ptr()) }
+                .to_string_lossy()
+                .into_owned(),
+        )),
+    }
+}
+
+/// What a process of a fleet has.
+struct Member {
+    cache: *mut tc_cache,
+    source: *mut tc_provider,
+    tiles: *mut tc_provider,
+    tier: tc_tier,
+    scene: Box<Scene>,
+    side: i64,
+}
+
+// SAFETY: all that it has is safe on any thread.
+unsafe impl Sync for Member {}
+
+impl Member {
+    /// Tiles of this side over blocks of 64: the same, or others that straddle them.
+    fn new(
+        url: &str,
+        side: i64,
+        milliseconds: u64,
+        change: impl FnOnce(&mut tc_tier_redis_options),
+    ) -> Self {
+        let mut options: tc_tier_redis_options = sized();
+        // Whatever else the machine does, nothing is late by that.
+        options.flags = TC_TIER_REDIS_ALWAYS;
+        options.get_ms = 5000;
+        options.put_ms = 5000;
+        options.validity_ms = 15_000;
+        options.wait_ms = 30_000;
+        change(&mut options);
+        let scene = Box::new(Scene {
+            milliseconds,
+            ..Scene::default()
+        });
+        let url = CString::new(url).unwrap();
+        let mut member = Self {
+            cache: ptr::null_mut(),
+            source: ptr::null_mut(),
+            tiles: ptr::null_mut(),
+            // SAFETY: a table of nothing.
+            tier: unsafe { std::mem::zeroed() },
+            scene,
+            side,
+        };
+        let mut image: tc_image_info = sized();
+        image.dtype = TC_U16;
+        (image.width, image.height) = (COLS * SIDE, ROWS * SIDE);
+        (image.block_width, image.block_height) = (SIDE, SIDE);
+        let mut source: tc_source = sized();
+        source.image = &image;
+        source.threading = TC_CONCURRENT;
+        // Caches of one process share the fate of a key, which those of other processes do not.
+        static MADE: AtomicU64 = AtomicU64::new(0);
+        let key = CString::new(format!("scene-{}", MADE.fetch_add(1, Ordering::SeqCst))).unwrap();
+        source.key = key.as_ptr();
+        source.fleet_id = c"scene".as_ptr();
+        source.user = ptr::from_ref(&*member.scene).cast_mut().cast();
+        source.read_block = Some(read_block);
+        let mut grid: tc_retile_options = sized();
+        (grid.tile_width, grid.tile_height) = (side, side);
+        // SAFETY: as the headers say.
+        unsafe {
+            called(|err| tc_create(64 << 20, ptr::null(), &mut member.cache, err)).unwrap();
+            called(|err| tc_tier_redis(url.as_ptr(), &options, &mut member.tier, err)).unwrap();
+            called(|err| tc_set_tier(member.cache, &member.tier, err)).unwrap();
+            called(|err| provider_from_source(&source, &mut member.source, err)).unwrap();
+            called(|err| {
+                provider_retile(member.source, &grid, member.cache, &mut member.tiles, err)
+            })
+            .unwrap();
+        }
+        member
+    }
+
+    fn grid(&self) -> (i64, i64) {
+        (ROWS * SIDE / self.side, COLS * SIDE / self.side)
+    }
+
+    /// A tile, each pixel of which is looked at; says of which version they are.
+    fn tile(&self, row: i64, col: i64) -> i64 {
+        let mut tile = ptr::null_mut();
+        // SAFETY: as the header says.
+        let pixels = unsafe {
+            called(|err| {
+                provider_get_block(self.tiles, row, col, 0, ptr::null(), 0, &mut tile, err)
+            })
+            .unwrap();
+            let mut pixels: tc_pixels = std::mem::zeroed();
+            tc_tile_pixels(tile, &mut pixels);
+            pixels
+        };
+        let at = |x: i64, y: i64| {
+            // SAFETY: the tile has this pixel.
+            unsafe {
+                pixels
+                    .data
+                    .cast::<u8>()
+                    .offset((y * pixels.row_stride) as isize)
+                    .cast::<u16>()
+                    .offset(x as isize)
+                    .read()
+            }
+        };
+        let (left, top) = (col * self.side, row * self.side);
+        let version = i64::from((at(0, 0) ^ pixel(left, top, 0)) >> 8);
+        for y in 0..pixels.height {
+            for x in 0..pixels.width {
+                assert_eq!(
+                    at(x, y),
+                    pixel(left + x, top + y, version),
+                    "at {x}, {y} of {row}, {col}"
+                );
+            }
+        }
+        // SAFETY: it is held once.
+        unsafe { tc_tile_release(tile) };
+        version
+    }
+
+    fn decodes(&self) -> u64 {
+        self.scene.decodes.load(Ordering::SeqCst)
+    }
+
+    /// Waits until the store has taken all that was put.
+    fn settle(&self) {
+        let limit = Instant::now() + Duration::from_secs(30);
+        while self.statistics().queued > 0 {
+            assert!(Instant::now() < limit, "the queue does not get empty");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    fn statistics(&self) -> tc_tier_stats {
+        let mut stats: tc_tier_stats = sized();
+        // SAFETY: as the header says.
+        called(|err| unsafe { tc_tier_statistics(self.cache, &mut stats, err) }).unwrap();
+        stats
+    }
+
+    fn report(&self) -> String {
+        unsafe extern "C" fn write(
+            user: *mut c_void,
+            text: *const std::ffi::c_char,
+            bytes: usize,
+            _: *mut tc_error,
+        ) -> tc_status {
+            // SAFETY: the user is the text of below.
+            unsafe {
+                let piece = std::slice::from_raw_parts(text.cast::<u8>(), bytes);
+                (*user.cast::<Vec<u8>>()).extend_from_slice(piece);
+            }
+            TC_OK
+        }
+        let mut text = Vec::<u8>::new();
+        let user = (&raw mut text).cast();
+        // SAFETY: as the header says.
+        called(|err| unsafe { tc_tier_redis_report(&self.tier, Some(write), user, err) }).unwrap();
+        String::from_utf8(text).unwrap()
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        // SAFETY: each is held once.
+        unsafe {
+            provider_release(self.tiles);
+            provider_release(self.source);
+            tc_release(self.cache);
+        }
+    }
+}
+
+/// One of the processes, where this program is told so: it asks for all tiles, in an order of its own.
+#[test]
+fn member() {
+    let Ok(told) = std::env::var("TILECACHE_CACHE_MEMBER") else {
+        return;
+    };
+    let words: Vec<_> = told.split(' ').collect();
+    let (seed, side): (u64, i64) = (words[1].parse().unwrap(), words[2].parse().unwrap());
+    let member = Member::new(words[0], side, 10, |_| ());
+    let (rows, cols) = member.grid();
+    let mut cells: Vec<_> = (0..rows * cols).collect();
+    fastrand::Rng::with_seed(seed).shuffle(&mut cells);
+    let next = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                while let Some(&cell) = cells.get(next.fetch_add(1, Ordering::SeqCst) as usize) {
+                    assert_eq!(member.tile(cell / cols, cell % cols), 0);
+                }
+            });
+        }
+    });
+    member.settle();
+    println!("decoded {}", member.decodes());
+    println!("{}", member.report());
+}
+
+fn start(server: &Server, seed: u64, side: i64) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["member", "--exact", "--nocapture"])
+        .env(
+            "TILECACHE_CACHE_MEMBER",
+            format!("{} {seed} {side}", server.url()),
+        )
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// What a member decoded; nothing where it was killed.
+fn decoded(member: Child) -> (Option<u64>, String) {
+    let output = member.wait_with_output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let decodes = text
+        .lines()
+        .find_map(|line| line.strip_prefix("decoded ")?.parse().ok());
+    assert_eq!(decodes.is_some(), output.status.success(), "{text}");
+    (decodes, text)
+}
+
+fn sum_over_processes(program: &Program, side: i64) {
+    let server = Server::of(program, &[]);
+    let members: Vec<_> = (0..PROCESSES)
+        .map(|seed| start(&server, seed, side))
+        .collect();
+    let (decodes, texts): (Vec<_>, Vec<_>) = members.into_iter().map(decoded).unzip();
+    let sum: u64 = decodes.into_iter().flatten().sum();
+    assert_eq!(sum, (ROWS * COLS) as u64, "tiles of {side}: {texts:#?}");
+}
+
+#[test]
+fn four_caches_decode_each_block_once() {
+    Program::all()
+        .iter()
+        .for_each(|program| sum_over_processes(program, SIDE));
+}
+
+#[test]
+fn four_caches_decode_each_straddled_block_once() {
+    Program::all()
+        .iter()
+        .for_each(|program| sum_over_processes(program, 80));
+}
+
+#[test]
+fn a_killed_process_costs_at_most_what_it_was_at() {
+    let server = Server::start(&[]);
+    let mut members: Vec<_> = (0..PROCESSES)
+        .map(|seed| start(&server, seed, SIDE))
+        .collect();
+    let mut killed = members.remove(0);
+    let limit = Instant::now() + Duration::from_secs(60);
+    let kept = || match server.tell(&["DBSIZE"]) {
+        redis::Value::Int(kept) => kept,
+        other => panic!("{other:?}"),
+    };
+    while kept() < ROWS * COLS / 3 {
+        assert!(Instant::now() < limit, "nothing is stored");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    killed.kill().unwrap();
+    assert_eq!(decoded(killed).0, None);
+    let (decodes, texts): (Vec<_>, Vec<_>) = members.into_iter().map(decoded).unzip();
+    let sum: u64 = decodes.into_iter().flatten().sum();
+    // What the killed one stored, and what the others decoded, is all; what it was at, one of them decodes once more.
+    assert!(sum <= (ROWS * COLS) as u64, "{sum}: {texts:#?}");
+    assert!(
+        sum >= (ROWS * COLS) as u64 / 2,
+        "{sum}: the killed one did not work at all"
+    );
+}
+
+#[test]
+fn a_restart_finds_what_was_decoded_before() {
+    let server = Server::start(&[]);
+    const TILES: i64 = 5 * COLS;
+    for decodes in [TILES as u64, 0] {
+        let member = Member::new(&server.url(), SIDE, 0, |_| ());
+        let (_, cols) = member.grid();
+        (0..TILES).for_each(|cell| assert_eq!(member.tile(cell / cols, cell % cols), 0));
+        member.settle();
+        assert_eq!(member.decodes(), decodes, "{}", member.report());
+        let stats = member.statistics();
+        assert_eq!(stats.hits, TILES as u64 - decodes);
+        assert_eq!(
+            (
+                stats.unreachable,
+                stats.store_late,
+                stats.garbage,
+                stats.state
+            ),
+            (0, 0, 0, 0)
+        );
+    }
+}
+
+#[test]
+fn a_purge_reaches_the_memory_of_other_processes() {
+    let server = Server::start(&[]);
+    let brief = |options: &mut tc_tier_redis_options| options.validity_ms = 600;
+    let writer = Member::new(&server.url(), SIDE, 0, brief);
+    let reader = Member::new(&server.url(), SIDE, 0, brief);
+    for version in 0..5 {
+        for member in [&writer, &reader] {
+            // The scene is one: its pixels change for all.
+            member.scene.version.store(version, Ordering::SeqCst);
+        }
+        // SAFETY: as the header says.
+        called(|err| unsafe { provider_invalidate_fleet(writer.source, err) }).unwrap();
+        for member in [&reader, &writer, &reader] {
+            (0..9).for_each(|col| assert_eq!(member.tile(0, col), version));
+        }
+    }
+}
+
+#[test]
+fn a_store_that_is_not_there_is_no_error_but_to_a_purge() {
+    let url = format!("redis://127.0.0.1:{}", support::server::free_port());
+    let member = Member::new(&url, SIDE, 0, |_| ());
+    (0..9).for_each(|col| assert_eq!(member.tile(0, col), 0));
+    // SAFETY: as the header says.
+    let (status, message) =
+        called(|err| unsafe { provider_invalidate_fleet(member.source, err) }).unwrap_err();
+    assert_eq!(status, TC_E_UNREACHABLE, "{message}");
+    member.scene.version.store(1, Ordering::SeqCst);
+    // SAFETY: as the header says.
+    called(|err| unsafe { provider_invalidate_fleet(member.source, err) }).unwrap_err();
+    assert_eq!(
+        member.tile(0, 0),
+        1,
+        "the memory of this process is invalidated all the same"
+    );
+}
+
+#[test]
+fn bad_options_are_refused_with_what_was_wrong() {
+    let refused = |url: &CStr, change: &dyn Fn(&mut tc_tier_redis_options)| {
+        let mut options: tc_tier_redis_options = sized();
+        change(&mut options);
+        // SAFETY: as the header says.
+        let mut tier: tc_tier = unsafe { std::mem::zeroed() };
+        // SAFETY: as the header says.
+        let (status, message) =
+            called(|err| unsafe { tc_tier_redis(url.as_ptr(), &options, &mut tier, err) })
+                .unwrap_err();
+        assert_eq!(status, TC_E_ARGUMENT, "{message}");
+        message
+    };
+    let url = c"redis://127.0.0.1";
+    assert!(refused(c"http://:word@host", &|_| ()).contains("\"http://...@host\""));
+    assert!(refused(url, &|options| options.flags = 6).contains("0x6"));
+    assert!(refused(url, &|options| options.validity_ms = 29).contains("29"));
+    assert!(refused(url, &|options| options.compression = 9).contains('9'));
+    assert!(refused(url, &|options| options.struct_size = 3).contains('3'));
+    assert!(refused(url, &|options| options.secret_bytes = 16).contains("NULL"));
+    assert!(
+        refused(url, &|options| (options.secret, options.secret_bytes) =
+            (url.as_ptr().cast(), 15))
+        .contains("15")
+    );
+    let long = CString::new("x".repeat(65)).unwrap();
+    assert!(refused(url, &|options| options.prefix = long.as_ptr()).contains("65"));
+    assert!(
+        refused(c"redis://a,redis://b", &|options| options.replicas = 1).contains("a:6379,b:6379")
+    );
+    // SAFETY: as the header says; what is not set is given back.
+    unsafe {
+        let mut tier: tc_tier = std::mem::zeroed();
+        assert_eq!(
+            tc_tier_redis(ptr::null(), ptr::null(), &mut tier, ptr::null_mut()),
+            TC_E_ARGUMENT
+        );
+        assert_eq!(
+            tc_tier_redis(url.as_ptr(), ptr::null(), ptr::null_mut(), ptr::null_mut()),
+            TC_E_ARGUMENT
+        );
+        assert_eq!(
+            tc_tier_redis(url.as_ptr(), ptr::null(), &mut tier, ptr::null_mut()),
+            TC_OK
+        );
+        tier.release.unwrap()(tier.user);
+    }
+}
