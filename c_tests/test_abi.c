@@ -191,7 +191,7 @@ AT(tc_open_options, image, 4);
 AT(tc_open_options, key, 8);
 AT(tc_open_options, format, 16);
 AT(tc_open_options, flags, 24);
-AT(tc_open_options, reserved, 28);
+AT(tc_open_options, threads, 28);
 AT(tc_open_options, open_beside, 32);
 AT(tc_open_options, user, 40);
 AT(tc_open_options, log, 48);

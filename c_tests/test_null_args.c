@@ -179,7 +179,7 @@ static void opening_files(void **state)
   int32_t count = 77;
   tc_open_options o = {.struct_size = sizeof o, .image = -4}, named = {.struct_size = sizeof named, .key = not_utf8};
   tc_open_options empty = {.struct_size = sizeof empty, .key = ""}, format = {.struct_size = sizeof format, .format = not_utf8};
-  tc_open_options flags = {.struct_size = sizeof flags, .flags = 64}, reserved = {.struct_size = sizeof reserved, .reserved = 3};
+  tc_open_options flags = {.struct_size = sizeof flags, .flags = 64}, threads = {.struct_size = sizeof threads, .threads = 1025};
   refuses(TC_E_ARGUMENT, "provider", provider_open("some", NULL, NULL, e));
   yields_no(made, TC_E_ARGUMENT, "path", provider_open(NULL, NULL, &made, e));
   yields_no(made, TC_E_ARGUMENT, "path", provider_open("", NULL, &made, e));
@@ -188,7 +188,7 @@ static void opening_files(void **state)
   yields_no(made, TC_E_ARGUMENT, "key", provider_open("some", &empty, &made, e));
   yields_no(made, TC_E_ARGUMENT, "format", provider_open("some", &format, &made, e));
   yields_no(made, TC_E_ARGUMENT, "flags of options is 0x40", provider_open("some", &flags, &made, e));
-  yields_no(made, TC_E_ARGUMENT, "reserved 3", provider_open("some", &reserved, &made, e));
+  yields_no(made, TC_E_RANGE, "threads is 1025", provider_open("some", &threads, &made, e));
   format.format = "";
   yields_no(made, TC_E_ARGUMENT, "format", provider_open("some", &format, &made, e));
   yields_no(made, TC_E_NOT_FOUND, "\xef\xbf\xbd", provider_open(not_utf8, NULL, &made, e)); /* but still UTF-8 */

@@ -72,8 +72,8 @@
  *
  * THREADS
  *   Every function may be called from any thread at any time, also on the same objects. The library
- *   holds no lock while your callbacks run, and starts no threads but for provider_request_block. One
- *   thread decodes a block; others that need it decode other blocks meanwhile, those too that its load
+ *   holds no lock while your callbacks run, and starts no threads but for provider_request_block and where
+ *   an option says how many. One thread decodes a block; others that need it decode other blocks meanwhile, those too that its load
  *   needs, or wait for it. Who must not wait, such as an event loop, calls provider_try_block, which
  *   gives a tile that is in the cache or TC_E_NOT_RESIDENT, and then provider_request_block.
  *
@@ -444,6 +444,25 @@ typedef enum tc_open_flags {
    * change what is read has none.
    */
   TC_OPEN_FLEET_DIGEST = 4,
+  /**
+   * You know that nobody changes the file as long as the provider or a tile of it is there. provider_open then looks at
+   * uncompressed pixels of TIFF and NITF where they lie in the system's own copy of the file (mmap): tiles of one band,
+   * and of bands that are stored apart, are views of it, without a copy and without memory of the budget but
+   * their bookkeeping, where their samples are aligned and in native byte order and their rows lie at one distance, as
+   * those of a block do and those of strips that follow each other; other uncompressed pixels go from
+   * there to tiles and windows in one step.
+   *
+   * **If the file becomes shorter all the same, the process gets SIGBUS** at the next look at pixels that are gone, and
+   * where it is written into, tiles change. So this is for files that are known to stay, and never
+   * for what others may upload or replace in place; a file renamed over stays. A change that shows in size or times
+   * before a tile is asked for still gives TC_E_CHANGED.
+   *
+   * All pixels are as without it. What is mapped stays so until the last of provider and tiles has gone. Where tiles may be
+   * views the key says so, lest openings without this flag get them. Files that cannot be mapped, and everything
+   * compressed, are read as without it. With provider_open_io and for files beside the one that is opened it
+   * means nothing.
+   */
+  TC_OPEN_MAPPED = 8,
 } tc_open_flags;
 
 /**
@@ -1541,9 +1560,13 @@ typedef struct tc_open_options {
    */
   uint32_t flags;
   /**
-   * 0.
+   * How many threads the library may start to decode large parts of this image, beside those that call: all that
+   * are at work for it at one time. They end with the decode. So a JPEG 2000 image that is one huge block, which one
+   * thread decodes while others wait for it, is decoded by several: code-blocks and wavelets in parallel. Other
+   * formats start none: their blocks are decoded by as many threads as call. 0: none. At most 1024, of
+   * which at most 63 help with one decode.
    */
-  uint32_t reserved;
+  uint32_t threads;
   /**
    * Opens a file that lies beside the one that is opened, such as its external overviews; see provider_open for
    * which are looked for. Called a few times inside provider_open or provider_open_io, on the same thread, and never

@@ -1372,6 +1372,7 @@ struct OpenOptions {
     /** What the file is called on all machines that share another tier. */
     std::optional<std::string> fleet_id;
     uint32_t flags = 0;
+    uint32_t threads = 0;
     /** Opens a file beside the one that is opened, by its suffix; none if there is no such file. */
     std::function<std::optional<Bytes>(std::string_view)> open_beside;
     std::optional<Log> log;
@@ -1410,6 +1411,7 @@ inline tc_open_options c_of(const OpenOptions &options, const LogC &log)
     c.format = text(options.format);
     c.fleet_id = text(options.fleet_id);
     c.flags = options.flags;
+    c.threads = options.threads;
     c.log = log.get();
     if (options.open_beside) {
         c.open_beside = detail::open_beside;

@@ -122,6 +122,12 @@ pub struct Image {
     pub sparse: bool,
     /// Part of a block is cheaper than the block.
     pub windowed: bool,
+    /// A window takes no more than its own pixels, so that no block needs to be read for a part of it: the file is in
+    /// memory. Goes with `windowed`.
+    pub in_place: bool,
+    /// Pixels are stored as they are, so that any number of whole rows costs little more than they have pixels. Goes with
+    /// `windowed`.
+    pub plain: bool,
     /// Windows that cover a block cost more together than the block, because they share work.
     pub windows_overlap: bool,
     /// A padded pixel beyond the edge is part of an edge block, so that all blocks are of full size.
@@ -147,6 +153,8 @@ impl Image {
             bands_together: false,
             sparse: false,
             windowed: false,
+            in_place: false,
+            plain: false,
             windows_overlap: false,
             padded: false,
             metadata: Metadata::new(),

@@ -17,6 +17,7 @@ mod late;
 pub mod layout;
 pub mod load;
 pub mod log;
+pub mod mapping;
 pub mod memory;
 pub mod nodata;
 pub mod operator;

@@ -8,10 +8,12 @@ use crate::dtype::{DType, Sample};
 use crate::error::{Error, Kind, Result};
 use crate::geometry::Area;
 use crate::layout::{Layout, Shape};
+use crate::mapping::Mapping;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use smallvec::SmallVec;
 use std::marker::PhantomData;
+use std::ops::Range;
 use std::ptr::NonNull;
 use std::sync::{Arc, Weak};
 
@@ -238,6 +240,13 @@ pub type Release = Box<dyn FnOnce() + Send + Sync>;
 enum Storage {
     Owned(Memory),
     Foreign(Box<Foreign>),
+    Mapped(Box<Mapped>),
+}
+
+/// A part of a file in memory.
+struct Mapped {
+    mapping: Arc<Mapping>,
+    range: Range<usize>,
 }
 
 /// A caller's memory, readable from `start` for `len` bytes until `release` is called.
@@ -325,10 +334,23 @@ impl Buffer {
         }))))
     }
 
+    /// A buffer over a part of a file in memory, which takes no room in budgets.
+    ///
+    /// # Panics
+    /// If the file has no such part.
+    pub fn mapped(mapping: Arc<Mapping>, range: Range<usize>) -> Self {
+        assert!(
+            range.start <= range.end && range.end <= mapping.bytes().len(),
+            "outside the file"
+        );
+        Self::new(Storage::Mapped(Box::new(Mapped { mapping, range })))
+    }
+
     /// All bytes.
     pub fn bytes(&self) -> &[u8] {
         match &self.storage {
             Storage::Owned(memory) => memory.bytes(),
+            Storage::Mapped(mapped) => &mapped.mapping.bytes()[mapped.range.clone()],
             // SAFETY: promised by the caller of `foreign`.
             Storage::Foreign(foreign) => unsafe {
                 std::slice::from_raw_parts(foreign.start.as_ptr(), foreign.len)
@@ -346,9 +368,9 @@ impl Buffer {
         address.0.addr() - self.bytes().as_ptr().addr()
     }
 
-    /// Whether the bytes are a caller's.
+    /// Whether the bytes are not the library's own: a caller's, or a file's.
     pub fn is_foreign(&self) -> bool {
-        matches!(self.storage, Storage::Foreign(_))
+        !matches!(self.storage, Storage::Owned(_))
     }
 
     /// Bytes of pixel memory that this buffer takes from the library's budget.
@@ -356,14 +378,14 @@ impl Buffer {
         match &self.storage {
             Storage::Owned(memory) => memory.size(),
             Storage::Foreign(foreign) if foreign.is_counted => foreign.len,
-            Storage::Foreign(_) => 0,
+            Storage::Foreign(_) | Storage::Mapped(_) => 0,
         }
     }
 
     /// Bytes of the caller's memory that this buffer keeps from being released.
     pub fn lent(&self) -> usize {
         match &self.storage {
-            Storage::Owned(_) => 0,
+            Storage::Owned(_) | Storage::Mapped(_) => 0,
             Storage::Foreign(foreign) => foreign.len,
         }
     }

@@ -20,13 +20,21 @@ const WINDOW_FACTOR: u128 = 4;
 /// Whether a rectangle is better read by itself than cut out of the blocks over it.
 pub(crate) fn prefers_window(provider: &dyn Provider, level: u32, rect: &Rect) -> bool {
     let image = provider.image();
-    if !image.windowed {
-        return false;
+    if !image.windowed || image.in_place {
+        return image.in_place;
     }
     let grid = image.grid(level);
     let (rows, cols) = grid.blocks_over(rect);
     let area = |rect: &Rect| u128::from(rect.width) * u128::from(rect.height);
     area(&grid.rect(rows.start, cols.start)) >= area(rect) * WINDOW_FACTOR
+}
+
+/// The pixels of a rectangle where they lie in a file that is in memory.
+fn view_of(provider: &dyn Provider, level: u32, rect: Rect, bands: &Bands) -> Option<Tile> {
+    match provider.image().in_place {
+        true => provider.get_view(level, rect, bands),
+        false => None,
+    }
 }
 
 /// Whether any block over a rectangle inside the image is stored.
@@ -113,6 +121,9 @@ pub(crate) fn read_tile(
 ) -> Result<Tile> {
     let (provider, level) = plane(provider, level);
     let image = provider.image();
+    if let Some(view) = view_of(&*provider, level, rect, bands) {
+        return Ok(view);
+    }
     if prefers_window(&*provider, level, &rect)
         && let Some(tile) = provider.get_window(level, rect, bands, request)?
     {
@@ -279,9 +290,14 @@ fn copy_window(
     };
     let origin = |part: &Rect| ((part.x as i64 - x) as usize, (part.y as i64 - y) as usize);
     let request = Request::new();
-    if prefers_window(&*provider, level, &rect)
-        && let Some(tile) = provider.get_window(level, rect, &needed, &request)?
-    {
+    let window = match view_of(&*provider, level, rect, &needed) {
+        Some(view) => Some(view),
+        None if prefers_window(&*provider, level, &rect) => {
+            provider.get_window(level, rect, &needed, &request)?
+        }
+        None => None,
+    };
+    if let Some(tile) = window {
         let (x, y) = origin(&rect);
         tile.copy_to_target(
             0,

@@ -5,7 +5,7 @@ import statistics
 
 import chart
 
-TITLES = {"strips": "Strips to tiles of 1024 x 1024", "tiles": "Tiles to other tiles", "jpeg2000": "JPEG 2000, one tile",
+TITLES = {"strips": "Strips to tiles of 1024 x 1024", "mapped": "Files that do not change", "tiles": "Tiles to other tiles", "jpeg2000": "JPEG 2000, one tile",
           "viewer": "Four viewers", "opening": "Opening and the first tile"}
 
 

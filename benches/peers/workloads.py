@@ -31,6 +31,22 @@ def _strips():
                 ("gdal", ["handles"]), ("openimageio", ["gettile"]), ("ours", ["", "stack"])])
 
 
+def _mapped():
+    """Files that are known not to change: views of them, or one step from there to the tile."""
+    for layout, floors in (("64_one", ["mmap"]), ("64_apart", ["mmap"]), ("64_none", ["mmap", "libtiff,bands"]),
+                           ("1_none", ["mmap", "libtiff,bands"])):
+        for threads in (1, 2):
+            rows = ",rows" if threads > 1 else ""
+            views = ["bip,vmem"] if layout.endswith("none") and threads == 1 else []
+            yield Case("mapped", f"{layout}, rows", f"strips{layout}.tif",
+                       {"order": "rows", "budget-mib": 64, "threads": threads}, [
+                ("gdal", ["handles" + rows] + views), ("ours", ["mapped" + rows, rows.strip(",")]),
+                ("floor", [mode + rows for mode in floors])])
+    for layout, tile in (("256_none", 1024), ("256_none", 1000), ("1024_none", 256)):
+        yield Case("mapped", f"{layout} to {tile}", f"tiles{layout}.tif", {"order": "rows", "budget-mib": 64, "tile": tile}, [
+            ("gdal", ["handles"]), ("ours", ["mapped", ""]), ("floor", ["libtiff,bands"])])
+
+
 def _tiles():
     for layout, tiles in (("256_none", (1024, 1000)), ("256_deflate", (1024, 1000)), ("256_lzw", (1024, 1000)),
                           ("1024_none", (256,))):
@@ -48,12 +64,12 @@ def _tiles():
 
 def _jpeg2000():
     for threads in (1, 2):
-        codec = ["mt"] if threads > 1 else [""]
+        codec, ours = (["mt"], ["codec", ""]) if threads > 1 else ([""], [""])
         views = {"budget-mib": 512, "threads": threads}
         yield Case("jpeg2000", "all tiles", "one_tile.jp2", dict(views, order="rows"), [
-            ("gdal", codec), ("gdal newer", codec), ("ours", [""]), ("floor", ["openjpeg"])])
+            ("gdal", codec), ("gdal newer", codec), ("ours", ours), ("floor", ["openjpeg"])])
         yield Case("jpeg2000", "40 windows", "one_tile.jp2", dict(views, order="windows", trace="viewports.i32"), [
-            ("gdal", codec + ["handles"] * (threads > 1)), ("gdal newer", codec + ["handles"] * (threads > 1)), ("ours", [""])])
+            ("gdal", codec + ["handles"] * (threads > 1)), ("gdal newer", codec + ["handles"] * (threads > 1)), ("ours", ours)])
     yield Case("jpeg2000", "level 3", "one_tile.jp2", {"order": "rows", "level": 3, "budget-mib": 512}, [
         ("gdal", [""]), ("gdal newer", [""]), ("vips", [""]), ("ours", [""])])
 
@@ -70,7 +86,7 @@ def _opening():
         ("gdal", [""]), ("gdal newer", [""]), ("openimageio", [""]), ("vips", [""]), ("ours", [""])])
 
 
-WORKLOADS = {"strips": _strips, "tiles": _tiles, "jpeg2000": _jpeg2000, "viewer": _viewer, "opening": _opening}
+WORKLOADS = {"strips": _strips, "mapped": _mapped, "tiles": _tiles, "jpeg2000": _jpeg2000, "viewer": _viewer, "opening": _opening}
 
 # Beside these, `limits` measures the memory of the machine, and `growth` the library alone as work grows.
 GROWTH = [("entries", 10**n) for n in range(3, 8)] + [("pixels", 10**n) for n in range(3, 7)] + [

@@ -188,6 +188,23 @@ const (
 	// the same: then call provider_invalidate_fleet, or give a fleet_id that changes. A file with others beside it that
 	// change what is read has none.
 	OpenFleetDigest OpenFlags = 4
+	// OpenMapped is TC_OPEN_MAPPED. You know that nobody changes the file as long as the provider or a tile of it is there. provider_open then looks at
+	// uncompressed pixels of TIFF and NITF where they lie in the system's own copy of the file (mmap): tiles of one band,
+	// and of bands that are stored apart, are views of it, without a copy and without memory of the budget but
+	// their bookkeeping, where their samples are aligned and in native byte order and their rows lie at one distance, as
+	// those of a block do and those of strips that follow each other; other uncompressed pixels go from
+	// there to tiles and windows in one step.
+	//
+	// **If the file becomes shorter all the same, the process gets SIGBUS** at the next look at pixels that are gone, and
+	// where it is written into, tiles change. So this is for files that are known to stay, and never
+	// for what others may upload or replace in place; a file renamed over stays. A change that shows in size or times
+	// before a tile is asked for still gives TC_E_CHANGED.
+	//
+	// All pixels are as without it. What is mapped stays so until the last of provider and tiles has gone. Where tiles may be
+	// views the key says so, lest openings without this flag get them. Files that cannot be mapped, and everything
+	// compressed, are read as without it. With provider_open_io and for files beside the one that is opened it
+	// means nothing.
+	OpenMapped OpenFlags = 8
 )
 
 // SourceFlags is tc_source_flags. The bits of tc_source.flags.

@@ -1,10 +1,11 @@
-//! A file of the system, read by position and never mapped: a file that shrinks gives an error
+//! A file of the system, read by position and not mapped unless that is asked for: a file that shrinks gives an error
 //! instead of killing the process.
 
 use super::Bytes;
 use super::GDAL;
 use super::descriptors::Reopened;
 use crate::error::{Error, Kind, Result};
+use crate::mapping::Mapping;
 use crate::sync::{Mutex, thread};
 use std::fs::{File, Metadata};
 use std::io::ErrorKind;
@@ -84,6 +85,12 @@ impl FileBytes {
             opened: Identity::of(&metadata),
             links: Mutex::new(Links::of(&metadata)),
         })
+    }
+
+    /// All of the file in memory, for those who know that it does not change.
+    pub(super) fn map(&self) -> Result<Mapping> {
+        let file = self.file()?;
+        Mapping::of(&file, self.opened.size).map_err(|error| Error::new(Kind::Io, error))
     }
 
     /// The open file, which is the one that was opened first.

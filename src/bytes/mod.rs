@@ -3,15 +3,19 @@
 pub mod descriptors;
 mod file;
 mod gathered;
+mod mapped;
 mod memory;
 pub mod stream;
 
 pub use file::{FileBytes, is_of_file};
 pub use gathered::Gathered;
+pub use mapped::MappedBytes;
 pub use memory::MemoryBytes;
 
 use crate::error::Result;
+use crate::mapping::Mapping;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Where to go with what the library does not open.
 pub const GDAL: &str = "what GDAL opens is read by tc_gdal_open of tilecache_gdal.h";
@@ -35,6 +39,11 @@ pub trait Bytes: Send + Sync {
     /// is a journey, it brings some of these along.
     fn read_near(&self, offset: u64, into: &mut [u8]) -> Result<()> {
         self.read_at(offset, into)
+    }
+
+    /// All of the bytes in memory, where whoever opened the file said that they stay what they are.
+    fn mapping(&self) -> Option<&Arc<Mapping>> {
+        None
     }
 
     /// Text that two handles share exactly when they read the same, unchanged file; the file's

@@ -36,6 +36,23 @@ pub enum tc_open_flags {
     /// the same: then call provider_invalidate_fleet, or give a fleet_id that changes. A file with others beside it that
     /// change what is read has none.
     TC_OPEN_FLEET_DIGEST = 4,
+    /// You know that nobody changes the file as long as the provider or a tile of it is there. provider_open then looks at
+    /// uncompressed pixels of TIFF and NITF where they lie in the system's own copy of the file (mmap): tiles of one band,
+    /// and of bands that are stored apart, are views of it, without a copy and without memory of the budget but
+    /// their bookkeeping, where their samples are aligned and in native byte order and their rows lie at one distance, as
+    /// those of a block do and those of strips that follow each other; other uncompressed pixels go from
+    /// there to tiles and windows in one step.
+    ///
+    /// **If the file becomes shorter all the same, the process gets SIGBUS** at the next look at pixels that are gone, and
+    /// where it is written into, tiles change. So this is for files that are known to stay, and never
+    /// for what others may upload or replace in place; a file renamed over stays. A change that shows in size or times
+    /// before a tile is asked for still gives TC_E_CHANGED.
+    ///
+    /// All pixels are as without it. What is mapped stays so until the last of provider and tiles has gone. Where tiles may be
+    /// views the key says so, lest openings without this flag get them. Files that cannot be mapped, and everything
+    /// compressed, are read as without it. With provider_open_io and for files beside the one that is opened it
+    /// means nothing.
+    TC_OPEN_MAPPED = 8,
 }
 
 /// Options of provider_open and provider_open_io. Size-led; 0 is the default everywhere.
@@ -56,8 +73,12 @@ pub struct tc_open_options {
     pub format: *const c_char,
     /// Bits of tc_open_flags.
     pub flags: u32,
-    /// 0.
-    pub reserved: u32,
+    /// How many threads the library may start to decode large parts of this image, beside those that call: all that
+    /// are at work for it at one time. They end with the decode. So a JPEG 2000 image that is one huge block, which one
+    /// thread decodes while others wait for it, is decoded by several: code-blocks and wavelets in parallel. Other
+    /// formats start none: their blocks are decoded by as many threads as call. 0: none. At most 1024, of
+    /// which at most 63 help with one decode.
+    pub threads: u32,
     /// Opens a file that lies beside the one that is opened, such as its external overviews; see provider_open for
     /// which are looked for. Called a few times inside provider_open or provider_open_io, on the same thread, and never
     /// later.
@@ -313,6 +334,9 @@ unsafe impl SizeLed for tc_source {
     const NAME: &'static str = "tc_source";
 }
 
+/// An opening may have no more threads than this.
+const MOST_THREADS: u32 = 1024;
+
 /// What the options choose, with files beside it as they say.
 ///
 /// # Safety
@@ -325,10 +349,17 @@ unsafe fn choice<'a>(
     const ALONE: u32 = tc_open_flags::TC_OPEN_ALONE as u32;
     const STRICT: u32 = tc_open_flags::TC_OPEN_STRICT as u32;
     const DIGEST: u32 = tc_open_flags::TC_OPEN_FLEET_DIGEST as u32;
-    let (flags, reserved) = (options.flags, options.reserved);
-    if flags & !(ALONE | STRICT | DIGEST) != 0 || reserved != 0 {
+    const MAPPED: u32 = tc_open_flags::TC_OPEN_MAPPED as u32;
+    let flags = options.flags;
+    if flags & !(ALONE | STRICT | DIGEST | MAPPED) != 0 {
         return Err(Error::argument(format!(
-            "flags of options is {flags:#x}, reserved {reserved}; no such flag of an opening, and reserved must be 0"
+            "flags of options is {flags:#x}; no such flag of an opening"
+        )));
+    }
+    if options.threads > MOST_THREADS {
+        return Err(Error::range(format!(
+            "threads is {}; it must be at most {MOST_THREADS}",
+            options.threads
         )));
     }
     // SAFETY: promised by the caller.
@@ -340,6 +371,8 @@ unsafe fn choice<'a>(
             beside: beside.as_ref().map(|beside| beside as &dyn Beside),
             alone: flags & ALONE != 0,
             strict: flags & STRICT != 0,
+            mapped: flags & MAPPED != 0,
+            threads: options.threads,
             fleet: match args::optional_text(options.fleet_id, "fleet_id")? {
                 Some(text) => Fleet::Named(text),
                 None if flags & DIGEST != 0 => Fleet::Digest,

@@ -122,6 +122,8 @@ impl Computed {
 
     pub(super) fn build(mut self, cache: Option<&Cache>) -> Result<Arc<dyn Provider>> {
         self.image.windowed = false;
+        self.image.in_place = false;
+        self.image.plain = false;
         self.image.bands_together = self.image.bands.len() > 1;
         self.image.check()?;
         if self.sources.is_empty() {

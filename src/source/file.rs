@@ -5,7 +5,7 @@ use super::formats::{FORMATS, Format, Part, Parts};
 use super::warnings::all_warnings;
 use super::world;
 use super::{Source, missing};
-use crate::bytes::{Bytes, FileBytes, GDAL, Gathered};
+use crate::bytes::{Bytes, FileBytes, GDAL, Gathered, MappedBytes};
 use crate::cache::{identify, name_or_number, title};
 use crate::error::{Error, Result};
 use crate::georef::Located;
@@ -35,6 +35,10 @@ pub struct Choice<'a> {
     pub alone: bool,
     /// What is only warned of is refused.
     pub strict: bool,
+    /// The file stays as it is, so that its pixels may be looked at where they lie.
+    pub mapped: bool,
+    /// How many threads may decode beside those that call.
+    pub threads: u32,
     /// What it is called on all machines.
     pub fleet: Fleet<'a>,
     /// Where it is told what is found, and later of slow and failed reads.
@@ -75,7 +79,11 @@ pub fn open(path: &Path, index: u32, name: Option<&str>) -> Result<Arc<dyn Provi
 
 /// Opens an image of a file.
 pub fn open_choice(path: &Path, choice: &Choice<'_>) -> Result<Arc<dyn Provider>> {
-    let bytes = Arc::new(FileBytes::open(path)?);
+    let file = FileBytes::open(path)?;
+    let bytes: Arc<dyn Bytes> = match choice.mapped {
+        true => MappedBytes::of(file),
+        false => Arc::new(file),
+    };
     let given = choice.beside.map(Gathering::new);
     let folder = Folder(path);
     let beside: &dyn Beside = match &given {
@@ -146,10 +154,26 @@ fn open_image(
         return Err(error.at(format.text()));
     }
     locate(&mut image);
-    let key = format!(
-        "{}:image:{index}",
-        name_or_number(name.or(identity.as_deref()))
-    );
+    let beside = image.beside.iter_mut().map(|(_, part)| part);
+    for (_, decoder) in image
+        .levels
+        .iter_mut()
+        .chain(&mut image.masks)
+        .chain(beside)
+    {
+        decoder.allow_threads(choice.threads);
+    }
+    let parts = image.levels.iter().chain(&image.masks);
+    // Tiles that are views are for those alone who said that the file stays as it is.
+    let in_place = match parts
+        .map(|(_, decoder)| decoder)
+        .any(|decoder| decoder.has_views())
+    {
+        true => ":in_place",
+        false => "",
+    };
+    let name = name_or_number(name.or(identity.as_deref()));
+    let key = format!("{name}{in_place}:image:{index}");
     let title = match (path, index) {
         (Some(path), 0) => path.display().to_string(),
         (Some(path), index) => format!("{}: image {index}", path.display()),

@@ -38,6 +38,8 @@ fn image(full: &Image, level: u32) -> Image {
     image.levels = vec![size];
     image.sparse = true;
     image.windowed = false;
+    image.in_place = false;
+    image.plain = false;
     image.metadata.clear();
     image
 }

@@ -7,6 +7,7 @@ mod exif;
 mod fax;
 pub mod file;
 pub mod formats;
+mod in_place;
 pub mod index;
 pub mod jfif;
 pub mod jp2;
@@ -69,11 +70,26 @@ pub trait Decoder: Send + Sync {
         Err(Error::unsupported("this source has no windows"))
     }
 
+    /// A rectangle of a level where it lies in memory, as it stays: the pixels of a mapped file. `None` where they do
+    /// not lie so that a tile can be a view of them, or are not all stored.
+    fn view(&self, _level: u32, _rect: Rect, _bands: &[u32]) -> Option<Tile> {
+        None
+    }
+
+    /// Whether there may be views.
+    fn has_views(&self) -> bool {
+        false
+    }
+
     /// Hears of blocks that are about to be read; see [`Bytes::expect`](crate::bytes::Bytes::expect).
     fn announce(&self, _blocks: &mut dyn Iterator<Item = Block>, _bands: &[u32]) {}
 
     /// Hears that the pixels are others now, whatever was read before.
     fn forget(&self) {}
+
+    /// Hears before the first read that it may have so many threads at work beside those that call, for all reads
+    /// together.
+    fn allow_threads(&mut self, _count: u32) {}
 
     /// Hears before the first read that this fills what is absent, whatever the file itself says.
     fn set_pad(&mut self, _pad: Sample) {}
@@ -242,6 +258,9 @@ impl Provider for Source {
             return self.pads.tile(self.image.block_shape(at, count)?);
         }
         let claim = |claims: &mut Claims| self.claim(at, bands, claims);
+        if let Some(view) = self.get_view(at.level, at.rect(&self.image), bands) {
+            return Ok(view);
+        }
         self.namespace
             .get_or_load(at, bands, request, claim, |bands, request| {
                 let list = bands.to_vec(self.image.band_count());
@@ -313,8 +332,13 @@ impl Provider for Source {
         self.namespace.try_get(at, bands, request)
     }
 
-    fn get_view(&self, _level: u32, _rect: Rect, _bands: &Bands) -> Option<Tile> {
-        None
+    fn get_view(&self, level: u32, rect: Rect, bands: &Bands) -> Option<Tile> {
+        if !self.image.in_place {
+            return None;
+        }
+        self.renew();
+        let list = bands.to_vec(self.image.band_count());
+        self.decoder.view(level, rect, &list)
     }
 
     fn level_image(&self, _level: u32) -> Option<Arc<dyn Provider>> {

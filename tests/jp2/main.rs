@@ -10,6 +10,7 @@ mod gdal;
 mod high_throughput;
 mod policy;
 mod support;
+mod threads;
 
 use std::path::Path;
 use std::sync::Arc;

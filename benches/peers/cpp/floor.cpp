@@ -37,7 +37,7 @@ struct Floor : Source {
     uint32_t image_width, image_height, block_width, block_height;
     uint16_t bands = 1, bits = 8, predictor = 1;
     int tile, pixel;
-    bool tiled, inflates, views, separates;
+    bool tiled, inflates, views, separates, planar;
     const uint8_t *mapped = nullptr;
     std::vector<uint64_t> offsets, lengths;
 
@@ -55,7 +55,11 @@ struct Floor : Source {
         TIFFGetFieldDefaulted(t, TIFFTAG_SAMPLESPERPIXEL, &bands);
         TIFFGetFieldDefaulted(t, TIFFTAG_BITSPERSAMPLE, &bits);
         TIFFGetFieldDefaulted(t, TIFFTAG_PREDICTOR, &predictor);
-        pixel = bands * bits / 8;
+        uint16_t order = PLANARCONFIG_CONTIG;
+        TIFFGetFieldDefaulted(t, TIFFTAG_PLANARCONFIG, &order);
+        planar = order == PLANARCONFIG_SEPARATE && bands > 1;
+        if (planar && !views) fail("bands that stand apart are read by mmap alone");
+        pixel = (planar ? 1 : bands) * bits / 8;
         tiled = TIFFIsTiled(t);
         block_width = image_width;
         if (tiled) {
@@ -156,6 +160,7 @@ struct Floor : Source {
         if (views) {
             v.row = (ptrdiff_t)image_width * pixel;
             v.data = mapped + offsets[0] + ((size_t)r.y * image_width + r.x) * pixel;
+            if (planar) v.band = (ptrdiff_t)(offsets[offsets.size() / bands] - offsets[0]);
         } else if (tiled) {
             get_of_tiles(thread, r, v);
         } else {

@@ -99,6 +99,31 @@ template <typename Sample> static void make(const std::string &path, int side, i
     rename(partial.c_str(), path.c_str());
 }
 
+/* Strips of 64 rows without compression, one band after the other, each in the order of its rows. */
+static void make_apart(const std::string &path, int side, int bands)
+{
+    if (exists(path)) return;
+    fprintf(stderr, "making %s\n", path.c_str());
+    std::string partial = path + ".part.tif";
+    char **creation = list({"INTERLEAVE=BAND", "PHOTOMETRIC=MINISBLACK", "BLOCKYSIZE=64"});
+    GDALDatasetH dataset = GDALCreate(GDALGetDriverByName("GTiff"), partial.c_str(), side, side, bands, GDT_Byte, creation);
+    CSLDestroy(creation);
+    if (!dataset) fail(path);
+    std::vector<uint8_t> pixels((size_t)side * 64);
+    for (int band = 0; band < bands; band++)
+        for (int top = 0; top < side; top += 64) {
+            int rows = side - top < 64 ? side - top : 64;
+            for (int y = 0; y < rows; y++)
+                for (int x = 0; x < side; x++)
+                    pixels[(size_t)y * side + x] = sample(uint8_t(), x, top + y, band);
+            GDALRasterBandH into = GDALGetRasterBand(dataset, band + 1);
+            if (GDALRasterIO(into, GF_Write, 0, top, side, rows, pixels.data(), side, rows, GDT_Byte, 0, 0) != CE_None) fail(path);
+            GDALFlushCache(dataset);
+        }
+    GDALClose(dataset);
+    rename(partial.c_str(), path.c_str());
+}
+
 static void make_jpeg2000(const std::string &path, const std::string &from, int side)
 {
     if (exists(path)) return;
@@ -215,12 +240,17 @@ int main(int argc, char **argv)
     int shrink = atoi(argv[2]);
     for (int i = 3; i < argc; i++) {
         std::string workload = argv[i];
-        if (workload == "strips") {
+        bool strips = workload == "strips", tiles = workload == "tiles", mapped = workload == "mapped";
+        if (mapped) {
+            make_apart(folder + "strips64_one.tif", 16384 / shrink, 1);
+            make_apart(folder + "strips64_apart.tif", 16384 / shrink, 3);
+        }
+        if (strips || mapped) {
             for (std::string codec : {"none", "deflate", "lzw"})
                 make<uint8_t>(folder + "strips64_" + codec + ".tif", 16384 / shrink, 3, compressed({"BLOCKYSIZE=64"}, codec));
             make<uint8_t>(folder + "strips1_none.tif", 16384 / shrink, 3, compressed({"BLOCKYSIZE=1"}, "none"));
         }
-        if (workload == "tiles") {
+        if (tiles || mapped) {
             for (std::string codec : {"none", "deflate", "lzw"})
                 make<uint8_t>(folder + "tiles256_" + codec + ".tif", 8192 / shrink, 3,
                               compressed({"TILED=YES", "BLOCKXSIZE=256", "BLOCKYSIZE=256"}, codec));

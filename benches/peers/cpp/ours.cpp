@@ -2,6 +2,8 @@
  *   (none)  tiles of a retiled provider over the file, kept in the cache, without a copy
  *   stack   the blocks of the file are cached too, in the same cache
  *   blocks  windows are copied out of cached blocks
+ *   mapped  the file is opened by TC_OPEN_MAPPED
+ *   codec   threads that the harness may use beside its own help to decode
  *   rows    each thread takes whole rows of tiles */
 #include "harness.h"
 #include <tilecache.h>
@@ -44,7 +46,11 @@ struct Ours : Source {
     {
         tc_error error;
         check(tc_create(c.budget, nullptr, &cache, &error), error);
-        check(provider_open(c.file.c_str(), nullptr, &file, &error), error);
+        tc_open_options opening{};
+        opening.struct_size = sizeof opening;
+        opening.flags = c.has("mapped") ? TC_OPEN_MAPPED : 0;
+        opening.threads = c.has("codec") ? c.threads - 1 : 0;
+        check(provider_open(c.file.c_str(), &opening, &file, &error), error);
         if (blocks || c.has("stack")) check(provider_cached(file, cache, &cached, &error), error);
         tc_retile_options options{};
         options.struct_size = sizeof options;

@@ -96,6 +96,7 @@ const TC_SESSIONS = UInt32(3)
 const TC_OPEN_ALONE = UInt32(1)
 const TC_OPEN_STRICT = UInt32(2)
 const TC_OPEN_FLEET_DIGEST = UInt32(4)
+const TC_OPEN_MAPPED = UInt32(8)
 
 # The bits of tc_source.flags.
 const TC_SOURCE_BANDS = UInt32(1)
@@ -400,7 +401,7 @@ struct tc_open_options
     key::Ptr{UInt8}
     format::Ptr{UInt8}
     flags::UInt32
-    reserved::UInt32
+    threads::UInt32
     open_beside::Ptr{Cvoid}
     user::Ptr{Cvoid}
     log::Ptr{Cvoid}

@@ -72,13 +72,15 @@ pub fn retiled(
     image.block = tile;
     image.padded = options.pad_edges;
     image.windowed = false;
+    image.in_place = false;
+    image.plain = false;
     image.check()?;
     let pad = if options.pad_edges { ":pad" } else { "" };
     let key = format!("{}:retiled:{}x{}{pad}", source.key(), tile.0, tile.1);
     let height = nesting::above(source.height())?;
     let namespace = Namespace::new(cache, &key, &image)?;
     let planes = (0..image.levels.len() as u32)
-        .map(|level| Planes::new(&source, level, cache))
+        .map(|level| Planes::new(&source, (level, tile.1 >> level), cache))
         .collect::<Result<Vec<_>>>()?;
     let blocks = |planes: &Planes| planes.iter().map(Plane::grid).collect();
     namespace.keeps_blocks(planes.iter().map(blocks).collect());
@@ -201,7 +203,7 @@ impl Retiled {
         let kept = plane.kept(block);
         let beneath = |asking: &mut Asking<'_>| self.ask_block(plane, block, bands, asking);
         if !plane.is_cached && self.lies_across(at, plane, block) {
-            let bytes = tile_bytes(plane.provider.image(), block, bands);
+            let bytes = tile_bytes(plane.image(), block, bands);
             asking.where_not_kept(&self.namespace, (kept, bands), bytes, beneath);
         } else if asking.looks_at_all() || !self.namespace.contains(kept, bands) {
             beneath(asking);
@@ -230,7 +232,7 @@ impl Retiled {
         if self.namespace.cache().is_none() || !asking.looks_at_all() {
             return;
         }
-        let (forward, backward) = siblings(&self.image, plane.provider.image(), plane.level, at);
+        let (forward, backward) = siblings(&self.image, plane.image(), plane.level, at);
         let count = forward.chain(backward).take(MAX_PASSED_OVER).count();
         let grid = self.image.grid(at.level);
         asking.is_made(ObservedTile::With(ObservedSiblings {
@@ -251,7 +253,7 @@ impl Retiled {
         let mut wanted = tiles
             .flat_map(|at| plane.blocks(&at.rect(&self.image)))
             .filter(|block| !is_kept(block));
-        plane.provider.announce(&mut wanted, bands);
+        plane.announce(&mut wanted, bands);
     }
 }
 
@@ -371,6 +373,11 @@ impl Provider for Retiled {
             return;
         };
         let planes = &self.planes[first.level as usize];
+        if planes.own.provider.image().windows_overlap {
+            let tiles: Vec<Block> = tiles.collect();
+            self.expect_windows(&planes.own, &tiles);
+            return self.announce_inputs(&planes.own, &mut tiles.into_iter(), bands);
+        }
         let plane = planes.best(&first.rect(&self.image), bands);
         self.announce_inputs(plane, &mut tiles, bands);
     }
@@ -394,6 +401,9 @@ impl Provider for Retiled {
                 }
                 Service::Assembly(plane) => {
                     self.ask_siblings(at, plane, asking);
+                    if plane.is_sliced() {
+                        return self.ask_window(own, at, &rect, asking);
+                    }
                     let blocks = plane.blocks(&rect).into_iter();
                     blocks.for_each(|block| self.ask_kept(at, plane, block, &bands, asking));
                 }

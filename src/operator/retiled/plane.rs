@@ -5,9 +5,11 @@ use super::super::plane;
 use crate::cache::{Cache, Claims, Namespace, SourceBlocks};
 use crate::error::Result;
 use crate::geometry::{Grid, Rect};
-use crate::image::{Bands, Block};
+use crate::image::{Bands, Block, Image};
 use crate::in_flight::Input;
-use crate::provider::{Provider, tile_bytes};
+use crate::provider::{Provider, Request, tile_bytes};
+use crate::tile::Tile;
+use crate::window::{has_any, read_tile};
 use std::sync::Arc;
 
 /// What the tiles of one level can be put together from.
@@ -16,6 +18,8 @@ pub struct Planes {
     pub own: Plane,
     /// What those are put together from, if the cache of the tiles keeps them too.
     around: Option<Around>,
+    /// Rows of the source in other numbers, where it has them in any number as cheaply as in blocks.
+    slices: Option<Plane>,
 }
 
 /// What tiles are put together from where the cache is too small to keep the blocks beside them.
@@ -41,11 +45,21 @@ pub struct Plane {
     tiles: u32,
     /// Which of the planes of that level it is.
     pub nth: u32,
+    /// What the source would be if its blocks were the slices that are read of it.
+    sliced: Option<Box<Image>>,
 }
 
+/// A slice has so many bytes at most: as many as stay in the processor's inner caches on the way into tiles, and enough
+/// that what a block costs beside its pixels is little.
+const SLICE_BYTES: u64 = 512 << 10;
+
 impl Planes {
-    /// The planes under the tiles of level `tiles`, which `cache` keeps.
-    pub fn new(source: &Arc<dyn Provider>, tiles: u32, cache: Option<&Cache>) -> Result<Self> {
+    /// The planes under the tiles of level `tiles`, of which the highest have `tile_rows`, and which `cache` keeps.
+    pub fn new(
+        source: &Arc<dyn Provider>,
+        (tiles, tile_rows): (u32, u64),
+        cache: Option<&Cache>,
+    ) -> Result<Self> {
         let own = Plane::new(plane(source, tiles), (tiles, 0), cache)?;
         let origin = own.provider.origin(own.level).filter(|_| own.is_cached);
         let around = match (origin, cache) {
@@ -55,19 +69,25 @@ impl Planes {
             }),
             _ => None,
         };
-        Ok(Self { own, around })
+        let slices = own.sliced(tile_rows);
+        Ok(Self {
+            own,
+            around,
+            slices,
+        })
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Plane> {
         let around = self.around.iter().map(|around| &around.plane);
-        std::iter::once(&self.own).chain(around)
+        std::iter::once(&self.own).chain(around).chain(&self.slices)
     }
 
     /// What a tile over a rectangle is best put together from.
     pub fn best(&self, rect: &Rect, bands: &Bands) -> &Plane {
         match &self.around {
             Some(around) if !self.keeps_own(rect, bands, &around.passed) => &around.plane,
-            _ => &self.own,
+            Some(_) => &self.own,
+            None => self.slices.as_ref().unwrap_or(&self.own),
         }
     }
 
@@ -129,12 +149,94 @@ impl Plane {
             blocks_kept,
             tiles,
             nth,
+            sliced: None,
         })
+    }
+
+    /// The same plane in slices that as many as possible make up a tile of, if its blocks are whole rows of pixels that
+    /// are stored as they are, and others are better.
+    fn sliced(&self, tile_rows: u64) -> Option<Self> {
+        let image = self.provider.image();
+        let whole_rows = image.plain && image.grid(self.level).cols() == 1;
+        if !whole_rows || self.is_cached || self.level > 0 {
+            return None;
+        }
+        let row = image.bands.len() as u64 * image.dtype.size() as u64 * image.width();
+        let most = (SLICE_BYTES / row.max(1))
+            .min(tile_rows)
+            .min(image.height());
+        let rows = (1..=most)
+            .rev()
+            .find(|rows| tile_rows.is_multiple_of(*rows))?;
+        let mut sliced = Image::new(
+            image.width(),
+            image.height(),
+            image.band_count(),
+            image.dtype,
+        );
+        sliced.block = (image.width(), rows);
+        (rows != image.block.1 && rows > 1).then(|| Self {
+            provider: self.provider.clone(),
+            level: self.level,
+            is_cached: false,
+            // Where a block is resident, tiles are put together from blocks.
+            resident: None,
+            blocks_kept: None,
+            tiles: self.tiles,
+            nth: 1,
+            sliced: Some(Box::new(sliced)),
+        })
+    }
+
+    /// Whether it is in slices, which are no blocks of the source.
+    pub fn is_sliced(&self) -> bool {
+        self.sliced.is_some()
+    }
+
+    /// The image that the blocks of the plane are of.
+    pub fn image(&self) -> &Image {
+        self.sliced.as_deref().unwrap_or(self.provider.image())
+    }
+
+    /// A block of the plane from the source.
+    pub fn read(&self, block: Block, bands: &Bands, request: &Request<'_>) -> Result<Tile> {
+        if self.is_sliced() {
+            let rect = self.rect(block);
+            let window = self.provider.get_window(self.level, rect, bands, request)?;
+            return match window {
+                Some(tile) => Ok(tile),
+                None => read_tile(&self.provider, self.level, rect, bands, request),
+            };
+        }
+        self.provider.get_block(block, bands, request)
+    }
+
+    /// Tells the source of blocks that are about to be read.
+    pub fn announce(&self, blocks: &mut dyn Iterator<Item = Block>, bands: &Bands) {
+        if !self.is_sliced() {
+            return self.provider.announce(blocks, bands);
+        }
+        let grid = self.provider.image().grid(self.level);
+        let rects = blocks.map(|block| self.rect(block));
+        let mut stored = rects.flat_map(|rect| {
+            let cells = grid.cells_over(&rect);
+            cells
+                .map(|(row, col)| Block::new(self.level, row, col))
+                .collect::<Vec<_>>()
+        });
+        self.provider.announce(&mut stored, bands);
+    }
+
+    fn claim(&self, block: Block, bands: &Bands, claims: &mut Claims) {
+        match self.is_sliced() {
+            true => claims.add(tile_bytes(self.image(), block, bands)),
+            false => self.provider.claim(block, bands, claims),
+        }
     }
 
     /// The blocks of the plane.
     pub fn grid(&self) -> Grid {
-        self.provider.image().grid(self.level)
+        self.image().grid(self.level)
     }
 
     /// The cell of the tiles' key that keeps a block as long as other tiles need it.
@@ -151,7 +253,10 @@ impl Plane {
     pub fn input(&self, block: Block) -> Input {
         Input {
             kept: self.kept(block),
-            beneath: self.provider.cell(block),
+            beneath: match self.is_sliced() {
+                true => None,
+                false => self.provider.cell(block),
+            },
         }
     }
 
@@ -166,7 +271,7 @@ impl Plane {
     }
 
     pub fn rect(&self, block: Block) -> Rect {
-        block.rect(self.provider.image())
+        block.rect(self.image())
     }
 
     /// The blocks over a rectangle that have pixels, row by row.
@@ -180,7 +285,7 @@ impl Plane {
     /// Claims what a thread has in flight that decodes the blocks over a rectangle.
     pub fn claim_blocks(&self, rect: &Rect, bands: &Bands, claims: &mut Claims) {
         match &self.blocks(rect)[..] {
-            [block] => self.provider.claim(*block, bands, claims),
+            [block] => self.claim(*block, bands, claims),
             blocks => {
                 // One is decoded after the other, in the same memory.
                 let area = |block: &&Block| {
@@ -188,7 +293,7 @@ impl Plane {
                     u128::from(rect.width) * u128::from(rect.height)
                 };
                 if let Some(largest) = blocks.iter().max_by_key(area) {
-                    claims.of_sample(|claims| self.provider.claim(*largest, bands, claims));
+                    claims.of_sample(|claims| self.claim(*largest, bands, claims));
                 }
             }
         }
@@ -196,6 +301,9 @@ impl Plane {
 
     /// Whether a block is stored, or a caller put it.
     pub fn has_block(&self, at: Block) -> Result<bool> {
+        if self.is_sliced() {
+            return has_any(&*self.provider, self.level, &self.rect(at));
+        }
         let resident = self.resident.as_ref();
         let is_put = resident.is_some_and(|namespace| namespace.has_put(at, &Bands::ALL));
         Ok(is_put || self.provider.has_block(at)?)

@@ -9,6 +9,7 @@ use crate::image::{Bands, Block};
 use crate::provider::{Request, Retention, tile_bytes};
 use crate::tile::Tile;
 use crate::window::{cut, prefers_window, read_tile};
+use hashbrown::HashMap;
 
 /// How a tile is served.
 pub enum Service<'a> {
@@ -174,6 +175,29 @@ impl Retiled {
             for block in plane.blocks(rect) {
                 let part = plane.rect(block).intersection(rect);
                 self.windows(at).note(image, block, &part);
+            }
+        }
+    }
+
+    /// Notes at once what will be read of each block for some tiles, where that is too much for windows.
+    pub fn expect_windows(&self, plane: &Plane, tiles: &[Block]) {
+        let image = plane.provider.image();
+        let mut wanted = HashMap::<Block, u64>::new();
+        for tile in tiles {
+            let rect = tile.rect(&self.image);
+            for block in plane.blocks(&rect) {
+                let part = plane.rect(block).intersection(&rect);
+                *wanted.entry(block).or_default() += part.width * part.height;
+            }
+        }
+        let Some(windows) = tiles.first().map(|tile| self.windows(*tile)) else {
+            return;
+        };
+        for (block, area) in wanted {
+            // So many pixels, in whatever shape.
+            let part = Rect::new(0, 0, area, 1);
+            if windows.are_enough(image, block, &part) {
+                windows.note(image, block, &part);
             }
         }
     }

@@ -174,7 +174,7 @@ impl Retiled {
         if bypasses || self.namespace.cache().is_none() {
             return Vec::new();
         }
-        let (forward, backward) = siblings(&self.image, plane.provider.image(), plane.level, at);
+        let (forward, backward) = siblings(&self.image, plane.image(), plane.level, at);
         let nearest = forward.chain(backward);
         if let Retention::Planned(pass) = request.retention() {
             let wanted = self.namespace.by_next_use(pass, nearest.collect());
@@ -294,7 +294,7 @@ impl Maker for Stitching {
         // Not a use: a kept block waits for the last tile that needs it, and not for its turn to go.
         let tile = match view.namespace.peek(kept, bands) {
             Some(kept) => kept,
-            None => plane.provider.get_block(block, bands, request)?,
+            None => plane.read(block, bands, request)?,
         };
         match &plane.resident {
             Some(resident) => resident.with_puts(block, bands, tile, request),

@@ -4,6 +4,7 @@ use super::area::{self, Samples, shared};
 use super::coding::Coding;
 use super::describe::{Channel, Description};
 use super::header::Header;
+use super::helpers::Helpers;
 use super::index::{Index, Part};
 use super::openjpeg::{self, Job, Plane};
 use super::samples;
@@ -41,6 +42,7 @@ pub struct Jp2Decoder {
     header: Header,
     description: Description,
     index: Mutex<Option<Arc<Index>>>,
+    helpers: Helpers,
 }
 
 /// A component that is wanted, and its samples under the wanted pixels.
@@ -68,6 +70,7 @@ impl Jp2Decoder {
             header,
             description,
             index: Mutex::new(None),
+            helpers: Helpers::default(),
         }
     }
 
@@ -279,6 +282,8 @@ impl Jp2Decoder {
             (&tile_x, &tile_y),
             bytes.saturating_mul(decoded as u64),
         )?;
+        let samples = (bytes / sample_bytes).saturating_mul(decoded as u64);
+        let helped = self.helpers.take(samples);
         let again = || self.stream(col, row, window.level);
         let mut streams = std::iter::once(Ok(stream)).chain(std::iter::repeat_with(again));
         for set in here.chunks(per_set) {
@@ -289,6 +294,7 @@ impl Jp2Decoder {
                 area: reach.map(|place| place as u32),
                 level: window.level,
                 components: (!all).then_some(&list[..]),
+                threads: helped.threads(),
             };
             let mut stream = streams
                 .next()
@@ -409,6 +415,10 @@ fn area_of(here: &[&Wanted], x: &Range<u64>, y: &Range<u64>) -> u64 {
 }
 
 impl Decoder for Jp2Decoder {
+    fn allow_threads(&mut self, count: u32) {
+        self.helpers = Helpers::new(count);
+    }
+
     fn announce(&self, blocks: &mut dyn Iterator<Item = Block>, _bands: &[u32]) {
         self.expect(&mut blocks.map(|at| (at.level, at.rect(self.image()))));
     }

@@ -14,6 +14,7 @@ mod decoder;
 mod describe;
 mod gml;
 mod header;
+mod helpers;
 mod index;
 mod openjpeg;
 mod packed;

@@ -1,10 +1,11 @@
 //! A safe face of OpenJPEG: one codestream in, planes of 32-bit samples out.
 //!
-//! Each call has a codec of its own, which is used on the calling thread alone; it is built without
-//! threads and starts none.
+//! Each call has a codec of its own, which is used on the calling thread alone and starts only the threads that the
+//! job allows it; they end with it.
 //! Nothing is printed; what the codec has to say becomes the message of the error.
 
 use crate::error::{Error, Kind, Result};
+use crate::sync::Mutex;
 use openjpeg_sys as opj;
 use std::any::Any;
 use std::ffi::{CStr, c_char, c_void};
@@ -16,6 +17,9 @@ const CHUNK: usize = 64 << 10;
 
 /// A text of the codec is kept up to this length.
 const MAX_TEXT: usize = 400;
+
+/// No codec has more threads than this.
+const MOST_THREADS: u32 = 64;
 
 /// What the codec takes for the end or a failure of the input.
 const ENDS: usize = usize::MAX;
@@ -40,6 +44,8 @@ pub struct Job<'a> {
     pub level: u32,
     /// The components, ascending, unmixed; all of them if not given.
     pub components: Option<&'a [u32]>,
+    /// How many threads decode while the calling one waits; 0 if it decodes itself.
+    pub threads: u32,
 }
 
 /// The samples of one component in the area.
@@ -57,8 +63,10 @@ struct State<'a> {
     input: &'a mut dyn Input,
     failure: Option<Error>,
     panic: Option<Box<dyn Any + Send>>,
-    text: String,
 }
+
+/// What the codec had to say, on whatever thread of its.
+type Notes = Mutex<String>;
 
 /// What is to be destroyed in the end, in the order of the fields.
 struct Codec {
@@ -90,18 +98,18 @@ pub fn decode<R>(
         input,
         failure: None,
         panic: None,
-        text: String::new(),
     };
+    let notes = Notes::default();
     // The callbacks reach the state through this pointer alone until the codec has gone.
     let pointer = NonNull::from(&mut state);
-    let decoded = run(pointer.cast(), job, with);
+    let decoded = run(pointer.cast(), &notes, job, with);
     if let Some(panic) = state.panic {
         resume_unwind(panic);
     }
     match (decoded, state.failure) {
         (Some(result), _) => result,
         (None, Some(failure)) => Err(failure),
-        (None, None) => Err(gave_up(state.text.trim_end_matches("; "))),
+        (None, None) => Err(gave_up(notes.lock().trim_end_matches("; "))),
     }
 }
 
@@ -123,6 +131,7 @@ fn gave_up(text: &str) -> Error {
 /// `None` where the codec failed.
 fn run<R>(
     state: NonNull<c_void>,
+    notes: &Notes,
     job: &Job<'_>,
     with: impl FnOnce(&[Plane<'_>]) -> Result<R>,
 ) -> Option<Result<R>> {
@@ -147,7 +156,8 @@ fn run<R>(
         opj::opj_stream_set_skip_function(codec.stream, Some(skip));
         opj::opj_stream_set_user_data(codec.stream, client, None);
         opj::opj_stream_set_user_data_length(codec.stream, len);
-        opj::opj_set_error_handler(codec.codec, Some(note), client);
+        let notes = std::ptr::from_ref(notes).cast_mut();
+        opj::opj_set_error_handler(codec.codec, Some(note), notes.cast());
     }
     // SAFETY: plain numbers, for which all zeros are valid; the next call fills them in.
     let mut parameters: opj::opj_dparameters_t = unsafe { std::mem::zeroed() };
@@ -157,6 +167,10 @@ fn run<R>(
         parameters.cp_reduce = job.level;
         opj::opj_setup_decoder(codec.codec, &mut parameters) != 0
     };
+    let threads = job.threads.min(MOST_THREADS) as i32;
+    // Without this a variable of the environment would say how many. Where the system has none, the codec decodes alone.
+    // SAFETY: the codec is alive, and has read nothing yet.
+    let _started = ready && unsafe { opj::opj_codec_set_threads(codec.codec, threads) != 0 };
     // SAFETY: stream and codec are alive, and the image is stored where it will be destroyed.
     if !ready || unsafe { opj::opj_read_header(codec.stream, codec.codec, &mut codec.image) } == 0 {
         return None;
@@ -251,15 +265,11 @@ unsafe extern "C" fn skip(count: i64, client: *mut c_void) -> i64 {
 }
 
 unsafe extern "C" fn note(message: *const c_char, client: *mut c_void) {
-    // SAFETY: the codec passes a text that ends in NUL and the client that it was given.
-    unsafe {
-        let message = CStr::from_ptr(message);
-        guarded(client, (), |state| {
-            if state.text.len() < MAX_TEXT {
-                let message = message.to_string_lossy();
-                state.text.push_str(message.trim());
-                state.text.push_str("; ");
-            }
-        });
+    // SAFETY: the codec passes a text that ends in NUL and the notes that it was given, which outlive it.
+    let (message, notes) = unsafe { (CStr::from_ptr(message), &*client.cast::<Notes>()) };
+    let mut text = notes.lock();
+    if text.len() < MAX_TEXT {
+        text.push_str(message.to_string_lossy().trim());
+        text.push_str("; ");
     }
 }

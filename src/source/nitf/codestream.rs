@@ -67,6 +67,11 @@ impl Codestream {
         self.decoder.expect(rects);
     }
 
+    /// Hears how many threads may be at work beside those that call.
+    pub fn allow_threads(&mut self, count: u32) {
+        self.decoder.allow_threads(count);
+    }
+
     /// Drops what is known of other bytes.
     pub fn forget(&self) {
         self.decoder.forget();

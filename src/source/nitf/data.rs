@@ -51,6 +51,19 @@ impl Data {
         )))
     }
 
+    /// Bytes of the data where they lie in memory, if the file does.
+    pub fn in_memory(&self, at: u64, len: u64) -> Option<&[u8]> {
+        let mapping = self.bytes.mapping()?;
+        self.check(at, len).ok()?;
+        let start = self.place(at) as usize;
+        mapping.bytes().get(start..start + len as usize)
+    }
+
+    /// Where a byte of the data lies in the file.
+    pub fn place(&self, at: u64) -> u64 {
+        self.start + at
+    }
+
     /// Fills `into` with the bytes from `at` on, counted from the beginning of the data.
     pub fn read(&self, at: u64, into: &mut [u8]) -> Result<()> {
         self.check(at, into.len() as u64)?;

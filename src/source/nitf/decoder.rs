@@ -13,9 +13,12 @@ use crate::geometry::Rect;
 use crate::image::{Block, Image};
 use crate::memory::PixelsMut;
 use crate::source::Decoder;
+use crate::source::in_place::{self, Run};
 use crate::source::parts::for_each_part;
 use crate::source::samples::split;
 use crate::source::scratch::{Scratch, with_scratch};
+use crate::tile::Tile;
+use smallvec::SmallVec;
 use std::ops::Range;
 
 /// The image of one segment on the grid of its blocks.
@@ -27,6 +30,8 @@ pub struct NitfDecoder {
     streams: Streams,
     codestream: Option<Codestream>,
     image: Image,
+    /// Of each band, where blocks follow each other.
+    runs: Vec<Run>,
 }
 
 impl NitfDecoder {
@@ -47,6 +52,7 @@ impl NitfDecoder {
                 Compression::Jpeg | Compression::Bilevel { .. } => Streams::new(&mask),
                 _ => Streams::default(),
             },
+            runs: (0..plan.bands).map(|_| Run::default()).collect(),
             plan,
             mask,
             image,
@@ -123,6 +129,23 @@ impl NitfDecoder {
     fn start(&self, at: Block, band: u64) -> Option<u64> {
         self.mask
             .start(self.entry(at, band), self.plan.block_bytes())
+    }
+
+    /// Where the rows of a band lie in the file, if they lie as those of a tile may.
+    fn rows_in_place(&self, rect: &Rect, band: u32) -> Option<in_place::Rows> {
+        let (plan, data) = (&self.plan, &self.data);
+        let size = plan.dtype.size() as u64;
+        let stride = plan.block.0 * size;
+        let within = match plan.mode {
+            Mode::Block => u64::from(band) * plan.plane_bytes(),
+            _ => 0,
+        };
+        let run = &self.runs[band as usize];
+        in_place::rows(&plan.grid(), rect, (stride, size), run, |at, rows| {
+            let start = self.start(at, u64::from(band))? + within;
+            data.check(start, rows * stride).ok()?;
+            Some(data.place(start))
+        })
     }
 
     /// Delivers bands that are stored together: `picks` of the channels of `band`.
@@ -245,6 +268,20 @@ impl Decoder for NitfDecoder {
         Ok((0..bands).any(|band| self.start(at, band).is_some()))
     }
 
+    fn has_views(&self) -> bool {
+        let stand_apart = matches!(self.plan.mode, Mode::Block | Mode::Sequential);
+        self.image.in_place && stand_apart && raw::is_native(&self.plan)
+    }
+
+    fn view(&self, _level: u32, rect: Rect, bands: &[u32]) -> Option<Tile> {
+        if !self.has_views() {
+            return None;
+        }
+        let rows = bands.iter().map(|band| self.rows_in_place(&rect, *band));
+        let rows: Option<SmallVec<[in_place::Rows; 4]>> = rows.collect();
+        in_place::view(&*self.data.bytes, &rect, self.plan.dtype, &rows?)
+    }
+
     fn announce(&self, blocks: &mut dyn Iterator<Item = Block>, bands: &[u32]) {
         match &self.codestream {
             Some(codestream) => {
@@ -254,6 +291,12 @@ impl Decoder for NitfDecoder {
                 let mut ranges = blocks.flat_map(|at| self.stored(at, bands));
                 self.data.expect(&mut ranges);
             }
+        }
+    }
+
+    fn allow_threads(&mut self, count: u32) {
+        if let Some(codestream) = &mut self.codestream {
+            codestream.allow_threads(count);
         }
     }
 

@@ -26,6 +26,8 @@ pub fn image(
     image.bits = bits(header, plan);
     image.bands_together = plan.bands > 1 && interleaved(header);
     image.windowed = plan.compression == Compression::None;
+    image.plain = image.windowed;
+    image.in_place = image.windowed && bytes.mapping().is_some();
     image.sparse = mask.sparse;
     let pad = mask
         .pad
@@ -49,6 +51,8 @@ pub fn with_codestream(image: &mut Image, codestream: &Image, header: &ImageHead
     image.bits = image.bits.min(codestream.bits);
     image.bands_together = codestream.bands_together;
     image.windowed = codestream.windowed;
+    image.plain = false;
+    image.in_place = false;
     if header.irep == "YCbCr601" {
         // The decoder has undone it where the codestream says so.
         for (band, decoded) in image.bands.iter_mut().zip(&codestream.bands) {

@@ -113,8 +113,14 @@ pub fn read(
         let from = ((part.y + y) * rows.row + first) / 8;
         let to = ((part.y + y + count - 1) * rows.row + behind).div_ceil(8);
         data.check(start + from, to - from)?;
-        let chunk = sized(input, to - from)?;
-        data.read(start + from, chunk)?;
+        let chunk = match data.in_memory(start + from, to - from) {
+            Some(chunk) => chunk,
+            None => {
+                let chunk = sized(input, to - from)?;
+                data.read(start + from, chunk)?;
+                chunk
+            }
+        };
         for i in 0..count {
             let at = ((part.y + y + i) * rows.row + first - from * 8) as usize;
             let mut out = into.rows_mut((y + i) as usize);
@@ -148,6 +154,12 @@ pub fn read_whole(data: &Data, plan: &Plan, start: u64, pixels: &mut [u8]) -> Re
     data.read(start, pixels)?;
     to_native(plan, pixels);
     Ok(())
+}
+
+/// Whether the samples of the file are those of the memory.
+pub fn is_native(plan: &Plan) -> bool {
+    let bytes = plan.dtype.part().size();
+    plan.bits as usize == plan.dtype.size() * 8 && (bytes == 1 || cfg!(target_endian = "big"))
 }
 
 /// The file has the highest byte first.

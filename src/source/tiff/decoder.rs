@@ -22,6 +22,7 @@ use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::{Block, Image};
 use crate::memory::PixelsMut;
+use crate::source::in_place::{self, Rows, Run};
 use crate::source::jpeg::{self, Colours};
 use crate::source::parts::for_each_part;
 #[cfg(feature = "lerc")]
@@ -29,6 +30,8 @@ use crate::source::scratch::zeroed;
 use crate::source::scratch::{Scratch, sized, with_scratch};
 use crate::source::warnings::warn;
 use crate::source::{Decoder, fax};
+use crate::tile::Tile;
+use smallvec::SmallVec;
 
 /// The image of one directory: one level on the grid of its strips or tiles.
 pub struct TiffDecoder {
@@ -39,6 +42,8 @@ pub struct TiffDecoder {
     rows: Vec<RowReader>,
     image: Image,
     mask: bool,
+    /// Of each plane, where blocks follow each other.
+    runs: Vec<Run>,
 }
 
 /// One stored block, the part of it that is wanted, and where it stands in the grid.
@@ -73,6 +78,7 @@ impl TiffDecoder {
         image.check().map_err(|error| error.at(place()))?;
         Ok(Self {
             directory: directory.index,
+            runs: (0..plan.planes()).map(|_| Run::default()).collect(),
             rows: (0..plan.planes())
                 .map(|plane| RowReader::new(&plan, plane, directory.reader.big_endian))
                 .collect(),
@@ -116,6 +122,87 @@ impl TiffDecoder {
         let size = || plan.stored_bytes(plane, plan.stored_rows(at.row));
         let plain = (plan.compression == Compression::None).then(size);
         self.table.get(self.index(at, plane), plain)
+    }
+
+    /// Where the rows of a rectangle lie in the file, if they lie as those of a tile may.
+    fn rows_in_place(&self, rect: &Rect, plane: usize) -> Option<Rows> {
+        let stride = self.plan.row_bytes(plane);
+        let pixel = self.plan.pixel_bytes(plane)?;
+        let run = &self.runs[plane];
+        in_place::rows(&self.plan.grid(), rect, (stride, pixel), run, |at, rows| {
+            let stored = self.stored(at, plane).ok()??;
+            (stored.len >= rows * stride).then_some(stored.offset)
+        })
+    }
+
+    /// Delivers a rectangle whose rows lie at one distance in the file, which is in memory, whatever blocks they are of;
+    /// says whether it did.
+    fn read_in_place(&self, rect: &Rect, bands: &[u32], into: &mut PixelsMut<'_>) -> bool {
+        let native = self.image.in_place && !self.mask && !self.plan.low_bits_first;
+        let Some(mapping) = self.reader.bytes.mapping().filter(|_| native) else {
+            return false;
+        };
+        let deliver = |plane: usize, picks: &[usize], into: &mut PixelsMut<'_>| {
+            let reader = &self.rows[plane];
+            let place = self
+                .rows_in_place(rect, plane)
+                .filter(|_| reader.is_native());
+            let (place, pixel) = place.zip(self.plan.pixel_bytes(plane))?;
+            let len = rect.width * pixel;
+            in_place::bring(mapping, &place, len, rect.height);
+            for y in 0..rect.height {
+                let start = (place.start + y * place.stride) as usize;
+                let row = mapping.bytes().get(start..start + len as usize)?;
+                reader.store(row, 0, picks, &mut into.rows_mut(y as usize));
+            }
+            Some(())
+        };
+        if !self.plan.planar {
+            let picks: SmallVec<[usize; 4]> = bands.iter().map(|band| *band as usize).collect();
+            return deliver(0, &picks, into).is_some();
+        }
+        let mut bands = bands.iter().enumerate();
+        bands.all(|(i, band)| deliver(*band as usize, &[0], &mut into.band_mut(i)).is_some())
+    }
+
+    /// Delivers a rectangle of several blocks without compression that follow each other in the file, as if they were
+    /// one; `None` where they do not.
+    fn read_run(&self, rect: &Rect, bands: &[u32], into: &mut PixelsMut<'_>) -> Option<Result<()>> {
+        let plan = &self.plan;
+        let plain = plan.compression == Compression::None && plan.units.is_none() && !self.mask;
+        let several = plan.grid().blocks_over(rect).0.count() > 1;
+        if !plain || !several || plan.grid().cols() > 1 {
+            return None;
+        }
+        let of_plane = |plane: usize| {
+            let place = self.rows_in_place(rect, plane)?;
+            let before = rect.x * plan.pixel_bytes(plane)?;
+            let (offset, len) = (place.start - before, rect.height * place.stride);
+            Some(Stored { offset, len })
+        };
+        let deliver = |stored, plane: usize, picks: &[usize], into: &mut PixelsMut<'_>| {
+            let wanted = Wanted {
+                stored,
+                plane,
+                rows: &self.rows[plane],
+                stored_rows: rect.height,
+                image_rows: rect.height,
+                part: Rect::new(rect.x, 0, rect.width, rect.height),
+                picks,
+            };
+            let read = with_scratch(|scratch| raw::read(self, &wanted, scratch, into));
+            read.map_err(|error| error.at(format!("directory {}, {rect}", self.directory)))
+        };
+        if !plan.planar {
+            let picks: SmallVec<[usize; 4]> = bands.iter().map(|band| *band as usize).collect();
+            return Some(deliver(of_plane(0)?, 0, &picks, into));
+        }
+        let planes: Option<SmallVec<[Stored; 4]>> =
+            bands.iter().map(|band| of_plane(*band as usize)).collect();
+        let mut planes = planes?.into_iter().zip(bands).enumerate();
+        Some(planes.try_for_each(|(i, (stored, band))| {
+            deliver(stored, *band as usize, &[0], &mut into.band_mut(i))
+        }))
     }
 
     fn place(&self, at: Block) -> String {
@@ -430,6 +517,28 @@ impl Decoder for TiffDecoder {
         Ok(false)
     }
 
+    fn has_views(&self) -> bool {
+        self.image.in_place
+            && !self.mask
+            && !self.plan.low_bits_first
+            && self
+                .rows
+                .iter()
+                .all(|rows| rows.is_one_band() && rows.is_native())
+    }
+
+    fn view(&self, _level: u32, rect: Rect, bands: &[u32]) -> Option<Tile> {
+        if !self.has_views() {
+            return None;
+        }
+        // Bands that do not stand alone have planes of their own.
+        let rows = bands
+            .iter()
+            .map(|band| self.rows_in_place(&rect, *band as usize));
+        let rows: Option<SmallVec<[Rows; 4]>> = rows.collect();
+        in_place::view(&*self.reader.bytes, &rect, self.plan.dtype, &rows?)
+    }
+
     fn announce(&self, blocks: &mut dyn Iterator<Item = Block>, bands: &[u32]) {
         let all = [0];
         let planes = if self.plan.planar { bands } else { &all };
@@ -465,6 +574,12 @@ impl Decoder for TiffDecoder {
         bands: &[u32],
         into: &mut PixelsMut<'_>,
     ) -> Result<()> {
+        if self.read_in_place(&rect, bands, into) {
+            return self.unless_changed(Ok(()));
+        }
+        if let Some(result) = self.read_run(&rect, bands, into) {
+            return self.unless_changed(result);
+        }
         let result = for_each_part(&self.plan.grid(), &rect, into, |at, part, into| {
             self.read_part(at, part, bands, into)
                 .map_err(|error| error.at(self.place(at)))

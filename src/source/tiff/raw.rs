@@ -28,6 +28,19 @@ pub(super) fn read(
         )));
     }
     let start = wanted.stored.offset + row_bytes * part.y;
+    if rows.is_native()
+        && !decoder.plan.low_bits_first
+        && let Some(mapping) = decoder.reader.bytes.mapping()
+    {
+        let stored = mapping
+            .bytes()
+            .get(start as usize..(wanted.stored.offset + end) as usize);
+        let stored = stored.ok_or_else(|| Error::internal("a block outside of its file"))?;
+        for (y, row) in stored.chunks_exact(row_bytes as usize).enumerate() {
+            rows.store(row, part.x as usize, wanted.picks, &mut into.rows_mut(y));
+        }
+        return Ok(());
+    }
     let cost = decoder.reader.bytes.read_cost();
     let chunk_bytes = CHUNK * cost;
     // Where pixels are whole bytes, a row can be read in part.

@@ -91,6 +91,14 @@ impl RowReader {
         self.encoding == Encoding::Plain && self.bits.len() == 1
     }
 
+    /// Whether a row of the file is just the samples that are delivered, of all bands of the plane.
+    pub fn is_native(&self) -> bool {
+        self.encoding == Encoding::Plain
+            && self.predictor == Predictor::None
+            && self.turned == 1
+            && self.turned_apart.is_empty()
+    }
+
     /// Undoes predictor and byte order of a whole row in place.
     pub fn restore(&self, row: &mut [u8], spare: &mut Vec<u8>) {
         turn(row, self.turned);

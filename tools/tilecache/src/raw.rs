@@ -79,6 +79,7 @@ pub const TC_SESSIONS: u32 = 3;
 pub const TC_OPEN_ALONE: u32 = 1;
 pub const TC_OPEN_STRICT: u32 = 2;
 pub const TC_OPEN_FLEET_DIGEST: u32 = 4;
+pub const TC_OPEN_MAPPED: u32 = 8;
 
 pub const TC_SOURCE_BANDS: u32 = 1;
 
@@ -533,7 +534,7 @@ pub struct tc_open_options {
     pub key: *const c_char,
     pub format: *const c_char,
     pub flags: u32,
-    pub reserved: u32,
+    pub threads: u32,
     pub open_beside: tc_open_options_open_beside,
     pub user: *mut c_void,
     pub log: *const tc_log,
@@ -545,7 +546,7 @@ const _: () = assert!(std::mem::offset_of!(tc_open_options, image) == 4);
 const _: () = assert!(std::mem::offset_of!(tc_open_options, key) == 8);
 const _: () = assert!(std::mem::offset_of!(tc_open_options, format) == 16);
 const _: () = assert!(std::mem::offset_of!(tc_open_options, flags) == 24);
-const _: () = assert!(std::mem::offset_of!(tc_open_options, reserved) == 28);
+const _: () = assert!(std::mem::offset_of!(tc_open_options, threads) == 28);
 const _: () = assert!(std::mem::offset_of!(tc_open_options, open_beside) == 32);
 const _: () = assert!(std::mem::offset_of!(tc_open_options, user) == 40);
 const _: () = assert!(std::mem::offset_of!(tc_open_options, log) == 48);

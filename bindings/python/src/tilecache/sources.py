@@ -36,6 +36,8 @@ def open(
     format: str | None = None,
     alone: bool = False,
     strict: bool = False,
+    mapped: bool = False,
+    threads: int = 0,
     fleet_id: str | None = None,
     fleet_digest: bool = False,
     beside: Callable[[str], Any] | None = None,
@@ -47,6 +49,8 @@ def open(
     the number of bytes, which is called from several threads at once.
     image: which image of the file. key: what the key begins with. format: the only reader that may open it.
     alone: nothing that lies beside the file is looked for. strict: damage that can be passed over is an error.
+    mapped: you know that the file does not change, so that tiles may be views of it; one that becomes shorter all the
+    same ends the process. threads: how many may be started to decode large parts of it.
     fleet_id: what the file is called on all machines that share another tier; fleet_digest: it is computed of its content.
     beside: opens a file beside it, by the suffix of its name: returns what `file` may be but for a path, or None.
     log: hears what is wrong with the file: a function, a logger or a Log.
@@ -55,8 +59,12 @@ def open(
     named, reader, everywhere = encoded(key), encoded(format), encoded(fleet_id)
     options.image, options.key, options.format, options.fleet_id = image, named, reader, everywhere
     options.flags = flags(
-        (alone, lib.TC_OPEN_ALONE), (strict, lib.TC_OPEN_STRICT), (fleet_digest, lib.TC_OPEN_FLEET_DIGEST)
+        (alone, lib.TC_OPEN_ALONE),
+        (strict, lib.TC_OPEN_STRICT),
+        (mapped, lib.TC_OPEN_MAPPED),
+        (fleet_digest, lib.TC_OPEN_FLEET_DIGEST),
     )
+    options.threads = threads
     held: list[Any] = []
     options.log = log_struct(log, held)
     user = ffi.NULL

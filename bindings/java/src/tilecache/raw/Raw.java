@@ -94,6 +94,7 @@ public final class Raw {
     public static final int TC_OPEN_ALONE = 1;
     public static final int TC_OPEN_STRICT = 2;
     public static final int TC_OPEN_FLEET_DIGEST = 4;
+    public static final int TC_OPEN_MAPPED = 8;
 
     // The bits of tc_source.flags.
     public static final int TC_SOURCE_BANDS = 1;
@@ -562,7 +563,7 @@ public final class Raw {
             ADDRESS.withName("key"),
             ADDRESS.withName("format"),
             JAVA_INT.withName("flags"),
-            JAVA_INT.withName("reserved"),
+            JAVA_INT.withName("threads"),
             ADDRESS.withName("open_beside"),
             ADDRESS.withName("user"),
             ADDRESS.withName("log"),
@@ -586,8 +587,14 @@ public final class Raw {
         public static final long format = 16;
         /** Bits of tc_open_flags. */
         public static final long flags = 24;
-        /** 0. */
-        public static final long reserved = 28;
+        /**
+         * How many threads the library may start to decode large parts of this image, beside those that call: all that
+         * are at work for it at one time. They end with the decode. So a JPEG 2000 image that is one huge block, which one
+         * thread decodes while others wait for it, is decoded by several: code-blocks and wavelets in parallel. Other
+         * formats start none: their blocks are decoded by as many threads as call. 0: none. At most 1024, of
+         * which at most 63 help with one decode.
+         */
+        public static final long threads = 28;
         /**
          * Opens a file that lies beside the one that is opened, such as its external overviews; see provider_open for
          * which are looked for. Called a few times inside provider_open or provider_open_io, on the same thread, and never

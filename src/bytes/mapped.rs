@@ -1,0 +1,59 @@
+//! A file of the system that is read as memory, because whoever opens it says that it does not change.
+
+use super::{Bytes, FileBytes};
+use crate::error::{Error, Result};
+use crate::mapping::Mapping;
+use std::sync::Arc;
+
+/// A file, and all of it in memory.
+#[derive(Debug)]
+pub struct MappedBytes {
+    file: FileBytes,
+    mapping: Arc<Mapping>,
+}
+
+impl MappedBytes {
+    /// Maps a file; one that the system cannot map is read instead.
+    pub fn of(file: FileBytes) -> Arc<dyn Bytes> {
+        match file.map() {
+            Ok(mapping) => Arc::new(Self {
+                mapping: Arc::new(mapping),
+                file,
+            }),
+            Err(_) => Arc::new(file),
+        }
+    }
+}
+
+impl Bytes for MappedBytes {
+    fn len(&self) -> u64 {
+        self.file.len()
+    }
+
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<()> {
+        let all = self.mapping.bytes();
+        let start = usize::try_from(offset).ok();
+        let range = start.and_then(|start| Some(start..start.checked_add(into.len())?));
+        let Some(bytes) = range.and_then(|range| all.get(range)) else {
+            return Err(Error::corrupt(format!(
+                "{} bytes at offset {offset} reach beyond the end at {}",
+                into.len(),
+                all.len()
+            )));
+        };
+        into.copy_from_slice(bytes);
+        Ok(())
+    }
+
+    fn mapping(&self) -> Option<&Arc<Mapping>> {
+        Some(&self.mapping)
+    }
+
+    fn identity(&self) -> Option<String> {
+        self.file.identity()
+    }
+
+    fn check_unchanged(&self) -> Result<()> {
+        self.file.check_unchanged()
+    }
+}
