@@ -1072,6 +1072,17 @@ public:
     {
         return detail::done([&](tc_error *err) { return tc_clear(get(), err); });
     }
+    /** Another tier behind the memory of a cache that is new; the table is copied. Tiers are written as in C. */
+    Returned<void> set_tier(const tc_tier &tier) const
+    {
+        return detail::done([&](tc_error *err) { return tc_set_tier(get(), &tier, err); });
+    }
+    Returned<tc_tier_stats> tier_statistics() const
+    {
+        return detail::told(detail::sized<tc_tier_stats>(), [&](tc_tier_stats *stats, tc_error *err) {
+            return tc_tier_statistics(get(), stats, err);
+        });
+    }
     Returned<tc_cache_stats> statistics() const
     {
         return detail::told(detail::sized<tc_cache_stats>(), [&](tc_cache_stats *stats, tc_error *err) {

@@ -1,5 +1,6 @@
-// The C++ header as most use it, with exceptions: what it gives, and what bad use gets. tests scene.tif
+// The C++ header as most use it, with exceptions: what it gives, and what bad use gets. tests scene.tif [without-tiers]
 #include "check.hpp"
+#include "../tier/memory.h"
 
 #include <atomic>
 #include <chrono>
@@ -798,6 +799,61 @@ static void exceptions_that_nobody_fetches_are_not_kept_for_ever()
     CHECK(first.expired());
 }
 
+static void another_tier_has_what_was_decoded()
+{
+    std::atomic<int> decoded{0};
+    Source source = bytes_source();
+    source.read_block = [&decoded, read = source.read_block](const BlockToRead &block, const Target &into) {
+        decoded++;
+        return read(block, into);
+    };
+    source.fleet_id = "bytes, version 1";
+    auto with_tier = [] {
+        auto cache = Cache::create(64 << 20);
+        cache.set_tier(*memory_tier());
+        return cache;
+    };
+    auto first = with_tier(), second = with_tier();
+    auto image = Provider::from_source(source).cached(first), other = Provider::from_source(source).cached(second);
+    for (const Provider *each : {&image, &other})
+        CHECK(each->get_block(1, 1).view<uint8_t>()(0, 3, 5) == (256 + 5 + 2 * (256 + 3)) % 251);
+    CHECK(decoded == 1);
+    auto stats = second.tier_statistics();
+    CHECK(stats.gets == 1 && stats.hits == 1 && stats.hit_bytes == 256 * 256 && stats.state == TC_TIER_CLOSED);
+    CHECK(first.tier_statistics().puts == 1);
+
+    memory_tier_away(1);
+    auto error = thrown_by<Error>([&] { image.invalidate_fleet(); });
+    CHECK(error.status() == TC_E_UNREACHABLE && std::strstr(error.message(), "the store is away"));
+    CHECK(first.tier_statistics().purges_failed == 1 && first.tier_statistics().state == TC_TIER_OPEN);
+    memory_tier_away(0);
+    image.invalidate_fleet();
+    CHECK(first.tier_statistics().purges == 1);
+    image.get_block(1, 1);
+    CHECK(decoded == 2);
+
+    // A file by its name, and one that has none.
+    OpenOptions named;
+    named.fleet_id = "scene, version 1";
+    for (int i = 0; i < 2; i++) {
+        auto cache = with_tier();
+        auto file = open(scene, named);
+        file.retile({}, cache).get_block(0, 0);
+        CHECK((file.counters().stats.loads > 0) == (i == 0));
+    }
+    auto third = with_tier();
+    open(scene).retile({}, third).get_block(0, 0);
+    CHECK(third.tier_statistics().gets == 0 && third.tier_statistics().unnamed > 0);
+
+    CHECK(status_of([&] { third.set_tier(tc_tier{}); }) == TC_E_ARGUMENT);
+    CHECK(status_of([&] { Cache::create(1 << 20).tier_statistics(); }) == TC_E_NOT_FOUND);
+    CHECK(status_of([] { Provider::from_source(bytes_source()).invalidate_fleet(); }) == TC_E_UNSUPPORTED);
+    named.fleet_id = std::string("a\0b", 3);
+    CHECK(status_of([&] { open(scene, named); }) == TC_E_ARGUMENT);
+    source.fleet_id = named.fleet_id;
+    CHECK(status_of([&] { Provider::from_source(source); }) == TC_E_ARGUMENT);
+}
+
 static void an_error_is_kept_until_it_has_come_out()
 {
     detail::Kept kept(1024, std::chrono::hours(1));
@@ -822,7 +878,7 @@ static void an_error_is_kept_until_it_has_come_out()
 
 int main(int argc, char **argv)
 {
-    CHECK(argc == 2);
+    CHECK(argc == 2 || (argc == 3 && std::string(argv[2]) == "without-tiers"));
     scene = argv[1];
     a_tile_is_read_where_it_lies();
     windows_are_converted_into_any_strides();
@@ -832,6 +888,8 @@ int main(int argc, char **argv)
     operators_stand_one_upon_another();
     pictures_and_statistics();
     about_the_library();
+    if (argc == 2)
+        another_tier_has_what_was_decoded();
     a_log_hears_of_loads_that_fail();
     requests_answer_by_function_and_future();
 #if defined(TILECACHE_COROUTINES)

@@ -129,6 +129,40 @@ func (c *Cache) Stats() (Stats, error) {
 	return statsFrom(&stats), err
 }
 
+// SetTier gives a new cache another tier behind its memory: the address of a tc_tier, which a library of tiers fills in
+// and SetTier copies. A tier is written in C, C++ or Rust.
+func (c *Cache) SetTier(tier unsafe.Pointer) error {
+	return c.call(func(c *C.tc_cache, e *C.tc_error) C.tc_status { return C.tc_set_tier(c, (*C.tc_tier)(tier), e) })
+}
+
+// TierStats tells what happened between a cache and its tier. See tc_tier_stats.
+type TierStats struct {
+	State                                                       TierState
+	Gets, Hits, HitBytes, HitNanoseconds, Misses, Late, Refused uint64
+	LeasesWon, LeasesWaited, LeasesGivenUp                      uint64
+	Puts, PutBytes, PutsDropped, Queued                         uint64
+	Unnamed, Left, Suspect, Changes, Suspicions                 uint64
+	Purges, PurgesFailed                                        uint64
+	Unreachable, StoreLate, Garbage, Forged, Full, Denied       uint64
+	RoundTrips, BytesSent, BytesReceived, Skipped               uint64
+}
+
+// TierStats tells what happened between the cache and its tier so far; without a tier the error is ErrNotFound.
+func (c *Cache) TierStats() (TierStats, error) {
+	s := C.tc_tier_stats{struct_size: C.sizeof_tc_tier_stats}
+	err := c.call(func(c *C.tc_cache, e *C.tc_error) C.tc_status { return C.tc_tier_statistics(c, &s, e) })
+	return TierStats{State: TierState(s.state), Gets: uint64(s.gets), Hits: uint64(s.hits), HitBytes: uint64(s.hit_bytes),
+		HitNanoseconds: uint64(s.hit_nanoseconds), Misses: uint64(s.misses), Late: uint64(s.late),
+		Refused: uint64(s.refused), LeasesWon: uint64(s.leases_won), LeasesWaited: uint64(s.leases_waited),
+		LeasesGivenUp: uint64(s.leases_given_up), Puts: uint64(s.puts), PutBytes: uint64(s.put_bytes),
+		PutsDropped: uint64(s.puts_dropped), Queued: uint64(s.queued), Unnamed: uint64(s.unnamed), Left: uint64(s.left),
+		Suspect: uint64(s.suspect), Changes: uint64(s.changes), Suspicions: uint64(s.suspicions),
+		Purges: uint64(s.purges), PurgesFailed: uint64(s.purges_failed), Unreachable: uint64(s.unreachable),
+		StoreLate: uint64(s.store_late), Garbage: uint64(s.garbage), Forged: uint64(s.forged), Full: uint64(s.full),
+		Denied: uint64(s.denied), RoundTrips: uint64(s.round_trips), BytesSent: uint64(s.bytes_sent),
+		BytesReceived: uint64(s.bytes_received), Skipped: uint64(s.skipped)}, err
+}
+
 // Get is a tile by the key of its image, if the cache has it; else the error is ErrNotResident.
 func (c *Cache) Get(key string, row, col, level int, bands ...int) (*Tile, error) {
 	return c.find(C.TCGO_GET, key, row, col, level, bands)

@@ -13,25 +13,25 @@ NOT_NEEDED = {"tc_retain", "tc_chain_retain", "tc_transform_retain", "tc_pixel_s
 SIZED = {"struct_size", "reserved"}
 # Of which there are none yet.
 NO_FLAGS = {"tc_io.flags"}
-# Another tier of a cache is given by a library of its own, in C.
-TIERS = re.compile(r"tc_(set_)?tier|tc_generation\b")
+# A tier is written in C, and a cache of Java is given its table.
+FOR_TIERS = {"tc_tier_room", "tc_tier_answer", "tc_tier_is_wanted", "tc_tier_taken", "tc_tier_changed", "tc_tier_link_release"}
+OF_TIERS = {"tc_tier", "tc_tier_block", "tc_tier_account", "tc_generation"}
+# Numbers that are asked for by their names in the raw layer.
+NUMBERS = {"tc_cache_stats", "tc_tier_stats", "tc_rgba"}
 
 
 def main():
     model = header.read((BINDINGS.parent / "include/tilecache.h").read_text())
-    for kind in ("functions", "structs"):
-        model[kind] = [each for each in model[kind] if not TIERS.match(each["name"])]
     code = "\n".join(path.read_text() for path in sorted((BINDINGS / "java/src/tilecache").glob("*.java")))
     lacks = [
         function["name"]
         for function in model["functions"]
-        if function["name"] not in NOT_NEEDED and not re.search(rf"\bRaw(\.|::){function['name']}\b|\b{function['name']}\(", code)
+        if function["name"] not in NOT_NEEDED | FOR_TIERS and not re.search(rf"\bRaw(\.|::){function['name']}\b|\b{function['name']}\(", code)
     ]
     for struct in model["structs"]:
         for member in struct["members"]:
             name = f"{struct['name']}.{member['name']}"
-            # Numbers of a cache are asked for by their names in the raw layer.
-            if struct["name"] not in ("tc_cache_stats", "tc_rgba") and member["name"] not in SIZED and name not in NO_FLAGS:
+            if struct["name"] not in NUMBERS | OF_TIERS and member["name"] not in SIZED and name not in NO_FLAGS:
                 if not re.search(rf"\b{name}\b", code):
                     lacks.append(name)
     if lacks:

@@ -12,6 +12,15 @@ set_share(cache::Cache, key, maximum, guarantee) =
 clear(cache::Cache) = check(err -> Raw.tc_clear(cache, err))
 statistics(cache::Cache) = told(filled((value, err) -> Raw.tc_statistics(cache, value, err), Raw.tc_cache_stats))
 
+"""
+Gives a new cache another tier behind its memory: the address of a tc_tier, which a library of tiers fills in and which is
+copied. A tier is written in C, C++ or Rust.
+"""
+set_tier(cache::Cache, tier::Ptr) = check(err -> Raw.tc_set_tier(cache, tier, err))
+"""What happened between a cache and its tier so far."""
+tier_statistics(cache::Cache) =
+    told(filled((value, err) -> Raw.tc_tier_statistics(cache, value, err), Raw.tc_tier_stats))
+
 """Gives memory back, and says how much."""
 function trim(cache::Cache, bytes = typemax(UInt64))
     given_back = Ref(UInt64(0))

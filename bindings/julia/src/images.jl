@@ -1,10 +1,12 @@
 # Images: where they come from, what they are, and their pixels.
 
-"""Opens an image file by its content. Options are those of provider_open: `image`, `key`, `format`, `flags`."""
-function open(path::AbstractString; key = nothing, format = nothing, options...)
+"""Opens an image file by its content. Options are those of provider_open: `image`, `key`, `format`, `flags`, `fleet_id`."""
+function open(path::AbstractString; key = nothing, format = nothing, fleet_id = nothing, options...)
     key, format, path = text("the key", key), text("the format", format), text("the path", path)
-    GC.@preserve key format begin
-        c = Ref(c_struct(Raw.tc_open_options; key = pointer_or_null(key), format = pointer_or_null(format), options...))
+    fleet_id = text("fleet_id", fleet_id)
+    GC.@preserve key format fleet_id begin
+        c = Ref(c_struct(Raw.tc_open_options; key = pointer_or_null(key), format = pointer_or_null(format),
+                         fleet_id = pointer_or_null(fleet_id), options...))
         return made((pointer, err) -> Raw.provider_open(path, c, pointer, err), Provider, false)
     end
 end
@@ -26,15 +28,15 @@ whose dtype may be a type of Julia. What a function throws comes out of the call
 Before Julia 1.12 images of functions are read by one thread at a time, and functions must not yield to other tasks.
 """
 function from_source(read_block; image, read_window = nothing, has_block = nothing, key = nothing,
-                     threading = Raw.TC_CONCURRENT, flags = 0)
-    key = text("the key", key)
+                     threading = Raw.TC_CONCURRENT, flags = 0, fleet_id = nothing)
+    key, fleet_id = text("the key", key), text("fleet_id", fleet_id)
     about = Ref(image_struct(image))
     functions = SourceFunctions(read_block, read_window, has_block, Int(about[].bands))
     with_lease(functions) do user
-        GC.@preserve key about begin
+        GC.@preserve key fleet_id about begin
             c = Ref(c_struct(Raw.tc_source; threading = threading, user = user,
                              image = Ptr{Cvoid}(Base.unsafe_convert(Ptr{Cvoid}, about)), key = pointer_or_null(key),
-                             flags = flags, read_block = POINTERS[:read_block],
+                             flags = flags, fleet_id = pointer_or_null(fleet_id), read_block = POINTERS[:read_block],
                              read_window = read_window === nothing ? C_NULL : POINTERS[:read_window],
                              has_block = has_block === nothing ? C_NULL : POINTERS[:has_block], release = signal()))
             made((pointer, err) -> Raw.provider_from_source(c, pointer, err), Provider, true)
@@ -162,6 +164,8 @@ end
 
 """Says that the pixels of the source have changed."""
 invalidate(image::Provider) = check(err -> Raw.provider_invalidate(image, err))
+"""Says so to all machines whose caches have a tier that knows the image, and waits for the tier."""
+invalidate_fleet(image::Provider) = check(err -> Raw.provider_invalidate_fleet(image, err))
 
 """What the provider has done, with the `amplification` of its decodes."""
 function counters(image::Provider)

@@ -1,4 +1,4 @@
-# The package: what it gives, and what bad use gets. runtests.jl scene.tif
+# The package: what it gives, and what bad use gets. runtests.jl scene.tif memory_tier.so
 using Test
 using TileCache
 const T = TileCache
@@ -378,4 +378,45 @@ end
         write(first, fence("julia"))
         @test read(`$(Base.julia_cmd()) --startup-file=no $first $SCENE`, String) == fence("text")
     end
+end
+
+@testset "another tier has what was decoded" begin
+    library = T.Libdl.dlopen(ARGS[2])
+    tables, away = T.Libdl.dlsym(library, :memory_tier), T.Libdl.dlsym(library, :memory_tier_away)
+    table() = ccall(tables, Ptr{Cvoid}, ())
+    be_away(is) = ccall(away, Cvoid, (Int32,), is)
+    with_tier() = (cache = Cache(64 << 20); set_tier(cache, table()); cache)
+    reads = Threads.Atomic{Int}(0)
+    function image(cache)
+        source = from_source(image = IMAGE, fleet_id = "bytes of Julia, version 1") do array, row, col, level
+            Threads.atomic_add!(reads, 1)
+            fill_block!(array, row, col)
+        end
+        return cached(source, cache)
+    end
+    first, second = with_tier(), with_tier()
+    one = image(first)
+    for each in (one, image(second))
+        @test sample(get_block(each, 1, 1), 6, 4, 1) == (256 + 5 + 2 * (256 + 3)) % 251
+    end
+    @test reads[] == 1
+    stats = tier_statistics(second)
+    @test (stats.gets, stats.hits, stats.hit_bytes, stats.state) == (1, 1, 256 * 256, Raw.TC_TIER_CLOSED)
+    be_away(1)
+    failed = thrown(() -> invalidate_fleet(one), T.Error)
+    @test failed.status == Raw.TC_E_UNREACHABLE && occursin("the store is away", failed.message)
+    @test tier_statistics(first).purges_failed == 1 && tier_statistics(first).state == Raw.TC_TIER_OPEN
+    be_away(0)
+    invalidate_fleet(one)
+    get_block(one, 1, 1)
+    @test reads[] == 2 && tier_statistics(first).purges == 1
+    for time in 1:2
+        file = T.open(SCENE; fleet_id = "scene, version 1")
+        get_block(retile(file; cache = with_tier()), 0, 0)
+        @test (T.counters(file).loads > 0) == (time == 1)
+    end
+    @test status_of(() -> set_tier(Cache(1 << 20), C_NULL)) == Raw.TC_E_ARGUMENT
+    @test status_of(() -> set_tier(first, table())) == Raw.TC_E_ARGUMENT
+    @test status_of(() -> tier_statistics(Cache(1 << 20))) == Raw.TC_E_NOT_FOUND
+    @test status_of(() -> T.open(SCENE; fleet_id = "a\0b")) == Raw.TC_E_ARGUMENT
 end

@@ -5,6 +5,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Optional;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import tilecache.raw.Raw;
 
@@ -107,6 +108,34 @@ public final class Cache extends Handle {
         } finally {
             Callbacks.release(user);
         }
+    }
+
+    /**
+     * Gives a new cache another tier behind its memory: a tc_tier that a library of tiers has filled in, which is copied. A
+     * tier is written in C, C++ or Rust.
+     */
+    public void setTier(MemorySegment tier) {
+        check((pointer, arena, err) -> Raw.tc_set_tier(pointer, tier, err));
+    }
+
+    /** One of the 64-bit numbers of tc_tier_stats, such as {@code Raw.tc_tier_stats.hits}. */
+    public long tierStatistic(long member) {
+        return tierStatistics(stats -> stats.get(ValueLayout.JAVA_LONG, member));
+    }
+
+    /** One of Raw.TC_TIER_CLOSED, TC_TIER_OPEN and so on. */
+    public int tierState() {
+        return tierStatistics(stats -> stats.get(ValueLayout.JAVA_INT, Raw.tc_tier_stats.state));
+    }
+
+    private <T> T tierStatistics(Function<MemorySegment, T> told) {
+        return use(pointer -> {
+            try (Arena arena = Arena.ofConfined()) {
+                MemorySegment stats = Memory.sized(Raw.tc_tier_stats.SIZE, arena);
+                checked(arena, err -> Raw.tc_tier_statistics(pointer, stats, err));
+                return told.apply(stats);
+            }
+        });
     }
 
     /** One of the numbers of tc_cache_stats, such as {@code Raw.tc_cache_stats.held}. */

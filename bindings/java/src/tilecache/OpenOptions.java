@@ -12,6 +12,8 @@ public final class OpenOptions {
     /** What the file is called on all machines that share another tier. */
     public String fleetId;
     public int flags;
+    /** How many threads the library may start to decode large parts of the image. */
+    public int threads;
     public Log log;
     public Beside beside;
 
@@ -38,7 +40,7 @@ public final class OpenOptions {
     private MemorySegment c(Arena arena, MemorySegment heard, MemorySegment user) {
         return Struct.sized(tc_open_options.SIZE, arena).set(tc_open_options.image, image)
                 .set(tc_open_options.key, "the key", key).set(tc_open_options.format, "the format", format)
-                .set(tc_open_options.flags, flags)
+                .set(tc_open_options.flags, flags).set(tc_open_options.threads, threads)
                 .set(tc_open_options.fleet_id, "the name on all machines", fleetId).set(tc_open_options.log, heard).set(tc_open_options.user, user)
                 .set(tc_open_options.open_beside, beside == null ? MemorySegment.NULL : Callbacks.OPEN_BESIDE).c;
     }

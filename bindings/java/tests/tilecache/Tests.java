@@ -5,8 +5,12 @@ import static tilecache.raw.Raw.*;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -18,7 +22,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 
-/** What the binding gives, and what bad use gets: Tests scene.tif. In the package, for it looks at what is lent. */
+/** What the binding gives, and what bad use gets: Tests scene.tif memory_tier.so. In the package, for it looks at what is lent. */
 public final class Tests {
     private static String scene;
     private static final ImageInfo IMAGE = new ImageInfo(DType.U8, 1000, 600, 256, 256, 1);
@@ -811,7 +815,63 @@ public final class Tests {
         check(few.size() <= 12 && none.size() <= 2);
     }
 
-    public static void main(String[] arguments) throws Exception {
+    static void anotherTierHasWhatWasDecoded(String library) throws Throwable {
+        SymbolLookup names = SymbolLookup.libraryLookup(java.nio.file.Path.of(library), Arena.global());
+        Linker linker = Linker.nativeLinker();
+        MethodHandle table = linker.downcallHandle(names.find("memory_tier").orElseThrow(),
+                FunctionDescriptor.of(ValueLayout.ADDRESS));
+        MethodHandle away = linker.downcallHandle(names.find("memory_tier_away").orElseThrow(),
+                FunctionDescriptor.ofVoid(ValueLayout.JAVA_INT));
+        AtomicInteger reads = new AtomicInteger();
+        Source source = (into, row, col, level) -> {
+            reads.incrementAndGet();
+            fill(into, row, col);
+        };
+        SourceOptions named = new SourceOptions();
+        named.fleetId = "bytes of Java, version 1";
+        try (Cache first = new Cache(64 << 20); Cache second = new Cache(64 << 20)) {
+            first.setTier((MemorySegment) table.invokeExact());
+            second.setTier((MemorySegment) table.invokeExact());
+            try (Provider one = Provider.fromSource(IMAGE, source, named).cached(first);
+                    Provider other = Provider.fromSource(IMAGE, source, named).cached(second)) {
+                for (Provider each : List.of(one, other)) {
+                    try (Tile tile = each.getBlock(1, 1, 0)) {
+                        check(tile.pixels().get(0, 3, 5) == value(256 + 3, 256 + 5));
+                    }
+                }
+                check(reads.get() == 1 && first.tierStatistic(tc_tier_stats.puts) == 1);
+                check(second.tierStatistic(tc_tier_stats.gets) == 1 && second.tierStatistic(tc_tier_stats.hits) == 1);
+                check(second.tierStatistic(tc_tier_stats.hit_bytes) == 256 * 256 && second.tierState() == TC_TIER_CLOSED);
+                away.invokeExact(1);
+                TileCacheException failed = thrownBy(TileCacheException.class, one::invalidateFleet);
+                check(failed.status() == TC_E_UNREACHABLE && failed.text().contains("the store is away"));
+                check(first.tierStatistic(tc_tier_stats.purges_failed) == 1 && first.tierState() == TC_TIER_OPEN);
+                away.invokeExact(0);
+                one.invalidateFleet();
+                one.getBlock(1, 1, 0).close();
+                check(reads.get() == 2 && first.tierStatistic(tc_tier_stats.purges) == 1);
+            }
+            MemorySegment again = (MemorySegment) table.invokeExact();
+            check(statusOf(() -> first.setTier(again)) == TC_E_ARGUMENT);
+        }
+        OpenOptions options = new OpenOptions();
+        options.fleetId = "scene, version 1";
+        for (int time = 0; time < 2; time++) {
+            try (Cache cache = new Cache(64 << 20)) {
+                cache.setTier((MemorySegment) table.invokeExact());
+                try (Provider file = Provider.open(scene, options); Provider tiles = file.cached(cache)) {
+                    tiles.getBlock(0, 0, 0).close();
+                    check(cache.tierStatistic(tc_tier_stats.hits) == time && cache.tierStatistic(tc_tier_stats.puts) == 1 - time);
+                }
+            }
+        }
+        try (Cache none = new Cache(1 << 20)) {
+            check(statusOf(() -> none.setTier(MemorySegment.NULL)) == TC_E_ARGUMENT);
+            check(statusOf(none::tierState) == TC_E_NOT_FOUND);
+        }
+    }
+
+    public static void main(String[] arguments) throws Throwable {
         scene = arguments[0];
         aTileIsReadWhereItLies();
         windowsAreConverted();
@@ -832,6 +892,7 @@ public final class Tests {
         filesAreWrittenPlacedAndOpened();
         memorySourcesAndReaders();
         cachesArePutAndTold();
+        anotherTierHasWhatWasDecoded(arguments[1]);
         whatWasThrownIsKeptUntilItHasComeOut();
         whatAHitCosts();
         System.out.println("Java: all tests passed");

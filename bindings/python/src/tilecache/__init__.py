@@ -13,7 +13,7 @@ keywords.
 
 from . import _version  # noqa: F401  The library must fit before anything is made.
 from ._callbacks import Place
-from .cache import Cache, CacheStats
+from .cache import Cache, CacheStats, TierStats
 from .chain import Chain, ChainInfo
 from .constants import (
     Border,
@@ -28,6 +28,7 @@ from .constants import (
     PassOrder,
     Status,
     Threading,
+    TierState,
 )
 from .describe import BandInfo, Gcp, Georef, ImageInfo, Rgba, Rpc
 from .errors import (
@@ -142,6 +143,8 @@ __all__ = [
     "Status",
     "status_name",
     "Threading",
+    "TierState",
+    "TierStats",
     "Tile",
     "Transform",
     "UnreachableError",

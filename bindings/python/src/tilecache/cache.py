@@ -14,6 +14,7 @@ import numpy as np
 from . import _callbacks
 from ._handles import Held, encoded, made
 from ._raw import ffi, lib
+from .constants import TierState
 from .errors import call
 from .log import Listener, forget, log_struct
 from .report import json_text, report
@@ -55,6 +56,49 @@ class CacheStats:
     @classmethod
     def _of(cls, stats: Any) -> CacheStats:
         return cls(*(getattr(stats, field.name) for field in fields(cls)))
+
+
+@dataclass(frozen=True)
+class TierStats:
+    """What happened between a cache and its tier, in bytes and counts: `tc_tier_stats`."""
+
+    state: TierState
+    gets: int
+    hits: int
+    hit_bytes: int
+    hit_nanoseconds: int
+    misses: int
+    late: int
+    refused: int
+    leases_won: int
+    leases_waited: int
+    leases_given_up: int
+    puts: int
+    put_bytes: int
+    puts_dropped: int
+    queued: int
+    unnamed: int
+    left: int
+    suspect: int
+    changes: int
+    suspicions: int
+    purges: int
+    purges_failed: int
+    unreachable: int
+    store_late: int
+    garbage: int
+    forged: int
+    full: int
+    denied: int
+    round_trips: int
+    bytes_sent: int
+    bytes_received: int
+    skipped: int
+
+    @classmethod
+    def _of(cls, stats: Any) -> TierStats:
+        state, *numbers = (getattr(stats, field.name) for field in fields(cls))
+        return cls(TierState(state), *numbers)
 
 
 def stats_struct() -> Any:
@@ -135,6 +179,20 @@ class Cache(Held):
         stats = stats_struct()
         call(lib.tc_statistics, self._open, stats)
         return CacheStats._of(stats)
+
+    def set_tier(self, address: int) -> None:
+        """Gives a new cache another tier behind its memory: the address of a `tc_tier`, which is copied.
+
+        A tier is written in C, C++ or Rust, and a library of tiers fills the struct in. A pickled cache has none.
+        """
+        call(lib.tc_set_tier, self._open, ffi.cast("tc_tier *", address))
+
+    def tier_statistics(self) -> TierStats:
+        """What happened between the cache and its tier so far; NotFoundError if it has none."""
+        stats = ffi.new("tc_tier_stats *")
+        stats.struct_size = ffi.sizeof("tc_tier_stats")
+        call(lib.tc_tier_statistics, self._open, stats)
+        return TierStats._of(stats)
 
     def statistics_json(self) -> str:
         """The same of the cache, of each key and of each source, as JSON; made with `observe`, with advice."""
