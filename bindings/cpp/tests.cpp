@@ -1,4 +1,4 @@
-// The C++ header as most use it, with exceptions: what it gives, and what bad use gets. tests scene.tif [without-tiers]
+// The C++ header as most use it, with exceptions: what it gives, and what bad use gets. tests scene.tif
 #include "check.hpp"
 #include "../tier/memory.h"
 
@@ -878,7 +878,7 @@ static void an_error_is_kept_until_it_has_come_out()
 
 int main(int argc, char **argv)
 {
-    CHECK(argc == 2 || (argc == 3 && std::string(argv[2]) == "without-tiers"));
+    CHECK(argc == 2);
     scene = argv[1];
     a_tile_is_read_where_it_lies();
     windows_are_converted_into_any_strides();
@@ -888,8 +888,7 @@ int main(int argc, char **argv)
     operators_stand_one_upon_another();
     pictures_and_statistics();
     about_the_library();
-    if (argc == 2)
-        another_tier_has_what_was_decoded();
+    another_tier_has_what_was_decoded();
     a_log_hears_of_loads_that_fail();
     requests_answer_by_function_and_future();
 #if defined(TILECACHE_COROUTINES)

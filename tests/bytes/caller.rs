@@ -106,7 +106,7 @@ pub fn open_io_image(source: Arc<dyn Source>, image: i32) -> Result<Image, Failu
         key: null(),
         format: null(),
         flags: 0,
-        reserved: 0,
+        threads: 0,
         open_beside: None,
         user: null_mut(),
         log: null(),

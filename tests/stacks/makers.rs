@@ -56,7 +56,7 @@ impl Provider {
             key: key.as_ptr(),
             format: null(),
             flags: 0,
-            reserved: 0,
+            threads: 0,
             open_beside: None,
             user: null_mut(),
             log: null(),
