@@ -15,6 +15,7 @@ use tilecache::layout::{Layout, Shape};
 use tilecache::memory::{Canvas, PixelsMut, Target};
 use tilecache::operator::{RetileOptions, retiled};
 use tilecache::provider::{Provider, get_block};
+use tilecache::report::advice;
 use tilecache::source::{Decoder, Source};
 use tilecache::tile::Tile;
 use tilecache::window::read_window;
@@ -97,6 +98,11 @@ struct View {
 }
 
 fn view(image: Image, tile: (u64, u64), absent: Option<u64>) -> View {
+    let cache = Cache::new(64 << 20, Options::default()).expect("a cache");
+    view_in(cache, image, tile, absent)
+}
+
+fn view_in(cache: Cache, image: Image, tile: (u64, u64), absent: Option<u64>) -> View {
     let counts = Arc::new(Counts::default());
     let decoder = Rows {
         image: image.clone(),
@@ -104,7 +110,6 @@ fn view(image: Image, tile: (u64, u64), absent: Option<u64>) -> View {
         absent,
     };
     let source = Source::provider(None, image, Box::new(decoder)).expect("a source");
-    let cache = Cache::new(64 << 20, Options::default()).expect("a cache");
     let options = RetileOptions {
         tile,
         pad_edges: false,
@@ -238,4 +243,46 @@ fn a_window_over_many_tiles_of_a_block_decodes_it_at_once() {
     assert_eq!(view.counts.taken(), (0, 1));
     read(0, 0, 1024, 256);
     assert_eq!(view.counts.taken(), (1, 0));
+}
+
+#[test]
+fn advice_counts_slices_as_the_blocks_that_they_are() {
+    for rows in [1, 3, 7] {
+        let observed = |budget| {
+            let options = Options {
+                observe: true,
+                ..Options::default()
+            };
+            let view = view_in(
+                Cache::new(budget, options).expect("a cache"),
+                strips(rows),
+                (64, 64),
+                None,
+            );
+            for (col, row) in (0..32).flat_map(|col| (0..4).map(move |row| (col, row))) {
+                get_block(&*view.tiles, Block::new(0, row, col), &Bands::ALL).expect("a tile");
+            }
+            let decoded = view.source.counters().decoded_millionths as f64 / 1e6;
+            let said = advice(&view.cache).expect("it is observed");
+            (decoded / SIZE.1.div_ceil(rows) as f64, said)
+        };
+        let (counted, said) = observed(600 << 10);
+        let [of_source] = &said.sources[..] else {
+            panic!("{} sources", said.sources.len());
+        };
+        println!(
+            "strips of {rows}: {counted:.2} counted, {:.2} said, {:?}",
+            of_source.each, of_source.budget
+        );
+        assert!(counted > 1.5, "{rows}: nothing is read again");
+        assert!(
+            (of_source.each - counted).abs() < 0.1 * counted,
+            "{rows}: {}",
+            of_source.each
+        );
+        let (budget, _) = of_source.budget.expect("a budget that ends it");
+        let (counted, _) = observed(budget);
+        println!("strips of {rows}: {counted:.2} counted within {budget}");
+        assert!(counted < 1.1, "{rows}: {counted} as advised");
+    }
 }

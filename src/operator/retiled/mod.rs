@@ -227,6 +227,33 @@ impl Retiled {
         });
     }
 
+    /// Looks at the slices that are read for a tile, each so many blocks of the source.
+    fn ask_slices(
+        &self,
+        at: Block,
+        plane: &Plane,
+        rect: &Rect,
+        bands: &Bands,
+        asking: &mut Asking<'_>,
+    ) {
+        if !asking.looks_at_all() {
+            return;
+        }
+        for slice in plane.blocks(rect) {
+            let bytes = tile_bytes(plane.image(), slice, bands);
+            let read = |asking: &mut Asking<'_>| {
+                let cell = Block::new(slice.level + WINDOWS, slice.row, slice.col);
+                let key = plane.provider.key();
+                asking.decodes(key, cell, plane.blocks_of_source(slice), || bytes);
+            };
+            if self.lies_across(at, plane, slice) {
+                asking.where_not_kept(&self.namespace, (plane.kept(slice), bands), bytes, read);
+            } else {
+                read(asking);
+            }
+        }
+    }
+
     /// Looks at how many tiles are made along with one.
     fn ask_siblings(&self, at: Block, plane: &Plane, asking: &mut Asking<'_>) {
         if self.namespace.cache().is_none() || !asking.looks_at_all() {
@@ -402,7 +429,7 @@ impl Provider for Retiled {
                 Service::Assembly(plane) => {
                     self.ask_siblings(at, plane, asking);
                     if plane.is_sliced() {
-                        return self.ask_window(own, at, &rect, asking);
+                        return self.ask_slices(at, plane, &rect, &bands, asking);
                     }
                     let blocks = plane.blocks(&rect).into_iter();
                     blocks.for_each(|block| self.ask_kept(at, plane, block, &bands, asking));
