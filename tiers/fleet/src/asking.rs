@@ -1,6 +1,7 @@
 //! What callers wait for: blocks, and leases of those that are not there. On the thread of whoever asks.
 
 use crate::clock::Moment;
+use crate::costs::Costs;
 use crate::fleet::{Fleet, Held};
 use crate::key::Digest;
 use crate::lease::{self, Holding};
@@ -13,11 +14,20 @@ use std::time::Duration;
 /// However fast a decode is, the store has as long: a question that is late by less is no reason to ask no more.
 const LEAST: Duration = Duration::from_millis(10);
 
+/// Whether values that are not believed are counted, or were when they were asked for before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Doubts {
+    Counted,
+    Known,
+}
+
 impl<S: Store, L: Link> Fleet<S, L> {
     /// Asks for blocks at once. Each is answered with pixels or as a miss before this returns.
     pub fn get(&self, asks: Vec<Ask>) {
         self.counters.gets.add(asks.len() as u64);
-        let asks = self.those_that_pay(asks);
+        let all = asks.len();
+        let asks = self.those_that_pay(asks, Costs::pays);
+        self.counters.dearer.add((all - asks.len()) as u64);
         if asks.is_empty() {
             return;
         }
@@ -40,7 +50,7 @@ impl<S: Store, L: Link> Fleet<S, L> {
         let each = time / asks.len() as u32;
         for (ask, value) in asks.iter().zip(values) {
             let begun = self.clock.now();
-            if !self.is_delivered(ask, value.as_deref()) {
+            if !self.is_delivered(ask, value.as_deref(), Doubts::Counted) {
                 self.counters.misses.one();
                 self.link.answer(ask.ticket, Answer::Miss);
                 continue;
@@ -55,8 +65,9 @@ impl<S: Store, L: Link> Fleet<S, L> {
     }
 
     /// Asks for the leases of blocks that were not there. Each is answered before this returns: the block is leased,
-    /// or busy, or there meanwhile; or a miss where the store fails.
+    /// or busy, or there meanwhile; or a miss where the store fails, or where a decode was cheaper than a fetch lately.
     pub fn lease(&self, asks: Vec<Ask>) {
+        let asks = self.those_that_pay(asks, |costs, decode| !costs.is_dearer(decode));
         if asks.is_empty() {
             return;
         }
@@ -84,7 +95,7 @@ impl<S: Store, L: Link> Fleet<S, L> {
                 self.link.answer(ask.ticket, Answer::Busy);
             }
         }
-        self.decode_or_find(held, limit);
+        self.decode_or_find(held, limit, Doubts::Known);
     }
 
     /// Waits, on the thread of the tier, for a block that another process decodes.
@@ -122,7 +133,12 @@ impl<S: Store, L: Link> Fleet<S, L> {
 
     /// Answers those whose lease this process has. Whoever had the lease before may have stored the block after it was
     /// asked for; so it is asked for once more. Says how many were found so.
-    pub(crate) fn decode_or_find(&self, held: Vec<(Ask, u64)>, limit: Duration) -> u64 {
+    pub(crate) fn decode_or_find(
+        &self,
+        held: Vec<(Ask, u64)>,
+        limit: Duration,
+        doubts: Doubts,
+    ) -> u64 {
         if held.is_empty() {
             return 0;
         }
@@ -131,7 +147,7 @@ impl<S: Store, L: Link> Fleet<S, L> {
         let values = values.unwrap_or_else(|_| vec![None; held.len()]);
         let mut found = 0;
         for ((ask, number), value) in held.into_iter().zip(values) {
-            if self.is_delivered(&ask, value.as_deref()) {
+            if self.is_delivered(&ask, value.as_deref(), doubts) {
                 found += 1;
                 self.unlease(number);
             } else {
@@ -143,7 +159,7 @@ impl<S: Store, L: Link> Fleet<S, L> {
     }
 
     /// Whether a value was there and is believed; then the question is answered with it.
-    fn is_delivered(&self, ask: &Ask, value: Option<&[u8]>) -> bool {
+    fn is_delivered(&self, ask: &Ask, value: Option<&[u8]>, doubts: Doubts) -> bool {
         let Some(value) = value else {
             return false;
         };
@@ -159,7 +175,9 @@ impl<S: Store, L: Link> Fleet<S, L> {
         match delivered {
             Ok(()) => true,
             Err(doubt) => {
-                self.counters.doubted(doubt);
+                if doubts == Doubts::Counted {
+                    self.counters.doubted(doubt);
+                }
                 false
             }
         }
@@ -175,8 +193,12 @@ impl<S: Store, L: Link> Fleet<S, L> {
         longest.min(decodes.max(LEAST))
     }
 
-    /// Answers those as missing for which a decode was cheaper than a fetch lately, and gives the others.
-    fn those_that_pay(&self, asks: Vec<Ask>) -> Vec<Ask> {
+    /// Answers those as missing that the costs of their sources speak against, and gives the others.
+    fn those_that_pay(
+        &self,
+        asks: Vec<Ask>,
+        pays: impl Fn(&mut Costs, Option<Duration>) -> bool,
+    ) -> Vec<Ask> {
         if self.options.ask_always {
             return asks;
         }
@@ -184,10 +206,9 @@ impl<S: Store, L: Link> Fleet<S, L> {
             let mut known = self.known.lock();
             asks.into_iter().partition::<Vec<_>, _>(|ask| {
                 let source = known.sources.get_mut(&ask.source);
-                source.is_none_or(|source| source.costs.pays(ask.decode))
+                source.is_none_or(|source| pays(&mut source.costs, ask.decode))
             })
         };
-        self.counters.dearer.add(others.len() as u64);
         self.miss(&others);
         paying
     }

@@ -27,13 +27,16 @@ impl Costs {
 
     /// Whether a block is to be asked for that takes so long to decode, as far as that is known.
     pub fn pays(&mut self, decode: Option<Duration>) -> bool {
-        match (decode, self.fetch.0) {
-            (Some(decode), Some(fetch)) if fetch > decode => {
-                self.passed += 1;
-                self.passed.is_multiple_of(TRIED)
-            }
-            _ => true,
+        if !self.is_dearer(decode) {
+            return true;
         }
+        self.passed += 1;
+        self.passed.is_multiple_of(TRIED)
+    }
+
+    /// Whether fetches were dearer lately than a decode that takes so long, as far as that is known.
+    pub fn is_dearer(&self, decode: Option<Duration>) -> bool {
+        matches!((decode, self.fetch.0), (Some(decode), Some(fetch)) if fetch > decode)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::breaker::{Breaker, State};
 use crate::clock::{Clock, Moment};
+use crate::complaint::Complaint;
 use crate::costs::Costs;
 use crate::failure::{Failure, Result};
 use crate::keeping::Work;
@@ -39,6 +40,7 @@ pub struct Fleet<S, L> {
 #[derive(Default)]
 pub(crate) struct Known {
     pub(crate) breaker: Breaker,
+    complaint: Complaint,
     pub(crate) sources: HashMap<String, Source>,
     pub(crate) leases: HashMap<u64, Held>,
     last_lease: u64,
@@ -182,17 +184,51 @@ impl<S: Store, L: Link> Fleet<S, L> {
         self.counters.round_trips.one();
         let result = question(&self.store);
         match &result {
-            Ok(_) => self.known.lock().breaker.went_well(),
+            Ok(_) => self.went_well(),
             Err(failure) => self.failed(failure),
         }
         result
     }
 
+    /// Asks the store what it answers one by one: that it answers is no success where it refuses all of it.
+    pub(crate) fn call_each<T>(
+        &self,
+        question: impl FnOnce(&S) -> Result<Vec<Result<T>>>,
+    ) -> Result<Vec<Result<T>>> {
+        self.counters.round_trips.one();
+        let answers = question(&self.store).inspect_err(|failure| self.failed(failure))?;
+        if answers.iter().any(Result::is_ok) {
+            self.went_well();
+        }
+        let failures = answers.iter().filter_map(|answer| answer.as_ref().err());
+        failures.for_each(|failure| self.failed(failure));
+        Ok(answers)
+    }
+
+    fn went_well(&self) {
+        let now = self.clock.now();
+        let is_over = {
+            let mut known = self.known.lock();
+            known.breaker.went_well();
+            known.breaker.state() == State::Closed && known.complaint.went_well(now)
+        };
+        if is_over {
+            self.link.log("the store is asked again");
+        }
+    }
+
     pub(crate) fn failed(&self, failure: &Failure) {
         self.counters.failed(failure);
         let (now, random) = (self.clock.now(), self.random());
-        if self.known.lock().breaker.failed(failure, now, random) {
-            self.counters.opened.one();
+        let is_told = {
+            let mut known = self.known.lock();
+            if !known.breaker.failed(failure, now, random) {
+                return;
+            }
+            known.complaint.opened(failure, now)
+        };
+        self.counters.opened.one();
+        if is_told {
             self.link
                 .log(&format!("the store is not asked for a while: {failure}"));
         }

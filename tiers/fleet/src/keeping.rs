@@ -1,7 +1,9 @@
 //! The thread of a tier: it asks for generations, looks whether others are done, renews leases and stores blocks.
 
+use crate::asking::Doubts;
 use crate::breaker::State;
 use crate::clock::Moment;
+use crate::failure::Failure;
 use crate::fleet::Fleet;
 use crate::key::Digest;
 use crate::lease::Wait;
@@ -121,13 +123,11 @@ impl<S: Store, L: Link> Fleet<S, L> {
             .iter()
             .map(|&(_, key)| (key, self.random()))
             .collect();
-        let Ok(stored) = self.call(|store| store.generations(&keys, self.options.turn())) else {
+        let stored = self.call_each(|store| store.generations(&keys, self.options.turn()));
+        let Ok(stored) = stored else {
             return; // What was confirmed is valid for as long as it would be.
         };
         for ((source, _), stored) in sources.iter().zip(stored) {
-            if let Err(failure) = &stored {
-                self.failed(failure);
-            }
             self.confirm(source, asked, stored);
         }
     }
@@ -223,7 +223,7 @@ impl<S: Store, L: Link> Fleet<S, L> {
             }
         }
         let taken = held.len() as u64;
-        let unneeded = self.decode_or_find(held, limit);
+        let unneeded = self.decode_or_find(held, limit, Doubts::Counted);
         self.counters.waits_fed.add(unneeded);
         self.counters.waits_leased.add(taken - unneeded);
     }
@@ -315,21 +315,25 @@ impl<S: Store, L: Link> Fleet<S, L> {
         // It may have opened since the blocks were queued.
         let is_closed = self.known.lock().breaker.state() == State::Closed;
         let sent = match is_closed {
-            true => self.call(|store| store.put(values, limit)).ok(),
+            true => self.call_each(|store| store.put(values, limit)).ok(),
             false => None,
         };
-        let mut stored = 0;
+        let (mut stored, mut full) = (0, 0);
         for ((_, value), put) in values.iter().zip(sent.unwrap_or_default()) {
             match put {
                 Ok(()) => {
                     stored += 1;
                     self.counters.bytes_sent.add(value.len() as u64);
-                    self.known.lock().breaker.was_put();
                 }
-                Err(failure) => self.failed(&failure),
+                Err(Failure::Full(_)) => full += 1,
+                Err(_) => (),
             }
         }
+        if stored > 0 && full == 0 {
+            self.known.lock().breaker.was_put();
+        }
         self.counters.stored.add(stored);
+        self.counters.puts_full.add(full);
         self.counters.puts_dropped.add(values.len() as u64 - stored);
     }
 

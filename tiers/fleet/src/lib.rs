@@ -1,7 +1,8 @@
 //! What every store that a fleet of processes shares its tiles through needs, whatever the store is: what tiles are
 //! stored under ([`key`]), what a stored tile looks like ([`value`]), who decodes while the others wait ([`lease`]), how
-//! long the memory of a process may be believed ([`validity`]), when the store is asked at all ([`breaker`], [`costs`]),
-//! and the [`Fleet`] that puts these together, between the [`Link`] to a cache and a [`Store`].
+//! long the memory of a process may be believed ([`validity`]), when the store is asked at all ([`breaker`], [`costs`])
+//! and when that is told ([`complaint`]), and the [`Fleet`] that puts these together, between the [`Link`] to a cache and
+//! a [`Store`].
 //!
 //! A value never changes under its key. What changes is the generation of a source, which is part of every key. So a
 //! lost lease, a late put or two decoders at once cost work, and never pixels.
@@ -12,6 +13,7 @@
 mod asking;
 pub mod breaker;
 pub mod clock;
+pub mod complaint;
 pub mod costs;
 pub mod failure;
 mod fleet;

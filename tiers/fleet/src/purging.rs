@@ -85,6 +85,14 @@ impl<S: Store, L: Link> Fleet<S, L> {
         ending.iter().for_each(|source| self.suspect(source));
     }
 
+    /// Nothing is to be asked any more: all sources are suspect, and for good.
+    pub fn leave(&self) {
+        let _telling = self.telling.lock();
+        let sources = std::mem::take(&mut self.known.lock().sources);
+        let told = sources.iter().filter(|(_, source)| source.is_told);
+        told.for_each(|(name, _)| self.link.changed(name, None));
+    }
+
     fn raise(&self, source: &str, limit: Duration) -> Result<Option<Generation>> {
         let key = crate::key::source(source, self.options.secret.as_ref());
         let above = self

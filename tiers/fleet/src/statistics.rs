@@ -11,9 +11,9 @@ macro_rules! counters {
         #[derive(Clone, Debug, Default, PartialEq, Eq)]
         pub struct Statistics {
             $($(#[doc = $doc])* pub $name: u64,)*
-            /// Failures of the store, by [`failure::KINDS`].
+            /// Failures of the store, by [`failure::KINDS`], whatever it was asked: a lease may find it full, too.
             pub failures: [u64; failure::KINDS.len()],
-            /// Values that were not believed, by [`Doubt::KINDS`].
+            /// Values that were not believed, each once by [`Doubt::KINDS`], though it is looked at again with the lease.
             pub doubts: [u64; Doubt::KINDS.len()],
         }
 
@@ -97,6 +97,8 @@ counters! {
     stored,
     /// Those that were dropped, as the store failed or was full.
     puts_dropped,
+    /// Those of them that the store had no room for.
+    puts_full,
     /// Those whose value would be too long.
     puts_too_long,
     /// Generations that were confirmed.

@@ -24,7 +24,8 @@ extern "C" {
 typedef enum tc_tier_redis_flags {
   /**
    * The store is asked also where that took longer than a decode lately, and waited for as long as get_ms says however
-   * fast that is: decodes are dearer than their time. Without it, it is asked for one of 32 such blocks.
+   * fast that is: decodes are dearer than their time. Without it, it is asked for one of 32 such blocks, and for the
+   * leases of none.
    */
   TC_TIER_REDIS_ALWAYS = 1,
 } tc_tier_redis_flags;
@@ -85,7 +86,7 @@ typedef struct tc_tier_redis_options {
    */
   uint32_t get_ms;
   /**
-   * The longest that a block may take to be stored; at most a third of validity_ms. 0 is 1000.
+   * The longest that a block may take to be stored; more than a third of validity_ms is taken for that. 0 is 1000.
    */
   uint32_t put_ms;
   /**
@@ -118,8 +119,9 @@ typedef struct tc_tier_redis_options {
    */
   uint64_t queue_bytes;
   /**
-   * Called when the store is not asked any more for a while, with the reason, which has no password in it; on any thread,
-   * with no lock held. NULL: nothing is told.
+   * Called when the store is not asked any more for a while, with the reason, which has no password in it: once for each
+   * reason that follows another one, and once when questions go well and the last failure is half a minute ago. On any
+   * thread, with no lock held. NULL: nothing is told.
    */
   void (*log)(void *log_user, const char *message);
   /**
@@ -135,8 +137,8 @@ typedef struct tc_tier_redis_options {
  *   that the system trusts or SSL_CERT_FILE names, or `unix:///path`. Several with commas between them are nodes of a
  *   cluster, and so is one with `cluster+` before it. What has a meaning in a URL is percent-encoded in passwords.
  * - options: NULL for the defaults.
- * - tier: required; receives the table. It is for one cache. If tc_set_tier does not take it, give it back with
- *   tier->release(tier->user).
+ * - tier: required; receives the table. It is for one cache: where two have it, that is told through log, and neither is
+ *   served. If tc_set_tier does not take it, give it back with tier->release(tier->user).
  * - err: may be NULL.
  *
  * Nothing is sent yet: a store that is not there is no error, neither here nor later. Blocks are decoded then, and the

@@ -23,6 +23,13 @@ impl Address {
         if is_cluster && nodes.iter().any(is_unix) {
             return Err("a socket of the file system is no node of a cluster".to_owned());
         }
+        let database = |node: &ConnectionInfo| node.redis_settings().db();
+        if let Some(node) = nodes.iter().find(|&node| is_cluster && database(node) != 0) {
+            let (address, database) = (node.addr(), database(node));
+            return Err(format!(
+                "{address} is a node of a cluster, which has no database {database}"
+            ));
+        }
         Ok(Self { nodes, is_cluster })
     }
 
@@ -49,12 +56,13 @@ impl std::fmt::Display for Address {
 fn node(text: &str) -> Result<ConnectionInfo, String> {
     let text = text.trim();
     text.into_connection_info().map_err(|error| {
-        // What is between the scheme and the last @ may be a password.
+        // What is between the scheme and the last @ may be a password, and what is behind the question mark.
+        let text = text.split_once('?').map_or(text, |(text, _)| text);
         let shown = match (text.split_once("://"), text.rsplit_once('@')) {
             (Some((scheme, _)), Some((_, host))) => format!("{scheme}://...@{host}"),
             (None, Some((_, host))) => format!("...@{host}"),
             (_, None) => text.to_owned(),
         };
-        format!("{shown:?} is no address of Redis: {}", error.category())
+        format!("{shown:?} is no address of Redis: {error}")
     })
 }

@@ -3,7 +3,7 @@
 use crate::address::Address;
 use crate::raw::*;
 use crate::store::Settings;
-use crate::table::{self, Tier};
+use crate::table::{self, Attached, Tier};
 use std::ffi::{CStr, c_char, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
@@ -96,11 +96,21 @@ pub unsafe extern "C" fn tc_tier_redis_report(
     let mut status = fails(err, TC_E_INTERNAL, "the report failed");
     guarded(|| {
         // SAFETY: as the header says.
-        let table = unsafe { tier.as_ref() }.filter(|table| table::is_ours(table));
-        let (Some(table), Some(write)) = (table, write) else {
-            let message = "tier is NULL or not one of tc_tier_redis, or write is NULL";
-            status = fails(err, TC_E_ARGUMENT, message);
-            return;
+        let table = unsafe { tier.as_ref() };
+        let (table, write) = match (table, write) {
+            (None, _) => {
+                status = fails(err, TC_E_ARGUMENT, "tier is NULL");
+                return;
+            }
+            (_, None) => {
+                status = fails(err, TC_E_ARGUMENT, "write is NULL");
+                return;
+            }
+            (Some(table), _) if !table::is_ours(table) => {
+                status = fails(err, TC_E_ARGUMENT, "tier is not one of tc_tier_redis");
+                return;
+            }
+            (Some(table), Some(write)) => (table, write),
         };
         // SAFETY: it is one of ours, and its cache is there.
         let running = unsafe { (*table.user.cast::<Tier>()).running.get() };
@@ -232,6 +242,7 @@ unsafe fn table_of(url: &str, given: &tc_tier_redis_options) -> Result<tc_tier, 
         log: given.log,
         log_user: given.log_user,
         running: OnceLock::new(),
+        attached: Attached::default(),
     };
     table.user = Box::into_raw(Box::new(tier)).cast();
     Ok(table)

@@ -5,9 +5,11 @@ use crate::capi::{LogFn, fails, guarded, text};
 use crate::link::{Block, Cache};
 use crate::raw::*;
 use crate::store::{Redis, Settings};
+use parking_lot::Mutex;
 use std::cell::RefCell;
 use std::ffi::{c_char, c_void};
 use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -16,6 +18,8 @@ use tilecache_fleet::clock::BootClock;
 use tilecache_fleet::key;
 use tilecache_fleet::value::Form;
 use tilecache_fleet::{Answer, Ask, Failure, Fleet, Generation, Link, Options, Sample, Statistics};
+
+const SHARED: &str = "the tier was given to two caches, but is for one: neither is served";
 
 type Member = Fleet<Redis, Arc<Cache>>;
 
@@ -27,6 +31,21 @@ pub(crate) struct Tier {
     pub(crate) log: Option<LogFn>,
     pub(crate) log_user: *mut c_void,
     pub(crate) running: OnceLock<Running>,
+    pub(crate) attached: Attached,
+}
+
+/// The caches that were given the table. It is for one: of two nobody could tell which of them a call is for, so neither
+/// is served then. The last one to go frees it.
+#[derive(Default)]
+pub(crate) struct Attached {
+    caches: Mutex<Vec<Arc<Cache>>>,
+    gone: AtomicUsize,
+}
+
+impl Attached {
+    fn is_shared(&self) -> bool {
+        self.caches.lock().len() > 1
+    }
 }
 
 /// What there is from tc_set_tier on.
@@ -74,6 +93,17 @@ impl Running {
     unsafe fn of<'a>(user: *mut c_void) -> Option<&'a Self> {
         // SAFETY: as promised.
         unsafe { (*user.cast::<Tier>()).running.get() }
+    }
+
+    /// That of the one cache which may ask.
+    ///
+    /// # Safety
+    ///
+    /// As above.
+    unsafe fn of_one<'a>(user: *mut c_void) -> Option<&'a Self> {
+        // SAFETY: as promised.
+        let tier = unsafe { &*user.cast::<Tier>() };
+        tier.running.get().filter(|_| !tier.attached.is_shared())
     }
 
     pub(crate) fn statistics(&self) -> Statistics {
@@ -127,6 +157,14 @@ unsafe extern "C" fn attach(user: *mut c_void, link: *mut tc_tier_link) {
         // SAFETY: it is the user of one of our tables.
         let tier = unsafe { &*user.cast::<Tier>() };
         let cache = Arc::new(Cache::new(link, tier.log, tier.log_user));
+        tier.attached.caches.lock().push(Arc::clone(&cache));
+        if tier.attached.is_shared() {
+            cache.log(SHARED);
+            if let Some(running) = tier.running.get() {
+                running.fleet.leave();
+            }
+            return;
+        }
         let store = match Redis::new(&tier.address, tier.settings.clone()) {
             Ok(store) => store,
             Err(error) => return cache.log(&error),
@@ -173,7 +211,7 @@ unsafe extern "C" fn lease(
     }
     guarded(|| {
         // SAFETY: as the library promises.
-        let Some(running) = (unsafe { Running::of(user) }) else {
+        let Some(running) = (unsafe { Running::of_one(user) }) else {
             return;
         };
         // SAFETY: as the library promises.
@@ -195,7 +233,7 @@ unsafe fn collect(
 ) {
     guarded(|| {
         // SAFETY: as the library promises.
-        let Some(running) = (unsafe { Running::of(user) }) else {
+        let Some(running) = (unsafe { Running::of_one(user) }) else {
             return;
         };
         // SAFETY: as the library promises.
@@ -267,7 +305,14 @@ unsafe extern "C" fn unlease(user: *mut c_void, _: *const tc_tier_block, lease: 
 unsafe extern "C" fn generation(user: *mut c_void, source: *const c_char, watched: i32) {
     guarded(|| {
         // SAFETY: as the library promises.
-        if let (Some(running), Some(source)) = unsafe { (Running::of(user), text(source)) } {
+        let (tier, source) = unsafe { (&*user.cast::<Tier>(), text(source)) };
+        let Some(source) = source else {
+            return;
+        };
+        if tier.attached.is_shared() {
+            let caches = tier.attached.caches.lock().clone();
+            caches.iter().for_each(|cache| cache.changed(source, None));
+        } else if let Some(running) = tier.running.get() {
             running.fleet.watch(source, watched != 0);
         }
     });
@@ -281,7 +326,9 @@ unsafe extern "C" fn purge(
     let mut status = fails(err, TC_E_INTERNAL, "the tier failed");
     guarded(|| {
         // SAFETY: as the library promises.
-        let (Some(running), Some(source)) = (unsafe { (Running::of(user), text(source)) }) else {
+        let (Some(running), Some(source)) = (unsafe { (Running::of_one(user), text(source)) })
+        else {
+            status = fails(err, TC_E_ARGUMENT, SHARED);
             return;
         };
         status = match running.fleet.purge(source) {
@@ -309,7 +356,7 @@ unsafe extern "C" fn health(user: *mut c_void, health: *mut tc_tier_account) {
             return;
         };
         let counts = fleet.statistics();
-        let [unreachable, late, garbage, full, denied, refused] = counts.failures;
+        let [unreachable, late, garbage, _, denied, refused] = counts.failures;
         let [doubts @ .., tag, body] = counts.doubts;
         let has_secret = fleet.options().secret.is_some();
         health.state = match fleet.state() {
@@ -324,7 +371,7 @@ unsafe extern "C" fn health(user: *mut c_void, health: *mut tc_tier_account) {
         health.garbage =
             garbage + doubts.iter().sum::<u64>() + body + if has_secret { 0 } else { tag };
         health.forged = if has_secret { tag } else { 0 };
-        health.full = full;
+        health.full = counts.puts_full;
         health.refused = denied + refused + counts.puts_too_long;
         health.round_trips = counts.round_trips;
         health.bytes_sent = counts.bytes_sent;
@@ -335,6 +382,12 @@ unsafe extern "C" fn health(user: *mut c_void, health: *mut tc_tier_account) {
 
 unsafe extern "C" fn release(user: *mut c_void) {
     guarded(|| {
+        // SAFETY: it is not freed yet.
+        let attached = unsafe { &(*user.cast::<Tier>()).attached };
+        let all = attached.caches.lock().len();
+        if attached.gone.fetch_add(1, Ordering::SeqCst) + 1 < all {
+            return; // Another cache has it, too.
+        }
         // SAFETY: no other call comes any more.
         let mut tier = unsafe { Box::from_raw(user.cast::<Tier>()) };
         let Some(Running { fleet, thread, .. }) = tier.running.take() else {

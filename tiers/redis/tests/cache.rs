@@ -118,17 +118,26 @@ impl Member {
         options.validity_ms = 15_000;
         options.wait_ms = 30_000;
         change(&mut options);
+        let url = CString::new(url).unwrap();
+        // SAFETY: a table of nothing, which is filled in.
+        let tier = unsafe {
+            let mut tier: tc_tier = std::mem::zeroed();
+            called(|err| tc_tier_redis(url.as_ptr(), &options, &mut tier, err)).unwrap();
+            tier
+        };
+        Self::over(tier, side, milliseconds)
+    }
+
+    fn over(tier: tc_tier, side: i64, milliseconds: u64) -> Self {
         let scene = Box::new(Scene {
             milliseconds,
             ..Scene::default()
         });
-        let url = CString::new(url).unwrap();
         let mut member = Self {
             cache: ptr::null_mut(),
             source: ptr::null_mut(),
             tiles: ptr::null_mut(),
-            // SAFETY: a table of nothing.
-            tier: unsafe { std::mem::zeroed() },
+            tier,
             scene,
             side,
         };
@@ -151,7 +160,6 @@ impl Member {
         // SAFETY: as the headers say.
         unsafe {
             called(|err| tc_create(64 << 20, ptr::null(), &mut member.cache, err)).unwrap();
-            called(|err| tc_tier_redis(url.as_ptr(), &options, &mut member.tier, err)).unwrap();
             called(|err| tc_set_tier(member.cache, &member.tier, err)).unwrap();
             called(|err| provider_from_source(&source, &mut member.source, err)).unwrap();
             called(|err| {
@@ -422,6 +430,41 @@ fn a_store_that_is_not_there_is_no_error_but_to_a_purge() {
         1,
         "the memory of this process is invalidated all the same"
     );
+}
+
+#[test]
+fn a_table_that_two_caches_have_serves_neither() {
+    let server = Server::start(&[]);
+    let one = Member::new(&server.url(), SIDE, 0, |_| ());
+    assert_eq!(one.tile(0, 0), 0);
+    one.settle();
+    let other = Member::over(one.tier, SIDE, 0);
+    for member in [&one, &other] {
+        assert_eq!((member.tile(0, 0), member.tile(0, 1)), (0, 0));
+        // SAFETY: as the header says.
+        let (status, message) =
+            called(|err| unsafe { provider_invalidate_fleet(member.source, err) }).unwrap_err();
+        assert!(message.contains("two caches"), "{status}: {message}");
+    }
+    assert_eq!(other.decodes(), 2, "the store has one of them");
+    assert_eq!((one.statistics().hits, other.statistics().hits), (0, 0));
+    // Each releases it.
+    drop(one);
+    assert_eq!(other.tile(0, 2), 0);
+}
+
+#[test]
+fn a_lease_for_which_there_is_no_room_is_no_put() {
+    let server = Server::start(&["--maxmemory-policy", "noeviction"]);
+    let member = Member::new(&server.url(), SIDE, 0, |_| ());
+    assert_eq!(member.tile(0, 0), 0);
+    member.settle();
+    server.tell(&["CONFIG", "SET", "maxmemory", "1000000"]);
+    assert_eq!(member.tile(0, 1), 0);
+    let (stats, report) = (member.statistics(), member.report());
+    assert_eq!(stats.state, TC_TIER_FULL);
+    assert!(report.contains("\"failures_full\":1,"), "{report}");
+    assert_eq!(stats.full, 0);
 }
 
 #[test]

@@ -394,6 +394,8 @@ fn addresses_are_read_and_shown_without_passwords() {
         "user:word@host",
         "redis://user:word@",
         "redis://:word@host:99999",
+        "redis://:word@host/x",
+        "unix:///socket?pass=word&db=x",
     ] {
         let error = shown(bad).unwrap_err();
         assert!(
@@ -401,5 +403,10 @@ fn addresses_are_read_and_shown_without_passwords() {
             "{error}"
         );
     }
+    let wrong = |text| shown(text).unwrap_err();
+    assert!(wrong("redis://host/x").contains("database"));
+    assert!(wrong("http://host").contains("did not parse"));
+    assert!(wrong("redis://a,redis://:word@b/3").contains("b:6379 is a node of a cluster"));
+    assert!(wrong("cluster+redis://a/3").contains("no database 3"));
     assert!(shown("unix:///a,redis://b").is_err());
 }

@@ -348,7 +348,8 @@ fn a_full_store_serves_and_takes_again_when_it_has_room() {
     let process = Process::new(&world, 1);
     decode(&process, 5);
     world.kept.lock().unwrap().is_full = true;
-    decode(&process, 6);
+    process.put(6, 0, pixels(6));
+    process.fleet.turn();
     assert_eq!(process.get(5), Outcome::Pixels(pixels(5)));
     assert_eq!(process.fleet.state(), (State::Closed, true));
     world.kept.lock().unwrap().is_full = false;
@@ -362,7 +363,74 @@ fn a_full_store_serves_and_takes_again_when_it_has_room() {
         (counts.puts, counts.stored, counts.puts_dropped),
         (102, 2, 100)
     );
+    assert_eq!((counts.puts_full, counts.failures[3]), (1, 1));
     assert!(world.kept.lock().unwrap().leases.is_empty());
+}
+
+#[test]
+fn a_lease_that_finds_no_room_is_no_put() {
+    let world = Arc::new(World::default());
+    let process = Process::new(&world, 1);
+    world.kept.lock().unwrap().is_full = true;
+    assert_eq!(process.lease(5), Outcome::Miss);
+    assert_eq!(process.fleet.state(), (State::Closed, true));
+    let counts = process.fleet.statistics();
+    assert_eq!((counts.failures[3], counts.puts_full), (1, 0));
+    assert_eq!((counts.waits, counts.waits_failed), (0, 0));
+}
+
+#[test]
+fn a_store_that_is_reached_and_refuses_all_is_left_alone_ever_longer() {
+    let world = Arc::new(World::default());
+    let process = Process::new(&world, 1);
+    let denied = Failure::Denied("NOAUTH".to_owned());
+    world.kept.lock().unwrap().refusal = Some(denied.clone());
+    let before = world.kept.lock().unwrap().calls;
+    for _ in 0..60 {
+        process.fleet.turn();
+        world.pass(ms(333));
+    }
+    // After about 0.5, 1, 2, 4 and 8 seconds more: six in twenty seconds.
+    let calls = world.kept.lock().unwrap().calls - before;
+    assert!((4..=6).contains(&calls), "{calls} questions");
+    assert!(process.fleet.is_denied());
+    let logged = || process.cache.0.lock().unwrap().logged.clone();
+    assert_eq!(
+        logged(),
+        ["the store is not asked for a while: denied: NOAUTH"]
+    );
+}
+
+#[test]
+fn a_reason_is_told_once_until_it_changes_or_is_over() {
+    let world = Arc::new(World::default());
+    let process = Process::new(&world, 1);
+    let fail = |failure: Option<Failure>, seconds: u64| {
+        world.fails_with(failure);
+        for _ in 0..4 * seconds {
+            process.get(1);
+            process.fleet.turn();
+            world.pass(ms(250));
+        }
+    };
+    let denied = || Failure::Denied("WRONGPASS".to_owned());
+    fail(Some(lost()), 3);
+    // It comes and goes.
+    for _ in 0..3 {
+        fail(None, 20);
+        fail(Some(lost()), 3);
+    }
+    fail(Some(denied()), 90);
+    assert!(process.fleet.statistics().opened > 10);
+    fail(None, 90);
+    fail(Some(denied()), 9);
+    let logged = process.cache.0.lock().unwrap().logged.clone();
+    let told: Vec<_> = logged
+        .iter()
+        .map(|line| line.rsplit(": ").next().unwrap())
+        .collect();
+    let over = "the store is asked again";
+    assert_eq!(told, ["connection refused", "WRONGPASS", over, "WRONGPASS"]);
 }
 
 #[test]
@@ -429,9 +497,29 @@ fn what_is_not_believed_is_replaced() {
         forge(value);
         decode(&process, 5);
         assert_eq!(process.get(5), Outcome::Pixels(pixels(5)));
-        // Once by the first question, once with the lease.
-        assert_eq!(process.fleet.statistics().doubts[0], 2 * count);
+        // The second look, with the lease, finds the same one.
+        assert_eq!(process.fleet.statistics().doubts[0], count);
     }
+}
+
+#[test]
+fn what_comes_after_a_wait_and_is_not_believed_is_counted() {
+    let world = Arc::new(World::default());
+    let (one, other) = (Process::new(&world, 1), Process::new(&world, 2));
+    assert_eq!(other.get(5), Outcome::Miss);
+    let Outcome::Leased(lease) = one.lease(5) else {
+        panic!("no lease")
+    };
+    let wait = other.wait(5);
+    one.put(5, lease, pixels(5));
+    one.fleet.turn();
+    let key = one.key(5);
+    let torn = |kept: &mut world::Kept| kept.values.get_mut(&key).unwrap().truncate(70);
+    torn(&mut world.kept.lock().unwrap());
+    world.pass(ms(5));
+    other.fleet.turn();
+    assert!(matches!(other.outcome(wait), Some(Outcome::Leased(_))));
+    assert_eq!(other.fleet.statistics().doubts.iter().sum::<u64>(), 1);
 }
 
 #[test]
@@ -444,6 +532,30 @@ fn what_is_dearer_than_a_decode_is_not_asked_for() {
     process.decode = Some(ms(1));
     let found = (0..320).filter(|_| process.get(5) != Outcome::Miss).count();
     assert_eq!((found, process.fleet.statistics().dearer), (10, 310));
+}
+
+#[test]
+fn what_is_dearer_than_a_decode_costs_no_question_for_its_lease() {
+    let world = Arc::new(World::default());
+    let mut process = Process::new(&world, 1);
+    decode(&process, 5);
+    world.kept.lock().unwrap().delay = ms(4);
+    assert_eq!(process.get(5), Outcome::Pixels(pixels(5)));
+    process.decode = Some(ms(1));
+    let before = world.kept.lock().unwrap().calls;
+    for cell in 100..132 {
+        assert_eq!(process.get(cell), Outcome::Miss);
+        assert_eq!(process.lease(cell), Outcome::Miss);
+    }
+    assert_eq!(
+        world.kept.lock().unwrap().calls - before,
+        1,
+        "the one of 32 that is tried"
+    );
+    assert_eq!(process.fleet.statistics().dearer, 31);
+    // Another decoder of the same source is slower.
+    process.decode = Some(ms(20));
+    assert!(matches!(process.lease(200), Outcome::Leased(_)));
 }
 
 #[test]

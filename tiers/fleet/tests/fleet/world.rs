@@ -33,6 +33,8 @@ pub struct Kept {
     pub generations: HashMap<Digest, Generation>,
     /// What every call answers instead.
     pub failure: Option<Failure>,
+    /// What is answered for each value that is put and each generation, by a store that is reached.
+    pub refusal: Option<Failure>,
     pub is_full: bool,
     /// How long every call takes.
     pub delay: Duration,
@@ -84,6 +86,12 @@ impl Shared {
     }
 }
 
+impl Kept {
+    fn refused(&self) -> Result<()> {
+        self.refusal.clone().map_or(Ok(()), Err)
+    }
+}
+
 fn oom() -> Failure {
     Failure::Full("OOM command not allowed".to_owned())
 }
@@ -105,6 +113,7 @@ impl Store for Shared {
                 if kept.is_full {
                     return Err(oom());
                 }
+                kept.refused()?;
                 kept.values.insert(*key, value.clone());
                 Ok(())
             };
@@ -114,6 +123,9 @@ impl Store for Shared {
 
     fn lease(&self, leases: &[Lease], limit: Duration) -> Result<Vec<bool>> {
         self.with(limit, |kept, now| {
+            if kept.is_full {
+                return Err(oom());
+            }
             let take = |lease: &Lease| {
                 let free = !kept.leases.contains_key(&lease.key);
                 if free {
@@ -122,8 +134,8 @@ impl Store for Shared {
                 }
                 free
             };
-            leases.iter().map(take).collect()
-        })
+            Ok(leases.iter().map(take).collect())
+        })?
     }
 
     fn holders(&self, keys: &[Digest], limit: Duration) -> Result<Vec<Option<String>>> {
@@ -167,6 +179,7 @@ impl Store for Shared {
     ) -> Result<Vec<Result<Option<Generation>>>> {
         self.with(limit, |kept, now| {
             let find = |&(key, random): &(Digest, u64)| {
+                kept.refused()?;
                 if let Some(known) = kept.generations.get(&key) {
                     return Ok(Some(*known));
                 }
