@@ -457,6 +457,9 @@ typedef enum tc_open_flags {
    * for what others may upload or replace in place; a file renamed over stays. A change that shows in size or times
    * before a tile is asked for still gives TC_E_CHANGED.
    *
+   * The rows of a view, or of a window, come into memory together, with what lies between them: in files that were not read
+   * before, windows that are narrow and high beside an image of much wider rows read more of the disk than without it.
+   *
    * All pixels are as without it. What is mapped stays so until the last of provider and tiles has gone. Where tiles may be
    * views the key says so, lest openings without this flag get them. Files that cannot be mapped, and everything
    * compressed, are read as without it. With provider_open_io and for files beside the one that is opened it
@@ -1561,7 +1564,8 @@ typedef struct tc_open_options {
   uint32_t flags;
   /**
    * How many threads the library may start to decode large parts of this image, beside those that call: all that
-   * are at work for it at one time. They end with the decode. So a JPEG 2000 image that is one huge block, which one
+   * are at work for it at one time, and one more for each decode that they help with, which works in place of the
+   * thread that called while that waits. They end with the decode. So a JPEG 2000 image that is one huge block, which one
    * thread decodes while others wait for it, is decoded by several: code-blocks and wavelets in parallel. Other
    * formats start none: their blocks are decoded by as many threads as call. 0: none. At most 1024, of
    * which at most 63 help with one decode.
@@ -3209,7 +3213,7 @@ typedef struct tc_tier_stats {
    */
   uint64_t unnamed;
   /**
-   * Or because it was invalidated here alone, or its purge failed.
+   * Or because it was invalidated here alone, its purge failed, or its file was replaced by another one.
    */
   uint64_t left;
   /**

@@ -125,8 +125,8 @@ pub struct Image {
     /// A window takes no more than its own pixels, so that no block needs to be read for a part of it: the file is in
     /// memory. Goes with `windowed`.
     pub in_place: bool,
-    /// Pixels are stored as they are, so that any number of whole rows costs little more than they have pixels. Goes with
-    /// `windowed`.
+    /// Pixels are stored as they are where reads cost little, so that any number of whole rows costs little more than they
+    /// have pixels. Goes with `windowed`.
     pub plain: bool,
     /// Windows that cover a block cost more together than the block, because they share work.
     pub windows_overlap: bool,

@@ -239,28 +239,29 @@ pub type Release = Box<dyn FnOnce() + Send + Sync>;
 
 enum Storage {
     Owned(Memory),
+    // The only other one, which so needs no room for a tag.
     Foreign(Box<Foreign>),
-    Mapped(Box<Mapped>),
 }
 
-/// A part of a file in memory.
-struct Mapped {
-    mapping: Arc<Mapping>,
-    range: Range<usize>,
-}
-
-/// A caller's memory, readable from `start` for `len` bytes until `release` is called.
+/// Memory that is not the library's own, readable from `start` for `len` bytes as long as its owner has not got it back.
 struct Foreign {
     start: NonNull<u8>,
     len: usize,
     /// Whether it takes room in budgets.
     is_counted: bool,
-    release: Option<Release>,
+    owner: Owner,
+}
+
+enum Owner {
+    Caller(Option<Release>),
+    File { _mapping: Arc<Mapping> },
 }
 
 impl Drop for Foreign {
     fn drop(&mut self) {
-        if let Some(release) = self.release.take() {
+        if let Owner::Caller(Some(release)) =
+            std::mem::replace(&mut self.owner, Owner::Caller(None))
+        {
             release();
         }
     }
@@ -330,7 +331,7 @@ impl Buffer {
             start,
             len,
             is_counted,
-            release,
+            owner: Owner::Caller(release),
         }))))
     }
 
@@ -339,19 +340,20 @@ impl Buffer {
     /// # Panics
     /// If the file has no such part.
     pub fn mapped(mapping: Arc<Mapping>, range: Range<usize>) -> Self {
-        assert!(
-            range.start <= range.end && range.end <= mapping.bytes().len(),
-            "outside the file"
-        );
-        Self::new(Storage::Mapped(Box::new(Mapped { mapping, range })))
+        let bytes = &mapping.bytes()[range];
+        Self::new(Storage::Foreign(Box::new(Foreign {
+            start: NonNull::from(bytes).cast(),
+            len: bytes.len(),
+            is_counted: false,
+            owner: Owner::File { _mapping: mapping },
+        })))
     }
 
     /// All bytes.
     pub fn bytes(&self) -> &[u8] {
         match &self.storage {
             Storage::Owned(memory) => memory.bytes(),
-            Storage::Mapped(mapped) => &mapped.mapping.bytes()[mapped.range.clone()],
-            // SAFETY: promised by the caller of `foreign`.
+            // SAFETY: promised by the caller of `foreign`, and by the mapping, which lives as long.
             Storage::Foreign(foreign) => unsafe {
                 std::slice::from_raw_parts(foreign.start.as_ptr(), foreign.len)
             },
@@ -378,15 +380,18 @@ impl Buffer {
         match &self.storage {
             Storage::Owned(memory) => memory.size(),
             Storage::Foreign(foreign) if foreign.is_counted => foreign.len,
-            Storage::Foreign(_) | Storage::Mapped(_) => 0,
+            Storage::Foreign(_) => 0,
         }
     }
 
     /// Bytes of the caller's memory that this buffer keeps from being released.
     pub fn lent(&self) -> usize {
         match &self.storage {
-            Storage::Owned(_) | Storage::Mapped(_) => 0,
-            Storage::Foreign(foreign) => foreign.len,
+            Storage::Owned(_) => 0,
+            Storage::Foreign(foreign) => match foreign.owner {
+                Owner::Caller(_) => foreign.len,
+                Owner::File { .. } => 0,
+            },
         }
     }
 

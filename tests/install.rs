@@ -53,6 +53,7 @@ fn the_tree_is_what_packagers_expect() {
         "share/doc/tilecache/examples/scene.c",
         "share/doc/tilecache/examples/scene.h",
         "share/doc/tilecache/examples/terrain.c",
+        "share/doc/tilecache/examples/tier_files.c",
     ];
     assert_eq!(found, expected);
 }

@@ -17,6 +17,7 @@ use tilecache::image::{Bands, Block, Image};
 use tilecache::memory::PixelsMut;
 use tilecache::operator::{RetileOptions, cached, level, retiled};
 use tilecache::provider::{Provider, get_block};
+use tilecache::source::file;
 
 /// Numbers that only seem to be random.
 struct Random(Mutex<u64>);
@@ -355,4 +356,34 @@ fn whatever_a_store_answers_the_pixels_are_right() {
             assert!(store.leases.lock().unwrap().is_empty(), "seed {seed}");
         }
     }
+}
+
+#[test]
+fn of_a_file_that_was_replaced_nothing_goes_to_the_tier() {
+    let scene = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/fuzz/seeds/files/DEFLATE-1.tif"
+    );
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let (path, new) = (folder.join("replaced.tif"), folder.join("replacing.tif"));
+    std::fs::copy(scene, &path).expect("a copy");
+    let choice = file::Choice {
+        fleet: file::Fleet::Named("replaced"),
+        ..file::Choice::default()
+    };
+    let open = || file::open_choice(&path, &choice).expect("a file");
+    let read = |source: Arc<dyn Provider>| {
+        let side = Side::new(&Arc::default(), 7, 0);
+        let (cache, link) = process(&side, 1 << 22);
+        let blocks = cached(source, &cache).expect("blocks");
+        get_block(&*blocks, Block::new(0, 0, 0), &Bands::ALL).expect("a block");
+        let counters = link.counters();
+        (counters.gets, counters.puts, counters.left)
+    };
+    let old = open();
+    assert_eq!(read(old.clone()), (1, 1, 0));
+    std::fs::copy(scene, &new).expect("a copy");
+    std::fs::rename(&new, &path).expect("another file");
+    assert_eq!(read(old), (0, 0, 1));
+    assert_eq!(read(open()), (1, 1, 0));
 }

@@ -1,7 +1,7 @@
 //! A file of the system that is read as memory, because whoever opens it says that it does not change.
 
 use super::{Bytes, FileBytes};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::mapping::Mapping;
 use std::sync::Arc;
 
@@ -30,19 +30,9 @@ impl Bytes for MappedBytes {
         self.file.len()
     }
 
+    /// By the system, for which a file that has become shorter is an error and no signal.
     fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<()> {
-        let all = self.mapping.bytes();
-        let start = usize::try_from(offset).ok();
-        let range = start.and_then(|start| Some(start..start.checked_add(into.len())?));
-        let Some(bytes) = range.and_then(|range| all.get(range)) else {
-            return Err(Error::corrupt(format!(
-                "{} bytes at offset {offset} reach beyond the end at {}",
-                into.len(),
-                all.len()
-            )));
-        };
-        into.copy_from_slice(bytes);
-        Ok(())
+        self.file.read_at(offset, into)
     }
 
     fn mapping(&self) -> Option<&Arc<Mapping>> {

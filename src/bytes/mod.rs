@@ -20,6 +20,9 @@ use std::sync::Arc;
 /// Where to go with what the library does not open.
 pub const GDAL: &str = "what GDAL opens is read by tc_gdal_open of tilecache_gdal.h";
 
+/// What a read of a file costs beside its bytes, in bytes.
+const CHEAP: u64 = 8 << 10;
+
 /// Random access to the bytes of one file, from many threads at once.
 ///
 /// Every file reader of the library works over this trait and nothing else.
@@ -58,7 +61,12 @@ pub trait Bytes: Send + Sync {
 
     /// So many bytes cost as much as one more read: to read them in vain is better than to skip them.
     fn read_cost(&self) -> u64 {
-        8 << 10
+        CHEAP
+    }
+
+    /// Whether a read costs little beside its bytes.
+    fn reads_are_cheap(&self) -> bool {
+        self.read_cost() <= CHEAP
     }
 
     /// Hears of ranges that will be read soon, so that what lies together may be read at once. Where

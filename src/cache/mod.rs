@@ -48,8 +48,9 @@ pub use source_blocks::SourceBlocks;
 pub use stamp::{Stamp, used as use_from_now};
 pub use store::Class;
 pub use tier::{
-    AskedOfTiers, Asking, Decode, Generation, Landing, Lease, Link, Parcel, Reply, Ticket, Tier,
-    TierBlock, TierCounters, TierHealth, TierOptions, identify, purge,
+    AskedOfTiers, Asking, Decode, Generation, IsCurrent, Landing, Lease, Link, PIXEL_VERSION,
+    Parcel, Reply, Ticket, Tier, TierBlock, TierCounters, TierHealth, TierOptions, identify,
+    identify_while, purge,
 };
 
 use crate::error::{Error, Result};

@@ -271,7 +271,7 @@ pub struct tc_tier_stats {
     pub queued: u64,
     /// Blocks for which nothing was asked, because their source has no identity on all machines.
     pub unnamed: u64,
-    /// Or because it was invalidated here alone, or its purge failed.
+    /// Or because it was invalidated here alone, its purge failed, or its file was replaced by another one.
     pub left: u64,
     /// Or because it was not known whether it has changed.
     pub suspect: u64,

@@ -262,9 +262,16 @@ impl Tier for Table {
         let (Some(purge), Ok(source)) = (self.calls.purge, CString::new(source)) else {
             return Err(Error::unsupported("tier.purge is NULL"));
         };
-        // SAFETY: as above.
         callback("purge", |err| -> tc_status {
-            unsafe { purge(self.calls.user, source.as_ptr(), err) }
+            // SAFETY: as above, and `err` is an error of ours.
+            unsafe {
+                let status = purge(self.calls.user, source.as_ptr(), err);
+                // Its statuses are the library's own, whether it says so twice or not.
+                if (*err).code == 0 {
+                    (*err).code = status;
+                }
+                status
+            }
         })
     }
 

@@ -5,8 +5,8 @@ use super::formats::{FORMATS, Format, Part, Parts};
 use super::warnings::all_warnings;
 use super::world;
 use super::{Source, missing};
-use crate::bytes::{Bytes, FileBytes, GDAL, Gathered, MappedBytes};
-use crate::cache::{identify, name_or_number, title};
+use crate::bytes::{Bytes, FileBytes, GDAL, Gathered, MappedBytes, is_of_file};
+use crate::cache::{IsCurrent, identify_while, name_or_number, title};
 use crate::error::{Error, Result};
 use crate::georef::Located;
 use crate::log::{self, Event, Log};
@@ -122,6 +122,7 @@ fn open_image(
         return Err(Error::argument("the key is empty"));
     }
     let mut identity = bytes.identity();
+    let of_file = identity.clone();
     let format = recognise(&bytes, choice.format)?;
     let mut fleet = match choice.fleet {
         Fleet::Unknown => None,
@@ -206,7 +207,15 @@ fn open_image(
     };
     if let Some((kind, text)) = fleet {
         // While its sources are there, which keep it known.
-        identify(&key, kind, &text)?;
+        let is_current = path.zip(of_file).map(|(path, identity)| {
+            let path = path.to_owned();
+            let is_current = move || {
+                let now = std::fs::metadata(&path);
+                now.is_ok_and(|now| is_of_file(&identity, &now))
+            };
+            Box::new(is_current) as IsCurrent
+        });
+        identify_while(&key, kind, &text, is_current)?;
     }
     match (&levels[..], mask) {
         // An image that has its levels itself needs no pyramid.

@@ -212,6 +212,37 @@ fn a_change_that_shows_is_an_error_and_one_that_was_renamed_over_stays() {
 }
 
 #[test]
+fn a_file_that_became_shorter_is_an_error_where_nothing_was_looked_at_yet() {
+    for name in [
+        "strips.tif",
+        "planar.tif",
+        "interleaved.tif",
+        "tiles.tif",
+        "B.ntf",
+        "rows.ntf",
+    ] {
+        let path = made().join(format!("shorter-{name}"));
+        std::fs::copy(made().join(name), &path).expect("a copy");
+        let mapped = open(&path, true);
+        let options = RetileOptions {
+            tile: (40, 40),
+            pad_edges: false,
+        };
+        let small = retiled(mapped.clone(), &options, None).expect("tiles");
+        let large = retiled(mapped.clone(), &RetileOptions::default(), None).expect("tiles");
+        get_block(&*mapped, Block::new(0, 0, 0), &Bands::ALL).expect("a block");
+        let file = std::fs::File::options().write(true).open(&path);
+        file.and_then(|file| file.set_len(1000)).expect("shorter");
+        let last = mapped.image().grid(0).rows() - 1;
+        let low = small.image().grid(0).rows() - 1;
+        for (source, row) in [(&mapped, last), (&small, low), (&large, 0)] {
+            let got = get_block(&**source, Block::new(0, row, 0), &Bands::ALL);
+            assert_eq!(got.err().expect(name).kind(), Kind::Changed, "{name}");
+        }
+    }
+}
+
+#[test]
 fn openings_that_did_not_ask_for_it_never_get_a_view() {
     let key = |name: &str, mapped| open(&made().join(name), mapped).key().to_owned();
     for name in ["strips.tif", "planar.tif", "rows.ntf", "levels.tif"] {

@@ -4,8 +4,9 @@
 
 use super::asking::{Asking, Landing};
 use super::block::TierBlock;
+use super::identity::Identity;
 use super::source::TierSource;
-use super::ticket::{Place, Slot, Ticket};
+use super::ticket::{Place, Slot, Ticket, Wants};
 use super::{Link, may_ask};
 use crate::cache::{Cache, Namespace};
 use crate::error::Result;
@@ -154,6 +155,9 @@ impl AskedOfTiers {
             Outcome::Missed(Miss::Nothing) if kept.takes_leases() => Step::Lease,
             Outcome::Late | Outcome::Missed(Miss::Late) => {
                 kept.link.counts.late.add(1);
+                if self.steps.get(&kept.cell) == Some(&Step::Wait) {
+                    kept.link.counts.leases_given_up.add(1);
+                }
                 Step::Over
             }
             Outcome::Missed(_) => Step::Over,
@@ -194,10 +198,12 @@ impl AskedOfTiers {
             link.counts.unnamed.add(1);
             return;
         };
-        let Some(generation) = source.usable() else {
+        let lineage = landing.namespace.lineage();
+        let is_current = lineage.identity.get().is_some_and(Identity::is_current);
+        let Some(generation) = source.usable().filter(|_| is_current) else {
+            source.count_unusable(is_current);
             return;
         };
-        let lineage = landing.namespace.lineage();
         let key = landing.source.key();
         let block = TierBlock::new(source, lineage, key, image, landing.of, generation);
         let (Ok(block), Some(namespace)) = (block, landing.namespace.in_cache()) else {
@@ -245,12 +251,16 @@ impl AskedOfTiers {
                 at: kept.at,
             };
             let known = (&kept.source, &kept.link);
-            let is_lease = step != Step::Get;
+            let wants = match step {
+                Step::Lease => Wants::Lease,
+                Step::Wait => Wants::Other,
+                Step::Get | Step::Over => Wants::Block,
+            };
             let ticket = Ticket::new(
                 question,
                 known,
                 block.clone(),
-                (is_lease, end),
+                (wants, end),
                 &place,
                 request,
             );

@@ -70,7 +70,7 @@ counts! {
     puts_dropped,
     /// Blocks of sources without an identity on all machines, for which nothing is asked.
     unnamed,
-    /// Blocks of sources that have left the tier: they were invalidated here alone, or a purge failed.
+    /// Blocks of sources that have left the tier: they were invalidated here alone, a purge failed, or the file was replaced.
     left,
     /// Blocks that were decoded while it was not known whether their source had changed.
     suspect,

@@ -49,6 +49,9 @@ impl Decode {
         let mut sources = identity.sources().into_iter();
         let source = sources.find(|it| it.link().is_some_and(|its| Arc::ptr_eq(&its, link)))?;
         let generation = source.usable()?;
+        if !identity.is_current() {
+            return None;
+        }
         let block = TierBlock::new(&source, of.lineage(), of.key(), image, at, generation).ok()?;
         Some(Self {
             source,

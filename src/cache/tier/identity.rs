@@ -15,9 +15,13 @@ pub const PIXEL_VERSION: u32 = 1;
 /// The longest identity, in bytes.
 const MAX_IDENTITY: usize = 4096;
 
+/// Says whether a source reads what its name stands for now, and not a file that was replaced.
+pub type IsCurrent = Box<dyn Fn() -> bool + Send + Sync>;
+
 /// The identity that an image has on all machines.
 pub struct Identity {
     text: Arc<str>,
+    is_current: Option<IsCurrent>,
     /// Whether its pixels changed here, and other tiers were not told.
     pub(super) has_left: AtomicBool,
     /// What the tiers of caches know of it.
@@ -27,6 +31,13 @@ pub struct Identity {
 impl Identity {
     pub fn text(&self) -> &Arc<str> {
         &self.text
+    }
+
+    /// Whether what is decoded is what the identity stands for: of a file that was replaced nothing may reach others.
+    pub(super) fn is_current(&self) -> bool {
+        self.is_current
+            .as_ref()
+            .is_none_or(|is_current| is_current())
     }
 
     /// The pixels have changed, and other tiers do not know: nothing is asked of them until they do.
@@ -47,6 +58,16 @@ impl Identity {
 /// Says that the image behind a key is, on all machines, the one of that name: `kind` says whose text it is. An image
 /// has one identity as long as it is known here.
 pub fn identify(key: &str, kind: &str, text: &str) -> Result<()> {
+    identify_while(key, kind, text, None)
+}
+
+/// [`identify`], for as long as `is_current` says so.
+pub fn identify_while(
+    key: &str,
+    kind: &str,
+    text: &str,
+    is_current: Option<IsCurrent>,
+) -> Result<()> {
     if text.is_empty() || text.len() > MAX_IDENTITY {
         let bytes = text.len();
         return Err(Error::argument(format!(
@@ -60,6 +81,7 @@ pub fn identify(key: &str, kind: &str, text: &str) -> Result<()> {
     let text = format!("{kind}:{text}");
     let known = lineage.identity.get_or_make(|| Identity {
         text: text.as_str().into(),
+        is_current,
         has_left: AtomicBool::new(false),
         sources: Mutex::default(),
     });

@@ -19,7 +19,7 @@ pub use asking::{Asking, Landing};
 pub use block::TierBlock;
 pub use counts::TierCounters;
 pub use decode::{Decode, Parcel};
-pub use identity::{Identity, identify};
+pub use identity::{Identity, IsCurrent, PIXEL_VERSION, identify, identify_while};
 pub use source::TierSource;
 pub use ticket::{Reply, Ticket};
 

@@ -163,24 +163,22 @@ impl TierSource {
 
     /// The generation under which the tier may be asked now.
     pub fn usable(&self) -> Option<Generation> {
-        if self.has_left.load(Ordering::SeqCst) {
-            self.count(|counts| counts.left.add(1));
-            return None;
-        }
         let state = self.state.lock();
-        if state.suspended.is_some() {
-            drop(state);
-            self.count(|counts| counts.suspect.add(1));
-            return None;
-        }
-        state.generation
+        let is_usable = !self.has_left() && state.suspended.is_none();
+        state.generation.filter(|_| is_usable)
+    }
+
+    /// A block of it is needed for which the tier may not be asked now.
+    pub(super) fn count_unusable(&self, is_current: bool) {
+        self.count(|counts| match self.has_left() || !is_current {
+            true => counts.left.add(1),
+            false => counts.suspect.add(1),
+        });
     }
 
     /// Whether the source has this generation still.
     pub fn has(&self, generation: Generation) -> bool {
-        let state = self.state.lock();
-        let has_left = self.has_left.load(Ordering::SeqCst);
-        !has_left && state.suspended.is_none() && state.generation == Some(generation)
+        self.usable() == Some(generation)
     }
 
     /// The pixels changed here, and the tier does not know.

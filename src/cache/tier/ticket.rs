@@ -38,8 +38,7 @@ struct Open {
     source: Arc<TierSource>,
     link: Arc<Link>,
     block: TierBlock,
-    /// Whether it is one for a lease.
-    is_lease: bool,
+    wants: Wants,
     asked: Instant,
     /// When an answer is too late.
     end: Instant,
@@ -49,6 +48,17 @@ struct Open {
     loading: Loading,
     /// Memory that the tier writes to.
     canvas: Option<Canvas>,
+}
+
+/// What a question is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Wants {
+    /// The block.
+    Block,
+    /// The lease of it, if no other process has that.
+    Lease,
+    /// What another process makes, or its lease.
+    Other,
 }
 
 /// Where an answer is to be kept.
@@ -63,7 +73,7 @@ impl Ticket {
         question: Question,
         (source, link): (&Arc<TierSource>, &Arc<Link>),
         block: TierBlock,
-        (is_lease, end): (bool, Instant),
+        (wants, end): (Wants, Instant),
         place: &Place<'_>,
         request: &Request<'_>,
     ) -> Option<(Self, Weak<Slot>)> {
@@ -74,7 +84,7 @@ impl Ticket {
             source: source.clone(),
             link: link.clone(),
             block,
-            is_lease,
+            wants,
             asked: Instant::now(),
             end,
             namespace,
@@ -139,13 +149,20 @@ impl Ticket {
                 drop(question);
                 Ok(())
             }
-            _ if !open.is_lease => {
+            _ if open.wants == Wants::Block => {
                 open.link.counts.refused.add(1);
                 Err(Error::argument("the question was not one for a lease"))
             }
             Reply::Leased(lease) => {
                 open.leased(question, lease);
                 Ok(())
+            }
+            // Else who waits would ask again and again.
+            Reply::Busy if open.wants == Wants::Other => {
+                open.link.counts.refused.add(1);
+                Err(Error::argument(
+                    "the question was one that waits for what is busy",
+                ))
             }
             Reply::Busy => {
                 question.miss(Miss::Busy);
@@ -220,9 +237,10 @@ impl Open {
     /// Nothing is there, or another process did not make it in time.
     fn count_miss(&self) {
         let counts = &self.link.counts;
-        match self.is_lease {
-            true => counts.leases_given_up.add(1),
-            false => counts.misses.add(1),
+        match self.wants {
+            Wants::Block => counts.misses.add(1),
+            Wants::Lease => (),
+            Wants::Other => counts.leases_given_up.add(1),
         }
     }
 
@@ -251,7 +269,7 @@ impl Open {
         counts.hits.add(1);
         counts.hit_bytes.add(self.block.layout.span() as u64);
         counts.hit_nanoseconds.add(took);
-        if self.is_lease {
+        if self.wants == Wants::Other {
             counts.leases_waited.add(1);
         }
         self.loading

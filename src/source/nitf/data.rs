@@ -51,10 +51,11 @@ impl Data {
         )))
     }
 
-    /// Bytes of the data where they lie in memory, if the file does.
+    /// Bytes of the data where they lie in memory, if the file does and is what it was.
     pub fn in_memory(&self, at: u64, len: u64) -> Option<&[u8]> {
         let mapping = self.bytes.mapping()?;
         self.check(at, len).ok()?;
+        self.bytes.check_unchanged().ok()?;
         let start = self.place(at) as usize;
         mapping.bytes().get(start..start + len as usize)
     }

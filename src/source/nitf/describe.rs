@@ -26,7 +26,7 @@ pub fn image(
     image.bits = bits(header, plan);
     image.bands_together = plan.bands > 1 && interleaved(header);
     image.windowed = plan.compression == Compression::None;
-    image.plain = image.windowed;
+    image.plain = image.windowed && bytes.reads_are_cheap();
     image.in_place = image.windowed && bytes.mapping().is_some();
     image.sparse = mask.sparse;
     let pad = mask

@@ -142,6 +142,10 @@ impl TiffDecoder {
         let Some(mapping) = self.reader.bytes.mapping().filter(|_| native) else {
             return false;
         };
+        // Of a file that has become shorter the end is not there; reading it says so.
+        if self.reader.bytes.check_unchanged().is_err() {
+            return false;
+        }
         let deliver = |plane: usize, picks: &[usize], into: &mut PixelsMut<'_>| {
             let reader = &self.rows[plane];
             let place = self

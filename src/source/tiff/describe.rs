@@ -19,8 +19,9 @@ pub fn image(directory: &Directory, plan: &Plan, mask: bool) -> Result<Image> {
     image.bits = plan.most_bits() / plan.dtype.parts() as u32;
     image.bands_together = plan.bands > 1 && !plan.planar;
     image.windowed = plan.compression == Compression::None && plan.units.is_none();
-    image.plain = image.windowed;
-    image.in_place = image.windowed && directory.reader.bytes.mapping().is_some();
+    let bytes = &directory.reader.bytes;
+    image.plain = image.windowed && bytes.reads_are_cheap();
+    image.in_place = image.windowed && bytes.mapping().is_some();
     if mask {
         image.bits = 8;
     } else {

@@ -32,6 +32,8 @@ pub(super) fn read(
         && !decoder.plan.low_bits_first
         && let Some(mapping) = decoder.reader.bytes.mapping()
     {
+        // Of a file that has become shorter the end is not there.
+        decoder.reader.bytes.check_unchanged()?;
         let stored = mapping
             .bytes()
             .get(start as usize..(wanted.stored.offset + end) as usize);

@@ -197,6 +197,9 @@ class OpenFlags(IntFlag):
     #: for what others may upload or replace in place; a file renamed over stays. A change that shows in size or times
     #: before a tile is asked for still gives TC_E_CHANGED.
     #:
+    #: The rows of a view, or of a window, come into memory together, with what lies between them: in files that were not read
+    #: before, windows that are narrow and high beside an image of much wider rows read more of the disk than without it.
+    #:
     #: All pixels are as without it. What is mapped stays so until the last of provider and tiles has gone. Where tiles may be
     #: views the key says so, lest openings without this flag get them. Files that cannot be mapped, and everything
     #: compressed, are read as without it. With provider_open_io and for files beside the one that is opened it

@@ -589,7 +589,8 @@ public final class Raw {
         public static final long flags = 24;
         /**
          * How many threads the library may start to decode large parts of this image, beside those that call: all that
-         * are at work for it at one time. They end with the decode. So a JPEG 2000 image that is one huge block, which one
+         * are at work for it at one time, and one more for each decode that they help with, which works in place of the
+         * thread that called while that waits. They end with the decode. So a JPEG 2000 image that is one huge block, which one
          * thread decodes while others wait for it, is decoded by several: code-blocks and wavelets in parallel. Other
          * formats start none: their blocks are decoded by as many threads as call. 0: none. At most 1024, of
          * which at most 63 help with one decode.
@@ -1993,7 +1994,7 @@ public final class Raw {
         public static final long queued = 112;
         /** Blocks for which nothing was asked, because their source has no identity on all machines. */
         public static final long unnamed = 120;
-        /** Or because it was invalidated here alone, or its purge failed. */
+        /** Or because it was invalidated here alone, its purge failed, or its file was replaced by another one. */
         public static final long left = 128;
         /** Or because it was not known whether it has changed. */
         public static final long suspect = 136;
