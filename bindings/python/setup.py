@@ -63,12 +63,12 @@ class WithLibrary(build_ext):
     """Puts the shared library beside the extensions, which look for it there and nowhere else."""
 
     def build_extensions(self):
-        # A Python that was built with folders of its own links with them, and a library there would go before the wheel's.
+        # A Python that was built with folders of its own links with them: a library there would go before the wheel's.
         self.compiler.linker_so = [part for part in self.compiler.linker_so if not part.startswith("-Wl,-rpath")]
         super().build_extensions()
         for extension in (pathlib.Path(self.get_ext_fullpath(made.name)) for made in self.extensions):
             if looks_in(extension) != ["$ORIGIN"]:
-                raise SystemExit(f"{extension.name} would look for the library in {looks_in(extension)}, not beside itself")
+                raise SystemExit(f"{extension.name} would look for the library in {looks_in(extension)}")
 
     def run(self):
         library = library_directory() / "libtilecache.so"

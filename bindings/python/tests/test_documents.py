@@ -8,6 +8,7 @@ import textwrap
 
 import numpy as np
 import pytest
+
 import tilecache
 
 HERE = pathlib.Path(__file__).resolve().parent
