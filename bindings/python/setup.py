@@ -54,8 +54,21 @@ def glibc(libraries: list[pathlib.Path]) -> tuple[int, int]:
     return max(needed)
 
 
+def looks_in(extension: pathlib.Path) -> list[str]:
+    """The folders in which an extension looks for the library."""
+    return re.findall(r"(?:RUNPATH|RPATH)\s+(\S+)", dynamic(extension, "-p"))
+
+
 class WithLibrary(build_ext):
-    """Puts the shared library beside the extension."""
+    """Puts the shared library beside the extensions, which look for it there and nowhere else."""
+
+    def build_extensions(self):
+        # A Python that was built with folders of its own links with them: a library there would go before the wheel's.
+        self.compiler.linker_so = [part for part in self.compiler.linker_so if not part.startswith("-Wl,-rpath")]
+        super().build_extensions()
+        for extension in (pathlib.Path(self.get_ext_fullpath(made.name)) for made in self.extensions):
+            if looks_in(extension) != ["$ORIGIN"]:
+                raise SystemExit(f"{extension.name} would look for the library in {looks_in(extension)}")
 
     def run(self):
         library = library_directory() / "libtilecache.so"

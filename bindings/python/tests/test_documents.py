@@ -6,7 +6,10 @@ import subprocess
 import sys
 import textwrap
 
+import numpy as np
 import pytest
+
+import tilecache
 
 HERE = pathlib.Path(__file__).resolve().parent
 README = HERE.parent / "README.md"
@@ -24,6 +27,17 @@ def test_the_first_example_prints_what_the_readme_says(tmp_path):
     ran = subprocess.run([sys.executable, program, SCENE], capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout == blocks("text")[0]
+
+
+@pytest.mark.parametrize("dtype, shape", [("uint8", (1, 30, 40)), ("float32", (1, 300, 600)), ("int16", (5, 1, 1))])
+def test_the_first_example_runs_with_any_image(tmp_path, dtype, shape):
+    image = tmp_path / "any.tif"
+    tilecache.from_memory(np.ones(shape, dtype)).build_pyramid(image)
+    program = tmp_path / "first.py"
+    program.write_text(blocks("python")[0])
+    ran = subprocess.run([sys.executable, program, image], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert f"tile: {shape[:1] + tuple(min(side, 256) for side in shape[1:])}" in ran.stdout
 
 
 def test_programs_print_what_the_pages_say(tmp_path):

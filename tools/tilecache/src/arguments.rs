@@ -128,7 +128,7 @@ pub struct Stats {
 pub struct Display {
     #[command(flatten)]
     pub source: Source,
-    /// The picture: a PNG by its name, else a GeoTIFF
+    /// The picture: .png, or a GeoTIFF in .tif
     pub picture: Option<PathBuf>,
     /// The steps, such as "bands=3,2,1|stretch=2..98%|u8" [default: those that are found]
     #[arg(long, value_name = "STEPS")]

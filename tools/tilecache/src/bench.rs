@@ -62,7 +62,8 @@ pub fn run(asked: &Bench, quiet: bool) -> Outcome {
         .map(|found| found.in_squares)
         .max()
         .unwrap_or(0);
-    let advice = advice(&file, &found, asked, least, least_in_squares, &decode);
+    let mut advice = advice(&file, &found, asked, least, least_in_squares, &decode);
+    advice.extend(advice_on_the_first_tile(&file, &info));
     if asked.json {
         let orders = found.iter().map(|found| {
             json!({
@@ -99,8 +100,8 @@ pub fn run(asked: &Bench, quiet: bool) -> Outcome {
             let measured = words::counted(many, "block", "blocks");
             let _ = writeln!(
                 text,
-                ", {size} each, decoded in {:.2} ms, as measured on {measured}",
-                decode.seconds() * 1e3
+                ", {size} each, decoded in {} ms by the clock, as measured on {measured}",
+                words::measured(decode.seconds() * 1e3)
             );
         }
     }
@@ -164,9 +165,35 @@ fn advice(
             words::bytes(least_in_squares)
         ));
     } else {
-        lines.push("Another layout would help little.".into());
+        lines.push("Against repeated decodes another layout would help little.".into());
     }
     lines
+}
+
+/// What makes the first tile late, whatever the cache.
+fn advice_on_the_first_tile(file: &str, info: &tc_image_info) -> Vec<String> {
+    let mut causes = Vec::new();
+    let (width, height) = (
+        info.block_width.min(info.width),
+        info.block_height.min(info.height),
+    );
+    if width.saturating_mul(height) > 4 * SQUARE * SQUARE {
+        causes.push(format!(
+            "The first tile waits until a block of {width} x {height} pixels is decoded"
+        ));
+    }
+    if info.levels == 1 && info.width.max(info.height) > 2 * SQUARE {
+        causes.push(
+            "The first view of the whole image decodes all of it, for there are no smaller levels"
+                .into(),
+        );
+    }
+    let without = |cause| {
+        format!(
+            "{cause}; with blocks of {SQUARE} x {SQUARE} and all levels it would not: tilecache pyramid {file} OUTPUT.tif"
+        )
+    };
+    causes.into_iter().map(without).collect()
 }
 
 /// What decoding takes.
@@ -441,6 +468,25 @@ extern "C" fn nothing(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn large_blocks_and_missing_levels_are_told() {
+        let image = |side, block, levels| tc_image_info {
+            width: side,
+            height: side,
+            block_width: block,
+            block_height: block,
+            levels,
+            ..sized()
+        };
+        let told = |info| advice_on_the_first_tile("a.tif", &info);
+        assert!(told(image(600, 2048, 1)).is_empty());
+        assert!(told(image(3000, 512, 3)).is_empty());
+        let both = told(image(3000, 4096, 1));
+        assert!(
+            both[0].contains("a block of 3000 x 3000") && both[1].contains("no smaller levels")
+        );
+    }
     use std::path::Path;
 
     fn strips(width: i64, height: i64, block_height: i64, tile: i64) -> Grid {

@@ -14,6 +14,14 @@ use crate::{output, pyramid, stats, words};
 
 pub fn run(asked: &Display, quiet: bool) -> Outcome {
     let quiet = quiet || asked.json;
+    if let Some(file) = &asked.picture
+        && !ends(file, &["png", "tif", "tiff", ""])
+    {
+        return Err(Failure::Other(format!(
+            "{}: a picture is written as .png, or as a GeoTIFF in .tif",
+            file.display()
+        )));
+    }
     let cache = pyramid::cache(&asked.work)?;
     let source = Provider::open(&asked.source.file, asked.source.image)?.cached(&cache)?;
     let chain = match &asked.chain {
@@ -34,10 +42,7 @@ pub fn run(asked: &Display, quiet: bool) -> Outcome {
     let Some(file) = &asked.picture else {
         return Ok(());
     };
-    let is_png = file
-        .extension()
-        .is_some_and(|ending| ending.eq_ignore_ascii_case("png"));
-    if is_png {
+    if ends(file, &["png"]) {
         return draw(&source, &chain, file, asked.size, &cache, asked.json);
     }
     let picture = source.display(&chain, &cache)?;
@@ -52,6 +57,12 @@ pub fn run(asked: &Display, quiet: bool) -> Outcome {
     } else {
         output::text(&format!("written to {}\n", file.display()))
     }
+}
+
+/// Whether a file has one of these endings; "" is none.
+fn ends(file: &Path, names: &[&str]) -> bool {
+    let ending = file.extension().unwrap_or_default();
+    names.iter().any(|name| ending.eq_ignore_ascii_case(name))
 }
 
 /// The chain with all constants, of windows at fixed places where it needs statistics.

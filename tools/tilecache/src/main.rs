@@ -66,6 +66,16 @@ fn manual() -> io::Result<Vec<u8>> {
     let mut command = Arguments::command();
     command.build();
     clap_mangen::Man::new(command.clone()).render(&mut page)?;
+    // It would refer to a page for each command.
+    let mut text = String::from_utf8(page).map_err(io::Error::other)?;
+    for sub in command.get_subcommands() {
+        let name = sub.get_name();
+        text = text.replace(
+            &format!("tilecache\\-{name}(1)"),
+            &format!("tilecache {name}"),
+        );
+    }
+    page = text.into_bytes();
     for sub in command
         .get_subcommands()
         .filter(|sub| sub.get_name() != "help")

@@ -93,6 +93,12 @@ pub fn short(value: f64) -> String {
     }
 }
 
+/// What was measured, for people: as many digits behind the point as three significant ones need.
+pub fn measured(value: f64) -> String {
+    let digits = (2 - value.max(1e-9).log10().floor() as i32).clamp(0, 12) as usize;
+    format!("{value:.digits$}")
+}
+
 /// A place on a map, for people: what is left of it after twelve significant digits.
 pub fn exact(value: f64) -> String {
     if !value.is_finite() || value == 0.0 {

@@ -271,6 +271,12 @@ fn display_tells_the_chain_and_draws_it() {
         "bands=1|stretch=2..98%|u8",
     ]);
     assert_eq!(json(&["info", &tiff, "--json"])["type"], "uint8");
+    let (code, why) = failed(&["display", SCENE, &folder.path("picture.gif")]);
+    assert_eq!(code, 1);
+    assert!(
+        why.contains("picture.gif: a picture is written as .png"),
+        "{why}"
+    );
     let (code, why) = failed(&["display", SCENE, "--chain", "sharpen"]);
     assert_eq!(code, 1);
     assert!(why.contains("byte 0") || why.contains("sharpen"), "{why}");
@@ -858,6 +864,10 @@ fn shells_and_man_know_it() {
     ] {
         assert!(page.contains(part), "{part}");
     }
+    assert!(
+        !page.contains("(1)"),
+        "it refers to a page that is not there"
+    );
     assert!(said(&["--help"]).contains("bench"));
     assert!(Path::new(SCENE).exists());
 }
