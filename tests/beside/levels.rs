@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use tilecache::bytes::{Bytes, FileBytes, MemoryBytes};
 use tilecache::error::{Error, Kind, Result};
+use tilecache::image::Image;
 use tilecache::provider::Provider;
 use tilecache::source::beside::Beside;
 use tilecache::source::file::{self, Choice};
@@ -62,7 +63,12 @@ fn bytes_have_the_files_that_their_caller_opens() {
         let made = Made::new(name);
         let provider = made.open().expect("an image");
         let by_path = open(name);
-        assert_eq!(provider.image(), by_path.image(), "{name}");
+        // Reads cost more through a caller, which is all that may tell them apart.
+        let of = |provider: &dyn Provider| Image {
+            plain: false,
+            ..provider.image().clone()
+        };
+        assert_eq!(of(&*provider), of(&*by_path), "{name}");
         for level in 0..provider.image().levels.len() as u32 {
             assert_eq!(is_missing(&*provider, level), is_missing(&*by_path, level));
             if !is_missing(&*by_path, level) {
