@@ -69,7 +69,9 @@ impl Planes {
             }),
             _ => None,
         };
-        let slices = own.sliced(tile_rows);
+        // Another tier has blocks.
+        let has_tier = cache.is_some_and(|cache| cache.tier().is_some());
+        let slices = own.sliced(tile_rows).filter(|_| !has_tier);
         Ok(Self {
             own,
             around,
