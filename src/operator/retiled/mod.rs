@@ -215,12 +215,7 @@ impl Retiled {
         if !asking.looks_at_all() {
             return;
         }
-        let grid = plane.grid();
-        let part = |(row, col)| {
-            let block = grid.rect(row, col);
-            block.intersection(rect).area() as f64 / block.area().max(1) as f64
-        };
-        let parts = grid.cells_over(rect).map(part).sum();
+        let parts = plane.blocks_of_source(rect);
         let tile = Block::new(at.level + WINDOWS, at.row, at.col);
         asking.decodes(plane.provider.key(), tile, parts, || {
             tile_bytes(&self.image, at, &Bands::ALL)
@@ -244,7 +239,8 @@ impl Retiled {
             let read = |asking: &mut Asking<'_>| {
                 let cell = Block::new(slice.level + WINDOWS, slice.row, slice.col);
                 let key = plane.provider.key();
-                asking.decodes(key, cell, plane.blocks_of_source(slice), || bytes);
+                let parts = plane.blocks_of_source(&plane.rect(slice));
+                asking.decodes(key, cell, parts, || bytes);
             };
             if self.lies_across(at, plane, slice) {
                 asking.where_not_kept(&self.namespace, (plane.kept(slice), bands), bytes, read);

@@ -276,14 +276,14 @@ impl Plane {
         block.rect(self.image())
     }
 
-    /// How many blocks of the source a block of the plane is, parts of them added up.
-    pub fn blocks_of_source(&self, block: Block) -> f64 {
-        let (of, grid) = (self.rect(block), self.provider.image().grid(self.level));
+    /// How many blocks of the source a rectangle is, parts of them added up.
+    pub fn blocks_of_source(&self, rect: &Rect) -> f64 {
+        let grid = self.provider.image().grid(self.level);
         let part = |(row, col)| {
             let block = grid.rect(row, col);
-            block.intersection(&of).area() as f64 / block.area().max(1) as f64
+            block.intersection(rect).area() as f64 / block.area().max(1) as f64
         };
-        grid.cells_over(&of).map(part).sum()
+        grid.cells_over(rect).map(part).sum()
     }
 
     /// The blocks over a rectangle that have pixels, row by row.
