@@ -3,6 +3,7 @@
 use super::args::{self, SizeLed};
 use super::array::Array;
 use super::cache::tc_cache;
+use super::callback::target_of;
 use super::guard::{guard, guard_value};
 use super::handle::{self, Object};
 use super::provider::tc_provider;
@@ -484,19 +485,7 @@ pub unsafe extern "C" fn tc_tier_room(
         guard(err, || {
             let into = args::output(into, NOWHERE, "into")?;
             let ticket = handle::borrow(link, "link")?.open.ticket(ticket)?;
-            into.set(ticket.with_room(|pixels| {
-                let layout = pixels.layout();
-                tc_target {
-                    data: pixels.as_mut_ptr().cast(),
-                    pixel_stride: layout.dtype.size() as i64,
-                    row_stride: layout.row_stride as i64,
-                    band_stride: layout.band_stride as i64,
-                    width: layout.shape.width as i64,
-                    height: layout.shape.height as i64,
-                    bands: layout.shape.bands as i32,
-                    dtype: layout.dtype as i32,
-                }
-            })?);
+            into.set(ticket.with_room(target_of)?);
             Ok(())
         })
     }
