@@ -124,8 +124,16 @@ fn code(directory: &Path, into: &mut String) {
 #[test]
 fn files_that_the_documents_name_are_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let places =
-        ["", "include", "src", "src/source/tiff", "c_tests", "docs"].map(|place| root.join(place));
+    let places = [
+        "",
+        "include",
+        "src",
+        "src/source/tiff",
+        "c_tests",
+        "docs",
+        "examples",
+    ]
+    .map(|place| root.join(place));
     let documents = [
         README,
         include_str!("../CONTRIBUTING.md"),
