@@ -33,6 +33,8 @@ type folder struct {
 	settle time.Duration
 	retry  time.Duration // after which a file that could not be opened is tried again
 
+	hasStore bool // behind the cache, where files need a name
+
 	mutex  sync.Mutex
 	looked time.Time
 	files  map[string]*file
@@ -197,7 +199,16 @@ func (f *folder) open(name string, found *file) (opened *layer, err error) {
 		}
 		return newMosaic(name, found.generation, layers, f.cache)
 	}
-	image, err := openImage(filepath.Join(f.path, found.name))
+	path := filepath.Join(f.path, found.name)
+	var options []tilecache.Option
+	if f.hasStore {
+		known, err := storeName(path)
+		if err != nil {
+			return nil, err
+		}
+		options = append(options, tilecache.WithFleetID(known))
+	}
+	image, err := openImage(path, options...)
 	if err != nil {
 		return nil, err
 	}

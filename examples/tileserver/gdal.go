@@ -154,9 +154,9 @@ func otherProjection(place tilecache.Georef, _, _ int) (*projection, error) {
 	return p, nil
 }
 
-// openImage opens what the library does not read by GDAL.
-func openImage(path string) (*tilecache.Provider, error) {
-	image, err := tilecache.Open(path)
+// openImage opens what the library does not read by GDAL, which has no name in a store.
+func openImage(path string, options ...tilecache.Option) (*tilecache.Provider, error) {
+	image, err := tilecache.Open(path, options...)
 	if !errors.Is(err, tilecache.ErrUnsupported) {
 		return image, err
 	}

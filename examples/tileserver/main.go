@@ -38,6 +38,7 @@ func run() error {
 	requests := flag.Int("requests", 1024, "requests at a time")
 	observe := flag.Bool("observe", false, "note what is asked of the cache, so that /cache can advise")
 	connections := flag.Int("connections", 4096, "connections at a time")
+	store := flag.String("store", "", "the URL of a Redis or Valkey in which servers share what they decode")
 	renderTime := flag.Duration("render-time", 30*time.Second, "the longest that a tile may take")
 	flag.Usage = func() {
 		fmt.Fprintln(flag.CommandLine.Output(), "usage: tileserver [options] FOLDER or FILE")
@@ -59,11 +60,17 @@ func run() error {
 		return err
 	}
 	defer cache.Close()
+	if *store != "" {
+		if err := useStore(cache, *store); err != nil {
+			return err
+		}
+	}
 	folder, err := openFolder(flag.Arg(0), *mosaic, cache, *budget<<20/2)
 	if err != nil {
 		return err
 	}
 	defer folder.close()
+	folder.hasStore = *store != ""
 	if _, err := folder.names(); err != nil {
 		return err
 	}

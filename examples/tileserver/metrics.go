@@ -38,10 +38,27 @@ func (m *metrics) took(code int, d time.Duration) {
 	m.buckets[at]++
 }
 
-func (m *metrics) write(w io.Writer, cache tilecache.Stats, replies *replies) {
-	value := func(name, kind, help string, value any) {
+func valuesTo(w io.Writer) func(name, kind, help string, value any) {
+	return func(name, kind, help string, value any) {
 		fmt.Fprintf(w, "# HELP tileserver_%s %s\n# TYPE tileserver_%s %s\ntileserver_%s %v\n", name, help, name, kind, name, value)
 	}
+}
+
+// writeStore tells of the store that servers share.
+func writeStore(w io.Writer, store tilecache.TierStats) {
+	value := valuesTo(w)
+	value("store_state", "gauge", "0: it works, 1: it is not asked, 2: it is tried, 3: it is full, 4: it refuses us.", uint32(store.State))
+	value("store_gets_total", "counter", "Blocks that it was asked for.", store.Gets)
+	value("store_hits_total", "counter", "Blocks that it had.", store.Hits)
+	value("store_puts_total", "counter", "Blocks that were given to it.", store.Puts)
+	value("store_puts_dropped_total", "counter", "Blocks that were not, for too many wait already.", store.PutsDropped)
+	value("store_skipped_total", "counter", "Blocks for which it was not asked: a decode is cheaper, or it fails.", store.Skipped)
+	value("store_unreachable_total", "counter", "Failures to reach it.", store.Unreachable)
+	value("store_late_total", "counter", "Answers that were late.", store.StoreLate)
+}
+
+func (m *metrics) write(w io.Writer, cache tilecache.Stats, replies *replies) {
+	value := valuesTo(w)
 	m.mutex.Lock()
 	fmt.Fprint(w, "# HELP tileserver_requests_total Requests for tiles and descriptions, by status.\n# TYPE tileserver_requests_total counter\n")
 	for code, n := range m.requests {

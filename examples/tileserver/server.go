@@ -101,6 +101,9 @@ func (s *server) tell(w http.ResponseWriter, _ *http.Request) {
 	}
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4")
 	s.metrics.write(w, stats, s.replies)
+	if store, err := s.cache.TierStats(); err == nil {
+		writeStore(w, store)
+	}
 }
 
 // report is a picture of the cache as it is now.
