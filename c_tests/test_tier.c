@@ -630,6 +630,36 @@ static void who_waits_for_a_lease_in_vain_decodes(void **state)
   }
 }
 
+static void read_first(void *arg, int index)
+{
+  (void)index;
+  tc_tile_release(get(arg, 0, 0, 0));
+}
+
+static void a_question_that_many_wait_for_in_vain_goes_with_the_last(void **state)
+{
+  (void)state;
+  store st;
+  source s;
+  store_init(&st);
+  image_init(&s);
+  side d = {.of = &st, .how = NEVER};
+  tc_tier t = table(&d);
+  t.get_ns = 150000000;
+  tc_cache *c = cache_with(&d, &t);
+  tc_provider *from = open_named(&s, "scene"), *p = cached(from, c);
+  in_threads(4, read_first, p);
+  assert_int_equal(decodes(&s), 1);
+  assert_int_equal(d.gets, 1);
+  assert_int_equal(tier_of(c).late, 1);
+  provider_release(from), provider_release(p);
+  tc_release(c);
+  /* Nothing holds the cache, or it would still have its tier. */
+  side_done(&d);
+  source_done(&s);
+  store_done(&st);
+}
+
 /* ---- generations ---- */
 
 static void memory_is_used_while_the_generation_is_known(void **state)
@@ -818,6 +848,7 @@ int main(void)
     cmocka_unit_test(two_caches_decode_no_block_twice),
     cmocka_unit_test(a_decode_that_fails_gives_its_lease_back),
     cmocka_unit_test(who_waits_for_a_lease_in_vain_decodes),
+    cmocka_unit_test(a_question_that_many_wait_for_in_vain_goes_with_the_last),
     cmocka_unit_test(memory_is_used_while_the_generation_is_known),
     cmocka_unit_test(a_change_goes_to_the_fleet_or_the_source_leaves_the_tier),
     cmocka_unit_test(what_waits_to_be_put_is_bounded),
