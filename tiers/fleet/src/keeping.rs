@@ -102,7 +102,8 @@ impl<S: Store, L: Link> Fleet<S, L> {
             .values()
             .filter_map(|held| held.holding.renewal());
         let next = polls.into_iter().chain(looks).chain(renewals).min();
-        next.unwrap_or(self.clock.now().after(self.options.validity))
+        // Nothing wakes the thread then but news.
+        next.unwrap_or(Moment::NEVER)
     }
 
     fn poll(&self) {
