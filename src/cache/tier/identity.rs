@@ -79,14 +79,17 @@ pub fn identify_while(
     }
     let lineage = Lineage::of(key);
     let text = format!("{kind}:{text}");
+    let is_new = lineage.identity.get().is_none();
     let known = lineage.identity.get_or_make(|| Identity {
         text: text.as_str().into(),
         is_current,
         has_left: AtomicBool::new(false),
         sources: Mutex::default(),
     });
-    // What is built on it already is built on a source with a name from now on.
-    note_change();
+    if is_new {
+        // What is built on it already is built on a source with a name from now on.
+        note_change();
+    }
     if *known.text != *text {
         let known = &known.text;
         return Err(Error::argument(format!(
