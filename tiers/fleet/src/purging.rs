@@ -111,6 +111,7 @@ impl<S: Store, L: Link> Fleet<S, L> {
             }
             let seen = source.validity.answered(asked, generation);
             let confirmed = source.validity.valid(asked, self.options.validity);
+            source.is_new = false;
             source.is_told = confirmed.is_some();
             Some((seen, confirmed))
         });
