@@ -25,6 +25,8 @@ pub(crate) struct Work {
     /// Something came that it does not know of when it sleeps.
     pub(crate) has_news: bool,
     is_ended: bool,
+    /// When it looked last whether sources are still to be believed.
+    pub(crate) looked: Option<Moment>,
     /// When the generations are to be asked for.
     pub(crate) poll: Moment,
     pub(crate) waits: Vec<(Ask, Wait)>,

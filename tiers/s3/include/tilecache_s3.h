@@ -28,10 +28,15 @@ typedef enum tc_tier_s3_flags {
    */
   TC_TIER_S3_ALWAYS = 1,
   /**
+   * The strict grade: each request looks at the clock, and uses no memory of a source of which the generation was confirmed
+   * longer ago than validity_ms, also in a process that was stopped and goes on. See TC_TIER_STRICT in tilecache.h.
+   */
+  TC_TIER_S3_STRICT = 2,
+  /**
    * Blocks are not leased, also where the store keeps conditions: three questions less for each block that is decoded,
    * and machines that miss the same one at once all decode it.
    */
-  TC_TIER_S3_NO_LEASES = 2,
+  TC_TIER_S3_NO_LEASES = 4,
 } tc_tier_s3_flags;
 
 /**

@@ -14,7 +14,9 @@ use tilecache_table::{Making, table};
 /// See the header.
 pub const TC_TIER_S3_ALWAYS: u32 = 1;
 /// See the header.
-pub const TC_TIER_S3_NO_LEASES: u32 = 2;
+pub const TC_TIER_S3_STRICT: u32 = 2;
+/// See the header.
+pub const TC_TIER_S3_NO_LEASES: u32 = 4;
 
 const MOST_CONNECTIONS: u32 = 64;
 
