@@ -295,7 +295,7 @@ fn a_budget_that_is_too_large_is_said_to_be() {
         block: (128, 128),
         with_blocks: false,
         warps: false,
-        reads: rows,
+        reads: rows_thrice,
     };
     let (counted, advice) = trace.run(64 * KIB * KIB, false);
     let would_do = advice.would_do.expect("less would do");
@@ -303,6 +303,31 @@ fn a_budget_that_is_too_large_is_said_to_be() {
     println!("{counted:.2} counted, {then:.2} within {would_do}");
     assert!(would_do < 8 * KIB * KIB);
     near("too much", "less", then, counted);
+    let once = Trace {
+        reads: rows,
+        ..trace
+    };
+    let (_, advice) = once.run(64 * KIB * KIB, false);
+    assert_eq!((advice.requests, advice.would_do), (256, None));
+}
+
+#[test]
+fn no_budget_that_keeps_no_tile_is_advised() {
+    let trace = Trace {
+        name: "each once",
+        size: (64 * 24, 64 * 24),
+        block: (64, 64),
+        with_blocks: false,
+        warps: false,
+        reads: rows,
+    };
+    let (counted, advice) = trace.run(64 * KIB * KIB, false);
+    near("each once", "now", advice.sources[0].each, counted);
+    let would_do = advice.would_do.expect("less would do");
+    assert!(
+        (TILE * TILE * 3..64 * KIB).contains(&would_do),
+        "{would_do}"
+    );
 }
 
 #[test]
