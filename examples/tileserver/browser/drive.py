@@ -143,13 +143,17 @@ def go_to(layer):
 
 def begin():
     """The page begins with the first layer that can be shown; those that cannot are grey, with the reason."""
+    first_shown = json.loads(fetched("/layers.json"))[1]
     browser.call("Page.navigate", url=f"{address}/")
-    tiles = settled("all")
+    tiles = settled(first_shown)
     browser.picture(pictures / "0-begin.png")
     first = json.loads(browser.evaluate("""JSON.stringify((() => { const o = document.getElementById("layers").options[0];
       return [o.value, o.disabled, o.title]; })())"""))
     assert first[:2] == ["0 damaged", True] and "damaged.tif" in first[2], first
-    assert browser.evaluate("document.getElementById('layers').value") == "all"
+    assert browser.evaluate("document.getElementById('layers').value") == first_shown
+    go_to("all")
+    settled("all")
+    browser.picture(pictures / "0-mosaic.png")
     assert "left out: flat: it does not say where it lies" in browser.evaluate("document.getElementById('say').textContent")
     assert not (bad := failures()), bad
     say(f"begins with a layer that can be shown: {len(tiles)} tiles; the one that cannot is grey")
