@@ -83,7 +83,9 @@ typedef struct tc_tier_files_options {
   size_t secret_bytes;
   /**
    * How long a process may use its memory of a source after it saw its generation in the directory, in milliseconds, from
-   * 30 on. It looks three times as often. provider_invalidate_fleet waits as long. 0 is 1000.
+   * 30 on. It looks three times as often, on the one thread that also writes: where a write takes long it looks late, and
+   * longest_delay_nanoseconds of tc_tier_files_report says how late. Nothing is late with TC_TIER_FILES_STRICT.
+   * provider_invalidate_fleet waits as long. 0 is 1000.
    */
   uint32_t validity_ms;
   /**
@@ -132,7 +134,8 @@ typedef struct tc_tier_files_options {
  * A tier in a directory, for tc_set_tier.
  *
  * - path: required; a directory on a file system of this machine, which is made where its parent is there. It must be
- *   empty, or one that was used so before. It may be removed at any time, with all that is in it.
+ *   empty, or one that was used so before. It may be removed at any time, with all that is in it. A relative path is
+ *   that from the working directory of now.
  * - options: NULL for the defaults.
  * - tier: required; receives the table. It is for one cache: where two have it, that is told through log, and neither is
  *   served. If tc_set_tier does not take it, give it back with tier->release(tier->user).
@@ -140,7 +143,11 @@ typedef struct tc_tier_files_options {
  *
  * Any number of caches and processes may use one directory, also some that may only read it. One at a time writes, who has
  * the file `lock` locked by flock; nobody waits for that who reads. The tier has one thread, from tc_set_tier until the
- * cache is gone; it sleeps while no source is open, and looks for generations while one is.
+ * cache is gone; it sleeps while no source is open, and looks for generations while one is. Blocks that wait to be written
+ * when the process ends are not: where they matter, first wait until tc_tier_statistics says that `queued` is 0.
+ *
+ * Where nothing can be written, what is there is served, and sources that nobody opened before are believed until somebody
+ * who can write changes them; a purge fails there.
  *
  * Errors: TC_E_ARGUMENT for a directory with other files in it, for one of another format, and for options out of range;
  * TC_E_IO if the directory cannot be made or read. Afterwards nothing that happens to it is an error, see docs/fleet.md:

@@ -22,6 +22,8 @@ pub enum Refused {
 }
 
 const MARK: &str = "tilecache-files";
+/// What we write beside it.
+const NAMES: [&str; 6] = ["v", "g", "leases", "sizes", "new", "lock"];
 const FORMAT: &str = "tilecache files 1\n";
 
 /// Values and generations lie in so many directories, by the first byte of their keys.
@@ -50,13 +52,20 @@ impl Directory {
                 told
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                if std::fs::read_dir(root).map_err(failed)?.next().is_some() {
-                    // Another process may be as far as this one.
-                    if !mark.exists() {
-                        return Err(foreign(
-                            "has other files in it: give the tier a directory of its own",
-                        ));
+                let others = || -> Result<bool> {
+                    for entry in std::fs::read_dir(root)? {
+                        let name = entry?.file_name();
+                        if !NAMES.iter().any(|own| name == **own) {
+                            return Ok(true);
+                        }
                     }
+                    Ok(false)
+                };
+                // Another process may be as far as this one, or go on after all of it was removed.
+                if others().map_err(failed)? && !mark.exists() {
+                    return Err(foreign(
+                        "has other files in it: give the tier a directory of its own",
+                    ));
                 }
                 Vec::new()
             }
@@ -74,9 +83,9 @@ impl Directory {
             file.and_then(|mut file| file.write_all(FORMAT.as_bytes()))
                 .map_err(failed)?;
         }
-        Ok(Self {
-            root: root.to_owned(),
-        })
+        // Wherever the process goes later.
+        let root = std::path::absolute(root).map_err(failed)?;
+        Ok(Self { root })
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

@@ -58,20 +58,29 @@ fn is_older(time: SystemTime, age: Duration) -> bool {
         .is_ok_and(|passed| passed > age)
 }
 
-/// The generation of a source, made with these random bits where it has none; nothing where it cannot be read.
+/// The generation of a source, made with these random bits where it has none; nothing where it cannot be read. Where none
+/// can be written it is `alone`, which is this process's own: another one's change would be seen, for it has to be written.
 pub(crate) fn find(
     directory: &Directory,
     source: &Digest,
     random: u64,
+    alone: Generation,
     limit: Duration,
 ) -> Result<Option<Generation>> {
+    let where_nothing_can_be_written = |failure| match failure {
+        Failure::Full(_) => Ok(Some(alone)),
+        other => Err(other),
+    };
     let path = directory.file(KIND, source);
     match stored(&path)? {
         Stored::Generation(generation) => return Ok(Some(generation)),
         Stored::Garbage => return Ok(None),
         Stored::Nothing => (),
     }
-    let _lock = lock(directory, limit)?;
+    let _lock = match lock(directory, limit) {
+        Ok(lock) => lock,
+        Err(failure) => return where_nothing_can_be_written(failure),
+    };
     match stored(&path)? {
         Stored::Generation(generation) => return Ok(Some(generation)),
         Stored::Garbage => return Ok(None),
@@ -82,7 +91,9 @@ pub(crate) fn find(
         random,
     };
     // It need not outlast the machine: one that is lost is made anew, with other random bits.
-    write(directory, &path, made, false).map_err(|error| writing(&path, &error))?;
+    if let Err(error) = write(directory, &path, made, false) {
+        return where_nothing_can_be_written(writing(&path, &error));
+    }
     if random.is_multiple_of(SWEEPS) {
         sweep(directory, shard(source));
     }
@@ -90,7 +101,7 @@ pub(crate) fn find(
 }
 
 /// Makes a new generation above the present one and this number. Nothing where there is no room for it: then there is
-/// none any more.
+/// none any more. An error where there was none before either, for that change nobody would see.
 pub(crate) fn raise(
     directory: &Directory,
     source: &Digest,
@@ -117,18 +128,12 @@ pub(crate) fn raise(
     };
     match writing(&path, &error) {
         Failure::Full(_) => match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                Err(refused(writing(&path, &error)))
-            }
-            _ => {
+            Err(error) => Err(refused(writing(&path, &error))),
+            Ok(()) => {
                 let folder = path.parent().unwrap_or(&path);
                 let lasting = File::open(folder).and_then(|folder| folder.sync_all());
-                match lasting {
-                    Err(error) if error.kind() != ErrorKind::NotFound => {
-                        Err(reading(&path, &error))
-                    }
-                    _ => Ok(None),
-                }
+                lasting.map_err(|error| reading(&path, &error))?;
+                Ok(None)
             }
         },
         failure => Err(failure),

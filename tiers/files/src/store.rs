@@ -4,6 +4,7 @@ use crate::directory::Directory;
 use crate::generations;
 use crate::leases::Leases;
 use crate::values::{self, Writer};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tilecache_fleet::failure::Result;
@@ -17,6 +18,8 @@ pub struct Files {
     directory: Directory,
     bytes: u64,
     patience: Duration,
+    /// The generation of sources that can have none in the directory.
+    alone: OnceLock<Generation>,
     counts: Counts,
 }
 
@@ -62,6 +65,7 @@ impl Files {
             directory,
             bytes: bytes.max(LEAST_BYTES),
             patience: PATIENCE,
+            alone: OnceLock::new(),
             counts: Counts::default(),
         }
     }
@@ -130,7 +134,11 @@ impl Store for Files {
         limit: Duration,
     ) -> Result<Vec<Result<Option<Generation>>>> {
         let find = |(source, random): &(Digest, u64)| {
-            generations::find(&self.directory, source, *random, limit)
+            let alone = self.alone.get_or_init(|| Generation {
+                counter: 0,
+                random: *random,
+            });
+            generations::find(&self.directory, source, *random, *alone, limit)
         };
         Ok(sources.iter().map(find).collect())
     }

@@ -360,6 +360,20 @@ fn a_directory_that_is_removed_comes_back() {
 }
 
 #[test]
+fn a_directory_that_a_process_goes_on_with_is_taken_again() {
+    let folder = Folder::new();
+    let before = files(&folder);
+    std::fs::remove_dir_all(&*folder).unwrap();
+    let found = before.generations(&[(key(1000), 5)], LIMIT).unwrap();
+    assert!(found[0].as_ref().unwrap().is_some());
+    put(&before, 1, 100).unwrap();
+    assert_eq!(get(&files(&folder), 1), Some(value(1, 100)));
+    std::fs::remove_file(folder.join("tilecache-files")).unwrap();
+    std::fs::write(folder.join("theirs"), "").unwrap();
+    assert!(matches!(Directory::open(&folder), Err(Refused::Foreign(_))));
+}
+
+#[test]
 fn leases_are_of_one_and_end() {
     let folder = Folder::new();
     let (one, other) = (files(&folder), files(&folder).with_patience(Duration::ZERO));
@@ -654,13 +668,18 @@ fn where_nothing_can_be_written() {
     let mut found = files
         .generations(&[(key(1000), 6), (key(1001), 6)], LIMIT)
         .unwrap();
-    assert!(full(found.remove(1).unwrap_err()));
+    // A source without a generation has one of this process, which stays.
+    let alone = found.remove(1).unwrap().unwrap();
     assert_eq!(found.remove(0).unwrap().unwrap().random, 5);
-    assert!(
-        matches!(
-            files.raise(&key(1000), 0, 7, LIMIT),
-            Err(Failure::Refused(_))
-        ),
-        "no purge can succeed"
-    );
+    let again = files.generations(&[(key(1001), 9)], LIMIT).unwrap();
+    assert_eq!(again[0].as_ref().unwrap(), &Some(alone));
+    for source in [1000, 1001] {
+        assert!(
+            matches!(
+                files.raise(&key(source), 0, 7, LIMIT),
+                Err(Failure::Refused(_))
+            ),
+            "no purge can succeed"
+        );
+    }
 }

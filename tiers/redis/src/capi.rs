@@ -145,8 +145,10 @@ unsafe fn options_of(given: *const tc_tier_redis_options) -> Result<tc_tier_redi
     }
     // SAFETY: the size is there, and true.
     let size = unsafe { (*given).struct_size } as usize;
-    if size < 8 {
-        return Err(format!("options.struct_size is {size}"));
+    if size < KNOWN {
+        return Err(format!(
+            "options.struct_size is {size}, but the first version has {KNOWN} bytes"
+        ));
     }
     // SAFETY: so many bytes are there.
     let given = unsafe { std::slice::from_raw_parts(given.cast::<u8>(), size) };
@@ -155,11 +157,10 @@ unsafe fn options_of(given: *const tc_tier_redis_options) -> Result<tc_tier_redi
             "options has members beyond the {KNOWN} bytes that are known, and they are not 0"
         ));
     }
-    let known = size.min(KNOWN);
     // SAFETY: the struct has so many bytes, and any are valid for its members.
     unsafe {
         let to = (&raw mut options).cast::<u8>();
-        std::ptr::copy_nonoverlapping(given.as_ptr(), to, known);
+        std::ptr::copy_nonoverlapping(given.as_ptr(), to, KNOWN);
     }
     Ok(options)
 }

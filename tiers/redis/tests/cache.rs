@@ -227,7 +227,7 @@ fn bad_options_are_refused_with_what_was_wrong() {
     assert!(refused(url, &|options| options.flags = 14).contains("0xc"));
     assert!(refused(url, &|options| options.validity_ms = 29).contains("29"));
     assert!(refused(url, &|options| options.compression = 9).contains('9'));
-    assert!(refused(url, &|options| options.struct_size = 3).contains('3'));
+    assert!(refused(url, &|options| options.struct_size = 41).contains("41"));
     assert!(refused(url, &|options| options.secret_bytes = 16).contains("NULL"));
     assert!(
         refused(url, &|options| (options.secret, options.secret_bytes) =

@@ -8,7 +8,7 @@ use tilecache_fleet::{Options, Secret};
 const LEAST_VALIDITY: u32 = 30;
 const LEAST_SECRET: usize = 16;
 
-/// The options of a size-led struct of which the caller may know an earlier or a later version; zeros where it is NULL.
+/// The options of a size-led struct of which the caller may know a later version; zeros where it is NULL.
 ///
 /// # Safety
 ///
@@ -23,8 +23,10 @@ pub unsafe fn sized<T>(given: *const T) -> Result<T, String> {
     }
     // SAFETY: the size is there, and true.
     let size = unsafe { given.cast::<u32>().read() } as usize;
-    if size < 8 {
-        return Err(format!("options.struct_size is {size}"));
+    if size < known {
+        return Err(format!(
+            "options.struct_size is {size}, but the first version has {known} bytes"
+        ));
     }
     // SAFETY: so many bytes are there.
     let given = unsafe { std::slice::from_raw_parts(given.cast::<u8>(), size) };
@@ -36,7 +38,7 @@ pub unsafe fn sized<T>(given: *const T) -> Result<T, String> {
     // SAFETY: the struct has so many bytes, and any are valid for its members.
     unsafe {
         let to = (&raw mut options).cast::<u8>();
-        std::ptr::copy_nonoverlapping(given.as_ptr(), to, size.min(known));
+        std::ptr::copy_nonoverlapping(given.as_ptr(), to, known);
     }
     Ok(options)
 }
