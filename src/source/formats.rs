@@ -158,7 +158,7 @@ pub const FORMATS: &[Format] = &[
             | can::GEOREFERENCE
             | can::BYTES,
         reads: text(TIFF_READS),
-        lacks: c"JPEG XL inside TIFF; LogLuv of other samples than 16 bits.",
+        lacks: c"LogLuv of other samples than 16 bits; JPEG XL of floats of 16 bits or of both signs.",
         recognises: |first| first.len() >= 8 && TiffFile::is_tiff(first),
         open: |bytes| Ok(Box::new(TiffFile::open(bytes)?)),
         beside: |_| Ok(Vec::new()),
