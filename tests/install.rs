@@ -30,7 +30,7 @@ fn the_tree_is_what_packagers_expect() {
     let mut found = Vec::new();
     list(installed(), installed(), &mut found);
     found.sort();
-    let expected = [
+    let mut expected: Vec<_> = [
         "include/tilecache.h",
         "include/tilecache.hpp",
         "include/tilecache_gdal.h",
@@ -54,8 +54,44 @@ fn the_tree_is_what_packagers_expect() {
         "share/doc/tilecache/examples/scene.h",
         "share/doc/tilecache/examples/terrain.c",
         "share/doc/tilecache/examples/tier_files.c",
-    ];
+    ]
+    .map(str::to_owned)
+    .into();
+    let mut documents = Vec::new();
+    let docs = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/docs"));
+    list(docs, docs, &mut documents);
+    // What is about the sources is for those who have them.
+    documents.retain(|name| !["design.md", "design.svg", "testing.md"].contains(&&**name));
+    assert!(documents.len() > 25, "{documents:?}");
+    let documents = documents.iter();
+    expected.extend(documents.map(|name| format!("share/doc/tilecache/docs/{name}")));
+    expected.sort();
     assert_eq!(found, expected);
+}
+
+#[test]
+fn links_of_the_installed_documents_lead_somewhere() {
+    let mut pages = Vec::new();
+    list(installed(), installed(), &mut pages);
+    pages.retain(|name| name.ends_with(".md"));
+    let (mut links, mut dead) = (0, Vec::new());
+    for name in pages {
+        let path = installed().join(&name);
+        let text = fs::read_to_string(&path).unwrap();
+        let prose: String = text.split("```").step_by(2).collect();
+        let prose: String = prose.split('`').step_by(2).collect();
+        for rest in prose.split("](").skip(1) {
+            let target = rest.split([')', '#']).next().unwrap();
+            let elsewhere = target.starts_with("https://") || target.starts_with("http://");
+            if !target.is_empty() && !elsewhere {
+                links += 1;
+                if !path.parent().unwrap().join(target).exists() {
+                    dead.push(format!("{name}: {target}"));
+                }
+            }
+        }
+    }
+    assert!(links > 100 && dead.is_empty(), "{links}, dead: {dead:?}");
 }
 
 #[test]

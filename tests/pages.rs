@@ -256,6 +256,23 @@ fn the_site_has_every_page() {
     }
 }
 
+/// The menu of the site has pages under their titles, and so has the front page.
+#[test]
+fn the_front_page_names_pages_by_their_titles() {
+    let front = fs::read_to_string(format!("{ROOT}/docs/index.md")).expect("a page");
+    let mut named = 0;
+    for (page, text) in pages() {
+        let title = text.lines().next().and_then(|line| line.strip_prefix("# "));
+        let title = title.unwrap_or_else(|| panic!("docs/{page}.md has no title"));
+        for (before, _) in front.match_indices(&format!("]({page}.md)")) {
+            let name = front[..before].rsplit('[').next().expect("a part");
+            assert!(name == title, "{name} is called {title}");
+            named += 1;
+        }
+    }
+    assert!(named > 20, "{named}");
+}
+
 #[test]
 fn every_link_leads_somewhere() {
     let mut paths = Vec::new();

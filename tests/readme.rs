@@ -9,19 +9,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The examples in this language.
-fn examples(language: &str) -> Vec<&'static str> {
-    let text = include_str!("../README.md");
-    let begin = format!("```{language}\n");
-    let bodies = text.split(&begin).skip(1);
-    bodies
-        .map(|from| from.split_once("```").expect("the example ends").0)
-        .collect()
-}
+const README: &str = include_str!("../README.md");
 
-/// The first example in this language.
+/// The example in this language.
 fn example(language: &str) -> &'static str {
-    examples(language)[0]
+    let begin = format!("```{language}\n");
+    let mut bodies = README.split(&begin).skip(1);
+    let body = bodies.next().expect("an example");
+    assert!(bodies.next().is_none(), "two examples in {language}");
+    body.split_once("```").expect("the example ends").0
 }
 
 fn scratch(name: &str) -> PathBuf {
@@ -57,17 +53,17 @@ fn tiff(width: u32, height: u32) -> Vec<u8> {
     file
 }
 
-/// The first example in a language, linked to the shared library and run in a directory with an image.
-fn built(language: &str, extension: &str, standard: &str) -> Command {
-    let directory = scratch(language);
-    let source = directory.join(format!("example.{extension}"));
-    fs::write(&source, example(language)).expect("the example");
+/// The example in C, linked to the shared library and run in a directory with an image.
+fn built() -> Command {
+    let directory = scratch("c");
+    let source = directory.join("example.c");
+    fs::write(&source, example("c")).expect("the example");
     fs::write(directory.join("image.tif"), tiff(1500, 700)).expect("an image");
     let test = std::env::current_exe().expect("a test has a path");
     let libraries = test.parent().expect("target/<profile>/deps");
     let program = directory.join("example");
-    let mut command = compiler(language == "cpp");
-    command.arg(standard).arg(&source).arg("-o").arg(&program);
+    let mut command = compiler(false);
+    command.arg("-std=c99").arg(&source).arg("-o").arg(&program);
     command.arg(libraries.join("libtilecache.so"));
     command.arg(format!("-Wl,-rpath,{}", libraries.display()));
     compile(&mut command);
@@ -78,37 +74,31 @@ fn built(language: &str, extension: &str, standard: &str) -> Command {
 
 #[test]
 fn the_c_example_runs() {
-    let (success, said) = run(built("c", "c", "-std=c99").arg("image.tif"));
+    let (success, said) = run(built().arg("image.tif"));
     assert!(success, "{said}");
     assert_eq!(said, "1024 x 700 pixels of 1 bands, the first byte is 7\n");
-    let (success, said) = run(built("c", "c", "-std=c99").arg("absent.tif"));
+    let (success, said) = run(built().arg("absent.tif"));
     assert!(!success);
     assert!(said.starts_with("TC_E_NOT_FOUND: absent.tif: "), "{said}");
 }
 
+/// The tests of the binding run the one of the page.
 #[test]
-fn the_cpp_example_runs() {
-    let (success, said) = run(built("cpp", "cpp", "-std=c++17").arg("image.tif"));
-    assert!(success, "{said}");
-    assert_eq!(said, "14\n");
-    let (success, said) = run(&mut built("cpp", "cpp", "-std=c++17"));
-    assert!(!success);
-    assert!(said.starts_with("TC_E_NOT_FOUND: scene.tif: "), "{said}");
+fn the_python_example_is_that_of_the_front_page() {
+    assert!(include_str!("../docs/index.md").contains(example("python")));
 }
 
 #[test]
-fn the_other_examples_in_c_compile() {
-    let directory = scratch("functions");
-    let others = examples("c").into_iter().skip(1);
-    let sources = others.enumerate().map(|(number, example)| {
-        let source = directory.join(format!("example-{number}.c"));
-        fs::write(&source, example).expect("the example");
-        source
-    });
-    let sources: Vec<_> = sources.collect();
-    assert_eq!(sources.len(), 5);
-    let mut command = compiler(false);
-    compile(command.args(["-std=c99", "-fsyntax-only"]).args(&sources));
+fn the_contents_list_all_sections() {
+    let (contents, rest) = README.split_once("\n## ").expect("sections");
+    for title in std::iter::once(rest)
+        .chain(rest.split("\n## ").skip(1))
+        .map(|section| section.lines().next().expect("a title"))
+    {
+        let anchor = title.to_lowercase().replace(' ', "-");
+        let there = contents.contains(&format!("](#{anchor})"));
+        assert!(there, "the contents lack {title}");
+    }
 }
 
 /// The words in backticks, outside of examples.
@@ -134,15 +124,25 @@ fn code(directory: &Path, into: &mut String) {
 #[test]
 fn files_that_the_documents_name_are_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let places =
-        ["", "include", "src", "src/source/tiff", "c_tests", "docs"].map(|place| root.join(place));
+    let places = [
+        "",
+        "include",
+        "src",
+        "src/source/tiff",
+        "c_tests",
+        "docs",
+        "examples",
+    ]
+    .map(|place| root.join(place));
     let documents = [
-        include_str!("../README.md"),
+        README,
         include_str!("../CONTRIBUTING.md"),
         include_str!("../SECURITY.md"),
         include_str!("../docs/design.md"),
         include_str!("../docs/testing.md"),
         include_str!("../docs/versions.md"),
+        include_str!("../docs/errors.md"),
+        include_str!("../docs/formats.md"),
         include_str!("../docs/gdal.md"),
         include_str!("../docs/coming-from.md"),
         include_str!("../docs/slow-files.md"),
@@ -171,10 +171,12 @@ fn calls_that_the_documents_name_are_in_the_header() {
         include_str!("../include/tilecache_gdal.h")
     );
     let documents = [
-        include_str!("../README.md"),
+        README,
         include_str!("../docs/budget.md"),
         include_str!("../docs/coming-from.md"),
+        include_str!("../docs/errors.md"),
         include_str!("../docs/first-tile.md"),
+        include_str!("../docs/formats.md"),
         include_str!("../docs/gdal.md"),
         include_str!("../docs/levels.md"),
         include_str!("../docs/own.md"),
@@ -184,6 +186,7 @@ fn calls_that_the_documents_name_are_in_the_header() {
         include_str!("../docs/tile-server.md"),
         include_str!("../docs/versions.md"),
         include_str!("../docs/viewer.md"),
+        include_str!("../docs/warps.md"),
         GUARANTEES,
     ];
     let part = |c: char| c.is_ascii_alphanumeric() || c == '_';
@@ -268,11 +271,14 @@ fn functions_that_the_walk_names_are_there() {
 #[test]
 #[cfg(all(feature = "jxl", feature = "lerc", feature = "lzma", feature = "webp"))]
 fn the_table_of_formats_is_that_of_the_readers() {
-    let text = include_str!("../README.md");
+    let text = include_str!("../docs/formats.md");
     for reader in tilecache::source::formats::FORMATS {
         let [reads, lacks] = [reader.reads, reader.lacks].map(|text| text.to_string_lossy());
         let row = format!("| {reads} | {lacks} |");
         let name = reader.text();
-        assert!(text.contains(&row), "README.md lacks, for {name}:\n{row}");
+        assert!(
+            text.contains(&row),
+            "docs/formats.md lacks, for {name}:\n{row}"
+        );
     }
 }

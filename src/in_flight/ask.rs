@@ -2,14 +2,14 @@
 //! comes.
 
 use super::sleep::Sleep;
-use super::table::TABLE;
+use super::table::{TABLE, Table};
 use super::task::{Stage, Task, Waiter};
 use super::work::Wanted;
 use super::{Want, Way};
 use crate::error::Result;
 use crate::provider::Request;
 use crate::tile::Tile;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 /// What the answer to a question does, beside waking the threads that wait for it.
@@ -22,8 +22,18 @@ pub struct Question {
     otherwise: Miss,
 }
 
-/// The answer to a question, which may be still to come.
-pub struct Answer(Wanted);
+/// What has a question, and can take it back.
+pub trait Asker: Send + Sync {
+    /// Nobody waits for the answer any more.
+    fn take_back(&self);
+}
+
+/// The answer to a question, which may be still to come. When the last is dropped before, the question is taken back.
+pub struct Answer {
+    /// There until this is dropped.
+    wanted: Option<Wanted>,
+    task: Arc<Task>,
+}
 
 /// Why an answer has no tile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,11 +66,11 @@ pub fn ask(want: &Want, otherwise: Miss, request: &Request<'_>) -> (Answer, Opti
     let waiter = Waiter::new(request);
     let mut table = TABLE.lock();
     if let Some(known) = table.find(want, Way::Tier).cloned() {
-        return (Answer(Wanted::of(&table, known, waiter)), None);
+        return (Answer::of(&table, known, waiter), None);
     }
     let task = table.add(Task::new(want, request.begun()));
     task.state.lock().stage = Stage::Asked;
-    let answer = Answer(Wanted::of(&table, task.clone(), waiter));
+    let answer = Answer::of(&table, task.clone(), waiter);
     (answer, Some(Question { task, otherwise }))
 }
 
@@ -104,10 +114,21 @@ impl Drop for Question {
 }
 
 impl Answer {
+    fn of(table: &Table, task: Arc<Task>, waiter: Arc<Waiter>) -> Self {
+        let wanted = Some(Wanted::of(table, task.clone(), waiter));
+        Self { wanted, task }
+    }
+
+    /// Says who has the question.
+    pub fn asked_by(&self, asker: Weak<impl Asker + 'static>) {
+        let _table = TABLE.lock();
+        self.task.state.lock().asker = Some(asker);
+    }
+
     /// Has `then` called when the answer is there; at once if it is.
     pub fn then(&self, then: Then) {
         let table = TABLE.lock();
-        let mut state = self.0.task.state.lock();
+        let mut state = self.task.state.lock();
         if matches!(state.stage, Stage::Asked) {
             state.then.push(then);
             return;
@@ -118,7 +139,7 @@ impl Answer {
 
     /// Waits for the answer, until then at most. An error if the request is cancelled.
     pub fn wait(&self, end: Instant, request: &Request<'_>) -> Result<Outcome> {
-        let task = &self.0.task;
+        let task = &self.task;
         let mut sleep = Sleep::until(end);
         let mut table = TABLE.lock();
         loop {
@@ -133,5 +154,22 @@ impl Answer {
             }
             table = sleep.until_changed(task, table, request)?;
         }
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        drop(self.wanted.take());
+        let asker = {
+            let _table = TABLE.lock();
+            let mut state = self.task.state.lock();
+            let is_out = matches!(state.stage, Stage::Asked) && state.waiters.is_empty();
+            is_out.then(|| state.asker.take()).flatten()
+        };
+        // Without the lock: what waits for the answer, and the memory for it, go.
+        asker
+            .and_then(|asker| asker.upgrade())
+            .into_iter()
+            .for_each(|asker| asker.take_back());
     }
 }

@@ -13,7 +13,7 @@ mod table;
 mod task;
 mod work;
 
-pub use ask::{Answer, Miss, Outcome, Question, ask};
+pub use ask::{Answer, Asker, Miss, Outcome, Question, ask};
 pub use begin::{Start, begin, join};
 pub use table::stands_still;
 pub use work::Wanted;

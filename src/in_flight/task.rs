@@ -1,6 +1,6 @@
 //! Tasks: each makes one block of one image for all that want it.
 
-use super::ask::{Miss, Then};
+use super::ask::{Asker, Miss, Then};
 use super::table::TABLE;
 use super::{Cell, Stitch, Want, Way};
 use crate::cache::{Loading, Moment};
@@ -69,6 +69,8 @@ pub struct State {
     pub work: Option<Work>,
     /// What another tier's answer does.
     pub then: Vec<Then>,
+    /// What has asked the other tier, while that has not answered.
+    pub asker: Option<Weak<dyn Asker>>,
 }
 
 /// How far a task has come.

@@ -6,7 +6,7 @@ use super::asking::{Asking, Landing};
 use super::block::TierBlock;
 use super::identity::Identity;
 use super::source::TierSource;
-use super::ticket::{Place, Slot, Ticket, Wants};
+use super::ticket::{Place, Ticket, Wants};
 use super::{Link, may_ask};
 use crate::cache::{Cache, Namespace};
 use crate::error::Result;
@@ -16,7 +16,7 @@ use crate::load::nesting;
 use crate::provider::{Provider, Request, Retention};
 use crate::tile::Tile;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// What a request has asked other tiers for.
@@ -48,28 +48,12 @@ enum Step {
 /// A question that is out.
 struct Coming {
     /// Goes first: who waits no longer may still have got a lease, which goes with the block.
-    interest: Interest,
+    answer: Answer,
     kept: Kept,
     /// When it is late.
     end: Instant,
-}
-
-/// The interest of this request in an answer. When nobody has any, the question is taken back.
-struct Interest {
-    answer: Option<Answer>,
-    /// The question, where this request has sent it.
-    slot: Weak<Slot>,
-}
-
-impl Drop for Interest {
-    fn drop(&mut self) {
-        drop(self.answer.take());
-        if let Some(slot) = self.slot.upgrade()
-            && !slot.is_wanted()
-        {
-            slot.withdraw();
-        }
-    }
+    /// Whether it was this request that has asked.
+    is_own: bool,
 }
 
 /// A block of a source, and where it is kept.
@@ -119,8 +103,7 @@ impl AskedOfTiers {
 
     /// The answers that are still to come.
     pub fn coming(&self) -> impl Iterator<Item = &Answer> {
-        let coming = self.coming.iter();
-        coming.filter_map(|it| it.interest.answer.as_ref())
+        self.coming.iter().map(|it| &it.answer)
     }
 
     /// Waits until the answers are there, and makes what is for this process to make.
@@ -137,14 +120,14 @@ impl AskedOfTiers {
     }
 
     fn take_answer(&mut self, coming: Coming, request: &Request<'_>) -> Result<()> {
-        let outcome = match &coming.interest.answer {
-            Some(answer) => answer.wait(coming.end, request)?,
-            None => return Ok(()),
-        };
+        let outcome = coming.answer.wait(coming.end, request)?;
         let Coming {
-            interest, mut kept, ..
+            answer,
+            mut kept,
+            is_own,
+            ..
         } = coming;
-        drop(interest);
+        drop(answer);
         let next = match &outcome {
             Outcome::Tile(tile) => {
                 self.found.push(tile.clone());
@@ -154,7 +137,8 @@ impl AskedOfTiers {
             // Which of the questions it was that another thread had sent, its answer tells.
             Outcome::Missed(Miss::Nothing) if kept.takes_leases() => Step::Lease,
             Outcome::Late | Outcome::Missed(Miss::Late) => {
-                kept.link.counts.late.add(1);
+                // Others that waited for the same answer have counted nothing.
+                kept.link.counts.late.add(u64::from(is_own));
                 if self.steps.get(&kept.cell) == Some(&Step::Wait) {
                     kept.link.counts.leases_given_up.add(1);
                 }
@@ -199,8 +183,11 @@ impl AskedOfTiers {
             return;
         };
         let lineage = landing.namespace.lineage();
-        let is_current = lineage.identity.get().is_some_and(Identity::is_current);
-        let Some(generation) = source.usable().filter(|_| is_current) else {
+        let usable = source.usable();
+        // Looks at the file, so only where the tier would be asked.
+        let is_current =
+            usable.is_none() || lineage.identity.get().is_some_and(Identity::is_current);
+        let Some(generation) = usable.filter(|_| is_current) else {
             source.count_unusable(is_current);
             return;
         };
@@ -244,7 +231,7 @@ impl AskedOfTiers {
             _ => kept.link.options.get,
         };
         let end = Instant::now() + most;
-        let mut slot = Weak::new();
+        let is_own = question.is_some();
         if let Some(question) = question {
             let place = Place {
                 namespace: &kept.namespace,
@@ -265,7 +252,7 @@ impl AskedOfTiers {
                 request,
             );
             if let Some((ticket, back)) = ticket {
-                slot = back;
+                answer.asked_by(back);
                 let tier = &kept.link.tier;
                 match step {
                     Step::Lease => tier.lease(&block, false, end, ticket),
@@ -278,12 +265,10 @@ impl AskedOfTiers {
             }
         }
         self.coming.push(Coming {
-            interest: Interest {
-                answer: Some(answer),
-                slot,
-            },
+            answer,
             kept,
             end,
+            is_own,
         });
     }
 

@@ -6,7 +6,7 @@ use super::{Lease, Link};
 use crate::cache::{Class, Loading, Namespace};
 use crate::error::{Error, Kind, Result};
 use crate::image::{Bands, Block};
-use crate::in_flight::{Miss, Question};
+use crate::in_flight::{Asker, Miss, Question};
 use crate::layout::Layout;
 use crate::memory::{Canvas, PixelsMut};
 use crate::provider::{Allocate, Request};
@@ -218,9 +218,11 @@ impl Slot {
         let question = slot.as_ref().and_then(|open| open.question.as_ref());
         question.is_some_and(Question::is_wanted)
     }
+}
 
-    /// Takes the question back: a later answer comes to nothing. Memory that the tier may be writing to stays.
-    pub(super) fn withdraw(&self) {
+impl Asker for Slot {
+    /// A later answer comes to nothing. Memory that the tier may be writing to stays.
+    fn take_back(&self) {
         let (question, open) = {
             let mut slot = self.0.lock();
             match slot.as_mut() {

@@ -39,7 +39,11 @@ pub enum Command {
     /// Print what a shell needs to complete commands: source <(tilecache completions bash)
     Completions { shell: Shell },
     /// Print the manual as a page of man: tilecache manual | man -l -
-    Manual,
+    Manual {
+        /// A folder that gets a page for each command instead
+        #[arg(long, value_name = "FOLDER")]
+        into: Option<PathBuf>,
+    },
 }
 
 #[derive(Args)]

@@ -18,6 +18,7 @@ mod tiles;
 mod warp;
 mod words;
 
+use std::fs;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -53,14 +54,17 @@ fn run(arguments: &Arguments) -> Outcome {
             clap_complete::generate(*shell, &mut Arguments::command(), "tilecache", &mut script);
             output::bytes(&script)
         }
-        Command::Manual => {
+        Command::Manual { into: Some(folder) } => fs::create_dir_all(folder)
+            .and_then(|()| clap_mangen::generate_to(Arguments::command(), folder))
+            .map_err(|error| failure::of_system(folder, error)),
+        Command::Manual { into: None } => {
             let page = manual().map_err(|error| Failure::Other(error.to_string()))?;
             output::bytes(&page)
         }
     }
 }
 
-/// One page for all commands.
+/// All commands in one page.
 fn manual() -> io::Result<Vec<u8>> {
     let mut page = Vec::new();
     let mut command = Arguments::command();

@@ -868,6 +868,27 @@ fn shells_and_man_know_it() {
         !page.contains("(1)"),
         "it refers to a page that is not there"
     );
+    let folder = Folder::new("manual");
+    let pages = folder.path("man1");
+    said(&["manual", "--into", &pages]);
+    let main = fs::read_to_string(format!("{pages}/tilecache.1")).unwrap();
+    let named = main.split("(1)").map(|before| {
+        let mut name =
+            before.rsplit(|letter: char| !(letter.is_alphanumeric() || "\\-".contains(letter)));
+        name.next().unwrap().replace('\\', "")
+    });
+    let named: Vec<_> = named
+        .filter(|name| name.starts_with("tilecache-"))
+        .collect();
+    assert!(named.len() >= 9, "{named:?}");
+    for name in named {
+        let page = fs::read_to_string(format!("{pages}/{name}.1"));
+        let page = page.unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(page.contains(".SH SYNOPSIS"), "{name}");
+    }
+    let (status, why) = failed(&["manual", "--into", SCENE]);
+    assert_eq!(status, 1);
+    assert!(why.contains(SCENE), "{why}");
     assert!(said(&["--help"]).contains("bench"));
     assert!(Path::new(SCENE).exists());
 }

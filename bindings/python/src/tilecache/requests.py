@@ -59,9 +59,10 @@ class _Pending(Future[Any]):
             result = self._now()
         except BaseException as failed:
             raised = failed
+        # First, for what the library tells of a request that was cancelled is no outcome of this one.
+        self._settle(result, raised)
         # The library need not do it once more.
         lib.provider_cancel(self._reader, ffi.NULL)
-        self._settle(result, raised)
 
     def _settle(self, result: Any, raised: BaseException | None) -> None:
         try:
