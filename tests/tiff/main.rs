@@ -151,7 +151,9 @@ fn linked(directories: &[Linked]) -> Vec<u8> {
     }
     for (_, children, _) in directories {
         let of = |at| children.get(at).copied().map_or(0, place);
-        [0, 1].map(|at| file.extend(of(at).to_le_bytes()));
+        for at in [0, 1] {
+            file.extend(of(at).to_le_bytes());
+        }
     }
     for (number, (side, ..)) in directories.iter().enumerate() {
         file.extend(vec![number as u8; (side * side) as usize]);
