@@ -225,5 +225,32 @@ bool Dataset::fillOverviews(const Source &from, const Options &options, tc_cache
     if (!m_overviews.back()->fill({pixelsOf, masksOf, from.twin}, options, cache))
       return false;
   }
+  return m_showsStored || m_computes || m_warps || fillOtherOverviews(from, options, cache);
+}
+
+bool Dataset::fillOtherOverviews(const Source &from, const Options &options, tc_cache *cache)
+{
+  GDALRasterBand *first = from.twin->GetRasterBand(1);
+  for (int i = 0; i < first->GetOverviewCount(); i++) {
+    GDALRasterBand *shown = first->GetOverview(i);
+    const auto has = [&](const std::unique_ptr<Dataset> &overview) {
+      return overview->nRasterXSize == shown->GetXSize() && overview->nRasterYSize == shown->GetYSize();
+    };
+    if (shown == nullptr || std::any_of(m_overviews.begin(), m_overviews.end(), has))
+      continue;
+    const Provider pixels = openOverview(options, i, false);
+    const Provider masks = pixels != nullptr && from.masks != nullptr ? openOverview(options, i, true) : nullptr;
+    if (pixels == nullptr || (from.masks != nullptr && masks == nullptr))
+      return false;
+    m_overviews.push_back(std::make_unique<Dataset>());
+    m_overviews.back()->m_base = this;
+    if (!m_overviews.back()->fill({pixels.get(), masks.get(), from.twin}, options, cache))
+      return false;
+  }
+  // As GDAL has them: the largest first.
+  std::stable_sort(m_overviews.begin(), m_overviews.end(), [](const auto &one, const auto &other) {
+    return static_cast<int64_t>(one->nRasterXSize) * one->nRasterYSize >
+           static_cast<int64_t>(other->nRasterXSize) * other->nRasterYSize;
+  });
   return true;
 }

@@ -8,6 +8,7 @@
 #include <cpl_conv.h>
 #include <cpl_error.h>
 #include <cpl_string.h>
+#include <cpl_vsi.h>
 
 #include "tilecache.h"
 
@@ -29,15 +30,38 @@ bool isName(const std::string &name)
   return false;
 }
 
-// Whether every item is <known name>=<value>: else the question mark belongs to the path, as in URLs.
-bool isQuery(const CPLStringList &items)
+// Of an item <name>=<value> the name; or all of it.
+std::string nameOf(const char *item)
 {
-  for (int i = 0; i < items.size(); i++) {
-    const char *equals = std::strchr(items[i], '=');
-    if (equals == nullptr || !isName(std::string(items[i], equals)))
-      return false;
-  }
-  return items.size() > 0;
+  const char *equals = std::strchr(item, '=');
+  return equals == nullptr ? std::string(item) : std::string(item, equals);
+}
+
+bool isFile(const std::string &path)
+{
+  VSIStatBufL stat;
+  return VSIStatExL(path.c_str(), &stat, VSI_STAT_EXISTS_FLAG) == 0;
+}
+
+// Whether what stands behind the question mark is meant as options, of which not all are known: else it belongs to the
+// path, as in URLs and in names of files.
+bool isMeantAsOptions(const std::string &path, size_t mark, const CPLStringList &items)
+{
+  if (STARTS_WITH(path.c_str(), "/vsi") || path.find("://") != std::string::npos || isFile(path))
+    return false;
+  for (int i = 0; i < items.size(); i++)
+    if (isName(nameOf(items[i])))
+      return true;
+  return isFile(path.substr(0, mark));
+}
+
+// The first item that is no <known name>=<value>; NULL if there is none.
+const char *firstUnknown(const CPLStringList &items)
+{
+  for (int i = 0; i < items.size(); i++)
+    if (std::strchr(items[i], '=') == nullptr || !isName(nameOf(items[i])))
+      return items[i];
+  return nullptr;
 }
 
 bool parseNumber(const char *text, const char **end, uint64_t &number)
@@ -174,21 +198,39 @@ bool parseBytes(const char *text, uint64_t &bytes)
   return false;
 }
 
+namespace {
+
+// Takes options off the path.
+bool readQuery(Options &options)
+{
+  const size_t mark = options.path.rfind('?');
+  if (mark == std::string::npos)
+    return true;
+  const CPLStringList items(CSLTokenizeString2(options.path.c_str() + mark + 1, "&", 0));
+  if (items.empty())
+    return true;
+  if (const char *unknown = firstUnknown(items)) {
+    if (!isMeantAsOptions(options.path, mark, items))
+      return true;
+    const std::string name = nameOf(unknown);
+    CPLError(CE_Failure, CPLE_IllegalArg,
+             isName(name) ? "TILECACHE: option %s has no value" : "TILECACHE: unknown option %s", name.c_str());
+    return false;
+  }
+  options.path.resize(mark);
+  for (int i = 0; i < items.size(); i++)
+    if (!set(options, nameOf(items[i]), std::strchr(items[i], '=') + 1))
+      return false;
+  return true;
+}
+
+} // namespace
+
 bool readOptions(const char *connection, char **openOptions, Options &options)
 {
   options.path = connection + std::strlen(connectionPrefix);
-  const size_t mark = options.path.rfind('?');
-  if (mark != std::string::npos) {
-    const CPLStringList items(CSLTokenizeString2(options.path.c_str() + mark + 1, "&", CSLT_ALLOWEMPTYTOKENS));
-    if (isQuery(items)) {
-      options.path.resize(mark);
-      for (int i = 0; i < items.size(); i++) {
-        const char *equals = std::strchr(items[i], '=');
-        if (!set(options, std::string(items[i], equals), equals + 1))
-          return false;
-      }
-    }
-  }
+  if (!readQuery(options))
+    return false;
   for (const char *name : names) {
     const char *value = CSLFetchNameValue(openOptions, name);
     if (value != nullptr && !set(options, name, value))

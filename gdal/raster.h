@@ -149,6 +149,8 @@ private:
   bool fill(const Source &from, const Options &options, tc_cache *cache);
   bool fillMasks(const Source &from, const Options &options, tc_cache *cache);
   bool fillOverviews(const Source &from, const Options &options, tc_cache *cache);
+  // Those of GDAL's that are no levels, as a third of the size is none.
+  bool fillOtherOverviews(const Source &from, const Options &options, tc_cache *cache);
 
   GDALDatasetUniquePtr m_twin; // the raster as GDAL reads it, for what is no pixel; NULL in overviews
   Tiles m_tiles, m_maskTiles;

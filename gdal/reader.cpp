@@ -182,6 +182,21 @@ Provider withOverviews(tc_provider *source, const Options &options, tc_cache *ca
   return Provider(provider);
 }
 
+Provider openOverview(const Options &options, int overview, bool areMasks)
+{
+  CPLStringList which;
+  which.SetNameValue("OVERVIEW_LEVEL", CPLSPrintf("%donly", overview));
+  tc_gdal_options asOverview{};
+  asOverview.struct_size = sizeof asOverview;
+  asOverview.open_options = which.List();
+  asOverview.flags = areMasks ? TC_GDAL_MASKS : 0;
+  tc_provider *provider = nullptr;
+  tc_error err;
+  if (tc_gdal_open(options.path.c_str(), &asOverview, &provider, &err) != TC_OK)
+    fail(err);
+  return Provider(provider);
+}
+
 bool readsSmaller(GDALDataset *twin)
 {
   return isJpeg(twin) || EQUAL(twin->GetDriver()->GetDescription(), "VRT");

@@ -27,6 +27,9 @@ bool openOwnMask(tc_provider *pixels, Provider &mask);
 // The same raster or masks with the overviews that the options ask for; NULL after an error was said.
 Provider withOverviews(tc_provider *source, const Options &options, tc_cache *cache);
 
+// An overview of the raster, from 0, as GDAL reads it, or its masks; NULL after an error was said.
+Provider openOverview(const Options &options, int overview, bool areMasks);
+
 // Whether GDAL itself reads smaller versions of the raster from less than all of its pixels, which are other
 // ones than those that are sampled from the pixels.
 bool readsSmaller(GDALDataset *twin);

@@ -269,7 +269,7 @@ fn functions_that_the_walk_names_are_there() {
 
 /// The table of formats says what the readers say of themselves, with all codecs.
 #[test]
-#[cfg(all(feature = "lerc", feature = "lzma", feature = "webp"))]
+#[cfg(all(feature = "jxl", feature = "lerc", feature = "lzma", feature = "webp"))]
 fn the_table_of_formats_is_that_of_the_readers() {
     let text = include_str!("../docs/formats.md");
     for reader in tilecache::source::formats::FORMATS {

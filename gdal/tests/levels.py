@@ -113,3 +113,45 @@ for wrong in ("overviews=-1", "overviews=32", "overviews=some", "filter=sharp"):
         assert wrong in str(error), error
     else:
         raise AssertionError(f"{wrong} was understood")
+
+# What is no option is said to be none, and a question mark may be part of a path.
+for query, said in (("tile=64&overview=ALL", "unknown option overview"), ("overview=ALL", "unknown option overview"),
+                    ("tile=64&pad", "option pad has no value")):
+    try:
+        gdal.Open(f"TILECACHE:bytes.tif?{query}")
+    except RuntimeError as error:
+        assert str(error) == f"TILECACHE: {said}", error
+    else:
+        raise AssertionError(f"{query} was understood")
+gdal.GetDriverByName("GTiff").CreateCopy("a?tile=64&b=2", memory(np.ones((1, 9, 9), np.uint8), gdal.GDT_Byte))
+assert gdal.Open("TILECACHE:a?tile=64&b=2").RasterXSize == 9
+assert gdal.Open("TILECACHE:a?tile=64&b=2?tile=32").RasterXSize == 9
+try:
+    gdal.Open("TILECACHE:nowhere.tif?q=1")
+except RuntimeError as error:
+    assert "nowhere.tif?q=1" in str(error), error
+
+# Overviews of other ratios than powers of two, in the file and beside it, with masks, as GDAL has them.
+pixels = random.integers(0, 256, (2, 330, 450)).astype(np.uint8)
+for name, factors, access, masked in (("thirds.tif", [3, 9], gdal.GA_Update, False), ("beside.tif", [3, 9], gdal.GA_ReadOnly, False),
+                                      ("some.tif", [2, 3, 4, 10], gdal.GA_ReadOnly, False), ("seen.tif", [3, 4], gdal.GA_Update, True)):
+    gdal.SetConfigOption("GDAL_TIFF_INTERNAL_MASK", "YES")
+    raster = gdal.GetDriverByName("GTiff").CreateCopy(name, memory(pixels, gdal.GDT_Byte), options=["TILED=YES"])
+    if masked:
+        raster.CreateMaskBand(gdal.GMF_PER_DATASET)
+        raster.GetRasterBand(1).GetMaskBand().WriteArray((pixels[0] > 99) * np.uint8(255))
+    raster = None
+    gdal.OpenEx(name, access).BuildOverviews("AVERAGE", factors)
+    for query in ("", "?tile=64", "?tile=100x50&pad=1"):
+        for number in (1, 2):
+            shown, band = levels_of(band_of(name, number)), band_of(f"TILECACHE:{name}{query}", number)
+            levels = levels_of(band)
+            assert [(level.XSize, level.YSize) for level in levels] == [(level.XSize, level.YSize) for level in shown], name
+            assert len(levels) == len(factors)
+            for level, one in zip(levels, shown):
+                assert np.array_equal(level.ReadAsArray(), one.ReadAsArray()), (name, level.XSize)
+                assert level.GetMaskFlags() == one.GetMaskFlags(), name
+                assert np.array_equal(level.GetMaskBand().ReadAsArray(), one.GetMaskBand().ReadAsArray()), name
+    # What is asked for in another size comes from the one that is a little larger, as GDAL has it.
+    smaller = [gdal.Translate("", source, format="MEM", width=140, height=100) for source in (name, f"TILECACHE:{name}")]
+    assert np.array_equal(*(one.ReadAsArray() for one in smaller)), name

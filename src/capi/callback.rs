@@ -313,14 +313,14 @@ impl LevelDecoder {
                     level => format!("{key}:overview:{level}"),
                 };
                 let source = source.clone();
-                let (image, decoder): Part = match (image, &full) {
+                let part = match (image, &full) {
                     (None, Some(full)) => missing::level(full, level),
                     (image, _) => {
                         let none = || Error::internal("a source without its first level");
-                        (image.ok_or_else(none)?, Box::new(Self { source, level }))
+                        Part::new(image.ok_or_else(none)?, Self { source, level })
                     }
                 };
-                Source::with_key(key, image, decoder)
+                Source::with_key(key, part.image, part.decoder)
             })
             .collect();
         pyramid(levels?, mask)

@@ -99,17 +99,22 @@ impl tc_provider {
         })
     }
 
-    /// The entries of a band, or of the image.
-    fn entries(&self, band: Option<u32>) -> impl Iterator<Item = &Entry> {
+    /// The entries of a band, or of the image, in the order of their names.
+    fn entries(&self, band: Option<u32>) -> &[Entry] {
         let all = self.metadata.get_or_init(|| {
             let entry = |((band, name), value): (&(Option<u32>, String), &String)| Entry {
                 band: *band,
                 name: c_text(name),
                 value: c_text(value),
             };
-            self.provider.image().metadata.iter().map(entry).collect()
+            let mut all: Vec<Entry> = self.provider.image().metadata.iter().map(entry).collect();
+            // As C has names they may have another order.
+            all.sort_by(|one, other| (one.band, &one.name).cmp(&(other.band, &other.name)));
+            all
         });
-        all.iter().filter(move |entry| entry.band == band)
+        let begin = all.partition_point(|entry| entry.band < band);
+        let end = all.partition_point(|entry| entry.band <= band);
+        &all[begin..end]
     }
 }
 
@@ -267,9 +272,11 @@ pub unsafe extern "C" fn provider_metadata(
     guard_value(null(), || {
         let found = provider.and_then(|provider| {
             let (band, name) = (metadata_band(band)?, name?);
-            provider
-                .entries(band)
-                .find(|entry| entry.name.as_c_str() == name)
+            let entries = provider.entries(band);
+            let at = entries.partition_point(|entry| entry.name.as_c_str() < name);
+            entries
+                .get(at)
+                .filter(|entry| entry.name.as_c_str() == name)
         });
         found.map_or(null(), |entry| entry.value.as_ptr())
     })
@@ -287,7 +294,7 @@ pub unsafe extern "C" fn provider_metadata_count(provider: *const tc_provider, b
     let provider = unsafe { provider.as_ref() };
     guard_value(0, || {
         let entries = provider.and_then(|provider| Some(provider.entries(metadata_band(band)?)));
-        entries.map_or(0, Iterator::count)
+        entries.map_or(0, <[Entry]>::len)
     })
 }
 
@@ -309,7 +316,7 @@ pub unsafe extern "C" fn provider_metadata_name(
     // SAFETY: the caller keeps what the header says of every pointer.
     let provider = unsafe { provider.as_ref() };
     guard_value(null(), || {
-        let found = provider.and_then(|provider| provider.entries(metadata_band(band)?).nth(index));
+        let found = provider.and_then(|provider| provider.entries(metadata_band(band)?).get(index));
         found.map_or(null(), |entry| entry.name.as_ptr())
     })
 }

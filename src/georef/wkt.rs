@@ -49,13 +49,18 @@ pub fn on_one_line(wkt: &str) -> String {
 
 /// Whether coordinates are those of a projection, and not degrees.
 pub fn is_projected(wkt: &str) -> bool {
-    match keyword(wkt) {
-        "PROJCS" | "PROJCRS" | "PROJECTEDCRS" => true,
-        "COMPD_CS" | "COMPOUNDCRS" | "BOUNDCRS" | "SOURCECRS" => {
-            children(wkt).into_iter().any(is_projected)
+    /// Systems that are made of others have no more of these in one another, whatever a text says.
+    const MAX_DEPTH: u32 = 4;
+    fn is(wkt: &str, depth: u32) -> bool {
+        match keyword(wkt) {
+            "PROJCS" | "PROJCRS" | "PROJECTEDCRS" => true,
+            "COMPD_CS" | "COMPOUNDCRS" | "BOUNDCRS" | "SOURCECRS" if depth > 0 => {
+                children(wkt).into_iter().any(|part| is(part, depth - 1))
+            }
+            _ => false,
         }
-        _ => false,
     }
+    is(wkt, MAX_DEPTH)
 }
 
 fn keyword(wkt: &str) -> &str {
@@ -123,6 +128,9 @@ mod tests {
             "BOUNDCRS[SOURCECRS[{utm}],TARGETCRS[{degrees}]]"
         )));
         assert!(!is_projected(degrees) && !is_projected("") && !is_projected("+proj=utm"));
+        // However often they say to be in one another.
+        let many = "COMPD_CS[".repeat(1 << 18) + &"]".repeat(1 << 18);
+        assert!(!is_projected(&many) && codes(&many) == (None, None));
     }
 
     #[test]

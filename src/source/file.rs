@@ -156,20 +156,17 @@ fn open_image(
     }
     locate(&mut image);
     let beside = image.beside.iter_mut().map(|(_, part)| part);
-    for (_, decoder) in image
+    for part in image
         .levels
         .iter_mut()
         .chain(&mut image.masks)
         .chain(beside)
     {
-        decoder.allow_threads(choice.threads);
+        part.decoder.allow_threads(choice.threads);
     }
     let parts = image.levels.iter().chain(&image.masks);
     // Tiles that are views are for those alone who said that the file stays as it is.
-    let in_place = match parts
-        .map(|(_, decoder)| decoder)
-        .any(|decoder| decoder.has_views())
-    {
+    let in_place = match parts.into_iter().any(|part| part.decoder.has_views()) {
         true => ":in_place",
         false => "",
     };
@@ -180,26 +177,34 @@ fn open_image(
         (Some(path), index) => format!("{}: image {index}", path.display()),
         (None, _) => title(&key),
     };
-    let names = |part: &str, level| match level {
-        0 => (format!("{key}{part}"), title.clone()),
-        level => (
-            format!("{key}:overview:{level}{part}"),
-            format!("{title}: overview {level}"),
-        ),
+    let names = |kind: &str, level, beside: &Option<String>| {
+        // What is wrong with a file beside is no fault of the file.
+        let title = match beside {
+            Some(name) if path.is_some() => name.clone(),
+            Some(name) => format!("{title}: {name}"),
+            None => title.clone(),
+        };
+        match level {
+            0 => (format!("{key}{kind}"), title),
+            level => (
+                format!("{key}:overview:{level}{kind}"),
+                format!("{title}: overview {level}"),
+            ),
+        }
     };
     let log = choice.log();
-    let source = |level, (image, decoder): Part| {
-        let (key, title) = names("", level);
-        Source::with_title(key, title, image, decoder, &log)
+    let source = |level, part: Part| {
+        let (key, title) = names("", level, &part.beside);
+        Source::with_title(key, title, part.image, part.decoder, &log)
     };
     let has_mask = !image.masks.is_empty();
     let levels = levels(image.levels, image.beside, has_mask, source)?;
     let mask = match has_mask {
         false => None,
         true => {
-            let mask = |(level, (image, decoder))| {
-                let (key, title) = names(":mask", level);
-                Source::with_title(key, title + ": mask", image, decoder, &log)
+            let mask = |(level, part): (usize, Part)| {
+                let (key, title) = names(":mask", level, &part.beside);
+                Source::with_title(key, title + ": mask", part.image, part.decoder, &log)
             };
             let masks: Result<Vec<_>> = image.masks.into_iter().enumerate().map(mask).collect();
             Some(pyramid(masks?, None)?)
@@ -244,8 +249,8 @@ pub(super) fn parts(format: &Format, bytes: Arc<dyn Bytes>, index: u32) -> Resul
     let file = (format.open)(bytes)?;
     let format = file.format();
     let mut parts = file.image(index as usize)?;
-    for (image, _) in parts.levels.iter_mut().chain(&mut parts.masks) {
-        image.format = Some(format);
+    for part in parts.levels.iter_mut().chain(&mut parts.masks) {
+        part.image.format = Some(format);
     }
     Ok(parts)
 }
@@ -255,7 +260,7 @@ fn warnings(image: &Parts) -> Vec<String> {
     let beside = image.beside.iter().map(|(_, part)| part);
     let parts = image.levels.iter().chain(&image.masks).chain(beside);
     parts
-        .flat_map(|(part, _)| all_warnings(&part.metadata))
+        .flat_map(|part| all_warnings(&part.image.metadata))
         .map(str::to_owned)
         .collect()
 }
@@ -267,7 +272,7 @@ fn complete_place(
     extension: Option<&str>,
     rules: &Rules,
 ) -> Result<()> {
-    let (full, _) = &mut image.levels[0];
+    let full = &mut image.levels[0].image;
     let said = full.georef.take().and_then(|located| located.level(0));
     let completed = world::complete(said, beside, extension, rules.world_file)?;
     full.georef = completed.map(|georef| Located::new(georef, &full.levels));
@@ -276,13 +281,13 @@ fn complete_place(
 
 /// Lets all levels and masks lie where the full image does.
 fn locate(image: &mut Parts) {
-    let Some((full, _)) = image.levels.first() else {
+    let Some(Part { image: full, .. }) = image.levels.first() else {
         return;
     };
     let (size, located) = (full.levels[0], full.georef.clone());
-    let of_level = |(level, (part, _)): (u32, &mut Part)| {
-        let located = located.as_ref();
-        part.georef = located.and_then(|all| all.overview(size, level, part.levels[0]));
+    let of_level = |(level, part): (u32, &mut Part)| {
+        let (located, image) = (located.as_ref(), &mut part.image);
+        image.georef = located.and_then(|all| all.overview(size, level, image.levels[0]));
     };
     (0..).zip(&mut image.levels).skip(1).for_each(of_level);
     (0..).zip(&mut image.masks).for_each(of_level);
@@ -298,7 +303,7 @@ fn levels(
     apart: bool,
     source: impl Fn(usize, Part) -> Result<Arc<dyn Provider>>,
 ) -> Result<Vec<Arc<dyn Provider>>> {
-    let full = own[0].0.clone();
+    let full = own[0].image.clone();
     let in_one = full.levels.len();
     if in_one == 1 || beside.is_empty() && !apart {
         let all = (0..).zip(own).chain(beside).collect();

@@ -5,7 +5,8 @@ use super::beside::{self, Beside, Rules};
 use super::jfif::JpegDecoder;
 use super::jp2::Jp2File;
 use super::missing;
-use super::nitf::{NitfFile, Version, rsets};
+use super::nitf::rsets::{self, Reduction};
+use super::nitf::{NitfFile, Version};
 use super::png::PngDecoder;
 use super::tiff::{TiffDecoder, TiffFile};
 use crate::bytes::Bytes;
@@ -40,7 +41,7 @@ pub mod can {
 type Open = fn(Arc<dyn Bytes>) -> Result<Box<dyn Images>>;
 
 /// Opens the files beside one that hold its reduced resolutions, the largest first.
-type Reductions = fn(&dyn Beside) -> Result<Vec<Arc<dyn Bytes>>>;
+type Reductions = fn(&dyn Beside) -> Result<Vec<Reduction>>;
 
 /// One file format. The texts end like those of C, to which they are handed.
 pub struct Format {
@@ -93,6 +94,11 @@ const TIFF_PARTS: &[&str] = &[
     "Zstd, PackBits, ",
     if cfg!(feature = "lzma") { "LZMA, " } else { "" },
     "CCITT RLE, group 3 and group 4, JPEG of 8 and 12 bits and lossless of up to 16, old-style JPEG, JPEG 2000 (of Aperio too), SGI LogLuv",
+    if cfg!(feature = "jxl") {
+        ", JPEG XL"
+    } else {
+        ""
+    },
     if cfg!(feature = "webp") { ", WebP" } else { "" },
     if cfg!(feature = "lerc") {
         ", LERC (packed with Deflate or Zstd too)"
@@ -152,7 +158,7 @@ pub const FORMATS: &[Format] = &[
             | can::GEOREFERENCE
             | can::BYTES,
         reads: text(TIFF_READS),
-        lacks: c"JPEG XL inside TIFF; LogLuv of other samples than 16 bits.",
+        lacks: c"LogLuv of other samples than 16 bits; JPEG XL of floats of 16 bits or of both signs.",
         recognises: |first| first.len() >= 8 && TiffFile::is_tiff(first),
         open: |bytes| Ok(Box::new(TiffFile::open(bytes)?)),
         beside: |_| Ok(Vec::new()),
@@ -260,7 +266,25 @@ pub(super) trait Images {
 }
 
 /// An image and what decodes it.
-pub type Part = (Image, Box<dyn Decoder>);
+pub struct Part {
+    /// The image.
+    pub image: Image,
+    /// What decodes it.
+    pub decoder: Box<dyn Decoder>,
+    /// Where it lies beside the file that was opened, for messages.
+    pub beside: Option<String>,
+}
+
+impl Part {
+    /// An image of the file itself.
+    pub fn new(image: Image, decoder: impl Decoder + 'static) -> Self {
+        Self {
+            image,
+            decoder: Box::new(decoder),
+            beside: None,
+        }
+    }
+}
 
 /// What one image of a file is made of.
 pub(super) struct Parts {
@@ -295,8 +319,7 @@ impl Images for TiffFile {
     fn image(self: Box<Self>, index: usize) -> Result<Parts> {
         let image = TiffFile::image(&self, index)?;
         let parts = |decoders: Vec<TiffDecoder>, numbers: Vec<u32>| -> Vec<Part> {
-            let part =
-                |decoder: TiffDecoder| -> Part { (decoder.image().clone(), Box::new(decoder)) };
+            let part = |decoder: TiffDecoder| Part::new(decoder.image().clone(), decoder);
             let parts = decoders.into_iter().map(part);
             missing::filled(numbers.into_iter().zip(parts).collect())
         };
@@ -323,7 +346,7 @@ impl Images for NitfFile {
 
     fn image(self: Box<Self>, index: usize) -> Result<Parts> {
         if let Some(decoder) = self.complex(index)? {
-            return Ok(Parts::one((decoder.image().clone(), Box::new(decoder))));
+            return Ok(Parts::one(Part::new(decoder.image().clone(), decoder)));
         }
         let behind = index.checked_sub(self.image_count());
         let segment = match behind {
@@ -336,7 +359,7 @@ impl Images for NitfFile {
             }
         };
         let decoder = NitfFile::image(&self, segment)?;
-        Ok(Parts::one((decoder.image().clone(), Box::new(decoder))))
+        Ok(Parts::one(Part::new(decoder.image().clone(), decoder)))
     }
 }
 
@@ -357,7 +380,7 @@ impl Only {
         image: Image,
         decoder: impl Decoder + 'static,
     ) -> Box<dyn Images> {
-        Box::new(Only(format, (image, Box::new(decoder))))
+        Box::new(Only(format, Part::new(image, decoder)))
     }
 }
 

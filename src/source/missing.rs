@@ -17,7 +17,7 @@ pub fn filled(levels: Vec<(u32, Part)>) -> Vec<Part> {
     let mut all: Vec<Part> = Vec::new();
     for (level, part) in levels {
         while (all.len() as u32) < level {
-            all.push(self::level(&all[0].0, all.len() as u32));
+            all.push(self::level(&all[0].image, all.len() as u32));
         }
         all.push(part);
     }
@@ -26,7 +26,7 @@ pub fn filled(levels: Vec<(u32, Part)>) -> Vec<Part> {
 
 /// The level of an image of which nothing is known but its place.
 pub fn level(full: &Image, level: u32) -> Part {
-    (image(full, level), Box::new(Missing { level }))
+    Part::new(image(full, level), Missing { level })
 }
 
 fn image(full: &Image, level: u32) -> Image {

@@ -17,6 +17,7 @@ pub mod missing;
 pub mod nitf;
 mod nodata_text;
 mod number;
+mod numbered;
 mod parts;
 pub mod png;
 pub(crate) mod samples;

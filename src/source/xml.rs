@@ -4,9 +4,14 @@
 //! nothing is kept but the elements that are open.
 
 use crate::error::{Error, Result};
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
 
 /// More elements than this in one another are taken for an attack.
 const MAX_DEPTH: usize = 64;
+
+/// Longer names of elements are taken for one, too.
+const MAX_NAME: usize = 1024;
 
 /// No entity has a longer name, as UTF-8 and with both its marks.
 const LONGEST_ENTITY: usize = 12;
@@ -15,7 +20,10 @@ const LONGEST_ENTITY: usize = 12;
 pub struct Element<'a> {
     /// Its name.
     pub name: &'a str,
-    attributes: &'a str,
+    /// Behind its name in its tag.
+    tag: &'a str,
+    /// Read once, however often they are asked for by what stands in the element.
+    attributes: OnceCell<Attributes<'a>>,
     /// The text that stands in it and in none of its elements.
     pub text: String,
     /// What lies between its tags, as the document has it.
@@ -24,8 +32,9 @@ pub struct Element<'a> {
 
 impl Element<'_> {
     /// The value of an attribute.
-    pub fn attribute(&self, name: &str) -> Option<String> {
-        attribute(self.attributes, name)
+    pub fn attribute(&self, name: &str) -> Option<&str> {
+        let all = self.attributes.get_or_init(|| attributes(self.tag));
+        all.get(name).map(String::as_str)
     }
 }
 
@@ -71,7 +80,14 @@ pub fn walk<'a>(xml: &'a str, closed: &mut dyn FnMut(&[Element<'a>])) -> Result<
                 None => (inside, false),
             };
             let name_end = inside.find(char::is_whitespace).unwrap_or(inside.len());
-            let (name, attributes) = inside.split_at(name_end);
+            let (name, tag) = inside.split_at(name_end);
+            if name.len() > MAX_NAME {
+                return Err(Error::limit(format!(
+                    "XML with a name of {} bytes: {:?}",
+                    name.len(),
+                    short(name)
+                )));
+            }
             if open.len() == MAX_DEPTH {
                 return Err(Error::limit(format!(
                     "XML of more than {MAX_DEPTH} elements in one another"
@@ -79,7 +95,8 @@ pub fn walk<'a>(xml: &'a str, closed: &mut dyn FnMut(&[Element<'a>])) -> Result<
             }
             open.push(Element {
                 name,
-                attributes,
+                tag,
+                attributes: OnceCell::new(),
                 text: String::new(),
                 inner: if is_empty { "" } else { rest },
             });
@@ -129,19 +146,24 @@ fn short(text: &str) -> String {
     text.chars().take(32).collect()
 }
 
-/// The value of an attribute among those of a tag.
-pub fn attribute(attributes: &str, name: &str) -> Option<String> {
-    let mut rest = attributes;
+/// Attributes by their names.
+pub type Attributes<'a> = BTreeMap<&'a str, String>;
+
+/// The attributes in a tag, of repeated ones the first; up to one that is none.
+pub fn attributes(tag: &str) -> Attributes<'_> {
+    let mut all = BTreeMap::new();
+    let mut rest = tag;
     while let Some((key, after)) = rest.split_once('=') {
         let after = after.trim_start();
-        let quote = after.chars().next().filter(|c| matches!(c, '"' | '\''))?;
-        let (value, behind) = after[1..].split_once(quote)?;
-        if key.trim() == name {
-            return Some(unescape(value));
-        }
+        let quote = after.chars().next().filter(|c| matches!(c, '"' | '\''));
+        let value = quote.and_then(|quote| after[1..].split_once(quote));
+        let Some((value, behind)) = value else {
+            break;
+        };
+        all.entry(key.trim()).or_insert_with(|| unescape(value));
         rest = behind;
     }
-    None
+    all
 }
 
 /// A text with the characters that its entities stand for.
@@ -235,6 +257,10 @@ mod tests {
             ("</a>", "ends \"a\""),
             ("<a", "end of the tag \"a\""),
             ("<a b='>", "end of the tag"),
+            (
+                &format!("<{0}></{0}>", "a".repeat(1025)),
+                "a name of 1025 bytes",
+            ),
             ("<a><!-- ", "without the \"-->\""),
             ("<a><![CDATA[ ]]", "without the \"]]>\""),
             ("<!DOCTYPE a [<!ENTITY b 'bb'>]><a>&b;</a>", "document type"),
@@ -252,6 +278,15 @@ mod tests {
         assert_eq!(unescape(&marks), marks);
         let all = walked(&format!("<a>{marks}</a>")).expect("XML");
         assert_eq!(all[0].len(), 2 * marks.len() + 4);
+        // Of an element that has much of its own, too.
+        let attributes: String = (0..100_000).map(|i| format!("a{i}='1' ")).collect();
+        let many = format!("<f {attributes} a='2'>{}</f>", "<e/>".repeat(100_000));
+        let mut count = 0;
+        walk(&many, &mut |path| {
+            count += usize::from(path[0].attribute("a") == Some("2"));
+        })
+        .expect("XML");
+        assert_eq!(count, 100_001);
         let many = "<e a='1'/>".repeat(100_000);
         assert_eq!(
             walked(&format!("<a>{many}</a>")).expect("XML").len(),

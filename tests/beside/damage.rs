@@ -4,6 +4,7 @@ use super::support::*;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tilecache::bytes::{Bytes, MemoryBytes};
 use tilecache::provider::Provider;
 use tilecache::source::file;
 
@@ -88,6 +89,7 @@ fn descriptions_that_attack_cost_a_warning() {
     let many: String = (0..70_000)
         .map(|i| format!("<Metadata><MDI key=\"{i}\"/></Metadata>"))
         .collect();
+    let items: String = (0..60_000).map(|i| format!("<MDI key='{i}'/>")).collect();
     let bomb = "<!DOCTYPE a [<!ENTITY b \"bb\">]><PAMDataset>&b;</PAMDataset>";
     for (text, says) in [
         (String::new(), "without an element"),
@@ -99,6 +101,14 @@ fn descriptions_that_attack_cost_a_warning() {
         (pam(&"<a>".repeat(1 << 20)), "elements in one another"),
         (pam(&many), "more than 65536 texts"),
         ("<".repeat(8 << 20), "end of the tag"),
+        // A domain whose name is said again with each of its texts.
+        (
+            pam(&format!(
+                "<Metadata domain='{}'>{items}</Metadata>",
+                "a".repeat(1 << 20)
+            )),
+            "bytes of them",
+        ),
         (pam(&"\"".repeat(17 << 20)), "at most 16777216 are read"),
     ] {
         put(&path, ".aux.xml", text);
@@ -190,4 +200,75 @@ fn any_damage_leaves_the_image_as_it_is() {
         }
         put(&path, ending, &whole);
     }
+}
+
+/// Pixels of a file beside are its own: what is wrong with them is told under its name, and the image has no part in it.
+#[test]
+fn damaged_pixels_of_a_file_beside_are_told_under_its_name() {
+    // All blocks lie beyond the end.
+    let spoilt = |name: &str| {
+        let mut bytes = expected(name);
+        let number = |bytes: &[u8], at: usize, len: usize| {
+            let le = bytes[at..at + len].iter().rev();
+            le.fold(0, |sum, byte| sum << 8 | usize::from(*byte))
+        };
+        let mut directory = number(&bytes, 4, 4);
+        while directory != 0 {
+            let tags = number(&bytes, directory, 2);
+            for tag in (0..tags).map(|tag| directory + 2 + 12 * tag) {
+                if matches!(number(&bytes, tag, 2), 273 | 324) {
+                    let count = number(&bytes, tag + 4, 4);
+                    let size = match number(&bytes, tag + 2, 2) {
+                        3 => 2 * count,
+                        _ => 4 * count,
+                    };
+                    let at = if size > 4 {
+                        number(&bytes, tag + 8, 4)
+                    } else {
+                        tag + 8
+                    };
+                    bytes[at..at + size].fill(0xfe);
+                }
+            }
+            directory = number(&bytes, directory + 2 + 12 * tags, 4);
+        }
+        bytes
+    };
+    let path = alone("pixels", "masks.png");
+    put(&path, ".ovr", spoilt("masks.png.ovr"));
+    put(&path, ".msk", spoilt("masks.png.msk"));
+    let provider = opened(&path);
+    assert!(read(&*provider, 0) == expected("masks.png.0.raw"));
+    let levels = 1..provider.image().levels.len() as u32;
+    let failures = levels.filter_map(|level| try_read(&*provider, level).err());
+    let overview = failures.map(|error| error.message().to_owned()).next();
+    let mask = provider.mask().expect("a mask");
+    let mask = try_read(&*mask, 0)
+        .err()
+        .map(|error| error.message().to_owned());
+    for (ending, said) in [(".ovr", overview), (".msk", mask)] {
+        let said = said.unwrap_or_else(|| panic!("{ending} was read"));
+        let named = format!("{}{ending}: ", path.display());
+        assert!(said.starts_with(&named), "{ending}: {said}");
+    }
+    // Of bytes that a caller opens no place is known.
+    struct Beside(Vec<u8>);
+    impl tilecache::source::beside::Beside for Beside {
+        fn open(&self, suffix: &str) -> tilecache::error::Result<Option<Arc<dyn Bytes>>> {
+            let bytes = (suffix == ".ovr").then(|| MemoryBytes::new(&self.0[..]));
+            Ok(bytes.map(|bytes| Arc::new(bytes) as Arc<dyn Bytes>))
+        }
+    }
+    let beside = Beside(spoilt("masks.png.ovr"));
+    let choice = file::Choice {
+        name: Some("scene"),
+        beside: Some(&beside),
+        ..file::Choice::default()
+    };
+    let bytes = Arc::new(MemoryBytes::new(expected("masks.png")));
+    let provider = file::open_bytes(bytes, &choice).expect("an image");
+    let mut levels = 1..provider.image().levels.len() as u32;
+    let said = levels.find_map(|level| try_read(&*provider, level).err());
+    let said = said.expect("an error").message().to_owned();
+    assert!(said.contains(".ovr beside the file: overview"), "{said}");
 }

@@ -10,7 +10,7 @@ use tilecache::source::Decoder;
 use tilecache::source::tiff::TiffFile;
 
 /// Reads everything that a file claims to have; what fails must fail as an error.
-fn exhaust(bytes: Vec<u8>) -> (usize, usize) {
+pub fn exhaust(bytes: Vec<u8>) -> (usize, usize) {
     let (mut good, mut bad) = (0, 0);
     let Ok(file) = TiffFile::open(Arc::new(MemoryBytes::new(bytes))) else {
         return (0, 1);
@@ -407,4 +407,65 @@ fn a_block_behind_the_end_is_an_error_that_names_the_file() {
         path.display()
     );
     assert!(said.starts_with(&place), "{said}");
+}
+
+/// Lists and texts that many directories and tags point to are not kept once for each of them.
+#[test]
+fn what_is_shared_in_a_file_is_not_kept_many_times() {
+    let bands = 60_000;
+    let directories = 2_000;
+    let tags = |list: u32| {
+        [
+            (256u16, 4u16, 1u32, 1u32),
+            (257, 4, 1, 1),
+            // Bits by turns, so that none is a repetition.
+            (258, 3, bands, list),
+            (262, 3, 1, 1),
+            (273, 4, 1, 8),
+            (277, 4, 1, bands),
+            (279, 4, 1, bands),
+        ]
+    };
+    let size = 2 + 7 * 12 + 4;
+    let mut file = b"II\x2a\0\x08\0\0\0".to_vec();
+    for directory in 1..=directories {
+        file.extend(7u16.to_le_bytes());
+        for (tag, kind, count, value) in tags(8 + directories * size) {
+            file.extend(tag.to_le_bytes());
+            file.extend(kind.to_le_bytes());
+            file.extend(count.to_le_bytes());
+            file.extend(value.to_le_bytes());
+        }
+        let next = if directory == directories {
+            0
+        } else {
+            8 + directory * size
+        };
+        file.extend(next.to_le_bytes());
+    }
+    file.extend((0..bands).flat_map(|band| (5 + band as u16 % 2).to_le_bytes()));
+    let file = TiffFile::open(Arc::new(MemoryBytes::new(file))).expect("a TIFF file");
+    let count = file.image_count();
+    assert!((2..200).contains(&count), "{count} images");
+    let error = file.image(count - 1).err().expect("an error");
+    assert_eq!(error.kind(), Kind::Limit, "{error}");
+    assert!(error.message().contains("lists for samples"), "{error}");
+
+    let text = vec![b'a'; 100_000];
+    let mut tags: Vec<(u16, u16, u32, u32)> = [256, 257].map(|tag| (tag, 4, 1, 1)).to_vec();
+    tags.extend([
+        (258, 3, 1, 8),
+        (262, 3, 1, 1),
+        (273, 4, 1, 8),
+        (279, 4, 1, 1),
+    ]);
+    let at = 8 + 2 + 2_006 * 12 + 4;
+    tags.extend((40_000..42_000).map(|tag| (tag, 2, text.len() as u32, at)));
+    let file = crafted(&tags, &text);
+    let len = file.len();
+    let image = TiffFile::open(Arc::new(MemoryBytes::new(file))).and_then(|file| file.image(0));
+    let image = image.expect("an image");
+    let metadata = &image.levels[0].image().metadata;
+    let told: usize = metadata.values().map(String::len).sum();
+    assert!((text.len()..=len).contains(&told), "{told} bytes of {len}");
 }

@@ -10,6 +10,7 @@ mod damaged;
 #[path = "../support/gdal.rs"]
 mod gdal;
 mod index;
+mod jpeg_xl;
 mod levels;
 #[path = "../support/long_tiff.rs"]
 mod long_tiff;
@@ -110,4 +111,92 @@ fn sub_directories_are_overviews() {
         let level = read_all(&image.levels[1], &[0]).expect("pixels");
         assert_eq!(level, pixels[3..7]);
     }
+}
+
+/// A directory of a made file: the side of its image, its sub-directories, and the directory that it is linked to.
+type Linked = (u32, &'static [usize], Option<usize>);
+
+/// A file of such directories, whose pixels are their numbers.
+fn linked(directories: &[Linked]) -> Vec<u8> {
+    const SIZE: u32 = 2 + 7 * 12 + 4;
+    let place = |directory: usize| 8 + directory as u32 * SIZE;
+    let lists = place(directories.len());
+    let mut pixels = lists + directories.len() as u32 * 8;
+    let mut file = b"II\x2a\0\x08\0\0\0".to_vec();
+    for (number, (side, children, next)) in directories.iter().enumerate() {
+        let children_at = match children {
+            [only] => place(*only),
+            _ => lists + number as u32 * 8,
+        };
+        // Tag 331 says nothing.
+        let link = 331 - u16::from(!children.is_empty());
+        let tags = [
+            (256u16, 1, *side),
+            (257, 1, *side),
+            (258, 1, 8),
+            (262, 1, 1),
+            (273, 1, pixels),
+            (279, 1, side * side),
+            (link, children.len() as u32, children_at),
+        ];
+        file.extend(7u16.to_le_bytes());
+        for (tag, count, value) in tags {
+            file.extend(tag.to_le_bytes());
+            file.extend(4u16.to_le_bytes());
+            file.extend(count.to_le_bytes());
+            file.extend(value.to_le_bytes());
+        }
+        file.extend(next.map_or(0, place).to_le_bytes());
+        pixels += side * side;
+    }
+    for (_, children, _) in directories {
+        let of = |at| children.get(at).copied().map_or(0, place);
+        for at in [0, 1] {
+            file.extend(of(at).to_le_bytes());
+        }
+    }
+    for (number, (side, ..)) in directories.iter().enumerate() {
+        file.extend(vec![number as u8; (side * side) as usize]);
+    }
+    file
+}
+
+/// Sub-directories that follow each other in a chain, of which the first alone is named, and those of sub-directories.
+#[test]
+fn chains_of_sub_directories_are_overviews() {
+    for (what, directories) in [
+        (
+            "named",
+            &[(9, &[1, 2][..], None), (5, &[], None), (3, &[], None)],
+        ),
+        (
+            "a chain",
+            &[(9, &[1], None), (5, &[], Some(2)), (3, &[], None)],
+        ),
+        (
+            "one in another",
+            &[(9, &[1], None), (5, &[2], None), (3, &[], None)],
+        ),
+        (
+            "named and a chain",
+            &[(9, &[1, 2], None), (5, &[], Some(2)), (3, &[], None)],
+        ),
+        (
+            "a ring",
+            &[(9, &[1], None), (5, &[], Some(2)), (3, &[], Some(1))],
+        ),
+    ] as [(_, &[Linked]); 5]
+    {
+        let file = TiffFile::open(Arc::new(MemoryBytes::new(linked(directories)))).expect(what);
+        assert_eq!(file.image_count(), 1, "{what}");
+        let image = file.image(0).expect(what);
+        let first = |decoder| read_all(decoder, &[0]).expect(what)[0];
+        let levels: Vec<u8> = image.levels.iter().map(first).collect();
+        assert_eq!(levels, [0, 1, 2], "{what}");
+    }
+    // The last one may be linked to the page behind, which stays a page.
+    let pages = linked(&[(9, &[1], Some(2)), (5, &[], Some(2)), (5, &[], None)]);
+    let file = TiffFile::open(Arc::new(MemoryBytes::new(pages))).expect("a TIFF file");
+    assert_eq!(file.image_count(), 2);
+    assert_eq!(file.image(0).expect("a page").levels.len(), 2);
 }

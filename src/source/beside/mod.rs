@@ -10,7 +10,8 @@ mod sources;
 
 pub use sources::{Beside, Folder, Gathering};
 
-use super::formats::{Format, Images, Parts};
+use super::formats::{Format, Images, Part, Parts};
+use super::nitf::rsets::Reduction;
 use super::tiff::{TiffDecoder, TiffFile, TiffImage};
 use super::warnings::warn;
 use super::{Decoder, file, missing};
@@ -110,16 +111,22 @@ pub(super) fn is_useless(error: &Error) -> bool {
 
 impl Finds<'_> {
     fn has_one_level(&self) -> bool {
-        matches!(&self.parts.levels[..], [(full, _)] if full.levels.len() == 1)
+        matches!(&self.parts.levels[..], [full] if full.image.levels.len() == 1)
     }
 
     fn full(&self) -> &Image {
-        &self.parts.levels[0].0
+        &self.parts.levels[0].image
+    }
+
+    /// What a file beside is called in messages.
+    fn name(&self, suffix: &str) -> Option<String> {
+        let name = self.beside.name(suffix);
+        name.or_else(|| Some(format!("{suffix} beside the file")))
     }
 
     fn warn(&mut self, suffix: &str, error: &Error) {
         let text = format!("{suffix} beside the file: {error}");
-        warn(&mut self.parts.levels[0].0.metadata, text);
+        warn(&mut self.parts.levels[0].image.metadata, text);
     }
 
     /// Opens a file beside, if it is there, and does something with it. What is wrong with it is a warning.
@@ -146,7 +153,7 @@ impl Finds<'_> {
         }
         let found = (format.beside)(self.beside).and_then(|files| {
             let mut files = (1..).zip(files);
-            files.try_for_each(|(level, bytes)| self.add_reduction(level, bytes, index))
+            files.try_for_each(|(level, file)| self.add_reduction(level, file, index))
         });
         match found {
             // One that cannot be read or belongs to another image ends the row, and does not cost the image.
@@ -156,13 +163,15 @@ impl Finds<'_> {
         Ok(())
     }
 
-    fn add_reduction(&mut self, level: u32, bytes: Arc<dyn Bytes>, index: u32) -> Result<()> {
+    fn add_reduction(&mut self, level: u32, file: Reduction, index: u32) -> Result<()> {
+        let Reduction { suffix, bytes } = file;
         let identity = bytes.identity();
         let format = file::recognise(&bytes, None)?;
         let parts = file::parts(format, bytes, index)?;
         let part = parts.levels.into_iter().next();
-        let part = part.ok_or_else(|| Error::internal("an image without levels"))?;
-        let (full, next) = (self.full(), &part.0);
+        let mut part = part.ok_or_else(|| Error::internal("an image without levels"))?;
+        part.beside = self.name(&suffix);
+        let (full, next) = (self.full(), &part.image);
         let fits = is_level(full.levels[0], level, next.levels[0])
             && next.dtype == full.dtype
             && next.bands.len() == full.bands.len();
@@ -197,13 +206,17 @@ impl Finds<'_> {
             said.pad = self.full().pad;
             said.format = Some(file.format());
             decoder.set_pad(said.pad);
-            self.parts.beside.push((level, (said, Box::new(decoder))));
+            let part = Part {
+                beside: self.name(".ovr"),
+                ..Part::new(said, decoder)
+            };
+            self.parts.beside.push((level, part));
         }
         let own = self.parts.masks.len() as u32;
         if own > 0 {
             let next = image.mask_numbers.into_iter().zip(masks);
             let masks = next.filter(|(level, _)| *level >= own);
-            self.add_masks(masks.collect());
+            self.add_masks(".ovr", masks.collect());
         }
         self.identities.push(identity);
         if let Some(error) = damage {
@@ -224,14 +237,14 @@ impl Finds<'_> {
         self.identities.push(identity);
         let of_mask = levels[0].image().clone();
         let alone = levels.len() == 1;
-        self.add_masks(level_numbers.into_iter().zip(levels).collect());
+        self.add_masks(".msk", level_numbers.into_iter().zip(levels).collect());
         if alone {
             self.look(".msk.ovr", |finds, bytes| {
                 let identity = bytes.identity();
                 let file = TiffFile::open(tiff(bytes)?)?;
                 let (image, damage) = file.overviews_of(&of_mask, true)?;
                 let levels = image.level_numbers.into_iter().zip(image.levels);
-                finds.add_masks(levels.collect());
+                finds.add_masks(".msk.ovr", levels.collect());
                 finds.identities.push(identity);
                 damage.map_or(Ok(()), Err)
             })?;
@@ -239,15 +252,14 @@ impl Finds<'_> {
         Ok(())
     }
 
-    /// Masks of levels, as far as each level of the image below them has one of its size.
-    fn add_masks(&mut self, masks: Vec<(u32, TiffDecoder)>) {
+    /// Masks of levels, out of a file beside, as far as each level of the image below them has one of its size.
+    fn add_masks(&mut self, suffix: &str, masks: Vec<(u32, TiffDecoder)>) {
         let all = self.full().levels.clone();
         let size = |parts: &Parts, level: u32| {
             let beside = parts.beside.iter().find(|(number, _)| *number == level);
             let own = parts.levels.get(level as usize);
             match (beside, own) {
-                (Some((_, (image, _))), _) => Some(image.levels[0]),
-                (None, Some((image, _))) => Some(image.levels[0]),
+                (Some((_, part)), _) | (None, Some(part)) => Some(part.image.levels[0]),
                 (None, None) => all.get(level as usize).copied(),
             }
         };
@@ -266,14 +278,17 @@ impl Finds<'_> {
                 });
                 break;
             }
-            let full = self.parts.masks.first().map(|(image, _)| image.clone());
+            let full = self.parts.masks.first().map(|part| part.image.clone());
             if let Some(full) = full {
                 let missing = (own..level).map(|level| missing::level(&full, level));
                 self.parts.masks.extend(missing);
             }
             let mut said = decoder.image().clone();
             said.format = Some(c"TIFF");
-            self.parts.masks.push((said, Box::new(decoder)));
+            self.parts.masks.push(Part {
+                beside: self.name(suffix),
+                ..Part::new(said, decoder)
+            });
         }
     }
 
@@ -284,18 +299,18 @@ impl Finds<'_> {
         let Parts { levels, beside, .. } = &mut *self.parts;
         let mut changes = false;
         let beside = beside.iter_mut().map(|(_, part)| part);
-        for (image, decoder) in levels.iter_mut().chain(beside) {
-            if pam.describe(image, rules) {
-                decoder.set_pad(image.pad);
+        for part in levels.iter_mut().chain(beside) {
+            if pam.describe(&mut part.image, rules) {
+                part.decoder.set_pad(part.image.pad);
                 changes = true;
             }
         }
-        let full = &mut levels[0].0;
+        let full = &mut levels[0].image;
         let own = full.georef.take().and_then(|located| located.level(0));
         let place = pam.place.complete(own, rules.own_place);
         full.georef = place.map(|georef| Located::new(georef, &full.levels));
         // A warning of ours stays, whatever others call so.
-        let texts = &mut levels[0].0.metadata;
+        let texts = &mut levels[0].image.metadata;
         for (name, text) in pam.texts {
             if !name.1.starts_with("TC:") {
                 texts.insert(name, text);

@@ -19,11 +19,16 @@ const MAX_BYTES: u64 = 16 << 20;
 /// So are more texts.
 const MAX_TEXTS: usize = 65_536;
 
+/// And longer ones, each with its name, before which that of a domain is said again.
+const MAX_TEXT_BYTES: usize = 2 * MAX_BYTES as usize;
+
 /// What a file says of an image.
 #[derive(Default)]
 pub struct Pam {
     /// Names and texts, those of domains with the domain and a colon before them.
     pub texts: Metadata,
+    /// Bytes of these and of their names, as they were told.
+    text_bytes: usize,
     /// Where the image lies.
     pub place: Place,
     nodata: BTreeMap<u32, (Option<Sample>, Sample)>,
@@ -55,7 +60,7 @@ impl Pam {
                 return;
             };
             is_pam = true;
-            if pam.texts.len() > MAX_TEXTS {
+            if pam.is_too_long() {
                 return;
             }
             match names {
@@ -73,11 +78,25 @@ impl Pam {
                 }
             }
         })?;
-        match pam.texts.len() {
-            _ if !is_pam => Err(Error::corrupt("XML without an element PAMDataset")),
-            count if count > MAX_TEXTS => Err(Error::limit(format!("more than {MAX_TEXTS} texts"))),
-            _ => Ok(pam),
+        if !is_pam {
+            return Err(Error::corrupt("XML without an element PAMDataset"));
         }
+        if pam.is_too_long() {
+            return Err(Error::limit(format!(
+                "more than {MAX_TEXTS} texts, or {MAX_TEXT_BYTES} bytes of them"
+            )));
+        }
+        Ok(pam)
+    }
+
+    fn is_too_long(&self) -> bool {
+        self.texts.len() > MAX_TEXTS || self.text_bytes > MAX_TEXT_BYTES
+    }
+
+    /// Keeps a text under its name.
+    fn note(&mut self, band: Option<u32>, name: String, text: String) {
+        self.text_bytes += name.len() + text.len();
+        self.texts.insert((band, name), text);
     }
 
     /// An element within the one of a band, with its path there.
@@ -86,9 +105,7 @@ impl Pam {
             return;
         };
         let text = &last.text[..];
-        let mut note = |name: &str, text: &str| {
-            self.texts.insert((Some(band), name.into()), text.into());
-        };
+        let mut note = |name: &str, text: &str| self.note(Some(band), name.into(), text.into());
         match names {
             ["Description"] => note("DESCRIPTION", text),
             ["UnitType"] => note("UNITTYPE", text),
@@ -105,13 +122,13 @@ impl Pam {
             ["CategoryNames", "Category"] => self.add_line(band, "CATEGORYNAMES", text),
             ["ColorTable", "Entry"] => {
                 self.palettes.insert(band);
-                let part = |name| last.attribute(name).unwrap_or_else(|| "0".into());
-                let mut line = part("c1");
+                let part = |name| last.attribute(name).unwrap_or("0");
+                let mut line = part("c1").to_owned();
                 for name in ["c2", "c3"] {
                     // Writing into a string cannot fail.
                     let _written = write!(line, ",{}", part(name));
                 }
-                let opacity = last.attribute("c4").unwrap_or_else(|| "255".into());
+                let opacity = last.attribute("c4").unwrap_or("255");
                 let _written = write!(line, ",{opacity}");
                 self.add_line(band, "COLORTABLE", &line);
             }
@@ -126,6 +143,7 @@ impl Pam {
                 };
                 // The first is the one that GDAL gives.
                 let text = text.trim().replace('|', ",");
+                self.text_bytes += text.len();
                 let texts = &mut self.texts;
                 texts.entry((Some(band), name.into())).or_insert(text);
             }
@@ -148,19 +166,19 @@ impl Pam {
                     return;
                 };
                 let name = match domain() {
-                    domain if domain.is_empty() => key,
+                    "" => key.to_owned(),
                     domain => format!("{domain}:{key}"),
                 };
                 (name, last.text.clone())
             }
-            ["Metadata"] => match last.attribute("format").as_deref() {
-                Some("xml") => (domain(), last.inner.trim().to_owned()),
-                Some("json") => (domain(), last.text.clone()),
+            ["Metadata"] => match last.attribute("format") {
+                Some("xml") => (domain().to_owned(), last.inner.trim().to_owned()),
+                Some("json") => (domain().to_owned(), last.text.clone()),
                 _ => return,
             },
             _ => return,
         };
-        self.texts.insert((band, name), text);
+        self.note(band, name, text);
     }
 
     /// Adds a line to a text of lines.
@@ -168,6 +186,7 @@ impl Pam {
         let lines = self.texts.entry((Some(band), name.into())).or_default();
         lines.push_str(line);
         lines.push('\n');
+        self.text_bytes += line.len() + 1;
     }
 
     /// Sets nodata values and colours of an image; says whether any are others now.

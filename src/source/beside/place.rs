@@ -51,18 +51,18 @@ impl Place {
             ["SRS"] => self.system = (!text.is_empty()).then(|| text.to_owned()),
             ["GCPList"] => {
                 let system = last.attribute("Projection");
-                self.system_of_gcps = system.filter(|text| !text.is_empty());
+                self.system_of_gcps = system.filter(|text| !text.is_empty()).map(str::to_owned);
             }
             ["GCPList", "GCP"] if self.gcps.len() < MAX_GCPS => {
                 self.gcps.extend(told("a GCP", gcp(last)));
             }
             ["Metadata", "MDI"] => {
                 let domain = path[0].attribute("domain").unwrap_or_default();
-                match (&domain[..], last.attribute("key")) {
+                match (domain, last.attribute("key")) {
                     ("RPC", Some(key)) => {
-                        self.rpc.insert(key, text.to_owned());
+                        self.rpc.insert(key.to_owned(), text.to_owned());
                     }
-                    ("", Some(key)) if key == "AREA_OR_POINT" => {
+                    ("", Some("AREA_OR_POINT")) => {
                         self.pixel_is_point = Some(text.eq_ignore_ascii_case("Point"));
                     }
                     _ => (),
@@ -118,10 +118,10 @@ fn transform(text: &str) -> Option<Affine> {
 
 fn gcp(element: &Element<'_>) -> Option<Gcp> {
     let text = |name| element.attribute(name).unwrap_or_default();
-    let of = |name| number(&text(name));
+    let of = |name| number(text(name));
     Some(Gcp {
-        id: text("Id"),
-        info: text("Info"),
+        id: text("Id").to_owned(),
+        info: text("Info").to_owned(),
         pixel: (of("Pixel")?, of("Line")?),
         place: [of("X")?, of("Y")?, of("Z").unwrap_or(0.0)],
     })

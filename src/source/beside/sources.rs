@@ -11,6 +11,11 @@ pub trait Beside {
     /// The file whose name is that of the one with `suffix` behind it, such as `.ovr`; or, where `suffix` begins with
     /// `*`, with the rest in place of the extension, such as `*.tfw`. `None` where there is no such file.
     fn open(&self, suffix: &str) -> Result<Option<Arc<dyn Bytes>>>;
+
+    /// What that file is called in messages, where its place is known.
+    fn name(&self, _suffix: &str) -> Option<String> {
+        None
+    }
 }
 
 /// The folder of a file.
@@ -27,16 +32,23 @@ impl Folder<'_> {
             }
         }
     }
+
+    /// The files that are there, of the two that GDAL finds.
+    fn paths(&self, suffix: &str) -> impl Iterator<Item = PathBuf> {
+        let paths = [self.path(suffix), self.path(&suffix.to_ascii_uppercase())];
+        let is_there = |path: &PathBuf| path != self.0 && path.is_file();
+        paths.into_iter().filter(is_there)
+    }
 }
 
 impl Beside for Folder<'_> {
+    fn name(&self, suffix: &str) -> Option<String> {
+        let path = self.paths(suffix).next()?;
+        Some(path.display().to_string())
+    }
+
     fn open(&self, suffix: &str) -> Result<Option<Arc<dyn Bytes>>> {
-        // GDAL finds either.
-        for suffix in [suffix, &suffix.to_ascii_uppercase()] {
-            let path = self.path(suffix);
-            if path == self.0 || !path.is_file() {
-                continue;
-            }
+        for path in self.paths(suffix) {
             match FileBytes::open(&path) {
                 Err(error) if error.kind() == Kind::NotFound => (),
                 // One that must not be read is no reason to refuse the other.
@@ -75,5 +87,9 @@ impl Beside for Gathering<'_> {
         let bytes = Arc::new(Gathered::new(bytes));
         self.opened.borrow_mut().push(bytes.clone());
         Ok(Some(bytes))
+    }
+
+    fn name(&self, suffix: &str) -> Option<String> {
+        self.from.name(suffix)
     }
 }

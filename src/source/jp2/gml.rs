@@ -49,7 +49,9 @@ impl Grid {
             return;
         }
         let mut system = |element: &Element<'_>| {
-            self.system = self.system.take().or_else(|| element.attribute("srsName"));
+            if self.system.is_none() {
+                self.system = element.attribute("srsName").map(str::to_owned);
+            }
         };
         match name {
             "RectifiedGrid" => {

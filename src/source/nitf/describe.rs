@@ -8,6 +8,7 @@ use super::subheader::{BandHeader, ImageHeader};
 use crate::bytes::Bytes;
 use crate::dtype::{DType, Sample};
 use crate::image::{Band, Colour, Image, Metadata};
+use crate::source::numbered::first_free;
 use crate::source::samples::extend;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -178,13 +179,13 @@ fn metadata(
 
 /// Adds a text under its name, or under one with a number where there are several.
 fn insert_new(metadata: &mut Metadata, name: String, text: String) {
-    let mut key = (None, name.clone());
-    let mut number = 2;
-    while metadata.contains_key(&key) {
-        key.1 = format!("{name}_{number}");
-        number += 1;
-    }
-    metadata.insert(key, text);
+    // The number of the first is not said.
+    let key = |number: u32| match number {
+        1 => (None, name.clone()),
+        number => (None, format!("{name}_{number}")),
+    };
+    let number = first_free(1, |number| metadata.contains_key(&key(number)));
+    metadata.insert(key(number), text);
 }
 
 /// One line for every index, with a number from each table.

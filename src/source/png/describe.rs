@@ -64,6 +64,9 @@ fn nodata(info: &Info<'_>, dtype: DType) -> Vec<Sample> {
     }
 }
 
+/// The most bytes that compressed texts may have together; a chunk of two KiB can hold two MiB.
+const MAX_TEXTS: usize = 16 << 20;
+
 /// What the chunks before the pixels say.
 ///
 /// A text that cannot be read is left out: it must not cost the pixels.
@@ -75,19 +78,22 @@ fn metadata(info: &Info<'_>) -> Metadata {
     for chunk in &info.uncompressed_latin1_text {
         note(&text_name(&chunk.keyword), chunk.text.clone());
     }
+    let mut left = MAX_TEXTS;
     for chunk in &info.compressed_latin1_text {
         let mut chunk = chunk.clone();
-        if chunk.decompress_text().is_ok()
+        if chunk.decompress_text_with_limit(left).is_ok()
             && let Ok(text) = chunk.get_text()
         {
+            left = left.saturating_sub(text.len());
             note(&text_name(&chunk.keyword), text);
         }
     }
     for chunk in &info.utf8_text {
         let mut chunk = chunk.clone();
-        if chunk.decompress_text().is_ok()
+        if chunk.decompress_text_with_limit(left).is_ok()
             && let Ok(text) = chunk.get_text()
         {
+            left = left.saturating_sub(text.len());
             note(&text_name(&chunk.keyword), text);
         }
     }

@@ -7,6 +7,8 @@ use super::directory::{Directory, Reader};
 use super::encoding::Compression;
 #[cfg(feature = "lerc")]
 use super::encoding::Packing;
+#[cfg(feature = "jxl")]
+use super::jxl;
 #[cfg(feature = "lerc")]
 use super::lerc;
 use super::plan::Plan;
@@ -15,7 +17,7 @@ use super::samples::RowReader;
 use super::webp;
 use super::{codec, raw};
 use super::{jp2, logluv};
-#[cfg(feature = "lerc")]
+#[cfg(any(feature = "jxl", feature = "lerc"))]
 use crate::dtype::DType;
 use crate::dtype::Sample;
 use crate::error::{Error, Result};
@@ -398,6 +400,18 @@ impl TiffDecoder {
             }
             Compression::LogLuv(coding) => {
                 logluv::decode(coding, input, width as usize, sized(output, expected)?)?;
+            }
+            #[cfg(feature = "jxl")]
+            Compression::JpegXl => {
+                let frame = jxl::Frame {
+                    width,
+                    rows,
+                    bands,
+                    bits: self.plan.most_bits(),
+                    is_float: self.plan.dtype == DType::F32,
+                    sample_bytes: self.plan.dtype.size(),
+                };
+                jxl::decode(input, &frame, sized(output, expected)?)?;
             }
             #[cfg(feature = "webp")]
             Compression::WebP => {

@@ -14,11 +14,14 @@ use std::sync::Arc;
 /// More directories than this are taken for an attack.
 const MAX_DIRECTORIES: usize = 65_536;
 
-/// So are more tags than this in all directories together, which may overlap in the file.
+/// So are more tags than this in all directories together.
 const MAX_TAGS: usize = 1 << 22;
 
-/// The most sub-directories of one directory that are looked at.
+/// The most sub-directories that one directory names which are looked at.
 const MAX_CHILDREN: u64 = 256;
+
+/// Sub-directories of sub-directories are looked at down to so many.
+const MAX_DEPTH: u32 = 8;
 
 /// The bytes of a file and how numbers are written in it.
 #[derive(Clone)]
@@ -81,11 +84,12 @@ impl Deref for Directory {
 
 /// A walk through the directories of a file.
 struct Walk<'a> {
-    /// Takes each directory, followed by its sub-directories.
-    found: &'a mut dyn FnMut(&Directory),
+    /// Takes each directory, followed by its sub-directories; an error ends the walk.
+    found: &'a mut dyn FnMut(&Directory) -> Result<()>,
     count: usize,
     seen: HashSet<u64>,
     tags: usize,
+    most_tags: usize,
 }
 
 impl Reader {
@@ -203,12 +207,20 @@ impl Reader {
 
     /// Tells `found` of all directories from `first` on, each followed by its sub-directories; gives why
     /// the chain ended before its end if it did.
-    pub fn walk(&self, first: u64, found: &mut dyn FnMut(&Directory)) -> Option<Error> {
+    pub fn walk(
+        &self,
+        first: u64,
+        found: &mut dyn FnMut(&Directory) -> Result<()>,
+    ) -> Option<Error> {
+        /// Bytes of a tag, which is longer in BigTIFF.
+        const TAG: u64 = 12;
         let mut walk = Walk {
             found,
             count: 0,
             seen: HashSet::new(),
             tags: 0,
+            // There is no room for more, unless directories overlap.
+            most_tags: MAX_TAGS.min((self.bytes.len() / TAG) as usize),
         };
         if first == 0 {
             return Some(Error::corrupt("the file has no directory"));
@@ -219,7 +231,7 @@ impl Reader {
             match self.visit(next, false, &mut walk) {
                 Ok((directory, link)) => {
                     next = link;
-                    self.visit_children(&directory, &mut walk);
+                    self.visit_children(&directory, link, &mut walk);
                 }
                 Err(error) => return Some(error.at(format!("directory {index}"))),
             }
@@ -229,9 +241,10 @@ impl Reader {
 
     /// Visits the directory at an offset; gives the offset of the next one too.
     fn visit(&self, at: u64, is_child: bool, walk: &mut Walk<'_>) -> Result<(Directory, u64)> {
-        if walk.count == MAX_DIRECTORIES || walk.tags > MAX_TAGS {
+        let Walk { most_tags, .. } = walk;
+        if walk.count == MAX_DIRECTORIES || walk.tags > *most_tags {
             return Err(Error::limit(format!(
-                "more than {MAX_DIRECTORIES} directories or {MAX_TAGS} tags"
+                "more than {MAX_DIRECTORIES} directories or {most_tags} tags"
             )));
         }
         if !walk.seen.insert(at) {
@@ -252,16 +265,33 @@ impl Reader {
             listing: Arc::new(listing),
             reader: self.clone(),
         };
-        (walk.found)(&directory);
+        (walk.found)(&directory)?;
         Ok((directory, next))
     }
 
-    /// Sub-directories are a courtesy: one that cannot be read costs those behind it, not the file.
-    fn visit_children(&self, directory: &Directory, walk: &mut Walk<'_>) {
-        let children = directory.unsigneds(super::tags::SUB_IFDS, MAX_CHILDREN);
-        for at in children.unwrap_or_default().into_iter().flatten() {
-            if self.visit(at, true, walk).is_err() {
-                break;
+    /// Visits the sub-directories of a directory that is followed by the one at `next`: those that it names, those
+    /// that follow them in a chain, as the first of them may stand for all, and theirs.
+    ///
+    /// They are a courtesy: one that cannot be read costs those behind it, not the file.
+    fn visit_children(&self, directory: &Directory, next: u64, walk: &mut Walk<'_>) {
+        let children = |directory: &Directory, depth: u32| {
+            let named = directory.unsigneds(super::tags::SUB_IFDS, MAX_CHILDREN);
+            let named = named.ok().flatten().unwrap_or_default();
+            named.into_iter().rev().map(move |at| (at, depth))
+        };
+        let mut ahead: Vec<(u64, u32)> = children(directory, 1).collect();
+        while let Some((at, depth)) = ahead.pop() {
+            let Ok((child, link)) = self.visit(at, true, walk) else {
+                return;
+            };
+            // Some writers link the last one to what they linked the directory to, and each to the one that is named
+            // behind it.
+            let is_known = |at: u64| ahead.iter().any(|(other, _)| *other == at);
+            if link != 0 && link != next && !is_known(link) {
+                ahead.push((link, depth));
+            }
+            if depth < MAX_DEPTH {
+                ahead.extend(children(&child, depth + 1));
             }
         }
     }

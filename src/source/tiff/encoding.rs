@@ -28,6 +28,9 @@ pub enum Compression {
     Fax(fax::Coding),
     /// JPEG 2000 codestreams, of luma and chroma whatever else is said of them.
     Jp2 { has_chroma: bool },
+    /// JPEG XL images.
+    #[cfg(feature = "jxl")]
+    JpegXl,
     /// Logarithms of luminance, with chroma or without.
     LogLuv(logluv::Coding),
     /// XZ files.
@@ -82,7 +85,12 @@ pub enum Format {
 impl Compression {
     /// Whether what comes out of it are samples as they lie in memory, not as the file has them.
     pub fn gives_samples(self) -> bool {
-        matches!(self, Self::Jpeg | Self::Jp2 { .. } | Self::LogLuv(_))
+        match self {
+            Self::Jpeg | Self::Jp2 { .. } | Self::LogLuv(_) => true,
+            #[cfg(feature = "jxl")]
+            Self::JpegXl => true,
+            _ => false,
+        }
     }
 
     /// Whether writers of it use a predictor; others ignore the tag.
@@ -123,6 +131,9 @@ pub fn compression(directory: &Directory, tag: u64) -> Result<Compression> {
         34925 => return Ok(Compression::Lzma),
         #[cfg(feature = "webp")]
         50001 => return Ok(Compression::WebP),
+        // By the numbers of GDAL and of DNG 1.7.
+        #[cfg(feature = "jxl")]
+        50002 | 52546 => return Ok(Compression::JpegXl),
         32771 => "CCITT RLE of words",
         32809 => "ThunderScan",
         #[cfg(not(feature = "lerc"))]
@@ -131,7 +142,8 @@ pub fn compression(directory: &Directory, tag: u64) -> Result<Compression> {
         34925 => "LZMA, which this build is without",
         #[cfg(not(feature = "webp"))]
         50001 => "WebP, which this build is without",
-        50002 | 52546 => "JPEG XL",
+        #[cfg(not(feature = "jxl"))]
+        50002 | 52546 => "JPEG XL, which this build is without",
         _ => "unknown",
     };
     Err(Error::unsupported(format!("compression {tag} ({name})")))

@@ -1,6 +1,6 @@
 //! The items of GDAL's metadata tag: a flat list of `<Item name=".." sample="..">text</Item>`.
 
-use crate::source::xml::{attribute, unescape};
+use crate::source::xml::{attributes, unescape};
 
 /// One name and text.
 #[derive(Debug, PartialEq)]
@@ -18,12 +18,11 @@ pub fn items(xml: &str) -> Vec<Item> {
     let mut items = Vec::new();
     let mut rest = xml;
     while let Some((_, from)) = rest.split_once("<Item") {
-        rest = from;
-        let Some((attributes, body)) = from.split_once('>') else {
+        let Some((tag, body)) = from.split_once('>') else {
             break;
         };
-        let empty = attributes.ends_with('/');
-        let text = if empty {
+        let text = if tag.ends_with('/') {
+            rest = body;
             ""
         } else {
             let Some((text, after)) = body.split_once("</Item>") else {
@@ -32,15 +31,16 @@ pub fn items(xml: &str) -> Vec<Item> {
             rest = after;
             text
         };
-        let Some(name) = attribute(attributes, "name").filter(|name| !name.is_empty()) else {
+        let mut said = attributes(tag);
+        let Some(name) = said.remove("name").filter(|name| !name.is_empty()) else {
             continue;
         };
-        let name = match attribute(attributes, "domain") {
+        let name = match said.remove("domain") {
             Some(domain) if !domain.is_empty() => format!("{domain}:{name}"),
             _ => name,
         };
         items.push(Item {
-            band: attribute(attributes, "sample").and_then(|band| band.parse().ok()),
+            band: said.get("sample").and_then(|band| band.parse().ok()),
             name,
             // GDAL escapes texts before it makes XML of them, which escapes them again.
             text: unescape(&unescape(text)),
@@ -75,5 +75,14 @@ mod tests {
                 item(None, "D", ""),
             ]
         );
+    }
+
+    #[test]
+    fn long_texts_take_time_in_proportion() {
+        let open = "<Item ".repeat(1 << 20);
+        assert_eq!(items(&open), []);
+        assert_eq!(items(&format!("{open}/>")), []);
+        let items = items(&"<Item name='A'/>".repeat(1 << 16));
+        assert_eq!(items.len(), 1 << 16);
     }
 }

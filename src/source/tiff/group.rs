@@ -134,6 +134,9 @@ pub fn role(directory: &Directory) -> Role {
     }
 }
 
+/// The group of an overview or mask is looked for among so many before it.
+const NEAR: usize = 128;
+
 /// For each group the overviews and masks that belong to it: it is the nearest before them that they fit.
 fn owned(parts: &[Part], roles: &[Role], groups: &[Group]) -> Vec<Vec<usize>> {
     let owner = |part: usize| {
@@ -148,7 +151,8 @@ fn owned(parts: &[Part], roles: &[Role], groups: &[Group]) -> Vec<Vec<usize>> {
             }
         };
         let before = groups.partition_point(|group| group.base() < part);
-        (0..before).rev().find(|at| fits(&&groups[*at]))
+        let near = before.saturating_sub(NEAR)..before;
+        near.rev().find(|at| fits(&&groups[*at]))
     };
     let mut owned = vec![Vec::new(); groups.len()];
     for part in 0..parts.len() {

@@ -25,6 +25,9 @@ pub struct Part {
     pub plan: Result<Plan>,
 }
 
+/// Bytes of lists that directories may share with each other.
+const MANY: u64 = 16 << 20;
+
 impl Layout {
     /// The layout of a file: what another opening of it found, else what all its directories say, each of
     /// which is read once.
@@ -41,13 +44,23 @@ impl Layout {
     }
 
     fn read(reader: &Reader, first: u64) -> Self {
-        let mut parts = Vec::new();
+        let (mut parts, mut lists) = (Vec::new(), 0);
         let broken = reader.walk(first, &mut |directory| {
+            let plan = Plan::new(directory);
+            lists += plan.as_ref().map_or(0, Plan::list_bytes);
+            // There is no room for more, unless directories share them.
+            if lists > reader.bytes.len().saturating_mul(4).max(MANY) {
+                return Err(Error::limit(format!(
+                    "{lists} bytes of tables and lists for samples in a file of {}",
+                    reader.bytes.len()
+                )));
+            }
             parts.push(Part {
                 listing: directory.listing.clone(),
                 role: group::role(directory),
-                plan: Plan::new(directory),
+                plan,
             });
+            Ok(())
         });
         // It is kept for long, in most files for a single directory.
         parts.shrink_to_fit();
@@ -82,15 +95,12 @@ impl Layout {
         /// Short texts and lists beside a directory and a group, with what the allocator adds to each.
         const LISTS: usize = 128;
         let part = |part: &Part| {
-            let tables = part
-                .plan
-                .as_ref()
-                .map_or(256, |plan| plan.jpeg_tables.len());
+            let lists = part.plan.as_ref().map_or(256, Plan::list_bytes) as usize;
             let tags = match part.listing.entries.len() {
                 ..12 => NODE,
                 tags => tags * NODE / 5, // but for the last, a node has at least as many
             };
-            size_of::<Part>() + size_of::<Listing>() + tables + tags + LISTS
+            size_of::<Part>() + size_of::<Listing>() + lists + tags + LISTS
         };
         let parts: usize = self.parts.iter().map(part).sum();
         let groups = self.groups.iter().map(|group| {

@@ -17,10 +17,19 @@ const MAX_NUMBERS: u64 = 1 << 20;
 
 /// All that is said of the image and of its bands.
 ///
-/// A tag that cannot be read is left out: it must not cost the pixels.
+/// A tag that cannot be read is left out: it must not cost the pixels. So are texts behind those that have as many bytes
+/// as the file, which share them.
 pub fn read(directory: &Directory) -> Result<Metadata> {
     let mut metadata = Metadata::new();
-    for tag in directory.entries.keys() {
+    let mut left = directory.reader.bytes.len();
+    for (tag, entry) in &directory.entries {
+        if entry.is_text() || *tag == tags::XMP {
+            let len = entry.count().min(MAX_TEXT);
+            if len > left {
+                continue;
+            }
+            left -= len;
+        }
         if let Some(text) = tag_text(directory, *tag) {
             let name = tags::name(*tag).map_or_else(|| tag.to_string(), str::to_owned);
             metadata.insert((None, format!("TIFFTAG_{name}")), text);
@@ -87,6 +96,10 @@ fn tag_text(directory: &Directory, tag: u16) -> Option<String> {
         return directory.text(tag, MAX_TEXT).ok().flatten();
     }
     // A value for each band is said once where it is the same for all.
+    let is_of_bands = matches!(tag, tags::BITS_PER_SAMPLE | tags::SAMPLE_FORMAT);
+    if entry.count() > MAX_LIST && !is_of_bands {
+        return None;
+    }
     let numbers = directory.numbers(tag, MAX_NUMBERS).ok().flatten()?;
     let same = numbers.len() > 1 && numbers.iter().all(|value| *value == numbers[0]);
     match tag {
@@ -98,7 +111,7 @@ fn tag_text(directory: &Directory, tag: u16) -> Option<String> {
             }
             .into(),
         ),
-        tags::BITS_PER_SAMPLE | tags::SAMPLE_FORMAT if same => Some(list(&numbers[..1])),
+        _ if is_of_bands && same => Some(list(&numbers[..1])),
         _ if entry.count() <= MAX_LIST => Some(list(&numbers)),
         _ => None,
     }

@@ -5,7 +5,7 @@
 
 // What only a codec needs that is left out.
 #![cfg_attr(
-    not(all(feature = "lerc", feature = "lzma", feature = "webp")),
+    not(all(feature = "jxl", feature = "lerc", feature = "lzma", feature = "webp")),
     allow(dead_code, unused_variables)
 )]
 
@@ -20,6 +20,8 @@ pub(crate) mod geokeys;
 mod georef;
 mod group;
 mod jp2;
+#[cfg(feature = "jxl")]
+mod jxl;
 mod keys_written;
 mod layout;
 #[cfg(feature = "lerc")]

@@ -75,6 +75,16 @@ impl OldJpeg {
         })
     }
 
+    /// Bytes of the tables that are kept.
+    pub fn table_bytes(&self) -> usize {
+        let Head {
+            tables,
+            frame,
+            scan,
+        } = &*self.head;
+        tables.len() + frame.as_flattened().len() + scan.as_flattened().len()
+    }
+
     /// The bytes of a block as a stream of so many columns and rows.
     pub fn stream<'a>(
         &self,

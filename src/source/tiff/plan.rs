@@ -239,6 +239,13 @@ impl Plan {
                     samples == (coding.photometric(), coding.samples(), DType::I16, true),
                 )
             }
+            #[cfg(feature = "jxl")]
+            Compression::JpegXl => {
+                let words = matches!(self.dtype, DType::U8 | DType::U16);
+                // Floats of fewer bits come out of no decoder at hand as they were.
+                let floats = self.dtype == DType::F32 && self.significant.is_none();
+                ("JPEG XL", whole && (words || floats))
+            }
             #[cfg(feature = "webp")]
             Compression::WebP => {
                 let bytes = whole && self.dtype == DType::U8;
@@ -290,7 +297,13 @@ impl Plan {
         if self.compression == Compression::OldJpeg {
             return self.with_old_jpeg(directory);
         }
-        if let Compression::Jp2 { .. } = self.compression {
+        let in_bytes = match self.compression {
+            Compression::Jp2 { .. } => true,
+            #[cfg(feature = "jxl")]
+            Compression::JpegXl => true,
+            _ => false,
+        };
+        if in_bytes {
             return Ok(self.with_whole_bytes());
         }
         if self.compression != Compression::Jpeg {
@@ -322,6 +335,14 @@ impl Plan {
             },
             _ => self,
         }
+    }
+
+    /// Bytes of the lists and tables that it keeps of the file.
+    pub fn list_bytes(&self) -> u64 {
+        let types = self.types.as_ref().map_or(0, |types| size_of_val(&**types));
+        let old = self.old_jpeg.as_ref().map_or(0, OldJpeg::table_bytes);
+        let units = self.units.as_ref().map_or(0, Units::table_bytes);
+        (self.jpeg_tables.len() + size_of_val(&*self.bits) + types + old + units) as u64
     }
 
     /// The bits of a sample where all bands have the same.

@@ -30,6 +30,11 @@ struct Tables {
 const HALF: i32 = 1 << 15;
 
 impl Units {
+    /// Bytes of the tables that are kept.
+    pub fn table_bytes(&self) -> usize {
+        size_of::<Tables>()
+    }
+
     /// What the tags say, with the given luma samples to a unit.
     pub fn new(directory: &Directory, subsampling: [u64; 2]) -> Result<Self> {
         if subsampling
