@@ -122,7 +122,8 @@ pub struct Source {
     title: String,
     image: Image,
     decoder: Box<dyn Decoder>,
-    hidden: Option<HiddenImage>,
+    /// In a box, for few have one, and the place of a source outlives it where its keys do.
+    hidden: Option<Box<HiddenImage>>,
     namespace: Namespace,
     pads: Pads,
     decoded: Decoded,
@@ -170,7 +171,7 @@ impl Source {
         image.windows_overlap &= hidden.is_none();
         let source = Arc::new(Self {
             namespace: Namespace::new(None, &key, &image)?,
-            hidden: hidden.map(|image| HiddenImage::new(&key, image)),
+            hidden: hidden.map(|image| Box::new(HiddenImage::new(&key, image))),
             pads: Pads::new(&image),
             decoded: Decoded::new(&image),
             generation: AtomicU64::new(0),
