@@ -29,6 +29,7 @@ mod source_blocks;
 mod stamp;
 mod store;
 mod tier;
+mod weak;
 
 pub use census::{Census, Decoding, EntryCensus, KeyCensus, KeyImage, SourceCensus};
 pub use claims::{Claims, Permits};
@@ -52,6 +53,7 @@ pub use tier::{
     PIXEL_VERSION, Parcel, Reply, Ticket, Tier, TierBlock, TierCounters, TierHealth, TierOptions,
     identify, identify_while, purge,
 };
+pub use weak::WeakNamespace;
 
 use crate::error::{Error, Result};
 use crate::geometry::Area;

@@ -33,6 +33,8 @@ pub struct Namespace {
     lineage: Arc<Lineage>,
     bands: u32,
     bands_together: bool,
+    /// What happens here is no caller's business, and not counted.
+    is_hidden: bool,
 }
 
 enum Place {
@@ -65,7 +67,16 @@ impl Namespace {
             lineage: Lineage::of(key),
             bands: image.band_count(),
             bands_together: image.bands_together,
+            is_hidden: false,
         })
+    }
+
+    /// The same namespace, for tiles that no caller asks for: neither their gets nor their loads are counted.
+    pub fn hidden(self) -> Self {
+        Self {
+            is_hidden: true,
+            ..self
+        }
     }
 
     /// The same namespace, where it is in a cache.
@@ -177,6 +188,7 @@ impl Namespace {
     /// Counts something.
     pub fn count(&self, change: impl Fn(&mut Counters)) {
         match &self.place {
+            _ if self.is_hidden => (),
             Place::Cached(registration) => {
                 registration.with(|store, key| store.count(key, change));
             }

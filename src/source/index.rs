@@ -42,6 +42,11 @@ pub fn set_bound(bound: u64) {
     drop(dropped);
 }
 
+/// The most bytes of one thing that are kept: what would take all the room alone is not.
+pub fn most_at_once() -> u64 {
+    BOUND.load(Relaxed) / 2
+}
+
 /// The bytes that are kept.
 pub fn kept_bytes() -> u64 {
     KEPT.lock().bytes
@@ -84,7 +89,7 @@ struct Entry {
 #[derive(Clone)]
 enum Value {
     Piece(Arc<[u8]>),
-    Header(Arc<dyn Any + Send + Sync>),
+    Found(Arc<dyn Any + Send + Sync>),
 }
 
 impl Index {
@@ -106,6 +111,17 @@ impl Index {
             kept.files.entry(file).or_insert(new).openings += 1;
         }
         Self { file, identity }
+    }
+
+    /// An index of what no other opening has.
+    pub fn of_one_opening() -> Self {
+        let mut kept = KEPT.lock();
+        let file = kept.next;
+        kept.next += 1;
+        Self {
+            file,
+            identity: None,
+        }
     }
 
     /// Fills `into` with bytes of a table that lies in `table`, out of its pieces.
@@ -148,17 +164,28 @@ impl Index {
 
     /// What another opening found in the header of the file.
     pub fn header<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
-        match KEPT.lock().find((self.file, HEADER))? {
-            Value::Header(header) => header.downcast().ok(),
-            Value::Piece(_) => None,
-        }
+        self.found(HEADER)
     }
 
     /// Keeps what was found in the header, of so many bytes, for other openings of the file.
     pub fn keep_header<T: Any + Send + Sync>(&self, header: &Arc<T>, bytes: u64) {
-        // What would take all the room alone is not kept.
-        if self.identity.is_some() && bytes <= BOUND.load(Relaxed) / 2 {
-            self.keep(HEADER, Value::Header(header.clone()), bytes);
+        if self.identity.is_some() {
+            self.keep_found(HEADER, header, bytes);
+        }
+    }
+
+    /// What was found at a place of the file, by which nothing else is kept.
+    pub fn found<T: Any + Send + Sync>(&self, at: u64) -> Option<Arc<T>> {
+        match KEPT.lock().find((self.file, at))? {
+            Value::Found(found) => found.downcast().ok(),
+            Value::Piece(_) => None,
+        }
+    }
+
+    /// Keeps what was found at a place, of so many bytes.
+    pub fn keep_found<T: Any + Send + Sync>(&self, at: u64, found: &Arc<T>, bytes: u64) {
+        if bytes <= most_at_once() {
+            self.keep(at, Value::Found(found.clone()), bytes);
         }
     }
 

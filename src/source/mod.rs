@@ -7,6 +7,7 @@ mod exif;
 mod fax;
 pub mod file;
 pub mod formats;
+pub mod hidden;
 mod in_place;
 pub mod index;
 pub mod jfif;
@@ -44,6 +45,7 @@ use crate::provider::{Provider, Request, tile_bytes};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::tile::Tile;
 use decoded::Decoded;
+use hidden::{Hidden, HiddenImage};
 use std::mem;
 use std::sync::Arc;
 
@@ -70,6 +72,23 @@ pub trait Decoder: Send + Sync {
         _into: &mut PixelsMut<'_>,
     ) -> Result<()> {
         Err(Error::unsupported("this source has no windows"))
+    }
+
+    /// What is made on the way to windows and is worth keeping for others, as an image of blocks of one size.
+    fn hidden(&self) -> Option<Image> {
+        None
+    }
+
+    /// [`Self::read_window`] by way of blocks of the hidden image.
+    fn read_window_by(
+        &self,
+        _hidden: &Hidden<'_>,
+        level: u32,
+        rect: Rect,
+        bands: &[u32],
+        into: &mut PixelsMut<'_>,
+    ) -> Result<()> {
+        self.read_window(level, rect, bands, into)
     }
 
     /// A rectangle of a level where it lies in memory, as it stays: the pixels of a mapped file. `None` where they do
@@ -105,6 +124,8 @@ pub struct Source {
     title: String,
     image: Image,
     decoder: Box<dyn Decoder>,
+    /// In a box, for few have one, and the place of a source outlives it where its keys do.
+    hidden: Option<Box<HiddenImage>>,
     namespace: Namespace,
     pads: Pads,
     decoded: Decoded,
@@ -147,8 +168,12 @@ impl Source {
         image.check()?;
         let has_name = |name: &str| name.chars().any(|c| c != '\0');
         image.metadata.retain(|(_, name), _| has_name(name));
+        let hidden = decoder.hidden();
+        // What windows share is kept.
+        image.windows_overlap &= hidden.is_none();
         let source = Arc::new(Self {
             namespace: Namespace::new(None, &key, &image)?,
+            hidden: hidden.map(|image| Box::new(HiddenImage::new(&key, image))),
             pads: Pads::new(&image),
             decoded: Decoded::new(&image),
             generation: AtomicU64::new(0),
@@ -331,7 +356,13 @@ impl Provider for Source {
         self.renew();
         let read = || {
             let mut into = canvas.pixels_mut();
-            let read = || self.decoder.read_window(level, rect, &list, &mut into);
+            let hidden = self.hidden.as_ref().and_then(|it| it.of(request));
+            let read = || match &hidden {
+                Some(hidden) => {
+                    (self.decoder).read_window_by(hidden, level, rect, &list, &mut into)
+                }
+                None => self.decoder.read_window(level, rect, &list, &mut into),
+            };
             self.logged(&rect, || request.run(read))
         };
         let (read, said) = beneath::heard(|| self.namespace.timed(&rect, read));

@@ -1,6 +1,7 @@
 //! JPEG 2000 files written by OpenJPEG, OpenJPH and GDAL, compared pixel by pixel with what these read from
 //! them, damaged in many ways, and read under difficulties.
 
+mod by_parts;
 mod compare;
 mod damage;
 #[path = "../support/damage.rs"]

@@ -1,4 +1,4 @@
-//! Windows of a huge block, and when it is decoded once instead.
+//! Windows of a huge block: how much of it is decoded for them.
 
 use super::support::made;
 use std::process::Command;
@@ -26,7 +26,8 @@ fn one_block() -> &'static str {
     })
 }
 
-fn decodes_for(tiles: usize, budget: u64) -> u64 {
+/// How much of the block is decoded for so many tiles.
+fn decoded_for(tiles: usize, budget: u64) -> f64 {
     let source = file::open(one_block().as_ref(), 0, None).expect("the file");
     assert!(source.image().windowed);
     let cache = Cache::new(budget, Options::default()).expect("a cache");
@@ -39,17 +40,19 @@ fn decodes_for(tiles: usize, budget: u64) -> u64 {
     for at in places.take(tiles) {
         get_block(&*view, at, &Bands::ALL).expect("a tile");
     }
-    source.counters().decodes
+    source.counters().blocks_decoded()
 }
 
 #[test]
-fn a_few_tiles_are_windows_and_many_are_one_decode() {
-    assert_eq!(decodes_for(12, 64 << 20), 0);
-    assert_eq!(decodes_for(13, 64 << 20), 1);
-    assert_eq!(decodes_for(256, 64 << 20), 1);
+fn tiles_take_their_code_blocks_and_all_tiles_one_decode() {
+    let some = decoded_for(13, 64 << 20);
+    assert!((0.04..0.15).contains(&some), "{some}");
+    let all = decoded_for(256, 64 << 20);
+    assert!((0.999..1.001).contains(&all), "{all}");
 }
 
 #[test]
-fn where_nothing_can_be_kept_windows_go_on() {
-    assert_eq!(decodes_for(40, 1 << 20), 0);
+fn where_little_can_be_kept_windows_go_on() {
+    let decoded = decoded_for(40, 1 << 20);
+    assert!((0.1..2.0).contains(&decoded), "{decoded}");
 }

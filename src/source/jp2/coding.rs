@@ -23,14 +23,17 @@ const PRECINCT_BYTES: u64 = 600;
 
 /// How one component is coded.
 #[derive(Clone, Copy, Debug)]
-struct Style {
-    levels: u8,
+pub struct Style {
+    /// Wavelet decompositions.
+    pub levels: u8,
     /// Exponents of the sides of a code-block.
-    block: (u8, u8),
+    pub block: (u8, u8),
     /// Exponents of the sides of a precinct, of each resolution from the lowest on.
-    precincts: [(u8, u8); 33],
-    /// Code-blocks are those of Part 15.
-    high_throughput: bool,
+    pub precincts: [(u8, u8); 33],
+    /// The bits that say how code-blocks are coded.
+    pub passes: u8,
+    /// The wavelet is the one of whole numbers.
+    pub is_reversible: bool,
     /// Which segment said so: those of a tile hold before those of the header, those of a component
     /// before those of all.
     rank: u8,
@@ -42,6 +45,7 @@ pub struct Coding {
     layers: u16,
     transformed: bool,
     progression: u8,
+    marks_packets: bool,
     ends_headers: bool,
     styles: Vec<Style>,
 }
@@ -62,13 +66,15 @@ impl Coding {
             levels: 0,
             block: (6, 6),
             precincts: [(15, 15); 33],
-            high_throughput: false,
+            passes: 0,
+            is_reversible: false,
             rank: 0,
         };
         Self {
             layers: 0,
             transformed: false,
             progression: 0,
+            marks_packets: false,
             ends_headers: false,
             styles: vec![style; components],
         }
@@ -87,7 +93,12 @@ impl Coding {
     /// Whether a component has code-blocks of Part 15 (HTJ2K), of which OpenJPEG decodes right only
     /// tiles as a whole.
     pub fn is_high_throughput(&self) -> bool {
-        self.styles.iter().any(|style| style.high_throughput)
+        self.styles.iter().any(Style::is_high_throughput)
+    }
+
+    /// How each component is coded.
+    pub fn styles(&self) -> &[Style] {
+        &self.styles
     }
 
     /// Quality layers.
@@ -98,6 +109,11 @@ impl Coding {
     /// The order of packets, by its number in the standard.
     pub fn progression(&self) -> u8 {
         self.progression
+    }
+
+    /// Whether a marker may stand before every packet.
+    pub fn may_mark_packets(&self) -> bool {
+        self.marks_packets
     }
 
     /// Whether a marker follows every packet header.
@@ -154,7 +170,8 @@ impl Coding {
         let rank = 1 + 2 * u8::from(in_tile);
         let style = Style::parse(&mut fields, flags & 1 != 0, rank)?;
         (self.layers, self.transformed) = (layers, transformed == 1);
-        (self.progression, self.ends_headers) = (progression, flags & 4 != 0);
+        (self.progression, self.marks_packets) = (progression, flags & 2 != 0);
+        self.ends_headers = flags & 4 != 0;
         for each in self.styles.iter_mut().filter(|each| each.rank <= rank) {
             *each = style;
         }
@@ -232,8 +249,13 @@ fn cells(range: &Range<u64>, exponent: u8) -> u64 {
 }
 
 impl Style {
+    /// Whether code-blocks are those of Part 15.
+    pub fn is_high_throughput(&self) -> bool {
+        self.passes & HIGH_THROUGHPUT != 0
+    }
+
     /// A range of the reference grid in samples of a resolution.
-    fn scaled(&self, range: &Range<u64>, step: u64, resolution: u8) -> Range<u64> {
+    pub fn scaled(&self, range: &Range<u64>, step: u64, resolution: u8) -> Range<u64> {
         let scaled = |n: u64| n.div_ceil(step).div_ceil(1 << (self.levels - resolution));
         scaled(range.start)..scaled(range.end)
     }
@@ -270,7 +292,8 @@ impl Style {
             levels,
             block,
             precincts,
-            high_throughput: passes & HIGH_THROUGHPUT != 0,
+            passes,
+            is_reversible: wavelet == 1,
             rank,
         })
     }

@@ -1,6 +1,8 @@
 //! Decoding rectangles of the image at any of its levels.
 
 use super::area::{self, Samples, shared};
+use super::by_parts::{ByParts, Windows};
+use super::codestream::{self, Area};
 use super::coding::Coding;
 use super::describe::{Channel, Description};
 use super::header::Header;
@@ -15,7 +17,8 @@ use crate::error::{Error, Kind, Result};
 use crate::geometry::Rect;
 use crate::image::{Block, Image};
 use crate::memory::PixelsMut;
-use crate::source::Decoder;
+use crate::source::hidden::Hidden;
+use crate::source::{Decoder, beneath};
 use crate::sync::Mutex;
 use std::ops::Range;
 use std::sync::Arc;
@@ -43,6 +46,8 @@ pub struct Jp2Decoder {
     description: Description,
     index: Mutex<Option<Arc<Index>>>,
     helpers: Helpers,
+    /// How windows of large tiles are read.
+    by_parts: Option<ByParts>,
 }
 
 /// A component that is wanted, and its samples under the wanted pixels.
@@ -60,12 +65,27 @@ struct Window<'a> {
     columns: Range<u64>,
     rows: Range<u64>,
     bands: &'a [u32],
+    /// How it is read.
+    way: Way<'a>,
+}
+
+/// How pixels are read.
+#[derive(Clone, Copy)]
+enum Way<'a> {
+    /// As a block, by the codec.
+    Block,
+    /// As a window, by way of code-blocks that may be kept.
+    Window(Option<&'a Hidden<'a>>),
 }
 
 impl Jp2Decoder {
     /// The image that `description` says.
     pub(super) fn new(bytes: Arc<dyn Bytes>, header: Header, description: Description) -> Self {
+        // Where reads are journeys, those of single code-blocks would be too many.
+        let is_worth_it = description.image.windowed && bytes.reads_are_cheap();
+        let by_parts = is_worth_it.then(|| ByParts::new(&header)).flatten();
         Self {
+            by_parts,
             bytes,
             header,
             description,
@@ -150,7 +170,14 @@ impl Jp2Decoder {
     }
 
     /// Delivers a rectangle of a level, tile by tile.
-    fn read(&self, level: u32, rect: Rect, bands: &[u32], into: &mut PixelsMut<'_>) -> Result<()> {
+    fn read(
+        &self,
+        level: u32,
+        rect: Rect,
+        bands: &[u32],
+        way: Way<'_>,
+        into: &mut PixelsMut<'_>,
+    ) -> Result<()> {
         if rect.is_empty() || bands.is_empty() {
             return Ok(());
         }
@@ -163,6 +190,7 @@ impl Jp2Decoder {
             columns: left..left + rect.width,
             rows: top..top + rect.height,
             bands,
+            way,
         };
         let wanted = self.wanted(&window)?;
         let reach = |places: &mut dyn Iterator<Item = (u64, u64)>| {
@@ -229,6 +257,7 @@ impl Jp2Decoder {
         // Left, top, right, bottom of what is wanted of the tile, over all its components.
         let mut reach = [u64::MAX, u64::MAX, 0, 0];
         let mut here: Vec<&Wanted> = Vec::new();
+        let mut areas = Vec::new();
         for each in wanted {
             let columns = shared(&each.columns, &each.x.within(&tile_x));
             let rows = shared(&each.rows, &each.y.within(&tile_y));
@@ -246,9 +275,29 @@ impl Jp2Decoder {
                 reach[3].max(y.end),
             ];
             here.push(each);
+            areas.push((
+                each.component,
+                Area {
+                    x: columns,
+                    y: rows,
+                },
+            ));
         }
         if here.is_empty() {
             return Ok(());
+        }
+        let is_whole = reach == [tile_x.start, tile_y.start, tile_x.end, tile_y.end];
+        if let Way::Window(hidden) = window.way
+            && (hidden.is_some() || !is_whole)
+            && let Some(tile) = self.tile_by_parts(col, row, window.level)?
+        {
+            let windows = Windows {
+                tile,
+                number: row * size.x.tiles() + col,
+                bytes: &*self.bytes,
+                hidden,
+            };
+            return self.read_by_parts(&windows, &here, &areas, window, into);
         }
         let mut stream = self.stream(col, row, window.level)?;
         let own = stream.coding.take();
@@ -319,7 +368,61 @@ impl Jp2Decoder {
                 Ok(())
             })?;
         }
+        if self.by_parts.is_some() && matches!(window.way, Way::Window(_)) {
+            self.say_decoded(bytes / sample_bytes * here.len() as u64, window);
+        }
         Ok(())
+    }
+
+    /// What is known of a tile whose windows are read by their code-blocks.
+    fn tile_by_parts(
+        &self,
+        col: u64,
+        row: u64,
+        level: u32,
+    ) -> Result<Option<Arc<codestream::Tile>>> {
+        let Some(by_parts) = &self.by_parts else {
+            return Ok(None);
+        };
+        let number = row * self.header.size.x.tiles() + col;
+        let from = |index: &Index| {
+            match index.parts(number) {
+                Ok(parts) => by_parts.tile(&*self.bytes, &self.header, (col, row), parts, level),
+                // What is wrong with the list of tile-parts is told, or mended, where all of the tile is read.
+                Err(_) => Ok(None),
+            }
+        };
+        from(&*self.index()?)
+    }
+
+    /// Delivers what a tile has of the wanted pixels, by way of its code-blocks.
+    fn read_by_parts(
+        &self,
+        windows: &Windows<'_>,
+        here: &[&Wanted],
+        areas: &[(u32, Area)],
+        window: &Window<'_>,
+        into: &mut PixelsMut<'_>,
+    ) -> Result<()> {
+        let decoded = windows.read(window.level, areas, |index, samples| {
+            let (_, area) = &areas[index];
+            let plane = Plane {
+                width: area.width(),
+                height: area.height(),
+                samples,
+            };
+            self.deliver(here[index], &plane, &area.x, &area.y, window, into);
+            Ok(())
+        })?;
+        self.say_decoded(decoded, window);
+        Ok(())
+    }
+
+    /// Tells how many samples were decoded for a window, as part of those of a block.
+    fn say_decoded(&self, samples: u64, window: &Window<'_>) {
+        let block = Block::new(window.level, 0, 0).rect(self.image());
+        let all = block.width * block.height * self.header.size.components.len() as u64;
+        beneath::say(samples as f64 / all as f64);
     }
 
     /// Refuses what would take more memory or time than the stored bytes can be worth.
@@ -417,6 +520,10 @@ fn area_of(here: &[&Wanted], x: &Range<u64>, y: &Range<u64>) -> u64 {
 impl Decoder for Jp2Decoder {
     fn allow_threads(&mut self, count: u32) {
         self.helpers = Helpers::new(count);
+        if count > 0 {
+            // The codec has threads, with which one decode of all is sooner there than windows one after the other.
+            self.by_parts = None;
+        }
     }
 
     fn announce(&self, blocks: &mut dyn Iterator<Item = Block>, _bands: &[u32]) {
@@ -426,12 +533,13 @@ impl Decoder for Jp2Decoder {
     fn forget(&self) {
         let index = self.index.lock().take();
         drop(index);
+        self.by_parts.as_ref().inspect(|it| it.forget());
         self.bytes.forget();
     }
 
     fn read_block(&self, at: Block, bands: &[u32], into: &mut PixelsMut<'_>) -> Result<()> {
         let rect = at.rect(self.image());
-        self.unless_changed(self.read(at.level, rect, bands, into))
+        self.unless_changed(self.read(at.level, rect, bands, Way::Block, into))
     }
 
     fn read_window(
@@ -441,6 +549,21 @@ impl Decoder for Jp2Decoder {
         bands: &[u32],
         into: &mut PixelsMut<'_>,
     ) -> Result<()> {
-        self.unless_changed(self.read(level, rect, bands, into))
+        self.unless_changed(self.read(level, rect, bands, Way::Window(None), into))
+    }
+
+    fn hidden(&self) -> Option<Image> {
+        self.by_parts.as_ref().map(|it| it.hidden().clone())
+    }
+
+    fn read_window_by(
+        &self,
+        hidden: &Hidden<'_>,
+        level: u32,
+        rect: Rect,
+        bands: &[u32],
+        into: &mut PixelsMut<'_>,
+    ) -> Result<()> {
+        self.unless_changed(self.read(level, rect, bands, Way::Window(Some(hidden)), into))
     }
 }

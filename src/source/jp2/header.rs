@@ -19,14 +19,24 @@ const SOC: u16 = 0xff4f;
 const CAP: u16 = 0xff50;
 const SIZ: u16 = 0xff51;
 const TLM: u16 = 0xff55;
-const QCD: u16 = 0xff5c;
-const QCC: u16 = 0xff5d;
-const RGN: u16 = 0xff5e;
-const POC: u16 = 0xff5f;
 const PLT: u16 = 0xff58;
 const PPM: u16 = 0xff60;
-const PPT: u16 = 0xff61;
 const SOD: u16 = 0xff93;
+
+/// How coefficients are quantised.
+pub const QCD: u16 = 0xff5c;
+
+/// The same for one component.
+pub const QCC: u16 = 0xff5d;
+
+/// A region of interest.
+pub const RGN: u16 = 0xff5e;
+
+/// Another order of packets.
+pub const POC: u16 = 0xff5f;
+
+/// Packet headers of a tile.
+pub const PPT: u16 = 0xff61;
 
 /// A header may be so long; longer ones are refused.
 const MAX_HEADER: usize = 64 << 20;

@@ -9,6 +9,8 @@
 
 mod area;
 mod boxes;
+mod by_parts;
+mod codestream;
 mod coding;
 mod decoder;
 mod describe;
@@ -19,6 +21,7 @@ mod index;
 mod openjpeg;
 mod packed;
 mod packets;
+mod quantization;
 mod reader;
 mod samples;
 mod size;

@@ -52,19 +52,23 @@ impl Packed {
         Ok(())
     }
 
-    /// Appends the packet headers of a tile-part, by its place in the codestream, as PPT segments;
-    /// `index` counts those of a tile.
-    pub fn append(&self, number: u32, index: &mut u32, to: &mut Vec<u8>) -> Result<()> {
+    /// The packet headers of a tile-part, by its place in the codestream; none where they lie with their packets.
+    pub fn of_part(&self, number: u32) -> Result<&[u8]> {
         if self.is_empty() {
-            return Ok(());
+            return Ok(&[]);
         }
-        let Some(part) = self.parts.get(number as usize) else {
-            return Err(Error::corrupt(format!(
+        match self.parts.get(number as usize) {
+            Some(part) => Ok(&self.bytes[part.clone()]),
+            None => Err(Error::corrupt(format!(
                 "no packet headers for tile-part {number} of {}",
                 self.parts.len()
-            )));
-        };
-        for piece in self.bytes[part.clone()].chunks(SEGMENT) {
+            ))),
+        }
+    }
+
+    /// Appends [`Self::of_part`] as PPT segments; `index` counts those of a tile.
+    pub fn append(&self, number: u32, index: &mut u32, to: &mut Vec<u8>) -> Result<()> {
+        for piece in self.of_part(number)?.chunks(SEGMENT) {
             let Ok(z) = u8::try_from(*index) else {
                 return Err(Error::limit("more than 16 MiB of packet headers in a tile"));
             };

@@ -9,6 +9,7 @@ use crate::geometry::{Grid, Rect};
 use crate::image::Image;
 use crate::memory::PixelsMut;
 use crate::source::Decoder;
+use crate::source::hidden::Hidden;
 use crate::source::jp2::{Jp2Decoder, Jp2File};
 use std::sync::Arc;
 
@@ -77,18 +78,27 @@ impl Codestream {
         self.decoder.forget();
     }
 
+    /// What windows are made of; see [`Decoder::hidden`].
+    pub fn hidden(&self) -> Option<Image> {
+        self.decoder.hidden()
+    }
+
     /// Writes a rectangle of a level, and pad where blocks are not stored.
     pub fn read(
         &self,
         plan: &Plan,
         mask: &Mask,
         (level, rect): (u32, Rect),
-        bands: &[u32],
+        (bands, hidden): (&[u32], Option<&Hidden<'_>>),
         into: &mut PixelsMut<'_>,
         pad: impl Fn(&mut PixelsMut<'_>),
     ) -> Result<()> {
+        let read = |part: Rect, into: &mut PixelsMut<'_>| match hidden {
+            Some(hidden) => (self.decoder).read_window_by(hidden, level, part, bands, into),
+            None => self.decoder.read_window(level, part, bands, into),
+        };
         if !mask.sparse {
-            return self.decoder.read_window(level, rect, bands, into);
+            return read(rect, into);
         }
         let grid = self.grid(plan, level);
         let (rows, cols) = grid.blocks_over(&rect);
@@ -102,7 +112,7 @@ impl Codestream {
                     part.height as usize,
                 );
                 match mask.start(row * plan.stored.0 + col, 0) {
-                    Some(_) => self.decoder.read_window(level, part, bands, &mut into)?,
+                    Some(_) => read(part, &mut into)?,
                     None => pad(&mut into),
                 }
             }

@@ -13,6 +13,7 @@ use crate::geometry::Rect;
 use crate::image::{Block, Image};
 use crate::memory::PixelsMut;
 use crate::source::Decoder;
+use crate::source::hidden::Hidden;
 use crate::source::in_place::{self, Run};
 use crate::source::parts::for_each_part;
 use crate::source::samples::split;
@@ -232,16 +233,30 @@ impl NitfDecoder {
 
     fn read_codestream(
         &self,
-        level: u32,
-        rect: Rect,
+        (level, rect): (u32, Rect),
         bands: &[u32],
+        hidden: Option<&Hidden<'_>>,
         into: &mut PixelsMut<'_>,
     ) -> Result<()> {
         let Some(codestream) = &self.codestream else {
             return Err(Error::internal("an image without a codestream"));
         };
         let pad = |into: &mut PixelsMut<'_>| into.fill(&self.image.pad);
-        codestream.read(&self.plan, &self.mask, (level, rect), bands, into, pad)
+        let (plan, mask) = (&self.plan, &self.mask);
+        codestream.read(plan, mask, (level, rect), (bands, hidden), into, pad)
+    }
+
+    /// [`Self::read_codestream`] of a window, in a file that did not change.
+    fn read_codestream_window(
+        &self,
+        at: (u32, Rect),
+        bands: &[u32],
+        hidden: Option<&Hidden<'_>>,
+        into: &mut PixelsMut<'_>,
+    ) -> Result<()> {
+        let result = self.read_codestream(at, bands, hidden, into);
+        let segment = self.segment;
+        self.unless_changed(result.map_err(|error| error.at(format!("image segment {segment}"))))
     }
 
     /// The result of a read, unless the file changed under it: then nothing that was read, not even
@@ -309,13 +324,29 @@ impl Decoder for NitfDecoder {
 
     fn read_block(&self, at: Block, bands: &[u32], into: &mut PixelsMut<'_>) -> Result<()> {
         if self.codestream.is_some() {
-            let result = self.read_codestream(at.level, at.rect(&self.image), bands, into);
+            let place = (at.level, at.rect(&self.image));
+            let result = self.read_codestream(place, bands, None, into);
             return self.unless_changed(result.map_err(|error| error.at(self.place(at))));
         }
         let rect = self.plan.grid().rect(at.row, at.col);
         let whole = Rect::new(0, 0, rect.width, rect.height);
         let result = self.read_part(at, whole, bands, into);
         self.unless_changed(result.map_err(|error| error.at(self.place(at))))
+    }
+
+    fn hidden(&self) -> Option<Image> {
+        self.codestream.as_ref()?.hidden()
+    }
+
+    fn read_window_by(
+        &self,
+        hidden: &Hidden<'_>,
+        level: u32,
+        rect: Rect,
+        bands: &[u32],
+        into: &mut PixelsMut<'_>,
+    ) -> Result<()> {
+        self.read_codestream_window((level, rect), bands, Some(hidden), into)
     }
 
     fn read_window(
@@ -326,11 +357,7 @@ impl Decoder for NitfDecoder {
         into: &mut PixelsMut<'_>,
     ) -> Result<()> {
         if self.codestream.is_some() {
-            let result = self.read_codestream(level, rect, bands, into);
-            let segment = self.segment;
-            return self.unless_changed(
-                result.map_err(|error| error.at(format!("image segment {segment}"))),
-            );
+            return self.read_codestream_window((level, rect), bands, None, into);
         }
         let result = for_each_part(&self.plan.grid(), &rect, into, |at, part, into| {
             self.read_part(at, part, bands, into)

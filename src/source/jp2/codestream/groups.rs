@@ -1,0 +1,274 @@
+//! Groups of code-blocks: what is kept of a tile, as blocks of a hidden image.
+//!
+//! A group has the code-blocks of a square of a subband. A column of the hidden image is a group of a tile, a row is a
+//! tile.
+
+use super::code_block::{Coder, Segment};
+use super::grid::{Area, ComponentGrid};
+use super::tile::{Stored, Tile};
+use super::window::{Access, Row};
+use crate::dtype::DType;
+use crate::error::Result;
+use crate::image::{Block, Image};
+use crate::memory::PixelsMut;
+use crate::source::hidden::Hidden;
+use crate::tile::Pixels;
+
+/// Where the groups of a tile are kept.
+#[derive(Clone, Copy)]
+pub struct Kept<'a> {
+    /// The hidden image.
+    pub hidden: &'a Hidden<'a>,
+    /// The number of the tile.
+    pub tile: u64,
+}
+
+/// Exponents of the sides of a group, and the type of its coefficients: those that suit tiles coded like this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Exponents of width and height.
+    pub sides: (u8, u8),
+    /// The type.
+    pub dtype: DType,
+}
+
+/// Exponents of the sides of a group at least.
+const SIDE: u8 = 6;
+
+/// Bits of a short coefficient beside its sign.
+const SHORT: u32 = 15;
+
+impl Shape {
+    /// That of the groups of these components.
+    pub fn of(grids: &[ComponentGrid]) -> Self {
+        let mut sides = (SIDE, SIDE);
+        let mut is_short = true;
+        for grid in grids {
+            let half = u32::from(!grid.is_reversible);
+            for band in grid.resolutions.iter().flat_map(|it| &it.bands) {
+                sides = (sides.0.max(band.block.0), sides.1.max(band.block.1));
+                is_short &= band.planes + half <= SHORT;
+            }
+        }
+        Self {
+            sides,
+            dtype: match is_short {
+                true => DType::I16,
+                false => DType::I32,
+            },
+        }
+    }
+
+    /// That of the blocks of a hidden image.
+    pub fn of_image(hidden: &Image) -> Self {
+        let (width, height) = hidden.block;
+        Self {
+            sides: (width.ilog2() as u8, height.ilog2() as u8),
+            dtype: hidden.dtype,
+        }
+    }
+
+    /// Whether groups of another shape fit into this one.
+    pub fn holds(&self, other: &Shape) -> bool {
+        self.sides.0 >= other.sides.0
+            && self.sides.1 >= other.sides.1
+            && (self.dtype == DType::I32 || other.dtype == DType::I16)
+    }
+}
+
+/// The groups of a component of a tile.
+pub struct Groups<'a> {
+    tile: &'a Tile,
+    component: usize,
+    access: &'a Access<'a>,
+}
+
+impl Kept<'_> {
+    fn shape(&self) -> Shape {
+        Shape::of_image(self.hidden.image())
+    }
+}
+
+impl<'a> Groups<'a> {
+    /// Those of this component.
+    pub fn new(tile: &'a Tile, component: usize, access: &'a Access<'a>) -> Self {
+        Self {
+            tile,
+            component,
+            access,
+        }
+    }
+
+    /// The groups over an area of a subband: their blocks of the hidden image, and what they have of the subband.
+    fn cells(
+        &self,
+        (component, resolution, band): (usize, usize, usize),
+        under: &Area,
+        kept: &Kept<'_>,
+    ) -> impl Iterator<Item = (Block, Area)> + use<> {
+        let sides = kept.shape().sides;
+        let about = &self.tile.grids[component].resolutions[resolution].bands[band];
+        let (first, all) = (
+            self.tile.first_group((component, resolution, band), sides),
+            about.area.clone(),
+        );
+        let cells = about.area.cells(sides);
+        let width = cells.x.end - cells.x.start;
+        let here = about.area.shared(under).cells(sides);
+        let tile = kept.tile;
+        let here = here
+            .y
+            .flat_map(move |row| here.x.clone().map(move |column| (column, row)));
+        here.map(move |(column, row)| {
+            let place = (row - cells.y.start) * width + column - cells.x.start;
+            let area = Area::cell((column, row), sides).shared(&all);
+            (Block::new(0, tile, first + place), area)
+        })
+    }
+
+    /// Calls `row` with the coefficients of an area of a subband that are not all zero: where in the area they begin, and
+    /// they.
+    pub fn read(
+        &self,
+        (resolution, band): (usize, usize),
+        under: &Area,
+        coder: &mut Coder,
+        row: &mut dyn FnMut(usize, usize, Row<'_>),
+    ) -> Result<()> {
+        let place = (self.component, resolution, band);
+        let Some(kept) = self.access.kept else {
+            let mut line = Vec::new();
+            let mut reading = Reading::default();
+            for block in self.tile.stored(place, under) {
+                self.decode(place, &block, coder, &mut reading)?;
+                let part = block.area.shared(under);
+                let (left, top) = (
+                    part.x.start - block.area.x.start,
+                    part.y.start - block.area.y.start,
+                );
+                for y in 0..part.height() {
+                    line.clear();
+                    let values = self.values(coder, y + top as usize);
+                    line.extend(values.skip(left as usize).take(part.width()));
+                    let (to_x, to_y) = (part.x.start - under.x.start, part.y.start - under.y.start);
+                    row(to_x as usize, to_y as usize + y, Row::Long(&line));
+                }
+            }
+            return Ok(());
+        };
+        for (at, area) in self.cells(place, under, &kept) {
+            if self.tile.stored(place, &area).next().is_none() {
+                continue;
+            }
+            let group = kept
+                .hidden
+                .block(at, &|into| self.make(place, &area, into))?;
+            copy(&group, &area, kept.shape().sides, under, row);
+        }
+        Ok(())
+    }
+
+    /// Decodes the code-blocks of a group.
+    fn make(
+        &self,
+        place: (usize, usize, usize),
+        area: &Area,
+        into: &mut PixelsMut<'_>,
+    ) -> Result<()> {
+        let mut coder = Coder::default();
+        let mut reading = Reading::default();
+        let dtype = into.layout().dtype;
+        let shape = into.layout().shape;
+        let (width, height) = (shape.width as u64, shape.height as u64);
+        for y in 0..shape.height {
+            into.row_mut(0, y).fill(0);
+        }
+        for block in self.tile.stored(place, area) {
+            self.decode(place, &block, &mut coder, &mut reading)?;
+            let left = (block.area.x.start % width) as usize;
+            let top = (block.area.y.start % height) as usize;
+            for y in 0..block.area.height() {
+                let to = &mut into.row_mut(0, top + y)[left * dtype.size()..];
+                let values = self.values(&coder, y);
+                match dtype {
+                    DType::I16 => (to.as_chunks_mut::<2>().0.iter_mut().zip(values))
+                        .for_each(|(to, value)| *to = (value as i16).to_ne_bytes()),
+                    _ => (to.as_chunks_mut::<4>().0.iter_mut().zip(values))
+                        .for_each(|(to, value)| *to = value.to_ne_bytes()),
+                }
+            }
+        }
+        // What is kept must not be of two states of a file.
+        self.access.bytes.check_unchanged()
+    }
+
+    fn decode(
+        &self,
+        (component, resolution, band): (usize, usize, usize),
+        block: &Stored,
+        coder: &mut Coder,
+        reading: &mut Reading,
+    ) -> Result<()> {
+        let grid = &self.tile.grids[component];
+        let about = &grid.resolutions[resolution].bands[band];
+        self.tile.segments(
+            block,
+            self.access.bytes,
+            &mut reading.bytes,
+            &mut reading.segments,
+        )?;
+        coder.decode(
+            (block.area.width(), block.area.height()),
+            about.orientation,
+            block.planes,
+            grid.style,
+            &reading.segments,
+            &reading.bytes,
+        );
+        let count = block.area.width() * block.area.height();
+        let decoded = self.access.decoded;
+        decoded.set(decoded.get() + count as u64);
+        Ok(())
+    }
+
+    /// A row of the code-block that was decoded, as it is kept: of fractions twice as large.
+    fn values<'c>(&self, coder: &'c Coder, row: usize) -> impl Iterator<Item = i32> + use<'c> {
+        let divisor = match self.tile.grids[self.component].is_reversible {
+            true => 2,
+            false => 1,
+        };
+        coder.row(row).map(move |value| value / divisor)
+    }
+}
+
+/// The bytes of a code-block.
+#[derive(Default)]
+struct Reading {
+    bytes: Vec<u8>,
+    segments: Vec<Segment>,
+}
+
+/// Calls `row` with what a group has of an area.
+fn copy(
+    group: &Pixels,
+    area: &Area,
+    sides: (u8, u8),
+    under: &Area,
+    row: &mut dyn FnMut(usize, usize, Row<'_>),
+) {
+    let part = area.shared(under);
+    let left = (part.x.start & ((1 << sides.0) - 1)) as usize;
+    let top = (part.y.start & ((1 << sides.1) - 1)) as usize;
+    let (to_x, to_y) = (
+        (part.x.start - under.x.start) as usize,
+        (part.y.start - under.y.start) as usize,
+    );
+    let size = group.dtype().size();
+    for y in 0..part.height() {
+        let bytes = &group.row(0, top + y)[left * size..(left + part.width()) * size];
+        match group.dtype() {
+            DType::I16 => row(to_x, to_y + y, Row::Short(bytemuck::cast_slice(bytes))),
+            _ => row(to_x, to_y + y, Row::Long(bytemuck::cast_slice(bytes))),
+        }
+    }
+}

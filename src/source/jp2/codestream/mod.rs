@@ -1,0 +1,24 @@
+//! Codestreams of Part 1 in parts: each code-block is found once and decoded alone.
+//!
+//! A [`Tile`] knows where the bytes of each code-block lie, from the packet headers (`packet`, `tag_tree`, in the
+//! `order` that the codestream has, found by `search`). A `code_block` becomes coefficients by its `contexts` and the
+//! arithmetic decoder `mq`. `groups` of code-blocks are kept, and a `window` is made of just the coefficients under it by
+//! the `wavelet`; `grid` has the geometry of all that.
+
+mod code_block;
+mod contexts;
+mod grid;
+mod groups;
+mod mq;
+mod order;
+mod packet;
+mod search;
+mod tag_tree;
+mod tile;
+mod wavelet;
+mod window;
+
+pub use grid::Area;
+pub use groups::{Kept, Shape};
+pub use tile::Tile;
+pub use window::{Access, Samples, read};

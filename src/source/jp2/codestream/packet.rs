@@ -1,0 +1,227 @@
+//! Packet headers (B.10): which code-blocks of a precinct a packet has something of, and how much.
+
+use super::code_block::Style;
+use super::grid::{Band, Resolution};
+use super::tag_tree::TagTree;
+use crate::error::{Error, Result};
+
+/// Bits that tell a length, before any are added.
+const LENGTH_BITS: u32 = 3;
+
+/// The most passes of a segment that nothing ends.
+const ENDLESS: u32 = u32::MAX;
+
+/// The passes of the first segment where later ones bypass the arithmetic decoder.
+const FIRST_BYPASSED: u32 = 10;
+
+/// What the packets of a precinct have told so far.
+pub struct Precinct {
+    bands: Vec<InBand>,
+}
+
+/// The code-blocks of one subband in a precinct.
+struct InBand {
+    /// Their places among all of the subband, row by row.
+    places: Vec<u32>,
+    inclusion: Option<TagTree>,
+    zero_planes: Option<TagTree>,
+    blocks: Vec<Known>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Known {
+    is_included: bool,
+    length_bits: u32,
+    /// Passes of the segment that was begun last, and how many it may have.
+    passes: u32,
+    most: u32,
+}
+
+/// What a packet has of one code-block: consecutive passes of one segment.
+pub struct Piece {
+    /// The subband, among those of the resolution.
+    pub band: usize,
+    /// The place of the code-block among those of the subband.
+    pub place: u32,
+    /// The bit planes that are zero in all of it, where it comes for the first time.
+    pub zero_planes: Option<u32>,
+    /// Passes.
+    pub passes: u32,
+    /// Bytes.
+    pub len: u32,
+    /// A segment begins.
+    pub begins: bool,
+}
+
+/// The bits of a packet header: behind a byte of ones comes one bit less.
+struct Bits<'a> {
+    next: &'a mut dyn FnMut() -> Result<u8>,
+    byte: u8,
+    left: u32,
+}
+
+impl Bits<'_> {
+    fn bit(&mut self) -> Result<bool> {
+        if self.left == 0 {
+            self.left = if self.byte == 0xff { 7 } else { 8 };
+            self.byte = (self.next)()?;
+        }
+        self.left -= 1;
+        Ok(self.byte >> self.left & 1 != 0)
+    }
+
+    fn number(&mut self, bits: u32) -> Result<u32> {
+        (0..bits).try_fold(0, |number, _| Ok(number << 1 | u32::from(self.bit()?)))
+    }
+
+    /// Goes to the end of the header.
+    fn end(self) -> Result<()> {
+        if self.byte == 0xff {
+            (self.next)()?;
+        }
+        Ok(())
+    }
+
+    /// How many passes there are (Table B.4).
+    fn passes(&mut self) -> Result<u32> {
+        for (bits, from) in [(1, 1), (1, 2), (2, 3), (5, 6)] {
+            let number = self.number(bits)?;
+            if number + 1 < 1 << bits {
+                return Ok(from + number);
+            }
+        }
+        Ok(37 + self.number(7)?)
+    }
+}
+
+impl Precinct {
+    /// A precinct of which no packet has come.
+    pub fn new(resolution: &Resolution, number: u64) -> Self {
+        let bands = resolution.bands.iter().map(|band| {
+            let all = band.area.cells(band.block);
+            let here = resolution.in_precinct(band, number).cells(band.block);
+            let (columns, rows) = (here.width(), here.height());
+            let width = all.width() as u64;
+            let places = here.y.clone().flat_map(|row| {
+                let from = (row - all.y.start) * width;
+                let x = here.x.clone();
+                x.map(move |column| (from + column - all.x.start) as u32)
+            });
+            let places: Vec<u32> = places.collect();
+            let tree = || (!places.is_empty()).then(|| TagTree::new(columns, rows));
+            InBand {
+                inclusion: tree(),
+                zero_planes: tree(),
+                blocks: vec![Known::default(); places.len()],
+                places,
+            }
+        });
+        Self {
+            bands: bands.collect(),
+        }
+    }
+
+    /// Reads the header of the packet of a layer, whose bytes `next` gives, and appends what it has.
+    pub fn read(
+        &mut self,
+        layer: u32,
+        bands: &[Band],
+        style: Style,
+        next: &mut dyn FnMut() -> Result<u8>,
+        pieces: &mut Vec<Piece>,
+    ) -> Result<()> {
+        let mut bits = Bits {
+            next,
+            byte: 0,
+            left: 0,
+        };
+        if !bits.bit()? {
+            return bits.end();
+        }
+        for (index, (here, band)) in self.bands.iter_mut().zip(bands).enumerate() {
+            here.read(layer, (index, band), style, &mut bits, pieces)?;
+        }
+        bits.end()
+    }
+}
+
+impl InBand {
+    fn read(
+        &mut self,
+        layer: u32,
+        (index, band): (usize, &Band),
+        style: Style,
+        bits: &mut Bits<'_>,
+        pieces: &mut Vec<Piece>,
+    ) -> Result<()> {
+        let (Some(inclusion), Some(planes)) = (&mut self.inclusion, &mut self.zero_planes) else {
+            return Ok(());
+        };
+        for (leaf, known) in self.blocks.iter_mut().enumerate() {
+            let is_here = match known.is_included {
+                true => bits.bit()?,
+                false => inclusion.is_below(leaf, layer + 1, || bits.bit())?,
+            };
+            if !is_here {
+                continue;
+            }
+            let mut zero_planes = None;
+            if !known.is_included {
+                let mut zero = 0;
+                while !planes.is_below(leaf, zero + 1, || bits.bit())? {
+                    zero += 1;
+                    if zero > band.planes {
+                        return Err(Error::corrupt(format!(
+                            "more than all {} bit planes of a code-block are zero",
+                            band.planes
+                        )));
+                    }
+                }
+                zero_planes = Some(zero);
+                known.is_included = true;
+                known.length_bits = LENGTH_BITS;
+            }
+            let mut passes = bits.passes()?;
+            while bits.bit()? {
+                known.length_bits += 1;
+            }
+            while passes > 0 {
+                let begins = known.passes == known.most;
+                if begins {
+                    known.most = style.most_passes(known.most);
+                    known.passes = 0;
+                }
+                let now = passes.min(known.most - known.passes);
+                let length_bits = known.length_bits + now.ilog2();
+                if length_bits > 32 {
+                    return Err(Error::corrupt(format!("a length of {length_bits} bits")));
+                }
+                pieces.push(Piece {
+                    band: index,
+                    place: self.places[leaf],
+                    zero_planes: zero_planes.take(),
+                    passes: now,
+                    len: bits.number(length_bits)?,
+                    begins,
+                });
+                known.passes += now;
+                passes -= now;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Style {
+    /// The most passes of the segment behind one that may have so many; 0 before the first.
+    fn most_passes(self, before: u32) -> u32 {
+        match (self.terminates(), self.bypasses(), before) {
+            (true, ..) => 1,
+            (false, false, _) => ENDLESS,
+            (false, true, 0) => FIRST_BYPASSED,
+            // Two that are plain bits, and one that is not.
+            (false, true, 1 | FIRST_BYPASSED) => 2,
+            (false, true, _) => 1,
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The QCD and QCC marker segments: how large the steps of coefficients are.
+
+use super::reader::Fields;
+use crate::error::{Error, Result};
+
+/// The steps of one component.
+#[derive(Clone, Debug, Default)]
+pub struct Steps {
+    /// Bits that guard against overflow.
+    guard: u32,
+    /// Exponent and mantissa of each subband, or of the lowest one, of which others follow.
+    steps: Vec<(u32, u32)>,
+    derived: bool,
+    /// Which segment said so; see [`Style`](super::coding::Style).
+    rank: u8,
+}
+
+impl Steps {
+    fn parse(fields: &mut Fields<'_>, rank: u8) -> Result<Self> {
+        let said = fields.u8()?;
+        let mut steps = Vec::new();
+        while !fields.0.is_empty() {
+            steps.push(match said & 31 {
+                0 => (u32::from(fields.u8()? >> 3), 0),
+                1 | 2 => {
+                    let step = u32::from(fields.u16()?);
+                    (step >> 11, step & 0x7ff)
+                }
+                style => return Err(Error::corrupt(format!("quantization {style}"))),
+            });
+        }
+        Ok(Self {
+            guard: u32::from(said >> 5),
+            steps,
+            derived: said & 31 == 1,
+            rank,
+        })
+    }
+
+    /// The bit planes of a subband, counted from the lowest one on, and the size of a step without the range of the
+    /// samples: 2^-exponent (1 + mantissa / 2^11).
+    pub fn of_band(&self, band: usize) -> Result<(u32, f64)> {
+        let step = match self.derived {
+            false => self.steps.get(band).copied(),
+            // One exponent less for each decomposition.
+            true => self.steps.first().map(|(exponent, mantissa)| {
+                let above = band.saturating_sub(1) as u32 / 3;
+                (exponent.saturating_sub(above), *mantissa)
+            }),
+        };
+        let Some((exponent, mantissa)) = step else {
+            return Err(Error::corrupt(format!("no step of subband {band}")));
+        };
+        let size = (1.0 + f64::from(mantissa) / 2048.0) * (-f64::from(exponent)).exp2();
+        Ok(((exponent + self.guard).saturating_sub(1), size))
+    }
+}
+
+/// Takes over what a QCD segment says, behind its length.
+pub fn qcd(all: &mut [Steps], segment: &[u8], in_tile: bool) -> Result<()> {
+    let rank = 1 + 2 * u8::from(in_tile);
+    let steps = Steps::parse(&mut Fields(segment), rank)?;
+    for each in all.iter_mut().filter(|each| each.rank <= rank) {
+        *each = steps.clone();
+    }
+    Ok(())
+}
+
+/// Takes over what a QCC segment says, behind its length.
+pub fn qcc(all: &mut [Steps], segment: &[u8], in_tile: bool) -> Result<()> {
+    let mut fields = Fields(segment);
+    let component = component(&mut fields, all.len())?;
+    all[component] = Steps::parse(&mut fields, 2 + 2 * u8::from(in_tile))?;
+    Ok(())
+}
+
+/// The number of a component of so many.
+pub fn component(fields: &mut Fields<'_>, count: usize) -> Result<usize> {
+    let component = match count {
+        0..=256 => usize::from(fields.u8()?),
+        _ => usize::from(fields.u16()?),
+    };
+    if component >= count {
+        return Err(Error::corrupt(format!("component {component} of {count}")));
+    }
+    Ok(component)
+}

@@ -1,0 +1,208 @@
+//! Windows of large tiles by their code-blocks: right, and each code-block decoded once.
+
+use super::support::*;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tilecache::bytes::MemoryBytes;
+use tilecache::cache::{Cache, Options};
+use tilecache::geometry::Rect;
+use tilecache::image::{Bands, Block, Image};
+use tilecache::operator::{RetileOptions, retiled};
+use tilecache::provider::{Provider, get_block};
+use tilecache::source::Decoder;
+use tilecache::source::file;
+use tilecache::source::jp2::Jp2File;
+
+const SIDE: usize = 2048;
+
+/// Images in one codestream tile each, and how they are written.
+const FILES: [(&str, usize, &[&str]); 4] = [
+    ("parts-plain", 1, &["-PLT"]),
+    (
+        "parts-lossy",
+        1,
+        &[
+            "-I",
+            "-r",
+            "20,10,5",
+            "-p",
+            "RPCL",
+            "-c",
+            "[256,256],[128,128]",
+            "-b",
+            "32,32",
+            "-SOP",
+            "-EPH",
+        ],
+    ),
+    // Every style of code-blocks that Part 1 has.
+    (
+        "parts-styles",
+        1,
+        &["-M", "63", "-b", "128,16", "-d", "5,3"],
+    ),
+    ("parts-rgb", 3, &["-I", "-r", "8", "-n", "4", "-p", "PCRL"]),
+];
+
+fn make(name: &str, bands: usize, options: &[&str]) -> String {
+    // Each test makes its own.
+    let test = std::thread::current()
+        .name()
+        .unwrap_or_default()
+        .replace(':', "-");
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
+    std::fs::create_dir_all(&dir).expect("a directory");
+    let dir = dir.display();
+    let (raw, path) = (format!("{dir}/{name}.rawl"), format!("{dir}/{name}.j2k"));
+    let noise = |i: usize| (i as u32).wrapping_mul(2_654_435_761) >> 29;
+    let pixel = |i: usize| (i % SIDE / 9 + i / SIDE / 7 * 3) as u32 + noise(i);
+    let samples: Vec<u8> = (0..bands * SIDE * SIDE).map(|i| pixel(i) as u8).collect();
+    std::fs::write(&raw, samples).expect("samples");
+    let size = format!("{SIDE},{SIDE},{bands},8,u");
+    let done = Command::new("opj_compress")
+        .args(["-i", &raw, "-o", &path, "-F", &size])
+        .args(options)
+        .output();
+    let done = done.expect("this test needs the Debian package libopenjp2-tools");
+    assert!(done.status.success(), "{done:?}");
+    path
+}
+
+/// All tiles of a level in an order that has none.
+fn places(image: &Image, level: u32) -> Vec<Block> {
+    let mut places: Vec<Block> = blocks(image, level).map(|(at, _)| at).collect();
+    let scatter = |at: &Block| (at.row * 31 + at.col * 17 + 5).wrapping_mul(0x9e37_79b9) % 1009;
+    places.sort_by_key(scatter);
+    places
+}
+
+/// Reads all tiles of a level on some threads; complains of the first that is wrong.
+fn read_all(view: &Arc<dyn Provider>, level: u32, expected: &[u8], threads: usize) {
+    let image = view.image();
+    let (places, next) = (places(image, level), AtomicUsize::new(0));
+    let all: Vec<u32> = (0..image.band_count()).collect();
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some(at) = places.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let tile = get_block(&**view, *at, &Bands::ALL).expect("a tile");
+                    let rect = at.rect(image);
+                    let right = cut(expected, image, level, &rect, &all);
+                    let rows = (0..all.len())
+                        .flat_map(|band| (0..rect.height as usize).map(move |y| (band, y)));
+                    let got: Vec<u8> = rows
+                        .flat_map(|(band, y)| tile.row(band, y).to_vec())
+                        .collect();
+                    assert!(got == right, "{at} differs");
+                }
+            });
+        }
+    });
+}
+
+fn tiles(source: &Arc<dyn Provider>, side: u64, cache: Option<&Cache>) -> Arc<dyn Provider> {
+    let options = RetileOptions {
+        tile: (side, side),
+        pad_edges: false,
+    };
+    retiled(source.clone(), &options, cache).expect("tiles")
+}
+
+#[test]
+fn every_code_block_is_decoded_once() {
+    for (name, bands, options) in FILES {
+        let path = make(name, bands, options);
+        let decoder = open(Path::new(&path)).expect("an image");
+        let all: Vec<u32> = (0..bands as u32).collect();
+        let whole: Vec<Vec<u8>> = (0..3)
+            .map(|level| read_blocks(&decoder, level, &all).expect("pixels"))
+            .collect();
+        let source = file::open(path.as_ref(), 0, None).expect("the file");
+        let decoded = || source.counters().blocks_decoded();
+        let cache = Cache::new(256 << 20, Options::default()).expect("a cache");
+        let view = tiles(&source, 300, Some(&cache));
+        read_all(&view, 0, &whole[0], 4);
+        let first = decoded();
+        // What no packet has anything of is not decoded.
+        assert!((0.5..1.001).contains(&first), "{name}: {first}");
+        assert!(name != "parts-plain" || first > 0.999, "{first}");
+        // Other tiles and other levels are made of the same code-blocks.
+        read_all(&tiles(&source, 128, Some(&cache)), 0, &whole[0], 1);
+        for level in [1, 2] {
+            read_all(
+                &tiles(&source, 128, Some(&cache)),
+                level,
+                &whole[level as usize],
+                2,
+            );
+        }
+        assert!(
+            decoded() - first < 1e-3,
+            "{name}: {} after {first}",
+            decoded()
+        );
+        let held = cache.statistics();
+        assert!(
+            held.idle + held.held + held.reusable <= held.budget,
+            "{held:?}"
+        );
+        drop((view, cache));
+        // Levels before what they are part of, where next to nothing is kept, and nothing.
+        let small = Cache::new(1 << 20, Options::default()).expect("a cache");
+        for level in [2, 1] {
+            read_all(
+                &tiles(&source, 300, Some(&small)),
+                level,
+                &whole[level as usize],
+                2,
+            );
+        }
+        let window = Rect::new(777, 1001, 300, 400);
+        let got = super::support::window(&decoder, 0, window, &all).expect("a window");
+        assert!(
+            got == cut(&whole[0], decoder.image(), 0, &window, &all),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn the_window_beside_another_takes_what_is_new_in_it() {
+    let path = make(FILES[0].0, FILES[0].1, FILES[0].2);
+    let source = file::open(path.as_ref(), 0, None).expect("the file");
+    let cache = Cache::new(64 << 20, Options::default()).expect("a cache");
+    let view = tiles(&source, 256, Some(&cache));
+    let decoded_for = |col: u64| {
+        let before = source.counters().blocks_decoded();
+        get_block(&*view, Block::new(0, 3, col), &Bands::ALL).expect("a tile");
+        source.counters().blocks_decoded() - before
+    };
+    let (first, second) = (decoded_for(2), decoded_for(3));
+    assert!(second < first * 0.9, "{first} and {second}");
+}
+
+#[test]
+fn damaged_packets_are_an_error_or_pixels() {
+    let path = make(FILES[1].0, FILES[1].1, FILES[1].2);
+    let bytes = std::fs::read(path).expect("the file");
+    let mut outcomes = [0, 0];
+    for case in 0..60usize {
+        let mut damaged = bytes.clone();
+        let at = 200 + case * 7919 % 4000.min(damaged.len() - 300);
+        match case % 3 {
+            0 => damaged[at] ^= 1 << (case % 8),
+            1 => damaged[at..at + 9].fill(0xff),
+            _ => damaged.truncate(damaged.len() / 60 * case.max(1)),
+        }
+        let opened = Jp2File::open(Arc::new(MemoryBytes::new(damaged)));
+        let Ok(decoder) = opened.map(Jp2File::into_decoder) else {
+            continue;
+        };
+        assert!(decoder.hidden().is_some());
+        let read = window(&decoder, case as u32 % 2, Rect::new(64, 900, 96, 64), &[0]);
+        outcomes[usize::from(read.is_ok())] += 1;
+    }
+    assert!(outcomes[0] > 0 && outcomes[1] > 0, "{outcomes:?}");
+}
