@@ -98,8 +98,9 @@ fn take_walk(path: &Path, thinking: Duration, ahead: bool, took: &mut Took) {
             retiled(image, &options, Some(&cache)).expect("tiles")
         })
         .collect();
-    for (level, view) in walk::views(&source.image().levels, STEPS) {
-        let tiles = &levels[level as usize];
+    for view in walk::views(&source.image().levels, STEPS) {
+        let tiles = &levels[view.level as usize];
+        let view = Rect::new(view.x, view.y, view.width, view.height);
         let begin = Instant::now();
         let mut first = None;
         for (row, col) in tiles.image().grid(0).cells_over(&view) {

@@ -711,6 +711,175 @@ static void memory_is_used_while_the_generation_is_known(void **state)
   store_done(&st);
 }
 
+/* The clock of confirmations. */
+static uint64_t since_boot(void)
+{
+  struct timespec now;
+  clock_gettime(CLOCK_BOOTTIME, &now);
+  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static const uint64_t HOUR = 3600000000000u;
+
+static void in_the_strict_grade_nothing_is_believed_beyond_the_moment_that_was_named(void **state)
+{
+  (void)state;
+  for (int is_strict = 0; is_strict < 2; is_strict++) {
+    store st;
+    source s;
+    store_init(&st);
+    image_init(&s);
+    side d = {.of = &st, .has_generations = true, .generation = {1, 11}};
+    tc_tier t = table(&d);
+    t.flags = is_strict ? TC_TIER_STRICT : 0;
+    tc_cache *c = cache_with(&d, &t);
+    tc_provider *from = open_named(&s, "scene"), *p = cached(from, c), *across = retiled(from, 40, 40, 0, c);
+    tc_tile *tile = NULL;
+    /* Without a moment, as long as nothing else is said. */
+    check_all(&s, p, BLOCK);
+    check_all(&s, across, 40);
+    check_all(&s, p, BLOCK);
+    assert_int_equal(decodes(&s), BLOCKS);
+    ok(tc_tier_confirmed(d.link, "id:scene", &d.generation, since_boot() + HOUR, &err));
+    check_all(&s, p, BLOCK);
+    check_all(&s, across, 40);
+    assert_int_equal(decodes(&s), BLOCKS);
+    /* The moment passes, and nobody says anything: who looks at no clock uses memory still. */
+    ok(tc_tier_confirmed(d.link, "id:scene", &d.generation, since_boot() + 1000000, &err));
+    sleep_ms(2);
+    if (is_strict) {
+      refuses(TC_E_NOT_RESIDENT, "", provider_peek_block(p, 0, 0, 0, NULL, 0, &tile, e));
+      refuses(TC_E_NOT_RESIDENT, "", provider_try_block(across, 0, 0, 0, NULL, 0, &tile, e));
+    }
+    check_all(&s, p, BLOCK);
+    check_all(&s, p, BLOCK);
+    assert_int_equal(decodes(&s), is_strict ? 3 * BLOCKS : BLOCKS);
+    assert_int_equal(tier_of(c).suspicions, is_strict);
+    /* It is said in vain what is past already. */
+    ok(tc_tier_confirmed(d.link, "id:scene", &d.generation, since_boot(), &err));
+    check_all(&s, p, BLOCK);
+    assert_int_equal(decodes(&s), is_strict ? 4 * BLOCKS : BLOCKS);
+    /* Confirmed anew. */
+    ok(tc_tier_confirmed(d.link, "id:scene", &d.generation, since_boot() + HOUR, &err));
+    check_all(&s, p, BLOCK);
+    int decoded = decodes(&s);
+    check_all(&s, p, BLOCK);
+    assert_int_equal(decodes(&s), decoded);
+    assert_int_equal(tier_of(c).changes, 0);
+    refuses(TC_E_ARGUMENT, "link", tc_tier_confirmed(NULL, "id:scene", &d.generation, 0, e));
+    refuses(TC_E_ARGUMENT, "source", tc_tier_confirmed(d.link, NULL, &d.generation, 0, e));
+    refuses(TC_E_ARGUMENT, "generation", tc_tier_confirmed(d.link, "id:scene", NULL, 0, e));
+    ok(tc_tier_confirmed(d.link, "id:other", &d.generation, 0, &err));
+    provider_release(from), provider_release(p), provider_release(across);
+    tc_release(c);
+    side_done(&d);
+    source_done(&s);
+    store_done(&st);
+  }
+}
+
+typedef struct reading { source *s; tc_provider *views[2]; int old; } reading;
+
+static void read_new_pixels(void *arg, int index)
+{
+  reading *r = arg;
+  int64_t side = index % 2 ? 40 : BLOCK;
+  for (int64_t i = 0; i < 9; i++) {
+    int64_t at = index / 2 % 2 ? 8 - i : i;
+    tc_tile *tile = NULL;
+    tc_pixels pixels;
+    if (provider_get_block(r->views[index % 2], at / 3, at % 3, 0, NULL, 0, &tile, NULL) != TC_OK)
+      continue;
+    tc_tile_pixels(tile, &pixels);
+    if (!pixels_match(r->s, &pixels, at % 3 * side, at / 3 * side, 0, NULL))
+      __atomic_fetch_add(&r->old, 1, __ATOMIC_SEQ_CST);
+    tc_tile_release(tile);
+  }
+}
+
+static void of_many_who_look_at_the_clock_at_once_nobody_gets_old_pixels(void **state)
+{
+  (void)state;
+  store st;
+  source s;
+  store_init(&st);
+  image_init(&s);
+  side d = {.of = &st, .takes = true, .has_generations = true, .generation = {1, 11}};
+  tc_tier t = table(&d);
+  t.flags = TC_TIER_STRICT;
+  tc_cache *c = cache_with(&d, &t);
+  tc_provider *from = open_named(&s, "scene");
+  reading r = {.s = &s, .views = {cached(from, c), retiled(from, 40, 40, 0, c)}};
+  /* The store has room for so many generations. */
+  for (int n = scaled(MOST / BLOCKS - 2); n > 0; n--) {
+    ok(tc_tier_confirmed(d.link, "id:scene", &d.generation, since_boot() + HOUR, &err));
+    read_new_pixels(&r, 0), read_new_pixels(&r, 1);
+    int decoded = decodes(&s);
+    read_new_pixels(&r, 0), read_new_pixels(&r, 1);
+    assert_int_equal(decodes(&s), decoded);
+    /* Somebody else changes the pixels, and waits until nobody may believe the old ones. */
+    ok(tc_tier_confirmed(d.link, "id:scene", &d.generation, since_boot(), &err));
+    s.seed++;
+    d.generation.counter++;
+    in_threads(6, read_new_pixels, &r);
+    assert_int_equal(r.old, 0);
+    ok(tc_tier_confirmed(d.link, "id:scene", &d.generation, since_boot() + HOUR, &err));
+    in_threads(6, read_new_pixels, &r);
+    assert_int_equal(r.old, 0);
+  }
+  provider_release(from), provider_release(r.views[0]), provider_release(r.views[1]);
+  tc_release(c);
+  side_done(&d);
+  source_done(&s);
+  store_done(&st);
+}
+
+static tc_status same(void *user, int64_t row, int64_t col, int32_t level, const tc_pixels *in, const tc_target *out, tc_error *e)
+{
+  (void)user, (void)row, (void)col, (void)level, (void)e;
+  for (int32_t band = 0; band < out->bands; band++)
+    for (int64_t y = 0; y < out->height; y++)
+      memcpy((char *)out->data + band * out->band_stride + y * out->row_stride,
+             (const char *)in->data + band * in->band_stride + y * in->row_stride, (size_t)out->width);
+  return TC_OK;
+}
+
+static void what_is_computed_from_a_source_that_no_cache_keeps_changes_with_it(void **state)
+{
+  (void)state;
+  for (int is_strict = 0; is_strict < 2; is_strict++) {
+    store st;
+    source s;
+    store_init(&st);
+    image_init(&s);
+    side d = {.of = &st, .takes = true, .has_generations = true, .generation = {1, 11}};
+    tc_tier t = table(&d);
+    t.flags = is_strict ? TC_TIER_STRICT : 0;
+    tc_cache *c = cache_with(&d, &t);
+    tc_map_options map = {.struct_size = sizeof map, .map = same};
+    tc_provider *from = open_named(&s, "scene"), *p;
+    ok(provider_map(from, &map, c, &p, &err));
+    assert_int_equal(d.watched, 1);
+    check_all(&s, p, BLOCK);
+    check_all(&s, p, BLOCK);
+    assert_int_equal(decodes(&s), BLOCKS);
+    s.seed++;
+    d.generation.counter++;
+    ok(tc_tier_changed(d.link, "id:scene", &d.generation, &err));
+    check_all(&s, p, BLOCK);
+    assert_int_equal(decodes(&s), 2 * BLOCKS);
+    ok(tc_tier_confirmed(d.link, "id:scene", &d.generation, since_boot(), &err));
+    s.seed += is_strict;
+    check_all(&s, p, BLOCK);
+    assert_int_equal(decodes(&s), is_strict ? 3 * BLOCKS : 2 * BLOCKS);
+    provider_release(from), provider_release(p);
+    tc_release(c);
+    side_done(&d);
+    source_done(&s);
+    store_done(&st);
+  }
+}
+
 static void a_change_goes_to_the_fleet_or_the_source_leaves_the_tier(void **state)
 {
   (void)state;
@@ -800,8 +969,10 @@ static void tables_that_cannot_be_are_refused(void **state)
   refuses(TC_E_ARGUMENT, "tier", tc_set_tier(c, NULL, e));
   t = good, t.struct_size = 8;
   refuses(TC_E_ARGUMENT, "struct_size", tc_set_tier(c, &t, e));
-  t = good, t.flags = 2;
-  refuses(TC_E_ARGUMENT, "0x2", tc_set_tier(c, &t, e));
+  t = good, t.flags = 6;
+  refuses(TC_E_ARGUMENT, "0x6", tc_set_tier(c, &t, e));
+  t = good, t.flags = TC_TIER_STRICT;
+  refuses(TC_E_ARGUMENT, "generation", tc_set_tier(c, &t, e));
   t = good, t.attach = NULL;
   refuses(TC_E_ARGUMENT, "attach", tc_set_tier(c, &t, e));
   t = good, t.get = NULL;
@@ -850,6 +1021,9 @@ int main(void)
     cmocka_unit_test(who_waits_for_a_lease_in_vain_decodes),
     cmocka_unit_test(a_question_that_many_wait_for_in_vain_goes_with_the_last),
     cmocka_unit_test(memory_is_used_while_the_generation_is_known),
+    cmocka_unit_test(in_the_strict_grade_nothing_is_believed_beyond_the_moment_that_was_named),
+    cmocka_unit_test(of_many_who_look_at_the_clock_at_once_nobody_gets_old_pixels),
+    cmocka_unit_test(what_is_computed_from_a_source_that_no_cache_keeps_changes_with_it),
     cmocka_unit_test(a_change_goes_to_the_fleet_or_the_source_leaves_the_tier),
     cmocka_unit_test(what_waits_to_be_put_is_bounded),
     cmocka_unit_test(tables_that_cannot_be_are_refused),

@@ -1046,6 +1046,20 @@ typedef enum tc_log_event {
 } tc_log_event;
 
 /**
+ * The bits of tc_tier.flags.
+ */
+typedef enum tc_tier_flags {
+  /**
+   * Each request for a block or tile that is built on sources of which the tier tells the generations looks at the clock,
+   * and uses no memory of a source after the moment that tc_tier_confirmed named: whatever became of the tier's own
+   * thread meanwhile, also where the process was stopped and goes on. Without it no hit looks at a clock, and memory is
+   * used until the tier says otherwise. A hit takes several times as long, and a lock that all threads share. Needs
+   * `generation`.
+   */
+  TC_TIER_STRICT = 1,
+} tc_tier_flags;
+
+/**
  * What tc_tier_answer says.
  */
 typedef enum tc_tier_outcome {
@@ -3055,7 +3069,7 @@ typedef struct tc_tier {
    */
   uint32_t struct_size;
   /**
-   * 0.
+   * Bits of tc_tier_flags.
    */
   uint32_t flags;
   /**
@@ -5295,6 +5309,8 @@ void tc_tier_taken(struct tc_tier_link *link,
  *   now on memory of the source is not used, and it is decoded anew, until a generation is told.
  * - err: may be NULL.
  *
+ * Also for a tier with TC_TIER_STRICT memory is used from then on until it says otherwise: see tc_tier_confirmed.
+ *
  * What it is told of a source that it does not know does nothing. Not to be called inside `get`, `put`, `lease` and
  * `unlease`. Errors: TC_E_ARGUMENT. Thread-safe.
  */
@@ -5302,6 +5318,26 @@ tc_status tc_tier_changed(struct tc_tier_link *link,
                           const char *source,
                           const struct tc_generation *generation,
                           struct tc_error *err);
+
+/**
+ * tc_tier_changed with a generation that is to be believed until a moment only: that from which on another process may
+ * have changed the pixels, and told all who asked since. With TC_TIER_STRICT no request that begins after it uses memory
+ * of the source, until it is confirmed anew; without, the tier has to call tc_tier_changed with NULL in time.
+ *
+ * - link: required.
+ * - source: required; the identity, as `generation` was given it.
+ * - generation: required; the present one.
+ * - until_ns: the moment, in nanoseconds of CLOCK_BOOTTIME, which goes on while the machine sleeps; of CLOCK_MONOTONIC
+ *   where there is no such clock. What is past is no error: memory is not used then.
+ * - err: may be NULL.
+ *
+ * As for tc_tier_changed otherwise. Errors: TC_E_ARGUMENT. Thread-safe.
+ */
+tc_status tc_tier_confirmed(struct tc_tier_link *link,
+                            const char *source,
+                            const struct tc_generation *generation,
+                            uint64_t until_ns,
+                            struct tc_error *err);
 
 /**
  * Gives up the reference to a link. NULL does nothing.

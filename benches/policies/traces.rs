@@ -86,11 +86,12 @@ pub fn viewer() -> Trace {
             first - tiles * tiles
         })
         .collect();
-    for (level, view) in walk::views(&levels, VIEWS) {
-        let columns = levels[level as usize].0.div_ceil(TILE);
+    for view in walk::views(&levels, VIEWS) {
+        let level = view.level as usize;
+        let columns = levels[level].0.div_ceil(TILE);
         for row in view.y / TILE..(view.y + view.height).div_ceil(TILE) {
             for col in view.x / TILE..(view.x + view.width).div_ceil(TILE) {
-                requests.push(firsts[level as usize] + (row * columns + col) as u32);
+                requests.push(firsts[level] + (row * columns + col) as u32);
             }
         }
     }

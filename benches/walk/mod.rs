@@ -1,12 +1,19 @@
 //! A walk over an image with levels, the same in every run: pans, jumps and changes of level.
 
-use tilecache::geometry::Rect;
-
 /// The size of a view in pixels.
 const VIEW: (u64, u64) = (1600, 1000);
 
-/// The views of a walk over an image with levels of these sizes: level and area. Most steps go on in one direction, as hands do.
-pub fn views(levels: &[(u64, u64)], steps: usize) -> Vec<(u32, Rect)> {
+/// What is looked at: an area of a level.
+pub struct View {
+    pub level: u32,
+    pub x: u64,
+    pub y: u64,
+    pub width: u64,
+    pub height: u64,
+}
+
+/// The views of a walk over an image with levels of these sizes. Most steps go on in one direction, as hands do.
+pub fn views(levels: &[(u64, u64)], steps: usize) -> Vec<View> {
     let mut state = 7u64;
     let mut below = |end: u64| {
         state = state
@@ -39,8 +46,13 @@ pub fn views(levels: &[(u64, u64)], steps: usize) -> Vec<(u32, Rect)> {
         let stay = |at: i64, all: u64, view: u64| at.clamp(0, all.saturating_sub(view) as i64);
         x = stay(x + sign * step.0 as i64, width, VIEW.0);
         y = stay(y + sign * step.1 as i64, height, VIEW.1);
-        let rect = Rect::new(x as u64, y as u64, VIEW.0.min(width), VIEW.1.min(height));
-        views.push((level, rect));
+        views.push(View {
+            level,
+            x: x as u64,
+            y: y as u64,
+            width: VIEW.0.min(width),
+            height: VIEW.1.min(height),
+        });
     }
     views
 }

@@ -12,7 +12,7 @@ import header  # noqa: E402
 NAMES = {"tc_io": "Bytes", "tc_mosaic_part": "MosaicPart"}
 AS_IN_C = {"tc_cache_stats", "tc_format", "tc_chain_about", "tc_tier", "tc_tier_block", "tc_tier_account", "tc_tier_stats"}
 # Who writes a tier calls these as in C: its functions get plain structs of C on threads that no handle may hold up.
-FOR_TIERS = {"tc_tier_room", "tc_tier_answer", "tc_tier_is_wanted", "tc_tier_taken", "tc_tier_changed", "tc_tier_link_release"}
+FOR_TIERS = {"tc_tier_room", "tc_tier_answer", "tc_tier_is_wanted", "tc_tier_taken", "tc_tier_changed", "tc_tier_confirmed", "tc_tier_link_release"}
 ELSEWHERE = {"struct_size", "reserved", "user", "progress_user", "release", "close_session"}
 OTHER_STRUCTS = {"tc_input", "tc_mosaic_part", "tc_text", "tc_gcp"}
 

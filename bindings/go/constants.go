@@ -599,6 +599,18 @@ const (
 	LogOverdue LogEvent = 8
 )
 
+// TierFlags is tc_tier_flags. The bits of tc_tier.flags.
+type TierFlags uint32
+
+const (
+	// TierStrict is TC_TIER_STRICT. Each request for a block or tile that is built on sources of which the tier tells the generations looks at the clock,
+	// and uses no memory of a source after the moment that tc_tier_confirmed named: whatever became of the tier's own
+	// thread meanwhile, also where the process was stopped and goes on. Without it no hit looks at a clock, and memory is
+	// used until the tier says otherwise. A hit takes several times as long, and a lock that all threads share. Needs
+	// `generation`.
+	TierStrict TierFlags = 1
+)
+
 // TierOutcome is tc_tier_outcome. What tc_tier_answer says.
 type TierOutcome uint32
 

@@ -14,7 +14,7 @@ SIZED = {"struct_size", "reserved"}
 # Of which there are none yet.
 NO_FLAGS = {"tc_io.flags"}
 # A tier is written in C, and a cache of Java is given its table.
-FOR_TIERS = {"tc_tier_room", "tc_tier_answer", "tc_tier_is_wanted", "tc_tier_taken", "tc_tier_changed", "tc_tier_link_release"}
+FOR_TIERS = {"tc_tier_room", "tc_tier_answer", "tc_tier_is_wanted", "tc_tier_taken", "tc_tier_changed", "tc_tier_confirmed", "tc_tier_link_release"}
 OF_TIERS = {"tc_tier", "tc_tier_block", "tc_tier_account", "tc_generation"}
 # Numbers that are asked for by their names in the raw layer.
 NUMBERS = {"tc_cache_stats", "tc_tier_stats", "tc_rgba"}

@@ -118,7 +118,7 @@ pub struct Index {
     /// The hits under all keys.
     pub hits: AllHits,
     /// What new entries are marked with beside the rest.
-    marks: u32,
+    marks: AtomicU32,
     seeds: [u64; 3],
 }
 
@@ -139,7 +139,7 @@ impl Index {
             version: AtomicU64::new(0),
             entries: Mutex::new(0),
             hits: AllHits::default(),
-            marks: if is_observed { flag::OBSERVED } else { 0 },
+            marks: AtomicU32::new(if is_observed { flag::OBSERVED } else { 0 }),
             seeds: std::array::from_fn(|seed| hasher.hash_one(seed) | 1),
         }
     }
@@ -197,6 +197,7 @@ impl Index {
     #[inline(always)]
     pub fn hit(&self, cell: &Cell, hits: &Arc<Hits>) -> Option<Tile> {
         const WANTED: u32 = flag::FINDABLE | flag::ALL_BANDS;
+        const LONG_WAY: u32 = flag::UNREAD | flag::OBSERVED | flag::BELIEVED;
         // First, for what is asked of the thread is a call, across which little is to be kept.
         let (stripe, stamp) = stamp::hit();
         let label = cell.label();
@@ -213,7 +214,7 @@ impl Index {
                 next = node.next();
                 continue;
             }
-            if node.flags() & (WANTED | flag::UNREAD | flag::OBSERVED) != WANTED {
+            if node.flags() & (WANTED | LONG_WAY) != WANTED {
                 return None;
             }
             // Where another thread of the stripe was faster, the node is looked at again.
@@ -334,6 +335,11 @@ impl Index {
         if let Some(node) = self.slab.node(id) {
             node.set(flag::PUT);
         }
+    }
+
+    /// Look-ups of entries that are new from now on go the long way, where it is looked whether they may be believed.
+    pub fn believe_nothing(&self) {
+        self.marks.fetch_or(flag::BELIEVED, Ordering::Relaxed);
     }
 
     /// The entries of a cell need not be noted one by one any more.
@@ -502,7 +508,7 @@ impl Index {
     pub fn insert(&self, cell: &Cell, pixels: Pixels, is_unread: bool, is_open: bool) -> EntryId {
         let mut entries = self.entries.lock();
         let label = cell.label();
-        let mut flags = flag::FINDABLE | self.marks;
+        let mut flags = flag::FINDABLE | self.marks.load(Ordering::Relaxed);
         flags |= if is_unread { flag::UNREAD } else { 0 };
         if pixels.form().bands == Bands::ALL {
             flags |= flag::ALL_BANDS;

@@ -47,6 +47,17 @@ impl Still for ProcessGuard<'static, Known> {
 /// How often any image has begun or ceased to change, or came to be computed from others.
 static CHANGES: AtomicU64 = AtomicU64::new(1);
 
+/// How often any image has changed, or came to be computed from others, or to be known to another tier: what was found out
+/// before this was the same number is still true.
+pub fn changes() -> u64 {
+    CHANGES.load(Ordering::SeqCst)
+}
+
+/// Something has changed that others follow.
+pub fn note_change() {
+    CHANGES.fetch_add(1, Ordering::SeqCst);
+}
+
 /// What all keys of one image share: those of its source, and of everything built on it.
 pub struct Lineage {
     image: Arc<str>,
@@ -185,6 +196,23 @@ impl Lineage {
         origins
     }
 
+    /// It and all images that it changes with, each once.
+    pub(super) fn with_all_beneath(self: &Arc<Self>) -> Vec<Arc<Lineage>> {
+        let mut seen = HashSet::from([Arc::as_ptr(self)]);
+        let mut all = vec![self.clone()];
+        let mut next = 0;
+        while let Some(image) = all.get(next) {
+            let beneath = [&image.sources[..], &image.others()].concat();
+            all.extend(
+                beneath
+                    .into_iter()
+                    .filter(|it| seen.insert(Arc::as_ptr(it))),
+            );
+            next += 1;
+        }
+        all
+    }
+
     /// A source decodes blocks of it.
     pub(super) fn note_decoding(&self, source: Weak<dyn Decoding>) {
         let mut sources = self.decoding.get_or_make(Mutex::default).lock();
@@ -235,7 +263,7 @@ impl Lineage {
             let images = now(&others.images);
             std::mem::replace(&mut others.images, images)
         };
-        CHANGES.fetch_add(1, Ordering::SeqCst);
+        note_change();
         // Outside the lock: those that go take others.
         drop(before);
     }
@@ -266,7 +294,7 @@ impl Lineage {
     /// The latest generation of many images, which are not asked again while none changes.
     fn generation_of_others(others: &Mutex<Others>) -> Moment {
         // Read first: what changes meanwhile lets all be asked again.
-        let as_of = CHANGES.load(Ordering::SeqCst);
+        let as_of = changes();
         let images = {
             let others = others.lock();
             if others.as_of == as_of {
@@ -286,7 +314,7 @@ impl Lineage {
     /// Lets the pixels be those of a moment, or of none.
     fn set_changed(&self, moment: Moment) {
         self.changed.store(moment, Ordering::SeqCst);
-        CHANGES.fetch_add(1, Ordering::SeqCst);
+        note_change();
     }
 
     /// Since when the pixels behind a key are what they are, puts under keys beneath it included.

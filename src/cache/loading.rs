@@ -34,6 +34,9 @@ struct State {
 
 impl Loading {
     pub(super) fn new(registration: Arc<Registration>, at: Block, request: &Request<'_>) -> Self {
+        if let Some(beneath) = &registration.beneath {
+            beneath.watch();
+        }
         Self {
             cell: Cell::new(registration.key, at),
             registration,

@@ -48,9 +48,9 @@ pub use source_blocks::SourceBlocks;
 pub use stamp::{Stamp, used as use_from_now};
 pub use store::Class;
 pub use tier::{
-    AskedOfTiers, Asking, Decode, Generation, IsCurrent, Landing, Lease, Link, PIXEL_VERSION,
-    Parcel, Reply, Ticket, Tier, TierBlock, TierCounters, TierHealth, TierOptions, identify,
-    identify_while, purge,
+    ALWAYS, AskedOfTiers, Asking, Decode, Generation, IsCurrent, Landing, Lease, Link,
+    PIXEL_VERSION, Parcel, Reply, Ticket, Tier, TierBlock, TierCounters, TierHealth, TierOptions,
+    identify, identify_while, purge,
 };
 
 use crate::error::{Error, Result};
@@ -72,7 +72,7 @@ use key::KeyId;
 use observe::Observer;
 use std::sync::{Arc, OnceLock, Weak};
 use store::{CHUNKS_PER_CALL, Interrupted, Room, Store};
-use tier::TierSource;
+use tier::{Beneath, TierSource};
 
 /// What a cache can be told beside its budget; zeros mean the defaults.
 #[derive(Clone, Copy, Debug, Default)]
@@ -535,6 +535,9 @@ impl Cache {
     }
 
     fn look_up(&self, key: &str, at: Block, bands: &Bands, look: Look) -> Result<Option<Tile>> {
+        if let Some(link) = self.0.tier.get().filter(|link| link.is_strict()) {
+            Beneath::new(link, lineage::Lineage::of(key)).believe();
+        }
         // The key is kept meanwhile, for its number may be another's once it is given back.
         let known = self.0.with(|store| {
             let Some(id) = store.find_key(key) else {
@@ -703,13 +706,16 @@ impl Cache {
                 cache: self.clone(),
                 key,
                 tier_source: None,
+                beneath: None,
                 put_entries,
                 hits,
             })
         })?;
         // Without the lock, for the tier hears of it.
         if let Some(link) = self.0.tier.get() {
-            registration.tier_source = link.source_of(&lineage::Lineage::of(text));
+            let beneath = Beneath::new(link, lineage::Lineage::of(text));
+            registration.tier_source = beneath.own();
+            registration.beneath = Some(beneath);
         }
         Ok(registration)
     }
@@ -760,6 +766,8 @@ struct Registration {
     key: KeyId,
     /// The source as another tier knows it, if it does.
     tier_source: Option<Arc<TierSource>>,
+    /// What the image is built on, where there is another tier.
+    beneath: Option<Beneath>,
     /// How many entries of the key callers put.
     put_entries: Arc<AtomicU64>,
     hits: Arc<Hits>,
@@ -782,8 +790,16 @@ impl Registration {
         self.cache.0.index.hit(&cell, &self.hits)
     }
 
+    /// Before anything of the image is looked up: what another tier lets be believed no longer is not there any more then.
+    fn believe(&self) {
+        if let Some(beneath) = &self.beneath {
+            beneath.believe();
+        }
+    }
+
     /// The tile of a cell with these bands, of an image with `all` bands, or with more of them.
     fn find(&self, at: Block, bands: &Bands, all: u32, look: Look) -> Option<Found> {
+        self.believe();
         let (cell, index) = (Cell::new(self.key, at), &self.cache.0.index);
         let found = index.find(&cell, bands, Some(all), look, Some(&self.hits))?;
         if found.is_first {
@@ -808,6 +824,7 @@ impl Registration {
     }
 
     fn contains(&self, at: Block, bands: &Bands, all: u32) -> bool {
+        self.believe();
         let cell = Cell::new(self.key, at);
         self.cache.0.index.contains(&cell, bands, Some(all))
     }

@@ -366,6 +366,9 @@ impl Namespace {
 
     /// A block with these bands, made from the present pixels.
     pub fn want(&self, at: Block, bands: Bands) -> Want {
+        if let Place::Cached(registration) = &self.place {
+            registration.believe();
+        }
         Want {
             cell: self.cell(at),
             bands,

@@ -10,7 +10,7 @@ use super::provider::tc_provider;
 use super::status::{tc_error, tc_status};
 use super::tier_table::{Open, Table};
 use super::types::{tc_dtype, tc_pixels, tc_target};
-use crate::cache::{Generation, Lease, Reply, TierCounters, TierHealth, TierOptions};
+use crate::cache::{ALWAYS, Generation, Lease, Reply, TierCounters, TierHealth, TierOptions};
 use crate::dtype::DType;
 use crate::error::{Error, Kind, Result};
 use crate::layout::Shape;
@@ -109,6 +109,17 @@ pub enum tc_tier_state {
     TC_TIER_DENIED = 4,
 }
 
+/// The bits of tc_tier.flags.
+#[repr(C)]
+pub enum tc_tier_flags {
+    /// Each request for a block or tile that is built on sources of which the tier tells the generations looks at the clock,
+    /// and uses no memory of a source after the moment that tc_tier_confirmed named: whatever became of the tier's own
+    /// thread meanwhile, also where the process was stopped and goes on. Without it no hit looks at a clock, and memory is
+    /// used until the tier says otherwise. A hit takes several times as long, and a lock that all threads share. Needs
+    /// `generation`.
+    TC_TIER_STRICT = 1,
+}
+
 /// What a tier counts of itself, for statistics. Size-led; the library sets struct_size, and 0 in all else.
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
@@ -155,7 +166,7 @@ pub struct tc_tier_account {
 pub struct tc_tier {
     /// sizeof(tc_tier), set by you.
     pub struct_size: u32,
-    /// 0.
+    /// Bits of tc_tier_flags.
     pub flags: u32,
     /// Passed to all functions.
     pub user: *mut c_void,
@@ -313,6 +324,15 @@ const _: () = {
     assert!(size_of::<tc_tier>() == 120 && offset_of!(tc_tier, attach) == 40);
     assert!(size_of::<tc_tier_account>() == 88 && size_of::<tc_tier_stats>() == 256);
 };
+
+impl From<&tc_generation> for Generation {
+    fn from(it: &tc_generation) -> Self {
+        Self {
+            counter: it.counter,
+            random: it.random,
+        }
+    }
+}
 
 // SAFETY: numbers, pointers and optional functions behind a size; zero is NULL.
 unsafe impl SizeLed for tc_tier {
@@ -635,6 +655,8 @@ pub unsafe extern "C" fn tc_tier_taken(link: *mut tc_tier_link, parcel: u64) {
 ///   now on memory of the source is not used, and it is decoded anew, until a generation is told.
 /// - err: may be NULL.
 ///
+/// Also for a tier with TC_TIER_STRICT memory is used from then on until it says otherwise: see tc_tier_confirmed.
+///
 /// What it is told of a source that it does not know does nothing. Not to be called inside `get`, `put`, `lease` and
 /// `unlease`. Errors: TC_E_ARGUMENT. Thread-safe.
 #[unsafe(no_mangle)]
@@ -649,21 +671,54 @@ pub unsafe extern "C" fn tc_tier_changed(
         guard(err, || {
             let open = &handle::borrow(link, "link")?.open;
             let source = args::optional_text(source, "source")?;
-            let generation = generation.as_ref().map(|it| Generation {
-                counter: it.counter,
-                random: it.random,
-            });
+            let confirmed = generation.as_ref().map(|it| (it.into(), ALWAYS));
             let Some(link) = open.link() else {
                 return Ok(());
             };
-            match (source, generation) {
-                (Some(source), generation) => link.tell(source, generation),
+            match (source, confirmed) {
+                (Some(source), confirmed) => link.tell(source, confirmed),
                 (None, None) => link.suspect_all(),
                 (None, Some(_)) => {
                     return Err(Error::argument(
                         "source is NULL with a generation; only one source can have it",
                     ));
                 }
+            }
+            Ok(())
+        })
+    }
+}
+
+/// tc_tier_changed with a generation that is to be believed until a moment only: that from which on another process may
+/// have changed the pixels, and told all who asked since. With TC_TIER_STRICT no request that begins after it uses memory
+/// of the source, until it is confirmed anew; without, the tier has to call tc_tier_changed with NULL in time.
+///
+/// - link: required.
+/// - source: required; the identity, as `generation` was given it.
+/// - generation: required; the present one.
+/// - until_ns: the moment, in nanoseconds of CLOCK_BOOTTIME, which goes on while the machine sleeps; of CLOCK_MONOTONIC
+///   where there is no such clock. What is past is no error: memory is not used then.
+/// - err: may be NULL.
+///
+/// As for tc_tier_changed otherwise. Errors: TC_E_ARGUMENT. Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tc_tier_confirmed(
+    link: *mut tc_tier_link,
+    source: *const c_char,
+    generation: *const tc_generation,
+    until_ns: u64,
+    err: *mut tc_error,
+) -> tc_status {
+    // SAFETY: the caller keeps what the header says of every pointer.
+    unsafe {
+        guard(err, || {
+            let open = &handle::borrow(link, "link")?.open;
+            let missing = |name| Error::argument(format!("{name} is NULL"));
+            let source = args::optional_text(source, "source")?;
+            let source = source.ok_or_else(|| missing("source"))?;
+            let generation = generation.as_ref().ok_or_else(|| missing("generation"))?;
+            if let Some(link) = open.link() {
+                link.tell(source, Some((generation.into(), until_ns)));
             }
             Ok(())
         })

@@ -1,7 +1,7 @@
 //! A caller's table of functions as a tier of the core, and the numbers by which it knows what is open.
 
 use super::status::{callback, tc_status};
-use super::tier::{tc_tier, tc_tier_account, tc_tier_block, tc_tier_link};
+use super::tier::{tc_tier, tc_tier_account, tc_tier_block, tc_tier_flags, tc_tier_link};
 use super::tile::view;
 use crate::cache::{Lease, Link, Parcel, Ticket, Tier, TierBlock, TierHealth};
 use crate::error::{Error, Kind, Result};
@@ -20,6 +20,8 @@ pub struct Open {
     tickets: Mutex<HashMap<u64, Arc<Ticket>>>,
     parcels: Mutex<HashMap<u64, Parcel>>,
 }
+
+const STRICT: u32 = tc_tier_flags::TC_TIER_STRICT as u32;
 
 /// With so many tickets those are looked for that nobody wants any more.
 const MANY: usize = 1024;
@@ -99,11 +101,16 @@ impl Table {
     /// The tier that a table describes.
     pub fn new(tier: &tc_tier) -> Result<Arc<Self>> {
         let missing = |name: &str| Error::argument(format!("tier.{name} is NULL"));
-        if tier.flags != 0 {
-            let flags = tier.flags;
+        let unknown = tier.flags & !STRICT;
+        if unknown != 0 {
             return Err(Error::argument(format!(
-                "tier.flags is {flags:#x}; it must be 0"
+                "tier.flags has bits that are not known: {unknown:#x}"
             )));
+        }
+        if tier.flags & STRICT != 0 && tier.generation.is_none() {
+            return Err(Error::argument(
+                "tier.flags has TC_TIER_STRICT, but tier.generation is NULL",
+            ));
         }
         if tier.lease.is_some() != tier.unlease.is_some() {
             return Err(Error::argument(
@@ -175,14 +182,25 @@ fn lend<R>(block: &TierBlock, call: impl FnOnce(*const tc_tier_block) -> R) -> O
 /// A moment on the monotonic clock of the system in nanoseconds, as C reads it.
 fn monotonic(moment: Instant) -> u64 {
     let left = moment.saturating_duration_since(Instant::now());
+    let left = u64::try_from(left.as_nanos()).unwrap_or(u64::MAX);
+    time_of(libc::CLOCK_MONOTONIC).saturating_add(left)
+}
+
+/// The clock of confirmations.
+#[cfg(target_os = "linux")]
+const CONFIRMED_BY: libc::clockid_t = libc::CLOCK_BOOTTIME;
+#[cfg(not(target_os = "linux"))]
+const CONFIRMED_BY: libc::clockid_t = libc::CLOCK_MONOTONIC;
+
+/// The present moment on a clock in nanoseconds.
+fn time_of(clock: libc::clockid_t) -> u64 {
     let mut now = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,
     };
-    // SAFETY: the struct is ours. The clock is there wherever `Instant` is.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut now) };
-    let now = now.tv_sec.unsigned_abs() * 1_000_000_000 + now.tv_nsec.unsigned_abs();
-    now.saturating_add(u64::try_from(left.as_nanos()).unwrap_or(u64::MAX))
+    // SAFETY: the struct is ours. The clocks are there on every system that this is built for.
+    unsafe { libc::clock_gettime(clock, &mut now) };
+    now.tv_sec.unsigned_abs() * 1_000_000_000 + now.tv_nsec.unsigned_abs()
 }
 
 impl Tier for Table {
@@ -245,6 +263,14 @@ impl Tier for Table {
 
     fn has_generations(&self) -> bool {
         self.calls.generation.is_some()
+    }
+
+    fn is_strict(&self) -> bool {
+        self.calls.flags & STRICT != 0
+    }
+
+    fn now(&self) -> u64 {
+        time_of(CONFIRMED_BY)
     }
 
     fn watch(&self, source: &str, is_watched: bool) {

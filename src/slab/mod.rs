@@ -53,6 +53,8 @@ pub mod flag {
     pub const PUT: u32 = 128;
     /// Its uses are noted one by one; above the place of the node in its chunk.
     pub const OBSERVED: u32 = 1 << 14;
+    /// It may be used as long as another tier lets it be believed.
+    pub const BELIEVED: u32 = 1 << 15;
     /// Its pins stand in the columns.
     pub(super) const OPEN: u32 = 8;
     /// The slab itself counts as a handle.

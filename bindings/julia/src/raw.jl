@@ -248,6 +248,9 @@ const TC_LOG_EVICTED = UInt32(6)
 const TC_LOG_REJECTED = UInt32(7)
 const TC_LOG_OVERDUE = UInt32(8)
 
+# The bits of tc_tier.flags.
+const TC_TIER_STRICT = UInt32(1)
+
 # What tc_tier_answer says.
 const TC_TIER_MISS = UInt32(0)
 const TC_TIER_PIXELS = UInt32(1)
@@ -2535,11 +2538,30 @@ Tells the generation of a source: that it was confirmed, has changed, or is not 
   now on memory of the source is not used, and it is decoded anew, until a generation is told.
 - err: may be NULL.
 
+Also for a tier with TC_TIER_STRICT memory is used from then on until it says otherwise: see tc_tier_confirmed.
+
 What it is told of a source that it does not know does nothing. Not to be called inside `get`, `put`, `lease` and
 `unlease`. Errors: TC_E_ARGUMENT. Thread-safe.
 """
 tc_tier_changed(link, source, generation, err) =
     @library_call libtilecache.tc_tier_changed(link::Ptr{tc_tier_link}, source::Ptr{UInt8}, generation::Ptr{Cvoid}, err::Ptr{Cvoid})::tc_status
+
+"""
+tc_tier_changed with a generation that is to be believed until a moment only: that from which on another process may
+have changed the pixels, and told all who asked since. With TC_TIER_STRICT no request that begins after it uses memory
+of the source, until it is confirmed anew; without, the tier has to call tc_tier_changed with NULL in time.
+
+- link: required.
+- source: required; the identity, as `generation` was given it.
+- generation: required; the present one.
+- until_ns: the moment, in nanoseconds of CLOCK_BOOTTIME, which goes on while the machine sleeps; of CLOCK_MONOTONIC
+  where there is no such clock. What is past is no error: memory is not used then.
+- err: may be NULL.
+
+As for tc_tier_changed otherwise. Errors: TC_E_ARGUMENT. Thread-safe.
+"""
+tc_tier_confirmed(link, source, generation, until_ns, err) =
+    @library_call libtilecache.tc_tier_confirmed(link::Ptr{tc_tier_link}, source::Ptr{UInt8}, generation::Ptr{Cvoid}, until_ns::UInt64, err::Ptr{Cvoid})::tc_status
 
 """
 Gives up the reference to a link. NULL does nothing.

@@ -135,6 +135,7 @@ const FUNCTIONS = [
     (:tc_tier_is_wanted, 2),
     (:tc_tier_taken, 2),
     (:tc_tier_changed, 4),
+    (:tc_tier_confirmed, 5),
     (:tc_tier_link_release, 1),
     (:provider_invalidate_fleet, 2),
     (:provider_pixel_stats, 4),

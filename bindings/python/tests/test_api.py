@@ -24,7 +24,7 @@ NOT_NEEDED = {
 }  # fmt: skip
 # A tier is written in C, and a cache of Python is given its table.
 FOR_TIERS = {
-    "tc_tier_room", "tc_tier_answer", "tc_tier_is_wanted", "tc_tier_taken", "tc_tier_changed", "tc_tier_link_release",
+    "tc_tier_room", "tc_tier_answer", "tc_tier_is_wanted", "tc_tier_taken", "tc_tier_changed", "tc_tier_confirmed", "tc_tier_link_release",
 }  # fmt: skip
 # What Python's own memory does not need to put off, and what `Tile.absent` tells, which is C.
 NOT_NEEDED_VALUES = {"TC_PIXELS_DEFER_RELEASE", "TC_IMAGE_DEFER_RELEASE", "TC_PIXELS_ABSENT"}

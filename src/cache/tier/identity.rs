@@ -1,7 +1,7 @@
 //! What stands for a source on all machines, and what tells its blocks apart there.
 
 use super::source::TierSource;
-use crate::cache::lineage::Lineage;
+use crate::cache::lineage::{Lineage, note_change};
 use crate::error::{Error, Result};
 use crate::image::{Block, Image};
 use crate::sync::Mutex;
@@ -85,6 +85,8 @@ pub fn identify_while(
         has_left: AtomicBool::new(false),
         sources: Mutex::default(),
     });
+    // What is built on it already is built on a source with a name from now on.
+    note_change();
     if *known.text != *text {
         let known = &known.text;
         return Err(Error::argument(format!(

@@ -2,11 +2,12 @@
 //!
 //! `asking` looks at what a request needs, and `asked` goes through the questions of one request: whether the tier has a
 //! block, and where it does not, who decodes it. `ticket` is one such question in the hands of the tier. `source` is what
-//! is known of a source there, and `identity` what it and its blocks are called on all machines. `decode` puts what was
-//! decoded.
+//! is known of a source there, `beneath` the sources that an image is built on, and `identity` what they and their blocks
+//! are called on all machines. `decode` puts what was decoded.
 
 mod asked;
 mod asking;
+mod beneath;
 mod block;
 mod counts;
 mod decode;
@@ -16,11 +17,12 @@ mod ticket;
 
 pub use asked::AskedOfTiers;
 pub use asking::{Asking, Landing};
+pub use beneath::Beneath;
 pub use block::TierBlock;
 pub use counts::TierCounters;
 pub use decode::{Decode, Parcel};
 pub use identity::{Identity, IsCurrent, PIXEL_VERSION, identify, identify_while};
-pub use source::TierSource;
+pub use source::{ALWAYS, TierSource};
 pub use ticket::{Reply, Ticket};
 
 use super::Cache;
@@ -92,6 +94,17 @@ pub trait Tier: Send + Sync {
         false
     }
 
+    /// Whether requests look at the clock, so that memory of a source is not used after the moment until which its
+    /// generation was confirmed, whenever the tier says so.
+    fn is_strict(&self) -> bool {
+        false
+    }
+
+    /// The present moment on the clock of confirmations.
+    fn now(&self) -> u64 {
+        0
+    }
+
     /// The generation of a source is to be told from now on, or not any more.
     fn watch(&self, _source: &str, _is_watched: bool) {}
 
@@ -161,6 +174,7 @@ const IDLE_SOURCES: usize = 1024;
 pub struct Link {
     pub(super) tier: Arc<dyn Tier>,
     options: TierOptions,
+    is_strict: bool,
     pub(super) counts: Counts,
     sources: Mutex<BTreeMap<Arc<str>, Arc<TierSource>>>,
     /// Bytes of blocks that wait to be put.
@@ -178,6 +192,7 @@ impl Link {
             bytes => bytes,
         };
         Arc::new(Self {
+            is_strict: tier.is_strict(),
             tier,
             options: TierOptions {
                 get: or(options.get, GET),
@@ -190,9 +205,13 @@ impl Link {
         })
     }
 
-    /// What the tier knows of the source of an image, if that has an identity on all machines. Waits until the tier has
-    /// said something of a new one, as long as a request would wait for a block.
-    pub(super) fn source_of(self: &Arc<Self>, lineage: &Arc<Lineage>) -> Option<Arc<TierSource>> {
+    /// Whether requests look at the clock.
+    pub(super) fn is_strict(&self) -> bool {
+        self.is_strict
+    }
+
+    /// What the tier knows of the source of an image, if that has an identity on all machines.
+    fn source_of(self: &Arc<Self>, lineage: &Arc<Lineage>) -> Option<Arc<TierSource>> {
         let identity = lineage.identity.get()?;
         let (source, is_new, gone) = {
             let mut sources = self.sources.lock();
@@ -213,9 +232,15 @@ impl Link {
             if is_new {
                 self.tier.watch(source.text(), true);
             }
-            source.await_told(self.options.get);
         }
         Some(source)
+    }
+
+    /// Waits until the tier has said something of a source, as long as a request would wait for a block.
+    fn await_told(&self, source: &TierSource) {
+        if self.tier.has_generations() {
+            source.await_told(self.options.get);
+        }
     }
 
     /// Takes out the sources that nothing uses, if there are very many. Those that were invalidated here alone stay, for
@@ -232,13 +257,14 @@ impl Link {
         idle
     }
 
-    /// The tier says that a source has this generation, or that it does not know which.
-    pub fn tell(&self, source: &str, generation: Option<Generation>) {
+    /// The tier says that a source has this generation, and until when memory of it may be used; or that it does not know
+    /// which.
+    pub fn tell(&self, source: &str, confirmed: Option<(Generation, u64)>) {
         let known = self.sources.lock().get(source).cloned();
         // One that was asked for no longer may be told of once more.
         if let Some(known) = known {
-            match generation {
-                Some(generation) => known.confirm(generation),
+            match confirmed {
+                Some((generation, until)) => known.confirm(generation, until),
                 None => known.suspect(),
             }
         }
@@ -276,6 +302,9 @@ impl Cache {
             ));
         }
         let link = Link::new(tier, options, self.budget());
+        if link.is_strict() {
+            self.0.index.believe_nothing();
+        }
         ANY.store(true, Ordering::Release);
         match self.0.tier.set(link.clone()) {
             Ok(()) => Ok(link),

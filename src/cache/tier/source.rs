@@ -3,7 +3,7 @@
 use super::block::TierBlock;
 use super::identity::Identity;
 use super::{Generation, Lease, Link};
-use crate::cache::lineage::{Lineage, Suspension};
+use crate::cache::lineage::{self, Lineage, Suspension};
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Condvar, Mutex};
 use std::collections::HashMap;
@@ -16,6 +16,8 @@ pub struct TierSource {
     link: Weak<Link>,
     state: Mutex<State>,
     told: Condvar,
+    /// Until when memory of it may be used, on the clock of its tier; a strict tier's requests look at it.
+    until: AtomicU64,
     has_left: AtomicBool,
     leases: Mutex<HashMap<Vec<u8>, Leased>>,
     /// What a decode of a block takes, as of late; 0 before the first.
@@ -28,9 +30,50 @@ struct State {
     lineages: Vec<Weak<Lineage>>,
     generation: Option<Generation>,
     /// While it is not known whether the pixels have changed: no memory of them is used.
-    suspended: Option<Vec<Suspension>>,
+    suspended: Option<Suspended>,
     /// Whether the tier has said anything.
     is_told: bool,
+    /// How many suspensions began.
+    doubts: u64,
+}
+
+/// That memory is not used, from one doubt to the next confirmation.
+#[derive(Default)]
+struct Suspended {
+    images: Vec<Suspension>,
+    /// How many are forgetting what was in memory.
+    forgetting: usize,
+    /// Tells it from those before, which may still be forgetting.
+    number: u64,
+}
+
+/// Without a limit: as long as the tier says nothing else.
+pub const ALWAYS: u64 = u64::MAX;
+
+impl State {
+    fn images(&self) -> Vec<Arc<Lineage>> {
+        self.lineages.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Begins a suspension whose number this is; the caller is to forget memory.
+    fn doubt(&mut self) -> u64 {
+        self.doubts += 1;
+        let number = self.doubts;
+        self.suspended = Some(Suspended {
+            forgetting: 1,
+            number,
+            ..Suspended::default()
+        });
+        number
+    }
+}
+
+impl Suspended {
+    /// One more is to forget memory.
+    fn forget(&mut self) -> u64 {
+        self.forgetting += 1;
+        self.number
+    }
 }
 
 struct Leased {
@@ -51,10 +94,11 @@ impl TierSource {
             link: Arc::downgrade(link),
             state: Mutex::new(State {
                 generation: (!changes).then(Generation::default),
-                suspended: changes.then(Vec::new),
+                suspended: changes.then(Suspended::default),
                 ..State::default()
             }),
             told: Condvar::default(),
+            until: AtomicU64::new(if changes { 0 } else { ALWAYS }),
             has_left: AtomicBool::new(false),
             leases: Mutex::default(),
             decode_nanoseconds: AtomicU64::new(0),
@@ -81,29 +125,35 @@ impl TierSource {
         if identity.has_left.load(Ordering::SeqCst) {
             self.leave();
         }
-        let is_new = {
+        let suspended = {
             let mut state = self.state.lock();
             state.lineages.retain(|other| other.strong_count() > 0);
             let mut known = state.lineages.iter();
-            let is_new = !known.any(|other| other.as_ptr() == Arc::as_ptr(lineage));
-            if is_new {
-                state.lineages.push(Arc::downgrade(lineage));
+            if known.any(|other| other.as_ptr() == Arc::as_ptr(lineage)) {
+                return;
             }
-            is_new && state.suspended.is_some()
+            state.lineages.push(Arc::downgrade(lineage));
+            state.suspended.as_mut().map(Suspended::forget)
         };
-        if is_new {
-            self.suspend(std::slice::from_ref(lineage));
+        lineage::note_change();
+        if let Some(number) = suspended {
+            self.suspend(std::slice::from_ref(lineage), number);
         }
     }
 
-    /// Suspends images of a source that is suspended.
-    fn suspend(&self, lineages: &[Arc<Lineage>]) {
+    /// Suspends images of a source whose suspension of this number counts the caller among those who forget.
+    fn suspend(&self, lineages: &[Arc<Lineage>], number: u64) {
         // Without the lock, for memory is forgotten.
         let new: Vec<_> = lineages.iter().map(Lineage::suspend).collect();
         let mut new = Some(new);
-        if let Some(suspended) = &mut self.state.lock().suspended {
-            suspended.extend(new.take().into_iter().flatten());
+        let mut state = self.state.lock();
+        if let Some(suspended) = state.suspended.as_mut()
+            && suspended.number == number
+        {
+            suspended.forgetting -= 1;
+            suspended.images.extend(new.take().into_iter().flatten());
         }
+        drop(state);
         // Confirmed meanwhile: they end here.
         drop(new);
     }
@@ -120,45 +170,94 @@ impl TierSource {
         }
     }
 
-    /// The generation was confirmed. Another one than before lets all memory of the source be forgotten.
-    pub(super) fn confirm(&self, generation: Generation) {
-        let (suspended, lineages) = {
+    /// The generation was confirmed, until then. Another one than before lets all memory of the source be forgotten.
+    pub(super) fn confirm(&self, generation: Generation, until: u64) {
+        let begun = {
             let mut state = self.state.lock();
             state.is_told = true;
             let before = state.generation.replace(generation);
-            let suspended = state.suspended.take();
-            let is_same = suspended.is_some() || before == Some(generation);
-            let lineages = match is_same {
-                true => Vec::new(),
-                false => state.lineages.iter().filter_map(Weak::upgrade).collect(),
-            };
-            (suspended, lineages)
+            let suspended = state.suspended.as_ref();
+            let is_true = before == Some(generation)
+                || suspended.is_some_and(|suspended| suspended.forgetting == 0);
+            match is_true {
+                true => Ok(self.go_on(&mut state, until)),
+                false => Err((suspended.is_none(), state.images())),
+            }
         };
-        if !lineages.is_empty() {
-            self.count(|counts| counts.changes.add(1));
-        }
-        lineages.iter().for_each(|lineage| lineage.invalidate());
+        let ended = match begun {
+            Ok(ended) => ended,
+            Err((is_change, lineages)) => {
+                if is_change && !lineages.is_empty() {
+                    self.count(|counts| counts.changes.add(1));
+                }
+                // Only what was confirmed before may be used until this is done.
+                lineages.iter().for_each(|lineage| lineage.invalidate());
+                let mut state = self.state.lock();
+                match state.generation == Some(generation) {
+                    true => self.go_on(&mut state, until),
+                    false => None,
+                }
+            }
+        };
         // What was suspended is empty, and may be filled from now on.
-        drop(suspended);
+        drop(ended);
         self.told.notify_all();
+    }
+
+    /// What is in memory is true until then.
+    fn go_on(&self, state: &mut State, until: u64) -> Option<Suspended> {
+        let before = self.until.swap(until, Ordering::SeqCst);
+        if until < before {
+            // What was found out of it holds for too long.
+            lineage::note_change();
+        }
+        state.suspended.take()
     }
 
     /// It is not known any more whether the source has changed.
     pub(super) fn suspect(&self) {
-        let lineages: Vec<_> = {
+        let doubted = {
             let mut state = self.state.lock();
             state.is_told = true;
-            if state.suspended.is_some() {
-                drop(state);
-                self.told.notify_all();
-                return;
+            match state.suspended {
+                Some(_) => None,
+                None => Some((state.doubt(), state.images())),
             }
-            state.suspended = Some(Vec::new());
-            state.lineages.iter().filter_map(Weak::upgrade).collect()
         };
-        self.count(|counts| counts.suspicions.add(1));
-        self.suspend(&lineages);
+        if let Some((number, lineages)) = doubted {
+            self.count(|counts| counts.suspicions.add(1));
+            self.suspend(&lineages, number);
+        }
         self.told.notify_all();
+    }
+
+    /// Until when memory of it may be used, as far as is known now; what may not be is forgotten when this returns.
+    pub(super) fn believed(&self, now: u64) -> u64 {
+        let until = self.until.load(Ordering::SeqCst);
+        if now < until {
+            return until;
+        }
+        let doubted = {
+            let mut state = self.state.lock();
+            let until = self.until.load(Ordering::SeqCst);
+            if now < until {
+                return until;
+            }
+            match &state.suspended {
+                Some(suspended) if suspended.forgetting == 0 => return until,
+                // Whoever began to forget may not be done yet, and must not be waited for: it may be this very thread.
+                Some(_) => Err(state.images()),
+                None => Ok((state.doubt(), state.images())),
+            }
+        };
+        match doubted {
+            Ok((number, lineages)) => {
+                self.count(|counts| counts.suspicions.add(1));
+                self.suspend(&lineages, number);
+            }
+            Err(lineages) => lineages.iter().for_each(|lineage| lineage.invalidate()),
+        }
+        until
     }
 
     /// The generation under which the tier may be asked now.

@@ -71,7 +71,7 @@ impl<S: Store, L: Link> Fleet<S, L> {
         if asks.is_empty() {
             return;
         }
-        if !self.may_ask() {
+        if !self.store.has_leases() || !self.may_ask() {
             return self.miss(&asks);
         }
         let limit = self.limit(&asks);

@@ -7,6 +7,9 @@ use std::time::Duration;
 pub struct Moment(pub u64);
 
 impl Moment {
+    /// No clock gets there.
+    pub const NEVER: Self = Self(u64::MAX);
+
     /// The moment so much later.
     pub fn after(self, time: Duration) -> Self {
         Self(self.0.saturating_add(nanoseconds(time)))

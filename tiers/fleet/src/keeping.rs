@@ -25,6 +25,8 @@ pub(crate) struct Work {
     /// Something came that it does not know of when it sleeps.
     pub(crate) has_news: bool,
     is_ended: bool,
+    /// When it looked last whether sources are still to be believed.
+    pub(crate) looked: Option<Moment>,
     /// When the generations are to be asked for.
     pub(crate) poll: Moment,
     pub(crate) waits: Vec<(Ask, Wait)>,
@@ -100,7 +102,8 @@ impl<S: Store, L: Link> Fleet<S, L> {
             .values()
             .filter_map(|held| held.holding.renewal());
         let next = polls.into_iter().chain(looks).chain(renewals).min();
-        next.unwrap_or(self.clock.now().after(self.options.validity))
+        // Nothing wakes the thread then but news.
+        next.unwrap_or(Moment::NEVER)
     }
 
     fn poll(&self) {

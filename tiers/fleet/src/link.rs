@@ -1,5 +1,6 @@
 //! What a fleet knows of the cache that it works for.
 
+use crate::clock::Moment;
 use crate::generation::Generation;
 use crate::key::Digest;
 use crate::value::{Doubt, Form, Pixels, PixelsMut};
@@ -50,6 +51,12 @@ pub trait Link: Send + Sync {
     /// The generation of a source was confirmed, or is not known any more.
     fn changed(&self, source: &str, generation: Option<Generation>);
 
+    /// The generation of a source was confirmed, and is to be believed until this moment: sooner than a cache whose
+    /// requests look at no clock may use it, it is told that it is not known any more.
+    fn confirmed(&self, source: &str, generation: Generation, _until: Moment) {
+        self.changed(source, Some(generation));
+    }
+
     /// Something that whoever runs the process should know, without secrets.
     fn log(&self, text: &str);
 }
@@ -73,6 +80,10 @@ impl<L: Link> Link for std::sync::Arc<L> {
 
     fn changed(&self, source: &str, generation: Option<Generation>) {
         (**self).changed(source, generation);
+    }
+
+    fn confirmed(&self, source: &str, generation: Generation, until: Moment) {
+        (**self).confirmed(source, generation, until);
     }
 
     fn log(&self, text: &str) {

@@ -25,6 +25,9 @@ pub struct Options {
     pub max_bytes: usize,
     /// What the processes of the fleet know and the store does not.
     pub secret: Option<Secret>,
+    /// Whether the cache's requests look at the clock themselves: then it is told that a source is not to be believed any
+    /// more when that is so, and not as early as the tier's thread may next look.
+    pub strict: bool,
     /// Whether the store is asked also where that took longer than a decode lately, and waited for as long as `get`
     /// says however fast that is.
     pub ask_always: bool,
@@ -41,6 +44,7 @@ impl Default for Options {
             compression: Compression::Lz4,
             max_bytes: 64 << 20,
             secret: None,
+            strict: false,
             ask_always: false,
         }
     }

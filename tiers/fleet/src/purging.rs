@@ -5,6 +5,7 @@ use crate::failure::Result;
 use crate::fleet::{Fleet, Source};
 use crate::generation::Generation;
 use crate::link::Link;
+use crate::statistics::nanoseconds;
 use crate::store::Store;
 use crate::validity::Seen;
 use std::time::Duration;
@@ -72,16 +73,31 @@ impl<S: Store, L: Link> Fleet<S, L> {
 
     /// The sources whose validity ends before the thread of the tier will look again are suspect from now on.
     pub(crate) fn suspect_in_time(&self) {
-        let next = self.clock.now().after(self.options.turn());
-        let validity = self.options.validity;
         let _telling = self.telling.lock();
-        let ending: Vec<_> = {
-            let known = self.known.lock();
-            let told = known.sources.iter().filter(|(_, source)| source.is_told);
-            told.filter(|(_, source)| source.validity.valid(next, validity).is_none())
-                .map(|(name, _)| name.clone())
-                .collect()
+        let now = self.clock.now();
+        let (turn, validity) = (self.options.turn(), self.options.validity);
+        let next = match self.options.strict {
+            true => now,
+            false => now.after(turn),
         };
+        let (told, ending) = {
+            let mut known = self.known.lock();
+            let before = known.work.looked.replace(now);
+            let told: Vec<_> = known.sources.iter().filter(|it| it.1.is_told).collect();
+            let is_ending =
+                |it: &&(&String, &Source)| it.1.validity.valid(next, validity).is_none();
+            let ending: Vec<_> = told
+                .iter()
+                .filter(is_ending)
+                .map(|it| it.0.clone())
+                .collect();
+            (before.filter(|_| !told.is_empty()), ending)
+        };
+        if let Some(before) = told {
+            let delay = now.since(before).saturating_sub(turn);
+            let longest = &self.counters.longest_delay_nanoseconds;
+            longest.at_least(nanoseconds(delay));
+        }
         ending.iter().for_each(|source| self.suspect(source));
     }
 
@@ -105,12 +121,14 @@ impl<S: Store, L: Link> Fleet<S, L> {
     /// Takes a generation for confirmed and tells the cache; true if it cannot be, as a later one was seen before.
     /// `telling` is locked.
     fn told(&self, name: &str, asked: Moment, generation: Generation) -> bool {
+        let now = self.clock.now();
         let seen = self.with(name, |source| {
             if source.has_left {
                 return None;
             }
             let seen = source.validity.answered(asked, generation);
-            let confirmed = source.validity.valid(asked, self.options.validity);
+            // The answer may have come late, or been read late.
+            let confirmed = source.validity.valid(now, self.options.validity);
             source.is_told = confirmed.is_some();
             Some((seen, confirmed))
         });
@@ -121,7 +139,10 @@ impl<S: Store, L: Link> Fleet<S, L> {
         if seen == Seen::Changed {
             self.counters.changed.one();
         }
-        self.link.changed(name, confirmed);
+        match confirmed {
+            Some((generation, until)) => self.link.confirmed(name, generation, until),
+            None => self.link.changed(name, None),
+        }
         seen == Seen::Lost
     }
 

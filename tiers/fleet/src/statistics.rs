@@ -109,6 +109,10 @@ counters! {
     raised,
     /// Sources that became suspect.
     suspect,
+    /// By how much the tier's thread was later than a third of the validity to look whether sources are still to be
+    /// believed, at most, in nanoseconds. Where requests look at no clock, memory was used for longer than the validity by
+    /// no more than twice this and a third of the validity.
+    longest_delay_nanoseconds,
     /// Sources that were purged.
     purges,
     /// Purges that the store did not take.
@@ -127,6 +131,11 @@ impl Count {
 
     pub(crate) fn one(&self) {
         self.add(1);
+    }
+
+    /// Lets it be the most of what it is given.
+    pub(crate) fn at_least(&self, number: u64) {
+        self.0.fetch_max(number, Ordering::Relaxed);
     }
 
     fn get(&self) -> u64 {

@@ -19,6 +19,11 @@ pub struct Lease {
 /// A store that processes share. Called from many threads at once. Each call may take about as long as its limit, and
 /// fails as a whole where the store does not answer; lists are answered in their order.
 pub trait Store: Send + Sync {
+    /// Whether it has leases, as far as it knows. Where it has none nobody waits, and nobody asks for one.
+    fn has_leases(&self) -> bool {
+        true
+    }
+
     /// The values under these keys, where there are any; of those that are longer than this no more than one byte beyond.
     fn values(&self, keys: &[(Digest, usize)], limit: Duration) -> Result<Vec<Option<Vec<u8>>>>;
 

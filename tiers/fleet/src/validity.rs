@@ -54,10 +54,11 @@ impl Validity {
         seen
     }
 
-    /// The generation of the source while it may be believed.
-    pub fn valid(&self, now: Moment, validity: Duration) -> Option<Generation> {
+    /// The generation of the source while it may be believed, and until when.
+    pub fn valid(&self, now: Moment, validity: Duration) -> Option<(Generation, Moment)> {
         let (generation, at) = self.confirmed?;
-        (now < at.after(validity)).then_some(generation)
+        let until = at.after(validity);
+        (now < until).then_some((generation, until))
     }
 
     /// The highest counter that was seen.

@@ -144,12 +144,21 @@ fn what_was_confirmed_is_valid_from_before_the_question() {
     let mut validity = Validity::default();
     assert_eq!(validity.valid(at(0), ms(100)), None);
     assert_eq!(validity.answered(at(10), generation(5)), Seen::First);
-    assert_eq!(validity.valid(at(109), ms(100)), Some(generation(5)));
+    assert_eq!(
+        validity.valid(at(109), ms(100)),
+        Some((generation(5), at(110)))
+    );
     assert_eq!(validity.valid(at(110), ms(100)), None);
     assert_eq!(validity.answered(at(60), generation(5)), Seen::Same);
-    assert_eq!(validity.valid(at(159), ms(100)), Some(generation(5)));
+    assert_eq!(
+        validity.valid(at(159), ms(100)),
+        Some((generation(5), at(160)))
+    );
     assert_eq!(validity.answered(at(90), generation(6)), Seen::Changed);
-    assert_eq!(validity.valid(at(100), ms(100)), Some(generation(6)));
+    assert_eq!(
+        validity.valid(at(100), ms(100)),
+        Some((generation(6), at(190)))
+    );
     validity.end();
     assert_eq!(validity.valid(at(100), ms(100)), None);
     assert_eq!(
@@ -165,7 +174,10 @@ fn an_answer_to_an_older_question_tells_nothing() {
     validity.answered(at(0), generation(5));
     validity.answered(at(50), generation(6));
     assert_eq!(validity.answered(at(40), generation(5)), Seen::Same);
-    assert_eq!(validity.valid(at(60), ms(100)), Some(generation(6)));
+    assert_eq!(
+        validity.valid(at(60), ms(100)),
+        Some((generation(6), at(150)))
+    );
     assert_eq!(validity.valid(at(150), ms(100)), None);
 }
 

@@ -28,6 +28,13 @@ typedef enum tc_tier_redis_flags {
    * leases of none.
    */
   TC_TIER_REDIS_ALWAYS = 1,
+  /**
+   * The strict grade: each request looks at the clock, and uses no memory of a source of which the generation was confirmed
+   * longer ago than validity_ms, also in a process that was stopped and goes on. Without it the tier's thread sees to
+   * that, and memory is used for longer where that thread does not get to run; hits then cost nothing more than without a
+   * tier. See TC_TIER_STRICT in tilecache.h, and docs/fleet.md.
+   */
+  TC_TIER_REDIS_STRICT = 2,
 } tc_tier_redis_flags;
 
 /**

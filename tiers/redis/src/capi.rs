@@ -16,6 +16,8 @@ pub type LogFn = unsafe extern "C" fn(*mut c_void, *const c_char);
 
 /// See the header.
 pub const TC_TIER_REDIS_ALWAYS: u32 = 1;
+/// See the header.
+pub const TC_TIER_REDIS_STRICT: u32 = 2;
 
 const LEAST_VALIDITY: u32 = 30;
 const LEAST_SECRET: usize = 16;
@@ -170,7 +172,7 @@ unsafe fn table_of(url: &str, given: &tc_tier_redis_options) -> Result<tc_tier, 
         0 => default,
         time => Duration::from_millis(time.into()),
     };
-    let unknown = given.flags & !TC_TIER_REDIS_ALWAYS;
+    let unknown = given.flags & !(TC_TIER_REDIS_ALWAYS | TC_TIER_REDIS_STRICT);
     if unknown != 0 {
         return Err(format!(
             "options.flags has bits that are not known: {unknown:#x}"
@@ -189,6 +191,7 @@ unsafe fn table_of(url: &str, given: &tc_tier_redis_options) -> Result<tc_tier, 
     options.purge = ms(given.purge_ms, options.purge);
     options.wait = (given.wait_ms != 0).then(|| Duration::from_millis(given.wait_ms.into()));
     options.ask_always = given.flags & TC_TIER_REDIS_ALWAYS != 0;
+    options.strict = given.flags & TC_TIER_REDIS_STRICT != 0;
     options.compression = match given.compression {
         0 | 1 => Compression::Lz4,
         2 => Compression::Zstd,
@@ -228,6 +231,9 @@ unsafe fn table_of(url: &str, given: &tc_tier_redis_options) -> Result<tc_tier, 
     // SAFETY: a struct of numbers, pointers and functions, all of which may be 0.
     let mut table: tc_tier = unsafe { std::mem::zeroed() };
     table.struct_size = size_of::<tc_tier>() as u32;
+    if options.strict {
+        table.flags = TC_TIER_STRICT;
+    }
     // Answered inside the call: the library's own limit only ends what this library would end, too.
     table.get_ns = nanoseconds(options.get * 3 + settings.opening);
     table.lease_ns = options

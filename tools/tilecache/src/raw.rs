@@ -199,6 +199,8 @@ pub const TC_LOG_EVICTED: u32 = 6;
 pub const TC_LOG_REJECTED: u32 = 7;
 pub const TC_LOG_OVERDUE: u32 = 8;
 
+pub const TC_TIER_STRICT: u32 = 1;
+
 pub const TC_TIER_MISS: u32 = 0;
 pub const TC_TIER_PIXELS: u32 = 1;
 pub const TC_TIER_LEASED: u32 = 2;
@@ -1585,6 +1587,7 @@ unsafe extern "C" {
     pub fn tc_tier_is_wanted(link: *mut tc_tier_link, ticket: u64) -> i32;
     pub fn tc_tier_taken(link: *mut tc_tier_link, parcel: u64);
     pub fn tc_tier_changed(link: *mut tc_tier_link, source: *const c_char, generation: *const tc_generation, err: *mut tc_error) -> tc_status;
+    pub fn tc_tier_confirmed(link: *mut tc_tier_link, source: *const c_char, generation: *const tc_generation, until_ns: u64, err: *mut tc_error) -> tc_status;
     pub fn tc_tier_link_release(link: *mut tc_tier_link);
     pub fn provider_invalidate_fleet(provider: *mut tc_provider, err: *mut tc_error) -> tc_status;
     pub fn provider_pixel_stats(provider: *mut tc_provider, options: *const tc_sample_options, stats: *mut *mut tc_pixel_stats, err: *mut tc_error) -> tc_status;

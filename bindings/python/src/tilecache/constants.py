@@ -574,6 +574,17 @@ class LogEvent(IntEnum):
     OVERDUE = 8
 
 
+class TierFlags(IntFlag):
+    """The bits of tc_tier.flags."""
+
+    #: Each request for a block or tile that is built on sources of which the tier tells the generations looks at the clock,
+    #: and uses no memory of a source after the moment that tc_tier_confirmed named: whatever became of the tier's own
+    #: thread meanwhile, also where the process was stopped and goes on. Without it no hit looks at a clock, and memory is
+    #: used until the tier says otherwise. A hit takes several times as long, and a lock that all threads share. Needs
+    #: `generation`.
+    STRICT = 1
+
+
 class TierOutcome(IntEnum):
     """What tc_tier_answer says."""
 

@@ -37,6 +37,7 @@ typedef enum tc_build_predictor { TC_BUILD_SAMPLES = 1, TC_BUILD_DIFFERENCES = 2
 typedef enum tc_build_flags { TC_BUILD_NO_NATIVE = 1, TC_BUILD_BIG = 2, TC_BUILD_SMALL = 4, TC_BUILD_NO_SYNC = 8 } tc_build_flags;
 typedef enum tc_log_level { TC_LOG_ERROR = 1, TC_LOG_WARNING = 2, TC_LOG_INFO = 3, TC_LOG_DEBUG = 4 } tc_log_level;
 typedef enum tc_log_event { TC_LOG_DAMAGE = 1, TC_LOG_GEOREFERENCE = 2, TC_LOG_SLOW = 3, TC_LOG_FAILED = 4, TC_LOG_CHANGED = 5, TC_LOG_EVICTED = 6, TC_LOG_REJECTED = 7, TC_LOG_OVERDUE = 8 } tc_log_event;
+typedef enum tc_tier_flags { TC_TIER_STRICT = 1 } tc_tier_flags;
 typedef enum tc_tier_outcome { TC_TIER_MISS = 0, TC_TIER_PIXELS = 1, TC_TIER_LEASED = 2, TC_TIER_BUSY = 3 } tc_tier_outcome;
 typedef enum tc_tier_state { TC_TIER_CLOSED = 0, TC_TIER_OPEN = 1, TC_TIER_HALF_OPEN = 2, TC_TIER_FULL = 3, TC_TIER_DENIED = 4 } tc_tier_state;
 typedef struct tc_cache tc_cache;
@@ -713,6 +714,7 @@ tc_status tc_tier_answer(tc_tier_link *link, uint64_t ticket, int32_t outcome, u
 int32_t tc_tier_is_wanted(tc_tier_link *link, uint64_t ticket);
 void tc_tier_taken(tc_tier_link *link, uint64_t parcel);
 tc_status tc_tier_changed(tc_tier_link *link, const char *source, const tc_generation *generation, tc_error *err);
+tc_status tc_tier_confirmed(tc_tier_link *link, const char *source, const tc_generation *generation, uint64_t until_ns, tc_error *err);
 void tc_tier_link_release(tc_tier_link *link);
 tc_status provider_invalidate_fleet(tc_provider *provider, tc_error *err);
 tc_status provider_pixel_stats(tc_provider *provider, const tc_sample_options *options, tc_pixel_stats **stats, tc_error *err);

@@ -255,6 +255,61 @@ fn who_does_not_reach_the_store_is_suspect_in_time() {
 }
 
 #[test]
+fn a_cache_that_looks_at_the_clock_is_told_until_when_and_not_sooner() {
+    let world = Arc::new(World::default());
+    let strict = |options: &mut tilecache_fleet::Options| options.strict = true;
+    let process = Process::with(&world, 1, strict);
+    world.pass(ms(400));
+    process.turn();
+    let until = process.cache.0.lock().unwrap().until;
+    assert_eq!(
+        until,
+        Some(Moment(0).after(ms(1400))),
+        "from before the question"
+    );
+    world.fails_with(lost());
+    world.pass(ms(999));
+    process.turn();
+    assert!(process.generation().is_some());
+    world.pass(ms(1));
+    process.turn();
+    assert_eq!(process.generation(), None);
+}
+
+#[test]
+fn how_late_the_thread_looks_is_told_where_anything_is_believed() {
+    let world = Arc::new(World::default());
+    let process = Process::new(&world, 1);
+    let delay = || process.fleet.statistics().longest_delay_nanoseconds;
+    for _ in 0..5 {
+        world.pass(ms(333));
+        process.turn();
+    }
+    assert_eq!(delay(), 0);
+    world.pass(ms(733));
+    process.turn();
+    assert_eq!(delay() / 1_000_000, 399);
+    process.fleet.watch(SOURCE, false);
+    process.turn();
+    world.pass(ms(5000));
+    process.turn();
+    assert_eq!(delay() / 1_000_000, 399, "nothing was believed");
+}
+
+#[test]
+fn a_late_answer_is_not_believed() {
+    let world = Arc::new(World::default());
+    let process = Process::new(&world, 1);
+    // The thread is stopped while it reads what it asked for.
+    world.pass(ms(500));
+    world.stops_in_the_next_answer(ms(1500));
+    process.turn();
+    assert_eq!(process.generation(), None);
+    process.turn();
+    assert!(process.generation().is_some());
+}
+
+#[test]
 fn a_purge_that_fails_leaves_the_tier() {
     let world = Arc::new(World::default());
     let (one, other) = (Process::new(&world, 1), Process::new(&world, 2));

@@ -38,6 +38,7 @@ pub struct Kept {
     pub is_full: bool,
     /// How long every call takes.
     pub delay: Duration,
+    stop: Duration,
     pub calls: u64,
 }
 
@@ -48,6 +49,11 @@ impl World {
 
     pub fn pass(&self, time: Duration) {
         self.now.fetch_add(time.as_nanos() as u64, Ordering::SeqCst);
+    }
+
+    /// Whoever asks next is stopped for so long after the store has answered.
+    pub fn stops_in_the_next_answer(&self, time: Duration) {
+        self.kept.lock().unwrap().stop = time;
     }
 
     pub fn fails_with(&self, failure: impl Into<Option<Failure>>) {
@@ -82,7 +88,9 @@ impl Shared {
         }
         let now = self.0.now();
         kept.leases.retain(|_, (_, end)| now < *end);
-        Ok(answer(&mut kept, now))
+        let answer = answer(&mut kept, now);
+        self.0.pass(std::mem::take(&mut kept.stop));
+        Ok(answer)
     }
 }
 
@@ -230,6 +238,8 @@ pub enum Outcome {
 pub struct Told {
     pub outcomes: HashMap<u64, Outcome>,
     pub generations: Vec<Option<Generation>>,
+    /// Until when the last one is to be believed.
+    pub until: Option<Moment>,
     pub unwanted: Vec<u64>,
     pub logged: Vec<String>,
     pub parcels: usize,
@@ -277,6 +287,11 @@ impl Link for Cache {
     fn changed(&self, source: &str, generation: Option<Generation>) {
         assert_eq!(source, SOURCE);
         self.0.lock().unwrap().generations.push(generation);
+    }
+
+    fn confirmed(&self, source: &str, generation: Generation, until: Moment) {
+        self.changed(source, Some(generation));
+        self.0.lock().unwrap().until = Some(until);
     }
 
     fn log(&self, text: &str) {

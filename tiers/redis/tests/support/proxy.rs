@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// What becomes of answers.
@@ -35,6 +35,7 @@ const ALL: [Answers; 6] = [
 #[derive(Clone)]
 pub struct Proxy {
     pub port: u16,
+    server: Arc<AtomicU16>,
     answers: Arc<AtomicU8>,
     milliseconds: Arc<AtomicU64>,
 }
@@ -44,6 +45,7 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let proxy = Self {
             port: listener.local_addr().unwrap().port(),
+            server: Arc::new(server.into()),
             answers: Arc::default(),
             milliseconds: Arc::default(),
         };
@@ -51,6 +53,7 @@ impl Proxy {
         // Its threads end with the test's process.
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
+                let server = of_connections.server.load(Ordering::SeqCst);
                 let Ok(server) = TcpStream::connect(("127.0.0.1", server)) else {
                     continue; // The client sees it closed.
                 };
@@ -64,6 +67,11 @@ impl Proxy {
         self.milliseconds
             .store(time.as_millis() as u64, Ordering::SeqCst);
         self.answers.store(answers as u8, Ordering::SeqCst);
+    }
+
+    /// Connections from now on are to this server.
+    pub fn leads_to(&self, server: u16) {
+        self.server.store(server, Ordering::SeqCst);
     }
 
     pub fn url(&self) -> String {

@@ -238,6 +238,9 @@ public final class Raw {
     public static final int TC_LOG_REJECTED = 7;
     public static final int TC_LOG_OVERDUE = 8;
 
+    // The bits of tc_tier.flags.
+    public static final int TC_TIER_STRICT = 1;
+
     // What tc_tier_answer says.
     public static final int TC_TIER_MISS = 0;
     public static final int TC_TIER_PIXELS = 1;
@@ -1857,7 +1860,7 @@ public final class Raw {
         public static final long SIZE = 120;
         /** sizeof(tc_tier), set by you. */
         public static final long struct_size = 0;
-        /** 0. */
+        /** Bits of tc_tier_flags. */
         public static final long flags = 4;
         /** Passed to all functions. */
         public static final long user = 8;
@@ -5189,12 +5192,41 @@ public final class Raw {
      *   now on memory of the source is not used, and it is decoded anew, until a generation is told.
      * - err: may be NULL.
      *
+     * Also for a tier with TC_TIER_STRICT memory is used from then on until it says otherwise: see tc_tier_confirmed.
+     *
      * What it is told of a source that it does not know does nothing. Not to be called inside `get`, `put`, `lease` and
      * `unlease`. Errors: TC_E_ARGUMENT. Thread-safe.
      */
     public static int tc_tier_changed(MemorySegment link, MemorySegment source, MemorySegment generation, MemorySegment err) {
         try {
             return (int) tc_tier_changed.HANDLE.invokeExact(link, source, generation, err);
+        } catch (Throwable problem) {
+            throw Library.unexpected(problem);
+        }
+    }
+
+    private static final class tc_tier_confirmed {
+        static final MethodHandle HANDLE = Library.downcall("tc_tier_confirmed",
+                FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, ADDRESS, JAVA_LONG, ADDRESS));
+    }
+
+    /**
+     * tc_tier_changed with a generation that is to be believed until a moment only: that from which on another process may
+     * have changed the pixels, and told all who asked since. With TC_TIER_STRICT no request that begins after it uses memory
+     * of the source, until it is confirmed anew; without, the tier has to call tc_tier_changed with NULL in time.
+     *
+     * - link: required.
+     * - source: required; the identity, as `generation` was given it.
+     * - generation: required; the present one.
+     * - until_ns: the moment, in nanoseconds of CLOCK_BOOTTIME, which goes on while the machine sleeps; of CLOCK_MONOTONIC
+     *   where there is no such clock. What is past is no error: memory is not used then.
+     * - err: may be NULL.
+     *
+     * As for tc_tier_changed otherwise. Errors: TC_E_ARGUMENT. Thread-safe.
+     */
+    public static int tc_tier_confirmed(MemorySegment link, MemorySegment source, MemorySegment generation, long until_ns, MemorySegment err) {
+        try {
+            return (int) tc_tier_confirmed.HANDLE.invokeExact(link, source, generation, until_ns, err);
         } catch (Throwable problem) {
             throw Library.unexpected(problem);
         }
