@@ -289,6 +289,43 @@ static void a_page_shows_what_is_there_and_advises(void **state)
   source_done(&s);
 }
 
+/* Tiles may be kept for long after their file was closed. */
+static void what_is_closed_is_told_by_its_name(void **state)
+{
+  (void)state;
+  source s;
+  source_init(&s, TILES * SIDE, SIDE, SIDE, SIDE, 1, TC_U8);
+  tc_provider *from = open_source(&s);
+  ok(tc_build_pyramid(from, "harbour.tif", NULL, NULL, &err));
+  provider_release(from);
+  tc_cache *cache = observed_cache(64 * room(TILES, BYTES));
+  for (int opened = 0; opened < 3; opened++) {
+    tc_provider *file = NULL;
+    ok(provider_open("harbour.tif", NULL, &file, &err));
+    tc_provider *p = cached(file, cache);
+    if (opened < 2) read_all(p, 0);
+    for (int closed = 0; closed < 2; closed++) {
+      page html = page_of(cache);
+      char *json = json_of(cache);
+      assert_non_null(strstr(html.text, "<h3 title"));
+      assert_non_null(strstr(html.text, ">harbour.tif</h3>"));
+      assert_int_equal(strstr(html.text, "harbour.tif (closed)") != NULL, closed);
+      const char *sources = strstr(json, "\"sources\":[{");
+      assert_non_null(sources);
+      assert_non_null(strstr(sources, "harbour.tif"));
+      assert_int_equal(number_of(sources, "closed"), closed);
+      free(json);
+      free(html.text);
+      if (closed == 0) {
+        provider_release(p);
+        provider_release(file);
+      }
+    }
+  }
+  tc_release(cache);
+  source_done(&s);
+}
+
 /* The pixel on the right, so that a block needs its neighbour too. */
 static tc_status shift(void *user, const tc_place *place, const tc_pixels *inputs, size_t n_inputs, const tc_target *out,
                        tc_error *error)
@@ -396,6 +433,7 @@ int main(void)
       cmocka_unit_test(what_is_asked_wrongly_is_refused),
       cmocka_unit_test(names_cannot_write_into_a_page_or_a_text),
       cmocka_unit_test(a_page_shows_what_is_there_and_advises),
+      cmocka_unit_test(what_is_closed_is_told_by_its_name),
       cmocka_unit_test(where_no_budget_helps_it_is_said_what_does),
       cmocka_unit_test(reports_disturb_no_reader),
   };

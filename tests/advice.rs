@@ -211,6 +211,31 @@ fn several_passes_over_an_image() {
     trace.check(1024 * KIB);
 }
 
+/// Somebody looks around in steps of half a block of 512 pixels, and returns now and then.
+fn far_viewer(view: &dyn Provider) {
+    let mut random = 3u64;
+    let mut below = |limit: u64| {
+        random = random
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
+        (random >> 33) % limit
+    };
+    let (mut row, mut col, mut seen) = (40u64, 40u64, Vec::new());
+    for step in 0..300 {
+        if step % 5 == 0 {
+            seen.push((row, col));
+        }
+        if below(8) == 0 {
+            (row, col) = seen[below(seen.len() as u64) as usize];
+        }
+        row = (row + 4 * below(3)).saturating_sub(4).min(120);
+        col = (col + 4 * below(3)).saturating_sub(4).min(120);
+        for tile in 0..48 {
+            read(view, row + tile / 8, col + tile % 8);
+        }
+    }
+}
+
 #[test]
 fn a_viewer_over_tiles() {
     for with_blocks in [false, true] {
@@ -295,7 +320,7 @@ fn a_budget_that_is_too_large_is_said_to_be() {
         block: (128, 128),
         with_blocks: false,
         warps: false,
-        reads: rows,
+        reads: rows_thrice,
     };
     let (counted, advice) = trace.run(64 * KIB * KIB, false);
     let would_do = advice.would_do.expect("less would do");
@@ -303,6 +328,44 @@ fn a_budget_that_is_too_large_is_said_to_be() {
     println!("{counted:.2} counted, {then:.2} within {would_do}");
     assert!(would_do < 8 * KIB * KIB);
     near("too much", "less", then, counted);
+    let once = Trace {
+        reads: rows,
+        ..trace
+    };
+    let (_, advice) = once.run(64 * KIB * KIB, false);
+    assert_eq!((advice.requests, advice.would_do), (256, None));
+}
+
+#[test]
+fn tiles_that_are_views_of_kept_blocks_go_with_them() {
+    let trace = Trace {
+        name: "views",
+        size: (8192, 8192),
+        block: (512, 512),
+        with_blocks: true,
+        warps: false,
+        reads: far_viewer,
+    };
+    trace.check(9 * 1024 * KIB);
+}
+
+#[test]
+fn no_budget_that_keeps_no_tile_is_advised() {
+    let trace = Trace {
+        name: "each once",
+        size: (64 * 24, 64 * 24),
+        block: (64, 64),
+        with_blocks: false,
+        warps: false,
+        reads: rows,
+    };
+    let (counted, advice) = trace.run(64 * KIB * KIB, false);
+    near("each once", "now", advice.sources[0].each, counted);
+    let would_do = advice.would_do.expect("less would do");
+    assert!(
+        (TILE * TILE * 3..64 * KIB).contains(&would_do),
+        "{would_do}"
+    );
 }
 
 #[test]

@@ -45,9 +45,26 @@ type file struct {
 	once             sync.Once
 	layer            *layer
 	err              error
-	opened           atomic.Pointer[layer] // `layer`, for those who do not wait
-	failed           atomic.Int64          // when it could not be opened, in nanoseconds; 0: it could, or was not yet
+	opened           atomic.Pointer[layer]  // `layer`, for those who do not wait
+	failed           atomic.Int64           // when it could not be opened, in nanoseconds; 0: it could, or was not yet
+	unshown          atomic.Pointer[string] // why it cannot be shown; empty: it can, as far as is known; nil: nobody looked
 }
+
+// unshownError is why a file cannot be shown as it is, in words that do not say where it lies.
+type unshownError struct {
+	reason    string
+	permanent bool // the file is well, and this server has no way to show it
+	cause     error
+}
+
+// unshowable is why a file cannot be shown by this server, however often it is asked for.
+func unshowable(format string, values ...any) error {
+	return &unshownError{reason: fmt.Sprintf(format, values...), permanent: true}
+}
+
+func (e *unshownError) Error() string { return e.reason }
+
+func (e *unshownError) Unwrap() error { return e.cause }
 
 // openFolder is a folder, or a single file.
 func openFolder(path, mosaic string, cache *tilecache.Cache, shared uint64) (*folder, error) {
@@ -183,25 +200,123 @@ var errNoLayer = errors.New("no such layer")
 
 func (f *folder) open(name string, found *file) (opened *layer, err error) {
 	defer func() {
+		reason := ""
 		if err != nil {
 			found.failed.Store(time.Now().UnixNano())
 			slog.Warn("a layer cannot be shown", "layer", name, "error", err)
+			why := f.unshownBecause(err)
+			reason, err = why.reason, why
 		}
+		found.unshown.Store(&reason)
 	}()
 	if found.name == "" {
 		var layers []*layer
+		leftOut := map[string]string{}
 		for _, part := range found.parts {
-			if l, err := f.layer(part); err == nil {
+			l, err := f.layer(part)
+			switch {
+			case err != nil:
+				leftOut[part] = err.Error()
+			case l.Flat:
+				leftOut[part] = "it does not say where it lies"
+			default:
 				layers = append(layers, l)
 			}
+			if isPassing(err) { // to be looked at again
+				found.failed.Store(time.Now().UnixNano())
+			}
 		}
-		return newMosaic(name, found.generation, layers, f.cache)
+		return newMosaic(name, found.generation, layers, leftOut, f.cache)
 	}
 	image, err := openImage(filepath.Join(f.path, found.name))
 	if err != nil {
 		return nil, err
 	}
 	return newLayer(context.Background(), name, found.generation, image, f.cache)
+}
+
+// unshownBecause says why something cannot be shown, without the path of the folder.
+func (f *folder) unshownBecause(err error) *unshownError {
+	var known *unshownError
+	permanent := errors.As(err, &known) && known.permanent || errors.Is(err, tilecache.ErrUnsupported) || errors.Is(err, tilecache.ErrLimit)
+	reason := strings.ReplaceAll(err.Error(), filepath.Clean(f.path)+string(filepath.Separator), "")
+	return &unshownError{reason, permanent, err}
+}
+
+// isPassing says that a file that stays as it is may be shown the next time.
+func isPassing(err error) bool {
+	for _, one := range []error{tilecache.ErrIO, tilecache.ErrNoMemory, tilecache.ErrChanged, tilecache.ErrNotFound, tilecache.ErrCancelled, fs.ErrClosed} {
+		if errors.Is(err, one) {
+			return true
+		}
+	}
+	return false
+}
+
+// unshown are the layers that cannot be shown, and why, as far as is known; files that nobody asked for are looked into, for
+// as long as `within`.
+func (f *folder) unshown(within time.Duration) (map[string]string, error) {
+	names, err := f.names()
+	if err != nil {
+		return nil, err
+	}
+	found := map[string]string{}
+	for end, i := time.Now().Add(within), 0; i < len(names); i++ {
+		f.mutex.Lock()
+		one := f.files[names[i]]
+		f.mutex.Unlock()
+		if one == nil {
+			continue
+		}
+		if one.unshown.Load() == nil && one.name != "" && time.Now().Before(end) {
+			reason := ""
+			err := lookInto(filepath.Join(f.path, one.name))
+			if err != nil {
+				reason = f.unshownBecause(err).reason
+			}
+			if !isPassing(err) {
+				one.unshown.CompareAndSwap(nil, &reason)
+			}
+		}
+		if reason := one.unshown.Load(); reason != nil && *reason != "" {
+			found[names[i]] = *reason
+		}
+	}
+	return found, nil
+}
+
+// count is how many layers there are, and of how many it is known that they cannot be shown.
+func (f *folder) count() (all, unshown int) {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	for _, one := range f.files {
+		if reason := one.unshown.Load(); reason != nil && *reason != "" {
+			unshown++
+		}
+	}
+	return len(f.files), unshown
+}
+
+// lookInto says why a file cannot be shown, as far as what it says of itself tells.
+func lookInto(path string) error {
+	image, err := openImage(path)
+	if err != nil {
+		return err
+	}
+	defer image.Close()
+	info, err := image.Info()
+	if err != nil {
+		return err
+	}
+	place, err := image.Georef(0)
+	if err != nil {
+		return err
+	}
+	projected, err := newProjection(place, info.Width, info.Height)
+	if err == nil && projected != nil {
+		_, _, _, _, _, err = projected.bounds(info.Width, info.Height)
+	}
+	return err
 }
 
 // divide guarantees each layer that is open its part of the cache, and layers that are gone nothing. The mutex is locked.

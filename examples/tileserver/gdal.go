@@ -165,7 +165,7 @@ func openImage(path string) (*tilecache.Provider, error) {
 	var object *C.tc_provider
 	var told C.tc_error
 	if C.opened(name, &object, &told) != C.TC_OK {
-		return nil, said(&told)
+		return nil, unshowable("%v", said(&told))
 	}
 	return tilecache.ProviderFromC(unsafe.Pointer(object))
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"sync"
 
@@ -21,7 +20,8 @@ type layer struct {
 	Height     int
 	// West, South, East, North are in degrees, of a flat image in pixels of MaxZoom.
 	West, South, East, North float64
-	Why                      string // of its colours
+	Why                      string            // of its colours
+	LeftOut                  map[string]string // of a mosaic: the files that are not seen in it, and why
 
 	zooms     []*tilecache.Provider // by zoom, their blocks the tiles
 	providers []*tilecache.Provider
@@ -198,7 +198,7 @@ func (l *layer) chooseBands() error {
 	choices := map[int][]int{1: {0, 0, 0, opaque}, 2: {0, 0, 0, 1}, 3: {0, 1, 2, opaque}, 4: {0, 1, 2, 3}}
 	l.bands = choices[info.Bands]
 	if l.bands == nil || info.DType != tilecache.U8 {
-		return fmt.Errorf("a picture of %d bands of %v", info.Bands, info.DType)
+		return unshowable("its picture would have %d bands of %v", info.Bands, info.DType)
 	}
 	return nil
 }
@@ -228,6 +228,16 @@ func (l *layer) covers(zoom, x, y int) bool {
 	east, north := fromDegrees(l.East, l.North)
 	margin := (x1 - x0) / tileSize
 	return x0-margin < east && x1+margin > west && y1-margin < north && y0+margin > south
+}
+
+// centre is the middle of a layer on the map in degrees, and the zoom at which all of it is seen in 1024 x 1024 pixels.
+func (l *layer) centre() [3]float64 {
+	west, south := fromDegrees(l.West, l.South)
+	east, north := fromDegrees(l.East, l.North)
+	longitude, latitude := toDegrees((west+east)/2, (south+north)/2)
+	extent := math.Max(east-west, north-south)
+	zoom := math.Floor(math.Log2(2 * halfWorld / extent * 1024 / tileSize))
+	return [3]float64{longitude, latitude, math.Min(math.Max(zoom, 0), float64(l.MaxZoom))}
 }
 
 // render makes a tile, of 256 pixels a side times the scale, 1 or 2, to be given back by dropCanvas. Nothing is seen where
@@ -305,25 +315,21 @@ func (l *layer) copyBlock(ctx context.Context, rgba []byte, side, zoom, x, y, co
 }
 
 // newMosaic shows all images of a map together, later ones over earlier ones. It keeps what it needs of their layers.
-func newMosaic(name, generation string, of []*layer, cache *tilecache.Cache) (made *layer, err error) {
-	l := &layer{Name: name, Generation: generation, West: 180, South: 90, East: -180, North: -90, bands: []int{0, 1, 2, 3}}
+func newMosaic(name, generation string, of []*layer, leftOut map[string]string, cache *tilecache.Cache) (made *layer, err error) {
+	l := &layer{Name: name, Generation: generation, West: 180, South: 90, East: -180, North: -90, bands: []int{0, 1, 2, 3}, LeftOut: leftOut}
 	defer func() {
 		if err != nil {
 			l.close()
 		}
 	}()
-	var placed []*layer
-	for _, part := range of {
-		if !part.Flat {
-			placed = append(placed, part)
-			l.MaxZoom = max(l.MaxZoom, part.MaxZoom)
-			l.West, l.South = math.Min(l.West, part.West), math.Min(l.South, part.South)
-			l.East, l.North = math.Max(l.East, part.East), math.Max(l.North, part.North)
-			l.Why += part.Name + ": " + part.Why + "\n"
-		}
+	if len(of) == 0 {
+		return nil, unshowable("none of %d images is on the map", len(leftOut))
 	}
-	if len(placed) == 0 {
-		return nil, fmt.Errorf("none of %d images says where it lies", len(of))
+	for _, part := range of {
+		l.MaxZoom = max(l.MaxZoom, part.MaxZoom)
+		l.West, l.South = math.Min(l.West, part.West), math.Min(l.South, part.South)
+		l.East, l.North = math.Max(l.East, part.East), math.Max(l.North, part.North)
+		l.Why += part.Name + ": " + part.Why + "\n"
 	}
 	side := tileSize << l.MaxZoom
 	colours, err := tilecache.ParseChain("bands=0,0,0,1")
@@ -331,8 +337,8 @@ func newMosaic(name, generation string, of []*layer, cache *tilecache.Cache) (ma
 		return nil, err
 	}
 	defer colours.Close()
-	parts := make([]tilecache.Part, len(placed))
-	for i, part := range placed {
+	parts := make([]tilecache.Part, len(of))
+	for i, part := range of {
 		world, err := l.warped(part.picture, part.projected, l.MaxZoom, cache)
 		if err != nil {
 			return nil, err

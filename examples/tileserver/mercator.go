@@ -143,11 +143,11 @@ func (p *projection) bounds(width, height int) (west, south, east, north, pixel 
 			south, north = math.Min(south, y), math.Max(north, y)
 		}
 	}
-	if !(west < east && south < north) {
-		return 0, 0, 0, 0, 0, fmt.Errorf("the image lies nowhere on the map")
-	}
 	west, east = math.Max(west, -halfWorld), math.Min(east, halfWorld)
 	south, north = math.Max(south, -halfWorld), math.Min(north, halfWorld)
+	if !(west < east && south < north) {
+		return 0, 0, 0, 0, 0, unshowable("the image lies nowhere on the map")
+	}
 	pixel = math.Sqrt((east - west) * (north - south) / (float64(width) * float64(height)))
 	return west, south, east, north, pixel, nil
 }

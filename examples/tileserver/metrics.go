@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	runtimemetrics "runtime/metrics"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"tilecache"
+	"tileserver/encode"
 )
 
 // Metrics in Prometheus' text format.
@@ -38,7 +40,7 @@ func (m *metrics) took(code int, d time.Duration) {
 	m.buckets[at]++
 }
 
-func (m *metrics) write(w io.Writer, cache tilecache.Stats, replies *replies) {
+func (m *metrics) write(w io.Writer, cache tilecache.Stats, replies *replies, layers, unshown int) {
 	value := func(name, kind, help string, value any) {
 		fmt.Fprintf(w, "# HELP tileserver_%s %s\n# TYPE tileserver_%s %s\ntileserver_%s %v\n", name, help, name, kind, name, value)
 	}
@@ -58,6 +60,8 @@ func (m *metrics) write(w io.Writer, cache tilecache.Stats, replies *replies) {
 		sum, m.seconds, sum)
 	m.mutex.Unlock()
 
+	value("layers", "gauge", "Layers of the folder.", layers)
+	value("layers_unshown", "gauge", "Layers of which it is known that they cannot be shown.", unshown)
 	value("in_flight", "gauge", "Requests for tiles and descriptions that run.", m.inFlight.Load())
 	value("rendered_total", "counter", "Tiles rendered and encoded.", m.rendered.Load())
 	replies.mutex.Lock()
@@ -81,4 +85,18 @@ func (m *metrics) write(w io.Writer, cache tilecache.Stats, replies *replies) {
 	value("cache_load_errors_total", "counter", "Loads that failed.", cache.LoadErrors)
 	value("cache_evictions_total", "counter", "Buffers that went to make room.", cache.Evictions)
 	value("goroutines", "gauge", "Goroutines.", runtime.NumGoroutine())
+	heap, of := goMemory()
+	value("go_heap_bytes", "gauge", "Bytes of objects of Go, those among them that nobody uses any more.", heap)
+	value("go_memory_bytes", "gauge", "Bytes that Go has from the system.", of)
+	if used, unused, known := encode.Malloc(); known {
+		value("malloc_used_bytes", "gauge", "Bytes that malloc has given out, tiles of the cache among them.", used)
+		value("malloc_unused_bytes", "gauge", "Bytes that malloc keeps for later.", unused)
+	}
+}
+
+func goMemory() (heap, of uint64) {
+	samples := []runtimemetrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/total:bytes"},
+		{Name: "/memory/classes/heap/released:bytes"}}
+	runtimemetrics.Read(samples)
+	return samples[0].Value.Uint64(), samples[1].Value.Uint64() - samples[2].Value.Uint64()
 }

@@ -9,7 +9,11 @@ import (
 )
 
 func otherProjection(place tilecache.Georef, _, _ int) (*projection, error) {
-	return nil, fmt.Errorf("its reference system (EPSG %d) is neither 3857 nor 4326; a server built with -tags gdal knows the others", place.EPSG)
+	system := "its reference system"
+	if place.EPSG != 0 {
+		system += fmt.Sprintf(" (EPSG %d)", place.EPSG)
+	}
+	return nil, unshowable("%s is neither EPSG 3857 nor 4326; a server built with -tags gdal knows others", system)
 }
 
 func openImage(path string) (*tilecache.Provider, error) { return tilecache.Open(path) }

@@ -64,6 +64,7 @@ func (s *server) handler() http.Handler {
 	mux.HandleFunc("GET /metrics", s.tell)
 	mux.HandleFunc("GET /cache", s.counted(s.report))
 	mux.HandleFunc("GET /layers.json", s.list)
+	mux.HandleFunc("GET /unshown.json", s.counted(s.listUnshown))
 	mux.Handle("GET /{$}", static)
 	mux.Handle("GET /page/", http.StripPrefix("/page/", static))
 	mux.HandleFunc("GET /tiles/{layer}", s.counted(s.describe))
@@ -100,7 +101,8 @@ func (s *server) tell(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4")
-	s.metrics.write(w, stats, s.replies)
+	layers, unshown := s.folder.count()
+	s.metrics.write(w, stats, s.replies, layers, unshown)
 }
 
 // report is a picture of the cache as it is now.
@@ -132,6 +134,18 @@ func (s *server) list(w http.ResponseWriter, _ *http.Request) {
 	answer(w, append([]string{}, names...))
 }
 
+// listUnshown are the layers of which the files say themselves that they cannot be shown, and those that failed when they
+// were asked for, with the reasons.
+func (s *server) listUnshown(w http.ResponseWriter, _ *http.Request) {
+	found, err := s.folder.unshown(time.Second)
+	if err != nil {
+		http.Error(w, "the folder cannot be read", http.StatusServiceUnavailable)
+		return
+	}
+	w.Header().Set("Cache-Control", "no-cache")
+	answer(w, found)
+}
+
 // describe is a layer as TileJSON 3.0.0; of one that is not on the map the bounds are columns and rows.
 func (s *server) describe(w http.ResponseWriter, r *http.Request) {
 	name, is := strings.CutSuffix(r.PathValue("layer"), ".json")
@@ -147,14 +161,17 @@ func (s *server) describe(w http.ResponseWriter, r *http.Request) {
 	told := map[string]any{
 		"tilejson": "3.0.0", "name": l.Name, "version": "1.0.0", "scheme": "xyz", "minzoom": 0, "maxzoom": l.MaxZoom,
 		"tilesize": tileSize, "bounds": [4]float64{l.West, l.South, l.East, l.North},
-		"center": [3]float64{(l.West + l.East) / 2, (l.South + l.North) / 2, float64(max(l.MaxZoom-overzoom-2, 0))},
-		"tiles":  []string{base(r) + "/tiles/" + url.PathEscape(l.Name) + "/{z}/{x}/{y}.png?v=" + l.Generation},
-		"flat":   l.Flat, "chain": l.Why,
+		"tiles": []string{base(r) + "/tiles/" + url.PathEscape(l.Name) + "/{z}/{x}/{y}.png?v=" + l.Generation},
+		"flat":  l.Flat, "chain": l.Why,
 	}
 	if l.Flat {
 		told["bounds"] = [4]float64{-180, -85.051129, 180, 85.051129} // TileJSON knows of the world alone
 		told["width"], told["height"] = l.Width, l.Height
-		delete(told, "center")
+	} else {
+		told["center"] = l.centre()
+	}
+	if len(l.LeftOut) > 0 {
+		told["left_out"] = l.LeftOut
 	}
 	w.Header().Set("Cache-Control", "no-cache")
 	answer(w, told)
@@ -368,7 +385,19 @@ func (s *server) refuse(w http.ResponseWriter, err error) {
 	case errors.Is(err, tilecache.ErrNotFound):
 		http.Error(w, "the file is gone", http.StatusNotFound)
 	default:
-		slog.Warn("a tile failed", "error", err)
-		http.Error(w, "the layer cannot be shown; the log of the server says why", http.StatusInternalServerError)
+		reason, code := "the log of the server says why", http.StatusInternalServerError
+		var of *unshownError
+		var told *tilecache.Error
+		if errors.As(err, &of) || errors.As(err, &told) {
+			why := s.folder.unshownBecause(err)
+			reason = why.reason
+			if why.permanent {
+				code = http.StatusUnprocessableEntity
+			}
+		}
+		if code == http.StatusInternalServerError {
+			slog.Warn("a tile failed", "error", err)
+		}
+		http.Error(w, "the layer cannot be shown: "+reason, code)
 	}
 }

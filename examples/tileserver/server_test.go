@@ -384,6 +384,94 @@ func TestPathsThatLeadNowhere(t *testing.T) {
 	}
 }
 
+func TestWhatCannotBeShownIsSaidWithTheReason(t *testing.T) {
+	w := newWorld(t, nil)
+	writeImage(t, filepath.Join(w.folder, "nowhere.tif"), 64, 64, 0, &tilecache.Georef{Flags: tilecache.GeorefHasTransform,
+		EPSG: 3857, Transform: [6]float64{9e7, 1, 0, 0, 0, -1}})
+	if err := errors.Join(os.WriteFile(filepath.Join(w.folder, "text.png"), []byte("no image"), 0o600),
+		os.WriteFile(filepath.Join(w.folder, "damaged.tif"), []byte("II*\000damaged"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	metric := func(name string) string {
+		_, body := w.get("/metrics")
+		_, after, _ := strings.Cut(string(body), "\n"+name+" ")
+		value, _, _ := strings.Cut(after, "\n")
+		return value
+	}
+	// Nobody asked for one yet: what the files say of themselves.
+	_, body := w.get("/unshown.json")
+	var reasons map[string]string
+	if err := json.Unmarshal(body, &reasons); err != nil || len(reasons) != 3 {
+		t.Fatal(string(body), err)
+	}
+	if all, not := metric("tileserver_layers"), metric("tileserver_layers_unshown"); all != "7" || not != "3" {
+		t.Errorf("%s of %s layers are not shown", not, all)
+	}
+	for name, want := range map[string]struct {
+		code   int
+		reason string
+	}{"nowhere": {422, "lies nowhere on the map"}, "text": {422, "text.png"}, "damaged": {500, "damaged.tif"}} {
+		if !strings.Contains(reasons[name], want.reason) {
+			t.Errorf("%s: %q is said", name, reasons[name])
+		}
+		for _, path := range []string{"/tiles/" + name + ".json", "/tiles/" + name + "/0/0/0.png"} {
+			if reply, body := w.get(path); reply.StatusCode != want.code || !strings.Contains(string(body), want.reason) ||
+				strings.Contains(string(body), w.folder) {
+				t.Errorf("%s: %d %s", path, reply.StatusCode, body)
+			}
+		}
+	}
+	if count := metric(`tileserver_requests_total{code="422"}`); count != "4" {
+		t.Errorf("%s replies are 422", count)
+	}
+	// Those that are left out of the mosaic are named, and it begins where all of the others are seen.
+	_, body = w.get("/tiles/all.json")
+	var told struct {
+		Bounds  [4]float64
+		Center  [3]float64
+		LeftOut map[string]string `json:"left_out"`
+	}
+	if err := json.Unmarshal(body, &told); err != nil {
+		t.Fatal(err)
+	}
+	if len(told.LeftOut) != 4 || told.LeftOut["plain image"] != "it does not say where it lies" || told.LeftOut["nowhere"] == "" {
+		t.Errorf("left out are %v", told.LeftOut)
+	}
+	if told.Bounds[0] != -180 || math.Abs(told.Bounds[3]-85) > 1e-9 || told.Center[2] != 2 || math.Abs(told.Center[0]) > 1e-9 {
+		t.Errorf("bounds %v, centre %v", told.Bounds, told.Center)
+	}
+	// What is mended is shown, whatever was said of it.
+	writeImage(t, filepath.Join(w.folder, "damaged.tif"), 64, 64, 0, nil)
+	if reply, body := w.get("/tiles/damaged/0/0/0.png"); reply.StatusCode != 200 {
+		t.Errorf("%d %s", reply.StatusCode, body)
+	}
+	if _, body := w.get("/unshown.json"); strings.Contains(string(body), "damaged") {
+		t.Error(string(body))
+	}
+}
+
+func TestAMapIsFirstSeenAsAWhole(t *testing.T) {
+	w := newWorld(t, nil)
+	_, body := w.get("/tiles/map.json")
+	var told struct {
+		Bounds [4]float64
+		Center [3]float64
+	}
+	if err := json.Unmarshal(body, &told); err != nil {
+		t.Fatal(err)
+	}
+	// 600 x 500 pixels of zoom 10.
+	if zoom := told.Center[2]; zoom != 10 {
+		t.Errorf("zoom %v", zoom)
+	}
+	west, north := fromDegrees(told.Bounds[0], told.Bounds[3])
+	x, y := fromDegrees(told.Center[0], told.Center[1])
+	pixel := 2 * halfWorld / (tileSize * math.Exp2(10))
+	if math.Abs((x-west)/pixel-300) > 0.01 || math.Abs((north-y)/pixel-250) > 0.01 {
+		t.Errorf("the centre is at pixel %v, %v", (x-west)/pixel, (north-y)/pixel)
+	}
+}
+
 func TestWhereNothingIsSeen(t *testing.T) {
 	for empty, want := range map[string]int{"tile": 200, "204": 204, "404": 404} {
 		w := newWorld(t, func(s *server) { s.empty = empty })

@@ -20,10 +20,23 @@ pub struct SourceCensus {
     pub key: String,
     /// What messages call it.
     pub title: String,
-    /// What it has done, for all who asked it.
+    /// What it has done, for all who asked it, in all its openings.
     pub counters: Counters,
     /// How many blocks it has, of all levels that it has itself.
     pub blocks: u64,
+    /// Nobody reads it any more; it is told of for the tiles that were made from it.
+    pub is_closed: bool,
+}
+
+impl SourceCensus {
+    /// Adds what another opening of the same image has done.
+    pub(super) fn add(&mut self, other: &SourceCensus) {
+        let distinct = self.counters.distinct_decodes;
+        self.counters = self.counters.plus(other.counters);
+        // Which blocks those were is not known any more: most likely the same ones.
+        self.counters.distinct_decodes = distinct.max(other.counters.distinct_decodes);
+        self.is_closed &= other.is_closed;
+    }
 }
 
 /// What a key has in a cache.

@@ -1,6 +1,6 @@
 //! Where a provider's tiles are looked up, waited for and kept.
 
-use super::census::Decoding;
+use super::census::{Decoding, SourceCensus};
 use super::claims::{Claims, Permits};
 use super::gather::gather;
 use super::index::{self, Found, Look};
@@ -95,6 +95,11 @@ impl Namespace {
     /// What decodes the blocks of the image, for those who look at caches as a whole.
     pub fn is_decoded_by(&self, source: Weak<dyn Decoding>) {
         self.lineage.note_decoding(source);
+    }
+
+    /// What decodes the blocks of the image ends, and was and did this in the end.
+    pub fn was_decoded_by(&self, source: *const (), last: SourceCensus) {
+        self.lineage.note_closed(source, last);
     }
 
     /// The cache, if there is one.

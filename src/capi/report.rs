@@ -35,10 +35,11 @@ pub type tc_write_fn = Option<
 /// the members of tc_cache_stats; `tier`, if the cache has one, with those of tc_tier_stats; `providers`, an array with one object for each key that has tiles or providers, those
 /// with most bytes first: its `key`, the `size`, `block`, `levels`, `bands` and `type` of the image where a provider says
 /// them, what provider_counters tells, and the keys of its `sources`; `sources`, an array with one object for each source
-/// of those: its `key`, its `title` in messages, how many `blocks` it has, `loads`, `load_errors`, `load_nanoseconds`,
+/// of those: its `key`, its `title` in messages, how many `blocks` it has, whether it is `closed` (1 or 0; what was made
+/// from it is kept), `loads`, `load_errors`, `load_nanoseconds`,
 /// `blocks_decoded`, `distinct_blocks_decoded` and `amplification`; and with TC_CACHE_OBSERVE `advice`: the `budget`, from how
 /// many `requests` it is made and how many are `left_out`, of how many blocks one is noted (`one_block_of`), a smaller
-/// budget that would do as well (`would_do`, if there is one), and an array `sources` of objects with `key`,
+/// budget that would do as well (`would_do`, if there is one and there were 500 requests to say so from), and an array `sources` of objects with `key`,
 /// `of_another_cache` (1 if another cache is asked for the blocks, else 0), how often a block is decoded in the model
 /// (`decodes_of_a_block`), the least budget that ends that (`ending_budget`, or `ending_budget_with_blocks_cached` if it
 /// takes provider_cached over the source too; neither if no budget does), `decodes_then`, and the `curve` of other budgets.

@@ -14,6 +14,9 @@ const PRECISION: u64 = 64;
 /// threads come.
 const MARGIN: f64 = 1.02;
 
+/// A smaller budget is advised from so many requests on: fewer are no sign of what will be asked for.
+pub const FEWEST: u64 = 500;
+
 /// What is advised of a source.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SourceAdvice {
@@ -46,7 +49,7 @@ pub struct Advice {
     pub budget: u64,
     /// By source, those that decode most again first.
     pub sources: Vec<SourceAdvice>,
-    /// A smaller budget within which as little is decoded.
+    /// A smaller budget within which as little is decoded, if there are requests enough to say so.
     pub would_do: Option<u64>,
     /// The requests that this is made from, and those that are not among them.
     pub requests: u64,
@@ -108,14 +111,17 @@ fn of_observed(observed: &Observed, budget: u64, unread_percent: u32) -> Advice 
     let sources: Vec<_> = sources.collect();
     let blocks = |all: &HashMap<u32, Decoded>| all.values().map(|it| it.blocks).sum::<f64>();
     let enough = blocks(&now) * ENDED;
+    // A cache that keeps no tile would do for who asks for each once.
+    let a_tile = observed.nodes.iter().map(|node| node.bytes).max();
     let least = asked.least(0, budget, |all| blocks(all) <= enough);
+    let least = least.map(|least| with_margin(least.max(a_tile.unwrap_or(0))));
+    let requests = observed.demands.len() as u64;
+    let is_much_less = |least: &u64| *least as f64 <= 0.9 * budget as f64;
     Advice {
         budget,
         sources,
-        would_do: least
-            .map(with_margin)
-            .filter(|least| *least as f64 <= 0.9 * budget as f64 && !observed.demands.is_empty()),
-        requests: observed.demands.len() as u64,
+        would_do: least.filter(|least| requests >= FEWEST && is_much_less(least)),
+        requests,
         left_out: observed.forgotten + observed.left_out,
         one_of: 1 << observed.shift,
     }

@@ -134,22 +134,22 @@ fn advised(advice: Option<&Advice>, census: &Census) -> String {
     html
 }
 
-/// A table by its headings and rows, which are HTML; what of the rows was left out.
-fn table(headings: &[&str], rows: Vec<String>, left_out: usize) -> String {
+/// A table by its headings and rows, which are HTML; how many rows were too many, and of how many there is nothing to
+/// tell, and why.
+fn table(headings: &[&str], rows: Vec<String>, too_many: usize, nothing: (usize, &str)) -> String {
     let headings: String = headings
         .iter()
         .map(|text| format!("<th>{text}</th>"))
         .collect();
     let mut html = format!(
-        "<table><thead><tr>{headings}</tr></thead><tbody>{}</tbody></table>\n",
+        "<div class=\"wide\"><table><thead><tr>{headings}</tr></thead><tbody>{}</tbody></table></div>\n",
         rows.concat()
     );
-    if left_out > 0 {
-        let _ = write!(
-            html,
-            "<p class=\"small\">and {} more</p>",
-            count(left_out as u64)
-        );
+    for (number, what) in [(too_many, "more"), nothing] {
+        if number > 0 {
+            let number = count(number as u64);
+            let _ = writeln!(html, "<p class=\"small\">and {number} {what}</p>");
+        }
     }
     html
 }
@@ -175,8 +175,8 @@ fn providers(census: &Census) -> String {
         )
     };
     let done = |key: &&KeyCensus| bytes(key) > 0 || key.counters.loads + key.counters.hits > 0;
-    let rows = census.keys.iter().filter(done).take(MOST_ROWS);
-    let rows: Vec<String> = rows.map(row).collect();
+    let told: Vec<&KeyCensus> = census.keys.iter().filter(done).collect();
+    let rows: Vec<String> = told.iter().take(MOST_ROWS).copied().map(row).collect();
     let headings = [
         "What is kept",
         "",
@@ -188,10 +188,11 @@ fn providers(census: &Census) -> String {
         "made along",
         "evicted",
     ];
-    let left_out = census.keys.len() - rows.len();
+    let too_many = told.len() - rows.len();
+    let nothing = (census.keys.len() - told.len(), "that nothing was asked of");
     format!(
         "<h2>By provider and layer</h2>\n{}",
-        table(&headings, rows, left_out)
+        table(&headings, rows, too_many, nothing)
     )
 }
 
@@ -209,9 +210,10 @@ fn sources(census: &Census) -> String {
         let done = &source.counters;
         let each = done.amplification();
         format!(
-            "<tr><td title=\"{}\">{}</td><td>{}</td><td>{}</td><td>{:.0}</td><td{}>{}</td><td>{}</td><td>{}</td></tr>\n",
+            "<tr><td title=\"{}\">{}{}</td><td>{}</td><td>{}</td><td>{:.0}</td><td{}>{}</td><td>{}</td><td>{}</td></tr>\n",
             escaped(&source.key),
             escaped(&source.title),
+            if source.is_closed { " (closed)" } else { "" },
             count(source.blocks),
             count(done.distinct_decodes),
             done.blocks_decoded(),
@@ -229,9 +231,8 @@ fn sources(census: &Census) -> String {
             time(done.load_nanoseconds / done.loads.max(1))
         )
     };
-    let read = |source: &&&SourceCensus| source.counters.distinct_decodes > 0;
-    let rows = by_decodes.iter().filter(read).take(MOST_ROWS);
-    let rows: Vec<String> = rows.map(row).collect();
+    by_decodes.retain(|source| source.counters.distinct_decodes > 0);
+    let rows: Vec<String> = by_decodes.iter().take(MOST_ROWS).map(row).collect();
     let headings = [
         "Source",
         "blocks",
@@ -241,10 +242,14 @@ fn sources(census: &Census) -> String {
         "in reads",
         "a read takes",
     ];
-    let left_out = census.sources.len() - rows.len();
+    let too_many = by_decodes.len() - rows.len();
+    let nothing = (
+        census.sources.len() - by_decodes.len(),
+        "of which nothing was decoded",
+    );
     format!(
         "<h2>What is decoded</h2>\n{}",
-        table(&headings, rows, left_out)
+        table(&headings, rows, too_many, nothing)
     )
 }
 
@@ -269,7 +274,7 @@ fn pictures(census: &Census, asked: &AskedFor) -> String {
     let mut html = "<h2>What is where</h2>\n".to_owned();
     html += &legend(&[
         ("#08519c", "used last"),
-        ("#6baed6", ""),
+        ("#6baed6", "in between"),
         ("#c6dbef", "used first"),
         ("#f59e0b", "made along and not read yet"),
         ("#eef1f4", "not in the cache"),

@@ -133,7 +133,7 @@ impl<'a> Trace<'a> {
         (sum * f64::from(1 << self.observed.shift) / unread).ceil() as u64
     }
 
-    fn node(&self, cell: u32) -> &Node {
+    fn node(&self, cell: u32) -> &'a Node {
         let nodes = &self.observed.nodes;
         let own = (cell as usize).checked_sub(nodes.len());
         let known = own.map_or(cell, |at| self.like[at]);
@@ -311,16 +311,20 @@ impl<'a> Simulated<'a> {
     /// Uses a cell, and makes it if it is not there.
     fn get(&mut self, cell: u32, is_kept: bool) {
         self.note_served(cell);
+        let node = self.trace.node(cell);
+        if node.is_view {
+            // To use it is to use what it is a view of.
+            return self.get_parts(node, is_kept);
+        }
         match self.states[cell as usize] {
             State::Making => return,
             State::Absent => (),
-            State::Unread if self.trace.node(cell).is_kept => return,
+            State::Unread if node.is_kept => return,
             State::Used | State::Unread => {
                 self.unlink(cell);
                 return self.push(cell, State::Used);
             }
         }
-        let node = self.trace.node(cell);
         let stays_unread = node.is_kept;
         let has_room = is_kept
             && match stays_unread {
@@ -336,12 +340,7 @@ impl<'a> Simulated<'a> {
             true => self.begin_siblings(cell),
             false => Vec::new(),
         };
-        for part in &node.parts {
-            match *part {
-                Part::Cell(beneath) => self.get(beneath, is_kept),
-                Part::Leaf(leaf) => self.decode(leaf, is_kept),
-            }
-        }
+        self.get_parts(node, is_kept);
         along.into_iter().for_each(|other| self.end_sibling(other));
         self.states[cell as usize] = State::Absent;
         match (has_room, stays_unread) {
@@ -352,6 +351,16 @@ impl<'a> Simulated<'a> {
         for part in &node.parts {
             if let Part::Cell(beneath) = *part {
                 self.give_up(beneath);
+            }
+        }
+    }
+
+    /// Uses what a cell is made from.
+    fn get_parts(&mut self, node: &Node, is_kept: bool) {
+        for part in &node.parts {
+            match *part {
+                Part::Cell(beneath) => self.get(beneath, is_kept),
+                Part::Leaf(leaf) => self.decode(leaf, is_kept),
             }
         }
     }

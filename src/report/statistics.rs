@@ -148,6 +148,7 @@ fn of_source(json: &mut Json, source: &SourceCensus) {
     json.text("key", &source.key);
     json.text("title", &source.title);
     json.number("blocks", source.blocks);
+    json.number("closed", source.is_closed.into());
     let done = &source.counters;
     json.number("loads", done.loads);
     json.number("load_errors", done.load_errors);

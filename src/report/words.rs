@@ -1,6 +1,6 @@
 //! Words: numbers, names and advice for people, and texts as HTML has them.
 
-use super::advice::{Advice, SourceAdvice};
+use super::advice::{Advice, FEWEST, SourceAdvice};
 use crate::cache::{Census, SourceCensus};
 
 /// A text in HTML, between tags or within quotation marks. What HTML has no character for is shown as such.
@@ -184,6 +184,9 @@ fn basis(advice: &Advice) -> String {
     }
     if advice.left_out > 0 {
         basis += &format!("; {} are not among them", count(advice.left_out));
+    }
+    if advice.requests < FEWEST {
+        basis += &format!("; whether a smaller budget would do is said from {FEWEST} on");
     }
     basis + "."
 }

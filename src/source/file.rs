@@ -354,8 +354,9 @@ pub(super) fn recognise(bytes: &Arc<dyn Bytes>, only: Option<&str>) -> Result<&'
     let found = among.iter().find(|format| (format.recognises)(first));
     found.copied().ok_or_else(|| {
         let names: Vec<&str> = among.iter().map(|format| format.text()).collect();
+        let begins: String = first.iter().map(|byte| format!(" {byte:02x}")).collect();
         Error::unsupported(format!(
-            "is not {}: it has {} bytes and begins with {first:02x?}; {GDAL}",
+            "is not {}: it has {} bytes and begins with{begins} in hexadecimal; {GDAL}",
             names.join(", nor "),
             bytes.len()
         ))

@@ -43,6 +43,7 @@ use crate::provider::{Provider, Request, tile_bytes};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::tile::Tile;
 use decoded::Decoded;
+use std::mem;
 use std::sync::Arc;
 
 /// Decodes blocks of one image into given memory, from any number of threads at once.
@@ -211,19 +212,36 @@ impl Source {
     }
 }
 
-impl Decoding for Source {
-    fn about(&self) -> SourceCensus {
+impl Source {
+    /// What it is and has done, under a key and a title.
+    fn described(&self, key: String, title: String, is_closed: bool) -> SourceCensus {
         let levels = 0..self.image.levels.len() as u32;
         let blocks = levels.map(|level| {
             let grid = self.image.grid(level);
             grid.rows().saturating_mul(grid.cols())
         });
         SourceCensus {
-            key: self.key.clone(),
-            title: self.title.clone(),
+            key,
+            title,
             counters: self.counters(),
             blocks: blocks.fold(0, u64::saturating_add),
+            is_closed,
         }
+    }
+}
+
+impl Decoding for Source {
+    fn about(&self) -> SourceCensus {
+        self.described(self.key.clone(), self.title.clone(), false)
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        let (key, title) = (mem::take(&mut self.key), mem::take(&mut self.title));
+        let last = self.described(key, title, true);
+        let own = std::ptr::from_ref(self).cast();
+        self.namespace.was_decoded_by(own, last);
     }
 }
 

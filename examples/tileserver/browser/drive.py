@@ -39,6 +39,7 @@ def make_layers():
     ran("gdal_translate", "-q", "-a_srs", "EPSG:4326", "-a_ullr", 10, 48, 14, 45, "-co", "TILED=YES", made / "smooth.png", folder / "smooth.tif")
     sharp = numpy.stack([x * 7 + y * 3, x * 5 + y * 11, x * y / 50], -1).astype(int) % 256
     Image.fromarray(sharp.astype("u1")[:900, :1300]).save(folder / "flat.png")
+    (folder / "0 damaged.tif").write_bytes(b"II*\0damaged")
     for file in files:
         shutil.copy(file, folder)
 
@@ -138,6 +139,24 @@ def failures():
 
 def go_to(layer):
     browser.evaluate(f"(() => {{ const c = document.getElementById('layers'); c.value = {layer!r}; c.dispatchEvent(new Event('change')); }})()")
+
+
+def begin():
+    """The page begins with the first layer that can be shown; those that cannot are grey, with the reason."""
+    first_shown = json.loads(fetched("/layers.json"))[1]
+    browser.call("Page.navigate", url=f"{address}/")
+    tiles = settled(first_shown)
+    browser.picture(pictures / "0-begin.png")
+    first = json.loads(browser.evaluate("""JSON.stringify((() => { const o = document.getElementById("layers").options[0];
+      return [o.value, o.disabled, o.title]; })())"""))
+    assert first[:2] == ["0 damaged", True] and "damaged.tif" in first[2], first
+    assert browser.evaluate("document.getElementById('layers').value") == first_shown
+    go_to("all")
+    settled("all")
+    browser.picture(pictures / "0-mosaic.png")
+    assert "left out: flat: it does not say where it lies" in browser.evaluate("document.getElementById('say').textContent")
+    assert not (bad := failures()), bad
+    say(f"begins with a layer that can be shown: {len(tiles)} tiles; the one that cannot is grey")
 
 
 def look():
@@ -257,6 +276,7 @@ browser = None
 try:
     address = server.stderr.readline().split("address=")[1].split()[0]
     browser = Browser(program, made / "profile", WIDTH, HEIGHT)
+    begin()
     look()
     switch()
     reload()

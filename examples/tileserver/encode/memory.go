@@ -3,6 +3,7 @@ package encode
 // #if defined(__GLIBC__) || defined(__linux__)
 // #include <malloc.h>
 // #endif
+// #include <stddef.h>
 //
 // static void limit_arenas(int arenas)
 // {
@@ -12,8 +13,30 @@ package encode
 //   (void)arenas;
 // #endif
 // }
+//
+// static int in_malloc(size_t *used, size_t *unused)
+// {
+// #ifdef __GLIBC_PREREQ
+// #if __GLIBC_PREREQ(2, 33)
+//   const struct mallinfo2 all = mallinfo2();
+//   *used = all.uordblks + all.hblkhd;
+//   *unused = all.fordblks;
+//   return 1;
+// #endif
+// #endif
+//   (void)used, (void)unused;
+//   return 0;
+// }
 import "C"
 
 // LimitArenas has malloc of C, where it is glibc's, keep what is freed for so many threads at a time. By default it is
 // eight for each processor, and the threads of Go come and go among them: what one has freed, others do not find.
 func LimitArenas(arenas int) { C.limit_arenas(C.int(arenas)) }
+
+// Malloc are the bytes that malloc of C has given out, and those that it keeps for later. Where it is not glibc's, nobody
+// knows.
+func Malloc() (used, unused uint64, known bool) {
+	var given, kept C.size_t
+	known = C.in_malloc(&given, &kept) != 0
+	return uint64(given), uint64(kept), known
+}

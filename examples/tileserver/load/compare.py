@@ -21,7 +21,9 @@ made, file = Path(sys.argv[1]), Path(sys.argv[2])
 seconds, rounds = int(os.environ.get("SECONDS_WARM", 10)), int(os.environ.get("ROUNDS", 3))
 form, budget = os.environ.get("FORMAT", "png"), int(os.environ.get("CACHE_MIB", 512))
 CONNECTIONS, REPLIES = 64, 64
-workers = os.cpu_count()
+workers, most = int(os.environ.get("WORKERS", os.cpu_count())), int(os.environ.get("TILES", 2000))
+# What titiler's manual advises for local files, and as much memory for GDAL's blocks as we have; all servers have it.
+alike = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_CACHEMAX": str(budget), "GOMAXPROCS": str(workers)}
 name = urllib.parse.quote(file.stem)
 escaped = name.replace("%", "%%")  # where numbers are put in
 
@@ -33,7 +35,7 @@ class Server:
 
     def start(self):
         self.log = open(made / f"{self.port}.log", "w")
-        self.process = subprocess.Popen(self.command, stdout=self.log, stderr=self.log)
+        self.process = subprocess.Popen(self.command, stdout=self.log, stderr=self.log, env=os.environ | alike)
         for _ in range(600):
             if self.process.poll() is not None:  # for somebody else has the port, for example
                 break
@@ -129,9 +131,9 @@ for zoom in range(max(top - 4, 0), top + 1):
     tiles += [(zoom, x, y) for x in range(column(west), column(east) + 1) for y in range(row(north), row(south) + 1)]
 random.seed(1)
 random.shuffle(tiles)
-tiles = tiles[:2000]
+tiles = tiles[:most]
 asked = random.choices(tiles, [1 / (i + 1) for i in range(len(tiles))], k=20000)
-print(f"{len(tiles)} tiles of {name}, zooms {max(top - 4, 0)} to {top}, 256 x 256, {form}; {CONNECTIONS} connections, {workers} processors; "
+print(f"{len(tiles)} tiles of {name}, zooms {max(top - 4, 0)} to {top}, 256 x 256, {form}; {CONNECTIONS} connections, {workers} workers; "
       f"budget {budget} MiB and {REPLIES} MiB of replies; medians of {rounds} rounds", flush=True)
 for _ in range(rounds):
     for server in servers:

@@ -6,8 +6,22 @@ let map = null;
 
 async function fetched(path) {
   const reply = await fetch(path);
-  if (!reply.ok) throw new Error(`${path}: ${reply.status} ${await reply.text()}`);
+  if (!reply.ok) throw Object.assign(new Error(`${path}: ${reply.status} ${await reply.text()}`), { status: reply.status });
   return reply.json();
+}
+
+// A layer that cannot be shown is grey, with the reason.
+function grey(name, why) {
+  const option = [...choice.options].find(option => option.value === name);
+  if (!option) return;
+  option.disabled = true;
+  option.text = `${name} (cannot be shown)`;
+  option.title = why;
+}
+
+function failed(name, error) {
+  if (error.status === 422 || error.status === 500) grey(name, error.message);
+  say(error.message);
 }
 
 // A file that changed has other tiles, and one that is gone has none.
@@ -44,7 +58,22 @@ async function show(name) {
   L.tileLayer(tiles, { bounds, noWrap: true, tileSize: 256, maxZoom: layer.maxzoom, attribution: name })
     .on("tileerror", () => { if (map === mine) whatHappened(name, layer); }).addTo(map);
   map.fitBounds(bounds);
-  say(layer.chain);
+  const leftOut = Object.entries(layer.left_out ?? {}).map(([part, why]) => `left out: ${part}: ${why}`);
+  say([layer.chain.trim(), ...leftOut].join("\n"));
+}
+
+// The first layer that can be shown.
+async function showFirst() {
+  for (const option of [...choice.options].filter(option => !option.disabled)) {
+    choice.value = option.value;
+    try {
+      return await show(option.value);
+    } catch (error) {
+      failed(option.value, error);
+    }
+  }
+  const reasons = [...choice.options].map(option => `${option.value}: ${option.title}`);
+  say(reasons.length ? `None of the images in this folder can be shown.\n${reasons.join("\n")}` : "There is no image in this folder.");
 }
 
 // The picture of the cache, as it is while one looks at it.
@@ -69,8 +98,13 @@ document.getElementById("cache").onclick = () => {
 
 (async () => {
   for (const name of await fetched("/layers.json")) choice.add(new Option(name, name));
-  const wanted = () => decodeURIComponent(location.hash.slice(1)) || choice.options[0]?.value;
+  for (const [name, why] of Object.entries(await fetched("/unshown.json"))) grey(name, why);
+  const wanted = () => decodeURIComponent(location.hash.slice(1));
   choice.onchange = () => { location.hash = encodeURIComponent(choice.value); };
-  window.onhashchange = () => { choice.value = wanted(); show(wanted()).catch(error => say(error.message)); };
-  if (wanted()) window.onhashchange(); else say("There is no image in this folder.");
+  window.onhashchange = () => {
+    const name = wanted();
+    choice.value = name;
+    show(name).catch(error => failed(name, error));
+  };
+  if (wanted()) window.onhashchange(); else await showFirst();
 })().catch(error => say(error.message));

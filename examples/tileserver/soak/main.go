@@ -147,9 +147,9 @@ func (l *load) one(ctx context.Context, random *rand.Rand, etags map[string]stri
 	case kind < 86:
 		l.get(ctx, "/tiles/"+url.PathEscape(of.name)+".json", nil, 200, 503)
 	case kind < 90:
-		l.get(ctx, "/tiles/comes-and-goes/0/0/0.png", nil, 200, 404, 500, 503) // 500: half written
+		l.get(ctx, "/tiles/comes-and-goes/0/0/0.png", nil, 200, 404, 422, 500, 503) // 422, 500: half written
 	case kind < 94:
-		l.get(ctx, "/tiles/changes/0/0/0.png", etags, 200, 304, 404, 500, 503)
+		l.get(ctx, "/tiles/changes/0/0/0.png", etags, 200, 304, 404, 422, 500, 503)
 	case kind < 96:
 		l.get(ctx, "/wmts/1.0.0/WMTSCapabilities.xml", nil, 200)
 	case kind < 97:
@@ -289,13 +289,14 @@ type sample struct {
 	resident                          float64 // MiB
 	descriptors, threads, goroutines  float64
 	asked, cacheEntries, cacheMissing float64
+	goMiB, mallocMiB, unusedMiB       float64 // of the resident ones
 }
 
 // watch looks at the process until the end, and prints what it sees.
 func watch(ctx context.Context, process int, every time.Duration, l *load) []sample {
 	var samples []sample
 	begin := time.Now()
-	fmt.Println("minutes,resident_mib,descriptors,threads,goroutines,asked,cache_entries,cache_misses")
+	fmt.Println("minutes,resident_mib,descriptors,threads,goroutines,asked,cache_entries,cache_misses,go_mib,malloc_used_mib,malloc_unused_mib")
 	for {
 		select {
 		case <-ctx.Done():
@@ -305,7 +306,8 @@ func watch(ctx context.Context, process int, every time.Duration, l *load) []sam
 		told := l.metrics()
 		s := sample{at: time.Since(begin), resident: status(process, "VmRSS:") / 1024, threads: status(process, "Threads:"),
 			goroutines: told["tileserver_goroutines"], asked: float64(l.asked.Load()), cacheEntries: told["tileserver_cache_entries"],
-			cacheMissing: told["tileserver_cache_misses_total"]}
+			cacheMissing: told["tileserver_cache_misses_total"], goMiB: told["tileserver_go_memory_bytes"] / (1 << 20),
+			mallocMiB: told["tileserver_malloc_used_bytes"] / (1 << 20), unusedMiB: told["tileserver_malloc_unused_bytes"] / (1 << 20)}
 		if open, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", process)); err == nil {
 			s.descriptors = float64(len(open))
 		}
@@ -313,8 +315,8 @@ func watch(ctx context.Context, process int, every time.Duration, l *load) []sam
 			log.Fatal("the server is gone")
 		}
 		samples = append(samples, s)
-		fmt.Printf("%.2f,%.1f,%.0f,%.0f,%.0f,%.0f,%.0f,%.0f\n", s.at.Minutes(), s.resident, s.descriptors, s.threads, s.goroutines, s.asked,
-			s.cacheEntries, s.cacheMissing)
+		fmt.Printf("%.2f,%.1f,%.0f,%.0f,%.0f,%.0f,%.0f,%.0f,%.1f,%.1f,%.1f\n", s.at.Minutes(), s.resident, s.descriptors, s.threads, s.goroutines,
+			s.asked, s.cacheEntries, s.cacheMissing, s.goMiB, s.mallocMiB, s.unusedMiB)
 	}
 }
 
@@ -363,6 +365,8 @@ func judge(samples []sample, l *load) bool {
 		{"descriptors", func(s sample) float64 { return s.descriptors }, 0.1, 8},
 		{"threads", func(s sample) float64 { return s.threads }, 0.1, 4},
 		{"goroutines", func(s sample) float64 { return s.goroutines }, 0.1, 16},
+		{"Go MiB", func(s sample) float64 { return s.goMiB }, 0.1, 16},
+		{"malloc MiB", func(s sample) float64 { return s.mallocMiB }, 0.05, 8},
 	} {
 		a, b := mean(before, one.of), mean(after, one.of)
 		word := "flat"

@@ -87,6 +87,8 @@ pub struct Node {
     pub siblings: Option<Siblings>,
     /// A block that is kept beside tiles until the last of them is made.
     pub is_kept: bool,
+    /// It is a view of cells beneath it, and goes with them.
+    pub is_view: bool,
     /// Cells of other caches are beneath it.
     has_others: bool,
 }

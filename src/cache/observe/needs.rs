@@ -42,6 +42,7 @@ enum What {
         known: Option<u32>,
         siblings: Option<Siblings>,
         is_kept: bool,
+        is_view: bool,
         /// It is there, so that what is beneath is not asked for.
         is_resident: bool,
     },
@@ -109,6 +110,7 @@ impl Needs {
                 known: known.map(|(number, _)| number),
                 siblings: None,
                 is_kept: false,
+                is_view: false,
                 is_resident,
             },
             key: namespace.shared_key().clone(),
@@ -154,12 +156,13 @@ impl Needs {
                 siblings,
                 bytes,
                 is_kept,
+                is_view,
                 ..
             } = &mut self.needed[within].what
         {
             match tile {
                 ObservedTile::With(others) => *siblings = Some(others),
-                ObservedTile::View => *bytes = ENTRY_BYTES,
+                ObservedTile::View => (*is_view, *bytes) = (true, ENTRY_BYTES),
                 ObservedTile::Kept => *is_kept = true,
             }
         }
@@ -254,7 +257,7 @@ impl Needs {
             at: block,
             ..
         } = &self.needed[at];
-        let (bytes, siblings, is_kept) = match what {
+        let (bytes, siblings, is_kept, is_view) = match what {
             What::Leaf { weight, bytes } => {
                 let leaf = of_block(*block, *weight, *bytes, false);
                 return (observed.leaf(key, leaf).map(Part::Leaf), 1.0, false);
@@ -276,8 +279,9 @@ impl Needs {
                 bytes,
                 siblings,
                 is_kept,
+                is_view,
                 ..
-            } => (*bytes, *siblings, *is_kept),
+            } => (*bytes, *siblings, *is_kept, *is_view),
         };
         if let Some(node) = observed.find(key, *block) {
             let known = &observed.nodes[node as usize];
@@ -291,14 +295,16 @@ impl Needs {
             has_others |= others;
         }
         let sampled = own.iter().map(|part| observed.leaves_of(*part).1).sum();
+        let is_cell = |part: &Part| matches!(part, Part::Cell(_));
         let name = (observed.key_number(key), *block);
         let node = observed.add(Node {
             name,
             bytes,
-            parts: own.into(),
             leaves: (leaves, sampled),
             siblings,
             is_kept,
+            is_view: is_view && own.iter().all(is_cell),
+            parts: own.into(),
             has_others,
         });
         (node.map(Part::Cell), leaves, has_others)

@@ -97,10 +97,11 @@ pub fn run(asked: &Bench, quiet: bool) -> Outcome {
         0 => text.push_str(", none stored\n"),
         many => {
             let size = words::bytes(decode.bytes);
+            let each = if decode.all > 1 { " each" } else { "" };
             let measured = words::counted(many, "block", "blocks");
             let _ = writeln!(
                 text,
-                ", {size} each, decoded in {} ms by the clock, as measured on {measured}",
+                ", {size}{each}, decoded in {} ms by the clock, as measured on {measured}",
                 words::measured(decode.seconds() * 1e3)
             );
         }
@@ -158,6 +159,9 @@ fn advice(
             "A cache of {} would end repeated decodes in all of them. At {}, reading {} decodes each block {:.1} times, which costs some {:.1} s for the whole image.",
             words::bytes(least), words::bytes(asked.budget), worst.order.name, worst.at_budget, again
         ));
+    }
+    if worst.at_budget <= 1.0 {
+        return lines;
     }
     if least_in_squares * 2 <= least {
         lines.push(format!(

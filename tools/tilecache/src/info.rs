@@ -133,8 +133,9 @@ impl Told {
             line(
                 "image",
                 format!(
-                    "{} of {images}, from 0; --image shows another one",
-                    asked.source.image
+                    "number {} of 0 to {}; --image shows another one",
+                    asked.source.image,
+                    images - 1
                 ),
             );
         }
@@ -183,8 +184,8 @@ impl Told {
             for (what, text) in [
                 ("nodata", &band.nodata),
                 ("described as", &band.description),
-                ("scale", &band.scale),
-                ("offset", &band.offset),
+                ("scale", &band.scale.as_deref().map(words::shortest)),
+                ("offset", &band.offset.as_deref().map(words::shortest)),
                 ("unit", &band.unit),
             ] {
                 if let Some(text) = text {

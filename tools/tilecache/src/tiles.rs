@@ -45,16 +45,16 @@ pub fn run(asked: &Tiles, quiet: bool) -> Outcome {
             "into": asked.into,
         }));
     }
-    let mut text = format!(
-        "{} of {} x {}, {} in each row and {} in each column of {} x {} pixels\n",
-        words::counted(count, "tile", "tiles"),
-        asked.size,
-        asked.size,
-        info.grid_cols,
-        info.grid_rows,
-        info.width,
-        info.height
-    );
+    let (size, width, height) = (asked.size, info.width, info.height);
+    let mut text = match count {
+        1 => {
+            format!("1 tile has all {width} x {height} pixels; tiles are {size} x {size} at most\n")
+        }
+        _ => format!(
+            "{count} tiles of {size} x {size}, {} in each row and {} in each column of {width} x {height} pixels\n",
+            info.grid_cols, info.grid_rows
+        ),
+    };
     if absent > 0 {
         text += &format!(
             "{} without a stored pixel\n",

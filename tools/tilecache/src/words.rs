@@ -112,6 +112,14 @@ pub fn exact(value: f64) -> String {
     }
 }
 
+/// A number that came as a text, with no more digits than tell it apart; as that text if it is none.
+pub fn shortest(text: &str) -> String {
+    match text.parse::<f64>() {
+        Ok(value) => format!("{value}"),
+        Err(_) => text.into(),
+    }
+}
+
 /// A number that came as a text; as that text if it is none.
 pub fn parsed(text: &Option<String>) -> Value {
     match text.as_deref().map(str::parse) {
@@ -170,6 +178,10 @@ mod tests {
         ] {
             assert_eq!(exact(value), text);
         }
+        assert_eq!(
+            ["0.100000000000000006", "-5", "metres"].map(shortest),
+            ["0.1", "-5", "metres"]
+        );
         assert_eq!(
             [
                 parsed(&Some("0.5".into())),

@@ -210,9 +210,12 @@ fn tiles_are_counted_and_written_with_their_places() {
     let into = folder.path("tiles");
     let text = said(&["tiles", &file, "--size", "256", "--into", &into]);
     assert!(
-        text.contains("6 tiles of 256 x 256, 3 in each row and 2 in each column"),
+        text.contains(
+            "6 tiles of 256 x 256, 3 in each row and 2 in each column of 600 x 400 pixels"
+        ),
         "{text}"
     );
+    assert!(said(&["tiles", &file]).contains("1 tile has all 600 x 400 pixels"));
     let last = json(&["info", &format!("{into}/1_2.tif"), "--json"]);
     assert_eq!((&last["width"], &last["height"]), (&88.into(), &144.into()));
     assert_eq!(
