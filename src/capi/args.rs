@@ -110,7 +110,8 @@ unsafe fn struct_size<T: SizeLed>(of: *const T, name: &str) -> Result<usize> {
         return Ok(size);
     }
     Err(Error::argument(format!(
-        "struct_size of {name} is {size}; set it to sizeof({}), which is {own}",
+        "struct_size of {name} is {size}, but sizeof({}) is {own}: it is not set, or the program was built with the header of \
+         another version",
         T::NAME
     )))
 }
@@ -347,7 +348,7 @@ mod tests {
             .unwrap_err();
             assert_eq!(error.kind(), Kind::Argument);
             assert!(
-                error.message().contains("sizeof(known), which is 16"),
+                error.message().contains("but sizeof(known) is 16: "),
                 "{error}"
             );
         }

@@ -10,7 +10,8 @@ endif()
 vcpkg_extract_source_archive(tree ARCHIVE "${found}")
 
 # Libraries of tiers are not in it.
-file(INSTALL "${tree}/include/" DESTINATION "${CURRENT_PACKAGES_DIR}/include" PATTERN "tilecache_redis.h" EXCLUDE)
+file(INSTALL "${tree}/include/" DESTINATION "${CURRENT_PACKAGES_DIR}/include"
+     PATTERN "tilecache_files.h" EXCLUDE PATTERN "tilecache_redis.h" EXCLUDE PATTERN "tilecache_s3.h" EXCLUDE)
 if(VCPKG_LIBRARY_LINKAGE STREQUAL "static")
   set(libraries "${tree}/lib/libtilecache.a")
 else()
