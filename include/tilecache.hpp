@@ -14,7 +14,8 @@
  *           which is what attempt([&] { return call; }) gives in both cases. Returned<T> stands for either below.
  * CALLBACKS Functions of yours may throw: what they throw comes out of the call that needed them, as itself. They may also
  *           return a Result<void>. They are called as the manual says, on several threads at once, and are released
- *           with what they were given to.
+ *           with what they were given to. Pixels and targets that they are given are valid until they return, and no
+ *           View notices it afterwards: copy what is to stay. They ask for blocks by get_block, and do not wait for requests.
  * VIEWS     Pixels have the axes (band, row, column), and strides in samples. TileView holds its tile; View holds nothing.
  * THREADS   As in C: all may be used by all threads at once, but for one handle that is moved or closed meanwhile.
  */
@@ -360,6 +361,25 @@ Returned<T> told(T value, Call call)
     return value;
 }
 
+/** A call that writes a struct of C, as T. */
+template <class T, class C, class Call>
+Returned<T> told_as(C c, Call call)
+{
+    tc_error err;
+    if (call(&c, &err) != TC_OK)
+        return failed<T>(err);
+    return T::of(c);
+}
+
+/** The status of a call that takes what is kept for it, if it has success. */
+template <class T>
+tc_status taken(std::unique_ptr<T> &kept, tc_status status)
+{
+    if (status == TC_OK)
+        kept.release();
+    return status;
+}
+
 /** A call that writes a text, which may have grown when it is asked for. */
 template <class Call>
 Returned<std::string> written(Call call)
@@ -410,6 +430,10 @@ inline Error nul_in(const char *what, const std::string &text)
 {
     return Error(TC_E_ARGUMENT, std::string(what) + " has a NUL at byte " + std::to_string(text.find('\0')) + ": \"" +
                                     text.c_str() + "\"...");
+}
+inline Error closed(const std::string &what)
+{
+    return Error(TC_E_ARGUMENT, what + " was closed or moved");
 }
 inline std::string_view view_of(const char *text)
 {
@@ -937,7 +961,7 @@ Returned<TileView<T>> Tile::view() const
 {
     const Pixels at = pixels();
     if (!*this)
-        return detail::failed<TileView<T>>(Error(TC_E_ARGUMENT, "the tile was closed or moved"));
+        return detail::failed<TileView<T>>(detail::closed("the tile"));
     if (at.dtype != dtype_of<T>::value)
         return detail::failed<TileView<T>>(detail::other_dtype(at.dtype, dtype_of<T>::value));
     const auto size = int64_t(sizeof(T));
@@ -993,8 +1017,12 @@ public:
             release(c_.user);
     }
     const tc_log *get() const { return c_.user ? &c_ : nullptr; }
-    /** The call had success: the library has it now. */
-    void keep() { called_ = true; }
+    /** The status of a call that takes it, if it has success. */
+    tc_status taken(tc_status status)
+    {
+        called_ = called_ || status == TC_OK;
+        return status;
+    }
 
 private:
     struct Lent {
@@ -1043,10 +1071,7 @@ public:
         detail::LogC log(options.log);
         c.log = log.get();
         return detail::made<Cache>([&](tc_cache **made, tc_error *err) {
-            tc_status status = tc_create(max_bytes, &c, made, err);
-            if (status == TC_OK)
-                log.keep();
-            return status;
+            return log.taken(tc_create(max_bytes, &c, made, err));
         });
     }
     Returned<void> set_budget(uint64_t max_bytes) const
@@ -1142,12 +1167,11 @@ public:
         if (detail::has_nul(key))
             return detail::failed<void>(detail::nul_in("the key", key));
         auto kept = std::make_unique<Owner>(std::move(owner));
-        tc_error err;
-        if (tc_put(get(), detail::text(key), row, col, level, bands.data(), bands.size(), &pixels,
-                   detail::destroy<Owner>, kept.get(), &err) != TC_OK)
-            return detail::failed<void>(err);
-        kept.release();
-        return Returned<void>();
+        return detail::done([&](tc_error *err) {
+            return detail::taken(kept,
+                                 tc_put(get(), detail::text(key), row, col, level, bands.data(), bands.size(),
+                                        &pixels, detail::destroy<Owner>, kept.get(), err));
+        });
     }
     /** Whether it was there. */
     Returned<bool> remove(const std::string &key, int64_t row, int64_t col, int32_t level = 0, Bands bands = {}) const
@@ -1332,25 +1356,39 @@ private:
     std::vector<tc_gcp> gcps_;
 };
 
-inline std::vector<tc_band_info> c_of(const std::vector<BandInfo> &bands)
-{
-    std::vector<tc_band_info> made;
-    for (const BandInfo &band : bands)
-        made.push_back(band.c());
-    return made;
-}
-inline std::vector<tc_text> c_of(const std::vector<Text> &texts)
-{
-    std::vector<tc_text> made;
-    for (const Text &text : texts)
-        made.push_back({text.band, 0, text.name.c_str(), text.text.c_str()});
-    return made;
-}
 template <class T>
 const T *data_of(const std::vector<T> &of)
 {
     return of.empty() ? nullptr : of.data();
 }
+/** A list of C. */
+template <class T>
+void list(const T *&data, size_t &count, const std::vector<T> &of)
+{
+    data = data_of(of);
+    count = of.size();
+}
+/** What an image says of its bands, and its texts, as C asks for them; points into what it is made from. */
+class Described {
+public:
+    Described(const std::vector<BandInfo> &bands, const std::vector<Text> &texts)
+    {
+        for (const BandInfo &band : bands)
+            bands_.push_back(band.c());
+        for (const Text &text : texts)
+            texts_.push_back({text.band, 0, text.name.c_str(), text.text.c_str()});
+    }
+    template <class C>
+    void fill(C &c) const
+    {
+        c.band_infos = data_of(bands_);
+        list(c.texts, c.n_texts, texts_);
+    }
+
+private:
+    std::vector<tc_band_info> bands_;
+    std::vector<tc_text> texts_;
+};
 /** Bands as many as the image has, or none, and texts that C can have. */
 inline std::optional<Error> wrong(const std::vector<BandInfo> &bands, int32_t wanted, const std::vector<Text> &texts)
 {
@@ -1602,8 +1640,7 @@ inline tc_sample_options c_of(const SampleOptions &options, Progress &progress)
     c.level = options.level;
     c.progress = progress.callback();
     c.progress_user = progress.user();
-    c.percents = data_of(options.percents);
-    c.n_percents = options.percents.size();
+    list(c.percents, c.n_percents, options.percents);
     return c;
 }
 } // namespace detail
@@ -1763,11 +1800,9 @@ public:
         auto kept = std::make_unique<Function>(std::move(function));
         auto made = [&](tc_transform **made, tc_error *err) {
             const auto clone = calls == Calls::copies ? copy : nullptr;
-            tc_status status = tc_transform_callback(given, kept.get(), clone, detail::destroy<Function>,
-                                                     detail::text(name), made, err);
-            if (status == TC_OK)
-                kept.release();
-            return status;
+            return detail::taken(kept,
+                                 tc_transform_callback(given, kept.get(), clone, detail::destroy<Function>,
+                                                       detail::text(name), made, err));
         };
         return detail::made<Transform>(made);
     }
@@ -1840,10 +1875,13 @@ namespace detail {
 /** The callbacks of a source, and what they need of it. */
 class SourceC {
 public:
-    explicit SourceC(Source source) : source_(std::move(source)) {}
+    explicit SourceC(Source source) : source_(std::move(source)), described_(source_.band_infos, source_.texts)
+    {
+        if (source_.georef)
+            georef_.emplace(*source_.georef);
+    }
 
-    tc_source c(const tc_image_info &image, const std::vector<tc_band_info> &bands, const std::vector<tc_text> &texts,
-                const GeorefC *georef, const std::vector<tc_provider *> &inputs, tc_provider *mask)
+    tc_source c(const tc_image_info &image, const std::vector<tc_provider *> &inputs, tc_provider *mask)
     {
         auto c = sized<tc_source>();
         c.threading = source_.threading;
@@ -1859,14 +1897,11 @@ public:
         c.open_session = source_.open_session ? open_session : nullptr;
         c.close_session = source_.open_session ? close_session : nullptr;
         c.release = destroy<SourceC>;
-        c.band_infos = data_of(bands);
-        c.texts = data_of(texts);
-        c.n_texts = texts.size();
+        described_.fill(c);
         c.levels = data_of(source_.levels);
         c.mask = mask;
-        c.inputs = data_of(inputs);
-        c.n_inputs = inputs.size();
-        c.georef = georef ? georef->get() : nullptr;
+        list(c.inputs, c.n_inputs, inputs);
+        c.georef = georef_ ? georef_->get() : nullptr;
         return c;
     }
 
@@ -1909,6 +1944,9 @@ private:
     }
 
     Source source_;
+    // These point into the source.
+    Described described_;
+    std::optional<GeorefC> georef_;
 };
 } // namespace detail
 
@@ -2004,10 +2042,7 @@ public:
         detail::LogC log(options.log);
         const auto c = detail::c_of(options, log);
         return detail::made<Provider>([&](tc_provider **made, tc_error *err) {
-            tc_status status = provider_open(detail::text(path), &c, made, err);
-            if (status == TC_OK)
-                log.keep();
-            return status;
+            return log.taken(provider_open(detail::text(path), &c, made, err));
         });
     }
     static Returned<Provider> open(Bytes bytes, const OpenOptions &options = {})
@@ -2019,10 +2054,8 @@ public:
         auto io = detail::sized<tc_io>();
         detail::fill(&io, std::make_unique<Bytes>(std::move(bytes)));
         return detail::made<Provider>([&](tc_provider **made, tc_error *err) {
-            tc_status status = provider_open_io(&io, &c, made, err);
-            if (status == TC_OK)
-                log.keep();
-            else
+            tc_status status = log.taken(provider_open_io(&io, &c, made, err));
+            if (status != TC_OK)
                 detail::destroy<Bytes>(io.user);
             return status;
         });
@@ -2057,26 +2090,16 @@ public:
             return detail::failed<Provider>(
                 Error(TC_E_ARGUMENT, "levels has " + std::to_string(source.levels.size()) + " levels, the image " +
                                          std::to_string(image.levels ? image.levels : 1)));
-        const auto bands = detail::c_of(source.band_infos);
-        const std::vector<Text> kept_texts = source.texts;
-        const auto texts = detail::c_of(kept_texts);
-        const std::optional<Georef> kept_georef = source.georef;
-        std::optional<detail::GeorefC> georef;
-        if (kept_georef)
-            georef.emplace(*kept_georef);
         std::vector<tc_provider *> inputs;
         for (const Provider *input : source.inputs)
             inputs.push_back(input ? input->get() : nullptr);
         tc_provider *mask = source.mask ? source.mask->get() : nullptr;
         if (source.mask && !mask)
-            return detail::failed<Provider>(Error(TC_E_ARGUMENT, "mask was closed or moved"));
+            return detail::failed<Provider>(detail::closed("mask"));
         auto kept = std::make_unique<detail::SourceC>(std::move(source));
-        const tc_source c = kept->c(image, bands, texts, georef ? &*georef : nullptr, inputs, mask);
+        const tc_source c = kept->c(image, inputs, mask);
         return detail::made<Provider>([&](tc_provider **made, tc_error *err) {
-            tc_status status = provider_from_source(&c, made, err);
-            if (status == TC_OK)
-                kept.release();
-            return status;
+            return detail::taken(kept, provider_from_source(&c, made, err));
         });
     }
     /** Memory of yours, whose owner is held as long as it is needed; without one it must outlive all that is made of it. */
@@ -2090,11 +2113,9 @@ public:
         const tc_image_info info = image ? image->c() : tc_image_info{};
         auto kept = std::make_unique<Owner>(std::move(owner));
         return detail::made<Provider>([&](tc_provider **made, tc_error *err) {
-            tc_status status = provider_from_memory(&array, image ? &info : nullptr, detail::text(key),
-                                                    detail::destroy<Owner>, kept.get(), made, err);
-            if (status == TC_OK)
-                kept.release();
-            return status;
+            return detail::taken(kept,
+                                 provider_from_memory(&array, image ? &info : nullptr, detail::text(key),
+                                                      detail::destroy<Owner>, kept.get(), made, err));
         });
     }
     static Returned<Provider> compute(const std::vector<Input> &inputs, ComputeOptions options, MaybeCache cache = {})
@@ -2107,8 +2128,7 @@ public:
         for (const Input &input : inputs) {
             tc_input c{};
             c.source = input.source ? input.source->get() : nullptr;
-            c.bands = detail::data_of(input.bands);
-            c.n_bands = input.bands.size();
+            detail::list(c.bands, c.n_bands, input.bands);
             c.level = input.level, c.border = input.border, c.scale_x = input.scale_x, c.scale_y = input.scale_y;
             c.left = input.left, c.top = input.top, c.right = input.right, c.bottom = input.bottom;
             c.flags = input.flags;
@@ -2119,8 +2139,7 @@ public:
         if (auto wrong = detail::wrong(options.band_infos, bands_out, options.texts))
             return detail::failed<Provider>(*wrong);
         using Function = Callback<void(const tc_place &, const std::vector<Pixels> &, const Target &)>;
-        const auto bands = detail::c_of(options.band_infos);
-        const auto texts = detail::c_of(options.texts);
+        const detail::Described described(options.band_infos, options.texts);
         auto kept = std::make_unique<Function>(std::move(options.compute));
         auto c = detail::sized<tc_compute_options>();
         c.flags = options.flags;
@@ -2129,14 +2148,10 @@ public:
         c.compute = *kept ? call_compute : nullptr;
         c.user = kept.get();
         c.release = detail::destroy<Function>;
-        c.band_infos = detail::data_of(bands);
-        c.texts = detail::data_of(texts);
-        c.n_texts = texts.size();
+        described.fill(c);
         return made_in(cache, [&](tc_provider **made, tc_error *err) {
-            tc_status status = provider_compute(detail::data_of(inputs_c), inputs_c.size(), &c, cache.get(), made, err);
-            if (status == TC_OK)
-                kept.release();
-            return status;
+            return detail::taken(kept, provider_compute(detail::data_of(inputs_c), inputs_c.size(), &c, cache.get(),
+                                                        made, err));
         });
     }
     static Returned<Provider> mosaic(const std::vector<MosaicPart> &parts, MosaicOptions options, MaybeCache cache = {})
@@ -2149,30 +2164,24 @@ public:
             if (detail::has_nul(part.key))
                 return detail::failed<Provider>(detail::nul_in("the key", *part.key));
             if (part.provider && !*part.provider)
-                return detail::failed<Provider>(Error(TC_E_ARGUMENT, "part " + std::to_string(parts_c.size()) +
-                                                                         " was closed or moved"));
+                return detail::failed<Provider>(detail::closed("part " + std::to_string(parts_c.size())));
             parts_c.push_back({part.provider ? part.provider->get() : nullptr, detail::text(part.key), part.x, part.y,
                                part.width, part.height});
         }
         using Function = std::function<Returned<Provider>(size_t)>;
-        const auto bands = detail::c_of(options.band_infos);
-        const auto texts = detail::c_of(options.texts);
+        const detail::Described described(options.band_infos, options.texts);
         auto kept = std::make_unique<Function>(std::move(options.open));
         auto c = detail::sized<tc_mosaic_options>();
         c.flags = options.flags;
         c.image = &image;
-        c.band_infos = detail::data_of(bands);
-        c.texts = detail::data_of(texts);
-        c.n_texts = texts.size();
+        described.fill(c);
         c.open = *kept ? call_open : nullptr;
         c.user = kept.get();
         c.release = detail::destroy<Function>;
         c.max_open = options.max_open;
         return made_in(cache, [&](tc_provider **made, tc_error *err) {
-            tc_status status = provider_mosaic(detail::data_of(parts_c), parts_c.size(), &c, cache.get(), made, err);
-            if (status == TC_OK)
-                kept.release();
-            return status;
+            return detail::taken(kept, provider_mosaic(detail::data_of(parts_c), parts_c.size(), &c, cache.get(),
+                                                       made, err));
         });
     }
 
@@ -2202,29 +2211,22 @@ public:
         const int32_t given = options.source_bands.empty() ? this->bands() : int32_t(options.source_bands.size());
         if (auto wrong = detail::wrong(options.band_infos, options.bands ? options.bands : given, options.texts))
             return detail::failed<Provider>(*wrong);
-        const auto bands = detail::c_of(options.band_infos);
-        const auto texts = detail::c_of(options.texts);
+        const detail::Described described(options.band_infos, options.texts);
         auto kept = std::make_unique<Function>(std::move(options.map));
         auto c = detail::sized<tc_map_options>();
         c.dtype = options.dtype;
         c.bands = options.bands;
         c.flags = options.flags;
-        c.source_bands = detail::data_of(options.source_bands);
-        c.n_source_bands = options.source_bands.size();
+        detail::list(c.source_bands, c.n_source_bands, options.source_bands);
         c.name = detail::text(options.name);
         c.map = *kept ? call_map : nullptr;
         c.user = kept.get();
         c.release = detail::destroy<Function>;
         c.bits = options.bits;
         std::memcpy(c.pad, options.pad.data(), sizeof c.pad);
-        c.band_infos = detail::data_of(bands);
-        c.texts = detail::data_of(texts);
-        c.n_texts = texts.size();
+        described.fill(c);
         return made_in(cache, [&](tc_provider **made, tc_error *err) {
-            tc_status status = provider_map(get(), &c, cache.get(), made, err);
-            if (status == TC_OK)
-                kept.release();
-            return status;
+            return detail::taken(kept, provider_map(get(), &c, cache.get(), made, err));
         });
     }
     Returned<Provider> level(int32_t level) const
@@ -2273,7 +2275,7 @@ public:
     Returned<Provider> display(const Chain &chain, MaybeCache cache = {}) const
     {
         if (!chain)
-            return detail::failed<Provider>(Error(TC_E_ARGUMENT, "the chain was closed or moved"));
+            return detail::failed<Provider>(detail::closed("the chain"));
         return made_in(cache, [&](tc_provider **made, tc_error *err) {
             return provider_display(get(), chain.get(), cache.get(), made, err);
         });
@@ -2283,8 +2285,7 @@ public:
         auto c = detail::sized<tc_convert_options>();
         c.dtype = options.dtype, c.flags = options.flags, c.low = options.low, c.high = options.high;
         c.low_percent = options.low_percent, c.high_percent = options.high_percent, c.gamma = options.gamma;
-        c.bands = detail::data_of(options.bands);
-        c.n_bands = options.bands.size();
+        detail::list(c.bands, c.n_bands, options.bands);
         c.stats = options.stats ? options.stats->get() : nullptr;
         return made_in(cache, [&](tc_provider **made, tc_error *err) {
             return provider_convert(get(), &c, cache.get(), made, err);
@@ -2313,10 +2314,8 @@ public:
     {
         auto c = detail::sized<tc_pass_options>();
         c.order = options.order, c.level = options.level, c.threads = options.threads;
-        c.bands = detail::data_of(options.bands);
-        c.n_bands = options.bands.size();
-        c.tiles = detail::data_of(options.tiles);
-        c.n_tiles = options.tiles.size();
+        detail::list(c.bands, c.n_bands, options.bands);
+        detail::list(c.tiles, c.n_tiles, options.tiles);
         return detail::made<Provider>([&](tc_provider **made, tc_error *err) {
             return provider_pass(get(), &c, made, err);
         });
@@ -2329,19 +2328,15 @@ public:
     std::string format() const { return std::string(detail::view_of(provider_format(get()))); }
     Returned<ImageInfo> info() const
     {
-        auto c = detail::sized<tc_image_info>();
-        tc_error err;
-        if (provider_info(get(), &c, &err) != TC_OK)
-            return detail::failed<ImageInfo>(err);
-        return ImageInfo::of(c);
+        return detail::told_as<ImageInfo>(detail::sized<tc_image_info>(), [&](tc_image_info *c, tc_error *err) {
+            return provider_info(get(), c, err);
+        });
     }
     Returned<BandInfo> band_info(int32_t band) const
     {
-        auto c = detail::sized<tc_band_info>();
-        tc_error err;
-        if (provider_band_info(get(), band, &c, &err) != TC_OK)
-            return detail::failed<BandInfo>(err);
-        return BandInfo::of(c);
+        return detail::told_as<BandInfo>(detail::sized<tc_band_info>(), [&](tc_band_info *c, tc_error *err) {
+            return provider_band_info(get(), band, c, err);
+        });
     }
     /** A text of a band, or of the whole image; none if there is none. */
     std::optional<std::string> metadata(const std::string &name, int32_t band = -1) const
@@ -2358,11 +2353,9 @@ public:
     }
     Returned<Georef> georef(int32_t level = 0) const
     {
-        auto c = detail::sized<tc_georef>();
-        tc_error err;
-        if (provider_georef(get(), level, &c, &err) != TC_OK)
-            return detail::failed<Georef>(err);
-        return Georef::of(c);
+        return detail::told_as<Georef>(detail::sized<tc_georef>(), [&](tc_georef *c, tc_error *err) {
+            return provider_georef(get(), level, c, err);
+        });
     }
     /** Columns and rows to x and y. */
     Returned<std::vector<std::array<double, 2>>> place_of(std::vector<std::array<double, 2>> points, int32_t level = 0) const
@@ -2432,7 +2425,7 @@ public:
             return detail::failed<Array<T>>(Error(TC_E_RANGE, "a window of " + std::to_string(width) + " x " +
                                                                   std::to_string(height) + " pixels"));
         if (!*this)
-            return detail::failed<Array<T>>(Error(TC_E_ARGUMENT, "the provider was closed or moved"));
+            return detail::failed<Array<T>>(detail::closed("the provider"));
         const int32_t n = bands.size() ? int32_t(bands.size()) : this->bands();
         if (width && (height > INT64_MAX / width || uint64_t(width * height) > SIZE_MAX / sizeof(T) / size_t(n ? n : 1) / 2))
             return detail::failed<Array<T>>(Error(TC_E_LIMIT, "a window of " + std::to_string(width) + " x " +
@@ -2451,11 +2444,11 @@ public:
         using Function = std::function<void(Result<Tile>)>;
         const tc_done_fn given = done ? call_done : nullptr;
         auto kept = std::make_unique<Function>(std::move(done));
-        tc_error err;
-        if (provider_request_block(get(), row, col, level, bands.data(), bands.size(), given, kept.get(), &err) != TC_OK)
-            return detail::failed<void>(err);
-        kept.release();
-        return Returned<void>();
+        return detail::done([&](tc_error *err) {
+            return detail::taken(kept,
+                                 provider_request_block(get(), row, col, level, bands.data(), bands.size(), given,
+                                                        kept.get(), err));
+        });
     }
 #if !defined(TILECACHE_EXPECTED)
     std::future<Tile> request_block(int64_t row, int64_t col, int32_t level = 0, Bands bands = {}) const
@@ -2483,15 +2476,13 @@ public:
         using Function = std::function<void(const Prefetched &)>;
         auto c = detail::sized<tc_prefetch_options>();
         c.threads = options.threads;
-        c.bands = detail::data_of(options.bands);
-        c.n_bands = options.bands.size();
+        detail::list(c.bands, c.n_bands, options.bands);
         const tc_prefetched_fn given = done ? call_prefetched : nullptr;
         auto kept = done ? std::make_unique<Function>(std::move(done)) : nullptr;
-        tc_error err;
-        if (provider_prefetch(get(), x, y, width, height, level, &c, given, kept.get(), &err) != TC_OK)
-            return detail::failed<void>(err);
-        kept.release();
-        return Returned<void>();
+        return detail::done([&](tc_error *err) {
+            return detail::taken(kept,
+                                 provider_prefetch(get(), x, y, width, height, level, &c, given, kept.get(), err));
+        });
     }
     /** Of a reader or a pass. */
     Returned<void> cancel() const
@@ -2534,7 +2525,7 @@ public:
         if (detail::has_nul(path))
             return detail::failed<void>(detail::nul_in("the path", path));
         if (cache.closed())
-            return detail::failed<void>(closed_cache());
+            return detail::failed<void>(detail::closed("the cache"));
         detail::Progress progress(options.progress);
         auto c = detail::sized<tc_build_options>();
         c.flags = options.flags, c.layout = options.layout, c.compression = options.compression;
@@ -2550,13 +2541,11 @@ public:
     }
 
 private:
-    static Error closed_cache() { return Error(TC_E_ARGUMENT, "the cache was closed or moved"); }
-
     template <class Call>
     static Returned<Provider> made_in(const MaybeCache &cache, Call call)
     {
         if (cache.closed())
-            return detail::failed<Provider>(closed_cache());
+            return detail::failed<Provider>(detail::closed("the cache"));
         return detail::made<Provider>(call);
     }
     /** 0 of an empty handle, of which the library speaks then. */
@@ -2650,7 +2639,7 @@ inline Returned<Transform> Transform::rpc(const tc_rpc &rpc, const std::array<do
                                           const HeightsOptions &options, MaybeCache cache)
 {
     if (cache.closed())
-        return detail::failed<Transform>(Error(TC_E_ARGUMENT, "the cache was closed or moved"));
+        return detail::failed<Transform>(detail::closed("the cache"));
     auto c = detail::sized<tc_heights_options>();
     c.flags = options.flags, c.band = options.band;
     std::memcpy(c.transform, options.transform.data(), sizeof c.transform);

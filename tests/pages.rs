@@ -138,7 +138,9 @@ fn functions_compile() {
     assert!(!sources.is_empty());
     let mut command = compiler(false);
     command.args(["-std=c99", "-fsyntax-only", "-Wno-unused-function"]);
-    command.arg(format!("-I{ROOT}/tiers/redis/include"));
+    for tier in ["files", "redis", "s3"] {
+        command.arg(format!("-I{ROOT}/tiers/{tier}/include"));
+    }
     compile(command.args(sources));
 }
 

@@ -35,8 +35,8 @@ def main():
             members = [m["name"] for m in struct["members"] if m["name"] not in ELSEWHERE and not m["name"].startswith("n_")]
             lacks += [f"{name}.{m}" for m in members if not body or not re.search(rf"\b{m}\b", body[1])]
         if led or struct["name"] == "tc_input":
-            written = r"\b(?:c_?|made|io)(?:\.|->){} = |memcpy\((?:c_?|made)\.{},"
-            lacks += [f"{name}.{m} for C" for m in members if not re.search(written.format(m, m), code)]
+            written = r"\b(?:c_?|made|io)(?:\.|->){0} = |(?:memcpy|list)\((?:c_?|made)\.{0},"
+            lacks += [f"{name}.{m} for C" for m in members if not re.search(written.format(m), code)]
     # What is copied goes where its name says.
     copies = re.findall(r"\b(?:c_?|made|io)(?:\.|->)(\w+) = (?:(?:options|of|input|bytes|log|c)(?:\.|->))?(\w+)[;,]", code)
     known = {member["name"] for struct in model["structs"] for member in struct["members"]}

@@ -19,9 +19,11 @@ end
 
 """
 A task whose `fetch` gives the block. A hit is there at once; a miss waits for threads of the library, and other tasks go
-on meanwhile. An image without a cache is read by the task itself.
+on meanwhile. An image without a cache is read by the task itself. Functions that the library has called ask by `get_block`.
 """
 function request_block(image::Provider, row, col, level = 0; bands = ())
+    in_callback() && throw(Error(Raw.TC_E_REENTRANT, "what the library has called asks for blocks by get_block, for " *
+                                 "a request may need the thread that waits for it"))
     tile = try_block(image, row, col, level; bands = bands)
     tile === nothing || return @async tile
     refuse_threads(image.by_julia, "a request")
@@ -38,6 +40,12 @@ function request_block(image::Provider, row, col, level = 0; bands = ())
         waits === nothing || wait(waits)
         get_block(image, row, col, level; bands = bands)
     end
+end
+
+function in_callback()
+    load = current_load()
+    load === nothing || close(load)
+    return load !== nothing
 end
 
 """Where the block of a number begins at a level: see tc_image_info."""

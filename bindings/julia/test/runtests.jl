@@ -194,6 +194,14 @@ include("disk_arrays.jl")
     if VERSION < v"1.9"
         @test status_of(() -> request_block(cached(bytes_image(), cache), 0, 0)) == Raw.TC_E_UNSUPPORTED
     end
+    # What the library has called asks directly.
+    asked = Ref{Any}(nothing)
+    above = from_source(image = IMAGE) do array, row, col, level
+        asked[] = status_of(() -> request_block(tiles, 0, 0))
+        fill_block!(array, row, col)
+    end
+    get_block(above, 0, 0)
+    @test asked[] == Raw.TC_E_REENTRANT
 end
 
 @testset "what was closed is an error" begin

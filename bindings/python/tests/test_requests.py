@@ -173,7 +173,7 @@ def test_a_callback_may_ask_a_request_for_its_result(threads, ramp, monkeypatch)
                     future.result()
             itself[0].request_block(place.row, place.col).result()
         if place.col == 2:
-            itself[0].prefetch(0, 0, 200, 64).result()
+            itself[0].prefetch(128, 0, 64, 64).result()  # not the blocks beside it
         if place.col == 3:
             itself[0].request_block(place.row, place.col).result(timeout=0.05)
         tile = beneath.request_block(place.row, 0).result()

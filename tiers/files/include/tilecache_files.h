@@ -27,6 +27,11 @@ typedef enum tc_tier_files_flags {
    * fast that is. Without it, it is asked for one of 32 such blocks, and for the leases of none.
    */
   TC_TIER_FILES_ALWAYS = 1,
+  /**
+   * The strict grade: each request looks at the clock, and uses no memory of a source whose generation was seen longer ago
+   * than validity_ms, also in a process that was stopped and goes on. See TC_TIER_STRICT in tilecache.h.
+   */
+  TC_TIER_FILES_STRICT = 2,
 } tc_tier_files_flags;
 
 /**

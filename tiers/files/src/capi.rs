@@ -14,6 +14,8 @@ use tilecache_table::{Making, table};
 
 /// See the header.
 pub const TC_TIER_FILES_ALWAYS: u32 = 1;
+/// See the header.
+pub const TC_TIER_FILES_STRICT: u32 = 2;
 
 const BYTES: u64 = 1 << 30;
 

@@ -9,7 +9,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tilecache_files::capi::{
-    TC_TIER_FILES_ALWAYS, tc_tier_files, tc_tier_files_options, tc_tier_files_report,
+    TC_TIER_FILES_ALWAYS, TC_TIER_FILES_STRICT, tc_tier_files, tc_tier_files_options,
+    tc_tier_files_report,
 };
 use tilecache_table::raw::*;
 use tilecache_tier_testing::{COLS, Folder, Member, ROWS, SIDE, called, sized};
@@ -192,9 +193,19 @@ fn a_restart_finds_what_was_decoded_before() {
 
 #[test]
 fn a_purge_reaches_the_memory_of_other_caches() {
+    [0, TC_TIER_FILES_STRICT]
+        .into_iter()
+        .for_each(purge_and_look);
+}
+
+fn purge_and_look(grade: u32) {
     let folder = Folder::new();
     let make = || {
-        let tier = tier(&folder, |options| options.validity_ms = 600).unwrap();
+        let tier = tier(&folder, |options| {
+            options.validity_ms = 600;
+            options.flags |= grade;
+        });
+        let tier = tier.unwrap();
         Member::new(tier, tc_tier_files_report, SIDE, 0)
     };
     let (writer, reader) = (make(), make());
@@ -316,7 +327,7 @@ fn bad_options_are_refused_with_what_was_wrong() {
         assert_eq!(status, TC_E_ARGUMENT, "{message}");
         message
     };
-    assert!(argument(&|options| options.flags = 6).contains("0x6"));
+    assert!(argument(&|options| options.flags = 12).contains("0xc"));
     assert!(argument(&|options| options.bytes = 1000).contains("1000"));
     assert!(argument(&|options| options.validity_ms = 29).contains("29"));
     assert!(argument(&|options| options.compression = 9).contains('9'));

@@ -10,12 +10,15 @@
 //! steps of [`asking`](tilecache_fleet) and by the times of [`tilecache_fleet::lease`], which are the real ones: the value,
 //! else the lease, once more the value, a decode, a put, the end of the lease; or looks after the lease of another machine.
 //! A node of the store answers one question after the other, each of which takes some microseconds and the time of its
-//! bytes. What is left out: machines that are out of processors, lost messages, and nodes that fail.
+//! bytes. A machine that has waited for as long as a decode takes decodes, and its breaker is the real one, too. What is
+//! left out: machines that are out of processors, lost messages, nodes that fail, and polls that are late.
 
 use fastrand::Rng;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
 use std::time::Duration;
+use tilecache_fleet::Failure;
+use tilecache_fleet::breaker::Breaker;
 use tilecache_fleet::clock::Moment;
 use tilecache_fleet::lease::{Wait, term};
 
@@ -98,6 +101,10 @@ enum Step {
         leased: bool,
     },
     Renew,
+    /// The answer did not come in time; whether this machine has the lease.
+    Late {
+        leased: bool,
+    },
     Generation(u32),
 }
 
@@ -120,6 +127,9 @@ struct Outcome {
     times_after_purge: Vec<u64>,
     looks: u64,
     polls: u64,
+    late: u64,
+    /// Blocks that the store was not asked for, for a breaker was open.
+    not_asked: u64,
 }
 
 /// One node: when it is free, and what it does in this second.
@@ -167,6 +177,7 @@ struct Machine {
     generation: u32,
     /// Blocks that are being got, and since when each request waits.
     waiting: HashMap<Key, Vec<u64>>,
+    breaker: Breaker,
 }
 
 struct World {
@@ -301,7 +312,9 @@ impl World {
         let found = self.values.contains(&key);
         let bytes = if found { self.settings.bytes } else { 0 };
         let answered = self.ask(Self::place(key, 0), bytes);
-        self.at(answered, Event::Answer(machine, key, step(found)));
+        let step = step(found);
+        let leased = matches!(step, Step::Again(_));
+        self.answered(answered, machine, key, step, leased);
     }
 
     fn ask_lease(&mut self, machine: usize, key: Key, step: impl FnOnce(bool) -> Step) {
@@ -312,7 +325,17 @@ impl World {
             let time = term(Some(self.settings.decode)).as_nanos() as u64;
             self.leases.insert(key, (machine as u64, answered + time));
         }
-        self.at(answered, Event::Answer(machine, key, step(is_free)));
+        self.answered(answered, machine, key, step(is_free), false);
+    }
+
+    /// Nobody waits for an answer for longer than a decode takes.
+    fn answered(&mut self, answered: u64, machine: usize, key: Key, step: Step, leased: bool) {
+        let last = self.now + self.settings.decode.as_nanos() as u64;
+        let (time, step) = match answered > last {
+            true => (last, Step::Late { leased }),
+            false => (answered, step),
+        };
+        self.at(time, Event::Answer(machine, key, step));
     }
 
     fn happens(&mut self, event: Event) {
@@ -364,7 +387,13 @@ impl World {
         }
         match self.settings.sharing {
             Sharing::Nothing => self.decode(machine, key, false),
-            _ => self.ask_value(machine, key, Step::Value),
+            _ if self.machines[machine].breaker.may_ask(Moment(now)) => {
+                self.ask_value(machine, key, Step::Value);
+            }
+            _ => {
+                self.outcome.not_asked += 1;
+                self.decode(machine, key, false);
+            }
         }
     }
 
@@ -415,7 +444,17 @@ impl World {
 
     fn step(&mut self, machine: usize, key: Key, step: Step) {
         let decode = Some(self.settings.decode);
+        let breaker = &mut self.machines[machine].breaker;
         match step {
+            Step::Look(_) | Step::Renew | Step::Decoded { .. } => (),
+            Step::Late { .. } => {
+                self.outcome.late += 1;
+                breaker.failed(&Failure::Late, Moment(self.now), self.random.u64(..));
+            }
+            _ => breaker.went_well(),
+        }
+        match step {
+            Step::Late { leased } => self.decode(machine, key, leased),
             Step::Generation(generation) => self.learns(machine, generation),
             Step::Value(true) => self.done(machine, key),
             Step::Value(false) if self.settings.sharing == Sharing::Values => {
@@ -438,10 +477,7 @@ impl World {
                 let holder = self.leases.get(&key).filter(|&&(_, end)| end > now);
                 let holder = holder.map(|&(holder, _)| holder);
                 let answered = self.ask(Self::place(key, 1), 0);
-                self.at(
-                    answered,
-                    Event::Answer(machine, key, Step::Holder(wait, holder)),
-                );
+                self.answered(answered, machine, key, Step::Holder(wait, holder), false);
             }
             Step::Holder(wait, None) => self.ask_lease(machine, key, |won| Step::Taken(wait, won)),
             Step::Holder(wait, Some(holder)) => {
@@ -458,7 +494,8 @@ impl World {
             }
             Step::Decoded { leased } => {
                 self.done(machine, key);
-                if self.settings.sharing != Sharing::Nothing {
+                let is_open = !self.machines[machine].breaker.may_put();
+                if self.settings.sharing != Sharing::Nothing && !is_open {
                     self.ask(Self::place(key, 0), self.settings.bytes);
                     self.values.insert(key);
                 }
@@ -509,11 +546,12 @@ fn print(settings: Settings) {
         .copied()
         .unwrap_or_default();
     println!(
-        "| {machines} | {sharing:?} | {nodes} | {} | {:.2} | {before} | {after} | {decodes_after} | {} | {} % | {:.1} | {:.1} |",
+        "| {machines} | {sharing:?} | {nodes} | {} | {:.2} | {before} | {after} | {decodes_after} | {} | {} % | {} % | {:.1} | {:.1} |",
         outcome.decodes,
         outcome.decodes as f64 / outcome.asked as f64,
         outcome.worst_questions,
         outcome.worst_work * 100 / SECOND,
+        (outcome.late + outcome.not_asked) * 100 / (outcome.requests - outcome.hits).max(1),
         percentile(&outcome.times, 99),
         percentile(&outcome.times_after_purge, 99),
     );
@@ -527,8 +565,8 @@ fn main() {
     println!(
         "seed {SEED}\n\n\
          | machines | sharing | nodes | decodes | for each block asked for | questions a second | in the worst second after \
-         the purge | decodes in that | of one node in its worst second | its work | 99 % of misses, ms | after the purge |\n\
-         |---:|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|"
+         the purge | decodes in that | of one node in its worst second | its work | late or not asked | 99 % of misses, ms | after the purge |\n\
+         |---:|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|"
     );
     if let [machines, nodes] = told[..] {
         return print(Settings::of(machines, nodes, Sharing::Leases));

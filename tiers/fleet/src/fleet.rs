@@ -51,6 +51,8 @@ pub(crate) struct Known {
 pub(crate) struct Source {
     pub(crate) key: Digest,
     pub(crate) validity: Validity,
+    /// The cache was told nothing of it yet, and may wait for that.
+    pub(crate) is_new: bool,
     /// Whether the cache was told a generation, and not since that it is suspect.
     pub(crate) is_told: bool,
     /// A purge did not reach the store: what is there may be old.
@@ -262,6 +264,7 @@ impl Source {
         Self {
             key,
             validity: Validity::default(),
+            is_new: true,
             is_told: false,
             has_left: false,
             costs: Costs::default(),

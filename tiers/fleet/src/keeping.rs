@@ -119,9 +119,13 @@ impl<S: Store, L: Link> Fleet<S, L> {
                 .map(|(name, source)| (name.clone(), source.key))
                 .collect()
         };
-        if sources.is_empty() || !self.may_ask() {
-            return;
+        if !sources.is_empty() && self.may_ask() {
+            self.ask_for_generations(asked, &sources);
         }
+        self.give_up_new(&sources);
+    }
+
+    fn ask_for_generations(&self, asked: Moment, sources: &[(String, Digest)]) {
         let keys: Vec<_> = sources
             .iter()
             .map(|&(_, key)| (key, self.random()))
@@ -133,6 +137,19 @@ impl<S: Store, L: Link> Fleet<S, L> {
         for ((source, _), stored) in sources.iter().zip(stored) {
             self.confirm(source, asked, stored);
         }
+    }
+
+    /// Of those of these that are new nothing came: who opens one need not wait for that any longer.
+    fn give_up_new(&self, sources: &[(String, Digest)]) {
+        let _telling = self.telling.lock();
+        let is_new = |name: &String| {
+            let mut known = self.known.lock();
+            let source = known.sources.get_mut(name);
+            source.is_some_and(|source| std::mem::take(&mut source.is_new))
+        };
+        let names = sources.iter().map(|(name, _)| name);
+        let new: Vec<_> = names.filter(|name| is_new(name)).collect();
+        new.iter().for_each(|name| self.link.changed(name, None));
     }
 
     /// Looks for those who wait, once for each key, whether the others still have the leases.

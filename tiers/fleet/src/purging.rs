@@ -129,6 +129,7 @@ impl<S: Store, L: Link> Fleet<S, L> {
             let seen = source.validity.answered(asked, generation);
             // The answer may have come late, or been read late.
             let confirmed = source.validity.valid(now, self.options.validity);
+            source.is_new = false;
             source.is_told = confirmed.is_some();
             Some((seen, confirmed))
         });

@@ -5,6 +5,7 @@ use crate::table::LogFn;
 use std::ffi::{CString, c_void};
 use std::ptr;
 use std::sync::Arc;
+use tilecache_fleet::clock::Moment;
 use tilecache_fleet::value::{Doubt, Pixels, PixelsMut};
 use tilecache_fleet::{Answer, Generation, Link, Parcel};
 
@@ -105,6 +106,16 @@ impl Link for Cache {
         let told = generation.as_ref().map_or(ptr::null(), ptr::from_ref);
         // SAFETY: the link is ours; text and generation are there during the call.
         unsafe { tc_tier_changed(self.link, source.as_ptr(), told, ptr::null_mut()) };
+    }
+
+    fn confirmed(&self, source: &str, generation: Generation, until: Moment) {
+        let Ok(source) = CString::new(source) else {
+            return; // As above.
+        };
+        let Generation { counter, random } = generation;
+        let told = tc_generation { counter, random };
+        // SAFETY: the link is ours; text and generation are there during the call.
+        unsafe { tc_tier_confirmed(self.link, source.as_ptr(), &told, until.0, ptr::null_mut()) };
     }
 
     fn log(&self, text: &str) {

@@ -43,7 +43,7 @@ pub unsafe fn sized<T>(given: *const T) -> Result<T, String> {
 
 /// The members that all tiers have; 0 is the default of the tier.
 pub struct Chosen {
-    /// `flags`, of which 1 is that the store is always asked.
+    /// Bits of [`ALWAYS`] and [`STRICT`].
     pub flags: u32,
     /// What the processes know and the store does not.
     pub secret: *const c_void,
@@ -66,7 +66,9 @@ pub struct Chosen {
 }
 
 /// The bit of `flags` for [`Options::ask_always`].
-const ALWAYS: u32 = 1;
+pub const ALWAYS: u32 = 1;
+/// That for [`Options::strict`].
+pub const STRICT: u32 = 2;
 
 impl Chosen {
     /// What a fleet is told, or what is wrong with which member.
@@ -79,7 +81,7 @@ impl Chosen {
             0 => default,
             time => Duration::from_millis(time.into()),
         };
-        let unknown = self.flags & !ALWAYS;
+        let unknown = self.flags & !(ALWAYS | STRICT);
         if unknown != 0 {
             return Err(format!(
                 "options.flags has bits that are not known: {unknown:#x}"
@@ -97,6 +99,7 @@ impl Chosen {
         options.purge = ms(self.purge_ms, options.purge);
         options.wait = (self.wait_ms != 0).then(|| Duration::from_millis(self.wait_ms.into()));
         options.ask_always = self.flags & ALWAYS != 0;
+        options.strict = self.flags & STRICT != 0;
         options.compression = match self.compression {
             0 => options.compression,
             1 => Compression::Lz4,

@@ -91,7 +91,12 @@ pub fn table<S: Store + 'static>(making: Making<S>) -> tc_tier {
     // SAFETY: a struct of numbers, pointers and functions, all of which may be 0.
     let mut table: tc_tier = unsafe { std::mem::zeroed() };
     table.struct_size = size_of::<tc_tier>() as u32;
-    let Options { get, wait, .. } = making.options;
+    let Options {
+        get, wait, strict, ..
+    } = making.options;
+    if strict {
+        table.flags = TC_TIER_STRICT;
+    }
     // Answered inside the call: the library's own limit only ends what this library would end, too.
     table.get_ns = nanoseconds(get * 3 + making.beyond);
     table.lease_ns = wait.map_or(0, |wait| nanoseconds(wait + get * 3));

@@ -14,6 +14,13 @@ public final class Load extends Handle {
         return new Load(Raw.tc_load_current());
     }
 
+    /** Whether the calling thread works for one, as inside of what the library has called. */
+    static boolean isAny() {
+        MemorySegment load = Raw.tc_load_current();
+        Raw.tc_load_release(load);
+        return load.address() != 0;
+    }
+
     /** Says inside of a source how many whole blocks it had to decode for what it was asked for, if that is not one. */
     public static void decodedBeneath(double blocks) {
         Raw.tc_decoded_beneath(blocks);

@@ -455,19 +455,37 @@ public final class Provider extends Handle {
                 Memory.bands(bands, arena), bands.length, made, err), Tile::new));
     }
 
-    /** A block on a thread of the library: a hit is there at once. What the future leads to runs elsewhere. */
+    /**
+     * A block on a thread of the library: a hit is there at once. What the future leads to runs elsewhere. What the library
+     * has called may ask by get and join, and has it made on its own thread then; other ways to wait there may hang.
+     */
     public CompletableFuture<Tile> requestBlock(long row, long col, int level, int... bands) {
         Optional<Tile> there = tryBlock(row, col, level, bands);
         if (there.isPresent()) {
             return CompletableFuture.completedFuture(there.get());
         }
-        CompletableFuture<Tile> future = new CompletableFuture<>();
+        Provider from = awaitable();
+        CompletableFuture<Tile> future = new Answer<>(() -> getBlock(row, col, level, bands), () -> end(from));
         lending(future, user -> {
-            check((pointer, arena, err) -> Raw.provider_request_block(pointer, row, col, level,
+            from.check((pointer, arena, err) -> Raw.provider_request_block(pointer, row, col, level,
                     Memory.bands(bands, arena), bands.length, Callbacks.DONE, user, err));
             return null;
         });
         return future;
+    }
+
+    /**
+     * Where what the library has called begins something: a reader, so that it can be ended. Else the library would ask the
+     * one that waited for it again, which would begin it again.
+     */
+    private Provider awaitable() {
+        return Load.isAny() ? reader() : this;
+    }
+
+    private void end(Provider awaited) {
+        if (awaited != this) {
+            awaited.cancel();
+        }
     }
 
     /** A block if it can be had at once, which is no use. */
@@ -476,12 +494,19 @@ public final class Provider extends Handle {
                 Memory.bands(bands, arena), bands.length, made, err), Tile::new));
     }
 
-    /** Has the tiles over a rectangle made on threads of the library, at most so many; 0 is as the cache has. */
+    /**
+     * Has the tiles over a rectangle made on threads of the library, at most so many; 0 is as the cache has. What the
+     * library has called cannot wait for it: TC_E_REENTRANT.
+     */
     public CompletableFuture<Prefetched> prefetch(long x, long y, long width, long height, int level, int threads,
             int... bands) {
-        CompletableFuture<Prefetched> future = new CompletableFuture<>();
+        Provider from = awaitable();
+        CompletableFuture<Prefetched> future = new Answer<>(() -> {
+            throw new TileCacheException(Raw.TC_E_REENTRANT,
+                    "what the library has called waits for a prefetch, which may wait for it");
+        }, () -> end(from));
         lending(future, user -> {
-            check((pointer, arena, err) -> Raw.provider_prefetch(pointer, x, y, width, height, level,
+            from.check((pointer, arena, err) -> Raw.provider_prefetch(pointer, x, y, width, height, level,
                     Struct.sized(Raw.tc_prefetch_options.SIZE, arena).set(Raw.tc_prefetch_options.threads, threads)
                             .bands(Raw.tc_prefetch_options.bands, Raw.tc_prefetch_options.n_bands, bands).c,
                     Callbacks.PREFETCHED, user, err));

@@ -18,6 +18,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
@@ -167,6 +169,49 @@ public final class Tests {
             CompletionException failed = thrownBy(CompletionException.class, () -> broken.requestBlock(0, 0, 0).join());
             check(failed.getCause() instanceof IOException);
         }
+    }
+
+    /** Where a request needs the thread that the callback has, and where it needs the very block. */
+    static void aCallbackMayWaitForARequest() throws Exception {
+        for (int threads : new int[] {1, 2}) {
+            CacheOptions options = new CacheOptions();
+            options.threads = threads;
+            try (Cache cache = new Cache(1 << 20, options); Provider beneath = own().cached(cache)) {
+                Provider[] itself = new Provider[1];
+                List<Integer> said = java.util.Collections.synchronizedList(new ArrayList<>());
+                Provider image = Provider.fromSource(IMAGE, (into, row, col, level) -> {
+                    if (col == 1) { // Its own block, first by a future that is derived.
+                        said.add(itself[0].requestBlock(row, col, level).handle((tile, thrown) ->
+                                ((TileCacheException) thrown).status()).join());
+                        itself[0].requestBlock(row, col, level).join();
+                    } else if (col == 2) {
+                        itself[0].prefetch(512, 256 * row, 256, 256, level, 0).get();
+                    }
+                    Pixels pixels = beneath.requestBlock(row, 0, level).get().pixels();
+                    into.set(0, 0, 0, pixels.get(0, 0, 5));
+                });
+                itself[0] = image.cached(cache);
+                check(itself[0].requestBlock(0, 0, 0).get(30, TimeUnit.SECONDS).pixels().get(0, 0, 0) == 5);
+                check(itself[0].getBlock(1, 0, 0).pixels().get(0, 0, 0) == value(256, 5));
+                check(reentrant(() -> itself[0].getBlock(0, 1, 0)) && reentrant(() -> itself[0].getBlock(0, 2, 0)));
+                check(reentrant(() -> itself[0].requestBlock(1, 1, 0).get(30, TimeUnit.SECONDS)));
+                check(reentrant(() -> itself[0].requestBlock(1, 2, 0).get(30, TimeUnit.SECONDS)));
+                // Those that came late have been cancelled, and have called nobody again.
+                Thread.sleep(50);
+                if (!said.equals(List.of(TC_E_REENTRANT, TC_E_REENTRANT))) throw new AssertionError(said + " " + threads);
+                itself[0].close();
+                image.close();
+            }
+        }
+    }
+
+    /** Whether what is thrown is, in whatever futures have put around it, that something would wait for itself. */
+    static boolean reentrant(Body body) {
+        Throwable thrown = thrownBy(Exception.class, body);
+        while (thrown instanceof ExecutionException || thrown instanceof CompletionException) {
+            thrown = thrown.getCause();
+        }
+        return ((TileCacheException) thrown).status() == TC_E_REENTRANT;
     }
 
     static void whatWasClosedIsAnError() {
@@ -877,6 +922,7 @@ public final class Tests {
         windowsAreConverted();
         operators();
         requestsAreFutures();
+        aCallbackMayWaitForARequest();
         whatWasClosedIsAnError();
         whatACallbackThrowsComesOutAsItself();
         pixelsOfACallbackCannotBeKept();

@@ -255,6 +255,23 @@ fn who_does_not_reach_the_store_is_suspect_in_time() {
 }
 
 #[test]
+fn who_opens_a_source_while_the_store_fails_need_not_wait() {
+    let world = Arc::new(World::default());
+    world.fails_with(lost());
+    let told = |process: &Process| process.cache.0.lock().unwrap().generations.clone();
+    let process = Process::new(&world, 1);
+    assert_eq!(told(&process), [None]);
+    process.fleet.turn();
+    assert_eq!(told(&process), [None], "once");
+    // Also where the store is not even asked any more.
+    assert!((0..9).all(|cell| process.get(cell) == Outcome::Miss));
+    process.fleet.watch(SOURCE, false);
+    process.fleet.watch(SOURCE, true);
+    process.fleet.turn();
+    assert_eq!(told(&process), [None, None]);
+}
+
+#[test]
 fn a_cache_that_looks_at_the_clock_is_told_until_when_and_not_sooner() {
     let world = Arc::new(World::default());
     let strict = |options: &mut tilecache_fleet::Options| options.strict = true;
