@@ -50,6 +50,11 @@ func run() error {
 		os.Exit(2)
 	}
 	encode.LimitArenas(runtime.GOMAXPROCS(0))
+	go func() {
+		for range time.Tick(time.Minute) {
+			encode.GiveBack()
+		}
+	}()
 	debug.SetGCPercent(50) // what is kept is most of the heap, and not to be there twice
 	flags := tilecache.CacheFrequency
 	if *observe {

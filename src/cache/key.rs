@@ -34,7 +34,7 @@ pub fn name_or_number(given: Option<&str>) -> String {
 }
 
 /// What the key of an image that is computed from others begins with. No name can: it has a colon.
-const COMPUTE: &str = "compute:";
+pub const COMPUTE: &str = "compute:";
 
 /// The longest key of a computed image, in bytes: an image that is computed from another one twice has a key twice
 /// as long.

@@ -34,7 +34,9 @@ mod weak;
 pub use census::{Census, Decoding, EntryCensus, KeyCensus, KeyImage, SourceCensus};
 pub use claims::{Claims, Permits};
 pub use dependence::{Dependent, links_stand_still};
-pub use key::{chain_key, compute_key, compute_key_of_many, digest, name_or_number, title};
+pub use key::{
+    COMPUTE, chain_key, compute_key, compute_key_of_many, digest, name_or_number, title,
+};
 pub use lineage::{Followed, Moment, lineages_stand_still, now};
 pub use loading::{Loading, Scratch};
 pub use namespace::Namespace;

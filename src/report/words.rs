@@ -1,7 +1,7 @@
 //! Words: numbers, names and advice for people, and texts as HTML has them.
 
 use super::advice::{Advice, FEWEST, SourceAdvice};
-use crate::cache::{Census, SourceCensus};
+use crate::cache::{COMPUTE, Census, SourceCensus};
 
 /// A text in HTML, between tags or within quotation marks. What HTML has no character for is shown as such.
 pub fn escaped(text: &str) -> String {
@@ -80,9 +80,10 @@ pub fn times(each: f64) -> String {
 /// The longest name that is shown in full.
 const LONGEST: usize = 72;
 
-/// What people call the image with a key: the titles of its sources instead of their keys, which tell devices and times.
+/// What people call the image with a key: the titles of its sources instead of their keys, which tell devices and times,
+/// and of operators the names alone.
 pub fn name(key: &str, sources: &[SourceCensus]) -> String {
-    let mut name = key.to_owned();
+    let mut name = without_parameters(key);
     let mut by_length: Vec<&SourceCensus> = sources.iter().collect();
     by_length.sort_by_key(|source| std::cmp::Reverse(source.key.len()));
     for source in by_length {
@@ -90,7 +91,8 @@ pub fn name(key: &str, sources: &[SourceCensus]) -> String {
     }
     let name = name
         .replace(":retiled:", " in tiles of ")
-        .replace(":mapped:", " through ");
+        .replace(":mapped:", " through ")
+        .replace(":chain", "");
     let letters = name.chars().count();
     if letters <= LONGEST {
         return name;
@@ -100,6 +102,22 @@ pub fn name(key: &str, sources: &[SourceCensus]) -> String {
     let start: String = name.chars().take(half).collect();
     let end: String = name.chars().skip(letters - half).collect();
     format!("{start} … {end}")
+}
+
+/// A key in which operators are called by their names, without the parameters between that and what they are over.
+fn without_parameters(key: &str) -> String {
+    let mut parts = key.split(COMPUTE);
+    let mut name = parts.next().unwrap_or_default().to_owned();
+    for operator in parts {
+        match operator.split_once('(') {
+            Some((called, over)) => {
+                let called = called.split(':').next().filter(|called| !called.is_empty());
+                name += &format!("{}({over}", called.unwrap_or("an operator"));
+            }
+            None => name += operator,
+        }
+    }
+    name
 }
 
 /// Of a path the name of the file.
@@ -189,4 +207,39 @@ fn basis(advice: &Advice) -> String {
         basis += &format!("; whether a smaller budget would do is said from {FEWEST} on");
     }
     basis + "."
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cache::Counters;
+
+    #[test]
+    fn images_are_called_by_files_and_operators() {
+        let source = |key: &str, title: &str| SourceCensus {
+            key: key.into(),
+            title: title.into(),
+            counters: Counters::default(),
+            blocks: 1,
+            is_closed: true,
+        };
+        let sources = [
+            source("file-1:image:0", "/images/scene.tif"),
+            source("file-1:image:0:overview:1", "/images/scene.tif: overview 1"),
+        ];
+        for (key, called) in [
+            ("file-1:image:0:overview:1", "scene.tif: overview 1"),
+            (
+                "compute:warp:affine:1(compute:pyramid:average:levels:5(file-1:image:0):mapped:u8|alpha:chain)",
+                "warp(pyramid(scene.tif) through u8|alpha)",
+            ),
+            (
+                "compute::7(file-1:image:0):retiled:256x256",
+                "an operator(scene.tif) in tiles of 256x256",
+            ),
+            ("of a caller", "of a caller"),
+        ] {
+            assert_eq!(name(key, &sources), called);
+        }
+    }
 }

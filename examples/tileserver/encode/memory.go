@@ -14,6 +14,15 @@ package encode
 // #endif
 // }
 //
+// static void give_back(size_t but)
+// {
+// #ifdef __GLIBC__
+//   malloc_trim(but);
+// #else
+//   (void)but;
+// #endif
+// }
+//
 // static int in_malloc(size_t *used, size_t *unused)
 // {
 // #ifdef __GLIBC_PREREQ
@@ -32,6 +41,10 @@ import "C"
 // LimitArenas has malloc of C, where it is glibc's, keep what is freed for so many threads at a time. By default it is
 // eight for each processor, and the threads of Go come and go among them: what one has freed, others do not find.
 func LimitArenas(arenas int) { C.limit_arenas(C.int(arenas)) }
+
+// GiveBack returns to the system the pages that malloc of C keeps for later, where it is glibc's. By itself it returns those
+// at the end of what it has alone, and between what lives long it keeps more and more.
+func GiveBack() { C.give_back(0) }
 
 // Malloc are the bytes that malloc of C has given out, and those that it keeps for later. Where it is not glibc's, nobody
 // knows.

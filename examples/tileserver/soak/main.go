@@ -211,7 +211,7 @@ func (l *load) get(ctx context.Context, path string, etags map[string]string, ex
 		return
 	}
 	l.codes[min(reply.StatusCode, 599)].Add(1)
-	if reply.StatusCode == 500 && strings.HasPrefix(path, "/tiles/changes") {
+	if (reply.StatusCode == 500 || reply.StatusCode == 422) && strings.HasPrefix(path, "/tiles/changes") {
 		return // it was read while it was written
 	}
 	for _, code := range expected {
