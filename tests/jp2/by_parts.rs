@@ -184,6 +184,24 @@ fn the_window_beside_another_takes_what_is_new_in_it() {
 }
 
 #[test]
+fn a_packet_without_its_marker_is_an_error_in_windows_too() {
+    const EPH: [u8; 2] = [0xff, 0x92];
+    let path = make(FILES[1].0, FILES[1].1, FILES[1].2);
+    let mut bytes = std::fs::read(path).expect("the file");
+    let all = bytes.windows(2).enumerate().filter(|(_, two)| *two == EPH);
+    let all: Vec<usize> = all.map(|(at, _)| at).collect();
+    bytes[all[all.len() / 3]] = 0;
+    let opened = Jp2File::open(Arc::new(MemoryBytes::new(bytes)));
+    let decoder = opened.map(Jp2File::into_decoder).expect("an image");
+    assert!(decoder.hidden().is_some());
+    assert!(read_blocks(&decoder, 0, &[0]).is_err());
+    for at in 0..30u64 {
+        let rect = Rect::new(at % 6 * 390, at / 6 * 390, 64, 64);
+        assert!(window(&decoder, 0, rect, &[0]).is_err(), "{rect:?}");
+    }
+}
+
+#[test]
 fn damaged_packets_are_an_error_or_pixels() {
     let path = make(FILES[1].0, FILES[1].1, FILES[1].2);
     let bytes = std::fs::read(path).expect("the file");

@@ -46,8 +46,8 @@ def packed(pixels, bits):
     return [np.packbits(row.reshape(-1).astype("u1")).tobytes() for row in fields]
 
 
-def png(name, data, colour, bits, interlaced=False, before=(), pieces=1):
-    """A file of bands, rows and pixels, as the standard says it."""
+def png(name, data, colour, bits, interlaced=False, before=(), pieces=1, after=()):
+    """A file of bands, rows and pixels, as the standard says it, with chunks before and after the pixels."""
     pixels = np.moveaxis(data, 0, -1)
     height, width, channels = pixels.shape
     assert channels == CHANNELS[colour]
@@ -65,6 +65,8 @@ def png(name, data, colour, bits, interlaced=False, before=(), pieces=1):
             out.write(chunk(kind, content))
         for at in range(0, len(stream), size):
             out.write(chunk(b"IDAT", stream[at:at + size]))
+        for kind, content in after:
+            out.write(chunk(kind, content))
         out.write(chunk(b"IEND", b""))
 
 
@@ -152,6 +154,23 @@ def png_chunks():
                        ("Creation_Time", "café"), ("Long", "text " * 100), ("Unicode", "Größe"), ("xml:XMP", "<x/>"),
                        ("EXIF_MAKE", "Gus"), ("EXIF_ORIENTATION", "6")):
         say("chunks.png", "meta", name, text)
+
+
+def animations():
+    """Of an animation the image is read, whether it is the first frame (APNG, fcTL before IDAT) or none of them."""
+    data, other = random.integers(0, 256, (2, 3, 20, 30))
+
+    def frame(number, width, height):
+        return b"fcTL", struct.pack(">IIIIIHHBB", number, width, height, 0, 0, 1, 10, 0, 0)
+
+    part = np.moveaxis(other, 0, -1)[:9, :11]
+    stream = zlib.compress(b"".join(b"\0" + row for row in packed(part, 8)))
+    for name, first in (("animation.png", 1), ("animation-apart.png", 0)):
+        before = [(b"acTL", struct.pack(">II", 1 + first, 0))] + [frame(0, 30, 20)] * first
+        png(name, data, RGB, 8, before=before, pieces=2,
+            after=[frame(first, 11, 9), (b"fdAT", struct.pack(">I", first + 1) + stream)])
+        expect(name, 0, "pixels", 0, data.shape, "u8", data.astype("u1").tobytes())
+        described(name, "Red,Green,Blue", 8)
 
 
 def copy(name, driver, data, options, nodata=None, metadata=None, colours=None):
@@ -351,4 +370,5 @@ jpegs_by_gdal()
 other_jpegs()
 jpegs_by_libjpeg.make(smooth)
 hostile_pngs()
+animations()
 manifest.close()

@@ -468,18 +468,15 @@ impl<'a> Source<'a> {
         Ok(())
     }
 
-    /// Passes over the marker behind a packet header, if it is there.
+    /// Passes over the marker behind a packet header. Without it what follows is not what the header told of.
     fn pass_end_of_header(&mut self) -> Result<()> {
-        if let Some(headers) = &mut self.headers {
-            if headers.as_slice().starts_with(&EPH) {
-                headers.nth(1);
-            }
-        } else if self.end - self.at >= 2
-            && [self.stored_byte(self.at)?, self.stored_byte(self.at + 1)?] == EPH
-        {
-            self.at += 2;
+        if [self.header_byte()?, self.header_byte()?] == EPH {
+            return Ok(());
         }
-        Ok(())
+        Err(Error::corrupt(format!(
+            "a packet header without its marker before offset {}",
+            self.at
+        )))
     }
 
     /// Passes over bytes of a packet's body, and says where they begin.
