@@ -5,7 +5,7 @@ use crate::failures::{reading, writing};
 use crate::lock::Lock;
 use rustix::io::Errno;
 use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Read};
+use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
