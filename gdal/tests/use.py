@@ -56,8 +56,9 @@ assert not said, said
 again = gdal.Open("TILECACHE:strips.tif?cache=1GiB")
 assert [kind for kind, text in said if "cache=1073741824 is ignored" in text] == [gdal.CE_Warning], said
 
-# A question mark that begins no options belongs to the name.
-refused("TILECACHE:nowhere.tif?token=7&tile=256", "nowhere.tif?token=7&tile=256")
+# A question mark that begins no options belongs to the name, where that may have one.
+refused("TILECACHE:nowhere.tif?token=7", "nowhere.tif?token=7")
+refused("TILECACHE:nowhere.tif?token=7&tile=256", "unknown option token")
 refused("TILECACHE:nowhere.tif?tile=256", "nowhere.tif:")
 refused("TILECACHE:tiles.tif?tile=0", "tile=0")
 refused("TILECACHE:tiles.tif?cache=much", "cache=much")
