@@ -10,15 +10,10 @@ pub mod capi;
 mod connection;
 mod connections;
 mod failures;
-mod link;
-#[expect(missing_docs)]
-#[rustfmt::skip]
-#[path = "../../../tools/tilecache/src/raw.rs"]
-pub mod raw;
 mod scripts;
 mod store;
 mod stream;
-mod table;
 
 pub use address::Address;
 pub use store::{Redis, Settings};
+pub use tilecache_table::raw;
