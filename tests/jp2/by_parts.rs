@@ -1,12 +1,14 @@
 //! Windows of large tiles by their code-blocks: right, and each code-block decoded once.
 
 use super::support::*;
+use std::ops::Range;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tilecache::bytes::MemoryBytes;
 use tilecache::cache::{Cache, Options};
+use tilecache::error::Kind;
 use tilecache::geometry::Rect;
 use tilecache::image::{Bands, Block, Image};
 use tilecache::memory::Target;
@@ -258,6 +260,51 @@ fn a_packet_without_its_marker_is_an_error_in_windows_too() {
     for at in 0..30u64 {
         let rect = Rect::new(at % 6 * 390, at / 6 * 390, 64, 64);
         assert!(window(&decoder, 0, rect, &[0]).is_err(), "{rect:?}");
+    }
+}
+
+#[test]
+fn a_tile_without_all_of_its_parts_is_an_error() {
+    let path = make("parts-of-parts", 1, &["-I", "-r", "20,10", "-TP", "R"]);
+    let whole = std::fs::read(path).expect("the file");
+    let parts = tile_parts(&whole);
+    let ends = whole.len() - 2;
+    assert!(parts.len() > 4 && parts[parts.len() - 1].end == ends);
+    let read = |lost: &[Range<usize>]| {
+        let mut bytes = whole.clone();
+        lost.iter()
+            .for_each(|range| drop(bytes.drain(range.clone())));
+        let opened = Jp2File::open(Arc::new(MemoryBytes::new(bytes)));
+        let decoder = opened.map(Jp2File::into_decoder).expect("an image");
+        assert!(decoder.hidden().is_some());
+        let rect = Rect::new(700, 900, 64, 64);
+        let window = window(&decoder, 0, rect, &[0]);
+        let block = read_blocks(&decoder, 0, &[0]);
+        let block = block.map(|all| cut(&all, decoder.image(), 0, &rect, &[0]));
+        (window, block)
+    };
+    let (Ok(window), Ok(block)) = read(&[]) else {
+        panic!("the whole file is damaged");
+    };
+    assert!(window == block);
+    // An end that is missing is no loss.
+    assert!(read(&[ends..ends + 2]).0.is_ok_and(|it| it == window));
+    let last = parts[parts.len() - 1].clone();
+    let inside = |part: usize, len: usize| parts[part].start + 30..parts[part].start + 30 + len;
+    for lost in [
+        vec![inside(1, 9)],
+        vec![inside(parts.len() - 1, 9)],
+        vec![parts[2].clone()],
+        vec![last.clone()],
+        vec![last.start..whole.len()],
+        vec![last.start + 5..whole.len()],
+        vec![last.start + 200..whole.len()],
+    ] {
+        let (window, block) = read(&lost);
+        for read in [window, block] {
+            let error = read.map(drop).expect_err("pixels that nobody knows");
+            assert_eq!(error.kind(), Kind::Corrupt, "{lost:?}: {error}");
+        }
     }
 }
 
