@@ -98,6 +98,14 @@ impl Jp2Decoder {
         }
     }
 
+    /// Lets windows of small tiles be read by their code-blocks too, which gains nothing but a comparison.
+    pub fn read_all_by_parts(&mut self) {
+        self.by_parts = ByParts::new(&self.header);
+        if let Some(by_parts) = &mut self.by_parts {
+            by_parts.layers = self.layers;
+        }
+    }
+
     /// The description of the image.
     pub fn image(&self) -> &Image {
         &self.description.image
