@@ -240,6 +240,14 @@ def facsimiles():
     create("fax-bands.tif", np.stack([mixed, rings, 1 - rings]), "u8",
            ["NBITS=1", "COMPRESS=CCITTFAX4", "INTERLEAVE=BAND", *LAYOUTS[1]])
     expect_gdal("fax-bands.tif")
+    # Runs without pixels, which some encoders count in the row above too, before pixel 0 and behind others.
+    nothing, some = "001" + "00110101" + "0000110111", "001" + "1011" + "11"
+    text = nothing + "001" + "1100" + "10" + "1" + "0001" + some + "1" + some + nothing + "1" + "1" + "0001" + "1" + "1" + "1"
+    text = text.ljust(-(-len(text) // 8) * 8, "0") + "0" * 64
+    write_tiff("fax-no-pixels.tif", False,
+               {256: (3, [203]), 257: (3, [4]), 258: (3, [1]), 259: (3, [4]), 262: (3, [0]), 278: (3, [4])},
+               [int(text, 2).to_bytes(len(text) // 8, "big")])
+    expect_gdal("fax-no-pixels.tif")
     # Group 3 without end-of-line codes, which no encoder here writes: runs of a few lengths, and with the
     # second coding a row like the one above for every other.
     white = {3: "1000", 4: "1011", 5: "1100", 6: "1110", 7: "1111"}
