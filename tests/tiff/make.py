@@ -175,7 +175,7 @@ def old_jpeg():
         if bands == 3:
             base[530] = (3, [int(n) for n in sampling.split("x")])
         in_strips, in_one = {**base, 278: (3, [rows])}, {**base, 278: (3, [height])}
-        count = len(scans)
+        count, of_scan = len(scans), whole.rindex(b"\xff\xda", 0, at)
         of_bands = lambda first, tables: [(first + min(band, len(tables) - 1), 0) for band in range(bands)]
         all_strips = [(i, 0) for i in range(count)]
         kinds = {
@@ -183,6 +183,8 @@ def old_jpeg():
                        {273: all_strips, 519: of_bands(count, factors), 520: of_bands(count + len(factors), codes[0]),
                         521: of_bands(count + len(factors) + len(codes[0]), codes[1])}),
             "head": ({**in_strips, 514: (4, [at])}, [*scans, whole[:at]], {273: all_strips, 513: [(count, 0)]}),
+            "parted": ({**in_strips, 514: (4, [of_scan])}, [whole[of_scan:at] + scans[0], *scans[1:], whole[:of_scan]],
+                       {273: all_strips, 513: [(count, 0)]}),
             "whole": ({**in_one, 514: (4, [len(whole)])}, [whole], {273: [(0, at)], 513: [(0, 0)]}),
             "again": (in_one, [whole], {273: [(0, 0)], 513: [(0, 0)]}),
             "stream": (in_one, [whole], {273: [(0, 0)]}),
