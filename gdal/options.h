@@ -14,6 +14,8 @@ struct Options {
   bool hasCache = false;
   uint64_t cache = 0;
   Reader reader = Reader::automatic;
+  // Whether the own reader makes red, green and blue of what GDAL shows so.
+  bool rgb = false;
   // Whether overviews are computed that the raster lacks, so many in all or as many as end in one tile, and how.
   bool computes = false;
   int32_t overviews = -1;
