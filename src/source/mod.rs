@@ -170,8 +170,11 @@ impl Source {
         let has_name = |name: &str| name.chars().any(|c| c != '\0');
         image.metadata.retain(|(_, name), _| has_name(name));
         let hidden = decoder.hidden();
-        // What windows share is kept.
-        image.windows_overlap &= hidden.is_none();
+        if let Some(hidden) = &hidden {
+            // What windows share is kept.
+            image.windows_overlap = false;
+            image.kept_for_windows = hidden.dtype.size();
+        }
         let source = Arc::new(Self {
             namespace: Namespace::new(None, &key, &image)?,
             hidden: hidden.map(|image| Box::new(HiddenImage::new(&key, image))),

@@ -9,7 +9,7 @@ use crate::bytes::Bytes;
 use crate::error::{Error, Result};
 use crate::source::jp2::coding::Coding;
 use crate::source::jp2::header::{Header, POC, PPT, QCC, QCD, RGN};
-use crate::source::jp2::index::{Part, SOT_BYTES, parse_sot};
+use crate::source::jp2::index::{Part, SOT_BYTES, Sot, parse_sot};
 use crate::source::jp2::quantization::{self, Steps};
 use crate::source::jp2::reader::{Fields, Reader};
 use crate::source::scratch;
@@ -62,7 +62,7 @@ impl Tile {
         for part in parts {
             let end = part.offset + part.len;
             let mut reader = Reader::new(bytes, part.offset, end);
-            let (tile, len) = parse_sot(&reader.array::<{ SOT_BYTES as usize }>()?)?;
+            let Sot { tile, len, .. } = parse_sot(&reader.array::<{ SOT_BYTES as usize }>()?)?;
             if part.cut_short || tile != part.tile || (len != 0 && u64::from(len) != part.len) {
                 return Err(Error::corrupt("a tile-part that is another"));
             }
