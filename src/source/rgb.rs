@@ -106,7 +106,7 @@ impl Conversion {
             }
             Self::None => {
                 for (colour, row) in colours.iter().zip(&mut rows) {
-                    row.copy_from_slice(&stored[*colour as usize]);
+                    row.copy_from_slice(stored[*colour as usize]);
                 }
             }
         }
@@ -172,7 +172,7 @@ impl Lab {
         let z = cube(white_z, root - f32::from(b) / 200.0);
         SRGB.map(|[of_x, of_y, of_z]| {
             let light = of_x * x + of_y * y + of_z * z;
-            let light = light.max(DARKEST).min(BRIGHTEST) - DARKEST;
+            let light = light.clamp(DARKEST, BRIGHTEST) - DARKEST;
             let step = (light / ((BRIGHTEST - DARKEST) / STEPS as f32)) as usize;
             self.values[step.min(STEPS)]
         })
