@@ -22,7 +22,7 @@ use tilecache::window::read_window;
 const SIDE: usize = 2048;
 
 /// Images in one codestream tile each, and how they are written.
-const FILES: [(&str, usize, &[&str]); 4] = [
+const FILES: [(&str, usize, &[&str]); 5] = [
     ("parts-plain", 1, &["-PLT"]),
     (
         "parts-lossy",
@@ -46,6 +46,12 @@ const FILES: [(&str, usize, &[&str]); 4] = [
         "parts-styles",
         1,
         &["-M", "63", "-b", "128,16", "-d", "5,3"],
+    ),
+    // Coefficients that are raised above others.
+    (
+        "parts-interest",
+        1,
+        &["-I", "-r", "12,6", "-ROI", "c=0,U=11"],
     ),
     ("parts-rgb", 3, &["-I", "-r", "8", "-n", "4", "-p", "PCRL"]),
 ];

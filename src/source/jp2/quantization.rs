@@ -1,7 +1,10 @@
-//! The QCD and QCC marker segments: how large the steps of coefficients are.
+//! The QCD, QCC and RGN marker segments: how large the steps of coefficients are, and which come first.
 
 use super::reader::Fields;
 use crate::error::{Error, Result};
+
+/// Coefficients that are raised further do not fit 32 bits.
+const MAX_RAISED: u8 = 30;
 
 /// The steps of one component.
 #[derive(Clone, Debug, Default)]
@@ -11,6 +14,8 @@ pub struct Steps {
     /// Exponent and mantissa of each subband, or of the lowest one, of which others follow.
     steps: Vec<(u32, u32)>,
     derived: bool,
+    /// Bit planes by which coefficients of a region of interest are raised above all others.
+    pub region: u32,
     /// Which segment said so; see [`Style`](super::coding::Style).
     rank: u8,
 }
@@ -33,6 +38,7 @@ impl Steps {
             guard: u32::from(said >> 5),
             steps,
             derived: said & 31 == 1,
+            region: 0,
             rank,
         })
     }
@@ -61,7 +67,11 @@ pub fn qcd(all: &mut [Steps], segment: &[u8], in_tile: bool) -> Result<()> {
     let rank = 1 + 2 * u8::from(in_tile);
     let steps = Steps::parse(&mut Fields(segment), rank)?;
     for each in all.iter_mut().filter(|each| each.rank <= rank) {
-        *each = steps.clone();
+        let region = each.region;
+        *each = Steps {
+            region,
+            ..steps.clone()
+        };
     }
     Ok(())
 }
@@ -70,7 +80,26 @@ pub fn qcd(all: &mut [Steps], segment: &[u8], in_tile: bool) -> Result<()> {
 pub fn qcc(all: &mut [Steps], segment: &[u8], in_tile: bool) -> Result<()> {
     let mut fields = Fields(segment);
     let component = component(&mut fields, all.len())?;
-    all[component] = Steps::parse(&mut fields, 2 + 2 * u8::from(in_tile))?;
+    let region = all[component].region;
+    all[component] = Steps {
+        region,
+        ..Steps::parse(&mut fields, 2 + 2 * u8::from(in_tile))?
+    };
+    Ok(())
+}
+
+/// Takes over what an RGN segment says, behind its length.
+pub fn rgn(all: &mut [Steps], segment: &[u8]) -> Result<()> {
+    let mut fields = Fields(segment);
+    let component = component(&mut fields, all.len())?;
+    match (fields.u8()?, fields.u8()?) {
+        (0, raised) if raised <= MAX_RAISED => all[component].region = raised.into(),
+        (style, raised) => {
+            return Err(Error::unsupported(format!(
+                "region of interest {style} raised by {raised} bit planes"
+            )));
+        }
+    }
     Ok(())
 }
 

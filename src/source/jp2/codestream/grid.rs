@@ -30,6 +30,8 @@ pub struct ComponentGrid {
     pub is_reversible: bool,
     /// How code-blocks are coded.
     pub style: Style,
+    /// Bit planes by which coefficients of a region of interest are raised.
+    pub region: u32,
     /// The resolutions, the lowest first.
     pub resolutions: Vec<Resolution>,
 }
@@ -162,7 +164,7 @@ impl ComponentGrid {
                 Ok(Band {
                     area,
                     orientation: *orientation,
-                    planes,
+                    planes: planes + steps.region,
                     step: (step * f64::from(component.bits).exp2()) as f32,
                     block: (style.block.0.min(precinct.0), style.block.1.min(precinct.1)),
                     precinct,
@@ -181,6 +183,7 @@ impl ComponentGrid {
             signed: component.signed,
             is_reversible: style.is_reversible,
             style: Style(style.passes),
+            region: steps.region,
             resolutions: resolutions.collect::<Result<_>>()?,
         })
     }

@@ -233,11 +233,14 @@ impl<'a> Groups<'a> {
 
     /// A row of the code-block that was decoded, as it is kept: of fractions twice as large.
     fn values<'c>(&self, coder: &'c Coder, row: usize) -> impl Iterator<Item = i32> + use<'c> {
-        let divisor = match self.tile.grids[self.component].is_reversible {
-            true => 2,
-            false => 1,
+        let grid = &self.tile.grids[self.component];
+        let (region, divisor) = (grid.region, if grid.is_reversible { 2 } else { 1 });
+        // As OpenJPEG tells them: by their doubles.
+        let lowered = move |value: i32| match value.abs() {
+            size if region > 0 && size >= 1 << region => value.signum() * (size >> region),
+            _ => value,
         };
-        coder.row(row).map(move |value| value / divisor)
+        coder.row(row).map(move |value| lowered(value) / divisor)
     }
 }
 

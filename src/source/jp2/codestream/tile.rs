@@ -284,7 +284,7 @@ fn take(
     match marker {
         QCD => quantization::qcd(steps, segment, in_tile),
         QCC => quantization::qcc(steps, segment, in_tile),
-        RGN => Err(Error::unsupported("a region of interest")),
+        RGN => quantization::rgn(steps, segment),
         POC => {
             orders.push(segment.to_vec());
             Ok(())
