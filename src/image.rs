@@ -130,6 +130,9 @@ pub struct Image {
     pub plain: bool,
     /// Windows that cover a block cost more together than the block, because they share work.
     pub windows_overlap: bool,
+    /// Bytes kept of each sample that is decoded for windows, so that those which overlap decode nothing twice; 0 where
+    /// nothing is.
+    pub kept_for_windows: usize,
     /// A padded pixel beyond the edge is part of an edge block, so that all blocks are of full size.
     pub padded: bool,
     /// Names and texts.
@@ -156,6 +159,7 @@ impl Image {
             in_place: false,
             plain: false,
             windows_overlap: false,
+            kept_for_windows: 0,
             padded: false,
             metadata: Metadata::new(),
             format: None,

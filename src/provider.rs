@@ -120,13 +120,17 @@ pub trait Provider: Send + Sync {
 
 /// The memory that a block with these bands takes, or with all of them where they come together.
 pub fn tile_bytes(image: &Image, at: Block, bands: &Bands) -> u64 {
+    window_bytes(image, image.block_size(at), bands)
+}
+
+/// [`tile_bytes`] of a rectangle of so many columns and rows.
+pub fn window_bytes(image: &Image, (width, height): (u64, u64), bands: &Bands) -> u64 {
     let all = image.band_count();
     let count = if image.bands_together {
         all as usize
     } else {
         bands.count(all)
     };
-    let (width, height) = image.block_size(at);
     let samples = width.saturating_mul(height).saturating_mul(count as u64);
     let bytes = samples.saturating_mul(image.dtype.size() as u64);
     // No block larger than the address space is ever loaded.

@@ -76,6 +76,8 @@ fn compile(name: &str, system: &[&str], before: bool) -> PathBuf {
     if !before {
         command.args(system);
     }
+    // What debuggers want is most of the file, and nobody debugs it.
+    command.arg("-Wl,--strip-debug");
     run(command.args(["-lm", "-ldl", "-lpthread"]));
     program
 }

@@ -65,6 +65,9 @@ class WithLibrary(build_ext):
     def build_extensions(self):
         # A Python that was built with folders of its own links with them: a library there would go before the wheel's.
         self.compiler.linker_so = [part for part in self.compiler.linker_so if not part.startswith("-Wl,-rpath")]
+        for made in self.extensions:
+            # What is for debuggers names the folder of the build.
+            made.extra_link_args.append("-Wl,--strip-all")
         super().build_extensions()
         for extension in (pathlib.Path(self.get_ext_fullpath(made.name)) for made in self.extensions):
             if looks_in(extension) != ["$ORIGIN"]:

@@ -50,7 +50,6 @@ func run() error {
 		flag.Usage()
 		os.Exit(2)
 	}
-	encode.LimitArenas(runtime.GOMAXPROCS(0))
 	go func() {
 		for range time.Tick(time.Minute) {
 			encode.GiveBack()

@@ -1,13 +1,13 @@
 //! Cached: the same image, with its blocks kept in a cache.
 
 use super::window_counts::Windows;
-use crate::cache::{Asking, Cache, Claims, Counters, Landing, Namespace, Usage};
+use crate::cache::{Asking, Cache, Claims, Counters, Landing, Namespace, Scratch, Usage};
 use crate::error::Result;
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
 use crate::in_flight::Cell;
 use crate::load::nesting;
-use crate::provider::{Provider, Request, Retention, tile_bytes};
+use crate::provider::{Provider, Request, Retention, tile_bytes, window_bytes};
 use crate::tile::Tile;
 use crate::window::{ask_rect, claim_rect, cut, read_tile};
 use smallvec::SmallVec;
@@ -75,14 +75,43 @@ impl Cached {
     }
 
     /// Whether so much of some block was read in windows that it had better be decoded, and the cache
-    /// can keep all of them.
+    /// can keep all of them, but not what is decoded for windows of them.
     fn is_worth_decoding(&self, blocks: &[Block], rect: &Rect, bands: &Bands) -> bool {
         let image = self.image();
-        let bytes = blocks.iter().map(|at| tile_bytes(image, *at, bands));
-        let is_kept = bytes.sum::<u64>() <= self.namespace.unread_share();
+        let bytes: u64 = blocks.iter().map(|at| tile_bytes(image, *at, bands)).sum();
+        let samples = bytes / image.dtype.size() as u64;
+        let of_windows = samples.saturating_mul(image.kept_for_windows as u64);
+        let share = self.namespace.unread_share();
+        if image.kept_for_windows > 0 && of_windows <= share {
+            return false;
+        }
+        let is_kept = bytes <= share;
         let part = |at: &Block| at.rect(image).intersection(rect);
         let mut blocks = blocks.iter();
         blocks.any(|at| self.windows.are_enough(image, *at, &part(at))) && is_kept
+    }
+
+    /// A window of the source. Where the request comes without memory of a cache, what is decoded for it and others
+    /// can use is kept in this one.
+    fn read_beneath(
+        &self,
+        level: u32,
+        rect: Rect,
+        bands: &Bands,
+        request: &Request<'_>,
+    ) -> Result<Option<Tile>> {
+        let read = |request: &Request<'_>| {
+            self.namespace.timed(&rect, || {
+                self.source.get_window(level, rect, bands, request)
+            })
+        };
+        if request.cache().is_some() {
+            return read(request);
+        }
+        let bytes = window_bytes(self.image(), (rect.width, rect.height), bands);
+        let _permits = self.namespace.admit(request, |claims| claims.add(bytes))?;
+        let scratch = Scratch::new(self.namespace.cache());
+        read(&request.with_memory(&scratch))
     }
 }
 
@@ -172,9 +201,7 @@ impl Provider for Cached {
             self.windows.note(image, *at, &part);
         }
         self.namespace.count_miss(request);
-        self.namespace.timed(&rect, || {
-            self.source.get_window(level, rect, bands, request)
-        })
+        self.read_beneath(level, rect, bands, request)
     }
 
     fn get_view(&self, level: u32, rect: Rect, bands: &Bands) -> Option<Tile> {

@@ -39,6 +39,8 @@ pub struct Choice<'a> {
     pub mapped: bool,
     /// How many threads may decode beside those that call.
     pub threads: u32,
+    /// How many quality layers are read, the first ones; 0 for all.
+    pub layers: u32,
     /// What it is called on all machines.
     pub fleet: Fleet<'a>,
     /// Where it is told what is found, and later of slow and failed reads.
@@ -155,6 +157,7 @@ fn open_image(
         return Err(error.at(format.text()));
     }
     locate(&mut image);
+    let mut has_layers = false;
     let beside = image.beside.iter_mut().map(|(_, part)| part);
     for part in image
         .levels
@@ -163,6 +166,7 @@ fn open_image(
         .chain(beside)
     {
         part.decoder.allow_threads(choice.threads);
+        has_layers |= choice.layers > 0 && part.decoder.take_layers(choice.layers);
     }
     let parts = image.levels.iter().chain(&image.masks);
     // Tiles that are views are for those alone who said that the file stays as it is.
@@ -171,7 +175,11 @@ fn open_image(
         false => "",
     };
     let name = name_or_number(name.or(identity.as_deref()));
-    let key = format!("{name}{in_place}:image:{index}");
+    let layers = match has_layers {
+        true => format!(":layers:{}", choice.layers),
+        false => String::new(),
+    };
+    let key = format!("{name}{in_place}:image:{index}{layers}");
     let title = match (path, index) {
         (Some(path), 0) => path.display().to_string(),
         (Some(path), index) => format!("{}: image {index}", path.display()),

@@ -112,6 +112,12 @@ pub trait Decoder: Send + Sync {
     /// together.
     fn allow_threads(&mut self, _count: u32) {}
 
+    /// Hears, before anything is read, that only the first so many quality layers are wanted. Says whether it may have
+    /// others.
+    fn take_layers(&mut self, _count: u32) -> bool {
+        false
+    }
+
     /// Hears before the first read that this fills what is absent, whatever the file itself says.
     fn set_pad(&mut self, _pad: Sample) {}
 }
@@ -169,8 +175,11 @@ impl Source {
         let has_name = |name: &str| name.chars().any(|c| c != '\0');
         image.metadata.retain(|(_, name), _| has_name(name));
         let hidden = decoder.hidden();
-        // What windows share is kept.
-        image.windows_overlap &= hidden.is_none();
+        if let Some(hidden) = &hidden {
+            // What windows share is kept.
+            image.windows_overlap = false;
+            image.kept_for_windows = hidden.dtype.size();
+        }
         let source = Arc::new(Self {
             namespace: Namespace::new(None, &key, &image)?,
             hidden: hidden.map(|image| Box::new(HiddenImage::new(&key, image))),

@@ -1,19 +1,23 @@
 //! Windows of large tiles by their code-blocks: right, and each code-block decoded once.
 
 use super::support::*;
+use std::ops::Range;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tilecache::bytes::MemoryBytes;
 use tilecache::cache::{Cache, Options};
+use tilecache::error::Kind;
 use tilecache::geometry::Rect;
 use tilecache::image::{Bands, Block, Image};
-use tilecache::operator::{RetileOptions, retiled};
+use tilecache::memory::Target;
+use tilecache::operator::{RetileOptions, cached, retiled};
 use tilecache::provider::{Provider, get_block};
 use tilecache::source::Decoder;
 use tilecache::source::file;
 use tilecache::source::jp2::Jp2File;
+use tilecache::window::read_window;
 
 const SIDE: usize = 2048;
 
@@ -46,7 +50,7 @@ const FILES: [(&str, usize, &[&str]); 4] = [
     ("parts-rgb", 3, &["-I", "-r", "8", "-n", "4", "-p", "PCRL"]),
 ];
 
-fn make(name: &str, bands: usize, options: &[&str]) -> String {
+pub fn make(name: &str, bands: usize, options: &[&str]) -> String {
     // Each test makes its own.
     let test = std::thread::current()
         .name()
@@ -79,7 +83,7 @@ fn places(image: &Image, level: u32) -> Vec<Block> {
 }
 
 /// Reads all tiles of a level on some threads; complains of the first that is wrong.
-fn read_all(view: &Arc<dyn Provider>, level: u32, expected: &[u8], threads: usize) {
+pub fn read_all(view: &Arc<dyn Provider>, level: u32, expected: &[u8], threads: usize) {
     let image = view.image();
     let (places, next) = (places(image, level), AtomicUsize::new(0));
     let all: Vec<u32> = (0..image.band_count()).collect();
@@ -102,7 +106,7 @@ fn read_all(view: &Arc<dyn Provider>, level: u32, expected: &[u8], threads: usiz
     });
 }
 
-fn tiles(source: &Arc<dyn Provider>, side: u64, cache: Option<&Cache>) -> Arc<dyn Provider> {
+pub fn tiles(source: &Arc<dyn Provider>, side: u64, cache: Option<&Cache>) -> Arc<dyn Provider> {
     let options = RetileOptions {
         tile: (side, side),
         pad_edges: false,
@@ -183,6 +187,64 @@ fn the_window_beside_another_takes_what_is_new_in_it() {
     assert!(second < first * 0.9, "{first} and {second}");
 }
 
+/// Reads a window as callers do, and says how much was decoded for it.
+fn decoded_for_window(
+    view: &Arc<dyn Provider>,
+    source: &Arc<dyn Provider>,
+    rect: &Rect,
+    whole: &[u8],
+) -> f64 {
+    let before = source.counters().blocks_decoded();
+    let shape = shape(rect, 1);
+    let mut pixels = vec![0; shape.width * shape.height];
+    let strides = [1, shape.width as isize, 0];
+    // SAFETY: the pixels have this shape, one byte each, and live as long as the target.
+    let target = unsafe { Target::new(pixels.as_mut_ptr(), strides, shape, view.image().dtype) };
+    let (x, y) = (rect.x as i64, rect.y as i64);
+    read_window(view, x, y, 0, &[Some(0)], target).expect("a window");
+    assert!(pixels == cut(whole, view.image(), 0, rect, &[0]), "{rect}");
+    source.counters().blocks_decoded() - before
+}
+
+#[test]
+fn windows_decode_what_is_new_in_them_without_tiles() {
+    let path = make(FILES[0].0, FILES[0].1, FILES[0].2);
+    let whole = read_blocks(&open(Path::new(&path)).expect("an image"), 0, &[0]).expect("pixels");
+    type View = fn(&Arc<dyn Provider>, &Cache) -> Arc<dyn Provider>;
+    let kept: View = |source, cache| cached(source.clone(), cache).expect("a provider");
+    let tiled: View = |source, cache| tiles(source, 256, Some(cache));
+    let tiled_kept: View = |source, cache| {
+        let kept = cached(source.clone(), cache).expect("a provider");
+        tiles(&kept, 256, Some(cache))
+    };
+    for (name, view) in [
+        ("cached", kept),
+        ("tiles", tiled),
+        ("tiles over cached", tiled_kept),
+    ] {
+        let source = file::open(path.as_ref(), 0, None).expect("the file");
+        let cache = Cache::new(64 << 20, Options::default()).expect("a cache");
+        let view = view(&source, &cache);
+        let read = |x: u64, y: u64| {
+            let rect = Rect::new(x, y, 700, 600);
+            decoded_for_window(&view, &source, &rect, &whole)
+        };
+        let first = read(100, 200);
+        assert!(first > 0.0, "{name}");
+        let again = read(100, 200);
+        assert_eq!(again, 0.0, "{name}");
+        let beside = read(275, 200);
+        assert!(beside < first / 2.0, "{name}: {first} and {beside}");
+        // However long someone pans, nothing is decoded twice.
+        let all: f64 = (0..40)
+            .map(|step| read(100 + step * 15, 200 + step * 7))
+            .sum();
+        assert!(first + beside + all < 0.6, "{name}: {first} {beside} {all}");
+        let held = cache.statistics();
+        assert!(held.in_flight == 0 && held.idle + held.reusable <= held.budget);
+    }
+}
+
 #[test]
 fn a_packet_without_its_marker_is_an_error_in_windows_too() {
     const EPH: [u8; 2] = [0xff, 0x92];
@@ -198,6 +260,50 @@ fn a_packet_without_its_marker_is_an_error_in_windows_too() {
     for at in 0..30u64 {
         let rect = Rect::new(at % 6 * 390, at / 6 * 390, 64, 64);
         assert!(window(&decoder, 0, rect, &[0]).is_err(), "{rect:?}");
+    }
+}
+
+#[test]
+fn a_tile_without_all_of_its_parts_is_an_error() {
+    let path = make("parts-of-parts", 1, &["-I", "-r", "20,10", "-TP", "R"]);
+    let whole = std::fs::read(path).expect("the file");
+    let parts = tile_parts(&whole);
+    let ends = whole.len() - 2;
+    assert!(parts.len() > 4 && parts[parts.len() - 1].end == ends);
+    let read = |lost: Range<usize>| {
+        let mut bytes = whole.clone();
+        drop(bytes.drain(lost));
+        let opened = Jp2File::open(Arc::new(MemoryBytes::new(bytes)));
+        let decoder = opened.map(Jp2File::into_decoder).expect("an image");
+        assert!(decoder.hidden().is_some());
+        let rect = Rect::new(700, 900, 64, 64);
+        let window = window(&decoder, 0, rect, &[0]);
+        let block = read_blocks(&decoder, 0, &[0]);
+        let block = block.map(|all| cut(&all, decoder.image(), 0, &rect, &[0]));
+        (window, block)
+    };
+    let (Ok(window), Ok(block)) = read(0..0) else {
+        panic!("the whole file is damaged");
+    };
+    assert!(window == block);
+    // An end that is missing is no loss.
+    assert!(read(ends..ends + 2).0.is_ok_and(|it| it == window));
+    let last = parts[parts.len() - 1].clone();
+    let inside = |part: usize, len: usize| parts[part].start + 30..parts[part].start + 30 + len;
+    for lost in [
+        inside(1, 9),
+        inside(parts.len() - 1, 9),
+        parts[2].clone(),
+        last.clone(),
+        last.start..whole.len(),
+        last.start + 5..whole.len(),
+        last.start + 200..whole.len(),
+    ] {
+        let (window, block) = read(lost.clone());
+        for read in [window, block] {
+            let error = read.map(drop).expect_err("pixels that nobody knows");
+            assert_eq!(error.kind(), Kind::Corrupt, "{lost:?}: {error}");
+        }
     }
 }
 

@@ -4,7 +4,8 @@ use super::damaged::{damage, peak_memory};
 use super::support::*;
 use std::sync::Arc;
 use tilecache::bytes::MemoryBytes;
-use tilecache::error::Kind;
+use tilecache::error::{Kind, Result};
+use tilecache::image::Block;
 use tilecache::source::Decoder;
 use tilecache::source::jp2::Jp2File;
 
@@ -161,4 +162,37 @@ fn a_truncated_file_still_gives_its_whole_tiles() {
         good > 0 && (1..=2).contains(&bad),
         "{good} blocks read, {bad} refused"
     );
+}
+
+/// What one block reads as.
+fn read_one(bytes: Vec<u8>, at: Block) -> Result<Vec<u8>> {
+    let decoder = Jp2File::open(Arc::new(MemoryBytes::new(bytes)))?.into_decoder();
+    let (said, rect) = (decoder.image(), at.rect(decoder.image()));
+    pixels(shape(&rect, 1), said.dtype, |into| {
+        decoder.read_block(at, &[0], into)
+    })
+}
+
+#[test]
+fn tiles_behind_lost_bytes_are_errors_and_those_before_are_right() {
+    let whole = std::fs::read(made().join("tiles-128x128-333.j2k")).expect("the file");
+    let decoder = open(&made().join("tiles-128x128-333.j2k")).expect("an image");
+    let places: Vec<Block> = blocks(decoder.image(), 0).map(|(at, _)| at).collect();
+    let parts = tile_parts(&whole);
+    assert_eq!(parts.len(), places.len(), "a tile-part for each tile");
+    for (lost, len) in [(0, 1), (4, 20), (4, 600), (places.len() - 1, 7)] {
+        let from = parts[lost].start + 40;
+        let mut bytes = whole.clone();
+        bytes.drain(from..from + len);
+        for (number, at) in places.iter().enumerate() {
+            let read = read_one(bytes.clone(), *at);
+            if number < lost {
+                let right = read_one(whole.clone(), *at).expect("pixels");
+                assert!(read.expect("pixels") == right, "{at} before {lost}");
+            } else {
+                let error = read.map(drop).expect_err("pixels that nobody knows");
+                assert_eq!(error.kind(), Kind::Corrupt, "{error}");
+            }
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! The files that the tests read, and the ways to read them.
 
 use super::gdal;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use tilecache::bytes::FileBytes;
@@ -99,4 +100,22 @@ pub fn cut(all: &[u8], image: &Image, level: u32, rect: &Rect, bands: &[u32]) ->
         }
     }
     out
+}
+
+/// Where the tile-parts of a whole codestream lie.
+pub fn tile_parts(bytes: &[u8]) -> Vec<Range<usize>> {
+    let number = |at: usize, len: usize| {
+        let bytes = bytes[at..at + len].iter();
+        bytes.fold(0, |sum, byte| sum << 8 | usize::from(*byte))
+    };
+    let mut at = 2;
+    while number(at, 2) != 0xff90 {
+        at += 2 + number(at + 2, 2);
+    }
+    let mut parts = Vec::new();
+    while number(at, 2) == 0xff90 {
+        parts.push(at..at + number(at + 6, 4));
+        at += number(at + 6, 4);
+    }
+    parts
 }

@@ -4,13 +4,15 @@ package encode
 // #include <malloc.h>
 // #endif
 // #include <stddef.h>
+// #include <unistd.h>
 //
-// static void limit_arenas(int arenas)
+// // By default malloc keeps what is freed in up to eight places for each processor, and the threads of Go come and go among
+// // them: what one has freed, others do not find. Before there is a second thread, for those that exist stay.
+// __attribute__((constructor)) static void limit_arenas(void)
 // {
 // #ifdef M_ARENA_MAX
-//   mallopt(M_ARENA_MAX, arenas);
-// #else
-//   (void)arenas;
+//   const long processors = sysconf(_SC_NPROCESSORS_ONLN);
+//   mallopt(M_ARENA_MAX, processors > 0 ? (int)processors : 1);
 // #endif
 // }
 //
@@ -37,10 +39,6 @@ package encode
 //   return 0;
 // }
 import "C"
-
-// LimitArenas has malloc of C, where it is glibc's, keep what is freed for so many threads at a time. By default it is
-// eight for each processor, and the threads of Go come and go among them: what one has freed, others do not find.
-func LimitArenas(arenas int) { C.limit_arenas(C.int(arenas)) }
 
 // GiveBack returns to the system the pages that malloc of C keeps for later, where it is glibc's. By itself it returns those
 // at the end of what it has alone, and between what lives long it keeps more and more.

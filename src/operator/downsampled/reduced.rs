@@ -62,6 +62,7 @@ impl Reduced {
         image.block = tile;
         image.padded = false;
         image.windows_overlap = false;
+        image.kept_for_windows = 0;
         let scale = Affine::scale(step.x.scale(), step.y.scale());
         let located = image.georef.take();
         image.georef = located.and_then(|finer| finer.over([(0, scale)]));

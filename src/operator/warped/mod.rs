@@ -298,6 +298,7 @@ fn output_image(source: &Image, options: &WarpOptions, sizes: &[(u64, u64)]) -> 
     image.sparse = false;
     image.padded = false;
     image.windows_overlap = false;
+    image.kept_for_windows = 0;
     image
 }
 

@@ -22,22 +22,36 @@ pub struct Part {
     pub offset: u64,
     /// Its bytes, from SOT on.
     pub len: u64,
+    /// Its place among those of the tile, as it says itself.
+    pub place: u8,
+    /// How many the tile has, as it says itself; 0 where it does not.
+    pub of: u8,
     /// Whether the file ends before the tile-part does.
     pub cut_short: bool,
+}
+
+/// What SOT says.
+pub struct Sot {
+    /// The tile.
+    pub tile: u16,
+    /// Bytes of the tile-part, 0 if it is the last.
+    pub len: u32,
+    place: u8,
+    of: u8,
 }
 
 /// All tile-parts.
 pub struct Index {
     /// Sorted by tile, those of a tile in the order of the file.
     parts: Vec<Part>,
-    /// Why the search ended early.
-    broken: Option<Error>,
+    /// Why the search ended early, and the tile of the last part before: bytes may be missing in it.
+    broken: Option<(Error, Option<u16>)>,
     /// Whether this is a list out of the header, which nobody has checked.
     pub listed: bool,
 }
 
-/// What SOT says: the tile and the bytes of the tile-part, 0 if it is the last.
-pub fn parse_sot(sot: &[u8]) -> Result<(u16, u32)> {
+/// Reads SOT with its segment.
+pub fn parse_sot(sot: &[u8]) -> Result<Sot> {
     let mut fields = Fields(sot);
     let marker = fields.u16()?;
     if marker != SOT || fields.u16()? != 10 {
@@ -45,7 +59,12 @@ pub fn parse_sot(sot: &[u8]) -> Result<(u16, u32)> {
             "{marker:04x} where a tile-part should begin"
         )));
     }
-    Ok((fields.u16()?, fields.u32()?))
+    Ok(Sot {
+        tile: fields.u16()?,
+        len: fields.u32()?,
+        place: fields.u8()?,
+        of: fields.u8()?,
+    })
 }
 
 impl Index {
@@ -62,6 +81,8 @@ impl Index {
                 tile: tile.map_or_else(|| u16::try_from(parts.len()).ok(), Some)?,
                 offset,
                 len: u64::from(*len),
+                place: 0,
+                of: 0,
                 cut_short: false,
             });
             offset += u64::from(*len);
@@ -72,17 +93,18 @@ impl Index {
 
     /// Goes from tile-part to tile-part.
     ///
-    /// Where the chain breaks the search ends, so that tiles before the damage can still be read.
+    /// Where the chain breaks the search ends, so that tiles that are complete before it can still be read.
     pub fn search(bytes: &dyn Bytes, header: &Header) -> Result<Self> {
         let mut parts = Vec::new();
         let broken = match walk(bytes, header, &mut parts) {
             Err(error) if error.kind() != crate::error::Kind::Corrupt => return Err(error),
             result => result.err(),
         };
+        let broken = broken.map(|error| (error, parts.last().map(|last: &Part| last.tile)));
         Ok(Self::new(parts, broken, false))
     }
 
-    fn new(mut parts: Vec<Part>, broken: Option<Error>, listed: bool) -> Self {
+    fn new(mut parts: Vec<Part>, broken: Option<(Error, Option<u16>)>, listed: bool) -> Self {
         parts.sort_by_key(|part| (part.tile, part.offset));
         Self {
             parts,
@@ -91,7 +113,7 @@ impl Index {
         }
     }
 
-    /// The parts of a tile; an error if there are none.
+    /// The parts of a tile; an error if there are none, or not all of them.
     pub fn parts(&self, tile: u64) -> Result<&[Part]> {
         let from = self
             .parts
@@ -101,15 +123,42 @@ impl Index {
             .partition_point(|part| u64::from(part.tile) <= tile);
         match &self.parts[from..to] {
             [] => Err(match &self.broken {
-                Some(error) => error.clone(),
+                Some((error, _)) => error.clone(),
                 None => Error::corrupt("is not in the codestream"),
             }),
             parts if parts.len() > 255 => Err(Error::corrupt(format!(
                 "is in {} parts; there may be at most 255",
                 parts.len()
             ))),
-            parts => Ok(parts),
+            parts if self.listed => Ok(parts),
+            parts => self.check_complete(parts).map(|()| parts),
         }
+    }
+
+    /// An error unless these are all parts of a tile. Some writers say one too few, none too many.
+    fn check_complete(&self, parts: &[Part]) -> Result<()> {
+        let known = parts.iter().map(|part| part.of).max().unwrap_or(0);
+        if let Some((error, suspect)) = &self.broken {
+            let is_suspect = parts.iter().any(|part| Some(part.tile) == *suspect);
+            if known == 0 || parts.len() < usize::from(known) || is_suspect {
+                return Err(error.clone());
+            }
+        }
+        for (place, part) in parts.iter().enumerate() {
+            if usize::from(part.place) != place {
+                return Err(Error::corrupt(format!(
+                    "tile-part {} at offset {} where tile-part {place} should be",
+                    part.place, part.offset
+                )));
+            }
+        }
+        if parts.len() < usize::from(known) {
+            return Err(Error::corrupt(format!(
+                "has {} of {known} tile-parts",
+                parts.len()
+            )));
+        }
+        Ok(())
     }
 }
 
@@ -119,17 +168,15 @@ fn walk(bytes: &dyn Bytes, header: &Header, parts: &mut Vec<Part>) -> Result<()>
     loop {
         let offset = reader.position();
         let place = |error: Error| error.at(format!("tile-part at offset {offset}"));
-        if reader.left() < SOT_BYTES {
-            // A missing end is no loss where every tile is complete.
+        let sot = reader.take(SOT_BYTES.min(reader.left()) as usize)?;
+        // A missing end is no loss where every tile is complete.
+        if sot.is_empty() || sot.starts_with(&EOC.to_be_bytes()) {
             return Ok(());
         }
-        let sot: [u8; SOT_BYTES as usize] = reader.array()?;
-        if sot[..2] == EOC.to_be_bytes() {
-            return Ok(());
-        }
-        let (tile, len) = parse_sot(&sot).map_err(place)?;
+        let said = parse_sot(sot).map_err(place)?;
+        let tile = said.tile;
         let left = header.end - offset;
-        let len = match len {
+        let len = match said.len {
             0 => left - 2 * u64::from(ends_with_eoc(bytes, header)?),
             len => u64::from(len),
         };
@@ -148,6 +195,8 @@ fn walk(bytes: &dyn Bytes, header: &Header, parts: &mut Vec<Part>) -> Result<()>
             number: parts.len() as u32,
             offset,
             len: len.min(left),
+            place: said.place,
+            of: said.of,
             cut_short: len > left,
         });
         reader.seek(offset + len.min(left));

@@ -6,7 +6,7 @@
 
 use super::coding::Coding;
 use super::header::{EOC, Header, PartHeader, SOT};
-use super::index::{Part, SOT_BYTES, parse_sot};
+use super::index::{Part, SOT_BYTES, Sot, parse_sot};
 use super::openjpeg::Input;
 use super::packets::Packets;
 use super::reader::Reader;
@@ -123,7 +123,7 @@ impl<'a> TileStream<'a> {
             let end = part.offset + part.len;
             let mut reader = Reader::new(bytes, part.offset, end);
             let sot: [u8; SOT_BYTES as usize] = reader.array()?;
-            let (tile, len) = parse_sot(&sot)?;
+            let Sot { tile, len, .. } = parse_sot(&sot)?;
             if part.cut_short || tile != part.tile || (len != 0 && u64::from(len) != part.len) {
                 return Ok(None);
             }
@@ -228,7 +228,7 @@ impl<'a> TileStream<'a> {
         let start = part.offset - base;
         let mut reader = Reader::new(source, start, start + part.len);
         let sot: [u8; SOT_BYTES as usize] = reader.array()?;
-        let (tile, len) = parse_sot(&sot)?;
+        let Sot { tile, len, .. } = parse_sot(&sot)?;
         if tile != part.tile || (len != 0 && u64::from(len) != part.len && !part.cut_short) {
             return Err(Error::new(
                 Kind::Corrupt,

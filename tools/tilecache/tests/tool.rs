@@ -682,6 +682,66 @@ fn bench_says_which_budget_and_which_layout_help() {
     );
 }
 
+/// A TIFF of 4096 x 4096 pixels of three bytes, all of them 0, in strips of 16 rows; a file with holes.
+fn strips(path: &str) {
+    const SIDE: u32 = 4096;
+    const STRIP: u32 = 16 * SIDE * 3;
+    let count = SIDE / 16;
+    let (bits, offsets) = (8 + 2 + 12 * 10 + 4, 8 + 2 + 12 * 10 + 4 + 6);
+    let sizes = offsets + 4 * count;
+    let pixels = sizes + 4 * count;
+    let mut bytes = b"II*\0\x08\0\0\0\x0a\0".to_vec();
+    for (tag, kind, number, value) in [
+        (256u16, 4u16, 1, SIDE),
+        (257, 4, 1, SIDE),
+        (258, 3, 3, bits),
+        (259, 3, 1, 1),
+        (262, 3, 1, 2),
+        (273, 4, count, offsets),
+        (277, 3, 1, 3),
+        (278, 3, 1, 16),
+        (279, 4, count, sizes),
+        (284, 3, 1, 1),
+    ] {
+        bytes.extend([tag.to_le_bytes(), kind.to_le_bytes()].concat());
+        bytes.extend([number.to_le_bytes(), value.to_le_bytes()].concat());
+    }
+    bytes.extend([0; 4]);
+    bytes.extend([8u16, 8, 8].map(u16::to_le_bytes).concat());
+    bytes.extend((0..count).flat_map(|strip| (pixels + strip * STRIP).to_le_bytes()));
+    bytes.extend((0..count).flat_map(|_| STRIP.to_le_bytes()));
+    assert_eq!(bytes.len(), pixels as usize);
+    fs::write(path, bytes).unwrap();
+    let file = fs::File::options().write(true).open(path).unwrap();
+    file.set_len(u64::from(pixels + count * STRIP)).unwrap();
+}
+
+/// Words, without what the machine makes of it: times.
+fn without_times(text: &str) -> String {
+    let words: Vec<_> = text.split_whitespace().collect();
+    let is_time = |at: usize| matches!(words.get(at + 1), Some(&("ms," | "s")));
+    (0..words.len())
+        .filter(|&at| !is_time(at))
+        .map(|at| words[at])
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+#[test]
+fn bench_says_what_the_page_on_slow_files_shows() {
+    let page = fs::read_to_string("../../docs/slow-files.md").unwrap();
+    let shown = page
+        .split("tilecache bench slow.tif --budget 32M\n```\n\n```text\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next())
+        .expect("the page shows what it prints");
+    let folder = Folder::new("slow");
+    let file = folder.path("slow.tif");
+    strips(&file);
+    let text = said(&["bench", &file, "--budget", "32M"]).replace(&file, "slow.tif");
+    assert_eq!(without_times(&text), without_times(shown));
+}
+
 #[test]
 fn exit_codes_and_reasons() {
     assert_eq!(

@@ -38,6 +38,7 @@ def open(
     strict: bool = False,
     mapped: bool = False,
     threads: int = 0,
+    layers: int = 0,
     fleet_id: str | None = None,
     fleet_digest: bool = False,
     beside: Callable[[str], Any] | None = None,
@@ -51,6 +52,7 @@ def open(
     alone: nothing that lies beside the file is looked for. strict: damage that can be passed over is an error.
     mapped: you know that the file does not change, so that tiles may be views of it; one that becomes shorter all the
     same ends the process. threads: how many may be started to decode large parts of it.
+    layers: how many quality layers of a JPEG 2000 image are decoded; 0 for all.
     fleet_id: what the file is called on all machines that share another tier; fleet_digest: it is computed of its content.
     beside: opens a file beside it, by the suffix of its name: returns what `file` may be but for a path, or None.
     log: hears what is wrong with the file: a function, a logger or a Log.
@@ -64,7 +66,7 @@ def open(
         (mapped, lib.TC_OPEN_MAPPED),
         (fleet_digest, lib.TC_OPEN_FLEET_DIGEST),
     )
-    options.threads = threads
+    options.threads, options.layers = threads, layers
     held: list[Any] = []
     options.log = log_struct(log, held)
     user = ffi.NULL
