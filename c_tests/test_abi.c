@@ -185,7 +185,7 @@ AT(tc_target, height, 40);
 AT(tc_target, bands, 48);
 AT(tc_target, dtype, 52);
 
-SIZE(tc_open_options, 64);
+SIZE(tc_open_options, 72);
 AT(tc_open_options, struct_size, 0);
 AT(tc_open_options, image, 4);
 AT(tc_open_options, key, 8);
@@ -196,6 +196,8 @@ AT(tc_open_options, open_beside, 32);
 AT(tc_open_options, user, 40);
 AT(tc_open_options, log, 48);
 AT(tc_open_options, fleet_id, 56);
+AT(tc_open_options, layers, 64);
+AT(tc_open_options, reserved, 68);
 IS(TC_OPEN_FLEET_DIGEST, 4);
 
 SIZE(tc_format, 56);

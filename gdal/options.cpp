@@ -16,7 +16,7 @@ const char *const connectionPrefix = "TILECACHE:";
 
 namespace {
 
-const std::array<const char *, 11> names = {"tile",   "pad",    "cache", "source",     "rgb",       "overviews",
+const std::array<const char *, 12> names = {"tile",   "pad",    "cache", "source", "rgb",        "layers", "overviews",
                                             "filter", "native", "srs",   "resolution", "resampling"};
 
 const std::array<const char *, 12> filters = {"NEAREST", "AVERAGE", "BILINEAR", "CUBIC",  "LANCZOS", "GAUSS",
@@ -106,6 +106,17 @@ bool parseOverviews(const char *text, int32_t &overviews)
   return true;
 }
 
+bool parseLayers(const char *text, uint32_t &layers)
+{
+  constexpr uint64_t most = 65535;
+  uint64_t count = 0;
+  const char *end = nullptr;
+  if (!parseNumber(text, &end, count) || *end != '\0' || count > most)
+    return false;
+  layers = static_cast<uint32_t>(count);
+  return true;
+}
+
 bool parseFilter(const char *text, uint32_t &filter)
 {
   for (size_t i = 0; i < filters.size(); i++)
@@ -148,6 +159,8 @@ bool set(Options &options, const std::string &name, const char *value)
   } else if (EQUAL(name.c_str(), "rgb")) {
     options.rgb = CPLTestBool(value);
     good = true;
+  } else if (EQUAL(name.c_str(), "layers")) {
+    good = parseLayers(value, options.layers);
   } else if (EQUAL(name.c_str(), "overviews")) {
     good = options.computes = parseOverviews(value, options.overviews);
   } else if (EQUAL(name.c_str(), "filter")) {

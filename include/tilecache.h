@@ -1631,6 +1631,16 @@ typedef struct tc_open_options {
    * tc_tier_stats.unnamed counts them; but see TC_OPEN_FLEET_DIGEST.
    */
   const char *fleet_id;
+  /**
+   * How many quality layers of a JPEG 2000 image are decoded (ISO/IEC 15444-1, B.10), the first ones, also of one in a
+   * NITF: fewer take less time and have coarser samples. 0, or as many as there are or more: all. The key says the number
+   * where it is not 0, so that openings with others share nothing. Other formats have no layers, and are read as they are.
+   */
+  uint32_t layers;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
 } tc_open_options;
 
 /**

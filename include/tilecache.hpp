@@ -1422,6 +1422,8 @@ struct OpenOptions {
     std::optional<std::string> fleet_id;
     uint32_t flags = 0;
     uint32_t threads = 0;
+    /** How many quality layers of a JPEG 2000 image are decoded; 0 for all. */
+    uint32_t layers = 0;
     /** Opens a file beside the one that is opened, by its suffix; none if there is no such file. */
     std::function<std::optional<Bytes>(std::string_view)> open_beside;
     std::optional<Log> log;
@@ -1461,6 +1463,7 @@ inline tc_open_options c_of(const OpenOptions &options, const LogC &log)
     c.fleet_id = text(options.fleet_id);
     c.flags = options.flags;
     c.threads = options.threads;
+    c.layers = options.layers;
     c.log = log.get();
     if (options.open_beside) {
         c.open_beside = detail::open_beside;

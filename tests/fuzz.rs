@@ -176,9 +176,18 @@ fn any_text_is_a_chain_or_refused() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "decoders in C")]
+fn windows_of_any_codestream_are_what_the_codec_makes_of_it() {
+    check("codestreams");
+}
+
+#[test]
 fn every_target_is_tested() {
     let names: Vec<&str> = targets::TARGETS.iter().map(|target| target.name).collect();
-    assert_eq!(names, ["files", "beside", "calls", "keys", "chains"]);
+    assert_eq!(
+        names,
+        ["files", "beside", "calls", "keys", "chains", "codestreams"]
+    );
 }
 
 /// `FUZZ_TARGET=files FUZZ_INPUT=path cargo test --test fuzz -- --ignored`

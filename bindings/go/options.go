@@ -24,7 +24,7 @@ type Option struct {
 }
 
 type settings struct {
-	flags, unreadPercent, threads, filter, order              uint32
+	flags, unreadPercent, threads, layers, filter, order      uint32
 	layout, compression, predictor, effort, quality, maxOpen  uint32
 	viewLimit, maxInFlight                                    uint64
 	image, levels, level, factor, width, height, bits, bandsN int
@@ -143,6 +143,11 @@ func WithScale(x, y float64) Option {
 // WithPeriod says after how many columns the source of a warp begins again.
 func WithPeriod(columns int) Option {
 	return Option{"Period", func(s *settings) { s.period = columns }}
+}
+
+// WithLayers says how many quality layers of a JPEG 2000 image are decoded; 0 is all.
+func WithLayers(n int) Option {
+	return Option{"Layers", func(s *settings) { s.layers = unsigned(n) }}
 }
 
 // WithThreads says how many threads may work at once.

@@ -280,7 +280,7 @@ func (p *Provider) HasBlock(row, col, level int) (bool, error) {
 
 // Open opens an image file by its content, whatever its name.
 //
-// Options: WithImage, WithKey, WithFormat, WithThreads, WithFleetID, WithBeside, WithLog, WithFlags of OpenFlags.
+// Options: WithImage, WithKey, WithFormat, WithThreads, WithLayers, WithFleetID, WithBeside, WithLog, WithFlags of OpenFlags.
 func Open(path string, options ...Option) (*Provider, error) {
 	var m scratch
 	defer m.done()
@@ -300,12 +300,12 @@ func Open(path string, options ...Option) (*Provider, error) {
 }
 
 func openOptions(call string, options []Option, m *scratch, more ...string) (*C.tc_open_options, *settings, error) {
-	names := append([]string{"Image", "Key", "Format", "Threads", "FleetID", "Beside", "Log"}, more...)
+	names := append([]string{"Image", "Key", "Format", "Threads", "Layers", "FleetID", "Beside", "Log"}, more...)
 	s, err := gather(call, options, OpenFlags(0), names...)
 	if err != nil {
 		return nil, nil, err
 	}
-	set := &C.tc_open_options{struct_size: C.sizeof_tc_open_options, flags: C.uint32_t(s.flags), threads: C.uint32_t(s.threads)}
+	set := &C.tc_open_options{struct_size: C.sizeof_tc_open_options, flags: C.uint32_t(s.flags), threads: C.uint32_t(s.threads), layers: C.uint32_t(s.layers)}
 	if set.image, err = narrow("Image", s.image); err != nil {
 		return nil, nil, err
 	}

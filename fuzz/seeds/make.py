@@ -7,7 +7,9 @@ import itertools
 import os
 import random
 import struct
+import subprocess
 import sys
+import tempfile
 
 import numpy as np
 from osgeo import gdal
@@ -197,3 +199,20 @@ os.makedirs("../chains", exist_ok=True)
 for number, text in enumerate(CHAINS):
     with open(f"../chains/{number:02}", "wb") as seed:
         seed.write(text.encode() + b"\0" + random.randbytes(40))
+
+# Codestreams of every style that code-blocks, packets and tile-parts have.
+CODESTREAMS = {
+    "plain": "", "styles": "-M 63 -b 16,8", "bypass": "-M 1 -r 9,1", "causal": "-M 8", "ends": "-M 36", "resets": "-M 2",
+    "fractions": "-I -r 10,4 -p RPCL -c [64,64],[64,64],[32,32] -b 8,8 -n 3", "parts": "-TP R -PLT -r 9,3,1", "marks": "-SOP -EPH -r 20,5,1 -p PCRL",
+    "tiles": "-t 16,24 -n 3", "narrow": "-I -n 2 -b 4,64", "one": "-n 1", "lengths": "-PLT -p RLCP -r 12,6,1",
+    "interest": "-ROI c=0,U=7", "orders": "-POC T0=0,0,1,3,1,CPRL/T0=3,0,1,6,3,LRCP -r 1",
+}
+with tempfile.NamedTemporaryFile(suffix=".rawl") as raw:
+    for (name, options), bands in itertools.product(CODESTREAMS.items(), [1, 3]):
+        y, x = np.mgrid[:33, :40]
+        samples = [(x * x // 9 + y * 13 + band * 29 + x * y % 5) % 211 for band in range(bands)]
+        raw.seek(0)
+        raw.write(np.array(samples, np.uint8).tobytes())
+        raw.flush()
+        subprocess.run(["opj_compress", "-i", raw.name, "-o", f"../codestreams/{name}-{bands}.j2k", "-F",
+                        f"40,33,{bands},8,u", *options.split()], check=True, stdout=subprocess.DEVNULL)

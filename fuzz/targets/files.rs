@@ -70,7 +70,7 @@ pub fn run(data: &[u8]) {
 }
 
 /// A result, where it is one. No error is a defect, and all say something.
-fn judged<T>(result: Result<T>) -> Option<T> {
+pub(super) fn judged<T>(result: Result<T>) -> Option<T> {
     result.inspect_err(sensible).ok()
 }
 
@@ -115,7 +115,7 @@ pub(super) fn look_at(provider: &Arc<dyn Provider>, file_len: usize) {
 }
 
 /// What reading so many bytes of pixels may take from the allocator.
-fn check_peak(peak: usize, pixels: u64, file_len: usize) {
+pub(super) fn check_peak(peak: usize, pixels: u64, file_len: usize) {
     let allowed = DECODING + 16 * pixels as usize + 8 * file_len;
     assert!(peak <= allowed, "{peak} bytes taken for {pixels} of pixels");
 }

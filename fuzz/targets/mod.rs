@@ -5,6 +5,7 @@ mod allocations;
 mod beside;
 mod calls;
 mod chains;
+mod codestreams;
 mod files;
 mod input;
 mod keys;
@@ -37,6 +38,10 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "chains",
         run: chains::run,
+    },
+    Target {
+        name: "codestreams",
+        run: codestreams::run,
     },
 ];
 

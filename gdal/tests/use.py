@@ -56,6 +56,17 @@ assert not said, said
 again = gdal.Open("TILECACHE:strips.tif?cache=1GiB")
 assert [kind for kind, text in said if "cache=1073741824 is ignored" in text] == [gdal.CE_Warning], said
 
+# Fewer quality layers, of what the library reads itself.
+memory = gdal.GetDriverByName("MEM").Create("", 256, 200, 1)
+memory.WriteArray(np.random.default_rng(5).integers(0, 255, (200, 256), np.uint8))
+gdal.GetDriverByName("JP2OpenJPEG").CreateCopy("layers.jp2", memory, options=["QUALITY=2,60"])
+full, all_layers = gdal.Open("layers.jp2").ReadAsArray(), gdal.Open("TILECACHE:layers.jp2?layers=9").ReadAsArray()
+assert np.array_equal(all_layers, full)
+few = gdal.Open("TILECACHE:layers.jp2?layers=1").ReadAsArray()
+assert few.shape == full.shape and (few != full).mean() > 0.5
+refused("TILECACHE:layers.jp2?layers=1&source=gdal", "layers=1 is not for layers.jp2")
+refused("TILECACHE:layers.jp2?layers=-1", "layers=-1 is not understood")
+
 # A question mark that begins no options belongs to the name, where that may have one.
 refused("TILECACHE:nowhere.tif?token=7", "nowhere.tif?token=7")
 refused("TILECACHE:nowhere.tif?token=7&tile=256", "unknown option token")

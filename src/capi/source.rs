@@ -126,6 +126,12 @@ pub struct tc_open_options {
     /// tag of a server (a weak one is none). NULL: the file has none, its blocks are asked for and put nowhere, and
     /// tc_tier_stats.unnamed counts them; but see TC_OPEN_FLEET_DIGEST.
     pub fleet_id: *const c_char,
+    /// How many quality layers of a JPEG 2000 image are decoded (ISO/IEC 15444-1, B.10), the first ones, also of one in a
+    /// NITF: fewer take less time and have coarser samples. 0, or as many as there are or more: all. The key says the number
+    /// where it is not 0, so that openings with others share nothing. Other formats have no layers, and are read as they are.
+    pub layers: u32,
+    /// 0.
+    pub reserved: u32,
 }
 
 /// Bytes from anywhere, such as an object store, an archive or a buffer. Size-led; copied by the call.
@@ -327,7 +333,7 @@ pub struct tc_text {
 #[cfg(target_pointer_width = "64")]
 const _: () = {
     use std::mem::offset_of;
-    assert!(size_of::<tc_open_options>() == 64 && offset_of!(tc_open_options, key) == 8);
+    assert!(size_of::<tc_open_options>() == 72 && offset_of!(tc_open_options, key) == 8);
     assert!(offset_of!(tc_open_options, open_beside) == 32);
     assert!(size_of::<tc_io>() == 40 && offset_of!(tc_io, size) == 16);
     assert!(size_of::<tc_source>() == 160 && offset_of!(tc_source, max_sessions) == 32);
@@ -368,9 +374,10 @@ unsafe fn choice<'a>(
     const MAPPED: u32 = tc_open_flags::TC_OPEN_MAPPED as u32;
     const RGB: u32 = tc_open_flags::TC_OPEN_RGB as u32;
     let flags = options.flags;
-    if flags & !(ALONE | STRICT | DIGEST | MAPPED | RGB) != 0 {
+    if flags & !(ALONE | STRICT | DIGEST | MAPPED | RGB) != 0 || options.reserved != 0 {
+        let reserved = options.reserved;
         return Err(Error::argument(format!(
-            "flags of options is {flags:#x}; no such flag of an opening"
+            "flags of options is {flags:#x} and reserved {reserved}; no such flag of an opening"
         )));
     }
     if options.threads > MOST_THREADS {
@@ -391,6 +398,7 @@ unsafe fn choice<'a>(
             mapped: flags & MAPPED != 0,
             rgb: flags & RGB != 0,
             threads: options.threads,
+            layers: options.layers,
             fleet: match args::optional_text(options.fleet_id, "fleet_id")? {
                 Some(text) => Fleet::Named(text),
                 None if flags & DIGEST != 0 => Fleet::Digest,

@@ -41,6 +41,8 @@ pub struct Choice<'a> {
     pub rgb: bool,
     /// How many threads may decode beside those that call.
     pub threads: u32,
+    /// How many quality layers are read, the first ones; 0 for all.
+    pub layers: u32,
     /// What it is called on all machines.
     pub fleet: Fleet<'a>,
     /// Where it is told what is found, and later of slow and failed reads.
@@ -158,6 +160,7 @@ fn open_image(
         return Err(error.at(format.text()));
     }
     locate(&mut image);
+    let mut has_layers = false;
     let beside = image.beside.iter_mut().map(|(_, part)| part);
     for part in image
         .levels
@@ -166,6 +169,7 @@ fn open_image(
         .chain(beside)
     {
         part.decoder.allow_threads(choice.threads);
+        has_layers |= choice.layers > 0 && part.decoder.take_layers(choice.layers);
     }
     let parts = image.levels.iter().chain(&image.masks);
     // Tiles that are views are for those alone who said that the file stays as it is.
@@ -175,7 +179,11 @@ fn open_image(
     };
     let name = name_or_number(name.or(identity.as_deref()));
     let rgb = if image.is_made_rgb { ":rgb" } else { "" };
-    let key = format!("{name}{in_place}{rgb}:image:{index}");
+    let layers = match has_layers {
+        true => format!(":layers:{}", choice.layers),
+        false => String::new(),
+    };
+    let key = format!("{name}{in_place}{rgb}:image:{index}{layers}");
     let title = match (path, index) {
         (Some(path), 0) => path.display().to_string(),
         (Some(path), index) => format!("{}: image {index}", path.display()),

@@ -178,7 +178,8 @@ pub const FORMATS: &[Format] = &[
             | can::GEOREFERENCE
             | can::BYTES,
         reads: c"JP2 and raw codestreams: their tiles as blocks, windows inside large tiles by \
-            code-blocks, each decoded once while the cache keeps it, resolution levels by fewer wavelet levels, 1 to 31 bits, \
+            code-blocks, each decoded once while the cache keeps it, resolution levels by fewer wavelet levels, \
+            the first quality layers alone by option, 1 to 31 bits, \
             subsampled components, palettes, offsets of image and tiles, the georeference of GeoJP2, GMLJP2 and of world \
             files. HTJ2K by whole tiles. One decode takes at most 2 GiB beside its pixels.",
         lacks: c"Part 2; further codestreams of a JPX file.",

@@ -113,6 +113,12 @@ pub trait Decoder: Send + Sync {
     /// together.
     fn allow_threads(&mut self, _count: u32) {}
 
+    /// Hears, before anything is read, that only the first so many quality layers are wanted. Says whether it may have
+    /// others.
+    fn take_layers(&mut self, _count: u32) -> bool {
+        false
+    }
+
     /// Hears before the first read that this fills what is absent, whatever the file itself says.
     fn set_pad(&mut self, _pad: Sample) {}
 }

@@ -111,6 +111,8 @@ pub fn open_io_image(source: Arc<dyn Source>, image: i32) -> Result<Image, Failu
         user: null_mut(),
         log: null(),
         fleet_id: null(),
+        layers: 0,
+        reserved: 0,
     };
     let io = tc_io {
         struct_size: size_of::<tc_io>() as u32,

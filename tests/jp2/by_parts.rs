@@ -50,7 +50,7 @@ const FILES: [(&str, usize, &[&str]); 4] = [
     ("parts-rgb", 3, &["-I", "-r", "8", "-n", "4", "-p", "PCRL"]),
 ];
 
-fn make(name: &str, bands: usize, options: &[&str]) -> String {
+pub fn make(name: &str, bands: usize, options: &[&str]) -> String {
     // Each test makes its own.
     let test = std::thread::current()
         .name()
@@ -83,7 +83,7 @@ fn places(image: &Image, level: u32) -> Vec<Block> {
 }
 
 /// Reads all tiles of a level on some threads; complains of the first that is wrong.
-fn read_all(view: &Arc<dyn Provider>, level: u32, expected: &[u8], threads: usize) {
+pub fn read_all(view: &Arc<dyn Provider>, level: u32, expected: &[u8], threads: usize) {
     let image = view.image();
     let (places, next) = (places(image, level), AtomicUsize::new(0));
     let all: Vec<u32> = (0..image.band_count()).collect();
@@ -106,7 +106,7 @@ fn read_all(view: &Arc<dyn Provider>, level: u32, expected: &[u8], threads: usiz
     });
 }
 
-fn tiles(source: &Arc<dyn Provider>, side: u64, cache: Option<&Cache>) -> Arc<dyn Provider> {
+pub fn tiles(source: &Arc<dyn Provider>, side: u64, cache: Option<&Cache>) -> Arc<dyn Provider> {
     let options = RetileOptions {
         tile: (side, side),
         pad_edges: false,

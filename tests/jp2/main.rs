@@ -9,6 +9,7 @@ mod damaged;
 #[path = "../support/gdal.rs"]
 mod gdal;
 mod high_throughput;
+mod layers;
 mod policy;
 mod support;
 mod threads;

@@ -61,6 +61,8 @@ impl Provider {
             user: null_mut(),
             log: null(),
             fleet_id: null(),
+            layers: 0,
+            reserved: 0,
         };
         // SAFETY: all pointers are valid during the call.
         made(|provider, err| unsafe { provider_open(path.as_ptr(), &options, provider, err) })

@@ -1,6 +1,7 @@
 # Images: where they come from, what they are, and their pixels.
 
-"""Opens an image file by its content. Options are those of provider_open: `image`, `key`, `format`, `flags`, `fleet_id`."""
+"""Opens an image file by its content. Options are those of provider_open: `image`, `key`, `format`, `flags`, `threads`,
+`layers`, `fleet_id`."""
 function open(path::AbstractString; key = nothing, format = nothing, fleet_id = nothing, options...)
     key, format, path = text("the key", key), text("the format", format), text("the path", path)
     fleet_id = text("fleet_id", fleet_id)

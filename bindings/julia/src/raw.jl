@@ -410,6 +410,8 @@ struct tc_open_options
     user::Ptr{Cvoid}
     log::Ptr{Cvoid}
     fleet_id::Ptr{UInt8}
+    layers::UInt32
+    reserved::UInt32
 end
 
 """

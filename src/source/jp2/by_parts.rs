@@ -3,7 +3,7 @@
 //! What is known of a tile is kept like the indexes of files, what its code-blocks hold in the cache of the request.
 //! A tile that is not of Part 1, or damaged in a way that the packet headers show, is left to the codec.
 
-use super::codestream::{Access, Area, Kept, Samples, Shape, Tile, read};
+use super::codestream::{Access, Area, Kept, Needed, Samples, Shape, Tile, read};
 use super::header::Header;
 use super::index::Part;
 use crate::bytes::Bytes;
@@ -14,6 +14,7 @@ use crate::source::index::{Index, most_at_once};
 use crate::sync::Mutex;
 use std::cell::Cell;
 use std::collections::BTreeSet;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 /// What is known of the tiles of a codestream.
@@ -22,6 +23,8 @@ pub struct ByParts {
     /// The tiles that are left to the codec.
     refused: Mutex<BTreeSet<u64>>,
     hidden: Image,
+    /// The quality layers that are read, if not all.
+    pub layers: Option<NonZeroU32>,
 }
 
 /// Windows of a tile.
@@ -50,6 +53,7 @@ impl ByParts {
             index: Index::of_one_opening(),
             refused: Mutex::default(),
             hidden,
+            layers: None,
         })
     }
 
@@ -77,7 +81,11 @@ impl ByParts {
             return Ok(Some(tile));
         }
         let most = most_at_once();
-        let found = Tile::read(bytes, header, at, parts, level, most);
+        let needed = Needed {
+            level,
+            layers: self.layers.map_or(u32::MAX, NonZeroU32::get),
+        };
+        let found = Tile::read(bytes, header, at, parts, needed, most);
         // What is said of a file that changes is said of no file.
         bytes.check_unchanged()?;
         let refuse = || {

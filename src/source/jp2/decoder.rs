@@ -20,6 +20,7 @@ use crate::memory::PixelsMut;
 use crate::source::hidden::Hidden;
 use crate::source::{Decoder, beneath};
 use crate::sync::Mutex;
+use std::num::NonZeroU32;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -46,6 +47,8 @@ pub struct Jp2Decoder {
     description: Description,
     index: Mutex<Option<Arc<Index>>>,
     helpers: Helpers,
+    /// The quality layers that are read, if not all.
+    layers: Option<NonZeroU32>,
     /// How windows of large tiles are read.
     by_parts: Option<ByParts>,
 }
@@ -91,6 +94,15 @@ impl Jp2Decoder {
             description,
             index: Mutex::new(None),
             helpers: Helpers::default(),
+            layers: None,
+        }
+    }
+
+    /// Lets windows of small tiles be read by their code-blocks too, which gains nothing but a comparison.
+    pub fn read_all_by_parts(&mut self) {
+        self.by_parts = ByParts::new(&self.header);
+        if let Some(by_parts) = &mut self.by_parts {
+            by_parts.layers = self.layers;
         }
     }
 
@@ -342,6 +354,7 @@ impl Jp2Decoder {
                 // Coordinates of the reference grid have 31 bits.
                 area: reach.map(|place| place as u32),
                 level: window.level,
+                layers: self.layers,
                 components: (!all).then_some(&list[..]),
                 threads: helped.threads(),
             };
@@ -524,6 +537,15 @@ impl Decoder for Jp2Decoder {
             // The codec has threads, with which one decode of all is sooner there than windows one after the other.
             self.by_parts = None;
         }
+    }
+
+    fn take_layers(&mut self, count: u32) -> bool {
+        self.layers = NonZeroU32::new(count);
+        if let Some(by_parts) = &mut self.by_parts {
+            by_parts.layers = self.layers;
+        }
+        // Tiles may have more than the main header says.
+        count > 0
     }
 
     fn announce(&self, blocks: &mut dyn Iterator<Item = Block>, _bands: &[u32]) {

@@ -9,6 +9,7 @@ use crate::sync::Mutex;
 use openjpeg_sys as opj;
 use std::any::Any;
 use std::ffi::{CStr, c_char, c_void};
+use std::num::NonZeroU32;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::{NonNull, null_mut};
 
@@ -42,6 +43,8 @@ pub struct Job<'a> {
     pub area: [u32; 4],
     /// How often it is halved.
     pub level: u32,
+    /// The first so many quality layers; all of them if not given.
+    pub layers: Option<NonZeroU32>,
     /// The components, ascending, unmixed; all of them if not given.
     pub components: Option<&'a [u32]>,
     /// How many threads decode while the calling one waits; 0 if it decodes itself.
@@ -165,6 +168,7 @@ fn run<R>(
     let ready = unsafe {
         opj::opj_set_default_decoder_parameters(&mut parameters);
         parameters.cp_reduce = job.level;
+        parameters.cp_layer = job.layers.map_or(0, NonZeroU32::get);
         opj::opj_setup_decoder(codec.codec, &mut parameters) != 0
     };
     let threads = job.threads.min(MOST_THREADS) as i32;

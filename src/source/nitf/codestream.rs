@@ -73,6 +73,11 @@ impl Codestream {
         self.decoder.allow_threads(count);
     }
 
+    /// Hears how many quality layers are wanted.
+    pub fn take_layers(&mut self, count: u32) -> bool {
+        self.decoder.take_layers(count)
+    }
+
     /// Drops what is known of other bytes.
     pub fn forget(&self) {
         self.decoder.forget();

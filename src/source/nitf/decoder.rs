@@ -315,6 +315,11 @@ impl Decoder for NitfDecoder {
         }
     }
 
+    fn take_layers(&mut self, count: u32) -> bool {
+        let codestream = self.codestream.as_mut();
+        codestream.is_some_and(|codestream| codestream.take_layers(count))
+    }
+
     fn forget(&self) {
         if let Some(codestream) = &self.codestream {
             codestream.forget();

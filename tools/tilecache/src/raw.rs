@@ -542,8 +542,10 @@ pub struct tc_open_options {
     pub user: *mut c_void,
     pub log: *const tc_log,
     pub fleet_id: *const c_char,
+    pub layers: u32,
+    pub reserved: u32,
 }
-const _: () = assert!(size_of::<tc_open_options>() == 64);
+const _: () = assert!(size_of::<tc_open_options>() == 72);
 const _: () = assert!(std::mem::offset_of!(tc_open_options, struct_size) == 0);
 const _: () = assert!(std::mem::offset_of!(tc_open_options, image) == 4);
 const _: () = assert!(std::mem::offset_of!(tc_open_options, key) == 8);
@@ -554,6 +556,8 @@ const _: () = assert!(std::mem::offset_of!(tc_open_options, open_beside) == 32);
 const _: () = assert!(std::mem::offset_of!(tc_open_options, user) == 40);
 const _: () = assert!(std::mem::offset_of!(tc_open_options, log) == 48);
 const _: () = assert!(std::mem::offset_of!(tc_open_options, fleet_id) == 56);
+const _: () = assert!(std::mem::offset_of!(tc_open_options, layers) == 64);
+const _: () = assert!(std::mem::offset_of!(tc_open_options, reserved) == 68);
 
 #[repr(C)]
 #[derive(Clone, Copy)]

@@ -14,6 +14,8 @@ public final class OpenOptions {
     public int flags;
     /** How many threads the library may start to decode large parts of the image. */
     public int threads;
+    /** How many quality layers of a JPEG 2000 image are decoded; 0 for all. */
+    public int layers;
     public Log log;
     public Beside beside;
 
@@ -40,7 +42,7 @@ public final class OpenOptions {
     private MemorySegment c(Arena arena, MemorySegment heard, MemorySegment user) {
         return Struct.sized(tc_open_options.SIZE, arena).set(tc_open_options.image, image)
                 .set(tc_open_options.key, "the key", key).set(tc_open_options.format, "the format", format)
-                .set(tc_open_options.flags, flags).set(tc_open_options.threads, threads)
+                .set(tc_open_options.flags, flags).set(tc_open_options.threads, threads).set(tc_open_options.layers, layers)
                 .set(tc_open_options.fleet_id, "the name on all machines", fleetId).set(tc_open_options.log, heard).set(tc_open_options.user, user)
                 .set(tc_open_options.open_beside, beside == null ? MemorySegment.NULL : Callbacks.OPEN_BESIDE).c;
     }

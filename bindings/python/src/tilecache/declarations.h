@@ -192,6 +192,8 @@ struct tc_open_options {
     void *user;
     const tc_log *log;
     const char *fleet_id;
+    uint32_t layers;
+    uint32_t reserved;
 };
 struct tc_image_info {
     uint32_t struct_size;

@@ -39,6 +39,7 @@ def open(
     mapped: bool = False,
     rgb: bool = False,
     threads: int = 0,
+    layers: int = 0,
     fleet_id: str | None = None,
     fleet_digest: bool = False,
     beside: Callable[[str], Any] | None = None,
@@ -53,6 +54,7 @@ def open(
     mapped: you know that the file does not change, so that tiles may be views of it; one that becomes shorter all the
     same ends the process. rgb: CMYK and CIELab of 8 bits in a TIFF come as the red, green and blue that GDAL shows.
     threads: how many may be started to decode large parts of it.
+    layers: how many quality layers of a JPEG 2000 image are decoded; 0 for all.
     fleet_id: what the file is called on all machines that share another tier; fleet_digest: it is computed of its content.
     beside: opens a file beside it, by the suffix of its name: returns what `file` may be but for a path, or None.
     log: hears what is wrong with the file: a function, a logger or a Log.
@@ -67,7 +69,7 @@ def open(
         (rgb, lib.TC_OPEN_RGB),
         (fleet_digest, lib.TC_OPEN_FLEET_DIGEST),
     )
-    options.threads = threads
+    options.threads, options.layers = threads, layers
     held: list[Any] = []
     options.log = log_struct(log, held)
     user = ffi.NULL

@@ -20,5 +20,6 @@ mod window;
 
 pub use grid::Area;
 pub use groups::{Kept, Shape};
+pub use search::Needed;
 pub use tile::Tile;
 pub use window::{Access, Samples, read};

@@ -85,16 +85,25 @@ struct Known {
     told: Option<Precinct>,
 }
 
+/// What is looked for in a tile.
+#[derive(Clone, Copy)]
+pub struct Needed {
+    /// What this level needs.
+    pub level: u32,
+    /// The quality layers, from the first on.
+    pub layers: u32,
+}
+
 /// What was found so far.
 pub struct Search<'a> {
     grids: &'a [ComponentGrid],
-    level: u32,
+    needed: Needed,
     layers: u32,
     chains: Vec<Vec<Vec<Vec<Chain>>>>,
     links: Vec<Link>,
     most_links: usize,
     known: HashMap<order::Precinct, Known>,
-    /// Packets that the level needs and that have not come.
+    /// Packets that are needed and have not come.
     missing: u64,
 }
 
@@ -102,8 +111,9 @@ pub struct Search<'a> {
 pub type Found = (Vec<Vec<Vec<Vec<Entry>>>>, Vec<Chunk>);
 
 impl<'a> Search<'a> {
-    /// Nothing found yet of what a level needs. What is found may take `most` bytes.
-    pub fn new(grids: &'a [ComponentGrid], level: u32, layers: u32, most: u64) -> Result<Self> {
+    /// Nothing found yet of what is needed of a tile with so many layers. What is found may take `most` bytes.
+    pub fn new(grids: &'a [ComponentGrid], needed: Needed, layers: u32, most: u64) -> Result<Self> {
+        let level = needed.level;
         let (mut cells, mut all, mut missing) = (0u64, 0u64, 0u64);
         for grid in grids {
             for (number, resolution) in grid.resolutions.iter().enumerate() {
@@ -112,7 +122,7 @@ impl<'a> Search<'a> {
                 if is_needed {
                     let packets = across
                         .saturating_mul(down)
-                        .saturating_mul(u64::from(layers));
+                        .saturating_mul(u64::from(layers.min(needed.layers)));
                     missing = packets.saturating_add(missing);
                 }
                 for band in &resolution.bands {
@@ -147,7 +157,7 @@ impl<'a> Search<'a> {
         });
         Ok(Self {
             grids,
-            level,
+            needed,
             layers,
             chains: chains.collect(),
             links: Vec::new(),
@@ -235,7 +245,8 @@ impl<'a> Search<'a> {
         }
         known.layer += 1;
         let grid = &self.grids[component];
-        let is_needed = is_needed(grid, resolution, self.level);
+        let is_needed =
+            is_needed(grid, resolution, self.needed.level) && layer < self.needed.layers;
         if !is_needed && source.pass_over()? {
             return Ok(true);
         }
@@ -346,6 +357,8 @@ struct Source<'a> {
     parts: std::slice::Iter<'a, PartData>,
     lengths: std::slice::Iter<'a, u64>,
     tells_lengths: bool,
+    /// All tile-parts tell lengths: headers of packets that are not needed are not for those of others.
+    all_tell: bool,
     /// Where the packet ends, where that is known.
     ends: Option<u64>,
     at: u64,
@@ -363,6 +376,7 @@ impl<'a> Source<'a> {
             parts: parts.iter(),
             lengths: [].iter(),
             tells_lengths: false,
+            all_tell: parts.iter().all(|part| part.lengths.is_some()),
             ends: None,
             at: 0,
             end: 0,
@@ -402,7 +416,7 @@ impl<'a> Source<'a> {
     fn pass_over(&mut self) -> Result<bool> {
         let Some(ends) = self
             .ends
-            .filter(|ends| *ends > self.at && *ends <= self.end)
+            .filter(|ends| self.all_tell && *ends > self.at && *ends <= self.end)
         else {
             return Ok(false);
         };

@@ -4,7 +4,7 @@ use super::code_block::{Segment, close};
 use super::grid::{Area, Band, ComponentGrid};
 use super::groups::Shape;
 use super::order::Run;
-use super::search::{Chunk, Entry, PartData, Search};
+use super::search::{Chunk, Entry, Needed, PartData, Search};
 use crate::bytes::Bytes;
 use crate::error::{Error, Result};
 use crate::source::jp2::coding::Coding;
@@ -39,13 +39,13 @@ pub struct Stored {
 
 impl Tile {
     /// Reads the packet headers of the tile in a column and row of the codestream, which lies in `parts`, as far as
-    /// a level needs them. `most` bytes may be kept of it.
+    /// they are needed. `most` bytes may be kept of it.
     pub fn read(
         bytes: &dyn Bytes,
         header: &Header,
         (col, row): (u64, u64),
         parts: &[Part],
-        level: u32,
+        needed: Needed,
         most: u64,
     ) -> Result<Self> {
         let mut own = None;
@@ -87,6 +87,7 @@ impl Tile {
         let coding = own.as_ref().unwrap_or(&header.coding);
         let (x, y) = (header.size.x.tile_range(col), header.size.y.tile_range(row));
         let grids = grids(header, coding, &steps, (&x, &y))?;
+        let level = needed.level;
         if grids.iter().any(|grid| grid.levels() < level) {
             return Err(Error::unsupported(format!("a tile without level {level}")));
         }
@@ -101,7 +102,7 @@ impl Tile {
         if runs.is_empty() {
             runs.push(Run::all(&grids, layers, coding.progression()));
         }
-        let mut search = Search::new(&grids, level, layers, most)?;
+        let mut search = Search::new(&grids, needed, layers, most)?;
         search.run(bytes, coding, &runs, (&x, &y), &found, &headers)?;
         let (blocks, chunks) = search.finish()?;
         Ok(Self {

@@ -571,8 +571,10 @@ public final class Raw {
             ADDRESS.withName("open_beside"),
             ADDRESS.withName("user"),
             ADDRESS.withName("log"),
-            ADDRESS.withName("fleet_id"));
-        public static final long SIZE = 64;
+            ADDRESS.withName("fleet_id"),
+            JAVA_INT.withName("layers"),
+            JAVA_INT.withName("reserved"));
+        public static final long SIZE = 72;
         /** sizeof(tc_open_options), set by you. */
         public static final long struct_size = 0;
         /** Which image of the file, from 0: a page, a segment; see provider_image_count. */
@@ -630,6 +632,14 @@ public final class Raw {
          * tc_tier_stats.unnamed counts them; but see TC_OPEN_FLEET_DIGEST.
          */
         public static final long fleet_id = 56;
+        /**
+         * How many quality layers of a JPEG 2000 image are decoded (ISO/IEC 15444-1, B.10), the first ones, also of one in a
+         * NITF: fewer take less time and have coarser samples. 0, or as many as there are or more: all. The key says the number
+         * where it is not 0, so that openings with others share nothing. Other formats have no layers, and are read as they are.
+         */
+        public static final long layers = 64;
+        /** 0. */
+        public static final long reserved = 68;
     }
 
     /**
