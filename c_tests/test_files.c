@@ -521,6 +521,72 @@ static void a_file_beside_that_fails_is_released_and_fails_the_opening(void **st
   provider_release(p);
 }
 
+/* Inks, and what GDAL makes of them: (255 - ink) * (255 - black) / 255. */
+static void inks_are_shown_as_rgb_by_option(void **state)
+{
+  (void)state;
+  enum { SHORT = 3, LONG = 4, SIDE = 3, BANDS = 4, ENTRIES = 8 };
+  image_file f;
+  memset(&f, 0, sizeof f);
+  put(&f, 0x4949, 2);
+  put(&f, 42, 2);
+  put(&f, 8, 4);
+  put(&f, ENTRIES, 2);
+  put_entry(&f, 256, SHORT, 1, SIDE);
+  put_entry(&f, 257, SHORT, 1, SIDE);
+  put_entry(&f, 258, SHORT, 1, 8);
+  put_entry(&f, 259, SHORT, 1, 1); /* no compression */
+  put_entry(&f, 262, SHORT, 1, 5); /* inks */
+  put_entry(&f, 273, LONG, 1, 8 + 2 + 12 * ENTRIES + 4);
+  put_entry(&f, 277, SHORT, 1, BANDS);
+  put_entry(&f, 279, LONG, 1, SIDE * SIDE * BANDS);
+  put(&f, 0, 4);
+  for (uint32_t i = 0; i < SIDE * SIDE * BANDS; i++)
+    put(&f, i * 7, 1);
+  bytes b = {&f, 0, 0};
+  tc_io io = io_over(&b);
+  tc_open_options options = {.struct_size = sizeof options, .flags = TC_OPEN_RGB, .key = "inks"};
+  tc_provider *stored = NULL, *shown = NULL;
+  ok(provider_open_io(&io, &options, &shown, &err));
+  options.flags = 0;
+  ok(provider_open_io(&io, &options, &stored, &err));
+  assert_int_equal(info_of(stored).bands, BANDS);
+  assert_int_equal(info_of(shown).bands, 3);
+  assert_int_equal(info_of(shown).dtype, TC_U8);
+  assert_string_equal(provider_key(stored), "inks:image:0");
+  assert_string_equal(provider_key(shown), "inks:rgb:image:0");
+  assert_string_equal(provider_metadata(shown, -1, "SOURCE_COLOR_SPACE"), "CMYK");
+  tc_tile *tile = get(shown, 0, 0, 0);
+  tc_pixels p;
+  tc_tile_pixels(tile, &p);
+  for (int32_t band = 0; band < 3; band++) {
+    tc_band_info about = {.struct_size = sizeof about};
+    ok(provider_band_info(shown, band, &about, &err));
+    assert_int_equal(about.colour, TC_COLOUR_RED + band);
+    for (int64_t y = 0; y < SIDE; y++)
+      for (int64_t x = 0; x < SIDE; x++) {
+        const uint8_t *at = (const uint8_t *)p.data + band * p.band_stride + y * p.row_stride + x;
+        const int64_t first = (y * SIDE + x) * BANDS;
+        const int64_t ink = (first + band) * 7 % 256, black = (first + 3) * 7 % 256;
+        assert_int_equal(*at, (255 - ink) * (255 - black) / 255);
+      }
+  }
+  tc_tile_release(tile);
+  provider_release(shown);
+  provider_release(stored);
+  /* What is no ink is as without it. */
+  image_file grey = tiff();
+  b = (bytes){&grey, 0, 0};
+  io = io_over(&b);
+  options.flags = TC_OPEN_RGB;
+  ok(provider_open_io(&io, &options, &shown, &err));
+  assert_string_equal(provider_key(shown), "inks:image:0");
+  assert_page(shown, 0);
+  provider_release(shown);
+  options.flags = TC_OPEN_RGB << 1;
+  fails(TC_E_ARGUMENT, "flags of options is 0x20", provider_open_io(&io, &options, &shown, &err));
+}
+
 /* The directories are there, some pixels are not: only their blocks fail. */
 static void a_hole_in_the_data_fails_only_its_block(void **state)
 {
@@ -591,6 +657,7 @@ int main(void)
     cmocka_unit_test(readers_say_what_they_read),
     cmocka_unit_test(files_beside_bytes_are_opened_by_their_caller),
     cmocka_unit_test(a_file_beside_that_fails_is_released_and_fails_the_opening),
+    cmocka_unit_test(inks_are_shown_as_rgb_by_option),
     cmocka_unit_test(a_hole_in_the_data_fails_only_its_block),
     cmocka_unit_test(a_change_of_the_file_is_an_error),
     cmocka_unit_test(a_file_renamed_over_stays_readable),

@@ -77,6 +77,8 @@ void GDALRegister_TILECACHE()
       "dataset decides, and before it the configuration option TILECACHE_CACHE'/>"
       "<Option name='SOURCE' type='string-select' description='Who reads the raster' default='AUTO'>"
       "<Value>AUTO</Value><Value>TILECACHE</Value><Value>GDAL</Value></Option>"
+      "<Option name='RGB' type='boolean' description='Whether CMYK and CIELab come as the three colours that GDAL shows, "
+      "by SOURCE=TILECACHE' default='NO'/>"
       "<Option name='LAYERS' type='int' description='Quality layers of JPEG 2000 that are decoded, where the library "
       "reads the raster; 0 for all' default='0'/>"
       "<Option name='OVERVIEWS' type='string' description='Overviews in all, computed where the raster has none: a "

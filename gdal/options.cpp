@@ -16,7 +16,7 @@ const char *const connectionPrefix = "TILECACHE:";
 
 namespace {
 
-const std::array<const char *, 11> names = {"tile",   "pad",    "cache", "source",     "layers",    "overviews",
+const std::array<const char *, 12> names = {"tile",   "pad",    "cache", "source", "rgb",        "layers", "overviews",
                                             "filter", "native", "srs",   "resolution", "resampling"};
 
 const std::array<const char *, 12> filters = {"NEAREST", "AVERAGE", "BILINEAR", "CUBIC",  "LANCZOS", "GAUSS",
@@ -156,6 +156,9 @@ bool set(Options &options, const std::string &name, const char *value)
       options.reader = Reader::gdal;
     else
       good = false;
+  } else if (EQUAL(name.c_str(), "rgb")) {
+    options.rgb = CPLTestBool(value);
+    good = true;
   } else if (EQUAL(name.c_str(), "layers")) {
     good = parseLayers(value, options.layers);
   } else if (EQUAL(name.c_str(), "overviews")) {
@@ -249,7 +252,15 @@ bool readOptions(const char *connection, char **openOptions, Options &options)
     if (value != nullptr && !set(options, name, value))
       return false;
   }
-  if (options.path.empty())
+  if (options.path.empty()) {
     CPLError(CE_Failure, CPLE_IllegalArg, "TILECACHE: %s names no raster", connection);
-  return !options.path.empty();
+    return false;
+  }
+  if (options.rgb && options.reader == Reader::gdal) {
+    CPLError(CE_Failure, CPLE_IllegalArg, "TILECACHE: rgb=YES is not for source=GDAL, which shows what GDAL shows");
+    return false;
+  }
+  if (options.rgb)
+    options.reader = Reader::tilecache;
+  return true;
 }

@@ -101,6 +101,7 @@ Provider openPixels(const Options &options, GDALDataset *twin)
     const char *path = options.path.c_str();
     tc_open_options open{};
     open.struct_size = sizeof open;
+    open.flags = options.rgb ? TC_OPEN_RGB : 0;
     open.layers = options.layers;
     // Files of GDAL's own file systems are not the system's.
     const bool opened = (STARTS_WITH(path, "/vsi") ? tc_gdal_open_vsi(path, &open, &provider, &err)

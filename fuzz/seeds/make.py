@@ -47,6 +47,9 @@ for compression, blocks in itertools.product(["NONE", "LZW", "DEFLATE", "PACKBIT
     tiff(f"{compression}-{len(blocks)}", options=[f"COMPRESS={compression}", *blocks])
 tiff("jpeg", 3, (24, 16), options=["COMPRESS=JPEG", "PHOTOMETRIC=YCBCR", "TILED=YES", "BLOCKXSIZE=16", "BLOCKYSIZE=16"])
 tiff("jpeg-gray", 1, (24, 16), options=["COMPRESS=JPEG", "BLOCKYSIZE=8"])
+tiff("inks", 4, options=["PHOTOMETRIC=CMYK", "COMPRESS=DEFLATE", "BLOCKYSIZE=8"])
+tiff("inks-apart", 5, options=["PHOTOMETRIC=CMYK", "INTERLEAVE=BAND", "BLOCKYSIZE=8"])
+tiff("lab", 3, options=["PHOTOMETRIC=CIELAB", "TILED=YES", "BLOCKXSIZE=16", "BLOCKYSIZE=16"])
 tiff("predictor2", 3, dtype=gdal.GDT_UInt16, options=["COMPRESS=LZW", "PREDICTOR=2", "ENDIANNESS=BIG"])
 tiff("predictor3", 2, dtype=gdal.GDT_Float32, options=["COMPRESS=DEFLATE", "PREDICTOR=3", "INTERLEAVE=BAND"])
 tiff("big", 2, dtype=gdal.GDT_Int16, options=["BIGTIFF=YES", "ENDIANNESS=BIG", "INTERLEAVE=BAND"])
@@ -69,11 +72,11 @@ for name, stream in (("lossless", jpegs.lossless(deep, 12, 4)), ("bits12", jpegs
             (273, 8 + 2 + 8 * 12 + 4), (277, bands), (279, len(stream))]
     entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
     open(f"jpeg-{name}.tif", "wb").write(b"II*\0\x08\0\0\0" + struct.pack("<H", 8) + entries + bytes(4) + stream)
-# Old-style JPEG: the header of a stream, whose scan is the strip, and the whole stream in its place.
+# Old-style JPEG: the header of a stream, whose scan is the strip, with its header too, and the whole stream in its place.
 made("JPEG", "3-0.jpg", 3, (24, 20), gdal.GDT_Byte, [])
 stream = open("3-0.jpg", "rb").read()
 scan = stream.index(b"\xff\xda") + 14
-for name, length in (("head", scan), ("whole", len(stream))):
+for name, length, scan in (("head", scan, scan), ("whole", len(stream), scan), ("parted", scan - 14, scan - 14)):
     begin = 8 + 2 + 12 * 12 + 4
     tags = [(256, 24), (257, 20), (258, 8), (259, 6), (262, 6), (273, begin + scan), (277, 3), (278, 20),
             (279, len(stream) - scan), (513, begin), (514, length), (530, 2 | 2 << 16)]

@@ -40,19 +40,28 @@ pub fn run(data: &[u8]) {
         return;
     }
     for index in picked(u64::from(count)) {
-        let open = || file::open_bytes(bytes.clone(), &Choice::new(index as u32, Some("fuzzed")));
-        let (image, peak) = peak_of(open);
-        assert!(peak <= allowed, "{peak} bytes taken to open image {index}");
-        let Some(image) = judged(image) else {
-            continue;
-        };
-        look_at(&image, data.len());
-        if let Some(mask) = image.mask() {
-            look_at(&mask, data.len());
-        }
-        for level in 1..image.image().levels.len() as u32 {
-            if let Some(level) = image.level_image(level) {
-                look_at(&level, data.len());
+        // What is made red, green and blue is another image; the rest is the same again.
+        for rgb in [false, true] {
+            let choice = Choice {
+                rgb,
+                ..Choice::new(index as u32, Some("fuzzed"))
+            };
+            let (image, peak) = peak_of(|| file::open_bytes(bytes.clone(), &choice));
+            assert!(peak <= allowed, "{peak} bytes taken to open image {index}");
+            let Some(image) = judged(image) else {
+                continue;
+            };
+            if rgb && !image.key().contains(":rgb:") {
+                continue;
+            }
+            look_at(&image, data.len());
+            if let Some(mask) = image.mask() {
+                look_at(&mask, data.len());
+            }
+            for level in 1..image.image().levels.len() as u32 {
+                if let Some(level) = image.level_image(level) {
+                    look_at(&level, data.len());
+                }
             }
         }
     }

@@ -248,3 +248,10 @@ assert (gdal.Open("TILECACHE:" + parts[1][0]).ReadAsArray() == x).all()
 stored = gdal.Open("TILECACHE:cmyk.tif?source=tilecache")
 assert [stored.GetRasterBand(n).GetColorInterpretation() for n in (1, 2, 3, 4)] == INKS
 assert stored.ReadAsArray()[:, 0, 0].tolist() == [200, 30, 10, 40]
+
+# Or the colours that GDAL makes of it, by that reader and without the opacity that is everywhere.
+for name in ("cmyk.tif", "lab.tif"):
+    colours, shown = gdal.Open(f"TILECACHE:{name}?rgb=YES"), gdal.Open(name)
+    interpretations = [colours.GetRasterBand(n).GetColorInterpretation() for n in range(1, colours.RasterCount + 1)]
+    assert interpretations == [gdal.GCI_RedBand, gdal.GCI_GreenBand, gdal.GCI_BlueBand], interpretations
+    assert (colours.ReadAsArray() == shown.ReadAsArray()[:3]).all(), name

@@ -56,6 +56,18 @@ pub enum tc_open_flags {
     /// compressed, are read as without it. With provider_open_io and for files beside the one that is opened it
     /// means nothing.
     TC_OPEN_MAPPED = 8,
+    /// Colours as GDAL shows them: samples of 8 bits in a TIFF that are CMYK (photometric interpretation 5 of TIFF 6.0, with
+    /// ink set 1) or CIE L*a*b* (8, three bands) come as red, green and blue, three bands of TC_U8, bit by bit as from libtiff
+    /// 4.5 and GDAL 3.6: (255 - ink) * (255 - black) / 255, cut to a whole number, and L*a*b* as on a screen with the primaries
+    /// of sRGB, seen in the white point of the file, or in D50. GDAL's fourth band, which is 255 everywhere, is left out, and so
+    /// are bands behind the inks; the text SOURCE_COLOR_SPACE (provider_metadata) says "CMYK" or "CIELAB". The colour profile of
+    /// the file (ICC) is not used.
+    ///
+    /// What GDAL shows as it is stored stays so: 16 bits, other sets of inks, ICC L*a*b* (9) and ITU L*a*b* (10), L*a*b* with
+    /// more bands. YCbCr, and inks in JPEG files, come as red, green and blue with this flag and without it. Overviews beside
+    /// the file (`.ovr`) may be in its colours, or in red, green and blue as those that GDAL makes, which are left out without
+    /// the flag. The key says so where anything is converted. A decode takes the bytes of the stored samples beside its pixels.
+    TC_OPEN_RGB = 16,
 }
 
 /// Options of provider_open and provider_open_io. Size-led; 0 is the default everywhere.
@@ -360,8 +372,9 @@ unsafe fn choice<'a>(
     const STRICT: u32 = tc_open_flags::TC_OPEN_STRICT as u32;
     const DIGEST: u32 = tc_open_flags::TC_OPEN_FLEET_DIGEST as u32;
     const MAPPED: u32 = tc_open_flags::TC_OPEN_MAPPED as u32;
+    const RGB: u32 = tc_open_flags::TC_OPEN_RGB as u32;
     let flags = options.flags;
-    if flags & !(ALONE | STRICT | DIGEST | MAPPED) != 0 || options.reserved != 0 {
+    if flags & !(ALONE | STRICT | DIGEST | MAPPED | RGB) != 0 || options.reserved != 0 {
         let reserved = options.reserved;
         return Err(Error::argument(format!(
             "flags of options is {flags:#x} and reserved {reserved}; no such flag of an opening"
@@ -383,6 +396,7 @@ unsafe fn choice<'a>(
             alone: flags & ALONE != 0,
             strict: flags & STRICT != 0,
             mapped: flags & MAPPED != 0,
+            rgb: flags & RGB != 0,
             threads: options.threads,
             layers: options.layers,
             fleet: match args::optional_text(options.fleet_id, "fleet_id")? {

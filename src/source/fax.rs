@@ -77,10 +77,11 @@ fn decode_row(
     };
     let mut row = Row {
         at: 0,
-        begun: false,
         black: false,
         width,
         changes: Vec::new(),
+        above,
+        next: 0,
     };
     while row.at < width {
         if of_runs {
@@ -89,18 +90,20 @@ fn decode_row(
         }
         match mode::decode(bits) {
             Some(Mode::Pass) => {
-                let (_, second) = row.changes_above(above);
-                row.at = second;
-                row.begun = true;
+                row.find_above();
+                row.at = row.change_above(row.next + 1);
+                row.next += 2;
             }
             Some(Mode::Horizontal) => {
                 row.run(bits)?;
                 row.run(bits)?;
             }
             Some(Mode::Vertical(by)) => {
-                let (first, _) = row.changes_above(above);
-                let to = i64::from(first) + i64::from(by);
+                row.find_above();
+                let to = i64::from(row.change_above(row.next)) + i64::from(by);
                 row.change(u32::try_from(to).unwrap_or(u32::MAX))?;
+                // One that lies further left may be followed by what lies before the change above.
+                row.next += if by < 0 { -1 } else { 1 };
             }
             Some(Mode::Extension) => {
                 return Err(Error::unsupported("an extension of the facsimile codes"));
@@ -112,18 +115,23 @@ fn decode_row(
 }
 
 /// A row that is being decoded.
-struct Row {
+///
+/// Some encoders tell of runs without pixels, and count them in the row above too. So they stay among the changes, and
+/// the changes above are counted as libtiff does.
+struct Row<'a> {
     /// The pixel from which on the row is not known yet.
     at: u32,
-    /// A change at pixel 0 of the row above is behind.
-    begun: bool,
     /// The colour there.
     black: bool,
     width: u32,
     changes: Vec<u32>,
+    /// The changes of the row above.
+    above: &'a [u32],
+    /// The one of them that the next code speaks of, or -1 for the beginning of the row.
+    next: isize,
 }
 
-impl Row {
+impl Row<'_> {
     /// The colour changes at a place.
     fn change(&mut self, to: u32) -> Result<()> {
         if to < self.at || to > self.width {
@@ -132,14 +140,18 @@ impl Row {
                 self.at, self.width
             )));
         }
-        // Two changes at one place are none.
-        match self.changes.last() {
-            Some(last) if *last == to => drop(self.changes.pop()),
-            _ if to < self.width => self.changes.push(to),
-            _ => (),
+        // libtiff has room for as many.
+        if self.changes.len() as u64 >= 2 * u64::from(self.width) + 64 {
+            return Err(Error::corrupt(format!(
+                "more than {} runs in a row of {} pixels",
+                self.changes.len(),
+                self.width
+            )));
+        }
+        if to < self.width {
+            self.changes.push(to);
         }
         self.at = to;
-        self.begun = true;
         self.black = !self.black;
         Ok(())
     }
@@ -161,14 +173,24 @@ impl Row {
         }
     }
 
-    /// The first place beyond the present one where the row above changes to the other colour, and
-    /// the change behind that.
-    fn changes_above(&self, above: &[u32]) -> (u32, u32) {
-        let mut from = above.partition_point(|change| self.begun && *change <= self.at);
-        // Every other change is one to black.
-        from += usize::from((from % 2 == 1) != self.black);
-        let place = |index: usize| above.get(index).copied().unwrap_or(self.width);
-        (place(from), place(from + 1))
+    /// Goes on to the first change above that is beyond the present place and to the other colour. Before the first
+    /// change of the row, one at pixel 0 counts.
+    fn find_above(&mut self) {
+        if self.changes.is_empty() {
+            return;
+        }
+        while (self.change_above(self.next) <= self.at) && self.change_above(self.next) < self.width
+        {
+            self.next += 2;
+        }
+    }
+
+    /// The place of a change of the row above, which ends with its last.
+    fn change_above(&self, index: isize) -> u32 {
+        match usize::try_from(index) {
+            Ok(index) => self.above.get(index).copied().unwrap_or(self.width),
+            Err(_) => 0,
+        }
     }
 }
 

@@ -37,6 +37,8 @@ pub struct Choice<'a> {
     pub strict: bool,
     /// The file stays as it is, so that its pixels may be looked at where they lie.
     pub mapped: bool,
+    /// Samples of other colours are read as red, green and blue where GDAL shows them so.
+    pub rgb: bool,
     /// How many threads may decode beside those that call.
     pub threads: u32,
     /// How many quality layers are read, the first ones; 0 for all.
@@ -131,7 +133,8 @@ fn open_image(
         Fleet::Named(text) => Some(("id", text.to_owned())),
         Fleet::Digest => Some(("sum", sum(&*bytes)?)),
     };
-    let mut image = parts(format, bytes, index).map_err(|error| error.at(format.text()))?;
+    let mut image =
+        parts(format, bytes, index, choice.rgb).map_err(|error| error.at(format.text()))?;
     let beside = beside.filter(|_| !choice.alone);
     if let Some(beside) = beside {
         // What is shown depends on all the files.
@@ -175,11 +178,12 @@ fn open_image(
         false => "",
     };
     let name = name_or_number(name.or(identity.as_deref()));
+    let rgb = if image.is_made_rgb { ":rgb" } else { "" };
     let layers = match has_layers {
         true => format!(":layers:{}", choice.layers),
         false => String::new(),
     };
-    let key = format!("{name}{in_place}:image:{index}{layers}");
+    let key = format!("{name}{in_place}{rgb}:image:{index}{layers}");
     let title = match (path, index) {
         (Some(path), 0) => path.display().to_string(),
         (Some(path), index) => format!("{}: image {index}", path.display()),
@@ -253,10 +257,15 @@ fn sum(bytes: &dyn Bytes) -> Result<String> {
 }
 
 /// What an image is made of, each part with the format of the file.
-pub(super) fn parts(format: &Format, bytes: Arc<dyn Bytes>, index: u32) -> Result<Parts> {
+pub(super) fn parts(
+    format: &Format,
+    bytes: Arc<dyn Bytes>,
+    index: u32,
+    as_rgb: bool,
+) -> Result<Parts> {
     let file = (format.open)(bytes)?;
     let format = file.format();
-    let mut parts = file.image(index as usize)?;
+    let mut parts = file.image(index as usize, as_rgb)?;
     for part in parts.levels.iter_mut().chain(&mut parts.masks) {
         part.image.format = Some(format);
     }

@@ -8,6 +8,7 @@ use super::missing;
 use super::nitf::rsets::{self, Reduction};
 use super::nitf::{NitfFile, Version};
 use super::png::PngDecoder;
+use super::rgb::Stored;
 use super::tiff::{TiffDecoder, TiffFile};
 use crate::bytes::Bytes;
 use crate::error::{Error, Kind, Result};
@@ -105,7 +106,7 @@ const TIFF_PARTS: &[&str] = &[
     } else {
         ""
     },
-    "; predictors 2 and 3. YCbCr of 8 bits as RGB, subsampled too. Integers of 1 to 64 bits, floats of 16, 24, 32 and 64, complex integers of 2 x 16 ",
+    "; predictors 2 and 3. YCbCr of 8 bits as RGB, subsampled too; CMYK and CIELab as stored, or of 8 bits as RGB by option (TC_OPEN_RGB). Integers of 1 to 64 bits, floats of 16, 24, 32 and 64, complex integers of 2 x 16 ",
     "and 2 x 32, complex floats of 2 x 32 and 2 x 64; bands of different types in the smallest type that has all ",
     "their values.",
 ];
@@ -263,7 +264,9 @@ pub(super) trait Images {
 
     fn count(&self) -> Result<usize>;
 
-    fn image(self: Box<Self>, index: usize) -> Result<Parts>;
+    /// One of the images; with `as_rgb`, what GDAL shows as red, green and blue is so, where the format tells of such
+    /// samples.
+    fn image(self: Box<Self>, index: usize, as_rgb: bool) -> Result<Parts>;
 }
 
 /// An image and what decodes it.
@@ -295,6 +298,8 @@ pub(super) struct Parts {
     pub masks: Vec<Part>,
     /// Levels that other files have, which take the places of those that the image has itself.
     pub beside: Vec<(u32, Part)>,
+    /// Samples of others become red, green and blue.
+    pub is_made_rgb: bool,
 }
 
 impl Parts {
@@ -304,6 +309,7 @@ impl Parts {
             levels: vec![part],
             masks: Vec::new(),
             beside: Vec::new(),
+            is_made_rgb: false,
         }
     }
 }
@@ -317,17 +323,26 @@ impl Images for TiffFile {
         Ok(self.image_count())
     }
 
-    fn image(self: Box<Self>, index: usize) -> Result<Parts> {
+    fn image(self: Box<Self>, index: usize, as_rgb: bool) -> Result<Parts> {
         let image = TiffFile::image(&self, index)?;
-        let parts = |decoders: Vec<TiffDecoder>, numbers: Vec<u32>| -> Vec<Part> {
-            let part = |decoder: TiffDecoder| Part::new(decoder.image().clone(), decoder);
-            let parts = decoders.into_iter().map(part);
-            missing::filled(numbers.into_iter().zip(parts).collect())
+        let full = image.levels[0].stored_colours();
+        let made_of = full.filter(|full| as_rgb && *full != Stored::Rgb);
+        let level = |decoder: TiffDecoder| {
+            let colours = decoder.stored_colours();
+            let part = Part::new(decoder.image().clone(), decoder);
+            match made_of {
+                Some(full) => colours.unwrap_or(full).as_rgb(part),
+                None => Ok(part),
+            }
         };
+        let levels: Result<Vec<Part>> = image.levels.into_iter().map(level).collect();
+        let mask = |decoder: TiffDecoder| Part::new(decoder.image().clone(), decoder);
+        let masks = image.masks.into_iter().map(mask);
         Ok(Parts {
-            levels: parts(image.levels, image.level_numbers),
-            masks: parts(image.masks, image.mask_numbers),
+            levels: missing::filled(image.level_numbers.into_iter().zip(levels?).collect()),
+            masks: missing::filled(image.mask_numbers.into_iter().zip(masks).collect()),
             beside: Vec::new(),
+            is_made_rgb: made_of.is_some(),
         })
     }
 }
@@ -345,7 +360,7 @@ impl Images for NitfFile {
         Ok(self.image_count() + self.complex_segments()?.len())
     }
 
-    fn image(self: Box<Self>, index: usize) -> Result<Parts> {
+    fn image(self: Box<Self>, index: usize, _as_rgb: bool) -> Result<Parts> {
         if let Some(decoder) = self.complex(index)? {
             return Ok(Parts::one(Part::new(decoder.image().clone(), decoder)));
         }
@@ -394,7 +409,7 @@ impl Images for Only {
         Ok(1)
     }
 
-    fn image(self: Box<Self>, index: usize) -> Result<Parts> {
+    fn image(self: Box<Self>, index: usize, _as_rgb: bool) -> Result<Parts> {
         if index > 0 {
             return Err(no_image(index, 1));
         }

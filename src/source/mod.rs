@@ -21,6 +21,7 @@ mod number;
 mod numbered;
 mod parts;
 pub mod png;
+mod rgb;
 pub(crate) mod samples;
 mod scratch;
 pub mod tiff;

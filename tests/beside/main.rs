@@ -6,6 +6,7 @@ mod damage;
 mod gdal;
 mod keys;
 mod levels;
+mod rgb;
 mod support;
 
 use std::collections::BTreeMap;
@@ -150,7 +151,9 @@ fn bands_and_texts_are_those_that_gdal_reads() {
 
 #[test]
 fn what_is_sound_gives_no_warning() {
-    for line in manifest() {
+    // Of inks as they are stored GDAL's overviews are none.
+    let lines = manifest().into_iter();
+    for line in lines.filter(|line| line[1] != "rgb") {
         assert_eq!(warnings(&*open(&line[0])), [""; 0], "{}", line[0]);
     }
 }

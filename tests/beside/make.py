@@ -6,9 +6,12 @@ Usage: make.py DIRECTORY, which tests/support must be on the path for. Lines of 
     file own NUMBER                             a level that no file beside it has
     file band NUMBER nodata colour              what a band says, as numbers; "-" is none
     file text BAND name text                    a text, of the whole image where the band is -1; with \\n for line ends
+    file rgb NUMBER width height raw            the first three bands of a level whose colours GDAL converts
+    file stored raw                             the samples of colours that it does not convert
 """
 
 import os
+import struct
 
 import numpy as np
 from osgeo import gdal, gdal_array
@@ -201,3 +204,81 @@ for driver, ending in (("JPEG", "jpg"), ("PNG", "png"), ("GTiff", "tif")):
         file.write('<PAMDataset><PAMRasterBand band="1"><NoDataValue>8</NoDataValue>'
                    "<ColorInterp>Alpha</ColorInterp></PAMRasterBand></PAMDataset>")
     expect(name)
+
+
+def inks(name, options, bands=4, kind=gdal.GDT_Byte, photometric="CMYK"):
+    """Every value of each sample with others, and noise."""
+    dataset = gdal.GetDriverByName("GTiff").Create(name, 256, 256, bands, kind, [f"PHOTOMETRIC={photometric}", *options])
+    rows, columns = np.mgrid[0:256, 0:256]
+    planes = [columns, rows, (columns * 7 + rows * 3) % 256, rows] + [columns] * bands
+    for i, plane in enumerate(planes[:bands]):
+        noise = random.integers(0, 256, plane.shape)
+        plane = np.where((columns + rows) % 3 == 0, noise, plane)
+        dataset.GetRasterBand(i + 1).WriteArray(plane.astype(np.uint8) if kind == gdal.GDT_Byte else plane * 257)
+
+
+def expect_rgb(name):
+    """The first three bands of what GDAL converts, of all levels."""
+    dataset = gdal.Open(name)
+    assert dataset.GetMetadataItem("SOURCE_COLOR_SPACE", "IMAGE_STRUCTURE") in ("CMYK", "CIELAB")
+    bands = [dataset.GetRasterBand(i + 1) for i in range(4)]
+    levels = range(bands[0].GetOverviewCount())
+    for number, of_level in enumerate([bands] + [[band.GetOverview(i) for band in bands] for i in levels]):
+        assert set(raw_of(of_level[3:])) == {255}
+        raw = f"{name}.rgb.{number}"
+        with open(raw, "wb") as out:
+            out.write(raw_of(of_level[:3]))
+        say(name, "rgb", number, of_level[0].XSize, of_level[0].YSize, raw)
+
+
+# What GDAL shows as red, green and blue: 8 bits of inks and of L*a*b*.
+for name, options in [
+    ("strips", []), ("tiles", ["TILED=YES", "BLOCKXSIZE=64", "BLOCKYSIZE=32", "COMPRESS=LZW", "PREDICTOR=2"]),
+    ("apart", ["INTERLEAVE=BAND", "COMPRESS=DEFLATE"]), ("big", ["ENDIANNESS=BIG", "BIGTIFF=YES", "COMPRESS=ZSTD"]),
+    ("jpeg", ["COMPRESS=JPEG", "TILED=YES"]),
+]:
+    inks(f"inks-{name}.tif", options)
+    expect_rgb(f"inks-{name}.tif")
+    if name not in ("apart", "jpeg"):
+        inks(f"lab-{name}.tif", options, 3, photometric="CIELAB")
+        expect_rgb(f"lab-{name}.tif")
+inks("inks-more.tif", [], 5)
+expect_rgb("inks-more.tif")
+for name, bands, photometric in (("inks-levels.tif", 4, "CMYK"), ("lab-levels.tif", 3, "CIELAB")):
+    inks(name, ["COMPRESS=DEFLATE"], bands, photometric=photometric)
+    add_overviews(name, [2, 4])
+    expect_rgb(name)
+inks("inks-described.tif", [])
+with open("inks-described.tif.aux.xml", "w", encoding="utf-8") as file:
+    bands = "".join(f'<PAMRasterBand band="{i}"><NoDataValue>{i}</NoDataValue><Metadata><MDI key="N">{i}</MDI></Metadata>'
+                    f'</PAMRasterBand>' for i in (1, 4))
+    file.write(f"<PAMDataset>{bands}</PAMDataset>")
+expect_rgb("inks-described.tif")
+
+# Blocks that are left out, which GDAL fails to convert.
+dataset = gdal.GetDriverByName("GTiff").Create(
+    "inks-absent.tif", 64, 48, 4, gdal.GDT_Byte, ["PHOTOMETRIC=CMYK", "SPARSE_OK=YES", "BLOCKYSIZE=16"])
+dataset.GetRasterBand(1).SetNoDataValue(9)
+for i in range(4):
+    dataset.GetRasterBand(i + 1).WriteArray(np.full((16, 64), 50 * (i + 1), np.uint8), 0, 16)
+del dataset
+
+# What it shows as it is stored.
+for name, kind, bands, photometric in [
+    ("inks-16", gdal.GDT_UInt16, 4, "CMYK"), ("lab-16", gdal.GDT_UInt16, 3, "CIELAB"), ("lab-more", gdal.GDT_Byte, 4, "CIELAB"),
+    ("icclab", gdal.GDT_Byte, 3, "ICCLAB"), ("itulab", gdal.GDT_Byte, 3, "ITULAB"), ("inks-few", gdal.GDT_Byte, 3, "CMYK"),
+]:
+    inks(f"{name}.tif", [], bands, kind, photometric)
+# Its sample formats are what they are without the tag, which makes room for another set of inks.
+other, formats = open("inks-strips.tif", "rb").read(), struct.pack("<HHI", 339, 3, 4)
+assert other.count(formats) == 1
+at = other.index(formats)
+with open("inks-other.tif", "wb") as file:
+    file.write(other[:at] + struct.pack("<HHII", 332, 3, 1, 2) + other[at + 12:])
+for name in ("inks-16", "lab-16", "lab-more", "icclab", "itulab", "inks-few", "inks-other"):
+    dataset = gdal.Open(f"{name}.tif")
+    assert dataset.GetMetadataItem("SOURCE_COLOR_SPACE", "IMAGE_STRUCTURE") is None
+    raw = f"{name}.stored"
+    with open(raw, "wb") as file:
+        file.write(raw_of([dataset.GetRasterBand(i + 1) for i in range(dataset.RasterCount)]))
+    say(f"{name}.tif", "stored", raw)

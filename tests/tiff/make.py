@@ -175,7 +175,7 @@ def old_jpeg():
         if bands == 3:
             base[530] = (3, [int(n) for n in sampling.split("x")])
         in_strips, in_one = {**base, 278: (3, [rows])}, {**base, 278: (3, [height])}
-        count = len(scans)
+        count, of_scan = len(scans), whole.rindex(b"\xff\xda", 0, at)
         of_bands = lambda first, tables: [(first + min(band, len(tables) - 1), 0) for band in range(bands)]
         all_strips = [(i, 0) for i in range(count)]
         kinds = {
@@ -183,6 +183,8 @@ def old_jpeg():
                        {273: all_strips, 519: of_bands(count, factors), 520: of_bands(count + len(factors), codes[0]),
                         521: of_bands(count + len(factors) + len(codes[0]), codes[1])}),
             "head": ({**in_strips, 514: (4, [at])}, [*scans, whole[:at]], {273: all_strips, 513: [(count, 0)]}),
+            "parted": ({**in_strips, 514: (4, [of_scan])}, [whole[of_scan:at] + scans[0], *scans[1:], whole[:of_scan]],
+                       {273: all_strips, 513: [(count, 0)]}),
             "whole": ({**in_one, 514: (4, [len(whole)])}, [whole], {273: [(0, at)], 513: [(0, 0)]}),
             "again": (in_one, [whole], {273: [(0, 0)], 513: [(0, 0)]}),
             "stream": (in_one, [whole], {273: [(0, 0)]}),
@@ -240,6 +242,14 @@ def facsimiles():
     create("fax-bands.tif", np.stack([mixed, rings, 1 - rings]), "u8",
            ["NBITS=1", "COMPRESS=CCITTFAX4", "INTERLEAVE=BAND", *LAYOUTS[1]])
     expect_gdal("fax-bands.tif")
+    # Runs without pixels, which some encoders count in the row above too, before pixel 0 and behind others.
+    nothing, some = "001" + "00110101" + "0000110111", "001" + "1011" + "11"
+    text = nothing + "001" + "1100" + "10" + "1" + "0001" + some + "1" + some + nothing + "1" + "1" + "0001" + "1" + "1" + "1"
+    text = text.ljust(-(-len(text) // 8) * 8, "0") + "0" * 64
+    write_tiff("fax-no-pixels.tif", False,
+               {256: (3, [203]), 257: (3, [4]), 258: (3, [1]), 259: (3, [4]), 262: (3, [0]), 278: (3, [4])},
+               [int(text, 2).to_bytes(len(text) // 8, "big")])
+    expect_gdal("fax-no-pixels.tif")
     # Group 3 without end-of-line codes, which no encoder here writes: runs of a few lengths, and with the
     # second coding a row like the one above for every other.
     white = {3: "1000", 4: "1011", 5: "1100", 6: "1110", 7: "1111"}

@@ -97,6 +97,7 @@ const TC_OPEN_ALONE = UInt32(1)
 const TC_OPEN_STRICT = UInt32(2)
 const TC_OPEN_FLEET_DIGEST = UInt32(4)
 const TC_OPEN_MAPPED = UInt32(8)
+const TC_OPEN_RGB = UInt32(16)
 
 # The bits of tc_source.flags.
 const TC_SOURCE_BANDS = UInt32(1)

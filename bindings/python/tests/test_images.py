@@ -2,6 +2,7 @@
 
 import io
 import pathlib
+import struct
 
 import numpy as np
 import pytest
@@ -298,6 +299,24 @@ def test_texts_and_bands_of_sources():
     ):
         with pytest.raises(error):
             Ramp(**options)
+
+
+def test_inks_are_shown_as_rgb_by_option(tmp_path):
+    """A TIFF of 2 x 1 pixels of four inks."""
+    entries = ((256, 2), (257, 1), (258, 8), (259, 1), (262, 5), (273, 110), (277, 4), (279, 8))
+    file = b"II*\0" + struct.pack("<IH", 8, 8)
+    file += b"".join(struct.pack("<HHIHH", tag, 3, 1, value, 0) for tag, value in entries) + struct.pack("<I", 0)
+    path = tmp_path / "inks.tif"
+    path.write_bytes(file + bytes([0, 100, 200, 0, 255, 10, 20, 55]))
+    with tilecache.open(path) as stored, tilecache.open(path, rgb=True) as shown:
+        assert stored.bands == 4 and shown.bands == 3
+        assert [shown.band_info(band).colour for band in range(3)] == [
+            tilecache.Colour.RED,
+            tilecache.Colour.GREEN,
+            tilecache.Colour.BLUE,
+        ]
+        assert shown.get_block(0, 0).array[:, 0].tolist() == [[255, 0], [155, 192], [55, 184]]
+        assert shown.key != stored.key and shown.metadata()["SOURCE_COLOR_SPACE"] == "CMYK"
 
 
 def test_images_have_names_on_all_machines(scene):

@@ -12,9 +12,9 @@ pub use sources::{Beside, Folder, Gathering};
 
 use super::formats::{Format, Images, Part, Parts};
 use super::nitf::rsets::Reduction;
-use super::tiff::{TiffDecoder, TiffFile, TiffImage};
+use super::tiff::{Overviews, TiffDecoder, TiffFile, TiffImage};
 use super::warnings::warn;
-use super::{Decoder, file, missing};
+use super::{file, missing};
 use crate::bytes::Bytes;
 use crate::error::{Error, Kind, Result};
 use crate::georef::Located;
@@ -167,7 +167,7 @@ impl Finds<'_> {
         let Reduction { suffix, bytes } = file;
         let identity = bytes.identity();
         let format = file::recognise(&bytes, None)?;
-        let parts = file::parts(format, bytes, index)?;
+        let parts = file::parts(format, bytes, index, false)?;
         let part = parts.levels.into_iter().next();
         let mut part = part.ok_or_else(|| Error::internal("an image without levels"))?;
         part.beside = self.name(&suffix);
@@ -197,19 +197,25 @@ impl Finds<'_> {
     fn add_overviews(&mut self, bytes: Arc<dyn Bytes>) -> Result<()> {
         let identity = bytes.identity();
         let file = TiffFile::open(tiff(bytes)?)?;
-        let (image, damage) = file.overviews_of(self.full(), false)?;
+        let kind = match self.parts.is_made_rgb {
+            true => Overviews::MadeRgb,
+            false => Overviews::AsStored,
+        };
+        let (image, damage) = file.overviews_of(self.full(), kind)?;
         let TiffImage { levels, masks, .. } = image;
-        for (level, mut decoder) in image.level_numbers.into_iter().zip(levels) {
-            let mut said = decoder.image().clone();
+        for (level, decoder) in image.level_numbers.into_iter().zip(levels) {
+            let colours = decoder.stored_colours().filter(|_| self.parts.is_made_rgb);
+            let mut part = Part::new(decoder.image().clone(), decoder);
+            if let Some(colours) = colours {
+                part = colours.as_rgb(part)?;
+            }
             // What is data and what is colour is that of the image, of which this is another level.
+            let said = &mut part.image;
             said.bands = self.full().bands.clone();
             said.pad = self.full().pad;
             said.format = Some(file.format());
-            decoder.set_pad(said.pad);
-            let part = Part {
-                beside: self.name(".ovr"),
-                ..Part::new(said, decoder)
-            };
+            part.decoder.set_pad(said.pad);
+            part.beside = self.name(".ovr");
             self.parts.beside.push((level, part));
         }
         let own = self.parts.masks.len() as u32;
@@ -242,7 +248,7 @@ impl Finds<'_> {
             self.look(".msk.ovr", |finds, bytes| {
                 let identity = bytes.identity();
                 let file = TiffFile::open(tiff(bytes)?)?;
-                let (image, damage) = file.overviews_of(&of_mask, true)?;
+                let (image, damage) = file.overviews_of(&of_mask, Overviews::Masks)?;
                 let levels = image.level_numbers.into_iter().zip(image.levels);
                 finds.add_masks(".msk.ovr", levels.collect());
                 finds.identities.push(identity);

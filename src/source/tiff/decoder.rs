@@ -27,6 +27,7 @@ use crate::memory::PixelsMut;
 use crate::source::in_place::{self, Rows, Run};
 use crate::source::jpeg::{self, Colours};
 use crate::source::parts::for_each_part;
+use crate::source::rgb::Stored as StoredColours;
 #[cfg(feature = "lerc")]
 use crate::source::scratch::zeroed;
 use crate::source::scratch::{Scratch, sized, with_scratch};
@@ -95,6 +96,11 @@ impl TiffDecoder {
     /// The description of the image. It is sparse until `look_for_absent_blocks` finds none.
     pub fn image(&self) -> &Image {
         &self.image
+    }
+
+    /// What its samples are, where they can be shown as red, green and blue.
+    pub(in crate::source) fn stored_colours(&self) -> Option<StoredColours> {
+        self.plan.rgb
     }
 
     /// Bytes of the tables that tell where its blocks are.

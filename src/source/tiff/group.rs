@@ -4,7 +4,6 @@ use super::directory::Directory;
 use super::layout::Part;
 use super::plan::Plan;
 use super::tags;
-use crate::dtype::DType;
 use crate::image::{MAX_LEVELS, is_level};
 
 /// The directories of one image, each with the number of its level.
@@ -89,16 +88,14 @@ pub fn sort(parts: &[Part]) -> Vec<Group> {
 }
 
 /// The directories that are overviews of an image of another file, by their levels, and the masks of these; none of them
-/// need say what it is.
-pub fn overviews(parts: &[Part], size: (u64, u64), bands: usize, dtype: DType) -> Group {
+/// need say what it is. `has_samples` tells which have its bands and samples.
+pub fn overviews(parts: &[Part], size: (u64, u64), has_samples: impl Fn(&Plan) -> bool) -> Group {
     let mut group = Group {
         levels: Vec::new(),
         masks: Vec::new(),
     };
     for (at, part) in parts.iter().enumerate() {
-        let fits = |plan: &Plan, level| {
-            plan.bands == bands && plan.dtype == dtype && is_level(size, level, plan.size)
-        };
+        let fits = |plan: &Plan, level| is_level(size, level, plan.size) && has_samples(plan);
         let (Ok(plan), true) = (&part.plan, part.role != Role::Mask) else {
             continue;
         };

@@ -51,10 +51,12 @@ pub use decoder::TiffDecoder;
 use crate::bytes::Bytes;
 use crate::error::{Error, Kind, Result};
 use crate::georef::Georef;
-use crate::image::{Image, Metadata};
+use crate::image::{Colour, Image, Metadata};
+use crate::source::rgb::Stored;
 use directory::Reader;
 use group::Group;
 use layout::Layout;
+use plan::Plan;
 use std::sync::Arc;
 
 /// An image whose tables of blocks are longer is not asked for blocks that are left out when it is opened.
@@ -64,6 +66,17 @@ const SHORT_TABLES: u64 = 64 << 10;
 pub struct TiffFile {
     reader: Reader,
     layout: Arc<Layout>,
+}
+
+/// Which directories are overviews of an image of another file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Overviews {
+    /// Those of its bands and samples as they are stored, unless they say that they are other colours.
+    AsStored,
+    /// Those that are, or can be shown as, red, green and blue, as its samples are shown.
+    MadeRgb,
+    /// Those of its bands and samples, as masks.
+    Masks,
 }
 
 /// One image of a file.
@@ -134,9 +147,21 @@ impl TiffFile {
 
     /// What the file has as overviews of the image of another one: directories that are levels of it by their size,
     /// bands and samples, and the masks of these. Tells too what is wrong with other directories.
-    pub fn overviews_of(&self, full: &Image, of_mask: bool) -> Result<(TiffImage, Option<Error>)> {
+    pub fn overviews_of(
+        &self,
+        full: &Image,
+        kind: Overviews,
+    ) -> Result<(TiffImage, Option<Error>)> {
         let Layout { parts, broken, .. } = &*self.layout;
-        let group = group::overviews(parts, full.levels[0], full.bands.len(), full.dtype);
+        let is_rgb = |plan: &Plan| plan.rgb == Some(Stored::Rgb);
+        let is_cmyk = full.bands[0].colour == Colour::Cyan;
+        let fits = |plan: &Plan| match kind {
+            Overviews::MadeRgb => plan.rgb.is_some(),
+            // GDAL, which shows inks as red, green and blue, makes overviews of what it shows.
+            Overviews::AsStored if is_cmyk && is_rgb(plan) => false,
+            _ => plan.bands == full.bands.len() && plan.dtype == full.dtype,
+        };
+        let group = group::overviews(parts, full.levels[0], fits);
         let damage = parts.iter().find_map(|part| part.plan.as_ref().err());
         let damage = damage.or(broken.as_ref()).cloned();
         let members = || group.levels.iter().chain(&group.masks);
@@ -152,12 +177,12 @@ impl TiffFile {
         if group.levels.is_empty() {
             let (width, height) = full.levels[0];
             return Err(Error::corrupt(format!(
-                "no directory is an overview of {width} x {height} pixels of {} bands of {}",
+                "no directory is an overview of {width} x {height} pixels of {} bands of {} in its colours",
                 full.bands.len(),
                 full.dtype.name()
             )));
         }
-        Ok((self.decoders(&group, of_mask)?, damage))
+        Ok((self.decoders(&group, kind == Overviews::Masks)?, damage))
     }
 
     /// The mask that the file is of an image of another one, with its own overviews: one band of the same size, of

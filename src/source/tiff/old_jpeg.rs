@@ -65,7 +65,13 @@ impl OldJpeg {
         let said = directory.unsigned(tags::JPEG_STREAM_LENGTH)?;
         let len = said.filter(|len| *len > 0).unwrap_or(left).min(left);
         let bytes = directory.reader.read(at, len.min(MAX_HEADER));
-        let header = Header::of_stream(&bytes.map_err(place)?).map_err(place)?;
+        let mut bytes = bytes.map_err(place)?;
+        let header = Header::of_stream(&bytes).or_else(|error| {
+            // The header of the scan may stand before the first block alone.
+            bytes.extend(first_scan(directory)?.ok_or(error)?);
+            Header::of_stream(&bytes)
+        });
+        let header = header.map_err(place)?;
         // With pixels behind it, it is the image.
         let is_whole =
             header.size == size && header.head.frame.len() == bands && len > header.len + 2;
@@ -96,6 +102,13 @@ impl OldJpeg {
         if scan.starts_with(&[0xff, 0xd8]) {
             return Ok(scan.into());
         }
+        let scan = match scan {
+            [0xff, 0xda, a, b, ..] => {
+                let len = 2 + usize::from(u16::from_be_bytes([*a, *b]));
+                scan.get(len..).unwrap_or_default()
+            }
+            _ => scan,
+        };
         let Head {
             tables,
             frame,
@@ -132,6 +145,23 @@ impl OldJpeg {
         stream.extend([0xff, 0xd9]);
         Ok(stream.into())
     }
+}
+
+/// The header of a scan that the first block begins with, where it does.
+fn first_scan(directory: &Directory) -> Result<Option<Vec<u8>>> {
+    /// Three components need so many bytes, and four some more.
+    const MOST: u64 = 32;
+    let first = |tag: u16| directory.unsigned(tag);
+    let at = match first(tags::STRIP_OFFSETS)? {
+        None => first(tags::TILE_OFFSETS)?,
+        at => at,
+    };
+    let Some(at) = at else {
+        return Ok(None);
+    };
+    let left = directory.reader.bytes.len().saturating_sub(at);
+    let bytes = directory.reader.read(at, left.min(MOST))?;
+    Ok(Some(bytes).filter(|bytes| bytes.starts_with(&[0xff, 0xda])))
 }
 
 fn segment(stream: &mut Vec<u8>, marker: u8, body: &[u8]) {

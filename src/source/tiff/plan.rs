@@ -9,6 +9,7 @@ use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::geometry::Grid;
 use crate::image::{MAX_BANDS, MAX_SIDE};
+use crate::source::rgb::Stored;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -55,6 +56,8 @@ pub struct Plan {
     pub units: Option<Units>,
     /// The last band is opacity that the colours are not multiplied by.
     pub opacity: bool,
+    /// What the samples are, where they can be shown as red, green and blue.
+    pub rgb: Option<Stored>,
 }
 
 impl Plan {
@@ -125,12 +128,45 @@ impl Plan {
             old_jpeg: None,
             units: None,
             opacity: extra.last() == Some(&2),
+            rgb: None,
         };
         let predictor = plan.predictor(or(tags::PREDICTOR, 1)?)?;
         let plan = Self { predictor, ..plan }.with_jpeg(directory)?;
         plan.check_size()?;
         plan.check_samples()?;
-        plan.with_units(directory)
+        let plan = plan.with_units(directory)?;
+        let rgb = plan.stored_colours(directory, extra.len())?;
+        Ok(Self { rgb, ..plan })
+    }
+
+    /// The colours that libtiff makes red, green and blue of, and GDAL with it: other samples it shows as they are stored.
+    fn stored_colours(&self, directory: &Directory, extra: usize) -> Result<Option<Stored>> {
+        /// The set of inks that is cyan, magenta, yellow and black.
+        const CMYK: u64 = 1;
+        /// CIE's D50 by its X, Y and Z, which Adobe's notes on TIFF name.
+        const D50: [f32; 3] = [96.425, 100.0, 82.468];
+        if self.dtype != DType::U8 || self.uniform_bits() != Some(8) {
+            return Ok(None);
+        }
+        Ok(match (self.photometric, self.bands) {
+            (2, 3..) => Some(Stored::Rgb),
+            (5, 4..) => {
+                let inks = directory.unsigned(tags::INK_SET)?;
+                inks.is_none_or(|set| set == CMYK).then_some(Stored::Cmyk)
+            }
+            (8, 3) if extra == 0 => {
+                let said = directory.numbers(tags::WHITE_POINT, 2)?;
+                let white = match said.as_deref() {
+                    Some([x, y]) => [*x as f32, *y as f32],
+                    _ => {
+                        let [x, y, z] = D50;
+                        [x / (x + y + z), y / (x + y + z)]
+                    }
+                };
+                Some(Stored::Lab(white))
+            }
+            _ => None,
+        })
     }
 
     /// Only these codecs use a predictor; others ignore the tag.

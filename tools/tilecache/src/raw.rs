@@ -80,6 +80,7 @@ pub const TC_OPEN_ALONE: u32 = 1;
 pub const TC_OPEN_STRICT: u32 = 2;
 pub const TC_OPEN_FLEET_DIGEST: u32 = 4;
 pub const TC_OPEN_MAPPED: u32 = 8;
+pub const TC_OPEN_RGB: u32 = 16;
 
 pub const TC_SOURCE_BANDS: u32 = 1;
 

@@ -205,6 +205,18 @@ class OpenFlags(IntFlag):
     #: compressed, are read as without it. With provider_open_io and for files beside the one that is opened it
     #: means nothing.
     MAPPED = 8
+    #: Colours as GDAL shows them: samples of 8 bits in a TIFF that are CMYK (photometric interpretation 5 of TIFF 6.0, with
+    #: ink set 1) or CIE L*a*b* (8, three bands) come as red, green and blue, three bands of TC_U8, bit by bit as from libtiff
+    #: 4.5 and GDAL 3.6: (255 - ink) * (255 - black) / 255, cut to a whole number, and L*a*b* as on a screen with the primaries
+    #: of sRGB, seen in the white point of the file, or in D50. GDAL's fourth band, which is 255 everywhere, is left out, and so
+    #: are bands behind the inks; the text SOURCE_COLOR_SPACE (provider_metadata) says "CMYK" or "CIELAB". The colour profile of
+    #: the file (ICC) is not used.
+    #:
+    #: What GDAL shows as it is stored stays so: 16 bits, other sets of inks, ICC L*a*b* (9) and ITU L*a*b* (10), L*a*b* with
+    #: more bands. YCbCr, and inks in JPEG files, come as red, green and blue with this flag and without it. Overviews beside
+    #: the file (`.ovr`) may be in its colours, or in red, green and blue as those that GDAL makes, which are left out without
+    #: the flag. The key says so where anything is converted. A decode takes the bytes of the stored samples beside its pixels.
+    RGB = 16
 
 
 class SourceFlags(IntFlag):

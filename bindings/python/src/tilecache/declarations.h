@@ -12,7 +12,7 @@ typedef enum tc_band_flags { TC_BAND_HAS_NODATA = 1 } tc_band_flags;
 typedef enum tc_pixels_flags { TC_PIXELS_ABSENT = 1, TC_PIXELS_DEFER_RELEASE = 2, TC_PIXELS_COUNTED = 4 } tc_pixels_flags;
 typedef enum tc_band_code { TC_BAND_OPAQUE = -1 } tc_band_code;
 typedef enum tc_threading { TC_CONCURRENT = 1, TC_ONE_AT_A_TIME = 2, TC_SESSIONS = 3 } tc_threading;
-typedef enum tc_open_flags { TC_OPEN_ALONE = 1, TC_OPEN_STRICT = 2, TC_OPEN_FLEET_DIGEST = 4, TC_OPEN_MAPPED = 8 } tc_open_flags;
+typedef enum tc_open_flags { TC_OPEN_ALONE = 1, TC_OPEN_STRICT = 2, TC_OPEN_FLEET_DIGEST = 4, TC_OPEN_MAPPED = 8, TC_OPEN_RGB = 16 } tc_open_flags;
 typedef enum tc_source_flags { TC_SOURCE_BANDS = 1 } tc_source_flags;
 typedef enum tc_format_flags { TC_FORMAT_IMAGES = 1, TC_FORMAT_LEVELS = 2, TC_FORMAT_WINDOWS = 4, TC_FORMAT_CONCURRENT = 8, TC_FORMAT_BANDS = 16, TC_FORMAT_SPARSE = 32, TC_FORMAT_MASKS = 64, TC_FORMAT_GEOREFERENCE = 128, TC_FORMAT_IO = 256 } tc_format_flags;
 typedef enum tc_reader_flags { TC_READ_STREAMING = 1, TC_READ_BYPASS = 2, TC_READ_FILL = 4 } tc_reader_flags;

@@ -37,6 +37,7 @@ def open(
     alone: bool = False,
     strict: bool = False,
     mapped: bool = False,
+    rgb: bool = False,
     threads: int = 0,
     layers: int = 0,
     fleet_id: str | None = None,
@@ -51,7 +52,8 @@ def open(
     image: which image of the file. key: what the key begins with. format: the only reader that may open it.
     alone: nothing that lies beside the file is looked for. strict: damage that can be passed over is an error.
     mapped: you know that the file does not change, so that tiles may be views of it; one that becomes shorter all the
-    same ends the process. threads: how many may be started to decode large parts of it.
+    same ends the process. rgb: CMYK and CIELab of 8 bits in a TIFF come as the red, green and blue that GDAL shows.
+    threads: how many may be started to decode large parts of it.
     layers: how many quality layers of a JPEG 2000 image are decoded; 0 for all.
     fleet_id: what the file is called on all machines that share another tier; fleet_digest: it is computed of its content.
     beside: opens a file beside it, by the suffix of its name: returns what `file` may be but for a path, or None.
@@ -64,6 +66,7 @@ def open(
         (alone, lib.TC_OPEN_ALONE),
         (strict, lib.TC_OPEN_STRICT),
         (mapped, lib.TC_OPEN_MAPPED),
+        (rgb, lib.TC_OPEN_RGB),
         (fleet_digest, lib.TC_OPEN_FLEET_DIGEST),
     )
     options.threads, options.layers = threads, layers

@@ -95,6 +95,7 @@ public final class Raw {
     public static final int TC_OPEN_STRICT = 2;
     public static final int TC_OPEN_FLEET_DIGEST = 4;
     public static final int TC_OPEN_MAPPED = 8;
+    public static final int TC_OPEN_RGB = 16;
 
     // The bits of tc_source.flags.
     public static final int TC_SOURCE_BANDS = 1;
