@@ -377,7 +377,7 @@ AT(tc_tier_block, row, 80);
 AT(tc_tier_block, col, 88);
 AT(tc_tier_block, decode_ns, 96);
 
-SIZE(tc_tier, 120);
+SIZE(tc_tier, 128);
 AT(tc_tier, struct_size, 0);
 AT(tc_tier, flags, 4);
 AT(tc_tier, user, 8);
@@ -394,6 +394,7 @@ AT(tc_tier, purge, 88);
 AT(tc_tier, health, 96);
 AT(tc_tier, release, 104);
 AT(tc_tier, flush, 112);
+AT(tc_tier, settle, 120);
 
 SIZE(tc_tier_account, 88);
 AT(tc_tier_account, struct_size, 0);
@@ -409,7 +410,7 @@ AT(tc_tier_account, bytes_sent, 64);
 AT(tc_tier_account, bytes_received, 72);
 AT(tc_tier_account, skipped, 80);
 
-SIZE(tc_tier_stats, 256);
+SIZE(tc_tier_stats, 264);
 AT(tc_tier_stats, struct_size, 0);
 AT(tc_tier_stats, state, 4);
 AT(tc_tier_stats, gets, 8);
@@ -443,6 +444,7 @@ AT(tc_tier_stats, round_trips, 224);
 AT(tc_tier_stats, bytes_sent, 232);
 AT(tc_tier_stats, bytes_received, 240);
 AT(tc_tier_stats, skipped, 248);
+AT(tc_tier_stats, owed, 256);
 
 IS(TC_TIER_MISS, 0);
 IS(TC_TIER_PIXELS, 1);

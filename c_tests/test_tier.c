@@ -54,7 +54,7 @@ typedef struct side {
   size_t n_asked;
   uint64_t parcels[MOST];
   size_t n_parcels;
-  int gets, puts, watched, unleased, flushed, released;
+  int gets, puts, watched, unleased, flushed, settled, released;
   const char *broken;
 } side;
 
@@ -274,6 +274,14 @@ static void flush(void *user)
   pthread_mutex_lock(&d->of->lock);
   d->flushed++;
   pthread_mutex_unlock(&d->of->lock);
+}
+
+static int32_t settle(void *user, uint64_t timeout)
+{
+  side *d = user;
+  expect(d, timeout <= 60000000000u, "no more time than the caller has");
+  d->settled++;
+  return d->purge_status == TC_OK;
 }
 
 static void release_side(void *user)
@@ -954,6 +962,75 @@ static void what_waits_to_be_put_is_bounded(void **state)
   store_done(&st);
 }
 
+/* By option blocks are put when they leave the memory, or when that is asked for. */
+static void what_leaves_the_memory_is_put(void **state)
+{
+  (void)state;
+  enum { BYTES = BLOCK * BLOCK * 2 };
+  store st;
+  store_init(&st);
+  side d = {.of = &st, .takes = true, .is_lazy = true};
+  source s;
+  image_init(&s);
+  tc_tier t = table(&d);
+  t.flags = TC_TIER_PUT_EVICTED, t.queue_bytes = 4 * BYTES, t.settle = settle;
+  t.lease = lease_block, t.unlease = end_lease;
+  tc_cache *c = cache_with(&d, &t);
+  tc_provider *from = open_named(&s, "scene"), *p = cached(from, c);
+  check_all(&s, p, BLOCK);
+  assert_int_equal(d.puts, 0);
+  assert_int_equal(tier_of(c).owed, BLOCKS * BYTES);
+  /* A tier that takes its time is waited for. */
+  fails(TC_E_UNREACHABLE, "10240 bytes in memory", tc_flush_tier(c, 0, &err));
+  assert_int_equal(d.puts, 4);
+  assert_int_equal(tier_of(c).queued, 4 * BYTES);
+  while (d.n_parcels > 0)
+    tc_tier_taken(d.link, d.parcels[--d.n_parcels]);
+  d.is_lazy = false;
+  d.purge_status = TC_E_UNREACHABLE;
+  fails(TC_E_UNREACHABLE, "0 bytes in memory", tc_flush_tier(c, 60000000000u, &err));
+  assert_int_equal(d.settled, 1);
+  d.purge_status = TC_OK;
+  ok(tc_flush_tier(c, 60000000000u, &err));
+  assert_int_equal(d.puts, BLOCKS);
+  assert_int_equal(d.settled, 2);
+  check_all(&s, p, BLOCK);
+  assert_int_equal(decodes(&s), BLOCKS);
+  /* Nobody was to wait for a block. */
+  assert_int_equal(tier_of(c).leases_won, 0);
+  assert_int_equal(tier_of(c).puts_dropped, 0);
+  provider_release(from), provider_release(p);
+  tc_release(c);
+  assert_int_equal(d.puts, BLOCKS);
+  side_done(&d);
+
+  /* The cache goes, with more than the queue takes at once. */
+  side last = {.of = &st, .takes = true, .is_lazy = true};
+  t = table(&last);
+  t.flags = TC_TIER_PUT_EVICTED, t.queue_bytes = 4 * BYTES;
+  c = cache_with(&last, &t);
+  source again;
+  image_init(&again);
+  from = open_named(&again, "scene, version 2"), p = cached(from, c);
+  check_all(&again, p, BLOCK);
+  provider_release(from), provider_release(p);
+  tc_release(c);
+  assert_int_equal(last.puts, 4);
+  assert_int_equal(last.released, 0);
+  while (last.n_parcels > 0)
+    tc_tier_taken(last.link, last.parcels[--last.n_parcels]);
+  side_done(&last);
+
+  c = new_cache(1 << 20);
+  refuses(TC_E_NOT_FOUND, "tier", tc_flush_tier(c, 0, e));
+  refuses(TC_E_ARGUMENT, "cache", tc_flush_tier(NULL, 0, e));
+  t.put = NULL, t.lease = NULL, t.unlease = NULL;
+  refuses(TC_E_ARGUMENT, "TC_TIER_PUT_EVICTED", tc_set_tier(c, &t, e));
+  tc_release(c);
+  source_done(&s), source_done(&again);
+  store_done(&st);
+}
+
 static void tables_that_cannot_be_are_refused(void **state)
 {
   (void)state;
@@ -969,8 +1046,8 @@ static void tables_that_cannot_be_are_refused(void **state)
   refuses(TC_E_ARGUMENT, "tier", tc_set_tier(c, NULL, e));
   t = good, t.struct_size = 8;
   refuses(TC_E_ARGUMENT, "struct_size", tc_set_tier(c, &t, e));
-  t = good, t.flags = 6;
-  refuses(TC_E_ARGUMENT, "0x6", tc_set_tier(c, &t, e));
+  t = good, t.flags = 12;
+  refuses(TC_E_ARGUMENT, "0xc", tc_set_tier(c, &t, e));
   t = good, t.flags = TC_TIER_STRICT;
   refuses(TC_E_ARGUMENT, "generation", tc_set_tier(c, &t, e));
   t = good, t.attach = NULL;
@@ -1026,6 +1103,7 @@ int main(void)
     cmocka_unit_test(what_is_computed_from_a_source_that_no_cache_keeps_changes_with_it),
     cmocka_unit_test(a_change_goes_to_the_fleet_or_the_source_leaves_the_tier),
     cmocka_unit_test(what_waits_to_be_put_is_bounded),
+    cmocka_unit_test(what_leaves_the_memory_is_put),
     cmocka_unit_test(tables_that_cannot_be_are_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,7 +16,7 @@ const char *const connectionPrefix = "TILECACHE:";
 
 namespace {
 
-const std::array<const char *, 12> names = {"tile",   "pad",    "cache", "source",     "rgb",       "layers", "overviews",
+const std::array<const char *, 12> names = {"tile",   "pad",    "cache", "source", "rgb",        "layers", "overviews",
                                             "filter", "native", "srs",   "resolution", "resampling"};
 
 const std::array<const char *, 12> filters = {"NEAREST", "AVERAGE", "BILINEAR", "CUBIC",  "LANCZOS", "GAUSS",
@@ -156,11 +156,11 @@ bool set(Options &options, const std::string &name, const char *value)
       options.reader = Reader::gdal;
     else
       good = false;
-  } else if (EQUAL(name.c_str(), "layers")) {
-    good = parseLayers(value, options.layers);
   } else if (EQUAL(name.c_str(), "rgb")) {
     options.rgb = CPLTestBool(value);
     good = true;
+  } else if (EQUAL(name.c_str(), "layers")) {
+    good = parseLayers(value, options.layers);
   } else if (EQUAL(name.c_str(), "overviews")) {
     good = options.computes = parseOverviews(value, options.overviews);
   } else if (EQUAL(name.c_str(), "filter")) {

@@ -14,10 +14,10 @@ struct Options {
   bool hasCache = false;
   uint64_t cache = 0;
   Reader reader = Reader::automatic;
-  // The quality layers of JPEG 2000 that are decoded; 0 for all.
-  uint32_t layers = 0;
   // Whether the own reader makes red, green and blue of what GDAL shows so.
   bool rgb = false;
+  // The quality layers of JPEG 2000 that are decoded; 0 for all.
+  uint32_t layers = 0;
   // Whether overviews are computed that the raster lacks, so many in all or as many as end in one tile, and how.
   bool computes = false;
   int32_t overviews = -1;

@@ -99,13 +99,13 @@ Provider openPixels(const Options &options, GDALDataset *twin)
   tc_error err;
   if (options.reader != Reader::gdal) {
     const char *path = options.path.c_str();
-    tc_open_options opening{};
-    opening.struct_size = sizeof opening;
-    opening.flags = options.rgb ? TC_OPEN_RGB : 0;
-    opening.layers = options.layers;
+    tc_open_options open{};
+    open.struct_size = sizeof open;
+    open.flags = options.rgb ? TC_OPEN_RGB : 0;
+    open.layers = options.layers;
     // Files of GDAL's own file systems are not the system's.
-    const bool opened = (STARTS_WITH(path, "/vsi") ? tc_gdal_open_vsi(path, &opening, &provider, &err)
-                                                   : provider_open(path, &opening, &provider, &err)) == TC_OK;
+    const bool opened = (STARTS_WITH(path, "/vsi") ? tc_gdal_open_vsi(path, &open, &provider, &err)
+                                                   : provider_open(path, &open, &provider, &err)) == TC_OK;
     if (opened && (options.reader == Reader::tilecache || agrees(provider, options, twin)))
       return Provider(provider);
     provider_release(provider);

@@ -1071,6 +1071,16 @@ typedef enum tc_tier_flags {
    * `generation`.
    */
   TC_TIER_STRICT = 1,
+  /**
+   * `put` gets a decoded block not after its decode, but when it leaves the memory: when it is evicted or cleared, when
+   * tiles were made of it and nothing keeps it beside them, and when the cache goes; or by tc_flush_tier before that.
+   * What stays is not put, nor is what has changed since or came from the tier. `queue_bytes` of the budget, at most a
+   * quarter, are set aside for what is on its way; what leaves faster than the tier takes it is dropped and counted.
+   * What is in memory when the process ends is lost. As a block is not put at once, nobody should wait for it: `lease`
+   * is never called, and processes that want the same block at once all decode it. Needs `put`, which is also called
+   * inside tc_tier_answer and tc_tier_room then, where a tile that comes in lets others go.
+   */
+  TC_TIER_PUT_EVICTED = 2,
 } tc_tier_flags;
 
 /**
@@ -3124,7 +3134,7 @@ typedef struct tc_tier {
    */
   void (*get)(void *user, const struct tc_tier_block *block, uint64_t deadline_ns, uint64_t ticket);
   /**
-   * Takes a block that was decoded. It does not write it here, but enqueues it for a thread of yours. `pixels` may be
+   * Takes a block that was decoded, or with TC_TIER_PUT_EVICTED one that leaves the memory. It does not write it here, but enqueues it for a thread of yours. `pixels` may be
    * read until tc_tier_taken with `parcel`, which must come once. lease: what tc_tier_answer said with TC_TIER_LEASED,
    * which ends when the block is put or dropped; else 0. NULL: nothing is put.
    */
@@ -3176,6 +3186,11 @@ typedef struct tc_tier {
    * tier may ask its store for all at once. NULL: nothing to do.
    */
   void (*flush)(void *user);
+  /**
+   * Called by tc_flush_tier when all parcels were taken: returns 1 when what was put is stored or dropped, or 0 after
+   * `timeout_ns` nanoseconds. It may take its time until then. NULL: what was taken is stored.
+   */
+  int32_t (*settle)(void *user, uint64_t timeout_ns);
 } tc_tier;
 
 /**
@@ -3314,6 +3329,10 @@ typedef struct tc_tier_stats {
    * Blocks for which the tier did not ask its store.
    */
   uint64_t skipped;
+  /**
+   * Bytes of blocks in memory that are put when they leave it, with TC_TIER_PUT_EVICTED.
+   */
+  uint64_t owed;
 } tc_tier_stats;
 
 /**
@@ -5261,6 +5280,24 @@ tc_status tc_set_tier(struct tc_cache *cache,
 tc_status tc_tier_statistics(const struct tc_cache *cache,
                              struct tc_tier_stats *stats,
                              struct tc_error *err);
+
+/**
+ * Puts what is to be put of the blocks in memory, where that waits for them to leave (TC_TIER_PUT_EVICTED), and waits until the
+ * tier has stored or dropped all that was put: so that another process, or the next one, finds it. To be called before a
+ * process ends, for what waits then is lost.
+ *
+ * - cache: required.
+ * - timeout_ns: how long that may take, in nanoseconds; 0: what needs no waiting. UINT64_MAX: no limit.
+ * - err: may be NULL.
+ *
+ * Blocks stay in memory. What the tier dropped, because its store is not reached or full, is no error here: it is counted,
+ * see tc_tier_statistics. What other threads put meanwhile is waited for, too. Errors: TC_E_UNREACHABLE if the tier did
+ * not take all in time: the rest stays to be put; TC_E_NOT_FOUND if the cache has no tier; TC_E_ARGUMENT. Calls `put` and
+ * `settle`. Not to be called inside functions of the tier. Thread-safe.
+ */
+tc_status tc_flush_tier(struct tc_cache *cache,
+                        uint64_t timeout_ns,
+                        struct tc_error *err);
 
 /**
  * The memory of the tile that a ticket asks for, to be written before tc_tier_answer with TC_TIER_PIXELS and NULL: so the

@@ -1102,6 +1102,12 @@ public:
     {
         return detail::done([&](tc_error *err) { return tc_set_tier(get(), &tier, err); });
     }
+    /** Has the tier store all that it is still to get, and waits for that: before the process ends, for what waits then is lost. */
+    Returned<void> flush_tier(std::chrono::nanoseconds timeout) const
+    {
+        auto wait = static_cast<uint64_t>(timeout.count() > 0 ? timeout.count() : 0);
+        return detail::done([&](tc_error *err) { return tc_flush_tier(get(), wait, err); });
+    }
     Returned<tc_tier_stats> tier_statistics() const
     {
         return detail::told(detail::sized<tc_tier_stats>(), [&](tc_tier_stats *stats, tc_error *err) {

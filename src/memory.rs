@@ -103,6 +103,14 @@ impl Memory {
         self.size & !MAPPED
     }
 
+    /// No memory: what is left where some was taken out.
+    fn none() -> Self {
+        Self {
+            start: NonNull::dangling(),
+            size: 0,
+        }
+    }
+
     fn bytes(&self) -> &[u8] {
         // SAFETY: the block is initialised and nobody writes while it is borrowed.
         unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.size()) }
@@ -111,6 +119,9 @@ impl Memory {
 
 impl Drop for Memory {
     fn drop(&mut self) {
+        if self.size == 0 {
+            return;
+        }
         if self.size & MAPPED != 0 {
             // SAFETY: start and size are those of the mapping made in `zeroed`.
             unsafe { unmap_pages(self.start, self.size()) };
@@ -188,6 +199,18 @@ pub trait Home: Send + Sync {
     fn shared(&self, slot: u32);
 }
 
+/// Somebody who gets the pixels of a buffer when it goes, or before.
+pub trait Heir: Send + Sync {
+    /// Where the pixels lie in the buffer, from its first byte on.
+    fn layout(&self) -> Layout;
+
+    /// What it takes itself.
+    fn bytes(&self) -> usize;
+
+    /// Here they are, in a buffer that has no heir any more. `is_expected`: room was made for them.
+    fn inherit(self: Box<Self>, buffer: Arc<Buffer>, is_expected: bool);
+}
+
 /// A home as buffers know it, which may be gone.
 pub type HomeRef = Arc<Weak<dyn Home>>;
 
@@ -201,17 +224,57 @@ enum Homes {
         home: HomeRef,
     },
     Many(Box<SmallVec<[(u32, HomeRef); 2]>>),
+    /// Any of these, and somebody who gets the pixels: in here, lest it make all buffers larger.
+    Bequeathed(Box<Bequest>),
+}
+
+struct Bequest {
+    homes: Homes,
+    heir: Box<dyn Heir>,
 }
 
 impl Homes {
     fn iter(&self) -> impl Iterator<Item = (u32, &HomeRef)> {
-        let (one, many): (_, &[(u32, HomeRef)]) = match self {
-            Homes::None => (None, &[]),
+        let homes = match self {
+            Homes::Bequeathed(bequest) => &bequest.homes,
+            homes => homes,
+        };
+        let (one, many): (_, &[(u32, HomeRef)]) = match homes {
+            // Of which there is never one in another.
+            Homes::None | Homes::Bequeathed(_) => (None, &[]),
             Homes::One { slot, home } => (Some((*slot, home)), &[]),
             Homes::Many(all) => (None, all),
         };
         let many = many.iter().map(|(slot, home)| (*slot, home));
         one.into_iter().chain(many)
+    }
+
+    /// In place of those that there are; who gets the pixels stays.
+    fn replace(&mut self, all: Self) {
+        match self {
+            Homes::Bequeathed(bequest) => bequest.homes = all,
+            homes => *homes = all,
+        }
+    }
+
+    fn heir(&self) -> Option<&dyn Heir> {
+        match self {
+            Homes::Bequeathed(bequest) => Some(&*bequest.heir),
+            _ => None,
+        }
+    }
+
+    fn take_heir(&mut self) -> Option<Box<dyn Heir>> {
+        match std::mem::take(self) {
+            Homes::Bequeathed(bequest) => {
+                *self = bequest.homes;
+                Some(bequest.heir)
+            }
+            homes => {
+                *self = homes;
+                None
+            }
+        }
     }
 
     /// Those that are not gone.
@@ -395,16 +458,42 @@ impl Buffer {
         }
     }
 
-    /// Takes the memory out of a buffer that nobody else refers to.
+    /// Takes the memory out of a buffer that nobody else refers to, and that has no heir.
     pub fn into_memory(buffer: Arc<Self>) -> std::result::Result<Memory, Arc<Self>> {
-        match Arc::try_unwrap(buffer) {
-            Ok(Self {
-                storage: Storage::Owned(memory),
-                ..
-            }) => Ok(memory),
-            Ok(foreign) => Err(Arc::new(foreign)),
-            Err(shared) => Err(shared),
+        let mut buffer = Arc::try_unwrap(buffer)?;
+        let has_heir = buffer.homes.get_mut().heir().is_some();
+        match &mut buffer.storage {
+            Storage::Owned(memory) if !has_heir => Ok(std::mem::replace(memory, Memory::none())),
+            _ => Err(Arc::new(buffer)),
         }
+    }
+
+    /// From now on somebody gets the pixels when the last reference goes.
+    pub fn bequeath(&self, heir: Box<dyn Heir>) {
+        let before = {
+            let mut all = self.homes.lock();
+            let before = all.take_heir();
+            let homes = std::mem::take(&mut *all);
+            *all = Homes::Bequeathed(Box::new(Bequest { homes, heir }));
+            before
+        };
+        drop(before);
+    }
+
+    /// Where the pixels lie that somebody is to get.
+    pub fn bequeathed(&self) -> Option<Layout> {
+        self.homes.lock().heir().map(|heir| heir.layout())
+    }
+
+    /// What it takes to know who gets the pixels.
+    pub fn bequest_bytes(&self) -> usize {
+        let bytes = |heir: &dyn Heir| size_of::<Bequest>() + heir.bytes();
+        self.homes.lock().heir().map_or(0, bytes)
+    }
+
+    /// Who was to get the pixels, and now does not.
+    pub fn take_heir(&self) -> Option<Box<dyn Heir>> {
+        self.homes.lock().take_heir()
     }
 
     /// Counts one more handle.
@@ -465,7 +554,7 @@ impl Buffer {
         let mut homes = self.homes.lock();
         let others = homes.alive().map(|(slot, home)| (slot, home.clone()));
         let all = others.chain([(slot, home.clone())]).collect();
-        *homes = all;
+        homes.replace(all);
     }
 
     /// Undoes [`Buffer::move_in`].
@@ -473,7 +562,7 @@ impl Buffer {
         let mut homes = self.homes.lock();
         let others = homes.iter().filter(|(_, other)| !Arc::ptr_eq(other, home));
         let others = others.map(|(slot, home)| (slot, home.clone())).collect();
-        *homes = others;
+        homes.replace(others);
     }
 
     /// Whether several homes count this buffer.
@@ -504,6 +593,15 @@ impl Buffer {
         let mut all = homes.iter();
         all.find(|(_, other)| Arc::ptr_eq(other, home))
             .map(|(slot, _)| slot)
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        if let Some(heir) = self.homes.get_mut().take_heir() {
+            let storage = std::mem::replace(&mut self.storage, Storage::Owned(Memory::none()));
+            heir.inherit(Arc::new(Self::new(storage)), false);
+        }
     }
 }
 

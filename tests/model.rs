@@ -9,9 +9,10 @@ use shuttle::sync::mpsc;
 use shuttle::thread;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tilecache::cache::{
-    Cache, Options, Statistics, Ticket, Tier, TierBlock, TierOptions, identify, invalidate,
+    Cache, Lease, Options, Parcel, Reply, Statistics, Ticket, Tier, TierBlock, TierOptions,
+    identify, invalidate,
 };
 use tilecache::dtype::DType;
 use tilecache::error::{Error, Kind, Result};
@@ -983,6 +984,61 @@ fn a_second_tier_that_answers_among_cancels_leaves_nobody_waiting() {
         check_quiet(&cache);
         check_block(&get(&provider, 0, 0).expect("a block"), 0, 0);
         assert!(decodes(&story) <= 1);
+    });
+}
+
+/// A second tier that is given what leaves the memory, and has taken it at once.
+#[derive(Default)]
+struct Given(AtomicU32);
+
+impl Tier for Given {
+    fn get(&self, _: &TierBlock, _: Instant, ticket: Ticket) {
+        let _ = ticket.reply(Reply::Miss);
+    }
+
+    fn takes_puts(&self) -> bool {
+        true
+    }
+
+    fn puts_evicted(&self) -> bool {
+        true
+    }
+
+    fn put(&self, _: &TierBlock, _: Option<Lease>, parcel: Parcel) {
+        check_block(parcel.tile(), 0, 0);
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn a_block_that_leaves_the_memory_is_put_once_for_each_decode() {
+    check(|crew| {
+        let cache = cache(LARGE);
+        let tier = Arc::new(Given::default());
+        let link = cache.set_tier(tier.clone(), TierOptions::default());
+        let link = link.expect("a cache without a tier");
+        let story = Arc::new(Story::default());
+        let source = told(&story, (32, 32));
+        identify(source.key(), "id", "told").expect("an identity");
+        let provider = cached(source, &cache).expect("a cached source");
+        let (asks, flushed, trimmed) = (provider.clone(), cache.clone(), cache.clone());
+        crew.work(vec![
+            Box::new(move || {
+                (0..2).for_each(|_| check_block(&get(&asks, 0, 0).expect("a block"), 0, 0));
+            }),
+            Box::new(move || {
+                let end = Instant::now() + Duration::from_secs(60);
+                flushed.flush_tier(end).expect("a flush");
+            }),
+            Box::new(move || {
+                trimmed.trim(u64::MAX);
+            }),
+        ]);
+        check_quiet(&cache);
+        cache.trim(u64::MAX);
+        let puts = tier.0.load(Ordering::SeqCst);
+        assert_eq!((puts, link.counters().puts_dropped), (decodes(&story), 0));
+        assert_eq!((link.owed(), link.queued()), (0, 0));
     });
 }
 

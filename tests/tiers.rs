@@ -4,12 +4,13 @@
 mod support;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 use support::{Behaviour, named, value};
 use tilecache::cache::{
     Cache, Lease, Link, Options, Parcel, Reply, Ticket, Tier, TierBlock, TierOptions, identify,
+    invalidate,
 };
 use tilecache::dtype::DType;
 use tilecache::error::{Error, Result};
@@ -38,6 +39,7 @@ struct Store {
     blocks: Mutex<HashMap<Vec<u8>, Vec<u8>>>,
     leases: Mutex<HashMap<Vec<u8>, u64>>,
     numbers: AtomicU64,
+    settled: AtomicU64,
 }
 
 /// A process's side of a store.
@@ -46,11 +48,25 @@ struct Side {
     random: Random,
     /// One answer of so many is none, torn or too late; 0 for no such one.
     bad: u64,
+    /// Blocks are put when they leave the memory.
+    puts_evicted: bool,
+    /// Blocks that are put wait until they are let go.
+    keeps: AtomicBool,
+    kept: Mutex<Vec<Parcel>>,
     later: Mutex<mpsc::Sender<(Ticket, Vec<u8>)>>,
 }
 
 impl Side {
     fn new(store: &Arc<Store>, seed: u64, bad: u64) -> Arc<Self> {
+        Self::that_puts(store, seed, bad, false)
+    }
+
+    /// One that is given blocks when they leave the memory.
+    fn of_evicted(store: &Arc<Store>) -> Arc<Self> {
+        Self::that_puts(store, 1, 0, true)
+    }
+
+    fn that_puts(store: &Arc<Store>, seed: u64, bad: u64, puts_evicted: bool) -> Arc<Self> {
         let (later, questions) = mpsc::channel::<(Ticket, Vec<u8>)>();
         let kept = store.clone();
         std::thread::spawn(move || {
@@ -62,6 +78,9 @@ impl Side {
             store: store.clone(),
             random: Random(Mutex::new(seed)),
             bad,
+            puts_evicted,
+            keeps: AtomicBool::new(false),
+            kept: Mutex::default(),
             later: Mutex::new(later),
         })
     }
@@ -113,6 +132,15 @@ impl Tier for Side {
         true
     }
 
+    fn puts_evicted(&self) -> bool {
+        self.puts_evicted
+    }
+
+    fn settle(&self, _: Instant) -> bool {
+        self.store.settled.fetch_add(1, Ordering::SeqCst);
+        true
+    }
+
     fn put(&self, block: &TierBlock, lease: Option<Lease>, parcel: Parcel) {
         let tile = parcel.tile();
         let shape = tile.shape();
@@ -127,15 +155,21 @@ impl Tier for Side {
             .unwrap()
             .insert(block.material.clone(), bytes);
         if self.bad == 0 {
-            assert!(before.is_none(), "{:?} was put twice", block.at);
-            assert!(
-                lease.is_some(),
-                "{:?} was decoded without a lease",
+            // While a block that was evicted is on its way it may be decoded again.
+            let is_new = before.is_none() || self.puts_evicted;
+            assert!(is_new, "{:?} was put twice", block.at);
+            assert_eq!(
+                lease.is_none(),
+                self.puts_evicted,
+                "{:?}: only where others can wait for a block is it leased",
                 block.at
             );
         }
         if let Some(lease) = lease {
             self.unlease(block, lease);
+        }
+        if self.keeps.load(Ordering::SeqCst) {
+            self.kept.lock().unwrap().push(parcel);
         }
     }
 
@@ -386,4 +420,192 @@ fn of_a_file_that_was_replaced_nothing_goes_to_the_tier() {
     std::fs::rename(&new, &path).expect("another file");
     assert_eq!(read(old), (0, 0, 1));
     assert_eq!(read(open()), (1, 1, 0));
+}
+
+/// Blocks of a row, each of so many bytes of memory.
+const ROW: u64 = 32;
+const BLOCK_BYTES: u64 = 64 * 64;
+
+/// Blocks of an image in a row, as they are decoded.
+fn row_of(name: &str, behaviour: &Arc<Behaviour>, cache: &Cache) -> Arc<dyn Provider> {
+    let mut image = Image::new(64 * ROW, 64, 1, DType::U8);
+    image.block = (64, 64);
+    let source = named(None, image, behaviour.clone());
+    identify(source.key(), "id", name).expect("an identity");
+    cached(source, cache).expect("blocks")
+}
+
+/// Gets blocks of a row, and looks at a pixel of each.
+fn read(blocks: &Arc<dyn Provider>, cols: std::ops::Range<u64>) {
+    for col in cols {
+        let tile = get_block(&**blocks, Block::new(0, 0, col), &Bands::ALL).expect("a block");
+        assert_eq!(tile.row(0, 5)[3], value(0, 64 * col + 3, 5, 0) as u8);
+    }
+}
+
+fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(60)
+}
+
+#[test]
+fn a_budget_that_holds_all_puts_nothing_before_it_is_told_to_or_closed() {
+    for is_flushed in [true, false] {
+        let (store, behaviour) = (Arc::<Store>::default(), Arc::<Behaviour>::default());
+        let (cache, link) = process(&Side::of_evicted(&store), 1 << 20);
+        let blocks = row_of("all", &behaviour, &cache);
+        read(&blocks, 0..ROW);
+        let puts = || link.counters().puts;
+        assert_eq!((puts(), link.owed()), (0, ROW * BLOCK_BYTES));
+        if is_flushed {
+            cache.flush_tier(soon()).expect("a flush");
+            assert_eq!((puts(), link.owed(), link.queued()), (ROW, 0, 0));
+            assert_eq!(store.settled.load(Ordering::SeqCst), 1);
+            // They are in memory still, and nothing of them is put once more.
+            read(&blocks, 0..ROW);
+            cache.flush_tier(soon()).expect("nothing to flush");
+        }
+        drop((blocks, cache));
+        assert_eq!((puts(), link.owed(), link.queued()), (ROW, 0, 0));
+        assert_eq!(link.counters().leases_won, 0);
+        let (cache, link) = process(&Side::of_evicted(&store), 1 << 20);
+        let blocks = row_of("all", &behaviour, &cache);
+        read(&blocks, 0..ROW);
+        assert_eq!(behaviour.total(), ROW);
+        assert_eq!((link.counters().hits, link.owed()), (ROW, 0));
+        drop((blocks, cache));
+        // What came from the tier is there.
+        assert_eq!(link.counters().puts, 0);
+    }
+}
+
+#[test]
+fn a_small_budget_puts_what_it_evicts_and_no_more() {
+    let (store, behaviour) = (Arc::<Store>::default(), Arc::<Behaviour>::default());
+    let side = Side::of_evicted(&store);
+    let (cache, link) = process(&side, 64 << 10);
+    let blocks = row_of("small", &behaviour, &cache);
+    read(&blocks, 0..ROW);
+    let evicted = cache.statistics().counters.evictions;
+    assert!(evicted > ROW / 2 && evicted < ROW, "{evicted}");
+    assert_eq!(link.counters().puts, evicted);
+    assert_eq!(link.owed(), (ROW - evicted) * BLOCK_BYTES);
+    // What was used last is in memory, all else comes from the tier.
+    read(&blocks, 0..ROW);
+    assert_eq!(behaviour.total(), ROW);
+    assert_eq!(link.counters().puts_dropped, 0);
+    cache.trim(u64::MAX);
+    assert_eq!((link.counters().puts, link.owed()), (ROW, 0));
+    assert_eq!(behaviour.most(), 1);
+}
+
+#[test]
+fn what_leaves_faster_than_it_is_taken_is_dropped_and_the_budget_holds() {
+    let (store, behaviour) = (Arc::<Store>::default(), Arc::<Behaviour>::default());
+    let side = Side::of_evicted(&store);
+    let budget = 64 << 10;
+    let (cache, link) = process(&side, budget);
+    let blocks = row_of("slow", &behaviour, &cache);
+    side.keeps.store(true, Ordering::SeqCst);
+    for col in 0..ROW {
+        read(&blocks, col..col + 1);
+        let now = cache.statistics();
+        assert!(link.queued() <= budget / 4);
+        assert!(now.idle + now.held + now.reusable + link.queued() <= budget);
+    }
+    let counters = link.counters();
+    assert_eq!((counters.puts, link.queued()), (4, 4 * BLOCK_BYTES));
+    let evicted = cache.statistics().counters.evictions;
+    assert_eq!(counters.puts_dropped, evicted - 4);
+    let late = cache.flush_tier(Instant::now() + Duration::from_millis(20));
+    let text = late.expect_err("a tier that takes nothing").to_string();
+    assert!(text.contains("16384 wait"), "{text}");
+    assert_eq!(link.owed(), (ROW - evicted) * BLOCK_BYTES);
+    // A smaller budget has less for what waits.
+    side.kept.lock().unwrap().clear();
+    cache.set_budget(budget / 4);
+    assert_eq!(link.queued(), BLOCK_BYTES);
+    let now = cache.statistics();
+    assert!(now.idle + now.held + now.reusable + link.queued() <= budget / 4);
+    side.keeps.store(false, Ordering::SeqCst);
+    side.kept.lock().unwrap().clear();
+    cache.flush_tier(soon()).expect("a flush");
+    assert_eq!((link.owed(), link.queued()), (0, 0));
+    let counters = link.counters();
+    assert_eq!(counters.puts + counters.puts_dropped, ROW);
+}
+
+#[test]
+fn what_is_not_true_any_more_is_not_put() {
+    let (store, behaviour) = (Arc::<Store>::default(), Arc::<Behaviour>::default());
+    let (cache, link) = process(&Side::of_evicted(&store), 1 << 20);
+    let blocks = row_of("changed", &behaviour, &cache);
+    let held = get_block(&*blocks, Block::new(0, 0, 0), &Bands::ALL).expect("a block");
+    read(&blocks, 0..ROW);
+    invalidate(blocks.key());
+    assert_eq!(link.owed(), held.buffer().size() as u64);
+    drop(held);
+    read(&blocks, 0..ROW);
+    cache.flush_tier(soon()).expect("a flush");
+    drop((blocks, cache));
+    assert_eq!(
+        (link.counters().puts, link.owed(), link.queued()),
+        (0, 0, 0)
+    );
+}
+
+#[test]
+fn a_block_that_tiles_were_made_of_is_put_when_it_is_in_all_of_them() {
+    let (store, behaviour) = (Arc::<Store>::default(), Arc::<Behaviour>::default());
+    let (cache, link) = process(&Side::of_evicted(&store), 1 << 20);
+    let mut image = Image::new(64 * ROW, 64, 1, DType::U8);
+    image.block = (64, 64);
+    let source = named(None, image, behaviour.clone());
+    identify(source.key(), "id", "stitched").expect("an identity");
+    let options = RetileOptions {
+        tile: (128, 64),
+        pad_edges: false,
+    };
+    let tiles = retiled(source, &options, Some(&cache)).expect("tiles");
+    for col in 0..ROW / 2 {
+        get_block(&*tiles, Block::new(0, 0, col), &Bands::ALL).expect("a tile");
+    }
+    assert_eq!((link.counters().puts, link.owed()), (ROW, 0));
+    assert_eq!(cache.statistics().in_flight, 0);
+}
+
+#[test]
+fn under_random_stacks_a_second_process_decodes_nothing_that_the_first_one_put() {
+    for seed in 200..208 {
+        let random = Random(Mutex::new(seed));
+        let stacks: Vec<_> = (0..2).map(|n| Stack::random(&random, n)).collect();
+        let store = Arc::<Store>::default();
+        let behaviour = Arc::<Behaviour>::default();
+        for budget in [8_000 + random.below(30_000), 1 << 22, 1 << 22] {
+            let before = behaviour.total();
+            let (cache, link) = process(&Side::of_evicted(&store), budget);
+            let pairs: Vec<_> = stacks
+                .iter()
+                .map(|stack| (stack, stack.open(&behaviour, &cache)))
+                .collect();
+            std::thread::scope(|scope| {
+                for _ in 0..2 {
+                    scope.spawn(|| {
+                        let views = pairs.iter();
+                        views.for_each(|(stack, tiles)| stack.check(tiles, &random));
+                    });
+                }
+            });
+            let decodes = behaviour.total() - before;
+            assert_eq!(cache.statistics().in_flight, 0, "seed {seed}");
+            cache.flush_tier(soon()).expect("a flush");
+            drop((pairs, cache));
+            let counters = link.counters();
+            assert_eq!((link.owed(), link.queued()), (0, 0), "seed {seed}");
+            let done = counters.puts + counters.puts_dropped;
+            assert_eq!(done, decodes, "seed {seed}, budget {budget}");
+        }
+        let blocks: u64 = stacks.iter().map(Stack::blocks).sum();
+        let put = store.blocks.lock().unwrap().len() as u64;
+        assert_eq!(put, blocks, "seed {seed}");
+    }
 }

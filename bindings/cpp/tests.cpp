@@ -821,6 +821,7 @@ static void another_tier_has_what_was_decoded()
     auto stats = second.tier_statistics();
     CHECK(stats.gets == 1 && stats.hits == 1 && stats.hit_bytes == 256 * 256 && stats.state == TC_TIER_CLOSED);
     CHECK(first.tier_statistics().puts == 1);
+    first.flush_tier(std::chrono::minutes(1));
 
     memory_tier_away(1);
     auto error = thrown_by<Error>([&] { image.invalidate_fleet(); });
@@ -847,6 +848,7 @@ static void another_tier_has_what_was_decoded()
 
     CHECK(status_of([&] { third.set_tier(tc_tier{}); }) == TC_E_ARGUMENT);
     CHECK(status_of([&] { Cache::create(1 << 20).tier_statistics(); }) == TC_E_NOT_FOUND);
+    CHECK(status_of([&] { Cache::create(1 << 20).flush_tier(std::chrono::seconds(1)); }) == TC_E_NOT_FOUND);
     CHECK(status_of([] { Provider::from_source(bytes_source()).invalidate_fleet(); }) == TC_E_UNSUPPORTED);
     named.fleet_id = std::string("a\0b", 3);
     CHECK(status_of([&] { open(scene, named); }) == TC_E_ARGUMENT);

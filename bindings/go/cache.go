@@ -6,6 +6,7 @@ import "C"
 import (
 	"fmt"
 	"sync"
+	"time"
 	"unsafe"
 )
 
@@ -135,6 +136,13 @@ func (c *Cache) SetTier(tier unsafe.Pointer) error {
 	return c.call(func(c *C.tc_cache, e *C.tc_error) C.tc_status { return C.tc_set_tier(c, (*C.tc_tier)(tier), e) })
 }
 
+// FlushTier has the tier store all that it is still to get, and waits for that: before the process ends, for what waits then is
+// lost. After the timeout the error is ErrUnreachable; without a tier it is ErrNotFound.
+func (c *Cache) FlushTier(timeout time.Duration) error {
+	wait := C.uint64_t(max(timeout, 0))
+	return c.call(func(c *C.tc_cache, e *C.tc_error) C.tc_status { return C.tc_flush_tier(c, wait, e) })
+}
+
 // TierStats tells what happened between a cache and its tier. See tc_tier_stats.
 type TierStats struct {
 	State                                                       TierState
@@ -144,7 +152,7 @@ type TierStats struct {
 	Unnamed, Left, Suspect, Changes, Suspicions                 uint64
 	Purges, PurgesFailed                                        uint64
 	Unreachable, StoreLate, Garbage, Forged, Full, Denied       uint64
-	RoundTrips, BytesSent, BytesReceived, Skipped               uint64
+	RoundTrips, BytesSent, BytesReceived, Skipped, Owed         uint64
 }
 
 // TierStats tells what happened between the cache and its tier so far; without a tier the error is ErrNotFound.
@@ -160,7 +168,7 @@ func (c *Cache) TierStats() (TierStats, error) {
 		Purges: uint64(s.purges), PurgesFailed: uint64(s.purges_failed), Unreachable: uint64(s.unreachable),
 		StoreLate: uint64(s.store_late), Garbage: uint64(s.garbage), Forged: uint64(s.forged), Full: uint64(s.full),
 		Denied: uint64(s.denied), RoundTrips: uint64(s.round_trips), BytesSent: uint64(s.bytes_sent),
-		BytesReceived: uint64(s.bytes_received), Skipped: uint64(s.skipped)}, err
+		BytesReceived: uint64(s.bytes_received), Skipped: uint64(s.skipped), Owed: uint64(s.owed)}, err
 }
 
 // Get is a tile by the key of its image, if the cache has it; else the error is ErrNotResident.

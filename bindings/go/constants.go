@@ -621,6 +621,14 @@ const (
 	// used until the tier says otherwise. A hit takes several times as long, and a lock that all threads share. Needs
 	// `generation`.
 	TierStrict TierFlags = 1
+	// TierPutEvicted is TC_TIER_PUT_EVICTED. `put` gets a decoded block not after its decode, but when it leaves the memory: when it is evicted or cleared, when
+	// tiles were made of it and nothing keeps it beside them, and when the cache goes; or by tc_flush_tier before that.
+	// What stays is not put, nor is what has changed since or came from the tier. `queue_bytes` of the budget, at most a
+	// quarter, are set aside for what is on its way; what leaves faster than the tier takes it is dropped and counted.
+	// What is in memory when the process ends is lost. As a block is not put at once, nobody should wait for it: `lease`
+	// is never called, and processes that want the same block at once all decode it. Needs `put`, which is also called
+	// inside tc_tier_answer and tc_tier_room then, where a tile that comes in lets others go.
+	TierPutEvicted TierFlags = 2
 )
 
 // TierOutcome is tc_tier_outcome. What tc_tier_answer says.

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"tilecache/internal/tier"
 )
@@ -39,6 +40,7 @@ func TestAnotherTierHasWhatWasDecoded(t *testing.T) {
 	if stats := must[TierStats](t)(caches[1].TierStats()); stats.Gets != 1 || stats.Hits != 1 || stats.HitBytes != 2500 || stats.State != TierClosed {
 		t.Fatalf("%+v", stats)
 	}
+	fails(t, caches[0].FlushTier(time.Minute))
 	tier.Away(true)
 	err := images[0].InvalidateFleet()
 	away := must[TierStats](t)(caches[0].TierStats())
@@ -77,6 +79,9 @@ func TestTiersThatCannotBeAreRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := cache.TierStats(); !errors.Is(err, ErrNotFound) {
+		t.Fatal(err)
+	}
+	if err := cache.FlushTier(-1); !errors.Is(err, ErrNotFound) {
 		t.Fatal(err)
 	}
 	if err := newScene(t, 10, 10, 10, 1).InvalidateFleet(); !errors.Is(err, ErrUnsupported) {

@@ -39,6 +39,7 @@ func run() error {
 	observe := flag.Bool("observe", false, "note what is asked of the cache, so that /cache can advise")
 	connections := flag.Int("connections", 4096, "connections at a time")
 	store := flag.String("store", "", "the URL of a Redis or Valkey in which servers share what they decode")
+	whenEvicted := flag.Bool("store-evicted", false, "decoded blocks go to -store when they leave the memory, and at the end")
 	renderTime := flag.Duration("render-time", 30*time.Second, "the longest that a tile may take")
 	flag.Usage = func() {
 		fmt.Fprintln(flag.CommandLine.Output(), "usage: tileserver [options] FOLDER or FILE")
@@ -65,7 +66,7 @@ func run() error {
 	}
 	defer cache.Close()
 	if *store != "" {
-		if err := useStore(cache, *store); err != nil {
+		if err := useStore(cache, *store, *whenEvicted); err != nil {
 			return err
 		}
 	}
@@ -104,6 +105,11 @@ func run() error {
 	}
 	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
 		return err
+	}
+	if *store != "" {
+		if err := cache.FlushTier(10 * time.Second); err != nil {
+			slog.Warn("store", "message", err)
+		}
 	}
 	return nil
 }

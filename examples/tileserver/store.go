@@ -15,9 +15,9 @@ static void says(void *user, const char *message) { storeSays(user, (char *)mess
 
 // The table of a store; the library that makes it is loaded when a store is asked for, so that a server without one does
 // not need it.
-static tc_status store(const char *library, const char *url, tc_tier *tier, tc_error *err)
+static tc_status store(const char *library, const char *url, uint32_t flags, tc_tier *tier, tc_error *err)
 {
-  const tc_tier_redis_options options = {.struct_size = sizeof options, .log = says};
+  const tc_tier_redis_options options = {.struct_size = sizeof options, .flags = flags, .log = says};
   void *loaded = dlopen(library, RTLD_NOW);
   tc_status (*make)(const char *, const tc_tier_redis_options *, tc_tier *, tc_error *) = NULL;
   if (loaded != NULL)
@@ -49,14 +49,19 @@ import (
 
 const storeLibrary = "libtilecache_redis.so.0"
 
-// useStore gives a new cache a Redis or Valkey behind its memory, see docs/fleet.md.
-func useStore(cache *tilecache.Cache, url string) error {
+// useStore gives a new cache a Redis or Valkey behind its memory, see docs/fleet.md; it gets blocks when they were decoded, or when
+// they leave the memory.
+func useStore(cache *tilecache.Cache, url string, whenEvicted bool) error {
 	library, at := C.CString(storeLibrary), C.CString(url)
 	defer C.free(unsafe.Pointer(library))
 	defer C.free(unsafe.Pointer(at))
+	var flags C.uint32_t
+	if whenEvicted {
+		flags = C.TC_TIER_REDIS_PUT_EVICTED
+	}
 	var tier C.tc_tier
 	var told C.tc_error
-	if C.store(library, at, &tier, &told) != C.TC_OK {
+	if C.store(library, at, flags, &tier, &told) != C.TC_OK {
 		return errors.New("-store: " + C.GoString(&told.message[0]))
 	}
 	if err := cache.SetTier(unsafe.Pointer(&tier)); err != nil {

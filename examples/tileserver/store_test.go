@@ -55,14 +55,15 @@ func redisServer(t *testing.T) string {
 }
 
 // askedOnce starts a server over a store, asks it for a path, and says what it and its metrics answer, and what the store did.
-func askedOnce(t *testing.T, folder, url, path string) ([]byte, string, tilecache.TierStats) {
+// The server ends as one that is told to.
+func askedOnce(t *testing.T, folder, url, path string, whenEvicted bool) ([]byte, string, tilecache.TierStats) {
 	t.Helper()
 	cache, err := tilecache.NewCache(64 << 20)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer cache.Close()
-	if err := useStore(cache, url); err != nil {
+	if err := useStore(cache, url, whenEvicted); err != nil {
 		if os.Getenv("TILESERVER_STORE") == "" && strings.Contains(err.Error(), storeLibrary) {
 			t.Skip(err)
 		}
@@ -90,31 +91,36 @@ func askedOnce(t *testing.T, folder, url, path string) ([]byte, string, tilecach
 		return body
 	}
 	tile := get(path)
-	for range 1000 {
-		stats, err := cache.TierStats()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if stats.Queued == 0 {
-			return tile, string(get("/metrics")), stats
-		}
-		time.Sleep(10 * time.Millisecond)
+	if stats, err := cache.TierStats(); err != nil || whenEvicted && stats.LeasesWon != 0 {
+		t.Fatal(stats, err)
 	}
-	t.Fatal("what was decoded is not stored")
-	return nil, "", tilecache.TierStats{}
+	if err := cache.FlushTier(20 * time.Second); err != nil {
+		t.Fatal("what was decoded is not stored: ", err)
+	}
+	stats, err := cache.TierStats()
+	if err != nil || stats.Queued+stats.Owed != 0 {
+		t.Fatal(stats, err)
+	}
+	return tile, string(get("/metrics")), stats
 }
 
 func TestServersShareWhatTheyDecode(t *testing.T) {
+	t.Run("when it was decoded", func(t *testing.T) { serversShare(t, false) })
+	t.Run("when it leaves the memory", func(t *testing.T) { serversShare(t, true) })
+}
+
+func serversShare(t *testing.T, whenEvicted bool) {
+	t.Helper()
 	url, folder := redisServer(t), t.TempDir()
 	path := filepath.Join(folder, "map.tif")
 	write := func(seed int) { writeImage(t, path, 600, 500, seed, mercatorAt(10, 512*256+100, 400*256+50)) }
 	write(0)
 	const wanted = "/tiles/map/10/513/401.png"
-	first, _, stats := askedOnce(t, folder, url, wanted)
+	first, _, stats := askedOnce(t, folder, url, wanted, whenEvicted)
 	if stats.Hits != 0 || stats.Puts == 0 || stats.Unnamed != 0 {
 		t.Fatalf("%+v", stats)
 	}
-	again, metrics, stats := askedOnce(t, folder, url, wanted)
+	again, metrics, stats := askedOnce(t, folder, url, wanted, whenEvicted)
 	if stats.Hits == 0 || stats.Garbage+stats.Unreachable != 0 {
 		t.Fatalf("%+v", stats)
 	}
@@ -126,7 +132,7 @@ func TestServersShareWhatTheyDecode(t *testing.T) {
 	}
 	// Written anew it is another file, of which the store has nothing.
 	write(99)
-	changed, _, stats := askedOnce(t, folder, url, wanted)
+	changed, _, stats := askedOnce(t, folder, url, wanted, whenEvicted)
 	if stats.Hits != 0 || bytes.Equal(changed, first) {
 		t.Fatalf("%+v", stats)
 	}
@@ -155,7 +161,7 @@ func TestAStoreThatCannotBeIsSaidAtTheStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer cache.Close()
-	if err := useStore(cache, "http://host"); err == nil || !strings.Contains(err.Error(), "-store: ") {
+	if err := useStore(cache, "http://host", false); err == nil || !strings.Contains(err.Error(), "-store: ") {
 		t.Fatal(err)
 	}
 }

@@ -229,8 +229,15 @@ impl<'a> Scratch<'a> {
     pub fn reclaim(&self, block: Tile) {
         let buffer = block.buffer().clone();
         drop(block);
-        let Ok(memory) = Buffer::into_memory(buffer) else {
-            return;
+        let memory = match Buffer::into_memory(buffer) {
+            Ok(memory) => memory,
+            Err(buffer) => {
+                // Nobody else needs it, but it has an heir.
+                if Arc::strong_count(&buffer) == 1 && buffer.bequeathed().is_some() {
+                    self.count_elsewhere(buffer.size());
+                }
+                return;
+            }
         };
         let before = {
             let mut state = self.state.lock();
@@ -246,9 +253,13 @@ impl<'a> Scratch<'a> {
 
     /// The memory of a block is counted elsewhere from now on.
     pub fn hand_over(&self, block: &Tile) {
+        self.count_elsewhere(block.buffer().size());
+    }
+
+    fn count_elsewhere(&self, size: usize) {
         let counted = {
             let mut state = self.state.lock();
-            let counted = block.buffer().size().min(state.given);
+            let counted = size.min(state.given);
             state.given -= counted;
             counted
         };

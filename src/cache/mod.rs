@@ -303,6 +303,17 @@ struct Shared {
     observer: Option<Observer>,
 }
 
+impl Drop for Shared {
+    /// While the tier is there still: it gets what leaves the memory now, as far as there is room in its queue.
+    fn drop(&mut self) {
+        if self.tier.get().is_some_and(|link| link.puts_evicted) {
+            let store = self.store.get_mut();
+            store.clear();
+            drop(store.take_garbage());
+        }
+    }
+}
+
 impl Home for Shared {
     fn released(&self, slot: u32) {
         self.with(|store| store.released(slot));
@@ -462,7 +473,10 @@ impl Cache {
         let ((), gone) = self.0.until_done_counting(|store| {
             // Under the lock, so that of two changes at once the same one is the last for both.
             self.0.gate.set_cap(self.0.options.in_flight_cap(budget));
-            store.set_budget(budget)
+            let done = store.set_budget(budget);
+            // Before what went gets there.
+            self.fit_queue(store);
+            done
         });
         let why = || format!("the budget is {budget} bytes now");
         self.0.tell_evicted(WHOLE, gone, why);

@@ -122,7 +122,7 @@ pub use source::{
 };
 pub use status::{tc_error, tc_status, tc_status_code};
 pub use tier::{
-    provider_invalidate_fleet, tc_generation, tc_set_tier, tc_tier, tc_tier_account,
+    provider_invalidate_fleet, tc_flush_tier, tc_generation, tc_set_tier, tc_tier, tc_tier_account,
     tc_tier_answer, tc_tier_block, tc_tier_changed, tc_tier_confirmed, tc_tier_flags,
     tc_tier_is_wanted, tc_tier_link, tc_tier_link_release, tc_tier_outcome, tc_tier_room,
     tc_tier_state, tc_tier_statistics, tc_tier_stats, tc_tier_taken,

@@ -10,13 +10,13 @@ use super::provider::tc_provider;
 use super::status::{tc_error, tc_status};
 use super::tier_table::{Open, Table};
 use super::types::{tc_dtype, tc_pixels, tc_target};
-use crate::cache::{ALWAYS, Generation, Lease, Reply, TierCounters, TierHealth, TierOptions};
+use crate::cache::{ALWAYS, Generation, Lease, Link, Reply, TierCounters, TierHealth, TierOptions};
 use crate::dtype::DType;
 use crate::error::{Error, Kind, Result};
 use crate::layout::Shape;
 use std::ffi::{c_char, c_void};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A cache as its tier knows it.
 ///
@@ -118,6 +118,14 @@ pub enum tc_tier_flags {
     /// used until the tier says otherwise. A hit takes several times as long, and a lock that all threads share. Needs
     /// `generation`.
     TC_TIER_STRICT = 1,
+    /// `put` gets a decoded block not after its decode, but when it leaves the memory: when it is evicted or cleared, when
+    /// tiles were made of it and nothing keeps it beside them, and when the cache goes; or by tc_flush_tier before that.
+    /// What stays is not put, nor is what has changed since or came from the tier. `queue_bytes` of the budget, at most a
+    /// quarter, are set aside for what is on its way; what leaves faster than the tier takes it is dropped and counted.
+    /// What is in memory when the process ends is lost. As a block is not put at once, nobody should wait for it: `lease`
+    /// is never called, and processes that want the same block at once all decode it. Needs `put`, which is also called
+    /// inside tc_tier_answer and tc_tier_room then, where a tile that comes in lets others go.
+    TC_TIER_PUT_EVICTED = 2,
 }
 
 /// What a tier counts of itself, for statistics. Size-led; the library sets struct_size, and 0 in all else.
@@ -190,7 +198,7 @@ pub struct tc_tier {
             ticket: u64,
         ),
     >,
-    /// Takes a block that was decoded. It does not write it here, but enqueues it for a thread of yours. `pixels` may be
+    /// Takes a block that was decoded, or with TC_TIER_PUT_EVICTED one that leaves the memory. It does not write it here, but enqueues it for a thread of yours. `pixels` may be
     /// read until tc_tier_taken with `parcel`, which must come once. lease: what tc_tier_answer said with TC_TIER_LEASED,
     /// which ends when the block is put or dropped; else 0. NULL: nothing is put.
     pub put: Option<
@@ -243,6 +251,9 @@ pub struct tc_tier {
     /// Called on a thread that has called `get` or `lease` for all blocks that it needs now, before it waits for them: a
     /// tier may ask its store for all at once. NULL: nothing to do.
     pub flush: Option<unsafe extern "C" fn(user: *mut c_void)>,
+    /// Called by tc_flush_tier when all parcels were taken: returns 1 when what was put is stored or dropped, or 0 after
+    /// `timeout_ns` nanoseconds. It may take its time until then. NULL: what was taken is stored.
+    pub settle: Option<unsafe extern "C" fn(user: *mut c_void, timeout_ns: u64) -> i32>,
 }
 
 /// What happened between a cache and its tier. Size-led.
@@ -315,14 +326,16 @@ pub struct tc_tier_stats {
     pub bytes_received: u64,
     /// Blocks for which the tier did not ask its store.
     pub skipped: u64,
+    /// Bytes of blocks in memory that are put when they leave it, with TC_TIER_PUT_EVICTED.
+    pub owed: u64,
 }
 
 #[cfg(target_pointer_width = "64")]
 const _: () = {
     use std::mem::offset_of;
     assert!(size_of::<tc_tier_block>() == 104 && offset_of!(tc_tier_block, width) == 48);
-    assert!(size_of::<tc_tier>() == 120 && offset_of!(tc_tier, attach) == 40);
-    assert!(size_of::<tc_tier_account>() == 88 && size_of::<tc_tier_stats>() == 256);
+    assert!(size_of::<tc_tier>() == 128 && offset_of!(tc_tier, attach) == 40);
+    assert!(size_of::<tc_tier_account>() == 88 && size_of::<tc_tier_stats>() == 264);
 };
 
 impl From<&tc_generation> for Generation {
@@ -345,7 +358,7 @@ unsafe impl SizeLed for tc_tier_stats {
 }
 
 impl tc_tier_stats {
-    fn new(counted: &TierCounters, queued: u64, health: &tc_tier_account) -> Self {
+    fn new(counted: &TierCounters, link: &Link, health: &tc_tier_account) -> Self {
         Self {
             struct_size: 0,
             state: health.state,
@@ -362,7 +375,7 @@ impl tc_tier_stats {
             puts: counted.puts,
             put_bytes: counted.put_bytes,
             puts_dropped: counted.puts_dropped,
-            queued,
+            queued: link.queued(),
             unnamed: counted.unnamed,
             left: counted.left,
             suspect: counted.suspect,
@@ -380,6 +393,7 @@ impl tc_tier_stats {
             bytes_sent: health.bytes_sent,
             bytes_received: health.bytes_received,
             skipped: health.skipped,
+            owed: link.owed(),
         }
     }
 }
@@ -443,7 +457,7 @@ pub unsafe extern "C" fn tc_tier_statistics(
             let link = cache.tier().ok_or_else(no_tier)?;
             let health = link.health();
             let health = tc_tier_account::of(&health);
-            stats.set(tc_tier_stats::new(&link.counters(), link.queued(), &health));
+            stats.set(tc_tier_stats::new(&link.counters(), link, &health));
             Ok(())
         })
     }
@@ -451,6 +465,34 @@ pub unsafe extern "C" fn tc_tier_statistics(
 
 fn no_tier() -> Error {
     Error::new(Kind::NotFound, "the cache has no other tier")
+}
+
+/// Puts what is to be put of the blocks in memory, where that waits for them to leave (TC_TIER_PUT_EVICTED), and waits until the
+/// tier has stored or dropped all that was put: so that another process, or the next one, finds it. To be called before a
+/// process ends, for what waits then is lost.
+///
+/// - cache: required.
+/// - timeout_ns: how long that may take, in nanoseconds; 0: what needs no waiting. UINT64_MAX: no limit.
+/// - err: may be NULL.
+///
+/// Blocks stay in memory. What the tier dropped, because its store is not reached or full, is no error here: it is counted,
+/// see tc_tier_statistics. What other threads put meanwhile is waited for, too. Errors: TC_E_UNREACHABLE if the tier did
+/// not take all in time: the rest stays to be put; TC_E_NOT_FOUND if the cache has no tier; TC_E_ARGUMENT. Calls `put` and
+/// `settle`. Not to be called inside functions of the tier. Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tc_flush_tier(
+    cache: *mut tc_cache,
+    timeout_ns: u64,
+    err: *mut tc_error,
+) -> tc_status {
+    // SAFETY: the caller keeps what the header says of every pointer.
+    unsafe {
+        guard(err, || {
+            let cache = &handle::borrow(cache, "cache")?.cache;
+            let timeout = Duration::from_nanos(timeout_ns);
+            cache.flush_tier(Instant::now() + timeout)
+        })
+    }
 }
 
 impl tc_tier_account {

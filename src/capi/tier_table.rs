@@ -22,6 +22,7 @@ pub struct Open {
 }
 
 const STRICT: u32 = tc_tier_flags::TC_TIER_STRICT as u32;
+const PUT_EVICTED: u32 = tc_tier_flags::TC_TIER_PUT_EVICTED as u32;
 
 /// With so many tickets those are looked for that nobody wants any more.
 const MANY: usize = 1024;
@@ -101,7 +102,7 @@ impl Table {
     /// The tier that a table describes.
     pub fn new(tier: &tc_tier) -> Result<Arc<Self>> {
         let missing = |name: &str| Error::argument(format!("tier.{name} is NULL"));
-        let unknown = tier.flags & !STRICT;
+        let unknown = tier.flags & !(STRICT | PUT_EVICTED);
         if unknown != 0 {
             return Err(Error::argument(format!(
                 "tier.flags has bits that are not known: {unknown:#x}"
@@ -110,6 +111,11 @@ impl Table {
         if tier.flags & STRICT != 0 && tier.generation.is_none() {
             return Err(Error::argument(
                 "tier.flags has TC_TIER_STRICT, but tier.generation is NULL",
+            ));
+        }
+        if tier.flags & PUT_EVICTED != 0 && tier.put.is_none() {
+            return Err(Error::argument(
+                "tier.flags has TC_TIER_PUT_EVICTED, but tier.put is NULL",
             ));
         }
         if tier.lease.is_some() != tier.unlease.is_some() {
@@ -181,9 +187,13 @@ fn lend<R>(block: &TierBlock, call: impl FnOnce(*const tc_tier_block) -> R) -> O
 
 /// A moment on the monotonic clock of the system in nanoseconds, as C reads it.
 fn monotonic(moment: Instant) -> u64 {
+    time_of(libc::CLOCK_MONOTONIC).saturating_add(left(moment))
+}
+
+/// How many nanoseconds there are until a moment.
+fn left(moment: Instant) -> u64 {
     let left = moment.saturating_duration_since(Instant::now());
-    let left = u64::try_from(left.as_nanos()).unwrap_or(u64::MAX);
-    time_of(libc::CLOCK_MONOTONIC).saturating_add(left)
+    u64::try_from(left.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// The clock of confirmations.
@@ -223,6 +233,10 @@ impl Tier for Table {
         self.calls.put.is_some()
     }
 
+    fn puts_evicted(&self) -> bool {
+        self.calls.flags & PUT_EVICTED != 0
+    }
+
     fn put(&self, block: &TierBlock, lease: Option<Lease>, parcel: Parcel) {
         let Some(put) = self.calls.put else {
             return;
@@ -235,6 +249,14 @@ impl Tier for Table {
             // SAFETY: as above; the parcel keeps the pixels until the caller has taken it.
             unsafe { put(self.calls.user, block, lease, &pixels, number) };
         });
+    }
+
+    fn settle(&self, deadline: Instant) -> bool {
+        let timeout = left(deadline);
+        self.calls.settle.is_none_or(|settle| {
+            // SAFETY: as above.
+            unsafe { settle(self.calls.user, timeout) != 0 }
+        })
     }
 
     fn has_leases(&self) -> bool {

@@ -58,6 +58,7 @@ fn of_tier(json: &mut Json, link: &Link) {
     json.number("put_bytes", counted.put_bytes);
     json.number("puts_dropped", counted.puts_dropped);
     json.number("queued", link.queued());
+    json.number("owed", link.owed());
     json.number("unnamed", counted.unnamed);
     json.number("left", counted.left);
     json.number("suspect", counted.suspect);

@@ -178,11 +178,11 @@ fn open_image(
         false => "",
     };
     let name = name_or_number(name.or(identity.as_deref()));
+    let rgb = if image.is_made_rgb { ":rgb" } else { "" };
     let layers = match has_layers {
         true => format!(":layers:{}", choice.layers),
         false => String::new(),
     };
-    let rgb = if image.is_made_rgb { ":rgb" } else { "" };
     let key = format!("{name}{in_place}{rgb}:image:{index}{layers}");
     let title = match (path, index) {
         (Some(path), 0) => path.display().to_string(),

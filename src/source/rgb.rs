@@ -244,6 +244,10 @@ impl Decoder for RgbDecoder {
         self.stored.allow_threads(count);
     }
 
+    fn take_layers(&mut self, count: u32) -> bool {
+        self.stored.take_layers(count)
+    }
+
     fn set_pad(&mut self, pad: Sample) {
         self.stored.set_pad(pad);
     }

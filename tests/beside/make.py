@@ -255,6 +255,14 @@ with open("inks-described.tif.aux.xml", "w", encoding="utf-8") as file:
     file.write(f"<PAMDataset>{bands}</PAMDataset>")
 expect_rgb("inks-described.tif")
 
+# Blocks that are left out, which GDAL fails to convert.
+dataset = gdal.GetDriverByName("GTiff").Create(
+    "inks-absent.tif", 64, 48, 4, gdal.GDT_Byte, ["PHOTOMETRIC=CMYK", "SPARSE_OK=YES", "BLOCKYSIZE=16"])
+dataset.GetRasterBand(1).SetNoDataValue(9)
+for i in range(4):
+    dataset.GetRasterBand(i + 1).WriteArray(np.full((16, 64), 50 * (i + 1), np.uint8), 0, 16)
+del dataset
+
 # What it shows as it is stored.
 for name, kind, bands, photometric in [
     ("inks-16", gdal.GDT_UInt16, 4, "CMYK"), ("lab-16", gdal.GDT_UInt16, 3, "CIELAB"), ("lab-more", gdal.GDT_Byte, 4, "CIELAB"),

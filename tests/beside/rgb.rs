@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tilecache::bytes::MemoryBytes;
 use tilecache::error::Kind;
-use tilecache::image::Colour;
+use tilecache::image::{Block, Colour};
 use tilecache::provider::Provider;
 use tilecache::source::file::{self, Choice};
 
@@ -146,6 +146,23 @@ fn what_is_said_of_bands_that_are_gone_goes_with_them() {
         of_bands.contains(&0) && of_bands.iter().all(|band| *band < 3),
         "{of_bands:?}"
     );
+}
+
+#[test]
+fn blocks_that_are_left_out_are_pad() {
+    let provider = open_rgb(&made().join("inks-absent.tif"));
+    let stored = |row| provider.has_block(Block::new(0, row, 0)).expect("a block");
+    assert_eq!([0, 1, 2].map(stored), [false, true, false]);
+    let of_inks = [50, 100, 150].map(|ink| (255 - ink) * (255 - 200) / 255);
+    for (band, pixels) in read(&*provider, 0).chunks(64 * 48).enumerate() {
+        for (y, row) in pixels.chunks(64).enumerate() {
+            let expected = if y / 16 == 1 { of_inks[band] as u8 } else { 9 };
+            assert!(
+                row.iter().all(|sample| *sample == expected),
+                "band {band}, row {y}"
+            );
+        }
+    }
 }
 
 #[test]

@@ -22,7 +22,7 @@ export Cache, Provider, Tile, Chain, Transform, PixelStats, Load
 export get_block, try_block, peek_block, has_block, request_block, read_window, read_window!, pixels
 export retile, cached, level, mask, downsample, pyramid, warp, compute, mosaic, convert_samples, with_georef, reader, pass
 export from_source, from_memory, info, band_info, metadata, georef, cancel, invalidate, invalidate_fleet, pixel_stats
-export set_tier, tier_statistics
+export set_tier, flush_tier, tier_statistics
 
 """
 The image as an array of DiskArrays (x, y, band), chunked by its blocks: with DiskArrays loaded, from Julia 1.9 on.

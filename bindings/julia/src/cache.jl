@@ -17,6 +17,14 @@ Gives a new cache another tier behind its memory: the address of a tc_tier, whic
 copied. A tier is written in C, C++ or Rust.
 """
 set_tier(cache::Cache, tier::Ptr) = check(err -> Raw.tc_set_tier(cache, tier, err))
+"""
+Has the tier store all that it is still to get, and waits for that, so many seconds at most: before a process ends, for what
+waits then is lost.
+"""
+function flush_tier(cache::Cache; seconds = Inf)
+    nanoseconds = seconds * 1e9 < 2.0^63 ? round(UInt64, max(seconds, 0) * 1e9) : typemax(UInt64)
+    check(err -> Raw.tc_flush_tier(cache, nanoseconds, err))
+end
 """What happened between a cache and its tier so far."""
 tier_statistics(cache::Cache) =
     told(filled((value, err) -> Raw.tc_tier_statistics(cache, value, err), Raw.tc_tier_stats))

@@ -251,6 +251,7 @@ const TC_LOG_OVERDUE = UInt32(8)
 
 # The bits of tc_tier.flags.
 const TC_TIER_STRICT = UInt32(1)
+const TC_TIER_PUT_EVICTED = UInt32(2)
 
 # What tc_tier_answer says.
 const TC_TIER_MISS = UInt32(0)
@@ -895,6 +896,7 @@ struct tc_tier
     health::Ptr{Cvoid}
     release::Ptr{Cvoid}
     flush::Ptr{Cvoid}
+    settle::Ptr{Cvoid}
 end
 
 """
@@ -934,6 +936,7 @@ struct tc_tier_stats
     bytes_sent::UInt64
     bytes_received::UInt64
     skipped::UInt64
+    owed::UInt64
 end
 
 """
@@ -2477,6 +2480,23 @@ tc_tier_statistics(cache, stats, err) =
     @library_call libtilecache.tc_tier_statistics(cache::Ptr{tc_cache}, stats::Ptr{Cvoid}, err::Ptr{Cvoid})::tc_status
 
 """
+Puts what is to be put of the blocks in memory, where that waits for them to leave (TC_TIER_PUT_EVICTED), and waits until the
+tier has stored or dropped all that was put: so that another process, or the next one, finds it. To be called before a
+process ends, for what waits then is lost.
+
+- cache: required.
+- timeout_ns: how long that may take, in nanoseconds; 0: what needs no waiting. UINT64_MAX: no limit.
+- err: may be NULL.
+
+Blocks stay in memory. What the tier dropped, because its store is not reached or full, is no error here: it is counted,
+see tc_tier_statistics. What other threads put meanwhile is waited for, too. Errors: TC_E_UNREACHABLE if the tier did
+not take all in time: the rest stays to be put; TC_E_NOT_FOUND if the cache has no tier; TC_E_ARGUMENT. Calls `put` and
+`settle`. Not to be called inside functions of the tier. Thread-safe.
+"""
+tc_flush_tier(cache, timeout_ns, err) =
+    @library_call libtilecache.tc_flush_tier(cache::Ptr{tc_cache}, timeout_ns::UInt64, err::Ptr{Cvoid})::tc_status
+
+"""
 The memory of the tile that a ticket asks for, to be written before tc_tier_answer with TC_TIER_PIXELS and NULL: so the
 pixels are not copied once more. All of it must be written, for memory is used again.
 
@@ -3073,6 +3093,7 @@ const CALLBACKS = Dict{Symbol, Any}(
     :tc_tier_health => (Cvoid, (Ptr{Cvoid}, Ptr{Cvoid})),
     :tc_tier_release => (Cvoid, (Ptr{Cvoid},)),
     :tc_tier_flush => (Cvoid, (Ptr{Cvoid},)),
+    :tc_tier_settle => (Int32, (Ptr{Cvoid}, UInt64)),
     :tc_progress_fn => (Cint, (Float64, Ptr{UInt8}, Ptr{Cvoid})),
 )
 

@@ -410,6 +410,7 @@ end
     @test reads[] == 1
     stats = tier_statistics(second)
     @test (stats.gets, stats.hits, stats.hit_bytes, stats.state) == (1, 1, 256 * 256, Raw.TC_TIER_CLOSED)
+    flush_tier(first)
     be_away(1)
     failed = thrown(() -> invalidate_fleet(one), T.Error)
     @test failed.status == Raw.TC_E_UNREACHABLE && occursin("the store is away", failed.message)
@@ -426,5 +427,6 @@ end
     @test status_of(() -> set_tier(Cache(1 << 20), C_NULL)) == Raw.TC_E_ARGUMENT
     @test status_of(() -> set_tier(first, table())) == Raw.TC_E_ARGUMENT
     @test status_of(() -> tier_statistics(Cache(1 << 20))) == Raw.TC_E_NOT_FOUND
+    @test status_of(() -> flush_tier(Cache(1 << 20); seconds = 0.5)) == Raw.TC_E_NOT_FOUND
     @test status_of(() -> T.open(SCENE; fleet_id = "a\0b")) == Raw.TC_E_ARGUMENT
 end

@@ -41,6 +41,9 @@ def test_what_was_decoded_is_decoded_no_more(memory, with_tier):
     assert (stats.gets, stats.hits, stats.hit_bytes) == (1, 1, block.nbytes)
     assert stats.state is tilecache.TierState.CLOSED and first.tier_statistics().puts == 1
 
+    first.flush_tier()
+    assert first.tier_statistics().owed == 0
+
     memory.memory_tier_away(1)
     with pytest.raises(tilecache.UnreachableError, match="the store is away"):
         image.invalidate_fleet()
@@ -76,3 +79,5 @@ def test_tiers_that_cannot_be_are_refused(memory, with_tier):
         with_tier().set_tier(memory.memory_tier())
     with pytest.raises(tilecache.NotFoundError):
         tilecache.Cache(1 << 20).tier_statistics()
+    with pytest.raises(tilecache.NotFoundError):
+        tilecache.Cache(1 << 20).flush_tier(0.5)

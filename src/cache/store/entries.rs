@@ -1,5 +1,6 @@
 //! Entries: what the cells of a key hold, as views of buffers.
 
+use super::wanted::bequest_of;
 use super::{Class, ENTRY_BYTES, Link, Record, Room, Standing, Store, grow_gently, reserve_gently};
 use crate::cache::eviction_order::{Place, Slot};
 use crate::cache::index::{Cell, EntryId, Neighbour};
@@ -101,7 +102,8 @@ impl Store {
         room: Option<Room>,
         class: Class,
     ) {
-        let charge = pixels.buffer().size() as u64 + ENTRY_BYTES;
+        let bequest = bequest_of(pixels.buffer());
+        let charge = pixels.buffer().size() as u64 + (1 + u64::from(bequest)) * ENTRY_BYTES;
         let group = self.keys[cell.key as usize].group;
         let room = room.is_some_and(|room| {
             let suffices = room.bytes >= charge;
@@ -139,6 +141,7 @@ impl Store {
                 Standing::OverBudget
             },
             is_again,
+            bequest,
         }) as Slot;
         self.keys[cell.key as usize].buffers += 1;
         let (lent, counted) = self.records[slot as usize].lent();

@@ -196,7 +196,7 @@ impl Store {
     }
 
     pub(super) fn taken(&self) -> u64 {
-        self.weights.resident + self.bookkeeping + self.reserved + self.reusable
+        self.weights.resident + self.bookkeeping + self.reserved + self.aside + self.reusable
     }
 
     /// [`Store::try_make_room`], unless it takes long: for what is nearly always there, because it has
@@ -619,9 +619,11 @@ impl Store {
     }
 
     pub(super) fn note_peak(&mut self) {
-        self.peak = self
-            .peak
-            .max(self.taken() - self.reserved + self.weights.over_budget + self.weights.in_flight);
+        self.peak = self.peak.max(
+            self.taken() - self.reserved - self.aside
+                + self.weights.over_budget
+                + self.weights.in_flight,
+        );
     }
 
     /// The last handle of a buffer that was parked or outside the budget is gone.
@@ -742,6 +744,7 @@ impl Store {
     pub fn set_budget(&mut self, budget: u64) -> Result<(), Interrupted> {
         self.trim_pool(0);
         self.shares.budget = budget;
+        self.aside = self.aside_of(budget);
         let done = self.shrink_to(budget, &mut Patience::of_turn());
         self.budget = match done {
             Ok(()) => budget,

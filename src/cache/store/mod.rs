@@ -12,6 +12,7 @@ mod planned;
 mod rebuild;
 mod shares;
 mod trim;
+mod wanted;
 
 pub use evict::Interrupted;
 #[cfg(test)]
@@ -48,6 +49,9 @@ const DEMOTIONS_PER_CALL: usize = 64;
 
 /// How many keys it looks at for that, beside its own.
 const KEYS_PER_CALL: usize = 8;
+
+/// The share of the budget, as a divisor, that may be set aside for what is not tiles.
+const ASIDE_DIVISOR: u64 = 4;
 
 /// How many buffers one call evicts or sets aside at most while others wait for the books.
 const STEPS_PER_TURN: usize = 256;
@@ -117,6 +121,8 @@ struct Record {
     standing: Standing,
     /// Used at times that lie apart, where that matters.
     is_again: bool,
+    /// What it took when it came to know who else gets the buffer, in parts of [`ENTRY_BYTES`].
+    bequest: u8,
 }
 
 /// What the books know of an entry.
@@ -131,7 +137,8 @@ struct Link {
 impl Record {
     /// What it takes of the budget, or beside it.
     fn charge(&self) -> u64 {
-        self.buffer.size() as u64 + u64::from(self.entries) * ENTRY_BYTES
+        let bookkeeping = u64::from(self.entries) + u64::from(self.bequest);
+        self.buffer.size() as u64 + bookkeeping * ENTRY_BYTES
     }
 
     /// Bytes of a caller's memory, and those of them that count.
@@ -254,6 +261,9 @@ pub struct Store {
     unread: u64,
     reserved: u64,
     reserved_unread: u64,
+    /// What is never for tiles, and how much that would be in any budget that is large enough.
+    aside: u64,
+    aside_wanted: u64,
     reusable: u64,
     /// What the keys with resident buffers are charged.
     bookkeeping: u64,
@@ -302,6 +312,8 @@ impl Store {
             unread: 0,
             reserved: 0,
             reserved_unread: 0,
+            aside: 0,
+            aside_wanted: 0,
             reusable: 0,
             bookkeeping: 0,
             pool: Vec::new(),

@@ -294,7 +294,7 @@ impl AskedOfTiers {
 impl Kept {
     /// Whether this process may get a lease: only whole blocks are put.
     fn takes_leases(&self) -> bool {
-        self.is_whole && self.link.tier.has_leases()
+        self.is_whole && self.link.takes_leases()
     }
 
     /// Makes the block, as any request would that needs just that. The decode puts it, and the lease ends with that.

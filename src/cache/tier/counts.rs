@@ -16,6 +16,24 @@ impl Count {
     }
 }
 
+/// A number that grows and gets less.
+#[derive(Default)]
+pub struct Level(AtomicU64);
+
+impl Level {
+    pub fn add(&self, number: u64) {
+        self.0.fetch_add(number, Ordering::Relaxed);
+    }
+
+    pub fn take(&self, number: u64) {
+        self.0.fetch_sub(number, Ordering::Relaxed);
+    }
+
+    pub fn now(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 macro_rules! counts {
     ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
         /// The counts as they grow.

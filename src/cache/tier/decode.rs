@@ -1,12 +1,13 @@
 //! The decode of a source block that another tier is given afterwards.
 
+use super::Link;
 use super::block::TierBlock;
+use super::owed::Owed;
+use super::queue::Parcel;
 use super::source::TierSource;
-use super::{Lease, Link};
-use crate::cache::{Cache, HeldRoom, Namespace};
+use crate::cache::{Cache, Namespace};
 use crate::image::{Bands, Block, Image};
 use crate::provider::{Request, Retention};
-use crate::sync::atomic::Ordering;
 use crate::tile::Tile;
 use std::sync::Arc;
 use std::time::Instant;
@@ -19,14 +20,6 @@ pub struct Decode {
     block: TierBlock,
     begun: Instant,
     is_over: bool,
-}
-
-/// A block that waits to be put. It takes room of the budget until it is dropped.
-pub struct Parcel {
-    tile: Tile,
-    bytes: u64,
-    link: Arc<Link>,
-    _room: HeldRoom,
 }
 
 impl Decode {
@@ -63,7 +56,7 @@ impl Decode {
         })
     }
 
-    /// Hands the decoded block to the tier, unless the queue is full.
+    /// Hands the decoded block to the tier, unless the queue is full; or notes that it is to have it.
     pub fn put(mut self, tile: &Tile) {
         self.is_over = true;
         self.source.learn(self.begun.elapsed());
@@ -71,38 +64,27 @@ impl Decode {
         if !self.source.has(self.block.generation) {
             return self.source.end_lease(&self.block.material);
         }
+        if self.link.puts_evicted {
+            return Owed::note(&self.source, &self.link, &self.block, tile);
+        }
         let Some(parcel) = self.parcel(tile) else {
             self.link.counts.puts_dropped.add(1);
             return self.source.end_lease(&self.block.material);
         };
-        self.link.counts.puts.add(1);
-        self.link
-            .counts
-            .put_bytes
-            .add(self.block.layout.span() as u64);
-        let lease: Option<Lease> = self.source.take_lease(&self.block.material);
-        self.link.tier.put(&self.block, lease, parcel);
+        let lease = self.source.take_lease(&self.block.material);
+        self.link.put(&self.block, lease, parcel);
     }
 
     fn parcel(&self, tile: &Tile) -> Option<Parcel> {
         let bytes = tile.buffer().size() as u64;
-        let queued = &self.link.queued;
-        let most = self.link.options.queue_bytes;
-        let fits = |now: u64| now.checked_add(bytes).filter(|sum| *sum <= most);
-        queued
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits)
-            .ok()?;
-        let room = self.cache.hold_room(bytes, "tier");
-        let Some(room) = room else {
-            queued.fetch_sub(bytes, Ordering::Relaxed);
+        if !self.link.queue.enter(bytes) {
+            return None;
+        }
+        let Some(room) = self.cache.hold_room(bytes, "tier") else {
+            self.link.queue.leave(bytes);
             return None;
         };
-        Some(Parcel {
-            tile: tile.clone(),
-            bytes,
-            link: self.link.clone(),
-            _room: room,
-        })
+        Some(Parcel::new(tile.clone(), self.link.clone(), Some(room)))
     }
 }
 
@@ -111,18 +93,5 @@ impl Drop for Decode {
         if !self.is_over {
             self.source.end_lease(&self.block.material);
         }
-    }
-}
-
-impl Parcel {
-    /// The pixels, which never change.
-    pub fn tile(&self) -> &Tile {
-        &self.tile
-    }
-}
-
-impl Drop for Parcel {
-    fn drop(&mut self) {
-        self.link.queued.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }

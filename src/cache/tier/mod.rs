@@ -3,7 +3,8 @@
 //! `asking` looks at what a request needs, and `asked` goes through the questions of one request: whether the tier has a
 //! block, and where it does not, who decodes it. `ticket` is one such question in the hands of the tier. `source` is what
 //! is known of a source there, `beneath` the sources that an image is built on, and `identity` what they and their blocks
-//! are called on all machines. `decode` puts what was decoded.
+//! are called on all machines. `decode` puts what was decoded, or has `owed` put it when it leaves the memory, through the
+//! `queue`.
 
 mod asked;
 mod asking;
@@ -12,6 +13,8 @@ mod block;
 mod counts;
 mod decode;
 mod identity;
+mod owed;
+mod queue;
 mod source;
 mod ticket;
 
@@ -20,18 +23,21 @@ pub use asking::{Asking, Landing};
 pub use beneath::Beneath;
 pub use block::TierBlock;
 pub use counts::TierCounters;
-pub use decode::{Decode, Parcel};
+pub use decode::Decode;
 pub use identity::{Identity, IsCurrent, PIXEL_VERSION, identify, identify_while};
+pub use queue::Parcel;
 pub use source::{ALWAYS, TierSource};
 pub use ticket::{Reply, Ticket};
 
 use super::Cache;
 use super::lineage::Lineage;
+use super::store::Store;
 use crate::error::{Error, Kind, Result};
 use crate::load::Load;
 use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use counts::Counts;
+use crate::sync::atomic::{AtomicBool, Ordering};
+use counts::{Counts, Level};
+use queue::Queue;
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -74,8 +80,18 @@ pub trait Tier: Send + Sync {
         false
     }
 
+    /// Whether blocks are put only when they leave the memory. Then nobody is to wait for one: no leases are asked for.
+    fn puts_evicted(&self) -> bool {
+        false
+    }
+
     /// Takes a block that was decoded, and the lease that this ends.
     fn put(&self, _block: &TierBlock, _lease: Option<Lease>, _parcel: Parcel) {}
+
+    /// Waits until what was put is stored or dropped, at most until then; says whether it is.
+    fn settle(&self, _deadline: Instant) -> bool {
+        true
+    }
 
     /// Whether there are leases.
     fn has_leases(&self) -> bool {
@@ -175,10 +191,12 @@ pub struct Link {
     pub(super) tier: Arc<dyn Tier>,
     options: TierOptions,
     is_strict: bool,
+    pub(super) puts_evicted: bool,
     pub(super) counts: Counts,
     sources: Mutex<BTreeMap<Arc<str>, Arc<TierSource>>>,
-    /// Bytes of blocks that wait to be put.
-    queued: AtomicU64,
+    /// Bytes of blocks in memory that are put when they leave it.
+    owed: Level,
+    queue: Queue,
 }
 
 impl Link {
@@ -193,6 +211,7 @@ impl Link {
         };
         Arc::new(Self {
             is_strict: tier.is_strict(),
+            puts_evicted: tier.puts_evicted(),
             tier,
             options: TierOptions {
                 get: or(options.get, GET),
@@ -201,8 +220,14 @@ impl Link {
             },
             counts: Counts::default(),
             sources: Mutex::default(),
-            queued: AtomicU64::new(0),
+            owed: Level::default(),
+            queue: Queue::new(queue_bytes),
         })
+    }
+
+    /// Whether this process may get leases.
+    fn takes_leases(&self) -> bool {
+        self.tier.has_leases() && !self.puts_evicted
     }
 
     /// Whether requests look at the clock.
@@ -288,7 +313,12 @@ impl Link {
 
     /// Bytes of blocks that wait to be put.
     pub fn queued(&self) -> u64 {
-        self.queued.load(Ordering::Relaxed)
+        self.queue.bytes()
+    }
+
+    /// Bytes of blocks in memory that are put when they leave it.
+    pub fn owed(&self) -> u64 {
+        self.owed.now()
     }
 }
 
@@ -306,9 +336,23 @@ impl Cache {
             self.0.index.believe_nothing();
         }
         ANY.store(true, Ordering::Release);
-        match self.0.tier.set(link.clone()) {
-            Ok(()) => Ok(link),
-            Err(_) => Err(Error::argument("the cache has another tier already")),
+        if self.0.tier.set(link.clone()).is_err() {
+            return Err(Error::argument("the cache has another tier already"));
+        }
+        if link.puts_evicted {
+            // What leaves takes no room of tiles on its way, or more would have to leave for it.
+            self.0.with(|store| {
+                store.set_aside(link.options.queue_bytes);
+                self.fit_queue(store);
+            });
+        }
+        Ok(link)
+    }
+
+    /// What waits to be put may take what is set aside for it.
+    pub(super) fn fit_queue(&self, store: &Store) {
+        if let Some(link) = self.tier().filter(|link| link.puts_evicted) {
+            link.queue.set_most(store.aside());
         }
     }
 

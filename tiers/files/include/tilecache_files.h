@@ -32,6 +32,12 @@ typedef enum tc_tier_files_flags {
    * than validity_ms, also in a process that was stopped and goes on. See TC_TIER_STRICT in tilecache.h.
    */
   TC_TIER_FILES_STRICT = 2,
+  /**
+   * Blocks are stored when they leave the memory of the cache, and not when they were decoded: what fits in memory costs
+   * the directory nothing. Nobody waits for what another process decodes then, and what is in memory when the process ends is
+   * lost: tc_flush_tier stores it before. See TC_TIER_PUT_EVICTED in tilecache.h.
+   */
+  TC_TIER_FILES_PUT_EVICTED = 8,
 } tc_tier_files_flags;
 
 /**

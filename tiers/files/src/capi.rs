@@ -16,6 +16,8 @@ use tilecache_table::{Making, table};
 pub const TC_TIER_FILES_ALWAYS: u32 = 1;
 /// See the header.
 pub const TC_TIER_FILES_STRICT: u32 = 2;
+/// See the header.
+pub const TC_TIER_FILES_PUT_EVICTED: u32 = 8;
 
 const BYTES: u64 = 1 << 30;
 

@@ -10,6 +10,14 @@ pub(crate) fn reading(path: &Path, error: &Error) -> Failure {
     Failure::Unreachable(text(path, error))
 }
 
+/// Whether there was no room for more on the disk.
+pub(crate) fn is_full(error: &Error) -> bool {
+    matches!(
+        Errno::from_io_error(error),
+        Some(Errno::NOSPC | Errno::DQUOT)
+    )
+}
+
 /// Something could not be written. Where it never can be, what is there is served all the same, as where it is full.
 pub(crate) fn writing(path: &Path, error: &Error) -> Failure {
     const WITHOUT_ROOM: [Errno; 6] = [

@@ -1,7 +1,7 @@
 //! Values: read by everybody, written by who has the lock, and evicted by that one when there is no room.
 
 use crate::directory::{Directory, SHARDS, is_ours, open, replace, shard};
-use crate::failures::{reading, writing};
+use crate::failures::{is_full, reading, writing};
 use crate::lock::Lock;
 use crate::sizes::Sizes;
 use crate::store::Counts;
@@ -109,17 +109,37 @@ impl<'a> Writer<'a> {
 
     /// Keeps values, each or not.
     pub(crate) fn put(&mut self, values: &[(Digest, Vec<u8>)]) -> Result<Vec<Result<()>>> {
-        let room = values
-            .iter()
-            .map(|(_, value)| taken(value.len() as u64))
-            .sum();
-        self.make_room(room)?;
+        let all: Vec<_> = values.iter().collect();
+        let room = room_of(&all);
+        let bound = self.bound;
+        self.evict_until(|sizes, _| sizes.total() + room <= bound)?;
+        let mut put = self.write(&all)?;
+        // The disk may have less room than the bound. What was unused for longest goes then, and they are tried once more.
+        let without: Vec<_> = (0..put.len())
+            .filter(|&at| put[at].as_ref().is_err_and(is_full))
+            .collect();
+        let left: Vec<_> = without.iter().map(|&at| all[at]).collect();
+        let room = room_of(&left);
+        let may_help = room <= self.sizes.total();
+        if may_help && self.evict_until(|_, evicted| evicted >= room)? > 0 {
+            let again = self.write(&left)?;
+            let again = without.into_iter().zip(again);
+            again.for_each(|(at, again)| put[at] = again);
+        }
+        let told = values.iter().zip(put).map(|((key, _), put)| {
+            put.map_err(|error| writing(&self.directory.file(KIND, key), &error))
+        });
+        Ok(told.collect())
+    }
+
+    /// Writes values beside those that are there, each or not.
+    fn write(&mut self, values: &[&(Digest, Vec<u8>)]) -> Result<Vec<std::io::Result<()>>> {
         for (key, value) in values {
             self.sizes.shards[shard(key)] += taken(value.len() as u64);
         }
         self.write_sizes()?;
         let new = self.directory.path("new");
-        let mut put = |(key, value): &(Digest, Vec<u8>)| {
+        let mut put = |(key, value): &&(Digest, Vec<u8>)| {
             let path = self.directory.file(KIND, key);
             // What has this name goes; or, where this fails, what was to come in its place.
             let before = std::fs::symlink_metadata(&path).map_or(0, |known| taken(known.len()));
@@ -130,7 +150,7 @@ impl<'a> Writer<'a> {
             };
             let bytes = &mut self.sizes.shards[shard(key)];
             *bytes = bytes.saturating_sub(gone);
-            replaced.map_err(|error| writing(&path, &error))
+            replaced
         };
         let put = values.iter().map(&mut put).collect();
         self.write_sizes()?;
@@ -143,9 +163,11 @@ impl<'a> Writer<'a> {
         written.map_err(|error| writing(&self.directory.path("sizes"), &error))
     }
 
-    /// Evicts until so many bytes more are not too many.
-    fn make_room(&mut self, room: u64) -> Result<()> {
-        while self.sizes.total() + room > self.bound {
+    /// Evicts until that is enough, by what there is then and by how much went, or until nothing is left; returns how much
+    /// went.
+    fn evict_until(&mut self, is_enough: impl Fn(&Sizes, u64) -> bool) -> Result<u64> {
+        let mut evicted = 0;
+        while !is_enough(&self.sizes, evicted) {
             let mut sample = Vec::new();
             for _ in 0..SHARDS {
                 self.look_through(self.sizes.hand, &mut sample)?;
@@ -168,11 +190,12 @@ impl<'a> Writer<'a> {
                 }
                 let bytes = &mut self.sizes.shards[value.shard];
                 *bytes = bytes.saturating_sub(value.bytes);
+                evicted += value.bytes;
                 self.counts.evicted.add(1);
                 self.counts.evicted_bytes.add(value.bytes);
             }
         }
-        Ok(())
+        Ok(evicted)
     }
 
     /// Adds the values of a shard, and notes what they take. What is not ours stays.
@@ -217,6 +240,11 @@ struct Evictable {
     shard: usize,
     bytes: u64,
     used: SystemTime,
+}
+
+fn room_of(values: &[&(Digest, Vec<u8>)]) -> u64 {
+    let all = values.iter();
+    all.map(|(_, value)| taken(value.len() as u64)).sum()
 }
 
 fn taken(bytes: u64) -> u64 {

@@ -9,8 +9,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tilecache_files::capi::{
-    TC_TIER_FILES_ALWAYS, TC_TIER_FILES_STRICT, tc_tier_files, tc_tier_files_options,
-    tc_tier_files_report,
+    TC_TIER_FILES_ALWAYS, TC_TIER_FILES_PUT_EVICTED, TC_TIER_FILES_STRICT, tc_tier_files,
+    tc_tier_files_options, tc_tier_files_report,
 };
 use tilecache_table::raw::*;
 use tilecache_tier_testing::{COLS, Folder, Member, ROWS, SIDE, called, sized};
@@ -42,6 +42,119 @@ fn tier(
 fn member(path: &Path, side: i64, milliseconds: u64) -> Member {
     let tier = tier(path, |_| ()).unwrap();
     Member::new(tier, tc_tier_files_report, side, milliseconds)
+}
+
+/// One whose blocks are stored when they leave its memory.
+fn member_that_evicts(path: &Path, side: i64) -> Member {
+    let tier = tier(path, |options| options.flags |= TC_TIER_FILES_PUT_EVICTED).unwrap();
+    Member::new(tier, tc_tier_files_report, side, 0)
+}
+
+/// Asks for the first tiles.
+fn read(member: &Member, tiles: u64) {
+    let (_, cols) = member.grid();
+    (0..tiles as i64).for_each(|cell| assert_eq!(member.tile(cell / cols, cell % cols), 0));
+}
+
+/// Another process, where this program is told so, whose memory has room for all, and which stores it when it ends.
+#[test]
+fn process_that_evicts() {
+    let Ok(folder) = std::env::var("TILECACHE_FILES_EVICTS") else {
+        return;
+    };
+    let member = member_that_evicts(Path::new(&folder), SIDE);
+    read(&member, BLOCKS);
+    assert_eq!(member.statistics().puts, 0, "{}", member.report());
+    member.flush(Duration::from_secs(60)).unwrap();
+    println!("decoded {}", member.decodes());
+    // It ends as a program does that gives nothing back.
+    std::process::exit(0);
+}
+
+#[test]
+fn a_process_that_ends_has_stored_what_it_was_told_to_and_the_next_one_decodes_nothing() {
+    let folder = Folder::new();
+    let mut process = Command::new(std::env::current_exe().unwrap());
+    let process = process
+        .args(["process_that_evicts", "--exact", "--nocapture"])
+        .env("TILECACHE_FILES_EVICTS", folder.as_os_str())
+        .stdout(Stdio::piped());
+    let (first, text) = decoded(process.spawn().unwrap());
+    assert_eq!(first, Some(BLOCKS), "{text}");
+    assert_eq!(values(&folder).len() as u64, BLOCKS);
+    let (again, text) = decoded(process.spawn().unwrap());
+    assert_eq!(again, Some(0), "{text}");
+}
+
+#[test]
+fn what_leaves_the_memory_is_stored_and_what_stays_is_not() {
+    const SEEN: u64 = 300;
+    for side in [SIDE, 80] {
+        let folder = Folder::new();
+        let member = member_that_evicts(&folder, side);
+        // Room for some 100 blocks.
+        member.set_budget(1 << 20);
+        read(&member, SEEN);
+        member.settle();
+        let (stats, decodes) = (member.statistics(), member.decodes());
+        let left = stats.owed / (SIDE * SIDE * 2) as u64;
+        assert!(stats.puts > decodes / 4 && left > 10, "{}", member.report());
+        assert_eq!(stats.puts + stats.puts_dropped + left, decodes);
+        assert_eq!(stats.leases_won, 0);
+        assert_eq!(values(&folder).len() as u64, member.count("stored"));
+        // Others decode what this one has in memory, and no more.
+        let other = member_that_evicts(&folder, side);
+        read(&other, SEEN);
+        let most = left + stats.puts_dropped;
+        // Where tiles straddle blocks one may be asked for again before it is stored, and be decoded and owed again.
+        match side {
+            SIDE => assert_eq!(other.decodes(), most),
+            _ => assert!((1..=most).contains(&other.decodes()), "{most}"),
+        }
+        member.flush(Duration::from_secs(60)).unwrap();
+        assert_eq!(member.statistics().owed, 0);
+        let dropped = member.statistics().puts_dropped;
+        let third = member_that_evicts(&folder, side);
+        read(&third, SEEN);
+        assert!(third.decodes() <= dropped, "{}", third.report());
+    }
+}
+
+#[test]
+fn what_changed_before_it_left_the_memory_is_not_stored() {
+    let folder = Folder::new();
+    let tier = tier(&folder, |options| {
+        options.flags |= TC_TIER_FILES_PUT_EVICTED;
+        options.validity_ms = 300;
+    });
+    let member = Member::new(tier.unwrap(), tc_tier_files_report, SIDE, 0);
+    read(&member, 20);
+    member.set_version(1);
+    member.purge().unwrap();
+    member.flush(Duration::from_secs(60)).unwrap();
+    assert_eq!((member.statistics().puts, values(&folder).len()), (0, 0));
+    assert_eq!((member.tile(0, 0), member.statistics().owed > 0), (1, true));
+}
+
+#[test]
+fn what_is_in_memory_when_the_cache_goes_is_stored() {
+    let folder = Folder::new();
+    let member = member_that_evicts(&folder, SIDE);
+    read(&member, 50);
+    assert_eq!(values(&folder).len(), 0);
+    drop(member);
+    let limit = Instant::now() + Duration::from_secs(60);
+    while values(&folder).len() < 50 {
+        assert!(
+            Instant::now() < limit,
+            "{} are stored",
+            values(&folder).len()
+        );
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let next = member_that_evicts(&folder, SIDE);
+    read(&next, 50);
+    assert_eq!(next.decodes(), 0, "{}", next.report());
 }
 
 /// One of the processes, where this program is told so: it asks for all tiles, in an order of its own.
@@ -327,7 +440,7 @@ fn bad_options_are_refused_with_what_was_wrong() {
         assert_eq!(status, TC_E_ARGUMENT, "{message}");
         message
     };
-    assert!(argument(&|options| options.flags = 12).contains("0xc"));
+    assert!(argument(&|options| options.flags = 22).contains("0x14"));
     assert!(argument(&|options| options.bytes = 1000).contains("1000"));
     assert!(argument(&|options| options.validity_ms = 29).contains("29"));
     assert!(argument(&|options| options.compression = 9).contains('9'));

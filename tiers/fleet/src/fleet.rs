@@ -16,6 +16,7 @@ use crate::validity::Validity;
 use crate::value::{Form, Packer};
 use parking_lot::{Condvar, Mutex};
 use std::collections::HashMap;
+use std::time::Duration;
 
 /// A process of a fleet, between its cache and a store. What callers wait for is asked of the store on their threads;
 /// all else is done by the one thread that is in [`Fleet::run`].
@@ -34,6 +35,8 @@ pub struct Fleet<S, L> {
     /// Taken before `known`.
     pub(crate) telling: Mutex<()>,
     pub(crate) news: Condvar,
+    /// Something that was put is stored or dropped.
+    pub(crate) stored: Condvar,
 }
 
 /// What changes. Never locked while the store or the cache is called.
@@ -92,6 +95,7 @@ impl<S: Store, L: Link> Fleet<S, L> {
             known: Mutex::default(),
             telling: Mutex::default(),
             news: Condvar::new(),
+            stored: Condvar::new(),
         }
     }
 
@@ -150,10 +154,20 @@ impl<S: Store, L: Link> Fleet<S, L> {
             self.wake(&mut known);
         } else {
             self.counters.puts_dropped.one();
+            let is_full = known.breaker.state() == State::Closed;
+            self.counters.puts_full.add(is_full.into());
             drop(known);
             drop(parcel);
             self.unlease(lease);
         }
+    }
+
+    /// Waits until what was put is stored or dropped, at most so long; says whether it is.
+    pub fn settle(&self, time: Duration) -> bool {
+        let mut known = self.known.lock();
+        let is_storing = |known: &mut Known| known.work.is_storing();
+        let waited = self.stored.wait_while_for(&mut known, is_storing, time);
+        !waited.timed_out()
     }
 
     /// Ends a lease without a block.

@@ -33,6 +33,8 @@ pub(crate) struct Work {
     /// Leases that are to be given back.
     pub(crate) ended: Vec<Lease>,
     puts: VecDeque<Put>,
+    /// Some of those that were put are on their way.
+    is_sending: bool,
 }
 
 struct Put {
@@ -43,6 +45,10 @@ struct Put {
 }
 
 impl Work {
+    pub(crate) fn is_storing(&self) -> bool {
+        self.is_sending || !self.puts.is_empty()
+    }
+
     pub(crate) fn put(&mut self, key: Digest, form: Form, lease: u64, parcel: Box<dyn Parcel>) {
         self.puts.push_back(Put {
             key,
@@ -302,7 +308,11 @@ impl<S: Store, L: Link> Fleet<S, L> {
     fn store_next(&self) {
         let (mut values, mut leases, mut bytes) = (Vec::new(), Vec::new(), 0);
         while values.len() < AT_ONCE && bytes < BYTES_AT_ONCE {
-            let put = self.known.lock().work.puts.pop_front();
+            let put = {
+                let work = &mut self.known.lock().work;
+                work.is_sending |= !work.puts.is_empty();
+                work.puts.pop_front()
+            };
             let Some(Put {
                 key,
                 form,
@@ -325,6 +335,8 @@ impl<S: Store, L: Link> Fleet<S, L> {
         self.send(&values);
         leases.into_iter().for_each(|lease| self.unlease(lease));
         self.give_back_ended();
+        self.known.lock().work.is_sending = false;
+        self.stored.notify_all();
     }
 
     fn send(&self, values: &[(Digest, Vec<u8>)]) {

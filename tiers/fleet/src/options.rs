@@ -31,6 +31,8 @@ pub struct Options {
     /// Whether the store is asked also where that took longer than a decode lately, and waited for as long as `get`
     /// says however fast that is.
     pub ask_always: bool,
+    /// Whether the cache puts blocks when they leave its memory, and not when they were decoded. Then it asks for no leases.
+    pub put_evicted: bool,
 }
 
 impl Default for Options {
@@ -46,6 +48,7 @@ impl Default for Options {
             secret: None,
             strict: false,
             ask_always: false,
+            put_evicted: false,
         }
     }
 }

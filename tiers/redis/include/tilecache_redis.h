@@ -35,6 +35,12 @@ typedef enum tc_tier_redis_flags {
    * tier. See TC_TIER_STRICT in tilecache.h, and docs/fleet.md.
    */
   TC_TIER_REDIS_STRICT = 2,
+  /**
+   * Blocks are stored when they leave the memory of the cache, and not when they were decoded: what fits in memory costs
+   * the store nothing. Nobody waits for what another process decodes then, and what is in memory when the process ends is
+   * lost: tc_flush_tier stores it before. See TC_TIER_PUT_EVICTED in tilecache.h.
+   */
+  TC_TIER_REDIS_PUT_EVICTED = 8,
 } tc_tier_redis_flags;
 
 /**
@@ -150,7 +156,8 @@ typedef struct tc_tier_redis_options {
  *
  * Nothing is sent yet: a store that is not there is no error, neither here nor later. Blocks are decoded then, and the
  * store is tried again, see docs/fleet.md. The tier has one thread, from tc_set_tier until the cache is gone. Errors:
- * TC_E_ARGUMENT for a URL that is none, and for options out of range; the message has no password in it. Thread-safe.
+ * TC_E_ARGUMENT for a URL that is none, or of which a part would come to nothing (a database below 0, the port 0, an option,
+ * a user without a password), and for options out of range; the message has no password in it. Thread-safe.
  */
 tc_status tc_tier_redis(const char *url, const tc_tier_redis_options *options, tc_tier *tier, tc_error *err);
 

@@ -15,6 +15,8 @@ use tilecache_table::{Making, table};
 pub const TC_TIER_REDIS_ALWAYS: u32 = 1;
 /// See the header.
 pub const TC_TIER_REDIS_STRICT: u32 = 2;
+/// See the header.
+pub const TC_TIER_REDIS_PUT_EVICTED: u32 = 8;
 
 const LONGEST_PREFIX: usize = 64;
 

@@ -7,10 +7,13 @@ use std::process::{Child, Command, Stdio};
 use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use support::member::{COLS, Member, ROWS, SIDE, Scene, called, sized};
+use support::member::member_at;
 use support::server::{Program, Server};
-use tilecache_redis::capi::{tc_tier_redis, tc_tier_redis_options};
+use tilecache_redis::capi::{
+    TC_TIER_REDIS_PUT_EVICTED, tc_tier_redis, tc_tier_redis_options, tc_tier_redis_report,
+};
 use tilecache_redis::raw::*;
+use tilecache_tier_testing::{COLS, Member, ROWS, SIDE, called, sized};
 
 const PROCESSES: u64 = 4;
 const THREADS: u64 = 4;
@@ -23,7 +26,7 @@ fn member() {
     };
     let words: Vec<_> = told.split(' ').collect();
     let (seed, side): (u64, i64) = (words[1].parse().unwrap(), words[2].parse().unwrap());
-    let member = Member::new(words[0], side, 10, |_| ());
+    let member = member_at(words[0], side, 10, |_| ());
     let (rows, cols) = member.grid();
     let mut cells: Vec<_> = (0..rows * cols).collect();
     fastrand::Rng::with_seed(seed).shuffle(&mut cells);
@@ -122,7 +125,7 @@ fn a_restart_finds_what_was_decoded_before() {
     let server = Server::start(&[]);
     const TILES: i64 = 5 * COLS;
     for decodes in [TILES as u64, 0] {
-        let member = Member::new(&server.url(), SIDE, 0, |_| ());
+        let member = member_at(&server.url(), SIDE, 0, |_| ());
         let (_, cols) = member.grid();
         (0..TILES).for_each(|cell| assert_eq!(member.tile(cell / cols, cell % cols), 0));
         member.settle();
@@ -142,15 +145,63 @@ fn a_restart_finds_what_was_decoded_before() {
 }
 
 #[test]
+fn what_leaves_the_memory_is_stored_and_what_stays_when_that_is_told() {
+    let server = Server::start(&[]);
+    const TILES: i64 = 5 * COLS;
+    let evicts = || {
+        let member = member_at(&server.url(), SIDE, 0, |options| {
+            options.flags |= TC_TIER_REDIS_PUT_EVICTED;
+        });
+        // Room for some 60 blocks.
+        member.set_budget(600 << 10);
+        member
+    };
+    let read = |member: &Member| {
+        let (_, cols) = member.grid();
+        (0..TILES).for_each(|cell| assert_eq!(member.tile(cell / cols, cell % cols), 0));
+    };
+    let first = evicts();
+    read(&first);
+    first.settle();
+    let stats = first.statistics();
+    let left = stats.owed / (SIDE * SIDE * 2) as u64;
+    assert!(
+        stats.puts > TILES as u64 / 2 && left > 10,
+        "{}",
+        first.report()
+    );
+    let puts = stats.puts + stats.puts_dropped;
+    assert_eq!((puts + left, stats.leases_won), (TILES as u64, 0));
+    first.flush(Duration::from_secs(60)).unwrap();
+    assert_eq!(first.statistics().owed, 0);
+    let dropped = first.statistics().puts_dropped;
+    let again = evicts();
+    read(&again);
+    assert_eq!(again.decodes(), dropped, "{}", again.report());
+    // A purge lets what is in memory go for nothing.
+    let member = member_at(&server.url(), SIDE, 0, |options| {
+        options.flags |= TC_TIER_REDIS_PUT_EVICTED;
+        options.validity_ms = 300;
+    });
+    member.set_version(1);
+    member.purge().unwrap();
+    assert_eq!(member.tile(0, 0), 1);
+    member.set_version(2);
+    member.purge().unwrap();
+    member.flush(Duration::from_secs(60)).unwrap();
+    assert_eq!(member.statistics().puts, 0);
+}
+
+#[test]
 fn a_purge_reaches_the_memory_of_other_processes() {
     let server = Server::start(&[]);
     let brief = |options: &mut tc_tier_redis_options| options.validity_ms = 600;
-    let writer = Member::new(&server.url(), SIDE, 0, brief);
-    let reader = Member::new(&server.url(), SIDE, 0, brief);
+    let writer = member_at(&server.url(), SIDE, 0, brief);
+    let reader = member_at(&server.url(), SIDE, 0, brief);
     for version in 0..5 {
         for member in [&writer, &reader] {
             // The scene is one: its pixels change for all.
-            member.scene.version.store(version, Ordering::SeqCst);
+            member.set_version(version);
         }
         writer.purge().unwrap();
         for member in [&reader, &writer, &reader] {
@@ -162,11 +213,11 @@ fn a_purge_reaches_the_memory_of_other_processes() {
 #[test]
 fn a_store_that_is_not_there_is_no_error_but_to_a_purge() {
     let url = format!("redis://127.0.0.1:{}", support::server::free_port());
-    let member = Member::new(&url, SIDE, 0, |_| ());
+    let member = member_at(&url, SIDE, 0, |_| ());
     (0..9).for_each(|col| assert_eq!(member.tile(0, col), 0));
     let (status, message) = member.purge().unwrap_err();
     assert_eq!(status, TC_E_UNREACHABLE, "{message}");
-    member.scene.version.store(1, Ordering::SeqCst);
+    member.set_version(1);
     member.purge().unwrap_err();
     assert_eq!(
         member.tile(0, 0),
@@ -178,10 +229,10 @@ fn a_store_that_is_not_there_is_no_error_but_to_a_purge() {
 #[test]
 fn a_table_that_two_caches_have_serves_neither() {
     let server = Server::start(&[]);
-    let one = Member::new(&server.url(), SIDE, 0, |_| ());
+    let one = member_at(&server.url(), SIDE, 0, |_| ());
     assert_eq!(one.tile(0, 0), 0);
     one.settle();
-    let other = Member::over(one.tier, SIDE, Scene::default());
+    let other = Member::new(one.tier, tc_tier_redis_report, SIDE, 0);
     for member in [&one, &other] {
         assert_eq!((member.tile(0, 0), member.tile(0, 1)), (0, 0));
         let (status, message) = member.purge().unwrap_err();
@@ -197,7 +248,7 @@ fn a_table_that_two_caches_have_serves_neither() {
 #[test]
 fn a_lease_for_which_there_is_no_room_is_no_put() {
     let server = Server::start(&["--maxmemory-policy", "noeviction"]);
-    let member = Member::new(&server.url(), SIDE, 0, |_| ());
+    let member = member_at(&server.url(), SIDE, 0, |_| ());
     assert_eq!(member.tile(0, 0), 0);
     member.settle();
     server.tell(&["CONFIG", "SET", "maxmemory", "1000000"]);
@@ -205,13 +256,15 @@ fn a_lease_for_which_there_is_no_room_is_no_put() {
     let (stats, report) = (member.statistics(), member.report());
     assert_eq!(stats.state, TC_TIER_FULL);
     assert!(report.contains("\"failures_full\":1,"), "{report}");
-    assert_eq!(stats.full, 0);
+    // The block is one; it is not tried then. The lease is none.
+    assert_eq!((stats.full, stats.puts), (1, 2));
 }
 
 #[test]
 fn bad_options_are_refused_with_what_was_wrong() {
     let refused = |url: &CStr, change: &dyn Fn(&mut tc_tier_redis_options)| {
-        let mut options: tc_tier_redis_options = sized();
+        // SAFETY: it is size-led.
+        let mut options: tc_tier_redis_options = unsafe { sized() };
         change(&mut options);
         // SAFETY: as the header says.
         let mut tier: tc_tier = unsafe { std::mem::zeroed() };
@@ -224,7 +277,7 @@ fn bad_options_are_refused_with_what_was_wrong() {
     };
     let url = c"redis://127.0.0.1";
     assert!(refused(c"http://:word@host", &|_| ()).contains("\"http://...@host\""));
-    assert!(refused(url, &|options| options.flags = 14).contains("0xc"));
+    assert!(refused(url, &|options| options.flags = 22).contains("0x14"));
     assert!(refused(url, &|options| options.validity_ms = 29).contains("29"));
     assert!(refused(url, &|options| options.compression = 9).contains('9'));
     assert!(refused(url, &|options| options.struct_size = 41).contains("41"));

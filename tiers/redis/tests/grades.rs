@@ -8,13 +8,14 @@ mod support;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use support::member::{Member, called};
+use support::member::member_seeing;
 use support::proxy::{Answers, Proxy};
 use support::server::{Program, Server};
 use support::versions::Versions;
 use tilecache_fleet::clock::{BootClock, Clock};
 use tilecache_redis::capi::{TC_TIER_REDIS_STRICT, tc_tier_redis_options};
 use tilecache_redis::raw::*;
+use tilecache_tier_testing::{Member, called};
 
 const PROCESSES: u64 = 4;
 const THREADS: u64 = 4;
@@ -57,7 +58,7 @@ fn reader() {
     let validity = words[2].parse().unwrap();
     let pause = Duration::from_micros(words[3].parse().unwrap());
     let path = words[4].as_ref();
-    let member = Member::of(words[0], Versions::open(path), options_of(grade, validity));
+    let member = member_seeing(words[0], Versions::open(path), options_of(grade, validity));
     let [gets, old, longest, last] = [(); 4].map(|()| AtomicU64::new(0));
     std::thread::scope(|scope| {
         for thread in 0..THREADS {
@@ -85,8 +86,8 @@ fn reader() {
     let [gets, old, longest, last] = [gets, old, longest, last].map(AtomicU64::into_inner);
     let (decodes, fetched) = (member.decodes(), member.statistics().hits);
     let (delay, raised) = (
-        member.counted("longest_delay_nanoseconds"),
-        member.counted("raised"),
+        member.count("longest_delay_nanoseconds"),
+        member.count("raised"),
     );
     println!("read {gets} {old} {longest} {last} {decodes} {fetched} {delay} {raised}");
     println!("{}", member.report());
@@ -176,7 +177,7 @@ impl Experiment {
             grade,
             validity,
             readers,
-            writer: Member::of(of_writer, of_writer_too, options_of(grade, validity)),
+            writer: member_seeing(of_writer, of_writer_too, options_of(grade, validity)),
             versions,
         }
     }
@@ -326,7 +327,7 @@ fn a_purge_that_a_failover_loses_comes_back_with_whoever_saw_it() {
         std::thread::sleep(Duration::from_millis(500));
         // And it is a store as any other.
         experiment.change();
-        let raised = experiment.writer.counted("raised");
+        let raised = experiment.writer.count("raised");
         let read = experiment.end();
         let raised = raised + read.iter().map(|read| read.raised).sum::<u64>();
         assert!(raised > 0, "{read:?}");
@@ -349,7 +350,7 @@ fn where_copies_are_waited_for_a_purge_that_none_has_fails() {
         options.purge_ms = 300;
         options.validity_ms = 100;
     };
-    let member = Member::of(&first.url(), Versions::new(), change);
+    let member = member_seeing(&first.url(), Versions::new(), change);
     assert_eq!(member.tile(0, 0), 0);
     let (status, message) = member.purge().unwrap_err();
     assert_eq!(status, TC_E_UNREACHABLE);

@@ -7,9 +7,9 @@ mod walk;
 mod support;
 
 use std::collections::HashSet;
-use support::member::{COLS, Member, ROWS, SIDE, called};
+use support::member::member_at;
 use support::server::Server;
-use tilecache_redis::raw::tc_set_budget;
+use tilecache_tier_testing::{COLS, Member, ROWS, SIDE};
 
 const STEPS: usize = 60;
 /// Tiles are smaller than a viewer's by so much, and with them the views.
@@ -57,9 +57,8 @@ fn a_viewer_that_is_started_anew_decodes_nothing() {
     let distinct = cells.iter().collect::<HashSet<_>>().len() as u64;
     let server = Server::start(&[]);
     let start = || {
-        let member = Member::new(&server.url(), SIDE, 0, |_| ());
-        // SAFETY: as the header says.
-        called(|err| unsafe { tc_set_budget(member.cache, BUDGET, err) }).unwrap();
+        let member = member_at(&server.url(), SIDE, 0, |_| ());
+        member.set_budget(BUDGET);
         member
     };
     let first = walk_with(&start(), &cells);
@@ -76,8 +75,8 @@ fn a_viewer_that_is_started_anew_decodes_nothing() {
     assert!((distinct..=missed).contains(&again.fetched), "{again:?}");
     // The client's buffer, from there by decompression, and then into the tile, where bytes become samples again.
     let raw = again.fetched * (SIDE * SIDE) as u64 * 2;
-    assert_eq!(member.counted("bytes_unpacked"), 2 * raw);
-    let (received, header) = (member.counted("bytes_received"), 256);
+    assert_eq!(member.count("bytes_unpacked"), 2 * raw);
+    let (received, header) = (member.count("bytes_received"), 256);
     let most = raw + again.fetched * header;
     assert!(received <= most, "{received} of {raw} bytes");
 }

@@ -404,6 +404,29 @@ fn addresses_are_read_and_shown_without_passwords() {
         );
     }
     let wrong = |text| shown(text).unwrap_err();
+    // What is not what it seems to be is no address.
+    for (bad, why) in [
+        ("redis://host/-1", "its database is -1"),
+        ("redis://host:0", "its port is 0"),
+        ("rediss://host:0/1", "its port is 0"),
+        ("redis://a,redis://b:0", "its port is 0"),
+        ("redis://host?db=3", "no option \"db\""),
+        ("redis://host?protocol=resp3", "no option \"protocol\""),
+        ("unix:///socket?db=-2", "its database is -2"),
+        ("unix:///socket?dv=2", "no option \"dv\""),
+        ("unix:///", "names no socket"),
+        ("redis://host#x", "#x means nothing"),
+        ("rediss://host#insecure", "#insecure means nothing"),
+        ("redis://user@host", "a user without a password"),
+        ("redis://:secr,et@host", "\"redis://...\" is no address"),
+    ] {
+        let error = wrong(bad);
+        assert!(error.contains(why) && !error.contains("secr"), "{error}");
+    }
+    assert_eq!(
+        shown("unix:///run/redis.sock?db=2&user=a&pass=b"),
+        Ok("/run/redis.sock".to_owned())
+    );
     assert!(wrong("redis://host/x").contains("database"));
     assert!(wrong("http://host").contains("did not parse"));
     assert!(wrong("redis://a,redis://:word@b/3").contains("b:6379 is a node of a cluster"));

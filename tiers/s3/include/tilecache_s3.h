@@ -37,6 +37,12 @@ typedef enum tc_tier_s3_flags {
    * and machines that miss the same one at once all decode it.
    */
   TC_TIER_S3_NO_LEASES = 4,
+  /**
+   * Blocks are stored when they leave the memory of the cache, and not when they were decoded: what fits in memory costs
+   * the store nothing. Nobody waits for what another process decodes then, and what is in memory when the process ends is
+   * lost: tc_flush_tier stores it before. See TC_TIER_PUT_EVICTED in tilecache.h.
+   */
+  TC_TIER_S3_PUT_EVICTED = 8,
 } tc_tier_s3_flags;
 
 /**

@@ -55,6 +55,10 @@ impl Address {
             let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
             (format!("{scheme}://{host}"), path, UrlStyle::Path)
         };
+        let port = endpoint.rsplit_once(':').map(|(_, port)| port);
+        if port.is_some_and(|port| !port.is_empty() && port.bytes().all(|digit| digit == b'0')) {
+            return Err(wrong("has the port 0"));
+        }
         if url.contains(['@', '?', '#']) {
             return Err(wrong(
                 "has more than a host, a bucket and a prefix: keys are options",

@@ -16,6 +16,8 @@ pub const TC_TIER_S3_ALWAYS: u32 = 1;
 /// See the header.
 pub const TC_TIER_S3_STRICT: u32 = 2;
 /// See the header.
+pub const TC_TIER_S3_PUT_EVICTED: u32 = 8;
+/// See the header.
 pub const TC_TIER_S3_NO_LEASES: u32 = 4;
 
 const MOST_CONNECTIONS: u32 = 64;

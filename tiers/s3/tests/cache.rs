@@ -265,7 +265,7 @@ fn bad_options_are_refused_with_what_was_wrong() {
     };
     let url = "https://host/bucket";
     assert!(refused("http://", &|_| ()).contains("bucket"));
-    assert!(refused(url, &|options| options.flags = 24).contains("0x18"));
+    assert!(refused(url, &|options| options.flags = 52).contains("0x30"));
     assert!(refused(url, &|options| options.connections = 65).contains("65"));
     assert!(refused(url, &|options| options.reserved = 7).contains('7'));
     assert!(refused(url, &|options| options.validity_ms = 29).contains("29"));

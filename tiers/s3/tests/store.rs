@@ -309,4 +309,5 @@ fn addresses_are_checked() {
     assert!(wrong("https://host/bucket?x=1").contains("x=1"));
     assert!(Address::parse("s3://bucket/a/b/", "eu-central-1").is_ok());
     assert!(Address::parse("https://host:9000/bucket", "x").is_ok());
+    assert!(wrong("https://host:0/bucket").contains("port 0"));
 }

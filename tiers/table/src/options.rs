@@ -45,7 +45,7 @@ pub unsafe fn sized<T>(given: *const T) -> Result<T, String> {
 
 /// The members that all tiers have; 0 is the default of the tier.
 pub struct Chosen {
-    /// Bits of [`ALWAYS`] and [`STRICT`].
+    /// Bits of [`ALWAYS`], [`STRICT`] and [`PUT_EVICTED`].
     pub flags: u32,
     /// What the processes know and the store does not.
     pub secret: *const c_void,
@@ -71,6 +71,8 @@ pub struct Chosen {
 pub const ALWAYS: u32 = 1;
 /// That for [`Options::strict`].
 pub const STRICT: u32 = 2;
+/// That for [`Options::put_evicted`]; 4 is a tier's own.
+pub const PUT_EVICTED: u32 = 8;
 
 impl Chosen {
     /// What a fleet is told, or what is wrong with which member.
@@ -83,7 +85,7 @@ impl Chosen {
             0 => default,
             time => Duration::from_millis(time.into()),
         };
-        let unknown = self.flags & !(ALWAYS | STRICT);
+        let unknown = self.flags & !(ALWAYS | STRICT | PUT_EVICTED);
         if unknown != 0 {
             return Err(format!(
                 "options.flags has bits that are not known: {unknown:#x}"
@@ -102,6 +104,7 @@ impl Chosen {
         options.wait = (self.wait_ms != 0).then(|| Duration::from_millis(self.wait_ms.into()));
         options.ask_always = self.flags & ALWAYS != 0;
         options.strict = self.flags & STRICT != 0;
+        options.put_evicted = self.flags & PUT_EVICTED != 0;
         options.compression = match self.compression {
             0 => options.compression,
             1 => Compression::Lz4,

@@ -92,10 +92,17 @@ pub fn table<S: Store + 'static>(making: Making<S>) -> tc_tier {
     let mut table: tc_tier = unsafe { std::mem::zeroed() };
     table.struct_size = size_of::<tc_tier>() as u32;
     let Options {
-        get, wait, strict, ..
+        get,
+        wait,
+        strict,
+        put_evicted,
+        ..
     } = making.options;
     if strict {
-        table.flags = TC_TIER_STRICT;
+        table.flags |= TC_TIER_STRICT;
+    }
+    if put_evicted {
+        table.flags |= TC_TIER_PUT_EVICTED;
     }
     // Answered inside the call: the library's own limit only ends what this library would end, too.
     table.get_ns = nanoseconds(get * 3 + making.beyond);
@@ -111,6 +118,7 @@ pub fn table<S: Store + 'static>(making: Making<S>) -> tc_tier {
     table.health = Some(health::<S>);
     table.release = Some(release::<S>);
     table.flush = Some(flush::<S>);
+    table.settle = Some(settle::<S>);
     let tier = Tier {
         name: making.name,
         store: Mutex::new(Some(making.store)),
@@ -355,6 +363,17 @@ unsafe extern "C" fn flush<S: Store>(user: *mut c_void) {
         running.fleet.get(gets);
         running.fleet.lease(leases);
     });
+}
+
+unsafe extern "C" fn settle<S: Store>(user: *mut c_void, timeout: u64) -> i32 {
+    let mut is_settled = true;
+    guarded(|| {
+        // SAFETY: as the library promises.
+        if let Some(running) = unsafe { Running::<S>::of(user) } {
+            is_settled = running.fleet.settle(Duration::from_nanos(timeout));
+        }
+    });
+    is_settled.into()
 }
 
 unsafe extern "C" fn put<S: Store>(

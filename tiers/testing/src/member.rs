@@ -20,7 +20,21 @@ struct Scene {
     decodes: AtomicU64,
     /// The pixels change with it.
     version: AtomicI64,
+    /// Where processes have one scene: what its version is.
+    seen: Option<Version>,
     milliseconds: u64,
+}
+
+/// Says which version the pixels of a scene are of.
+pub type Version = Box<dyn Fn() -> i64 + Send + Sync>;
+
+impl Scene {
+    fn version(&self) -> i64 {
+        match &self.seen {
+            Some(version) => version(),
+            None => self.version.load(Ordering::SeqCst),
+        }
+    }
 }
 
 /// What the decoder makes at a place.
@@ -43,7 +57,7 @@ unsafe extern "C" fn read_block(
         let scene = &*user.cast::<Scene>();
         let into = &*into;
         scene.decodes.fetch_add(1, Ordering::SeqCst);
-        let version = scene.version.load(Ordering::SeqCst);
+        let version = scene.version();
         std::thread::sleep(Duration::from_millis(scene.milliseconds));
         for y in 0..into.height {
             for x in 0..into.width {
@@ -91,10 +105,10 @@ pub type ReportFn =
 
 /// What a process of a fleet has.
 pub struct Member {
-    cache: *mut tc_cache,
+    pub cache: *mut tc_cache,
     source: *mut tc_provider,
     tiles: *mut tc_provider,
-    tier: tc_tier,
+    pub tier: tc_tier,
     report: ReportFn,
     scene: Box<Scene>,
     side: i64,
@@ -108,10 +122,24 @@ unsafe impl Send for Member {}
 impl Member {
     /// A cache with this tier, and tiles of this side over blocks of [`SIDE`] whose decode takes so long.
     pub fn new(tier: tc_tier, report: ReportFn, side: i64, milliseconds: u64) -> Self {
-        let scene = Box::new(Scene {
+        let scene = Scene {
             milliseconds,
             ..Scene::default()
-        });
+        };
+        Self::over(tier, report, side, scene)
+    }
+
+    /// One of several processes that have one scene.
+    pub fn seeing(tier: tc_tier, report: ReportFn, version: Version) -> Self {
+        let scene = Scene {
+            seen: Some(version),
+            ..Scene::default()
+        };
+        Self::over(tier, report, SIDE, scene)
+    }
+
+    fn over(tier: tc_tier, report: ReportFn, side: i64, scene: Scene) -> Self {
+        let scene = Box::new(scene);
         let mut member = Self {
             cache: ptr::null_mut(),
             source: ptr::null_mut(),
@@ -222,6 +250,19 @@ impl Member {
             );
             std::thread::sleep(Duration::from_millis(2));
         }
+    }
+
+    /// Has the tier store all that it is to have, within this time.
+    pub fn flush(&self, time: Duration) -> Result<(), (tc_status, String)> {
+        let time = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        // SAFETY: as the header says.
+        called(|err| unsafe { tc_flush_tier(self.cache, time, err) })
+    }
+
+    /// From now on the cache has so many bytes.
+    pub fn set_budget(&self, bytes: u64) {
+        // SAFETY: as the header says.
+        called(|err| unsafe { tc_set_budget(self.cache, bytes, err) }).unwrap();
     }
 
     /// Of the tier.

@@ -201,6 +201,7 @@ pub const TC_LOG_REJECTED: u32 = 7;
 pub const TC_LOG_OVERDUE: u32 = 8;
 
 pub const TC_TIER_STRICT: u32 = 1;
+pub const TC_TIER_PUT_EVICTED: u32 = 2;
 
 pub const TC_TIER_MISS: u32 = 0;
 pub const TC_TIER_PIXELS: u32 = 1;
@@ -363,6 +364,10 @@ pub type tc_tier_release = Option<
 
 pub type tc_tier_flush = Option<
     unsafe extern "C" fn(user: *mut c_void),
+>;
+
+pub type tc_tier_settle = Option<
+    unsafe extern "C" fn(user: *mut c_void, timeout_ns: u64) -> i32,
 >;
 
 pub type tc_progress_fn = Option<
@@ -1246,8 +1251,9 @@ pub struct tc_tier {
     pub health: tc_tier_health,
     pub release: tc_tier_release,
     pub flush: tc_tier_flush,
+    pub settle: tc_tier_settle,
 }
-const _: () = assert!(size_of::<tc_tier>() == 120);
+const _: () = assert!(size_of::<tc_tier>() == 128);
 const _: () = assert!(std::mem::offset_of!(tc_tier, struct_size) == 0);
 const _: () = assert!(std::mem::offset_of!(tc_tier, flags) == 4);
 const _: () = assert!(std::mem::offset_of!(tc_tier, user) == 8);
@@ -1264,6 +1270,7 @@ const _: () = assert!(std::mem::offset_of!(tc_tier, purge) == 88);
 const _: () = assert!(std::mem::offset_of!(tc_tier, health) == 96);
 const _: () = assert!(std::mem::offset_of!(tc_tier, release) == 104);
 const _: () = assert!(std::mem::offset_of!(tc_tier, flush) == 112);
+const _: () = assert!(std::mem::offset_of!(tc_tier, settle) == 120);
 
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -1301,8 +1308,9 @@ pub struct tc_tier_stats {
     pub bytes_sent: u64,
     pub bytes_received: u64,
     pub skipped: u64,
+    pub owed: u64,
 }
-const _: () = assert!(size_of::<tc_tier_stats>() == 256);
+const _: () = assert!(size_of::<tc_tier_stats>() == 264);
 const _: () = assert!(std::mem::offset_of!(tc_tier_stats, struct_size) == 0);
 const _: () = assert!(std::mem::offset_of!(tc_tier_stats, state) == 4);
 const _: () = assert!(std::mem::offset_of!(tc_tier_stats, gets) == 8);
@@ -1336,6 +1344,7 @@ const _: () = assert!(std::mem::offset_of!(tc_tier_stats, round_trips) == 224);
 const _: () = assert!(std::mem::offset_of!(tc_tier_stats, bytes_sent) == 232);
 const _: () = assert!(std::mem::offset_of!(tc_tier_stats, bytes_received) == 240);
 const _: () = assert!(std::mem::offset_of!(tc_tier_stats, skipped) == 248);
+const _: () = assert!(std::mem::offset_of!(tc_tier_stats, owed) == 256);
 
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -1587,6 +1596,7 @@ unsafe extern "C" {
     pub fn tc_report(cache: *const tc_cache, write: tc_write_fn, user: *mut c_void, err: *mut tc_error) -> tc_status;
     pub fn tc_set_tier(cache: *mut tc_cache, tier: *const tc_tier, err: *mut tc_error) -> tc_status;
     pub fn tc_tier_statistics(cache: *const tc_cache, stats: *mut tc_tier_stats, err: *mut tc_error) -> tc_status;
+    pub fn tc_flush_tier(cache: *mut tc_cache, timeout_ns: u64, err: *mut tc_error) -> tc_status;
     pub fn tc_tier_room(link: *mut tc_tier_link, ticket: u64, into: *mut tc_target, err: *mut tc_error) -> tc_status;
     pub fn tc_tier_answer(link: *mut tc_tier_link, ticket: u64, outcome: i32, lease: u64, pixels: *const tc_pixels, err: *mut tc_error) -> tc_status;
     pub fn tc_tier_is_wanted(link: *mut tc_tier_link, ticket: u64) -> i32;

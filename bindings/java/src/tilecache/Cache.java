@@ -4,6 +4,7 @@ import java.io.OutputStream;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.time.Duration;
 import java.util.Optional;
 import java.util.function.Function;
 import java.util.function.Supplier;
@@ -116,6 +117,15 @@ public final class Cache extends Handle {
      */
     public void setTier(MemorySegment tier) {
         check((pointer, arena, err) -> Raw.tc_set_tier(pointer, tier, err));
+    }
+
+    /**
+     * Has the tier store all that it is still to get, and waits for that, at most so long: before the process ends, for what
+     * waits then is lost.
+     */
+    public void flushTier(Duration timeout) {
+        long nanoseconds = timeout.isNegative() ? 0 : timeout.toNanos();
+        check((pointer, arena, err) -> Raw.tc_flush_tier(pointer, nanoseconds, err));
     }
 
     /** One of the 64-bit numbers of tc_tier_stats, such as {@code Raw.tc_tier_stats.hits}. */

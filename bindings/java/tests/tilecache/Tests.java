@@ -13,6 +13,7 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -887,6 +888,7 @@ public final class Tests {
                 check(reads.get() == 1 && first.tierStatistic(tc_tier_stats.puts) == 1);
                 check(second.tierStatistic(tc_tier_stats.gets) == 1 && second.tierStatistic(tc_tier_stats.hits) == 1);
                 check(second.tierStatistic(tc_tier_stats.hit_bytes) == 256 * 256 && second.tierState() == TC_TIER_CLOSED);
+                first.flushTier(Duration.ofMinutes(1));
                 away.invokeExact(1);
                 TileCacheException failed = thrownBy(TileCacheException.class, one::invalidateFleet);
                 check(failed.status() == TC_E_UNREACHABLE && failed.text().contains("the store is away"));
@@ -913,6 +915,7 @@ public final class Tests {
         try (Cache none = new Cache(1 << 20)) {
             check(statusOf(() -> none.setTier(MemorySegment.NULL)) == TC_E_ARGUMENT);
             check(statusOf(none::tierState) == TC_E_NOT_FOUND);
+            check(statusOf(() -> none.flushTier(Duration.ZERO)) == TC_E_NOT_FOUND);
         }
     }
 

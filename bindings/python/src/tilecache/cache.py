@@ -94,6 +94,7 @@ class TierStats:
     bytes_sent: int
     bytes_received: int
     skipped: int
+    owed: int
 
     @classmethod
     def _of(cls, stats: Any) -> TierStats:
@@ -186,6 +187,15 @@ class Cache(Held):
         A tier is written in C, C++ or Rust, and a library of tiers fills the struct in. A pickled cache has none.
         """
         call(lib.tc_set_tier, self._open, ffi.cast("tc_tier *", address))
+
+    def flush_tier(self, timeout: float | None = None) -> None:
+        """Has the tier store all that it is still to get, and waits for that, so many seconds at most.
+
+        To be called before a process ends, for what waits then is lost. UnreachableError if it did not take all in time;
+        NotFoundError without a tier.
+        """
+        nanoseconds = 2**64 - 1 if timeout is None else min(max(int(timeout * 1e9), 0), 2**64 - 1)
+        call(lib.tc_flush_tier, self._open, nanoseconds)
 
     def tier_statistics(self) -> TierStats:
         """What happened between the cache and its tier so far; NotFoundError if it has none."""

@@ -37,7 +37,7 @@ typedef enum tc_build_predictor { TC_BUILD_SAMPLES = 1, TC_BUILD_DIFFERENCES = 2
 typedef enum tc_build_flags { TC_BUILD_NO_NATIVE = 1, TC_BUILD_BIG = 2, TC_BUILD_SMALL = 4, TC_BUILD_NO_SYNC = 8 } tc_build_flags;
 typedef enum tc_log_level { TC_LOG_ERROR = 1, TC_LOG_WARNING = 2, TC_LOG_INFO = 3, TC_LOG_DEBUG = 4 } tc_log_level;
 typedef enum tc_log_event { TC_LOG_DAMAGE = 1, TC_LOG_GEOREFERENCE = 2, TC_LOG_SLOW = 3, TC_LOG_FAILED = 4, TC_LOG_CHANGED = 5, TC_LOG_EVICTED = 6, TC_LOG_REJECTED = 7, TC_LOG_OVERDUE = 8 } tc_log_event;
-typedef enum tc_tier_flags { TC_TIER_STRICT = 1 } tc_tier_flags;
+typedef enum tc_tier_flags { TC_TIER_STRICT = 1, TC_TIER_PUT_EVICTED = 2 } tc_tier_flags;
 typedef enum tc_tier_outcome { TC_TIER_MISS = 0, TC_TIER_PIXELS = 1, TC_TIER_LEASED = 2, TC_TIER_BUSY = 3 } tc_tier_outcome;
 typedef enum tc_tier_state { TC_TIER_CLOSED = 0, TC_TIER_OPEN = 1, TC_TIER_HALF_OPEN = 2, TC_TIER_FULL = 3, TC_TIER_DENIED = 4 } tc_tier_state;
 typedef struct tc_cache tc_cache;
@@ -518,6 +518,7 @@ struct tc_tier {
     void (*health)(void *user, tc_tier_account *health);
     void (*release)(void *user);
     void (*flush)(void *user);
+    int32_t (*settle)(void *user, uint64_t timeout_ns);
 };
 struct tc_tier_stats {
     uint32_t struct_size;
@@ -553,6 +554,7 @@ struct tc_tier_stats {
     uint64_t bytes_sent;
     uint64_t bytes_received;
     uint64_t skipped;
+    uint64_t owed;
 };
 struct tc_generation {
     uint64_t counter;
@@ -711,6 +713,7 @@ tc_status provider_counters_json(const tc_provider *provider, char *into, size_t
 tc_status tc_report(const tc_cache *cache, tc_write_fn write, void *user, tc_error *err);
 tc_status tc_set_tier(tc_cache *cache, const tc_tier *tier, tc_error *err);
 tc_status tc_tier_statistics(const tc_cache *cache, tc_tier_stats *stats, tc_error *err);
+tc_status tc_flush_tier(tc_cache *cache, uint64_t timeout_ns, tc_error *err);
 tc_status tc_tier_room(tc_tier_link *link, uint64_t ticket, tc_target *into, tc_error *err);
 tc_status tc_tier_answer(tc_tier_link *link, uint64_t ticket, int32_t outcome, uint64_t lease, const tc_pixels *pixels, tc_error *err);
 int32_t tc_tier_is_wanted(tc_tier_link *link, uint64_t ticket);
@@ -771,4 +774,5 @@ extern "Python" tc_status python_tier_purge(void *user, const char *source, tc_e
 extern "Python" void python_tier_health(void *user, tc_tier_account *health);
 extern "Python" void python_tier_release(void *user);
 extern "Python" void python_tier_flush(void *user);
+extern "Python" int32_t python_tier_settle(void *user, uint64_t timeout_ns);
 extern "Python" int python_progress(double done, const char *text, void *user);

@@ -435,8 +435,32 @@ fn a_full_store_serves_and_takes_again_when_it_has_room() {
         (counts.puts, counts.stored, counts.puts_dropped),
         (102, 2, 100)
     );
-    assert_eq!((counts.puts_full, counts.failures[3]), (1, 1));
+    // Those that were not tried had no room either.
+    assert_eq!((counts.puts_full, counts.failures[3]), (100, 1));
     assert!(world.kept.lock().unwrap().leases.is_empty());
+}
+
+#[test]
+fn what_was_put_is_waited_for_until_it_is_stored_or_dropped() {
+    let world = Arc::new(World::default());
+    let process = Process::new(&world, 1);
+    assert!(process.fleet.settle(ms(0)), "nothing was put");
+    process.put(6, 0, pixels(6));
+    assert!(!process.fleet.settle(ms(1)), "nobody stores it");
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| process.fleet.settle(ms(60_000)));
+        process.fleet.turn();
+        assert!(waiting.join().unwrap());
+    });
+    assert_eq!(process.fleet.statistics().stored, 1);
+    world.fails_with(lost());
+    process.put(7, 0, pixels(7));
+    process.fleet.turn();
+    assert!(process.fleet.settle(ms(0)), "it was dropped");
+    process.put(8, 0, pixels(8));
+    process.fleet.end();
+    process.fleet.run();
+    assert!(process.fleet.settle(ms(0)), "with the end all is dropped");
 }
 
 #[test]

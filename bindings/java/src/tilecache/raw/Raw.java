@@ -241,6 +241,7 @@ public final class Raw {
 
     // The bits of tc_tier.flags.
     public static final int TC_TIER_STRICT = 1;
+    public static final int TC_TIER_PUT_EVICTED = 2;
 
     // What tc_tier_answer says.
     public static final int TC_TIER_MISS = 0;
@@ -1867,8 +1868,9 @@ public final class Raw {
             ADDRESS.withName("purge"),
             ADDRESS.withName("health"),
             ADDRESS.withName("release"),
-            ADDRESS.withName("flush"));
-        public static final long SIZE = 120;
+            ADDRESS.withName("flush"),
+            ADDRESS.withName("settle"));
+        public static final long SIZE = 128;
         /** sizeof(tc_tier), set by you. */
         public static final long struct_size = 0;
         /** Bits of tc_tier_flags. */
@@ -1893,7 +1895,7 @@ public final class Raw {
          */
         public static final long get = 48;
         /**
-         * Takes a block that was decoded. It does not write it here, but enqueues it for a thread of yours. `pixels` may be
+         * Takes a block that was decoded, or with TC_TIER_PUT_EVICTED one that leaves the memory. It does not write it here, but enqueues it for a thread of yours. `pixels` may be
          * read until tc_tier_taken with `parcel`, which must come once. lease: what tc_tier_answer said with TC_TIER_LEASED,
          * which ends when the block is put or dropped; else 0. NULL: nothing is put.
          */
@@ -1933,6 +1935,11 @@ public final class Raw {
          * tier may ask its store for all at once. NULL: nothing to do.
          */
         public static final long flush = 112;
+        /**
+         * Called by tc_flush_tier when all parcels were taken: returns 1 when what was put is stored or dropped, or 0 after
+         * `timeout_ns` nanoseconds. It may take its time until then. NULL: what was taken is stored.
+         */
+        public static final long settle = 120;
     }
 
     /** What happened between a cache and its tier. Size-led. */
@@ -1972,8 +1979,9 @@ public final class Raw {
             JAVA_LONG.withName("round_trips"),
             JAVA_LONG.withName("bytes_sent"),
             JAVA_LONG.withName("bytes_received"),
-            JAVA_LONG.withName("skipped"));
-        public static final long SIZE = 256;
+            JAVA_LONG.withName("skipped"),
+            JAVA_LONG.withName("owed"));
+        public static final long SIZE = 264;
         /** sizeof(tc_tier_stats), set by you. */
         public static final long struct_size = 0;
         /** One of tc_tier_state, as the tier says. */
@@ -2040,6 +2048,8 @@ public final class Raw {
         public static final long bytes_received = 240;
         /** Blocks for which the tier did not ask its store. */
         public static final long skipped = 248;
+        /** Bytes of blocks in memory that are put when they leave it, with TC_TIER_PUT_EVICTED. */
+        public static final long owed = 256;
     }
 
     /** Which pixels of a source a tier means. Frozen. All 0 where the tier does not tell when sources change. */
@@ -2702,7 +2712,7 @@ public final class Raw {
     }
 
     /**
-     * Takes a block that was decoded. It does not write it here, but enqueues it for a thread of yours. `pixels` may be
+     * Takes a block that was decoded, or with TC_TIER_PUT_EVICTED one that leaves the memory. It does not write it here, but enqueues it for a thread of yours. `pixels` may be
      * read until tc_tier_taken with `parcel`, which must come once. lease: what tc_tier_answer said with TC_TIER_LEASED,
      * which ends when the block is put or dropped; else 0. NULL: nothing is put.
      */
@@ -2827,6 +2837,22 @@ public final class Raw {
         /** The function as C calls it, valid as long as the arena. Nothing may be thrown out of it. */
         static MemorySegment pointer(tc_tier_flush function, Arena arena) {
             return Library.upcall(tc_tier_flush.class, function, DESCRIPTOR, arena);
+        }
+    }
+
+    /**
+     * Called by tc_flush_tier when all parcels were taken: returns 1 when what was put is stored or dropped, or 0 after
+     * `timeout_ns` nanoseconds. It may take its time until then. NULL: what was taken is stored.
+     */
+    @FunctionalInterface
+    public interface tc_tier_settle {
+        FunctionDescriptor DESCRIPTOR = FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG);
+
+        int call(MemorySegment user, long timeout_ns);
+
+        /** The function as C calls it, valid as long as the arena. Nothing may be thrown out of it. */
+        static MemorySegment pointer(tc_tier_settle function, Arena arena) {
+            return Library.upcall(tc_tier_settle.class, function, DESCRIPTOR, arena);
         }
     }
 
@@ -5088,6 +5114,33 @@ public final class Raw {
     public static int tc_tier_statistics(MemorySegment cache, MemorySegment stats, MemorySegment err) {
         try {
             return (int) tc_tier_statistics.HANDLE.invokeExact(cache, stats, err);
+        } catch (Throwable problem) {
+            throw Library.unexpected(problem);
+        }
+    }
+
+    private static final class tc_flush_tier {
+        static final MethodHandle HANDLE = Library.downcall("tc_flush_tier",
+                FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG, ADDRESS));
+    }
+
+    /**
+     * Puts what is to be put of the blocks in memory, where that waits for them to leave (TC_TIER_PUT_EVICTED), and waits until the
+     * tier has stored or dropped all that was put: so that another process, or the next one, finds it. To be called before a
+     * process ends, for what waits then is lost.
+     *
+     * - cache: required.
+     * - timeout_ns: how long that may take, in nanoseconds; 0: what needs no waiting. UINT64_MAX: no limit.
+     * - err: may be NULL.
+     *
+     * Blocks stay in memory. What the tier dropped, because its store is not reached or full, is no error here: it is counted,
+     * see tc_tier_statistics. What other threads put meanwhile is waited for, too. Errors: TC_E_UNREACHABLE if the tier did
+     * not take all in time: the rest stays to be put; TC_E_NOT_FOUND if the cache has no tier; TC_E_ARGUMENT. Calls `put` and
+     * `settle`. Not to be called inside functions of the tier. Thread-safe.
+     */
+    public static int tc_flush_tier(MemorySegment cache, long timeout_ns, MemorySegment err) {
+        try {
+            return (int) tc_flush_tier.HANDLE.invokeExact(cache, timeout_ns, err);
         } catch (Throwable problem) {
             throw Library.unexpected(problem);
         }
