@@ -472,7 +472,8 @@ typedef enum tc_open_flags {
    * 4.5 and GDAL 3.6: (255 - ink) * (255 - black) / 255, cut to a whole number, and L*a*b* as on a screen with the primaries
    * of sRGB, seen in the white point of the file, or in D50. GDAL's fourth band, which is 255 everywhere, is left out, and so
    * are bands behind the inks; the text SOURCE_COLOR_SPACE (provider_metadata) says "CMYK" or "CIELAB". The colour profile of
-   * the file (ICC) is not used.
+   * the file (ICC) is not used. Pixels stay where they are, whatever the file says of its orientation (tag 274), by which GDAL
+   * turns each strip or tile of such a file alone.
    *
    * What GDAL shows as it is stored stays so: 16 bits, other sets of inks, ICC L*a*b* (9) and ITU L*a*b* (10), L*a*b* with
    * more bands. YCbCr, and inks in JPEG files, come as red, green and blue with this flag and without it. Overviews beside
