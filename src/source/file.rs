@@ -1,7 +1,7 @@
 //! Files: opened by content, whatever their name.
 
 use super::beside::{self, Beside, Folder, Gathering, Rules};
-use super::formats::{FORMATS, Format, Part, Parts};
+use super::formats::{FORMATS, Format, Part, Parts, Shown};
 use super::warnings::all_warnings;
 use super::world;
 use super::{Source, missing};
@@ -178,7 +178,10 @@ fn open_image(
         false => "",
     };
     let name = name_or_number(name.or(identity.as_deref()));
-    let rgb = if image.is_made_rgb { ":rgb" } else { "" };
+    let rgb = match image.shown {
+        Shown::AsRgb => ":rgb",
+        Shown::AsStored | Shown::Otherwise => "",
+    };
     let layers = match has_layers {
         true => format!(":layers:{}", choice.layers),
         false => String::new(),

@@ -298,8 +298,18 @@ pub(super) struct Parts {
     pub masks: Vec<Part>,
     /// Levels that other files have, which take the places of those that the image has itself.
     pub beside: Vec<(u32, Part)>,
-    /// Samples of others become red, green and blue.
-    pub is_made_rgb: bool,
+    pub shown: Shown,
+}
+
+/// The colours of an image.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shown {
+    /// Those that are stored.
+    AsStored,
+    /// Those that are stored, where GDAL shows red, green and blue.
+    Otherwise,
+    /// Red, green and blue, made of others.
+    AsRgb,
 }
 
 impl Parts {
@@ -309,7 +319,7 @@ impl Parts {
             levels: vec![part],
             masks: Vec::new(),
             beside: Vec::new(),
-            is_made_rgb: false,
+            shown: Shown::AsStored,
         }
     }
 }
@@ -326,7 +336,8 @@ impl Images for TiffFile {
     fn image(self: Box<Self>, index: usize, as_rgb: bool) -> Result<Parts> {
         let image = TiffFile::image(&self, index)?;
         let full = image.levels[0].stored_colours();
-        let made_of = full.filter(|full| as_rgb && *full != Stored::Rgb);
+        let others = full.filter(|full| *full != Stored::Rgb);
+        let made_of = others.filter(|_| as_rgb);
         let level = |decoder: TiffDecoder| {
             let colours = decoder.stored_colours();
             let part = Part::new(decoder.image().clone(), decoder);
@@ -342,7 +353,11 @@ impl Images for TiffFile {
             levels: missing::filled(image.level_numbers.into_iter().zip(levels?).collect()),
             masks: missing::filled(image.mask_numbers.into_iter().zip(masks).collect()),
             beside: Vec::new(),
-            is_made_rgb: made_of.is_some(),
+            shown: match others {
+                None => Shown::AsStored,
+                Some(_) if as_rgb => Shown::AsRgb,
+                Some(_) => Shown::Otherwise,
+            },
         })
     }
 }

@@ -10,7 +10,7 @@ mod sources;
 
 pub use sources::{Beside, Folder, Gathering};
 
-use super::formats::{Format, Images, Part, Parts};
+use super::formats::{Format, Images, Part, Parts, Shown};
 use super::nitf::rsets::Reduction;
 use super::tiff::{Overviews, TiffDecoder, TiffFile, TiffImage};
 use super::warnings::warn;
@@ -197,14 +197,20 @@ impl Finds<'_> {
     fn add_overviews(&mut self, bytes: Arc<dyn Bytes>) -> Result<()> {
         let identity = bytes.identity();
         let file = TiffFile::open(tiff(bytes)?)?;
-        let kind = match self.parts.is_made_rgb {
-            true => Overviews::MadeRgb,
-            false => Overviews::AsStored,
+        let shown = self.parts.shown;
+        let made_rgb = || file.overviews_of(self.full(), Overviews::MadeRgb);
+        let found = match shown {
+            Shown::AsRgb => made_rgb(),
+            _ => file.overviews_of(self.full(), Overviews::AsStored),
         };
-        let (image, damage) = file.overviews_of(self.full(), kind)?;
+        // Those that GDAL makes of what it shows are no damage, but those of another image.
+        if shown == Shown::Otherwise && found.is_err() && made_rgb().is_ok() {
+            return Ok(());
+        }
+        let (image, damage) = found?;
         let TiffImage { levels, masks, .. } = image;
         for (level, decoder) in image.level_numbers.into_iter().zip(levels) {
-            let colours = decoder.stored_colours().filter(|_| self.parts.is_made_rgb);
+            let colours = decoder.stored_colours().filter(|_| shown == Shown::AsRgb);
             let mut part = Part::new(decoder.image().clone(), decoder);
             if let Some(colours) = colours {
                 part = colours.as_rgb(part)?;
