@@ -248,6 +248,11 @@ for name, bands, photometric in (("inks-levels.tif", 4, "CMYK"), ("lab-levels.ti
     inks(name, ["COMPRESS=DEFLATE"], bands, photometric=photometric)
     add_overviews(name, [2, 4])
     expect_rgb(name)
+# Overviews of three bands that are red, green and blue.
+for name, photometric in (("three.tif", "RGB"), ("lab-three.tif", "CIELAB")):
+    inks(name, [], 3, photometric=photometric)
+add_overviews("three.tif", [2])
+os.rename("three.tif.ovr", "lab-three.tif.ovr")
 inks("inks-described.tif", [])
 with open("inks-described.tif.aux.xml", "w", encoding="utf-8") as file:
     bands = "".join(f'<PAMRasterBand band="{i}"><NoDataValue>{i}</NoDataValue><Metadata><MDI key="N">{i}</MDI></Metadata>'

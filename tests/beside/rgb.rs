@@ -121,7 +121,7 @@ fn overviews_in_other_colours_are_left_out() {
         strict: true,
         ..Choice::default()
     };
-    for name in ["inks-levels.tif", "lab-levels.tif"] {
+    for name in ["inks-levels.tif", "lab-levels.tif", "lab-three.tif"] {
         let stored = file::open_choice(&made().join(name), &strict).expect("nothing is damaged");
         assert_ne!(colours(&*stored)[0], Colour::Red, "{name}");
         assert_eq!(stored.image().levels.len(), 1, "{name}");

@@ -196,3 +196,21 @@ fn tiles_behind_lost_bytes_are_errors_and_those_before_are_right() {
         }
     }
 }
+
+#[test]
+fn a_file_that_is_cut_in_the_head_of_a_tile_part_gives_all_tiles_before() {
+    let whole = std::fs::read(made().join("tiles-128x128-333.j2k")).expect("the file");
+    let decoder = open(&made().join("tiles-128x128-333.j2k")).expect("an image");
+    let places: Vec<Block> = blocks(decoder.image(), 0).map(|(at, _)| at).collect();
+    let parts = tile_parts(&whole);
+    for kept in 0..12 {
+        let bytes = whole[..parts[3].start + kept].to_vec();
+        for (number, at) in places.iter().enumerate() {
+            assert_eq!(
+                read_one(bytes.clone(), *at).is_ok(),
+                number < 3,
+                "{at}, {kept} bytes"
+            );
+        }
+    }
+}

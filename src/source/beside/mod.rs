@@ -201,7 +201,8 @@ impl Finds<'_> {
         let made_rgb = || file.overviews_of(self.full(), Overviews::MadeRgb);
         let found = match shown {
             Shown::AsRgb => made_rgb(),
-            _ => file.overviews_of(self.full(), Overviews::AsStored),
+            Shown::Otherwise => file.overviews_of(self.full(), Overviews::Otherwise),
+            Shown::AsStored => file.overviews_of(self.full(), Overviews::AsStored),
         };
         // Those that GDAL makes of what it shows are no damage, but those of another image.
         if shown == Shown::Otherwise && found.is_err() && made_rgb().is_ok() {

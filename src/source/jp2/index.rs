@@ -100,7 +100,10 @@ impl Index {
             Err(error) if error.kind() != crate::error::Kind::Corrupt => return Err(error),
             result => result.err(),
         };
-        let broken = broken.map(|error| (error, parts.last().map(|last: &Part| last.tile)));
+        // Behind it less than a head is where the file was cut, and nothing was lost before.
+        let is_suspect = |last: &&Part| header.end - (last.offset + last.len) >= SOT_BYTES;
+        let suspect = parts.last().filter(is_suspect).map(|last| last.tile);
+        let broken = broken.map(|error| (error, suspect));
         Ok(Self::new(parts, broken, false))
     }
 

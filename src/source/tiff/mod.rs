@@ -51,7 +51,7 @@ pub use decoder::TiffDecoder;
 use crate::bytes::Bytes;
 use crate::error::{Error, Kind, Result};
 use crate::georef::Georef;
-use crate::image::{Colour, Image, Metadata};
+use crate::image::{Image, Metadata};
 use crate::source::rgb::Stored;
 use directory::Reader;
 use group::Group;
@@ -71,8 +71,10 @@ pub struct TiffFile {
 /// Which directories are overviews of an image of another file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Overviews {
-    /// Those of its bands and samples as they are stored, unless they say that they are other colours.
+    /// Those of its bands and samples as they are stored.
     AsStored,
+    /// Those of them that are not red, green and blue, which GDAL makes of what it shows of the image.
+    Otherwise,
     /// Those that are, or can be shown as, red, green and blue, as its samples are shown.
     MadeRgb,
     /// Those of its bands and samples, as masks.
@@ -154,11 +156,9 @@ impl TiffFile {
     ) -> Result<(TiffImage, Option<Error>)> {
         let Layout { parts, broken, .. } = &*self.layout;
         let is_rgb = |plan: &Plan| plan.rgb == Some(Stored::Rgb);
-        let is_cmyk = full.bands[0].colour == Colour::Cyan;
         let fits = |plan: &Plan| match kind {
             Overviews::MadeRgb => plan.rgb.is_some(),
-            // GDAL, which shows inks as red, green and blue, makes overviews of what it shows.
-            Overviews::AsStored if is_cmyk && is_rgb(plan) => false,
+            Overviews::Otherwise if is_rgb(plan) => false,
             _ => plan.bands == full.bands.len() && plan.dtype == full.dtype,
         };
         let group = group::overviews(parts, full.levels[0], fits);
