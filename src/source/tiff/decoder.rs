@@ -45,6 +45,8 @@ pub struct TiffDecoder {
     rows: Vec<RowReader>,
     image: Image,
     mask: bool,
+    /// How many quality layers of codestreams are read, the first ones; 0 for all.
+    layers: u32,
     /// Of each plane, where blocks follow each other.
     runs: Vec<Run>,
 }
@@ -90,6 +92,7 @@ impl TiffDecoder {
             table,
             image,
             mask,
+            layers: 0,
         })
     }
 
@@ -477,7 +480,8 @@ impl TiffDecoder {
             bands: self.plan.plane_bands(wanted.plane).len(),
             dtype: self.plan.dtype,
         };
-        let decoder = jp2::open(input, &frame)?;
+        let mut decoder = jp2::open(input, &frame)?;
+        decoder.take_layers(self.layers);
         match &self.plan.units {
             Some(units) => jp2::read_colours(&decoder, units, wanted.part, wanted.picks, into),
             None => {
@@ -589,6 +593,11 @@ impl Decoder for TiffDecoder {
         let whole = Rect::new(0, 0, rect.width, rect.height);
         let result = self.read_part(at, whole, bands, into);
         self.unless_changed(result.map_err(|error| error.at(self.place(at))))
+    }
+
+    fn take_layers(&mut self, count: u32) -> bool {
+        self.layers = count;
+        matches!(self.plan.compression, Compression::Jp2 { .. })
     }
 
     fn read_window(
