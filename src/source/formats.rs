@@ -335,7 +335,10 @@ impl Images for TiffFile {
     }
 
     fn image(self: Box<Self>, index: usize, as_rgb: bool) -> Result<Parts> {
-        let image = TiffFile::image(&self, index)?;
+        let image = match as_rgb {
+            true => self.image_as_shown(index)?,
+            false => TiffFile::image(&self, index)?,
+        };
         let full = image.levels[0].stored_colours();
         let others = full.filter(|full| *full != Stored::Rgb);
         let made_of = others.filter(|_| as_rgb);

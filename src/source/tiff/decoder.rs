@@ -119,6 +119,17 @@ impl TiffDecoder {
         Ok(())
     }
 
+    /// Whether no block at all is stored, by their offsets.
+    pub(super) fn has_no_block(&self) -> Result<bool> {
+        let place = |error: Error| error.at(format!("directory {}", self.directory));
+        self.table.is_empty().map_err(place)
+    }
+
+    /// Says among the texts of the image what is wrong.
+    pub(super) fn warn(&mut self, text: String) {
+        warn(&mut self.image.metadata, text);
+    }
+
     fn index(&self, at: Block, plane: usize) -> u64 {
         let grid = self.plan.grid();
         (plane as u64 * grid.rows() + at.row) * grid.cols() + at.col
@@ -584,6 +595,11 @@ impl Decoder for TiffDecoder {
         self.reader.index.forget();
     }
 
+    fn take_layers(&mut self, count: u32) -> bool {
+        self.layers = count;
+        matches!(self.plan.compression, Compression::Jp2 { .. })
+    }
+
     fn set_pad(&mut self, pad: Sample) {
         self.image.pad = pad;
     }
@@ -593,11 +609,6 @@ impl Decoder for TiffDecoder {
         let whole = Rect::new(0, 0, rect.width, rect.height);
         let result = self.read_part(at, whole, bands, into);
         self.unless_changed(result.map_err(|error| error.at(self.place(at))))
-    }
-
-    fn take_layers(&mut self, count: u32) -> bool {
-        self.layers = count;
-        matches!(self.plan.compression, Compression::Jp2 { .. })
     }
 
     fn read_window(
