@@ -252,6 +252,44 @@ fn windows_decode_what_is_new_in_them_without_tiles() {
 }
 
 #[test]
+fn windows_over_large_tiles_decode_what_they_cover_until_the_tiles_are_worth_it() {
+    let path = make(FILES[0].0, FILES[0].1, FILES[0].2);
+    let decoder = open(Path::new(&path)).expect("an image");
+    let whole = read_blocks(&decoder, 0, &[0]).expect("pixels");
+    let source = file::open(path.as_ref(), 0, None).expect("the file");
+    let cache = Cache::new(64 << 20, Options::default()).expect("a cache");
+    let view = tiles(&source, 1024, Some(&cache));
+    let read = |x: u64, y: u64, side: u64| {
+        let rect = Rect::new(x, y, side, side);
+        decoded_for_window(&view, &source, &rect, &whole)
+    };
+    let is_there = |row, col| {
+        view.peek_block(Block::new(0, row, col), &Bands::ALL)
+            .is_some()
+    };
+    // Over the corner of four tiles, which together are most of the image.
+    let first = read(900, 900, 200);
+    assert!(first < 0.1, "{first}");
+    for _ in 0..50 {
+        assert_eq!(read(900, 900, 200), 0.0);
+    }
+    assert!(!is_there(0, 0));
+    // Most of a tile is the tile; a part of what is there is cut out of it.
+    read(0, 0, 1000);
+    assert!(is_there(0, 0));
+    let served = cache.statistics().counters.hits;
+    assert_eq!(read(10, 10, 300), 0.0);
+    assert!(cache.statistics().counters.hits > served);
+    // Windows of more pixels than a tile has are worth making it: 51 of 76 x 76 before, and four of 500 x 500.
+    for step in 0..3 {
+        read(1030 + 16 * step, 1030, 500);
+    }
+    assert!(!is_there(1, 1));
+    read(1030, 1046, 500);
+    assert!(is_there(1, 1));
+}
+
+#[test]
 fn a_packet_without_its_marker_is_an_error_in_windows_too() {
     const EPH: [u8; 2] = [0xff, 0x92];
     let path = make(FILES[1].0, FILES[1].1, FILES[1].2);

@@ -14,7 +14,6 @@ use crate::source::index::{Index, most_at_once};
 use crate::sync::Mutex;
 use std::cell::Cell;
 use std::collections::BTreeSet;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 
 /// What is known of the tiles of a codestream.
@@ -23,8 +22,6 @@ pub struct ByParts {
     /// The tiles that are left to the codec.
     refused: Mutex<BTreeSet<u64>>,
     hidden: Image,
-    /// The quality layers that are read, if not all.
-    pub layers: Option<NonZeroU32>,
 }
 
 /// Windows of a tile.
@@ -53,7 +50,6 @@ impl ByParts {
             index: Index::of_one_opening(),
             refused: Mutex::default(),
             hidden,
-            layers: None,
         })
     }
 
@@ -62,29 +58,26 @@ impl ByParts {
         &self.hidden
     }
 
-    /// What is known of a tile, at least for a level; `None` if the tile is left to the codec.
+    /// What is known of a tile, at least what is needed; `None` if the tile is left to the codec. Of all tiles the same
+    /// layers are needed.
     pub fn tile(
         &self,
         bytes: &dyn Bytes,
         header: &Header,
         at: (u64, u64),
         parts: &[Part],
-        level: u32,
+        needed: Needed,
     ) -> Result<Option<Arc<Tile>>> {
         let number = at.1 * header.size.x.tiles() + at.0;
         if self.refused.lock().contains(&number) {
             return Ok(None);
         }
         if let Some(tile) = self.index.found::<Tile>(number)
-            && tile.level <= level
+            && tile.level <= needed.level
         {
             return Ok(Some(tile));
         }
         let most = most_at_once();
-        let needed = Needed {
-            level,
-            layers: self.layers.map_or(u32::MAX, NonZeroU32::get),
-        };
         let found = Tile::read(bytes, header, at, parts, needed, most);
         // What is said of a file that changes is said of no file.
         bytes.check_unchanged()?;

@@ -2,7 +2,7 @@
 
 use super::area::{self, Samples, shared};
 use super::by_parts::{ByParts, Windows};
-use super::codestream::{self, Area};
+use super::codestream::{self, Area, Needed};
 use super::coding::Coding;
 use super::describe::{Channel, Description};
 use super::header::Header;
@@ -101,9 +101,6 @@ impl Jp2Decoder {
     /// Lets windows of small tiles be read by their code-blocks too, which gains nothing but a comparison.
     pub fn read_all_by_parts(&mut self) {
         self.by_parts = ByParts::new(&self.header);
-        if let Some(by_parts) = &mut self.by_parts {
-            by_parts.layers = self.layers;
-        }
     }
 
     /// The description of the image.
@@ -398,9 +395,13 @@ impl Jp2Decoder {
             return Ok(None);
         };
         let number = row * self.header.size.x.tiles() + col;
+        let needed = Needed {
+            level,
+            layers: self.layers.map_or(u32::MAX, NonZeroU32::get),
+        };
         let from = |index: &Index| {
             match index.parts(number) {
-                Ok(parts) => by_parts.tile(&*self.bytes, &self.header, (col, row), parts, level),
+                Ok(parts) => by_parts.tile(&*self.bytes, &self.header, (col, row), parts, needed),
                 // What is wrong with the list of tile-parts is told, or mended, where all of the tile is read.
                 Err(_) => Ok(None),
             }
@@ -541,9 +542,6 @@ impl Decoder for Jp2Decoder {
 
     fn take_layers(&mut self, count: u32) -> bool {
         self.layers = NonZeroU32::new(count);
-        if let Some(by_parts) = &mut self.by_parts {
-            by_parts.layers = self.layers;
-        }
         // Tiles may have more than the main header says.
         count > 0
     }
