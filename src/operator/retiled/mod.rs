@@ -58,6 +58,8 @@ struct Shared {
     served: Served,
     /// By the level of the tiles: each may stand on blocks of its own.
     windows: [Windows; MAX_LEVELS],
+    /// How much of tiles was read without them.
+    parts: Windows,
 }
 
 /// `source` on a uniform grid; the tiles are kept in `cache`, if there is one.

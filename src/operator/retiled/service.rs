@@ -222,8 +222,9 @@ impl Retiled {
         enough && bytes <= cache.unread_share()
     }
 
-    /// Whether a part of a tile takes at most three quarters of the blocks that the tile takes, none of them wider or
-    /// higher than tiles, the cache can keep them, and nothing is there yet of the tile.
+    /// Whether a part of a tile is better read by itself than cut out of the tile, of which nothing is there yet: as a window,
+    /// where what is decoded for it stays, or because it takes at most three quarters of the blocks that the tile takes,
+    /// none of them wider or higher than tiles, and the cache can keep them.
     pub fn is_better_read_in_part(
         &self,
         plane: &Plane,
@@ -240,13 +241,21 @@ impl Retiled {
             return false;
         }
         let blocks = plane.blocks(part);
-        let area = |block: &Block| {
-            let rect = plane.rect(*block);
-            rect.width.saturating_mul(rect.height)
-        };
-        let of_part: u64 = blocks.iter().map(area).sum();
-        let of_tile: u64 = plane.blocks(&tile).iter().map(area).sum();
+        if (blocks.iter()).any(|block| self.namespace.contains(plane.kept(*block), bands)) {
+            return false;
+        }
+        let area = |rect: &Rect| rect.width.saturating_mul(rect.height);
         let image = plane.provider.image();
+        if image.kept_for_windows > 0 && prefers_window(&*plane.provider, plane.level, part) {
+            let samples = area(part).saturating_mul(bands.count(image.band_count()) as u64);
+            let kept = samples.saturating_mul(image.kept_for_windows as u64);
+            return area(part) <= area(&tile) / 4 * 3
+                && kept <= cache.unread_share()
+                && self.is_read_in_part_again(at, part);
+        }
+        let of_part: u64 = blocks.iter().map(|block| area(&plane.rect(*block))).sum();
+        let of_tile = plane.blocks(&tile);
+        let of_tile: u64 = of_tile.iter().map(|block| area(&plane.rect(*block))).sum();
         let bytes = blocks.iter().map(|block| tile_bytes(image, *block, bands));
         let is_small = |block: &Block| {
             let rect = plane.rect(*block);
@@ -255,6 +264,17 @@ impl Retiled {
         of_part <= of_tile / 4 * 3
             && blocks.iter().all(is_small)
             && bytes.sum::<u64>() <= cache.unread_share()
-            && !(blocks.iter()).any(|block| self.namespace.contains(plane.kept(*block), bands))
+    }
+
+    /// Whether a tile is read in parts once more, which is counted: until they have as many pixels as it has. Each takes
+    /// transforms, which the tile takes once.
+    fn is_read_in_part_again(&self, at: Block, part: &Rect) -> bool {
+        let parts = &self.shared.parts;
+        let is_enough = parts.are_enough(&self.image, at, part);
+        match is_enough {
+            true => parts.forget(&self.image, at),
+            false => parts.note(&self.image, at, part),
+        }
+        !is_enough
     }
 }

@@ -5,6 +5,7 @@
 
 use super::codestream::{Access, Area, Kept, Needed, Samples, Shape, Tile, read};
 use super::header::Header;
+use super::helpers::Helpers;
 use super::index::Part;
 use crate::bytes::Bytes;
 use crate::error::{Error, Kind, Result};
@@ -12,9 +13,8 @@ use crate::image::Image;
 use crate::source::hidden::Hidden;
 use crate::source::index::{Index, most_at_once};
 use crate::sync::Mutex;
-use std::cell::Cell;
+use crate::sync::atomic::AtomicU64;
 use std::collections::BTreeSet;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 
 /// What is known of the tiles of a codestream.
@@ -23,8 +23,6 @@ pub struct ByParts {
     /// The tiles that are left to the codec.
     refused: Mutex<BTreeSet<u64>>,
     hidden: Image,
-    /// The quality layers that are read, if not all.
-    pub layers: Option<NonZeroU32>,
 }
 
 /// Windows of a tile.
@@ -37,6 +35,8 @@ pub struct Windows<'a> {
     pub bytes: &'a dyn Bytes,
     /// Where code-blocks are kept, if anywhere.
     pub hidden: Option<&'a Hidden<'a>>,
+    /// The threads that may help.
+    pub helpers: &'a Helpers,
 }
 
 impl ByParts {
@@ -53,7 +53,6 @@ impl ByParts {
             index: Index::of_one_opening(),
             refused: Mutex::default(),
             hidden,
-            layers: None,
         })
     }
 
@@ -62,29 +61,26 @@ impl ByParts {
         &self.hidden
     }
 
-    /// What is known of a tile, at least for a level; `None` if the tile is left to the codec.
+    /// What is known of a tile, at least what is needed; `None` if the tile is left to the codec. Of all tiles the same
+    /// layers are needed.
     pub fn tile(
         &self,
         bytes: &dyn Bytes,
         header: &Header,
         at: (u64, u64),
         parts: &[Part],
-        level: u32,
+        needed: Needed,
     ) -> Result<Option<Arc<Tile>>> {
         let number = at.1 * header.size.x.tiles() + at.0;
         if self.refused.lock().contains(&number) {
             return Ok(None);
         }
         if let Some(tile) = self.index.found::<Tile>(number)
-            && tile.level <= level
+            && tile.level <= needed.level
         {
             return Ok(Some(tile));
         }
         let most = most_at_once();
-        let needed = Needed {
-            level,
-            layers: self.layers.map_or(u32::MAX, NonZeroU32::get),
-        };
         let found = Tile::read(bytes, header, at, parts, needed, most);
         // What is said of a file that changes is said of no file.
         bytes.check_unchanged()?;
@@ -129,14 +125,14 @@ impl Windows<'_> {
         wanted: &[(u32, Area)],
         mut with: impl FnMut(usize, &[i32]) -> Result<()>,
     ) -> Result<u64> {
-        let decoded = Cell::new(0);
         let access = Access {
             bytes: self.bytes,
             kept: self.hidden.map(|hidden| Kept {
                 hidden,
                 tile: self.number,
             }),
-            decoded: &decoded,
+            helpers: self.helpers,
+            decoded: AtomicU64::new(0),
         };
         let component = |component: u32, area: &Area| {
             read(&self.tile, component as usize, level, area, &access)
@@ -167,7 +163,7 @@ impl Windows<'_> {
                 with(index, &planes[*number as usize])?;
             }
         }
-        Ok(decoded.get())
+        Ok(access.decoded.into_inner())
     }
 
     /// Samples of the component within its range.

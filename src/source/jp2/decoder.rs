@@ -2,7 +2,7 @@
 
 use super::area::{self, Samples, shared};
 use super::by_parts::{ByParts, Windows};
-use super::codestream::{self, Area};
+use super::codestream::{self, Area, Needed};
 use super::coding::Coding;
 use super::describe::{Channel, Description};
 use super::header::Header;
@@ -35,6 +35,9 @@ const SAMPLE_BYTES: u64 = 4;
 
 /// Bytes that a sample takes while a part of a tile is decoded, with the wavelet's planes beside it.
 const PART_SAMPLE_BYTES: u64 = 12;
+
+/// A thread of the codec should have so many samples of its own.
+const CODEC_SHARE: u64 = 1 << 16;
 
 /// A packet takes at least a byte. Writers have been seen to leave out the last ones, so a file is
 /// refused only where it is too short by far.
@@ -101,9 +104,6 @@ impl Jp2Decoder {
     /// Lets windows of small tiles be read by their code-blocks too, which gains nothing but a comparison.
     pub fn read_all_by_parts(&mut self) {
         self.by_parts = ByParts::new(&self.header);
-        if let Some(by_parts) = &mut self.by_parts {
-            by_parts.layers = self.layers;
-        }
     }
 
     /// The description of the image.
@@ -308,6 +308,7 @@ impl Jp2Decoder {
                 number: row * size.x.tiles() + col,
                 bytes: &*self.bytes,
                 hidden,
+                helpers: &self.helpers,
             };
             return self.read_by_parts(&windows, &here, &areas, window, into);
         }
@@ -344,7 +345,7 @@ impl Jp2Decoder {
             bytes.saturating_mul(decoded as u64),
         )?;
         let samples = (bytes / sample_bytes).saturating_mul(decoded as u64);
-        let helped = self.helpers.take(samples);
+        let helped = self.helpers.take(samples, CODEC_SHARE);
         let again = || self.stream(col, row, window.level);
         let mut streams = std::iter::once(Ok(stream)).chain(std::iter::repeat_with(again));
         for set in here.chunks(per_set) {
@@ -398,9 +399,13 @@ impl Jp2Decoder {
             return Ok(None);
         };
         let number = row * self.header.size.x.tiles() + col;
+        let needed = Needed {
+            level,
+            layers: self.layers.map_or(u32::MAX, NonZeroU32::get),
+        };
         let from = |index: &Index| {
             match index.parts(number) {
-                Ok(parts) => by_parts.tile(&*self.bytes, &self.header, (col, row), parts, level),
+                Ok(parts) => by_parts.tile(&*self.bytes, &self.header, (col, row), parts, needed),
                 // What is wrong with the list of tile-parts is told, or mended, where all of the tile is read.
                 Err(_) => Ok(None),
             }
@@ -533,17 +538,10 @@ fn area_of(here: &[&Wanted], x: &Range<u64>, y: &Range<u64>) -> u64 {
 impl Decoder for Jp2Decoder {
     fn allow_threads(&mut self, count: u32) {
         self.helpers = Helpers::new(count);
-        if count > 0 {
-            // The codec has threads, with which one decode of all is sooner there than windows one after the other.
-            self.by_parts = None;
-        }
     }
 
     fn take_layers(&mut self, count: u32) -> bool {
         self.layers = NonZeroU32::new(count);
-        if let Some(by_parts) = &mut self.by_parts {
-            by_parts.layers = self.layers;
-        }
         // Tiles may have more than the main header says.
         count > 0
     }
