@@ -638,9 +638,9 @@ public final class Raw {
         public static final long fleet_id = 56;
         /**
          * How many quality layers of a JPEG 2000 image are decoded (ISO/IEC 15444-1, B.10), the first ones, also of one in a
-         * NITF: fewer take less time and have coarser samples. 0, or as many as there are or more: all. The key says the number
-         * where it is not 0, so that openings with others share nothing. Other formats are read as they are, a TIFF of JPEG 2000
-         * among them with all layers.
+         * NITF or a TIFF: fewer take less time and have coarser samples. 0, or as many as there are or more: all. The key says
+         * the number where it is not 0, so that openings with others share nothing. Other formats and compressions are read as
+         * they are, under their usual key.
          */
         public static final long layers = 64;
         /** 0. */
