@@ -1606,11 +1606,14 @@ typedef struct tc_open_options {
   uint32_t flags;
   /**
    * How many threads the library may start to decode large parts of this image, beside those that call: all that
-   * are at work for it at one time, and one more for each decode that they help with, which works in place of the
-   * thread that called while that waits. They end with the decode. So a JPEG 2000 image that is one huge block, which one
-   * thread decodes while others wait for it, is decoded by several: code-blocks and wavelets in parallel. Other
+   * are at work for it at one time, and one more for each block that they help to decode as a whole, which works in
+   * place of the thread that called while that waits. They end with the decode. So a JPEG 2000 image that is one huge
+   * block, which one thread decodes while others wait for it, is decoded by several: code-blocks and wavelets in parallel.
+   * Windows of it are read as without threads, by code-blocks that are kept, see provider_read_window: those that are
+   * missing, and that no other call decodes already, are shared out among them and the thread that called, each decoded
+   * once. They take no part in anything else of a window, nor where fewer than some 16 code-blocks are missing. Other
    * formats start none: their blocks are decoded by as many threads as call. 0: none. At most 1024, of
-   * which at most 63 help with one decode.
+   * which at most 63 help to decode a whole block.
    */
   uint32_t threads;
   /**
