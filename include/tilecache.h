@@ -478,7 +478,10 @@ typedef enum tc_open_flags {
    * What GDAL shows as it is stored stays so: 16 bits, other sets of inks, ICC L*a*b* (9) and ITU L*a*b* (10), L*a*b* with
    * more bands. YCbCr, and inks in JPEG files, come as red, green and blue with this flag and without it. Overviews beside
    * the file (`.ovr`) may be in its colours, or in red, green and blue as those that GDAL makes, which are left out without
-   * the flag. The key says so where anything is converted. A decode takes the bytes of the stored samples beside its pixels.
+   * the flag. Overviews within the file that are in other colours are images of their own (tc_open_options.image), and with
+   * the flag levels too, where the file has none in its colours. Those that GDAL makes within such a file have no block:
+   * they are left out with a warning (the text TC:WARNING:1). The key says so where anything is converted. A decode takes
+   * the bytes of the stored samples beside its pixels.
    */
   TC_OPEN_RGB = 16,
 } tc_open_flags;
@@ -1603,11 +1606,14 @@ typedef struct tc_open_options {
   uint32_t flags;
   /**
    * How many threads the library may start to decode large parts of this image, beside those that call: all that
-   * are at work for it at one time, and one more for each decode that they help with, which works in place of the
-   * thread that called while that waits. They end with the decode. So a JPEG 2000 image that is one huge block, which one
-   * thread decodes while others wait for it, is decoded by several: code-blocks and wavelets in parallel. Other
+   * are at work for it at one time, and one more for each block that they help to decode as a whole, which works in
+   * place of the thread that called while that waits. They end with the decode. So a JPEG 2000 image that is one huge
+   * block, which one thread decodes while others wait for it, is decoded by several: code-blocks and wavelets in parallel.
+   * Windows of it are read as without threads, by code-blocks that are kept, see provider_read_window: those that are
+   * missing, and that no other call decodes already, are shared out among them and the thread that called, each decoded
+   * once. They take no part in anything else of a window, nor where fewer than some 16 code-blocks are missing. Other
    * formats start none: their blocks are decoded by as many threads as call. 0: none. At most 1024, of
-   * which at most 63 help with one decode.
+   * which at most 63 help to decode a whole block.
    */
   uint32_t threads;
   /**
@@ -1644,9 +1650,9 @@ typedef struct tc_open_options {
   const char *fleet_id;
   /**
    * How many quality layers of a JPEG 2000 image are decoded (ISO/IEC 15444-1, B.10), the first ones, also of one in a
-   * NITF: fewer take less time and have coarser samples. 0, or as many as there are or more: all. The key says the number
-   * where it is not 0, so that openings with others share nothing. Other formats are read as they are, a TIFF of JPEG 2000
-   * among them with all layers.
+   * NITF or a TIFF: fewer take less time and have coarser samples. 0, or as many as there are or more: all. The key says
+   * the number where it is not 0, so that openings with others share nothing. Other formats and compressions are read as
+   * they are, under their usual key.
    */
   uint32_t layers;
   /**

@@ -94,7 +94,8 @@ const TIFF_PARTS: &[&str] = &[
     "(of powers of two as levels, others as images) and masks, nodata, GeoKeys and GDAL's items as metadata, the georeference of GeoTIFF and of world files. Uncompressed, LZW, Deflate, ",
     "Zstd, PackBits, ",
     if cfg!(feature = "lzma") { "LZMA, " } else { "" },
-    "CCITT RLE, group 3 and group 4, JPEG of 8 and 12 bits and lossless of up to 16, old-style JPEG, JPEG 2000 (of Aperio too), SGI LogLuv",
+    "CCITT RLE, group 3 and group 4, JPEG of 8 and 12 bits and lossless of up to 16, old-style JPEG, JPEG 2000 \
+     (of Aperio too; the first quality layers alone by option), SGI LogLuv",
     if cfg!(feature = "jxl") {
         ", JPEG XL"
     } else {
@@ -334,7 +335,10 @@ impl Images for TiffFile {
     }
 
     fn image(self: Box<Self>, index: usize, as_rgb: bool) -> Result<Parts> {
-        let image = TiffFile::image(&self, index)?;
+        let image = match as_rgb {
+            true => self.image_as_shown(index)?,
+            false => TiffFile::image(&self, index)?,
+        };
         let full = image.levels[0].stored_colours();
         let others = full.filter(|full| *full != Stored::Rgb);
         let made_of = others.filter(|_| as_rgb);

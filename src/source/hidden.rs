@@ -71,6 +71,11 @@ impl Hidden<'_> {
         self.image
     }
 
+    /// Whether a block is resident.
+    pub fn contains(&self, at: Block) -> bool {
+        self.namespace.contains(at, &Bands::ALL)
+    }
+
     /// A block: resident, or written by `make`, on this thread or on another one that does so already.
     pub fn block(
         &self,

@@ -10,8 +10,11 @@ Usage: make.py DIRECTORY, which tests/support must be on the path for. Lines of 
     file stored raw                             the samples of colours that it does not convert
 """
 
+import ctypes
+import ctypes.util
 import os
 import struct
+import subprocess
 
 import numpy as np
 from osgeo import gdal, gdal_array
@@ -217,6 +220,24 @@ def inks(name, options, bands=4, kind=gdal.GDT_Byte, photometric="CMYK"):
         dataset.GetRasterBand(i + 1).WriteArray(plane.astype(np.uint8) if kind == gdal.GDT_Byte else plane * 257)
 
 
+def add_directory(name, side, photometric, pixels):
+    """Appends an overview to a file, by libtiff."""
+    library = ctypes.CDLL(ctypes.util.find_library("tiff"))
+    library.TIFFOpen.restype = ctypes.c_void_p
+    file = ctypes.c_void_p(library.TIFFOpen(name.encode(), b"a"))
+    bands = pixels.shape[2]
+    tags = {254: 1, 256: side, 257: side, 258: 8, 259: 1, 262: photometric, 277: bands, 278: 16, 284: 1}
+    for tag, value in tags.items():
+        assert library.TIFFSetField(file, ctypes.c_uint32(tag), ctypes.c_int(value)) == 1
+    if photometric == 2:
+        opacity = (ctypes.c_uint16 * 1)(2)
+        assert library.TIFFSetField(file, ctypes.c_uint32(338), ctypes.c_int(1), opacity) == 1
+    for y, row in enumerate(np.ascontiguousarray(pixels.astype(np.uint8))):
+        place = row.ctypes.data_as(ctypes.c_void_p)
+        assert library.TIFFWriteScanline(file, place, ctypes.c_uint32(y), ctypes.c_uint16(0)) == 1
+    library.TIFFClose(file)
+
+
 def expect_rgb(name):
     """The first three bands of what GDAL converts, of all levels."""
     dataset = gdal.Open(name)
@@ -253,6 +274,18 @@ for name, photometric in (("three.tif", "RGB"), ("lab-three.tif", "CIELAB")):
     inks(name, [], 3, photometric=photometric)
 add_overviews("three.tif", [2])
 os.rename("three.tif.ovr", "lab-three.tif.ovr")
+# Overviews inside such files: those of other writers may be in either colours, those of GDAL have no block.
+for name, bands, photometric, number in (("inks-inside.tif", 4, "CMYK", 5), ("lab-inside.tif", 3, "CIELAB", 8)):
+    inks(name, ["COMPRESS=DEFLATE"], bands, photometric=photometric)
+    add_directory(name, 128, 2, np.dstack([random.integers(0, 256, (128, 128, 3)), np.full((128, 128), 255)]))
+    add_directory(name, 64, number, random.integers(0, 256, (64, 64, bands)))
+    expect_rgb(name)
+    name = name.replace("inside", "empty")
+    inks(name, ["COMPRESS=DEFLATE"], bands, photometric=photometric)
+    # It says that it fails, and succeeds.
+    subprocess.run(["gdaladdo", "-q", "-r", "average", name, "2", "4"], stderr=subprocess.DEVNULL)
+    dataset = gdal.Open(name)
+    assert dataset.GetRasterBand(1).GetOverviewCount() == 2 and not os.path.exists(name + ".ovr")
 inks("inks-described.tif", [])
 with open("inks-described.tif.aux.xml", "w", encoding="utf-8") as file:
     bands = "".join(f'<PAMRasterBand band="{i}"><NoDataValue>{i}</NoDataValue><Metadata><MDI key="N">{i}</MDI></Metadata>'

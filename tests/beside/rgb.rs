@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tilecache::bytes::MemoryBytes;
 use tilecache::error::Kind;
-use tilecache::image::{Block, Colour};
-use tilecache::provider::Provider;
+use tilecache::image::{Bands, Block, Colour};
+use tilecache::provider::{Provider, get_block};
 use tilecache::source::file::{self, Choice};
 
 const RGB: [Colour; 3] = [Colour::Red, Colour::Green, Colour::Blue];
@@ -127,6 +127,56 @@ fn overviews_in_other_colours_are_left_out() {
         assert_eq!(stored.image().levels.len(), 1, "{name}");
         let alone = open_alone(name);
         assert!(read(&*stored, 0) == read(&*alone, 0), "{name}");
+    }
+}
+
+/// Within a file they are images of their own, and levels of what is shown.
+#[test]
+fn overviews_in_other_colours_within_a_file_are_images_of_their_own() {
+    for name in ["inks-inside.tif", "lab-inside.tif"] {
+        let path = made().join(name);
+        let shown = open_rgb(&path);
+        assert_eq!(shown.image().levels.len(), 3, "{name}");
+        let stored = file::open(&path, 0, None).expect("the samples");
+        assert_ne!(colours(&*stored)[0], Colour::Red, "{name}");
+        assert_eq!(stored.image().levels.len(), 3, "{name}");
+        let missing = get_block(&*stored, Block::new(1, 0, 0), &Bands::ALL);
+        let missing = missing.err().expect("an error");
+        assert_eq!(missing.kind(), Kind::NotFound, "{missing}");
+        assert!(read(&*stored, 2) != read(&*shown, 2), "{name}");
+        assert_eq!(file::image_count(&path).expect("a count"), 2, "{name}");
+        let apart = file::open(&path, 1, None).expect("the overview");
+        assert_eq!(apart.image().levels, [(128, 128)], "{name}");
+        let pixels = read(&*apart, 0);
+        assert!(pixels[..3 * 128 * 128] == read(&*shown, 1), "{name}");
+    }
+}
+
+/// GDAL makes them of what it shows, and fails to write them.
+#[test]
+fn overviews_without_a_block_cost_a_warning() {
+    for (name, rgb) in ["inks-empty.tif", "lab-empty.tif"]
+        .into_iter()
+        .flat_map(|name| [(name, false), (name, true)])
+    {
+        let path = made().join(name);
+        let choice = Choice {
+            rgb,
+            ..Choice::default()
+        };
+        let image = file::open_choice(&path, &choice).expect("the image");
+        assert_eq!(image.image().levels.len(), 1, "{name}");
+        assert_eq!(file::image_count(&path).expect("a count"), 1, "{name}");
+        let said = warnings(&*image);
+        assert_eq!(said.len(), 2, "{said:?}");
+        let expected = "an overview of 128 x 128 pixels has no block";
+        assert!(said[0].contains(expected), "{said:?}");
+        let strict = Choice {
+            strict: true,
+            ..choice
+        };
+        let error = file::open_choice(&path, &strict).err().expect("an error");
+        assert!(error.message().contains(expected), "{error}");
     }
 }
 

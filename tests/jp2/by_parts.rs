@@ -15,7 +15,7 @@ use tilecache::memory::Target;
 use tilecache::operator::{RetileOptions, cached, retiled};
 use tilecache::provider::{Provider, get_block};
 use tilecache::source::Decoder;
-use tilecache::source::file;
+use tilecache::source::file::{self, Choice};
 use tilecache::source::jp2::Jp2File;
 use tilecache::window::read_window;
 
@@ -178,6 +178,92 @@ fn every_code_block_is_decoded_once() {
     }
 }
 
+/// Reads windows on three threads, level by level, and says how many blocks were decoded for each level.
+fn decoded_for_levels(
+    path: &str,
+    threads: u32,
+    levels: &[(u32, Vec<Rect>)],
+    whole: &[Vec<u8>],
+    view: View,
+) -> Vec<f64> {
+    let choice = Choice {
+        threads,
+        ..Choice::default()
+    };
+    let source = file::open_choice(path.as_ref(), &choice).expect("the file");
+    let cache = Cache::new(96 << 20, Options::default()).expect("a cache");
+    let view = view(&source, &cache);
+    let decoded = levels.iter().map(|(level, rects)| {
+        let (before, next) = (source.counters().blocks_decoded(), AtomicUsize::new(0));
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    while let Some(rect) = rects.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        let pixels = read_pixels(&view, *level, rect);
+                        let right = cut(&whole[*level as usize], view.image(), *level, rect, &[0]);
+                        assert!(pixels == right, "{threads} threads: level {level}, {rect}");
+                    }
+                });
+            }
+        });
+        source.counters().blocks_decoded() - before
+    });
+    let decoded = decoded.collect();
+    let held = cache.statistics();
+    assert!(
+        held.idle + held.held + held.reusable <= held.budget,
+        "{held:?}"
+    );
+    decoded
+}
+
+#[test]
+fn threads_that_help_share_the_code_blocks_and_decode_none_twice() {
+    let kept: View = |source, cache| cached(source.clone(), cache).expect("a provider");
+    let tiled: View = |source, cache| tiles(source, 256, Some(cache));
+    for ((name, bands, options), view, order) in
+        [(FILES[0], kept, [0, 1, 2]), (FILES[1], tiled, [2, 0, 1])]
+    {
+        let path = make(name, bands, options);
+        let decoder = open(Path::new(&path)).expect("an image");
+        let whole: Vec<Vec<u8>> = (0..3)
+            .map(|level| read_blocks(&decoder, level, &[0]).expect("pixels"))
+            .collect();
+        let levels = order.map(|level| {
+            let side = (SIDE >> level) as u64;
+            let place = |step: u64, seed: u64| step * seed % (side - 400);
+            let rects = (1..9)
+                .map(|step| Rect::new(place(step, 0x9e37), place(step, 0x79b9), 400, 300 + step));
+            (level, rects.collect())
+        });
+        let alone = decoded_for_levels(&path, 0, &levels, &whole, view);
+        assert!(
+            alone.iter().all(|it| (0.0..1.001).contains(it)),
+            "{alone:?}"
+        );
+        for threads in [1, 4] {
+            let helped = decoded_for_levels(&path, threads, &levels, &whole, view);
+            // A code-block is a thousandth of the image.
+            let differ = |(a, b): (&f64, &f64)| (a - b).abs() > 1e-4;
+            assert!(
+                !alone.iter().zip(&helped).any(differ),
+                "{name}, {threads} threads: {helped:?} and {alone:?}"
+            );
+        }
+        // Where nothing is kept, too.
+        for threads in [0, 2] {
+            let mut decoder = open(Path::new(&path)).expect("an image");
+            decoder.allow_threads(threads);
+            let (level, rects) = &levels[1];
+            for rect in &rects[..2] {
+                let got = window(&decoder, *level, *rect, &[0]).expect("a window");
+                let right = cut(&whole[*level as usize], decoder.image(), *level, rect, &[0]);
+                assert!(got == right, "{name}, {threads} threads: {rect}");
+            }
+        }
+    }
+}
+
 #[test]
 fn the_window_beside_another_takes_what_is_new_in_it() {
     let path = make(FILES[0].0, FILES[0].1, FILES[0].2);
@@ -193,6 +279,9 @@ fn the_window_beside_another_takes_what_is_new_in_it() {
     assert!(second < first * 0.9, "{first} and {second}");
 }
 
+/// Makes what callers read of a source.
+type View = fn(&Arc<dyn Provider>, &Cache) -> Arc<dyn Provider>;
+
 /// Reads a window as callers do, and says how much was decoded for it.
 fn decoded_for_window(
     view: &Arc<dyn Provider>,
@@ -201,22 +290,27 @@ fn decoded_for_window(
     whole: &[u8],
 ) -> f64 {
     let before = source.counters().blocks_decoded();
+    let pixels = read_pixels(view, 0, rect);
+    assert!(pixels == cut(whole, view.image(), 0, rect, &[0]), "{rect}");
+    source.counters().blocks_decoded() - before
+}
+
+/// The first band of a window, as callers read it.
+fn read_pixels(view: &Arc<dyn Provider>, level: u32, rect: &Rect) -> Vec<u8> {
     let shape = shape(rect, 1);
     let mut pixels = vec![0; shape.width * shape.height];
     let strides = [1, shape.width as isize, 0];
     // SAFETY: the pixels have this shape, one byte each, and live as long as the target.
     let target = unsafe { Target::new(pixels.as_mut_ptr(), strides, shape, view.image().dtype) };
     let (x, y) = (rect.x as i64, rect.y as i64);
-    read_window(view, x, y, 0, &[Some(0)], target).expect("a window");
-    assert!(pixels == cut(whole, view.image(), 0, rect, &[0]), "{rect}");
-    source.counters().blocks_decoded() - before
+    read_window(view, x, y, level, &[Some(0)], target).expect("a window");
+    pixels
 }
 
 #[test]
 fn windows_decode_what_is_new_in_them_without_tiles() {
     let path = make(FILES[0].0, FILES[0].1, FILES[0].2);
     let whole = read_blocks(&open(Path::new(&path)).expect("an image"), 0, &[0]).expect("pixels");
-    type View = fn(&Arc<dyn Provider>, &Cache) -> Arc<dyn Provider>;
     let kept: View = |source, cache| cached(source.clone(), cache).expect("a provider");
     let tiled: View = |source, cache| tiles(source, 256, Some(cache));
     let tiled_kept: View = |source, cache| {

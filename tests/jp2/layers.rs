@@ -16,6 +16,9 @@ const FILES: [(&str, &[&str]); 3] = [
     ("layers-tiles", &["-r", "30,10,1", "-t", "512,512"]),
 ];
 
+/// Pixels of a side of them.
+const SIDE: u32 = 2048;
+
 /// What opj_decompress makes of a level of the first layers.
 fn decompressed(path: &str, layers: u32, level: u32) -> Vec<u8> {
     let out = format!("{path}-{layers}-{level}.rawl");
@@ -61,6 +64,77 @@ fn fewer_layers_have_the_samples_of_opj_decompress() {
         let few = get_block(&*opened(1), Block::new(0, 0, 0), &Bands::ALL).expect("a block");
         let more = get_block(&*opened(0), Block::new(0, 0, 0), &Bands::ALL).expect("a block");
         assert!(few.row(0, 9) != more.row(0, 9) || few.row(0, 100) != more.row(0, 100));
+    }
+}
+
+/// A TIFF of one band whose tiles are these codestreams, one below the other.
+fn tiff(streams: &[Vec<u8>]) -> Vec<u8> {
+    let count = streams.len() as u32;
+    let head = 8 + 2 + 10 * 12 + 4;
+    let (lists, data) = (head, head + 8 * count);
+    // Width, height, bits, compression, photometric interpretation, samples, tile size, offsets, byte counts.
+    let tags: [(u16, u32, u32); 10] = [
+        (256, 1, SIDE),
+        (257, 1, SIDE * count),
+        (258, 1, 8),
+        (259, 1, 34712),
+        (262, 1, 1),
+        (277, 1, 1),
+        (322, 1, SIDE),
+        (323, 1, SIDE),
+        (324, count, lists),
+        (325, count, lists + 4 * count),
+    ];
+    let mut file = b"II*\0\x08\0\0\0\x0a\0".to_vec();
+    for (tag, count, value) in tags {
+        file.extend(tag.to_le_bytes());
+        file.extend(4u16.to_le_bytes());
+        file.extend(count.to_le_bytes());
+        file.extend(value.to_le_bytes());
+    }
+    file.extend([0; 4]);
+    let mut at = data;
+    for stream in streams {
+        file.extend(at.to_le_bytes());
+        at += stream.len() as u32;
+    }
+    file.extend(
+        streams
+            .iter()
+            .flat_map(|stream| (stream.len() as u32).to_le_bytes()),
+    );
+    file.extend(streams.concat());
+    file
+}
+
+#[test]
+fn codestreams_within_tiff_have_them_too() {
+    let paths = [FILES[0], FILES[1]].map(|(name, options)| make(name, 1, options));
+    let alls = paths.each_ref().map(|path| decompressed(path, 0, 0));
+    let streams = paths
+        .each_ref()
+        .map(|path| std::fs::read(path).expect("a file"));
+    let path = format!("{}.tif", paths[0]);
+    std::fs::write(&path, tiff(&streams)).expect("a file");
+    for layers in [0, 1, 2] {
+        let choice = Choice {
+            layers,
+            ..Choice::new(0, Some("layered"))
+        };
+        let source = open_choice(Path::new(&path), &choice).expect("an image");
+        let key = match layers {
+            0 => "layered:image:0".to_owned(),
+            _ => format!("layered:image:0:layers:{layers}"),
+        };
+        assert_eq!(source.key(), key);
+        for (row, (path, all)) in paths.iter().zip(&alls).enumerate() {
+            let expected = decompressed(path, layers, 0);
+            let block = get_block(&*source, Block::new(0, row as u64, 0), &Bands::ALL);
+            let block = block.expect("a block");
+            let rows = (0..SIDE as usize).map(|y| block.row(0, y));
+            assert!(rows.flatten().eq(&expected), "{layers} layers of {path}");
+            assert!((expected == *all) == (layers == 0), "{path}");
+        }
     }
 }
 

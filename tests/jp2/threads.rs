@@ -1,10 +1,12 @@
 //! Decodes that may start threads: the same samples, no more threads than were allowed, and none without leave.
 
+use super::by_parts;
 use super::support::*;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use tilecache::geometry::Rect;
 use tilecache::source::Decoder;
+use tilecache::source::jp2::Jp2Decoder;
 
 /// A file of one tile that is large enough to be worth it, and one of many small tiles.
 const FILES: [&str; 2] = ["layout-plt-lrcp.j2k", "tiles-128x128-333.j2k"];
@@ -58,6 +60,17 @@ fn alone_in_a_process() {
     assert_eq!(with, 4, "threads");
     let (_, with) = watched(|| pixels(&small, 3));
     assert_eq!(with, 0, "threads for small tiles");
+    // In a window of a large tile the thread that calls is at work itself.
+    let huge = by_parts::make("parts-threads", 1, &["-PLT"]);
+    let rect = Rect::new(1, 1, 2000, 2000);
+    let mut decoder = open(Path::new(&huge)).expect("an image");
+    let read = |decoder: &Jp2Decoder| window(decoder, 0, rect, &[0]).expect("pixels");
+    let (expected, without) = watched(|| read(&decoder));
+    assert_eq!(without, 0, "threads that nobody allowed");
+    decoder.allow_threads(3);
+    let (helped, with) = watched(|| read(&decoder));
+    assert!(helped == expected, "other samples by threads");
+    assert_eq!(with, 3, "threads for a window");
 }
 
 #[test]

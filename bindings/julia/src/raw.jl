@@ -2082,7 +2082,9 @@ reader fills it with: see tc_reader_options.
 Every block that the rectangle touches is used, in row order, and counted. Through a provider that is
 cached, what is resident is copied. Of a tile (provider_retile) that is not resident and of which the
 rectangle touches at most three quarters of the blocks, none wider or higher than a tile, no tile is made: these
-blocks are used, and kept in the cache of the tiles under the key of the source. Where a source can read parts of
+blocks are used, and kept in the cache of the tiles under the key of the source. Nor is one made where what is decoded
+for windows is kept (large tiles of JPEG 2000) and the rectangle has at most three quarters of its pixels, until as many
+pixels as it has were read in this way. Where a source can read parts of
 blocks (TC_IMAGE_WINDOWED), a small part of a block that is not resident is read by itself and not kept, until so much
 of the block was read in this way that it is decoded as a whole, if the cache has room to keep it.
 

@@ -198,17 +198,15 @@ impl Finds<'_> {
         let identity = bytes.identity();
         let file = TiffFile::open(tiff(bytes)?)?;
         let shown = self.parts.shown;
-        let made_rgb = || file.overviews_of(self.full(), Overviews::MadeRgb);
-        let found = match shown {
-            Shown::AsRgb => made_rgb(),
-            Shown::Otherwise => file.overviews_of(self.full(), Overviews::Otherwise),
-            Shown::AsStored => file.overviews_of(self.full(), Overviews::AsStored),
+        let kind = match shown {
+            Shown::AsRgb => Overviews::MadeRgb,
+            Shown::Otherwise => Overviews::Otherwise,
+            Shown::AsStored => Overviews::AsStored,
         };
-        // Those that GDAL makes of what it shows are no damage, but those of another image.
-        if shown == Shown::Otherwise && found.is_err() && made_rgb().is_ok() {
+        let (image, damage) = file.overviews_of(self.full(), kind)?;
+        if image.levels.is_empty() {
             return Ok(());
         }
-        let (image, damage) = found?;
         let TiffImage { levels, masks, .. } = image;
         for (level, decoder) in image.level_numbers.into_iter().zip(levels) {
             let colours = decoder.stored_colours().filter(|_| shown == Shown::AsRgb);

@@ -5,6 +5,7 @@
 
 use super::codestream::{Access, Area, Kept, Needed, Samples, Shape, Tile, read};
 use super::header::Header;
+use super::helpers::Helpers;
 use super::index::Part;
 use crate::bytes::Bytes;
 use crate::error::{Error, Kind, Result};
@@ -12,7 +13,7 @@ use crate::image::Image;
 use crate::source::hidden::Hidden;
 use crate::source::index::{Index, most_at_once};
 use crate::sync::Mutex;
-use std::cell::Cell;
+use crate::sync::atomic::AtomicU64;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -34,6 +35,8 @@ pub struct Windows<'a> {
     pub bytes: &'a dyn Bytes,
     /// Where code-blocks are kept, if anywhere.
     pub hidden: Option<&'a Hidden<'a>>,
+    /// The threads that may help.
+    pub helpers: &'a Helpers,
 }
 
 impl ByParts {
@@ -122,14 +125,14 @@ impl Windows<'_> {
         wanted: &[(u32, Area)],
         mut with: impl FnMut(usize, &[i32]) -> Result<()>,
     ) -> Result<u64> {
-        let decoded = Cell::new(0);
         let access = Access {
             bytes: self.bytes,
             kept: self.hidden.map(|hidden| Kept {
                 hidden,
                 tile: self.number,
             }),
-            decoded: &decoded,
+            helpers: self.helpers,
+            decoded: AtomicU64::new(0),
         };
         let component = |component: u32, area: &Area| {
             read(&self.tile, component as usize, level, area, &access)
@@ -160,7 +163,7 @@ impl Windows<'_> {
                 with(index, &planes[*number as usize])?;
             }
         }
-        Ok(decoded.get())
+        Ok(access.decoded.into_inner())
     }
 
     /// Samples of the component within its range.

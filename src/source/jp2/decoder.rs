@@ -36,6 +36,9 @@ const SAMPLE_BYTES: u64 = 4;
 /// Bytes that a sample takes while a part of a tile is decoded, with the wavelet's planes beside it.
 const PART_SAMPLE_BYTES: u64 = 12;
 
+/// A thread of the codec should have so many samples of its own.
+const CODEC_SHARE: u64 = 1 << 16;
+
 /// A packet takes at least a byte. Writers have been seen to leave out the last ones, so a file is
 /// refused only where it is too short by far.
 const PACKETS_PER_BYTE: u64 = 64;
@@ -305,6 +308,7 @@ impl Jp2Decoder {
                 number: row * size.x.tiles() + col,
                 bytes: &*self.bytes,
                 hidden,
+                helpers: &self.helpers,
             };
             return self.read_by_parts(&windows, &here, &areas, window, into);
         }
@@ -341,7 +345,7 @@ impl Jp2Decoder {
             bytes.saturating_mul(decoded as u64),
         )?;
         let samples = (bytes / sample_bytes).saturating_mul(decoded as u64);
-        let helped = self.helpers.take(samples);
+        let helped = self.helpers.take(samples, CODEC_SHARE);
         let again = || self.stream(col, row, window.level);
         let mut streams = std::iter::once(Ok(stream)).chain(std::iter::repeat_with(again));
         for set in here.chunks(per_set) {
@@ -534,10 +538,6 @@ fn area_of(here: &[&Wanted], x: &Range<u64>, y: &Range<u64>) -> u64 {
 impl Decoder for Jp2Decoder {
     fn allow_threads(&mut self, count: u32) {
         self.helpers = Helpers::new(count);
-        if count > 0 {
-            // The codec has threads, with which one decode of all is sooner there than windows one after the other.
-            self.by_parts = None;
-        }
     }
 
     fn take_layers(&mut self, count: u32) -> bool {

@@ -102,6 +102,11 @@ impl BlockTable {
                 })
     }
 
+    /// Whether all offsets are 0, as far as there are any.
+    pub fn is_empty(&self) -> Result<bool> {
+        Ok(!self.offsets.any(&self.reader, |offset| offset != 0)?)
+    }
+
     /// Whether the byte counts, of which some are 0, say nothing where blocks are stored.
     fn says_nothing(&self) -> Result<bool> {
         let Some(counts) = self.counts.as_ref().filter(|_| self.may_say_nothing) else {

@@ -45,6 +45,8 @@ pub struct TiffDecoder {
     rows: Vec<RowReader>,
     image: Image,
     mask: bool,
+    /// How many quality layers of codestreams are read, the first ones; 0 for all.
+    layers: u32,
     /// Of each plane, where blocks follow each other.
     runs: Vec<Run>,
 }
@@ -90,6 +92,7 @@ impl TiffDecoder {
             table,
             image,
             mask,
+            layers: 0,
         })
     }
 
@@ -114,6 +117,17 @@ impl TiffDecoder {
         let place = |error: Error| error.at(format!("directory {}", self.directory));
         self.image.sparse = is_sparse.map_err(place)?;
         Ok(())
+    }
+
+    /// Whether no block at all is stored, by their offsets.
+    pub(super) fn has_no_block(&self) -> Result<bool> {
+        let place = |error: Error| error.at(format!("directory {}", self.directory));
+        self.table.is_empty().map_err(place)
+    }
+
+    /// Says among the texts of the image what is wrong.
+    pub(super) fn warn(&mut self, text: String) {
+        warn(&mut self.image.metadata, text);
     }
 
     fn index(&self, at: Block, plane: usize) -> u64 {
@@ -477,7 +491,8 @@ impl TiffDecoder {
             bands: self.plan.plane_bands(wanted.plane).len(),
             dtype: self.plan.dtype,
         };
-        let decoder = jp2::open(input, &frame)?;
+        let mut decoder = jp2::open(input, &frame)?;
+        decoder.take_layers(self.layers);
         match &self.plan.units {
             Some(units) => jp2::read_colours(&decoder, units, wanted.part, wanted.picks, into),
             None => {
@@ -578,6 +593,11 @@ impl Decoder for TiffDecoder {
     fn forget(&self) {
         self.reader.bytes.forget();
         self.reader.index.forget();
+    }
+
+    fn take_layers(&mut self, count: u32) -> bool {
+        self.layers = count;
+        matches!(self.plan.compression, Compression::Jp2 { .. })
     }
 
     fn set_pad(&mut self, pad: Sample) {

@@ -13,6 +13,9 @@ pub struct Group {
     pub levels: Vec<(u32, usize)>,
     /// Masks of the levels, from the first on.
     pub masks: Vec<(u32, usize)>,
+    /// Overviews in other colours than the image has, for levels that it has not in its own: of use where it is shown as red,
+    /// green and blue. As they are no levels of what is stored, they are images of their own too.
+    pub shown: Vec<(u32, usize)>,
 }
 
 impl Group {
@@ -20,6 +23,7 @@ impl Group {
         Self {
             levels: vec![(0, base)],
             masks: Vec::new(),
+            shown: Vec::new(),
         }
     }
 
@@ -29,6 +33,10 @@ impl Group {
 
     fn has_level(&self, level: u32) -> bool {
         self.levels.iter().any(|(other, _)| *other == level)
+    }
+
+    fn shows_level(&self, level: u32) -> bool {
+        self.shown.iter().any(|(other, _)| *other == level)
     }
 }
 
@@ -46,7 +54,7 @@ pub enum Role {
 /// Sorts directories into images, in the order of the file.
 ///
 /// An overview belongs to the nearest image before it that it fits, as the level that its size says. One that
-/// fits none, because its type or bands differ or it is no power of two smaller, is an image of its own, and
+/// fits none, because its type, bands or colours differ or it is no power of two smaller, is an image of its own, and
 /// so is a second one of a level.
 pub fn sort(parts: &[Part]) -> Vec<Group> {
     let roles: Vec<Role> = parts.iter().map(|part| part.role).collect();
@@ -72,6 +80,15 @@ pub fn sort(parts: &[Part]) -> Vec<Group> {
             }
         }
         group.levels.sort_unstable();
+        for part in of_role(Role::Reduced).filter(|part| !taken[*part]) {
+            let is_shown = |level: &u32| is_shown_level(base, &parts[part], *level);
+            let free = |level: &u32| {
+                is_shown(level) && !group.has_level(*level) && !group.shows_level(*level)
+            };
+            if let Some(level) = (1..MAX_LEVELS as u32).find(free) {
+                group.shown.push((level, part));
+            }
+        }
         for (level, image) in &group.levels {
             let fits = |part: &usize| !taken[*part] && size(&parts[*part]) == size(&parts[*image]);
             let Some(mask) = of_role(Role::Mask).find(fits) else {
@@ -93,6 +110,7 @@ pub fn overviews(parts: &[Part], size: (u64, u64), has_samples: impl Fn(&Plan) -
     let mut group = Group {
         levels: Vec::new(),
         masks: Vec::new(),
+        shown: Vec::new(),
     };
     for (at, part) in parts.iter().enumerate() {
         let fits = |plan: &Plan, level| is_level(size, level, plan.size) && has_samples(plan);
@@ -118,6 +136,11 @@ pub fn overviews(parts: &[Part], size: (u64, u64), has_samples: impl Fn(&Plan) -
     group
 }
 
+/// Whether one size is that of a level below the other.
+pub fn is_reduced(size: (u64, u64), reduced: (u64, u64)) -> bool {
+    (1..MAX_LEVELS as u32).any(|level| is_level(size, level, reduced))
+}
+
 /// What a directory says that it is.
 pub fn role(directory: &Directory) -> Role {
     let kind = directory.unsigned(tags::NEW_SUBFILE_TYPE).ok().flatten();
@@ -137,19 +160,24 @@ const NEAR: usize = 128;
 /// For each group the overviews and masks that belong to it: it is the nearest before them that they fit.
 fn owned(parts: &[Part], roles: &[Role], groups: &[Group]) -> Vec<Vec<usize>> {
     let owner = |part: usize| {
-        let fits = |group: &&Group| {
-            let base = &parts[group.base()];
-            match roles[part] {
-                Role::Full => false,
-                Role::Reduced => {
-                    (1..MAX_LEVELS as u32).any(|level| fits_level(base, &parts[part], level))
-                }
-                Role::Mask => is_mask(&parts[part]) && fits_size(base, &parts[part]),
+        let fits = |base: &Part| match roles[part] {
+            Role::Full => false,
+            Role::Reduced => {
+                (1..MAX_LEVELS as u32).any(|level| fits_level(base, &parts[part], level))
             }
+            Role::Mask => is_mask(&parts[part]) && fits_size(base, &parts[part]),
+        };
+        let is_shown = |base: &Part| {
+            roles[part] == Role::Reduced
+                && (1..MAX_LEVELS as u32).any(|level| is_shown_level(base, &parts[part], level))
         };
         let before = groups.partition_point(|group| group.base() < part);
         let near = before.saturating_sub(NEAR)..before;
-        near.rev().find(|at| fits(&&groups[*at]))
+        let nearest = |fits: &dyn Fn(&Part) -> bool| {
+            let mut near = near.clone().rev();
+            near.find(|at| fits(&parts[groups[*at].base()]))
+        };
+        nearest(&fits).or_else(|| nearest(&is_shown))
     };
     let mut owned = vec![Vec::new(); groups.len()];
     for part in 0..parts.len() {
@@ -169,7 +197,18 @@ fn fits_level(base: &Part, part: &Part, level: u32) -> bool {
         (Ok(base), Ok(plan)) => {
             base.bands == plan.bands
                 && base.dtype == plan.dtype
+                && !plan.has_other_colours(base)
                 && is_level(base.size, level, plan.size)
+        }
+        _ => false,
+    }
+}
+
+/// Whether a directory is a level of an image, once both are shown as red, green and blue.
+fn is_shown_level(base: &Part, part: &Part, level: u32) -> bool {
+    match (&base.plan, &part.plan) {
+        (Ok(base), Ok(plan)) => {
+            base.is_converted() && plan.rgb.is_some() && is_level(base.size, level, plan.size)
         }
         _ => false,
     }

@@ -104,7 +104,8 @@ impl Layout {
         };
         let parts: usize = self.parts.iter().map(part).sum();
         let groups = self.groups.iter().map(|group| {
-            let members = group.levels.capacity() + group.masks.capacity();
+            let lists = [&group.levels, &group.masks, &group.shown];
+            let members: usize = lists.map(Vec::capacity).iter().sum();
             size_of::<Group>() + members * size_of::<(u32, usize)>() + LISTS
         });
         (size_of::<Self>() + parts + groups.sum::<usize>()) as u64

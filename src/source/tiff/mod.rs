@@ -54,8 +54,8 @@ use crate::georef::Georef;
 use crate::image::{Image, Metadata};
 use crate::source::rgb::Stored;
 use directory::Reader;
-use group::Group;
-use layout::Layout;
+use group::{Group, is_reduced};
+use layout::{Layout, Part};
 use plan::Plan;
 use std::sync::Arc;
 
@@ -73,7 +73,7 @@ pub struct TiffFile {
 pub enum Overviews {
     /// Those of its bands and samples as they are stored.
     AsStored,
-    /// Those of them that are not red, green and blue, which GDAL makes of what it shows of the image.
+    /// Those of them, and none where all are of the colours that GDAL makes of what it shows of the image.
     Otherwise,
     /// Those that are, or can be shown as, red, green and blue, as its samples are shown.
     MadeRgb,
@@ -82,6 +82,7 @@ pub enum Overviews {
 }
 
 /// One image of a file.
+#[derive(Default)]
 pub struct TiffImage {
     /// The image at each resolution, the full one first.
     pub levels: Vec<TiffDecoder>,
@@ -91,6 +92,22 @@ pub struct TiffImage {
     pub masks: Vec<TiffDecoder>,
     /// Which levels these belong to.
     pub mask_numbers: Vec<u32>,
+}
+
+impl TiffImage {
+    /// Leaves out a level, and its mask.
+    fn remove(&mut self, level: u32) {
+        let decoders = [
+            (&mut self.levels, &mut self.level_numbers),
+            (&mut self.masks, &mut self.mask_numbers),
+        ];
+        for (decoders, numbers) in decoders {
+            if let Some(at) = numbers.iter().position(|number| *number == level) {
+                decoders.remove(at);
+                numbers.remove(at);
+            }
+        }
+    }
 }
 
 impl TiffFile {
@@ -134,17 +151,35 @@ impl TiffFile {
 
     /// An image by its place in the file; fails if this one is damaged or cannot be read.
     pub fn image(&self, index: usize) -> Result<TiffImage> {
-        let Layout { groups, broken, .. } = &*self.layout;
-        let Some(group) = groups.get(index) else {
-            return Err(match broken {
-                Some(error) if index == groups.len() => error.clone(),
-                _ => Error::new(
-                    Kind::NotFound,
-                    format!("image {index} of a file with {}", self.image_count()),
-                ),
-            });
+        self.without_empty_levels(self.decoders(self.group(index)?, false)?)
+    }
+
+    /// The same, with the overviews that it has where it is shown as red, green and blue.
+    pub fn image_as_shown(&self, index: usize) -> Result<TiffImage> {
+        let Group {
+            levels,
+            masks,
+            shown,
+        } = self.group(index)?;
+        let mut levels = [&levels[..], shown].concat();
+        levels.sort_unstable();
+        let group = Group {
+            levels,
+            masks: masks.clone(),
+            shown: Vec::new(),
         };
-        self.decoders(group, false)
+        self.without_empty_levels(self.decoders(&group, false)?)
+    }
+
+    fn group(&self, index: usize) -> Result<&Group> {
+        let Layout { groups, broken, .. } = &*self.layout;
+        groups.get(index).ok_or_else(|| match broken {
+            Some(error) if index == groups.len() => error.clone(),
+            _ => Error::new(
+                Kind::NotFound,
+                format!("image {index} of a file with {}", self.image_count()),
+            ),
+        })
     }
 
     /// What the file has as overviews of the image of another one: directories that are levels of it by their size,
@@ -155,13 +190,23 @@ impl TiffFile {
         kind: Overviews,
     ) -> Result<(TiffImage, Option<Error>)> {
         let Layout { parts, broken, .. } = &*self.layout;
+        let size = full.levels[0];
+        let has_samples = |plan: &Plan| plan.bands == full.bands.len() && plan.dtype == full.dtype;
         let is_rgb = |plan: &Plan| plan.rgb == Some(Stored::Rgb);
         let fits = |plan: &Plan| match kind {
             Overviews::MadeRgb => plan.rgb.is_some(),
-            Overviews::Otherwise if is_rgb(plan) => false,
-            _ => plan.bands == full.bands.len() && plan.dtype == full.dtype,
+            Overviews::Otherwise => has_samples(plan) && !is_rgb(plan),
+            Overviews::AsStored | Overviews::Masks => has_samples(plan),
         };
-        let group = group::overviews(parts, full.levels[0], fits);
+        let group = group::overviews(parts, size, fits);
+        // Those that GDAL makes of what it shows are no damage, but those of another image.
+        let is_of_shown = |part: &Part| {
+            let plan = part.plan.as_ref().ok().filter(|plan| plan.rgb.is_some());
+            kind == Overviews::Otherwise && plan.is_some_and(|plan| is_reduced(size, plan.size))
+        };
+        if group.levels.is_empty() && parts.iter().any(is_of_shown) {
+            return Ok((TiffImage::default(), None));
+        }
         let damage = parts.iter().find_map(|part| part.plan.as_ref().err());
         let damage = damage.or(broken.as_ref()).cloned();
         let members = || group.levels.iter().chain(&group.masks);
@@ -175,7 +220,7 @@ impl TiffFile {
             })
         });
         if group.levels.is_empty() {
-            let (width, height) = full.levels[0];
+            let (width, height) = size;
             return Err(Error::corrupt(format!(
                 "no directory is an overview of {width} x {height} pixels of {} bands of {} in its colours",
                 full.bands.len(),
@@ -220,6 +265,27 @@ impl TiffFile {
             )));
         }
         self.decoders(&groups[0], true)
+    }
+
+    /// Without the overviews that GDAL has put into a file whose colours it converts: these have their size, and no block,
+    /// for it cannot write what it shows.
+    fn without_empty_levels(&self, mut image: TiffImage) -> Result<TiffImage> {
+        if !image.levels[0].plan.is_converted() {
+            return Ok(image);
+        }
+        let mut empty = Vec::new();
+        for (number, decoder) in image.level_numbers.iter().zip(&image.levels).skip(1) {
+            if decoder.has_no_block()? {
+                empty.push((*number, decoder.plan.size));
+            }
+        }
+        for (number, (width, height)) in empty {
+            image.remove(number);
+            image.levels[0].warn(format!(
+                "an overview of {width} x {height} pixels has no block, and is left out"
+            ));
+        }
+        Ok(image)
     }
 
     /// What decodes the directories of an image, all of them as masks if it is one.

@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::geometry::Grid;
 use crate::image::{MAX_BANDS, MAX_SIDE};
 use crate::source::rgb::Stored;
+use std::mem::discriminant;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -371,6 +372,21 @@ impl Plan {
             },
             _ => self,
         }
+    }
+
+    /// Whether the samples are others than the red, green and blue that they can be shown as.
+    pub fn is_converted(&self) -> bool {
+        self.rgb.is_some_and(|stored| stored != Stored::Rgb)
+    }
+
+    /// Whether the same samples of another image would have to be seen otherwise.
+    pub fn has_other_colours(&self, other: &Self) -> bool {
+        let kind = |plan: &Self| {
+            plan.rgb
+                .filter(|_| plan.is_converted())
+                .map(|stored| discriminant(&stored))
+        };
+        kind(self) != kind(other)
     }
 
     /// Bytes of the lists and tables that it keeps of the file.

@@ -102,6 +102,11 @@ impl Area {
         }
     }
 
+    /// Columns times rows; sides have at most 31 bits.
+    pub fn count(&self) -> u64 {
+        self.width() as u64 * self.height() as u64
+    }
+
     /// Columns.
     pub fn width(&self) -> usize {
         (self.x.end - self.x.start) as usize

@@ -8,10 +8,12 @@ use super::grid::{Area, ComponentGrid};
 use super::tile::{Stored, Tile};
 use super::window::{Access, Row};
 use crate::dtype::DType;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::image::{Block, Image};
 use crate::memory::PixelsMut;
 use crate::source::hidden::Hidden;
+use crate::sync::Mutex;
+use crate::sync::atomic::Ordering;
 use crate::tile::Pixels;
 
 /// Where the groups of a tile are kept.
@@ -31,6 +33,30 @@ pub struct Shape {
     /// The type.
     pub dtype: DType,
 }
+
+/// A part of a subband that is wanted.
+pub struct Part {
+    /// The resolution.
+    pub resolution: usize,
+    /// The subband, among those of the resolution.
+    pub band: usize,
+    /// What is wanted of it.
+    pub area: Area,
+}
+
+/// Takes a row of coefficients: of which part, the column and row in it where they begin, and they.
+pub type RowOf<'a> = dyn FnMut(usize, usize, usize, Row<'_>) + Send + 'a;
+
+/// What one thread does at a time.
+enum Piece {
+    /// A block of the hidden image, and what it has of the subband.
+    Group(Block, Area),
+    /// A code-block, where nothing is kept.
+    CodeBlock(Stored),
+}
+
+/// A thread that helps should have so many coefficients to decode: four code-blocks of ordinary size.
+const SHARE: u64 = 1 << 14;
 
 /// Exponents of the sides of a group at least.
 const SIDE: u8 = 6;
@@ -126,44 +152,85 @@ impl<'a> Groups<'a> {
         })
     }
 
-    /// Calls `row` with the coefficients of an area of a subband that are not all zero: where in the area they begin, and
-    /// they.
-    pub fn read(
+    /// Calls `row` with the coefficients of parts of subbands that are not all zero: which part, where in it they begin,
+    /// and they. They come in no order, from the threads that help to decode them, one at a time.
+    pub fn read(&self, parts: &[Part], row: &mut RowOf<'_>) -> Result<()> {
+        let Access { kept, helpers, .. } = self.access;
+        let mut pieces = Vec::new();
+        let mut samples = 0;
+        for (number, part) in parts.iter().enumerate() {
+            let place = (self.component, part.resolution, part.band);
+            let Some(kept) = kept else {
+                for block in self.tile.stored(place, &part.area) {
+                    samples += block.area.count();
+                    pieces.push((number, Piece::CodeBlock(block)));
+                }
+                continue;
+            };
+            for (at, area) in self.cells(place, &part.area, kept) {
+                if self.tile.stored(place, &area).next().is_none() {
+                    continue;
+                }
+                if helpers.are_allowed() && !kept.hidden.contains(at) {
+                    samples += area.count();
+                }
+                pieces.push((number, Piece::Group(at, area)));
+            }
+        }
+        let row = Mutex::new(row);
+        let read = |decoding: &mut Decoding, index: usize| {
+            let (number, piece) = &pieces[index];
+            self.read_piece(*number, &parts[*number], piece, decoding, &row)
+        };
+        helpers.take(samples, SHARE).share(pieces.len(), read)
+    }
+
+    fn read_piece(
         &self,
-        (resolution, band): (usize, usize),
-        under: &Area,
-        coder: &mut Coder,
-        row: &mut dyn FnMut(usize, usize, Row<'_>),
+        number: usize,
+        part: &Part,
+        piece: &Piece,
+        decoding: &mut Decoding,
+        row: &Mutex<&mut RowOf<'_>>,
     ) -> Result<()> {
-        let place = (self.component, resolution, band);
-        let Some(kept) = self.access.kept else {
-            let mut line = Vec::new();
-            let mut reading = Reading::default();
-            for block in self.tile.stored(place, under) {
-                self.decode(place, &block, coder, &mut reading)?;
-                let part = block.area.shared(under);
+        let place = (self.component, part.resolution, part.band);
+        let under = &part.area;
+        match (piece, &self.access.kept) {
+            (Piece::Group(at, area), Some(kept)) => {
+                let group = kept
+                    .hidden
+                    .block(*at, &|into| self.make(place, area, into))?;
+                let sides = kept.shape().sides;
+                // No handle is dropped under the lock.
+                let mut row = row.lock();
+                copy(&group, area, sides, under, &mut |x, y, values| {
+                    row(number, x, y, values);
+                });
+                drop(row);
+            }
+            (Piece::CodeBlock(block), _) => {
+                self.decode(place, block, decoding)?;
+                let shared = block.area.shared(under);
                 let (left, top) = (
-                    part.x.start - block.area.x.start,
-                    part.y.start - block.area.y.start,
+                    shared.x.start - block.area.x.start,
+                    shared.y.start - block.area.y.start,
                 );
-                for y in 0..part.height() {
+                let (to_x, to_y) = (
+                    (shared.x.start - under.x.start) as usize,
+                    (shared.y.start - under.y.start) as usize,
+                );
+                let mut line = Vec::new();
+                let mut row = row.lock();
+                for y in 0..shared.height() {
                     line.clear();
-                    let values = self.values(coder, y + top as usize);
-                    line.extend(values.skip(left as usize).take(part.width()));
-                    let (to_x, to_y) = (part.x.start - under.x.start, part.y.start - under.y.start);
-                    row(to_x as usize, to_y as usize + y, Row::Long(&line));
+                    let values = self.values(&decoding.coder, y + top as usize);
+                    line.extend(values.skip(left as usize).take(shared.width()));
+                    row(number, to_x, to_y + y, Row::Long(&line));
                 }
             }
-            return Ok(());
-        };
-        for (at, area) in self.cells(place, under, &kept) {
-            if self.tile.stored(place, &area).next().is_none() {
-                continue;
+            (Piece::Group(..), None) => {
+                return Err(Error::internal("a group that is kept nowhere"));
             }
-            let group = kept
-                .hidden
-                .block(at, &|into| self.make(place, &area, into))?;
-            copy(&group, &area, kept.shape().sides, under, row);
         }
         Ok(())
     }
@@ -175,8 +242,7 @@ impl<'a> Groups<'a> {
         area: &Area,
         into: &mut PixelsMut<'_>,
     ) -> Result<()> {
-        let mut coder = Coder::default();
-        let mut reading = Reading::default();
+        let mut decoding = Decoding::default();
         let dtype = into.layout().dtype;
         let shape = into.layout().shape;
         let (width, height) = (shape.width as u64, shape.height as u64);
@@ -184,12 +250,12 @@ impl<'a> Groups<'a> {
             into.row_mut(0, y).fill(0);
         }
         for block in self.tile.stored(place, area) {
-            self.decode(place, &block, &mut coder, &mut reading)?;
+            self.decode(place, &block, &mut decoding)?;
             let left = (block.area.x.start % width) as usize;
             let top = (block.area.y.start % height) as usize;
             for y in 0..block.area.height() {
                 let to = &mut into.row_mut(0, top + y)[left * dtype.size()..];
-                let values = self.values(&coder, y);
+                let values = self.values(&decoding.coder, y);
                 match dtype {
                     DType::I16 => (to.as_chunks_mut::<2>().0.iter_mut().zip(values))
                         .for_each(|(to, value)| *to = (value as i16).to_ne_bytes()),
@@ -206,28 +272,27 @@ impl<'a> Groups<'a> {
         &self,
         (component, resolution, band): (usize, usize, usize),
         block: &Stored,
-        coder: &mut Coder,
-        reading: &mut Reading,
+        decoding: &mut Decoding,
     ) -> Result<()> {
         let grid = &self.tile.grids[component];
         let about = &grid.resolutions[resolution].bands[band];
-        self.tile.segments(
-            block,
-            self.access.bytes,
-            &mut reading.bytes,
-            &mut reading.segments,
-        )?;
+        let Decoding {
+            coder,
+            bytes,
+            segments,
+        } = decoding;
+        self.tile
+            .segments(block, self.access.bytes, bytes, segments)?;
         coder.decode(
             (block.area.width(), block.area.height()),
             about.orientation,
             block.planes,
             grid.style,
-            &reading.segments,
-            &reading.bytes,
+            segments,
+            bytes,
         );
-        let count = block.area.width() * block.area.height();
-        let decoded = self.access.decoded;
-        decoded.set(decoded.get() + count as u64);
+        let decoded = &self.access.decoded;
+        decoded.fetch_add(block.area.count(), Ordering::Relaxed);
         Ok(())
     }
 
@@ -244,9 +309,10 @@ impl<'a> Groups<'a> {
     }
 }
 
-/// The bytes of a code-block.
+/// What one code-block after the other is decoded with.
 #[derive(Default)]
-struct Reading {
+struct Decoding {
+    coder: Coder,
     bytes: Vec<u8>,
     segments: Vec<Segment>,
 }

@@ -1,14 +1,14 @@
 //! A rectangle of a component at a level: just the coefficients that it needs, and the wavelets of just these.
 
-use super::code_block::Coder;
 use super::grid::{Area, Band};
-use super::groups::{Groups, Kept};
+use super::groups::{Groups, Kept, Part};
 use super::tile::Tile;
 use super::wavelet::{Irreversible, Reversible, Wavelet, inverse, under, with_margin};
 use crate::bytes::Bytes;
 use crate::error::Result;
+use crate::source::jp2::helpers::Helpers;
 use crate::source::scratch;
-use std::cell::Cell;
+use crate::sync::atomic::AtomicU64;
 
 /// Samples of a component before the components are told apart.
 pub enum Samples {
@@ -24,8 +24,10 @@ pub struct Access<'a> {
     pub bytes: &'a dyn Bytes,
     /// Where groups of code-blocks are kept, if anywhere.
     pub kept: Option<Kept<'a>>,
+    /// The threads that may help.
+    pub helpers: &'a Helpers,
     /// Counts the coefficients that are decoded.
-    pub decoded: &'a Cell<u64>,
+    pub decoded: AtomicU64,
 }
 
 /// What a wavelet makes of what code-blocks hold.
@@ -101,40 +103,48 @@ fn by<W: Coefficients>(
     access: &Access<'_>,
 ) -> Result<Vec<W::Sample>> {
     let steps = steps(tile, component, level, area, W::MARGIN);
-    let groups = Groups::new(tile, component, access);
-    let mut coder = Coder::default();
-    let mut below: Vec<W::Sample> = Vec::new();
-    for step in steps.iter().rev() {
-        let Step {
-            resolution,
-            computed,
-            wanted,
-        } = step;
-        let about = &tile.grids[component].resolutions[*resolution];
-        let mut read = |band: usize, under: Area| -> Result<Vec<W::Sample>> {
-            let mut into = zeroed(&under)?;
-            let width = under.width();
-            let kind = &about.bands[band];
-            groups.read((*resolution, band), &under, &mut coder, &mut |x, y, row| {
-                let to = &mut into[y * width + x..];
-                match row {
-                    Row::Short(row) => convert::<W, _>(row, kind, to, i32::from),
-                    Row::Long(row) => convert::<W, _>(row, kind, to, |kept| kept),
-                }
-            })?;
-            Ok(into)
+    let mut parts = Vec::new();
+    for step in &steps {
+        let mut part = |band: usize, area: Area| {
+            parts.push(Part {
+                resolution: step.resolution,
+                band,
+                area,
+            });
         };
-        if *resolution == 0 {
-            below = read(0, computed.clone())?;
-            continue;
+        match step.resolution {
+            0 => part(0, step.computed.clone()),
+            _ => [(true, false), (false, true), (true, true)]
+                .into_iter()
+                .enumerate()
+                .for_each(|(band, high)| part(band, under(&step.computed, high))),
         }
-        let hl = read(0, under(computed, (true, false)))?;
-        let lh = read(1, under(computed, (false, true)))?;
-        let hh = read(2, under(computed, (true, true)))?;
-        let mut out = zeroed(computed)?;
-        inverse::<W>(computed, [&below, &hl, &lh, &hh], &mut out);
+    }
+    let mut coefficients = parts
+        .iter()
+        .map(|part| zeroed::<W::Sample>(&part.area))
+        .collect::<Result<Vec<_>>>()?;
+    let bands = |part: &Part| &tile.grids[component].resolutions[part.resolution].bands[part.band];
+    let groups = Groups::new(tile, component, access);
+    groups.read(&parts, &mut |number, x, y, row| {
+        let part = &parts[number];
+        let to = &mut coefficients[number][y * part.area.width() + x..];
+        match row {
+            Row::Short(row) => convert::<W, _>(row, bands(part), to, i32::from),
+            Row::Long(row) => convert::<W, _>(row, bands(part), to, |kept| kept),
+        }
+    })?;
+    let mut below = coefficients.pop().unwrap_or_default();
+    for step in steps.iter().rev().skip(1) {
+        let high = coefficients.split_off(coefficients.len() - 3);
+        let mut out = zeroed(&step.computed)?;
+        inverse::<W>(
+            &step.computed,
+            [&below, &high[0], &high[1], &high[2]],
+            &mut out,
+        );
         below = out;
-        crop(&mut below, computed, wanted);
+        crop(&mut below, &step.computed, &step.wanted);
     }
     Ok(below)
 }

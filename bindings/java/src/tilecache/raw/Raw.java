@@ -596,11 +596,14 @@ public final class Raw {
         public static final long flags = 24;
         /**
          * How many threads the library may start to decode large parts of this image, beside those that call: all that
-         * are at work for it at one time, and one more for each decode that they help with, which works in place of the
-         * thread that called while that waits. They end with the decode. So a JPEG 2000 image that is one huge block, which one
-         * thread decodes while others wait for it, is decoded by several: code-blocks and wavelets in parallel. Other
+         * are at work for it at one time, and one more for each block that they help to decode as a whole, which works in
+         * place of the thread that called while that waits. They end with the decode. So a JPEG 2000 image that is one huge
+         * block, which one thread decodes while others wait for it, is decoded by several: code-blocks and wavelets in parallel.
+         * Windows of it are read as without threads, by code-blocks that are kept, see provider_read_window: those that are
+         * missing, and that no other call decodes already, are shared out among them and the thread that called, each decoded
+         * once. They take no part in anything else of a window, nor where fewer than some 16 code-blocks are missing. Other
          * formats start none: their blocks are decoded by as many threads as call. 0: none. At most 1024, of
-         * which at most 63 help with one decode.
+         * which at most 63 help to decode a whole block.
          */
         public static final long threads = 28;
         /**
@@ -635,9 +638,9 @@ public final class Raw {
         public static final long fleet_id = 56;
         /**
          * How many quality layers of a JPEG 2000 image are decoded (ISO/IEC 15444-1, B.10), the first ones, also of one in a
-         * NITF: fewer take less time and have coarser samples. 0, or as many as there are or more: all. The key says the number
-         * where it is not 0, so that openings with others share nothing. Other formats are read as they are, a TIFF of JPEG 2000
-         * among them with all layers.
+         * NITF or a TIFF: fewer take less time and have coarser samples. 0, or as many as there are or more: all. The key says
+         * the number where it is not 0, so that openings with others share nothing. Other formats and compressions are read as
+         * they are, under their usual key.
          */
         public static final long layers = 64;
         /** 0. */
@@ -4508,7 +4511,9 @@ public final class Raw {
      * Every block that the rectangle touches is used, in row order, and counted. Through a provider that is
      * cached, what is resident is copied. Of a tile (provider_retile) that is not resident and of which the
      * rectangle touches at most three quarters of the blocks, none wider or higher than a tile, no tile is made: these
-     * blocks are used, and kept in the cache of the tiles under the key of the source. Where a source can read parts of
+     * blocks are used, and kept in the cache of the tiles under the key of the source. Nor is one made where what is decoded
+     * for windows is kept (large tiles of JPEG 2000) and the rectangle has at most three quarters of its pixels, until as many
+     * pixels as it has were read in this way. Where a source can read parts of
      * blocks (TC_IMAGE_WINDOWED), a small part of a block that is not resident is read by itself and not kept, until so much
      * of the block was read in this way that it is decoded as a whole, if the cache has room to keep it.
      *
