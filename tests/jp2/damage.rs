@@ -2,6 +2,7 @@
 
 use super::damaged::{damage, peak_memory};
 use super::support::*;
+use std::ops::Range;
 use std::sync::Arc;
 use tilecache::bytes::MemoryBytes;
 use tilecache::error::{Kind, Result};
@@ -212,5 +213,150 @@ fn a_file_that_is_cut_in_the_head_of_a_tile_part_gives_all_tiles_before() {
                 "{at}, {kept} bytes"
             );
         }
+    }
+}
+
+/// A made file with its last tile-part, whose length is replaced by what streaming encoders write: up to EOC.
+fn without_length(name: &str) -> (Vec<u8>, Range<usize>) {
+    let mut bytes = std::fs::read(made().join(name)).expect(name);
+    let last = tile_parts(&bytes).pop().expect("a tile-part");
+    assert_eq!(last.end, bytes.len() - 2);
+    bytes[last.start + 6..last.start + 10].fill(0);
+    (bytes, last)
+}
+
+/// The last block of a file.
+fn last_block(bytes: Vec<u8>) -> Result<Vec<u8>> {
+    let decoder = Jp2File::open(Arc::new(MemoryBytes::new(bytes.clone())))?.into_decoder();
+    let last = blocks(decoder.image(), 0).last().expect("a block");
+    read_one(bytes, last.0)
+}
+
+/// Checks that each of these files is damaged, or has the pixels all the same; says how many are damaged.
+fn refused(name: &str, right: &[u8], files: impl Iterator<Item = (usize, Vec<u8>)>) -> usize {
+    let mut refused = 0;
+    for (at, bytes) in files {
+        match last_block(bytes) {
+            Ok(pixels) => assert!(pixels == right, "{name}, {at}: other pixels"),
+            Err(error) => {
+                assert_eq!(error.kind(), Kind::Corrupt, "{name}, {at}: {error}");
+                refused += 1;
+            }
+        }
+    }
+    refused
+}
+
+#[test]
+fn a_file_that_ends_between_packets_is_an_error() {
+    for name in [
+        "layout-rpcl.j2k",
+        "layout-layers.j2k",
+        "tiles-128x128-333.j2k",
+    ] {
+        let (bytes, last) = without_length(name);
+        let right = last_block(bytes.clone()).expect("pixels");
+        // What follows EOC is no part of the codestream, and EOC itself may be missing.
+        let with_more = [&bytes[..], b"and more"].concat();
+        assert!(last_block(with_more).is_ok_and(|it| it == right), "{name}");
+        let without_end = bytes[..last.end].to_vec();
+        assert!(
+            last_block(without_end).is_ok_and(|it| it == right),
+            "{name}"
+        );
+        let cuts = (last.end.saturating_sub(500).max(last.start + 14)..last.end).step_by(1);
+        let count = cuts.len();
+        let cut = |at: usize| (at, bytes[..at].to_vec());
+        assert_eq!(refused(name, &right, cuts.map(cut)), count, "{name}");
+    }
+}
+
+#[test]
+fn a_packet_without_the_marker_of_all_others_is_an_error() {
+    let name = "layout-pcrl.j2k";
+    let (bytes, last) = without_length(name);
+    let right = last_block(bytes.clone()).expect("pixels");
+    let lost = |len: usize| {
+        let places = (last.start + 40..last.end - 40).step_by(61);
+        let bytes = &bytes;
+        places.map(move |at| (at, [&bytes[..at], &bytes[at + len..]].concat()))
+    };
+    for len in [1, 7] {
+        let count = lost(len).count();
+        let refused = refused(name, &right, lost(len));
+        assert!(
+            refused == count,
+            "{refused} of {count} with {len} bytes lost"
+        );
+    }
+    // A packet as a whole is missed by the number of the one behind it.
+    let marks = bytes.windows(4).enumerate();
+    let marks = marks.filter(|(_, four)| *four == [0xff, 0x91, 0, 4]);
+    let marks: Vec<usize> = marks.map(|(at, _)| at).collect();
+    let (from, to) = (marks[marks.len() / 2], marks[marks.len() / 2 + 1]);
+    let lost = [&bytes[..from], &bytes[to..]].concat();
+    let error = last_block(lost).map(drop).expect_err("a lost packet");
+    assert!(error.message().contains("SOP"), "{error}");
+    // The standard lets SOP be left out, and writers number it in other ways.
+    let mut others = bytes.clone();
+    marks.iter().for_each(|at| others[at + 4..at + 6].fill(0));
+    assert!(last_block(others).is_ok_and(|it| it == right));
+    let mut kept = Vec::new();
+    let mut from = 0;
+    for at in &marks {
+        kept.extend_from_slice(&bytes[from..*at]);
+        from = at + 6;
+    }
+    kept.extend_from_slice(&bytes[from..]);
+    assert!(last_block(kept).is_ok_and(|it| it == right));
+}
+
+#[test]
+fn a_length_that_takes_in_the_end_of_the_codestream_tells_of_lost_bytes() {
+    for name in [
+        "layout-rpcl.j2k",
+        "layout-layers.j2k",
+        "tiles-128x128-333.j2k",
+    ] {
+        let bytes = std::fs::read(made().join(name)).expect(name);
+        let last = tile_parts(&bytes).pop().expect("a tile-part");
+        let right = last_block(bytes.clone()).expect("pixels");
+        let places = (last.start + 20..last.end - 2).step_by((last.len() / 60).max(1));
+        let count = places.len();
+        let lost = places.map(|at| (at, [&bytes[..at], &bytes[at + 2..]].concat()));
+        assert_eq!(refused(name, &right, lost), count, "{name}");
+        // A writer that counts EOC has lost nothing.
+        let mut counted = bytes.clone();
+        let len = last.len() as u32 + 2;
+        counted[last.start + 6..last.start + 10].copy_from_slice(&len.to_be_bytes());
+        assert!(last_block(counted).is_ok_and(|it| it == right), "{name}");
+    }
+}
+
+#[test]
+fn tile_parts_that_are_announced_or_repeated_in_vain_are_no_loss() {
+    for name in ["layout-rpcl.j2k", "tiles-128x128-333.j2k"] {
+        let bytes = std::fs::read(made().join(name)).expect(name);
+        let parts = tile_parts(&bytes);
+        let last = parts.last().cloned().expect("a tile-part");
+        let right = last_block(bytes.clone()).expect("pixels");
+        let tile = |part: &Range<usize>| bytes[part.start + 4..part.start + 6].to_vec();
+        let own = parts.iter().filter(|part| tile(part) == tile(&last));
+        let own: Vec<_> = own.collect();
+        let mut announced = bytes.clone();
+        own.iter()
+            .for_each(|part| announced[part.start + 11] = own.len() as u8 + 1);
+        assert!(
+            last_block(announced.clone()).is_ok_and(|it| it == right),
+            "{name}"
+        );
+        let again = [&bytes[..last.end], &bytes[last.start..]].concat();
+        assert!(last_block(again).is_ok_and(|it| it == right), "{name}");
+        // Where packets are missing, it is one.
+        announced.drain(last.clone());
+        let error = last_block(announced)
+            .map(drop)
+            .expect_err("a lost tile-part");
+        assert_eq!(error.kind(), Kind::Corrupt, "{error}");
     }
 }

@@ -7,11 +7,12 @@ use super::coding::Coding;
 use super::describe::{Channel, Description};
 use super::header::Header;
 use super::helpers::Helpers;
-use super::index::{Index, Part};
+use super::index::{Doubt, Index, Part};
 use super::openjpeg::{self, Job, Plane};
 use super::samples;
 use super::size::Axis;
 use super::stream::{TileStream, is_selected};
+use super::whole;
 use crate::bytes::Bytes;
 use crate::error::{Error, Kind, Result};
 use crate::geometry::Rect;
@@ -20,6 +21,7 @@ use crate::memory::PixelsMut;
 use crate::source::hidden::Hidden;
 use crate::source::{Decoder, beneath};
 use crate::sync::Mutex;
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::ops::Range;
 use std::sync::Arc;
@@ -49,6 +51,8 @@ pub struct Jp2Decoder {
     header: Header,
     description: Description,
     index: Mutex<Option<Arc<Index>>>,
+    /// The tiles whose packets were looked at, and what was wrong with them.
+    checked: Mutex<BTreeMap<u64, Result<()>>>,
     helpers: Helpers,
     /// The quality layers that are read, if not all.
     layers: Option<NonZeroU32>,
@@ -96,6 +100,7 @@ impl Jp2Decoder {
             header,
             description,
             index: Mutex::new(None),
+            checked: Mutex::default(),
             helpers: Helpers::default(),
             layers: None,
         }
@@ -302,6 +307,7 @@ impl Jp2Decoder {
         if let Way::Window(hidden) = window.way
             && (hidden.is_some() || !is_whole)
             && let Some(tile) = self.tile_by_parts(col, row, window.level)?
+            && self.check_packets((col, row), None).is_ok()
         {
             let windows = Windows {
                 tile,
@@ -344,6 +350,7 @@ impl Jp2Decoder {
             (&tile_x, &tile_y),
             bytes.saturating_mul(decoded as u64),
         )?;
+        self.check_packets((col, row), Some((&stream, coding)))?;
         let samples = (bytes / sample_bytes).saturating_mul(decoded as u64);
         let helped = self.helpers.take(samples, CODEC_SHARE);
         let again = || self.stream(col, row, window.level);
@@ -386,6 +393,42 @@ impl Jp2Decoder {
             self.say_decoded(bytes / sample_bytes * here.len() as u64, window);
         }
         Ok(())
+    }
+
+    /// An error where packets of a tile are lost. They are looked at where its tile-parts give reason to, and, before the
+    /// codec reads them, where they have markers.
+    fn check_packets(
+        &self,
+        at: (u64, u64),
+        codec: Option<(&TileStream<'_>, &Coding)>,
+    ) -> Result<()> {
+        let number = at.1 * self.header.size.x.tiles() + at.0;
+        let index = self.index()?;
+        let parts = index.parts(number)?;
+        let doubt = Doubt::about(parts);
+        let is_marked = codec.is_some_and(|(stream, coding)| {
+            !stream.is_selected && (coding.may_mark_packets() || coding.ends_headers())
+        });
+        if doubt.is_none() && !is_marked {
+            return Ok(());
+        }
+        if let Some(known) = self.checked.lock().get(&number) {
+            return known.clone();
+        }
+        let outcome = match codec {
+            Some((stream, _)) => whole::check(&stream.again(), &self.header, at, parts, doubt),
+            None => whole::check(&*self.bytes, &self.header, at, parts, doubt),
+        };
+        // What is said of a file that changes is said of no file.
+        self.bytes.check_unchanged()?;
+        if outcome
+            .as_ref()
+            .err()
+            .is_none_or(|error| error.kind() == Kind::Corrupt)
+        {
+            self.checked.lock().insert(number, outcome.clone());
+        }
+        outcome
     }
 
     /// What is known of a tile whose windows are read by their code-blocks.
@@ -553,6 +596,8 @@ impl Decoder for Jp2Decoder {
     fn forget(&self) {
         let index = self.index.lock().take();
         drop(index);
+        let checked = std::mem::take(&mut *self.checked.lock());
+        drop(checked);
         self.by_parts.as_ref().inspect(|it| it.forget());
         self.bytes.forget();
     }

@@ -8,6 +8,9 @@ use crate::error::{Error, Result};
 /// The most tile-parts that are kept track of.
 const MAX_PARTS: usize = 1 << 22;
 
+/// Bytes of EOC.
+pub const EOC_BYTES: u64 = 2;
+
 /// Bytes of SOT with its segment.
 pub const SOT_BYTES: u64 = 12;
 
@@ -28,6 +31,68 @@ pub struct Part {
     pub of: u8,
     /// Whether the file ends before the tile-part does.
     pub cut_short: bool,
+    /// What says where it ends.
+    pub end: End,
+}
+
+/// What says where a tile-part ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Its length.
+    Length,
+    /// Its length, which takes in the end of the codestream.
+    LengthOverEoc,
+    /// The end of the codestream.
+    Eoc,
+    /// The end of the file.
+    File,
+}
+
+/// Why packets of a tile may be missing although nothing contradicts the list of its tile-parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    /// So many tile-parts were announced, more than there are.
+    Fewer(u8),
+    /// The last one has no length.
+    Ends(End),
+}
+
+impl Part {
+    /// An error where its SOT says something else than the list of tile-parts, or the file ends within it.
+    pub fn check(&self, said: &Sot) -> Result<()> {
+        let len = said.len;
+        if said.tile != self.tile || (len != 0 && u64::from(len) != self.len && !self.cut_short) {
+            return Err(Error::corrupt(format!(
+                "{len} bytes of tile {} instead of {} of tile {}",
+                said.tile, self.len, self.tile
+            )));
+        }
+        if self.cut_short {
+            return Err(Error::corrupt(format!(
+                "the file ends after {} of {len} bytes",
+                self.len
+            )));
+        }
+        Ok(())
+    }
+}
+
+impl Doubt {
+    /// That about a tile with these parts, if there is any.
+    pub fn about(parts: &[Part]) -> Option<Self> {
+        let announced = announced(parts);
+        if parts.len() < usize::from(announced) {
+            return Some(Self::Fewer(announced));
+        }
+        let ends = parts.iter().map(|part| part.end);
+        let mut others = ends.filter(|end| *end != End::Length);
+        others.next().map(Self::Ends)
+    }
+}
+
+/// How many parts a tile should have as they say themselves; 0 where none says it.
+fn announced(parts: &[Part]) -> u8 {
+    parts.iter().map(|part| part.of).max().unwrap_or(0)
 }
 
 /// What SOT says.
@@ -84,10 +149,12 @@ impl Index {
                 place: 0,
                 of: 0,
                 cut_short: false,
+                end: End::Length,
             });
             offset += u64::from(*len);
         }
-        let all = header.end.saturating_sub(offset) <= 2 && offset <= header.end;
+        // Where EOC is missing, the lengths may take it in.
+        let all = offset.checked_add(EOC_BYTES) == Some(header.end);
         (all && !parts.is_empty() && parts.len() <= MAX_PARTS).then(|| Self::new(parts, None, true))
     }
 
@@ -116,7 +183,7 @@ impl Index {
         }
     }
 
-    /// The parts of a tile; an error if there are none, or not all of them.
+    /// The parts of a tile; an error if there are none, or some are known to be missing; see also [`Doubt`].
     pub fn parts(&self, tile: u64) -> Result<&[Part]> {
         let from = self
             .parts
@@ -134,34 +201,34 @@ impl Index {
                 parts.len()
             ))),
             parts if self.listed => Ok(parts),
-            parts => self.check_complete(parts).map(|()| parts),
+            parts => self.complete(parts),
         }
     }
 
-    /// An error unless these are all parts of a tile. Some writers say one too few, none too many.
-    fn check_complete(&self, parts: &[Part]) -> Result<()> {
-        let known = parts.iter().map(|part| part.of).max().unwrap_or(0);
+    /// The parts of a tile out of those that say that they belong to it. Some writers announce one too few. What follows all
+    /// that were announced and stands there once more is passed over, as OpenJPEG does.
+    fn complete<'p>(&self, parts: &'p [Part]) -> Result<&'p [Part]> {
+        let announced = usize::from(announced(parts));
         if let Some((error, suspect)) = &self.broken {
             let is_suspect = parts.iter().any(|part| Some(part.tile) == *suspect);
-            if known == 0 || parts.len() < usize::from(known) || is_suspect {
+            if announced == 0 || parts.len() < announced || is_suspect {
                 return Err(error.clone());
             }
         }
-        for (place, part) in parts.iter().enumerate() {
-            if usize::from(part.place) != place {
-                return Err(Error::corrupt(format!(
-                    "tile-part {} at offset {} where tile-part {place} should be",
+        let in_order = parts.iter().enumerate();
+        let in_order = in_order.take_while(|(place, part)| usize::from(part.place) == *place);
+        let count = in_order.count();
+        match parts.get(count) {
+            Some(part)
+                if announced == 0 || count < announced || usize::from(part.place) > count =>
+            {
+                Err(Error::corrupt(format!(
+                    "tile-part {} at offset {} where tile-part {count} should be",
                     part.place, part.offset
-                )));
+                )))
             }
+            _ => Ok(&parts[..count]),
         }
-        if parts.len() < usize::from(known) {
-            return Err(Error::corrupt(format!(
-                "has {} of {known} tile-parts",
-                parts.len()
-            )));
-        }
-        Ok(())
     }
 }
 
@@ -172,7 +239,7 @@ fn walk(bytes: &dyn Bytes, header: &Header, parts: &mut Vec<Part>) -> Result<()>
         let offset = reader.position();
         let place = |error: Error| error.at(format!("tile-part at offset {offset}"));
         // A missing end is no loss where every tile is complete, and it alone is not worth a read.
-        if reader.left() <= size_of_val(&EOC) as u64 {
+        if reader.left() <= EOC_BYTES {
             return Ok(());
         }
         let sot = reader.take(SOT_BYTES.min(reader.left()) as usize)?;
@@ -182,9 +249,11 @@ fn walk(bytes: &dyn Bytes, header: &Header, parts: &mut Vec<Part>) -> Result<()>
         let said = parse_sot(sot).map_err(place)?;
         let tile = said.tile;
         let left = header.end - offset;
-        let len = match said.len {
-            0 => left - 2 * u64::from(ends_with_eoc(bytes, header)?),
-            len => u64::from(len),
+        let (len, end) = match u64::from(said.len) {
+            0 if ends_with_eoc(bytes, header)? => (left - EOC_BYTES, End::Eoc),
+            0 => (left, End::File),
+            len if len == left && ends_with_eoc(bytes, header)? => (len, End::LengthOverEoc),
+            len => (len, End::Length),
         };
         if u64::from(tile) >= tiles || len < SOT_BYTES + 2 {
             return Err(place(Error::corrupt(format!(
@@ -204,13 +273,14 @@ fn walk(bytes: &dyn Bytes, header: &Header, parts: &mut Vec<Part>) -> Result<()>
             place: said.place,
             of: said.of,
             cut_short: len > left,
+            end,
         });
         reader.seek(offset + len.min(left));
     }
 }
 
 fn ends_with_eoc(bytes: &dyn Bytes, header: &Header) -> Result<bool> {
-    let mut last = [0; 2];
-    bytes.read_at(header.end - 2, &mut last)?;
+    let mut last = [0; EOC_BYTES as usize];
+    bytes.read_at(header.end - EOC_BYTES, &mut last)?;
     Ok(last == EOC.to_be_bytes())
 }

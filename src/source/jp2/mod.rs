@@ -26,6 +26,7 @@ mod reader;
 mod samples;
 mod size;
 mod stream;
+mod whole;
 
 pub use decoder::Jp2Decoder;
 

@@ -6,7 +6,7 @@
 
 use super::coding::Coding;
 use super::header::{EOC, Header, PartHeader, SOT};
-use super::index::{Part, SOT_BYTES, Sot, parse_sot};
+use super::index::{Part, SOT_BYTES, parse_sot};
 use super::openjpeg::Input;
 use super::packets::Packets;
 use super::reader::Reader;
@@ -37,8 +37,12 @@ pub struct TileStream<'a> {
     pub coding: Option<Coding>,
     /// Compressed bytes of the tile.
     pub data: u64,
+    /// It has not all packets, but those that a level needs, as the lengths of all tell.
+    pub is_selected: bool,
     /// PPT segments that were made so far.
     packed: u32,
+    /// What of the file was read into memory, and where it lies there.
+    loaded: Vec<(u64, Arc<Vec<u8>>)>,
     piece: usize,
     at: u64,
 }
@@ -96,7 +100,9 @@ impl<'a> TileStream<'a> {
             pieces: vec![Piece::made(start)],
             coding: None,
             data: 0,
+            is_selected: false,
             packed: 0,
+            loaded: Vec::new(),
             piece: 0,
             at: 0,
         }
@@ -112,6 +118,7 @@ impl<'a> TileStream<'a> {
         level: u32,
     ) -> Result<Option<Self>> {
         let mut stream = Self::begin(bytes, header, (col, row));
+        stream.is_selected = true;
         let (x, y) = (header.size.x.tile_range(col), header.size.y.tile_range(row));
         let mut packets: Option<Packets> = None;
         // The headers of tile-parts and what is left of their packets.
@@ -123,10 +130,7 @@ impl<'a> TileStream<'a> {
             let end = part.offset + part.len;
             let mut reader = Reader::new(bytes, part.offset, end);
             let sot: [u8; SOT_BYTES as usize] = reader.array()?;
-            let Sot { tile, len, .. } = parse_sot(&sot)?;
-            if part.cut_short || tile != part.tile || (len != 0 && u64::from(len) != part.len) {
-                return Ok(None);
-            }
+            part.check(&parse_sot(&sot)?)?;
             let said = header.read_part(&mut reader, &mut stream.coding)?;
             let Some(lengths) = said.lengths.read(end - said.data) else {
                 return Ok(None);
@@ -177,6 +181,14 @@ impl<'a> TileStream<'a> {
         Input::len(self) - self.data
     }
 
+    /// The file, of which nothing is read again that the stream has in memory.
+    pub fn again(&self) -> impl Bytes {
+        Again {
+            bytes: self.bytes,
+            loaded: &self.loaded,
+        }
+    }
+
     /// Adds tile-parts that lie one behind the other.
     fn add(&mut self, header: &Header, parts: &[Part], number: usize, of: usize) -> Result<()> {
         let (first, last) = (parts[0], parts[parts.len() - 1]);
@@ -185,7 +197,9 @@ impl<'a> TileStream<'a> {
             true => {
                 let mut buffer = zeroed(len)?;
                 self.bytes.read_at(first.offset, &mut buffer)?;
-                Some(Arc::new(buffer))
+                let buffer = Arc::new(buffer);
+                self.loaded.push((first.offset, buffer.clone()));
+                Some(buffer)
             }
             false => None,
         };
@@ -228,22 +242,7 @@ impl<'a> TileStream<'a> {
         let start = part.offset - base;
         let mut reader = Reader::new(source, start, start + part.len);
         let sot: [u8; SOT_BYTES as usize] = reader.array()?;
-        let Sot { tile, len, .. } = parse_sot(&sot)?;
-        if tile != part.tile || (len != 0 && u64::from(len) != part.len && !part.cut_short) {
-            return Err(Error::new(
-                Kind::Corrupt,
-                format!(
-                    "{len} bytes of tile {tile} instead of {} of tile {}",
-                    part.len, part.tile
-                ),
-            ));
-        }
-        if part.cut_short {
-            return Err(Error::corrupt(format!(
-                "the file ends after {} of {len} bytes",
-                part.len
-            )));
-        }
+        part.check(&parse_sot(&sot)?)?;
         let PartHeader {
             mut segments, data, ..
         } = header.read_part(&mut reader, &mut self.coding)?;
@@ -254,6 +253,45 @@ impl<'a> TileStream<'a> {
         let made = part_header(&segments, data.end - data.start, number, of)?;
         self.pieces.push(Piece::made(made));
         Ok(data)
+    }
+}
+
+/// A file of which some is in memory, from these offsets on.
+struct Again<'a> {
+    bytes: &'a dyn Bytes,
+    loaded: &'a [(u64, Arc<Vec<u8>>)],
+}
+
+impl Bytes for Again<'_> {
+    fn len(&self) -> u64 {
+        self.bytes.len()
+    }
+
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<()> {
+        let end = offset.saturating_add(into.len() as u64);
+        let holds = |(start, memory): &&(u64, Arc<Vec<u8>>)| {
+            *start <= offset && end <= start + memory.len() as u64
+        };
+        match self.loaded.iter().find(holds) {
+            Some((start, memory)) => {
+                let from = (offset - start) as usize;
+                into.copy_from_slice(&memory[from..from + into.len()]);
+                Ok(())
+            }
+            None => self.bytes.read_at(offset, into),
+        }
+    }
+
+    fn identity(&self) -> Option<String> {
+        self.bytes.identity()
+    }
+
+    fn check_unchanged(&self) -> Result<()> {
+        self.bytes.check_unchanged()
+    }
+
+    fn read_cost(&self) -> u64 {
+        self.bytes.read_cost()
     }
 }
 

@@ -1,16 +1,14 @@
 //! The C API. `include/tilecache_files.h` is its manual.
 
-use crate::directory::{Directory, Refused};
+use crate::directory::{self, Directory};
 use crate::store::{Files, LEAST_BYTES};
 use std::ffi::{CStr, OsStr, c_char, c_void};
 use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 use tilecache_fleet::Options;
-use tilecache_table::c::answered;
-use tilecache_table::options::{Chosen, sized};
 use tilecache_table::raw::*;
-use tilecache_table::table::{LogFn, report};
-use tilecache_table::{Making, table};
+use tilecache_table::table::{LogFn, Refused, made, report};
+use tilecache_table::{Making, chosen};
 
 /// See the header.
 pub const TC_TIER_FILES_ALWAYS: u32 = 1;
@@ -55,69 +53,52 @@ pub unsafe extern "C" fn tc_tier_files(
     tier: *mut tc_tier,
     err: *mut tc_error,
 ) -> tc_status {
-    let argument = |message: String| (TC_E_ARGUMENT, message);
-    let make = || {
-        // SAFETY: as the header says; the struct is one of numbers and pointers.
-        let given = unsafe { sized(options) }.map_err(argument)?;
-        if path.is_null() {
-            return Err(argument("path is NULL".to_owned()));
-        }
-        if tier.is_null() {
-            return Err(argument("tier is NULL".to_owned()));
-        }
-        // SAFETY: it is not NULL, and ends with NUL.
-        let path = OsStr::from_bytes(unsafe { CStr::from_ptr(path) }.to_bytes());
-        if path.is_empty() {
-            return Err(argument("path is empty".to_owned()));
-        }
-        let bytes = match given.bytes {
-            0 => BYTES,
-            few @ ..LEAST_BYTES => {
-                let text = format!("options.bytes is {few}, but the least is {LEAST_BYTES}");
-                return Err(argument(text));
-            }
-            bytes => bytes,
-        };
-        // SAFETY: as the header says.
-        let options = unsafe { chosen(&given).over(Options::default()) }.map_err(argument)?;
-        let directory = Directory::open(path.as_ref()).map_err(|refused| match refused {
-            Refused::Foreign(text) => (TC_E_ARGUMENT, text),
-            Refused::Failed(text) => (TC_E_IO, text),
-        })?;
-        let store = Files::new(directory, bytes);
-        let making = Making {
-            name: "tilecache-files",
-            options: Options {
-                max_bytes: options.max_bytes.min(store.longest()),
-                ..options
-            },
-            store,
-            beyond: Duration::ZERO,
-            queue_bytes: given.queue_bytes,
-            log: given.log,
-            log_user: given.log_user,
-        };
-        // SAFETY: it is not NULL.
-        unsafe { tier.write(table(making)) };
-        Ok(())
-    };
-    // SAFETY: as the header says.
-    unsafe { answered(err, make) }
+    // SAFETY: as the header says; the struct is one of numbers and pointers.
+    unsafe {
+        made(("path", path), options, tier, err, |path, given| {
+            making(path, given)
+        })
+    }
 }
 
-fn chosen(given: &tc_tier_files_options) -> Chosen {
-    Chosen {
-        flags: given.flags,
-        secret: given.secret,
-        secret_bytes: given.secret_bytes,
-        validity_ms: given.validity_ms,
-        get_ms: given.get_ms,
-        put_ms: given.put_ms,
-        purge_ms: given.purge_ms,
-        wait_ms: given.wait_ms,
-        compression: given.compression,
-        value_bytes: given.value_bytes,
+/// # Safety
+///
+/// As the header says of the options.
+unsafe fn making(path: &CStr, given: &tc_tier_files_options) -> Result<Making<Files>, Refused> {
+    if path.is_empty() {
+        return Err("path is empty".to_owned().into());
     }
+    let bytes = match given.bytes {
+        0 => BYTES,
+        few @ ..LEAST_BYTES => {
+            let text = format!("options.bytes is {few}, but the least is {LEAST_BYTES}");
+            return Err(text.into());
+        }
+        bytes => bytes,
+    };
+    // SAFETY: as the header says.
+    let options = unsafe { chosen!(given).over(Options::default())? };
+    let path = OsStr::from_bytes(path.to_bytes());
+    let directory = Directory::open(path.as_ref()).map_err(|refused| match refused {
+        directory::Refused::Foreign(text) => text.into(),
+        directory::Refused::Failed(message) => Refused {
+            status: TC_E_IO,
+            message,
+        },
+    })?;
+    let store = Files::new(directory, bytes);
+    Ok(Making {
+        name: "tilecache-files",
+        options: Options {
+            max_bytes: options.max_bytes.min(store.longest()),
+            ..options
+        },
+        store,
+        beyond: Duration::ZERO,
+        queue_bytes: given.queue_bytes,
+        log: given.log,
+        log_user: given.log_user,
+    })
 }
 
 /// See the header.

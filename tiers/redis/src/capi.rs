@@ -2,14 +2,13 @@
 
 use crate::address::Address;
 use crate::store::{Redis, Settings};
-use std::ffi::{c_char, c_void};
+use std::ffi::{CStr, c_char, c_void};
 use std::time::Duration;
 use tilecache_fleet::Options;
-use tilecache_table::c::{answered, text};
-use tilecache_table::options::{Chosen, sized};
+use tilecache_table::c::text;
 use tilecache_table::raw::*;
-use tilecache_table::table::{LogFn, report};
-use tilecache_table::{Making, table};
+use tilecache_table::table::{LogFn, Refused, made, report};
+use tilecache_table::{Making, chosen};
 
 /// See the header.
 pub const TC_TIER_REDIS_ALWAYS: u32 = 1;
@@ -56,42 +55,21 @@ pub unsafe extern "C" fn tc_tier_redis(
     tier: *mut tc_tier,
     err: *mut tc_error,
 ) -> tc_status {
-    let make = || {
-        // SAFETY: as the header says; the struct is one of numbers and pointers.
-        let given = unsafe { sized(options)? };
-        // SAFETY: as the header says.
-        let url = unsafe { text(url) }.ok_or("url is NULL, or not UTF-8")?;
-        if tier.is_null() {
-            return Err("tier is NULL".to_owned());
-        }
-        // SAFETY: as the header says.
-        let making = unsafe { making(url, &given)? };
-        // SAFETY: it is not NULL.
-        unsafe { tier.write(table(making)) };
-        Ok(())
-    };
-    // SAFETY: as the header says.
-    unsafe { answered(err, || make().map_err(|message| (TC_E_ARGUMENT, message))) }
+    // SAFETY: as the header says; the struct is one of numbers and pointers.
+    unsafe {
+        made(("url", url), options, tier, err, |url, given| {
+            making(url, given).map_err(Refused::from)
+        })
+    }
 }
 
 /// # Safety
 ///
 /// As the header says of the options.
-unsafe fn making(url: &str, given: &tc_tier_redis_options) -> Result<Making<Redis>, String> {
-    let chosen = Chosen {
-        flags: given.flags,
-        secret: given.secret,
-        secret_bytes: given.secret_bytes,
-        validity_ms: given.validity_ms,
-        get_ms: given.get_ms,
-        put_ms: given.put_ms,
-        purge_ms: given.purge_ms,
-        wait_ms: given.wait_ms,
-        compression: given.compression,
-        value_bytes: given.value_bytes,
-    };
+unsafe fn making(url: &CStr, given: &tc_tier_redis_options) -> Result<Making<Redis>, String> {
+    let url = url.to_str().map_err(|_| "url is not UTF-8")?;
     // SAFETY: as the header says.
-    let options = unsafe { chosen.over(Options::default())? };
+    let options = unsafe { chosen!(given).over(Options::default())? };
     let mut settings = Settings::default();
     if !given.prefix.is_null() {
         // SAFETY: as the header says.

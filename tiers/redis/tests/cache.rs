@@ -277,6 +277,7 @@ fn bad_options_are_refused_with_what_was_wrong() {
     };
     let url = c"redis://127.0.0.1";
     assert!(refused(c"http://:word@host", &|_| ()).contains("\"http://...@host\""));
+    assert!(refused(c"redis://\xff", &|_| ()).contains("url is not UTF-8"));
     assert!(refused(url, &|options| options.flags = 22).contains("0x14"));
     assert!(refused(url, &|options| options.validity_ms = 29).contains("29"));
     assert!(refused(url, &|options| options.compression = 9).contains('9'));

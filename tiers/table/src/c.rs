@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// # Safety
 ///
 /// `err` is NULL or an error that may be written.
-pub unsafe fn answered(
+pub(crate) unsafe fn answered(
     err: *mut tc_error,
     call: impl FnOnce() -> Result<(), (tc_status, String)>,
 ) -> tc_status {

@@ -67,6 +67,19 @@ pub struct Chosen {
     pub value_bytes: u64,
 }
 
+/// The members that all tiers have, of a tier's own options.
+#[macro_export]
+macro_rules! chosen {
+    ($given:expr) => {
+        $crate::chosen!($given; flags, secret, secret_bytes, validity_ms, get_ms, put_ms, purge_ms, wait_ms, compression,
+            value_bytes)
+    };
+    ($given:expr; $($member:ident),*) => {{
+        let given = $given;
+        $crate::options::Chosen { $($member: given.$member),* }
+    }};
+}
+
 /// The bit of `flags` for [`Options::ask_always`].
 pub const ALWAYS: u32 = 1;
 /// That for [`Options::strict`].

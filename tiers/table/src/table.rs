@@ -2,10 +2,11 @@
 
 use crate::c::{answered, guarded, text};
 use crate::link::{Block, Cache};
+use crate::options::sized;
 use crate::raw::*;
 use parking_lot::Mutex;
 use std::cell::RefCell;
-use std::ffi::{c_char, c_void};
+use std::ffi::{CStr, c_char, c_void};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -87,7 +88,7 @@ enum Asked {
 }
 
 /// The table of a store.
-pub fn table<S: Store + 'static>(making: Making<S>) -> tc_tier {
+fn table<S: Store + 'static>(making: Making<S>) -> tc_tier {
     // SAFETY: a struct of numbers, pointers and functions, all of which may be 0.
     let mut table: tc_tier = unsafe { std::mem::zeroed() };
     table.struct_size = size_of::<tc_tier>() as u32;
@@ -134,6 +135,54 @@ pub fn table<S: Store + 'static>(making: Making<S>) -> tc_tier {
 
 fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Why a tier cannot be made.
+pub struct Refused {
+    /// The status that says so.
+    pub status: tc_status,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl From<String> for Refused {
+    /// What is wrong with an argument.
+    fn from(message: String) -> Self {
+        let status = TC_E_ARGUMENT;
+        Self { status, message }
+    }
+}
+
+/// A function of C that writes the table of a tier whose store is at `place`, which the caller knows as `name`.
+///
+/// # Safety
+///
+/// `place` is NULL or a text that ends with NUL; `options` as for [`sized`]; `tier` and `err` are NULL, or may be written.
+pub unsafe fn made<T, S: Store + 'static>(
+    (name, place): (&str, *const c_char),
+    options: *const T,
+    tier: *mut tc_tier,
+    err: *mut tc_error,
+    making: impl FnOnce(&CStr, &T) -> Result<Making<S>, Refused>,
+) -> tc_status {
+    let make = || {
+        // SAFETY: as promised.
+        let given = unsafe { sized(options)? };
+        if place.is_null() {
+            return Err(format!("{name} is NULL").into());
+        }
+        if tier.is_null() {
+            return Err("tier is NULL".to_owned().into());
+        }
+        // SAFETY: it is not NULL, and ends with NUL.
+        let making = making(unsafe { CStr::from_ptr(place) }, &given)?;
+        // SAFETY: it is not NULL.
+        unsafe { tier.write(table(making)) };
+        Ok(())
+    };
+    let make = || make().map_err(|Refused { status, message }| (status, message));
+    // SAFETY: as promised.
+    unsafe { answered(err, make) }
 }
 
 /// Writes what a tier counted, and what its store did, as one object of JSON.

@@ -210,31 +210,30 @@ impl Coder {
         plane: u32,
     ) -> S {
         let known = (1 << plane) | (1 << plane >> 1);
-        let stride = self.width + 2;
         for (flags_at, columns_at, rows) in self.stripes() {
             let columns = &mut self.columns[columns_at..columns_at + self.width];
+            let rows = contexts::rows(rows);
+            let mut around = Around::new(&mut self.flags, flags_at, columns);
             for (x, column) in columns.iter_mut().enumerate() {
-                let at = flags_at + x;
-                let mut flags = self.flags[at];
+                let at = x + 1;
+                let mut flags = around.own[at];
                 if flags == 0 {
                     continue;
                 }
-                for row in 0..4 {
-                    let here = flags >> (3 * row);
-                    if here & (contexts::OWN | contexts::PASSED) != 0
-                        || here & contexts::NEIGHBOURS == 0
-                        || row >= rows
-                    {
-                        continue;
+                let insignificant = rows & !(flags >> 4);
+                let mut waiting = insignificant & contexts::beside_significant(flags);
+                while waiting != 0 {
+                    let first = waiting.trailing_zeros();
+                    waiting &= waiting - 1;
+                    flags |= contexts::PASSED << first;
+                    if symbols.significance(contexts, flags >> first) != 0 {
+                        let sign = sign_of(&mut symbols, around.own, at, flags, first);
+                        column[row_of(first)] = signed(known, sign);
+                        flags |= mark::<CAUSAL>(&mut around, at, first, sign);
+                        waiting |= insignificant & 8 << first;
                     }
-                    if symbols.significance(contexts, here) != 0 {
-                        let sign = sign_of(&mut symbols, &self.flags, at, flags, row);
-                        column[row as usize] = signed(known, sign);
-                        flags |= mark::<CAUSAL>(&mut self.flags, at, stride, row, sign);
-                    }
-                    flags |= contexts::PASSED << (3 * row);
                 }
-                self.flags[at] = flags;
+                around.own[at] = flags;
             }
         }
         symbols
@@ -243,28 +242,21 @@ impl Coder {
     /// One more bit of the coefficients that were significant before this bit plane.
     fn refinement<S: Symbols>(&mut self, mut symbols: S, plane: u32) -> S {
         let half = 1 << plane >> 1;
-        for (flags_at, columns_at, rows) in self.stripes() {
+        for (flags_at, columns_at, _) in self.stripes() {
             let columns = &mut self.columns[columns_at..columns_at + self.width];
             let flags = &mut self.flags[flags_at..flags_at + self.width];
-            for (column, word) in columns.iter_mut().zip(flags) {
-                let mut flags = *word;
-                if flags
-                    & (contexts::OWN | contexts::OWN << 3 | contexts::OWN << 6 | contexts::OWN << 9)
-                    == 0
-                {
-                    continue;
+            for (column, flags) in columns.iter_mut().zip(flags) {
+                let all = (*flags & contexts::ALL_OWN) >> 4 & !(*flags >> 21);
+                let mut waiting = all;
+                while waiting != 0 {
+                    let first = waiting.trailing_zeros();
+                    waiting &= waiting - 1;
+                    let up = symbols.magnitude(*flags >> first) as i32;
+                    let value = &mut column[row_of(first)];
+                    let sign = *value >> 31;
+                    *value += (((up << plane) - half) ^ sign) - sign;
                 }
-                for row in 0..4 {
-                    let here = flags >> (3 * row);
-                    if here & (contexts::OWN | contexts::PASSED) != contexts::OWN || row >= rows {
-                        continue;
-                    }
-                    let up = symbols.magnitude(here) != 0;
-                    let value = &mut column[row as usize];
-                    *value += if up == (*value >= 0) { half } else { -half };
-                    flags |= contexts::REFINED << (3 * row);
-                }
-                *word = flags;
+                *flags |= all << contexts::REFINED.trailing_zeros();
             }
         }
         symbols
@@ -291,45 +283,72 @@ impl Coder {
         plane: u32,
     ) -> Mq<'a> {
         let known = (1 << plane) | (1 << plane >> 1);
-        let stride = self.width + 2;
         for (flags_at, columns_at, rows) in self.stripes() {
             let columns = &mut self.columns[columns_at..columns_at + self.width];
+            let has_runs = rows == 4;
+            let rows = contexts::rows(rows);
+            let mut around = Around::new(&mut self.flags, flags_at, columns);
             for (x, column) in columns.iter_mut().enumerate() {
-                let at = flags_at + x;
-                let mut flags = self.flags[at];
-                // The row that is known to be significant, and where to begin.
-                let (mut found, mut first) = (4, 0);
-                if flags == 0 && rows == 4 {
+                let at = x + 1;
+                let mut flags = around.own[at];
+                let mut waiting = rows & !(flags >> 4 | flags >> 21);
+                // The row that is known to be significant, if any.
+                let mut found = u32::MAX;
+                if flags == 0 && has_runs {
                     if mq.decode(contexts::RUN) == 0 {
                         continue;
                     }
                     let high = mq.decode(contexts::UNIFORM);
-                    first = high << 1 | mq.decode(contexts::UNIFORM);
-                    found = first;
+                    found = 3 * (high << 1 | mq.decode(contexts::UNIFORM));
+                    waiting &= u32::MAX << found;
                 }
-                for row in 0..4 {
-                    let here = flags >> (3 * row);
-                    if row < first || here & (contexts::OWN | contexts::PASSED) != 0 || row >= rows
-                    {
-                        continue;
-                    }
-                    if row == found || mq.significance(contexts, here) != 0 {
-                        let sign = sign_of(&mut mq, &self.flags, at, flags, row);
-                        column[row as usize] = signed(known, sign);
-                        flags |= mark::<CAUSAL>(&mut self.flags, at, stride, row, sign);
+                while waiting != 0 {
+                    let first = waiting.trailing_zeros();
+                    waiting &= waiting - 1;
+                    if first == found || mq.significance(contexts, flags >> first) != 0 {
+                        let sign = sign_of(&mut mq, around.own, at, flags, first);
+                        column[row_of(first)] = signed(known, sign);
+                        flags |= mark::<CAUSAL>(&mut around, at, first, sign);
                     }
                 }
-                self.flags[at] = flags & !contexts::ALL_PASSED;
+                around.own[at] = flags & !contexts::ALL_PASSED;
             }
         }
         mq
     }
 }
 
+/// The number of a row that is told by the bit `first`: a third of it.
+#[inline(always)]
+fn row_of(first: u32) -> usize {
+    ((first * 11) >> 5 & 3) as usize
+}
+
+/// The flags of a stripe, and of those above and below it; the first column has place 1.
+struct Around<'a> {
+    above: &'a mut [u32],
+    own: &'a mut [u32],
+    below: &'a mut [u32],
+}
+
+impl<'a> Around<'a> {
+    /// Those of the stripe whose flags begin at `at`, with as many columns as `columns`.
+    #[inline(always)]
+    fn new(all: &'a mut [u32], at: usize, columns: &[[i32; 4]]) -> Self {
+        let stride = columns.len() + 2;
+        let (above, rest) = all[at - 1 - stride..].split_at_mut(stride);
+        let (own, rest) = rest.split_at_mut(stride);
+        let below = &mut rest[..stride];
+        // Said aloud, so that no place is compared with the lengths for each coefficient.
+        assert!([above.len(), own.len(), below.len()] == [columns.len() + 2; 3]);
+        Self { above, own, below }
+    }
+}
+
 /// The sign of a coefficient that has become significant: 1 if it is negative.
 #[inline(always)]
-fn sign_of<S: Symbols>(symbols: &mut S, all: &[u32], at: usize, flags: u32, row: u32) -> u32 {
-    symbols.sign(contexts::sign_place(flags, all[at - 1], all[at + 1], row))
+fn sign_of<S: Symbols>(symbols: &mut S, all: &[u32], at: usize, flags: u32, first: u32) -> u32 {
+    symbols.sign(contexts::sign_place(flags, all[at - 1], all[at + 1], first))
 }
 
 #[inline(always)]
@@ -339,28 +358,22 @@ fn signed(magnitude: i32, sign: u32) -> i32 {
 
 /// Tells the neighbours of a coefficient that it is significant; what its own column learns is returned.
 #[inline(always)]
-fn mark<const CAUSAL: bool>(
-    flags: &mut [u32],
-    at: usize,
-    stride: usize,
-    row: u32,
-    sign: u32,
-) -> u32 {
-    flags[at - 1] |= 1 << 5 << (3 * row);
-    flags[at + 1] |= 1 << 3 << (3 * row);
-    if row == 0 && !CAUSAL {
-        let above = &mut flags[at - stride - 1..][..3];
+fn mark<const CAUSAL: bool>(around: &mut Around<'_>, at: usize, first: u32, sign: u32) -> u32 {
+    around.own[at - 1] |= 1 << 5 << first;
+    around.own[at + 1] |= 1 << 3 << first;
+    if first == 0 && !CAUSAL {
+        let above = &mut around.above[at - 1..=at + 1];
         above[0] |= 1 << 17;
         above[1] |= 1 << 16 | sign << contexts::SIGN_BELOW;
         above[2] |= 1 << 15;
     }
-    if row == 3 {
-        let below = &mut flags[at + stride - 1..][..3];
+    if first == 9 {
+        let below = &mut around.below[at - 1..=at + 1];
         below[0] |= 1 << 2;
         below[1] |= 1 << 1 | sign << contexts::SIGN_ABOVE;
         below[2] |= 1;
     }
-    (sign << contexts::SIGN_BIT | contexts::OWN) << (3 * row)
+    (sign << contexts::SIGN_BIT | contexts::OWN) << first
 }
 
 /// Appends the bytes of a segment, with what stands behind them, and says where they lie.

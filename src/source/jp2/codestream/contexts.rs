@@ -1,8 +1,8 @@
 //! Which context of the arithmetic decoder a coefficient is decoded in (Annex D), by tables.
 //!
 //! A word of flags stands for a column of four coefficients. Its bits 0 to 17 tell which coefficients of the 3 x 6
-//! around them are significant, row by row, so that those around row `n` of the four lie from bit `3 n` on. The bits
-//! from 18 on are signs and the passes that have been at a coefficient.
+//! around them are significant, row by row, so that those around row `n` of the four lie from bit `3 n` on, and rows
+//! are told by that bit. The bits from 18 on are signs and the passes that have been at a coefficient.
 
 /// Contexts in all.
 pub const CONTEXTS: usize = 19;
@@ -33,6 +33,22 @@ pub const PASSED: u32 = 1 << 21;
 
 /// [`PASSED`] of all four rows.
 pub const ALL_PASSED: u32 = PASSED | PASSED << 3 | PASSED << 6 | PASSED << 9;
+
+/// [`OWN`] of all four rows.
+pub const ALL_OWN: u32 = OWN | OWN << 3 | OWN << 6 | OWN << 9;
+
+/// The rows that have a significant neighbour.
+#[inline(always)]
+pub fn beside_significant(flags: u32) -> u32 {
+    let side = flags | flags >> 2;
+    let any = side | flags >> 1;
+    any | side >> 3 | any >> 6
+}
+
+/// The first `count` rows.
+pub const fn rows(count: u32) -> u32 {
+    0b10_0100_1001 & ((1 << (3 * count)) - 1)
+}
 
 /// The bit of the sign of row 0; that of the row above the four is [`SIGN_ABOVE`].
 pub const SIGN_BIT: u32 = 19;
@@ -174,14 +190,14 @@ const fn sum(one: i32, other: i32) -> i32 {
     }
 }
 
-/// The place in [`SIGNS`] of the coefficient in row `row`, by the flags of its column and of those on both sides.
+/// The place in [`SIGNS`] of the coefficient in the row `first`, by the flags of its column and of those on both sides.
 #[inline(always)]
-pub fn sign_place(flags: u32, left: u32, right: u32, row: u32) -> usize {
+pub fn sign_place(flags: u32, left: u32, right: u32, first: u32) -> usize {
     const STRAIGHT: u32 = 1 << 1 | 1 << 3 | 1 << 5 | 1 << 7;
-    let sign = SIGN_BIT + 3 * row;
-    let above = if row == 0 { SIGN_ABOVE } else { sign - 3 };
+    let sign = SIGN_BIT + first;
+    let above = if first == 0 { SIGN_ABOVE } else { sign - 3 };
     let below = sign + 3;
-    let place = flags >> (3 * row) & STRAIGHT
+    let place = flags >> first & STRAIGHT
         | left >> sign & 1
         | (right >> sign & 1) << 2
         | (flags >> above & 1) << 4

@@ -21,5 +21,5 @@ mod window;
 pub use grid::Area;
 pub use groups::{Kept, Shape};
 pub use search::Needed;
-pub use tile::Tile;
+pub use tile::{Look, Tile};
 pub use window::{Access, Samples, read};

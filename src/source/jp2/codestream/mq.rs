@@ -1,13 +1,14 @@
 //! The arithmetic decoder of code-blocks (Annex C), and the plain bits of those that bypass it.
 
 use super::contexts::{self, CONTEXTS};
+use std::hint::select_unpredictable as select;
 
 /// What stands behind the bytes of every segment: no marker, so the decoder goes on with ones.
 pub const BEHIND: [u8; 2] = [0xff, 0xff];
 
 /// The estimates of Table C.2: Qe, the next state after a more and after a less probable symbol, and whether that
 /// one turns round which symbol is which.
-const ESTIMATES: [(u32, u32, u32, u32); 47] = [
+const ESTIMATES: [(u64, u64, u64, u64); 47] = [
     (0x5601, 1, 1, 1),
     (0x3401, 2, 6, 0),
     (0x1801, 3, 9, 0),
@@ -57,11 +58,20 @@ const ESTIMATES: [(u32, u32, u32, u32); 47] = [
     (0x5601, 46, 46, 0),
 ];
 
+/// The place of the sixteen bits of the interval; what lies below are bits of the code that are to come.
+const HIGH: u32 = 48;
+
+/// The interval has at least this size.
+const HALF: u64 = 0x8000 << HIGH;
+
+/// Where Qe stands in a state.
+const QE: u64 = 0xffff << HIGH;
+
 /// What a context knows, in one word: Qe, from bit 8 on the state after a more probable symbol, from bit 1 on that
 /// after a less probable one, and the more probable symbol.
-const STATES: [u32; 128] = states();
+const STATES: [u64; 128] = states();
 
-const fn states() -> [u32; 128] {
+const fn states() -> [u64; 128] {
     let mut states = [0; 128];
     let mut at = 0;
     while at < ESTIMATES.len() {
@@ -69,7 +79,7 @@ const fn states() -> [u32; 128] {
         let mut symbol = 0;
         while symbol < 2 {
             let (more, less) = (2 * more + symbol, 2 * less + (symbol ^ turns));
-            states[2 * at + symbol as usize] = qe << 16 | more << 8 | less << 1 | symbol;
+            states[2 * at + symbol as usize] = qe << HIGH | more << 8 | less << 1 | symbol;
             symbol += 1;
         }
         at += 1;
@@ -78,7 +88,7 @@ const fn states() -> [u32; 128] {
 }
 
 /// The states of all contexts of a code-block.
-pub type Contexts = [u32; 32];
+pub type Contexts = [u64; 32];
 
 /// Those with which a code-block begins (Table D.7).
 pub const INITIAL: Contexts = {
@@ -92,14 +102,19 @@ pub const INITIAL: Contexts = {
 const _: () = assert!(CONTEXTS <= 32);
 
 /// A decoder within a segment.
+///
+/// Most symbols are the more probable ones and leave at least [`HALF`] of the interval. All that they change is
+/// `room`: how much can be taken from both the interval and the code until there is more to do.
 #[derive(Clone, Copy)]
 pub struct Mq<'a> {
-    /// The bytes of the segment, [`BEHIND`] among them.
-    data: &'a [u8],
-    at: usize,
-    a: u32,
-    c: u32,
-    shifts: u32,
+    fetcher: Fetcher<'a>,
+    room: u64,
+    /// The size of the interval, less `room`.
+    interval: u64,
+    /// The code above the lower end of the interval, less `room`.
+    code: u64,
+    /// Bits of the code that are known below [`HIGH`].
+    ahead: u32,
     /// The states of the contexts.
     pub contexts: Contexts,
 }
@@ -107,39 +122,15 @@ pub struct Mq<'a> {
 impl<'a> Mq<'a> {
     /// A decoder at the beginning of a segment, behind which stands [`BEHIND`].
     pub fn new(data: &'a [u8], contexts: Contexts) -> Self {
-        let mut mq = Self {
-            data,
-            at: 0,
-            a: 0x8000,
-            c: u32::from(data[0]) << 16,
-            shifts: 0,
+        let mut fetcher = Fetcher { data, at: 0 };
+        let (bits, count) = fetcher.fetch();
+        Self {
+            fetcher,
+            room: 0,
+            interval: HALF,
+            code: ((u64::from(data[0]) << HIGH) + bits) << 7,
+            ahead: count - 7,
             contexts,
-        };
-        mq.next_byte();
-        mq.c <<= 7;
-        mq.shifts -= 7;
-        mq
-    }
-
-    #[inline(always)]
-    fn next_byte(&mut self) {
-        let [now, next] = match self.data.get(self.at..self.at + 2) {
-            Some(two) => [two[0], two[1]],
-            None => BEHIND,
-        };
-        if now == 0xff {
-            if next > 0x8f {
-                self.c += 0xff00;
-                self.shifts = 8;
-            } else {
-                self.at += 1;
-                self.c += u32::from(next) << 9;
-                self.shifts = 7;
-            }
-        } else {
-            self.at += 1;
-            self.c += u32::from(next) << 8;
-            self.shifts = 8;
         }
     }
 
@@ -147,36 +138,93 @@ impl<'a> Mq<'a> {
     #[inline(always)]
     pub fn decode(&mut self, context: usize) -> u32 {
         let state = self.contexts[context & 31];
-        let qe = state >> 16;
-        let a = self.a - qe;
-        let is_more;
-        if self.c >> 16 < qe {
-            is_more = a < qe;
-            self.a = qe;
-        } else {
-            self.c -= qe << 16;
-            self.a = a;
-            if a & 0x8000 != 0 {
-                return state & 1;
-            }
-            is_more = a >= qe;
+        let qe = state & QE;
+        if self.room >= qe {
+            self.room -= qe;
+            return state as u32 & 1;
         }
-        let (symbol, next) = match is_more {
-            true => (state & 1, state >> 8),
-            false => (state & 1 ^ 1, state >> 1),
-        };
+        let code = self.code.wrapping_add(self.room);
+        let rest = self.interval.wrapping_add(self.room) - qe;
+        let (above, is_low) = code.overflowing_sub(qe);
+        let is_less = is_low ^ (rest < qe);
+        let next = select(is_less, state >> 1, state >> 8);
         self.contexts[context & 31] = STATES[(next & 127) as usize];
-        let mut shift = self.a.leading_zeros() - 16;
-        self.a <<= shift;
-        while shift > self.shifts {
-            self.c <<= self.shifts;
-            shift -= self.shifts;
-            self.next_byte();
+        let interval = select(is_low, qe, rest);
+        let mut code = select(is_low, code, above);
+        let mut shift = interval.leading_zeros();
+        let interval = interval << shift;
+        while shift > self.ahead {
+            code <<= self.ahead;
+            shift -= self.ahead;
+            let (bits, count) = self.fetcher.fetch();
+            code = code.wrapping_add(bits);
+            self.ahead = count;
         }
-        self.c <<= shift;
-        self.shifts -= shift;
-        symbol
+        code <<= shift;
+        self.ahead -= shift;
+        self.room = code.min(interval - HALF);
+        self.interval = interval.wrapping_sub(self.room);
+        self.code = code.wrapping_sub(self.room);
+        state as u32 & 1 ^ u32::from(is_less)
     }
+}
+
+/// Where the bits of the code come from.
+#[derive(Clone, Copy)]
+struct Fetcher<'a> {
+    /// The bytes of the segment, [`BEHIND`] among them.
+    data: &'a [u8],
+    /// The last byte that was fetched.
+    at: usize,
+}
+
+impl Fetcher<'_> {
+    /// The bits of at least one more byte, from below [`HIGH`] on, and how many they are.
+    #[inline(always)]
+    fn fetch(&mut self) -> (u64, u32) {
+        if let Some(bytes) = self.data.get(self.at..).and_then(<[u8]>::first_chunk::<8>) {
+            let bytes = u64::from_be_bytes(*bytes);
+            // Behind a byte of ones, others stand for something else.
+            let ones = (!bytes).wrapping_sub(0x0101_0101_0101_0101) & bytes & 0x8080_8080_8080_0000;
+            if ones == 0 {
+                self.at += 6;
+                return (bytes << 8 >> 16, HIGH);
+            }
+        }
+        let (bits, count, at) = each(self.data, self.at);
+        self.at = at;
+        (bits, count)
+    }
+}
+
+/// [`Fetcher::fetch`] byte by byte; where it has come to is the last that is returned.
+#[cold]
+#[inline(never)]
+fn each(data: &[u8], mut at: usize) -> (u64, u32, usize) {
+    let (mut bits, mut count) = (0, 0);
+    while count <= HIGH - 8 {
+        let [now, next] = match data.get(at..at + 2) {
+            Some(two) => [two[0], two[1]],
+            None => BEHIND,
+        };
+        if now == 0xff && next > 0x8f {
+            bits += 0xff << (HIGH - 8 - count);
+            count += 8;
+        } else if now == 0xff {
+            if next >= 0x80 && count > 0 {
+                // Its first bit is added to the last of the byte before, but not before it is reached.
+                break;
+            }
+            bits += u64::from(next) << (HIGH - 7 - count);
+            count += 7;
+            at += 1;
+        } else {
+            bits += u64::from(next) << (HIGH - 8 - count);
+            count += 8;
+            at += 1;
+        }
+    }
+    (bits, count, at)
 }
 
 /// Plain bits, in which a bit is left out behind a byte of ones.
@@ -214,5 +262,125 @@ impl<'a> PlainBits<'a> {
         }
         self.left -= 1;
         u32::from(self.byte >> self.left & 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The decoder as the flow charts of Annex C have it, bit by bit.
+    struct Literal<'a> {
+        data: &'a [u8],
+        at: usize,
+        a: u32,
+        c: u32,
+        shifts: u32,
+        /// The state and the more probable symbol of each context.
+        contexts: [(usize, u32); CONTEXTS],
+    }
+
+    impl<'a> Literal<'a> {
+        fn new(data: &'a [u8]) -> Self {
+            let mut contexts = [(0, 0); CONTEXTS];
+            contexts[contexts::UNIFORM] = (46, 0);
+            contexts[contexts::RUN] = (3, 0);
+            contexts[0] = (4, 0);
+            let mut literal = Self {
+                data,
+                at: 0,
+                a: 0x8000,
+                c: u32::from(data[0]) << 16,
+                shifts: 0,
+                contexts,
+            };
+            literal.byte_in();
+            literal.c <<= 7;
+            literal.shifts -= 7;
+            literal
+        }
+
+        fn byte_in(&mut self) {
+            let byte = |at: usize| u32::from(*self.data.get(at).unwrap_or(&0xff));
+            let next = byte(self.at + 1);
+            match byte(self.at) {
+                0xff if next > 0x8f => {
+                    self.c += 0xff00;
+                    self.shifts = 8;
+                    return;
+                }
+                0xff => {
+                    self.c = self.c.wrapping_add(next << 9);
+                    self.shifts = 7;
+                }
+                _ => {
+                    self.c += next << 8;
+                    self.shifts = 8;
+                }
+            }
+            self.at += 1;
+        }
+
+        fn decode(&mut self, context: usize) -> u32 {
+            let (state, more) = self.contexts[context];
+            let (qe, after_more, after_less, turns) = ESTIMATES[state];
+            let qe = qe as u32;
+            self.a -= qe;
+            let is_low = self.c >> 16 < qe;
+            let is_small = self.a < qe;
+            if !is_low {
+                self.c -= qe << 16;
+                if self.a & 0x8000 != 0 {
+                    return more;
+                }
+            } else {
+                self.a = qe;
+            }
+            let symbol = match is_low == is_small {
+                true => {
+                    self.contexts[context].0 = after_more as usize;
+                    more
+                }
+                false => {
+                    self.contexts[context] = (after_less as usize, more ^ turns as u32);
+                    more ^ 1
+                }
+            };
+            while self.a & 0x8000 == 0 {
+                if self.shifts == 0 {
+                    self.byte_in();
+                }
+                self.a <<= 1;
+                self.c <<= 1;
+                self.shifts -= 1;
+            }
+            symbol
+        }
+    }
+
+    #[test]
+    fn symbols_are_those_of_the_flow_charts() {
+        let mut state = 1_u32;
+        let mut random = |below: u32| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) % below
+        };
+        for turn in 0..60_000 {
+            // What carries into a byte of ones is rare in what coders write, and matters most at the beginning.
+            let mut data = vec![random(128) as u8, random(255) as u8];
+            match turn % 3 {
+                0 => data.extend((0..random(100)).map(|_| random(256) as u8)),
+                1 => data.extend([0xff, 0x80 + random(16) as u8, random(255) as u8]),
+                _ => data
+                    .extend((0..random(50)).map(|_| [0xff, random(256) as u8][random(2) as usize])),
+            }
+            data.extend(BEHIND);
+            let (mut mq, mut literal) = (Mq::new(&data, INITIAL), Literal::new(&data));
+            for symbol in 0..200 {
+                let context = random(CONTEXTS as u32) as usize;
+                let (found, expected) = (mq.decode(context), literal.decode(context));
+                assert_eq!(found, expected, "symbol {symbol} of {data:x?}");
+            }
+        }
     }
 }

@@ -23,6 +23,9 @@ const SOP_BYTES: u64 = 6;
 /// The marker that may stand behind a packet header.
 const EPH: [u8; 2] = [0xff, 0x92];
 
+/// The marker behind the last tile-part.
+const EOC: [u8; 2] = [0xff, 0xd9];
+
 /// A packet takes at least a byte, but writers have been seen to leave out the last ones.
 const PACKETS_PER_BYTE: u64 = 64;
 
@@ -103,8 +106,24 @@ pub struct Search<'a> {
     links: Vec<Link>,
     most_links: usize,
     known: HashMap<order::Precinct, Known>,
-    /// Packets that are needed and have not come.
+    /// Packets that are needed, and those of them that have not come.
+    all: u64,
     missing: u64,
+    /// It ended at a packet without a marker that those before have, or with that of a later one.
+    pub lost_marker: bool,
+}
+
+/// How a search ended that found no fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Packets that are needed.
+    pub packets: u64,
+    /// Those of them that have not come.
+    pub missing: u64,
+    /// Bytes of the tile-parts behind the last packet.
+    pub left: u64,
+    /// EOC stands where the next packet would begin.
+    pub at_eoc: bool,
 }
 
 /// The code-blocks of each component, resolution and subband, row by row, and their chunks.
@@ -163,7 +182,9 @@ impl<'a> Search<'a> {
             links: Vec::new(),
             most_links: (most / bytes) as usize,
             known: HashMap::new(),
+            all: missing,
             missing,
+            lost_marker: false,
         })
     }
 
@@ -176,7 +197,7 @@ impl<'a> Search<'a> {
         at: (&Range<u64>, &Range<u64>),
         parts: &[PartData],
         headers: &[u8],
-    ) -> Result<()> {
+    ) -> Result<Ended> {
         let data: u64 = parts
             .iter()
             .map(|part| part.data.end - part.data.start)
@@ -204,12 +225,18 @@ impl<'a> Search<'a> {
         for run in runs {
             let goes_on = run.each(self.grids, at, &mut |precinct, layer| {
                 self.packet(precinct, layer, coding, &mut source, &mut pieces)
-            })?;
-            if !goes_on {
+            });
+            self.lost_marker = source.marks.is_lost;
+            if !goes_on? {
                 break;
             }
         }
-        Ok(())
+        Ok(Ended {
+            packets: self.all,
+            missing: self.missing,
+            at_eoc: self.missing > 0 && source.is_at_eoc()?,
+            left: source.left(),
+        })
     }
 
     /// Reads one packet; says whether others are to follow.
@@ -235,12 +262,12 @@ impl<'a> Search<'a> {
             return Ok(true);
         }
         if layer > known.layer {
-            return Err(Error::corrupt(format!(
-                "layer {layer} of a precinct comes before layer {}",
+            return Err(Error::unsupported(format!(
+                "layer {layer} of a precinct that comes before layer {}",
                 known.layer
             )));
         }
-        if !source.begin() {
+        if !source.begin()? {
             return Ok(false);
         }
         known.layer += 1;
@@ -367,6 +394,20 @@ struct Source<'a> {
     headers: Option<std::slice::Iter<'a, u8>>,
     buffer: Vec<u8>,
     buffer_at: u64,
+    marks: Marks,
+}
+
+/// What the markers of packets have told so far.
+#[derive(Default)]
+struct Marks {
+    /// Packets that have begun.
+    packets: u64,
+    /// Some packet had SOP, EPH.
+    sop: bool,
+    eph: bool,
+    /// Some SOP had another number than its packet.
+    are_numbered_otherwise: bool,
+    is_lost: bool,
 }
 
 impl<'a> Source<'a> {
@@ -383,6 +424,7 @@ impl<'a> Source<'a> {
             headers: (!headers.is_empty()).then(|| headers.iter()),
             buffer: Vec::new(),
             buffer_at: 0,
+            marks: Marks::default(),
         }
     }
 
@@ -400,7 +442,7 @@ impl<'a> Source<'a> {
     }
 
     /// Begins a packet; says whether there is one.
-    fn begin(&mut self) -> bool {
+    fn begin(&mut self) -> Result<bool> {
         let is_there = match &self.headers {
             Some(headers) => !headers.as_slice().is_empty(),
             None => self.reach_bytes(),
@@ -409,7 +451,23 @@ impl<'a> Source<'a> {
             true => Some(self.at + self.lengths.next().copied().unwrap_or(0)),
             false => None,
         };
-        is_there
+        let goes_on = is_there && (self.ends.is_some() || !self.is_at_eoc()?);
+        self.marks.packets += u64::from(goes_on);
+        Ok(goes_on)
+    }
+
+    /// Whether EOC is what comes next in the tile-part, which no packet begins with.
+    fn is_at_eoc(&mut self) -> Result<bool> {
+        Ok(self.headers.is_none()
+            && self.end - self.at >= EOC.len() as u64
+            && [self.stored_byte(self.at)?, self.stored_byte(self.at + 1)?] == EOC)
+    }
+
+    /// Bytes that have not been read.
+    fn left(&self) -> u64 {
+        let others = self.parts.as_slice().iter();
+        let others = others.map(|part| part.data.end - part.data.start);
+        self.end - self.at + others.sum::<u64>()
     }
 
     /// Passes over the packet, where it is known where it ends.
@@ -471,22 +529,52 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Passes over the marker before a packet, if it is there.
+    /// Passes over the marker before a packet, if it is there: where it is missing at one packet and others have it, or tells
+    /// of a later packet, something was lost.
     fn pass_mark(&mut self) -> Result<()> {
-        if self.reach_bytes()
-            && self.end - self.at >= SOP_BYTES
-            && [self.stored_byte(self.at)?, self.stored_byte(self.at + 1)?] == SOP
-        {
-            self.at += SOP_BYTES;
+        if !self.reach_bytes() {
+            return Ok(());
         }
+        let at = self.at;
+        let mut mark = [0; SOP_BYTES as usize];
+        if self.end - at >= SOP_BYTES {
+            for (place, byte) in (at..).zip(&mut mark) {
+                *byte = self.stored_byte(place)?;
+            }
+        }
+        let number = self.marks.packets - 1;
+        if !mark.starts_with(&SOP) {
+            self.marks.is_lost = self.marks.sop;
+            return match self.marks.sop {
+                true => Err(Error::corrupt(format!(
+                    "no marker SOP at offset {at} before packet {number}"
+                ))),
+                false => Ok(()),
+            };
+        }
+        // Numbers have 16 bits.
+        let said = u16::from_be_bytes([mark[4], mark[5]]);
+        let ahead = said.wrapping_sub(number as u16);
+        if ahead > 0 && ahead < 1 << 15 && !self.marks.are_numbered_otherwise && self.marks.sop {
+            self.marks.is_lost = true;
+            return Err(Error::corrupt(format!(
+                "the marker SOP of packet {said} at offset {at} before packet {number}"
+            )));
+        }
+        self.marks.are_numbered_otherwise |= ahead != 0;
+        self.marks.sop = true;
+        self.at += SOP_BYTES;
         Ok(())
     }
 
     /// Passes over the marker behind a packet header. Without it what follows is not what the header told of.
     fn pass_end_of_header(&mut self) -> Result<()> {
-        if [self.header_byte()?, self.header_byte()?] == EPH {
+        let is_there = [self.header_byte()?, self.header_byte()?] == EPH;
+        if is_there {
+            self.marks.eph = true;
             return Ok(());
         }
+        self.marks.is_lost = self.marks.eph;
         Err(Error::corrupt(format!(
             "a packet header without its marker before offset {}",
             self.at

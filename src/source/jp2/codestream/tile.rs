@@ -4,12 +4,12 @@ use super::code_block::{Segment, close};
 use super::grid::{Area, Band, ComponentGrid};
 use super::groups::Shape;
 use super::order::Run;
-use super::search::{Chunk, Entry, Needed, PartData, Search};
+use super::search::{Chunk, Ended, Entry, Needed, PartData, Search};
 use crate::bytes::Bytes;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::source::jp2::coding::Coding;
 use crate::source::jp2::header::{Header, POC, PPT, QCC, QCD, RGN};
-use crate::source::jp2::index::{Part, SOT_BYTES, Sot, parse_sot};
+use crate::source::jp2::index::{Part, SOT_BYTES, parse_sot};
 use crate::source::jp2::quantization::{self, Steps};
 use crate::source::jp2::reader::{Fields, Reader};
 use crate::source::scratch;
@@ -28,6 +28,28 @@ pub struct Tile {
     chunks: Vec<Chunk>,
 }
 
+/// What a look at all packets of a tile found.
+pub enum Look {
+    /// Packets up to an end.
+    Read(Ended),
+    /// A packet without a marker that those before have, or with that of a later one.
+    LostMarker(Error),
+    /// Something else that is no packet.
+    Unreadable(Error),
+}
+
+/// What the headers of a tile's parts say, with the main header.
+struct Headers {
+    coding: Coding,
+    grids: Vec<ComponentGrid>,
+    runs: Vec<Run>,
+    parts: Vec<PartData>,
+    /// The headers of packets that lie apart.
+    packed: Vec<u8>,
+    /// Columns and rows of the reference grid.
+    area: (Range<u64>, Range<u64>),
+}
+
 /// One code-block as it is stored.
 pub struct Stored {
     /// Its coefficients in the subband.
@@ -43,74 +65,53 @@ impl Tile {
     pub fn read(
         bytes: &dyn Bytes,
         header: &Header,
-        (col, row): (u64, u64),
+        at: (u64, u64),
         parts: &[Part],
         needed: Needed,
         most: u64,
     ) -> Result<Self> {
-        let mut own = None;
-        let mut found = Vec::new();
-        let mut packed: Vec<(u8, Vec<u8>)> = Vec::new();
-        let mut headers = Vec::new();
-        let count = header.size.components.len();
-        let mut steps = vec![Steps::default(); count];
-        let mut orders = Vec::new();
-        for segment in Segments(&header.segments) {
-            take(segment, &mut steps, &mut orders, false)?;
-        }
-        let mut own_orders = Vec::new();
-        for part in parts {
-            let end = part.offset + part.len;
-            let mut reader = Reader::new(bytes, part.offset, end);
-            let Sot { tile, len, .. } = parse_sot(&reader.array::<{ SOT_BYTES as usize }>()?)?;
-            if part.cut_short || tile != part.tile || (len != 0 && u64::from(len) != part.len) {
-                return Err(Error::corrupt("a tile-part that is another"));
-            }
-            let said = header.read_part(&mut reader, &mut own)?;
-            for (marker, segment) in Segments(&said.segments) {
-                match marker {
-                    PPT => {
-                        let mut fields = Fields(segment);
-                        packed.push((fields.u8()?, fields.0.to_vec()));
-                    }
-                    _ => take((marker, segment), &mut steps, &mut own_orders, true)?,
-                }
-            }
-            headers.extend_from_slice(header.packed.of_part(part.number)?);
-            found.push(PartData {
-                lengths: said.lengths.read(end - said.data),
-                data: said.data..end,
-            });
-        }
-        packed.sort_by_key(|(index, _)| *index);
-        packed.iter().for_each(|(_, bytes)| headers.extend(bytes));
-        let coding = own.as_ref().unwrap_or(&header.coding);
-        let (x, y) = (header.size.x.tile_range(col), header.size.y.tile_range(row));
-        let grids = grids(header, coding, &steps, (&x, &y))?;
+        let headers = Headers::read(bytes, header, at, parts)?;
         let level = needed.level;
-        if grids.iter().any(|grid| grid.levels() < level) {
+        if headers.grids.iter().any(|grid| grid.levels() < level) {
             return Err(Error::unsupported(format!("a tile without level {level}")));
         }
-        let layers = u32::from(coding.layers());
-        if !own_orders.is_empty() {
-            orders = own_orders;
-        }
-        let mut runs = Vec::new();
-        for order in orders {
-            runs.extend(Run::listed(&order, count, layers)?);
-        }
-        if runs.is_empty() {
-            runs.push(Run::all(&grids, layers, coding.progression()));
-        }
-        let mut search = Search::new(&grids, needed, layers, most)?;
-        search.run(bytes, coding, &runs, (&x, &y), &found, &headers)?;
+        let mut search = Search::new(&headers.grids, needed, headers.layers(), most)?;
+        headers.search(bytes, &mut search)?;
         let (blocks, chunks) = search.finish()?;
         Ok(Self {
-            is_transformed: coding.is_transformed(),
+            is_transformed: headers.coding.is_transformed(),
             blocks,
             level,
             chunks,
-            grids,
+            grids: headers.grids,
+        })
+    }
+
+    /// Whether all packets of a tile are where they should be. The search may take `most` bytes.
+    pub fn look(
+        bytes: &dyn Bytes,
+        header: &Header,
+        at: (u64, u64),
+        parts: &[Part],
+        most: u64,
+    ) -> Result<Look> {
+        let mut headers = Headers::read(bytes, header, at, parts)?;
+        // What the codec makes of packets does not follow from their lengths.
+        headers
+            .parts
+            .iter_mut()
+            .for_each(|part| part.lengths = None);
+        let all = Needed {
+            level: 0,
+            layers: u32::MAX,
+        };
+        let mut search = Search::new(&headers.grids, all, headers.layers(), most)?;
+        let ended = headers.search(bytes, &mut search);
+        Ok(match ended {
+            Ok(ended) => Look::Read(ended),
+            Err(error) if search.lost_marker => Look::LostMarker(error),
+            Err(error) if error.kind() == Kind::Corrupt => Look::Unreadable(error),
+            Err(error) => return Err(error),
         })
     }
 
@@ -227,6 +228,87 @@ impl Tile {
         let bytes = close(into, begin);
         segments.push(Segment { passes, bytes });
         Ok(())
+    }
+}
+
+impl Headers {
+    fn read(
+        bytes: &dyn Bytes,
+        header: &Header,
+        (col, row): (u64, u64),
+        parts: &[Part],
+    ) -> Result<Self> {
+        let mut own = None;
+        let mut found = Vec::new();
+        let mut packed: Vec<(u8, Vec<u8>)> = Vec::new();
+        let mut headers = Vec::new();
+        let count = header.size.components.len();
+        let mut steps = vec![Steps::default(); count];
+        let mut orders = Vec::new();
+        for segment in Segments(&header.segments) {
+            take(segment, &mut steps, &mut orders, false)?;
+        }
+        let mut own_orders = Vec::new();
+        for part in parts {
+            let end = part.offset + part.len;
+            let mut reader = Reader::new(bytes, part.offset, end);
+            part.check(&parse_sot(&reader.array::<{ SOT_BYTES as usize }>()?)?)?;
+            let said = header.read_part(&mut reader, &mut own)?;
+            for (marker, segment) in Segments(&said.segments) {
+                match marker {
+                    PPT => {
+                        let mut fields = Fields(segment);
+                        packed.push((fields.u8()?, fields.0.to_vec()));
+                    }
+                    _ => take((marker, segment), &mut steps, &mut own_orders, true)?,
+                }
+            }
+            headers.extend_from_slice(header.packed.of_part(part.number)?);
+            found.push(PartData {
+                lengths: said.lengths.read(end - said.data),
+                data: said.data..end,
+            });
+        }
+        packed.sort_by_key(|(index, _)| *index);
+        packed.iter().for_each(|(_, bytes)| headers.extend(bytes));
+        let coding = own.unwrap_or_else(|| header.coding.clone());
+        let (x, y) = (header.size.x.tile_range(col), header.size.y.tile_range(row));
+        let grids = grids(header, &coding, &steps, (&x, &y))?;
+        let layers = u32::from(coding.layers());
+        if !own_orders.is_empty() {
+            orders = own_orders;
+        }
+        let mut runs = Vec::new();
+        for order in orders {
+            runs.extend(Run::listed(&order, count, layers)?);
+        }
+        if runs.is_empty() {
+            runs.push(Run::all(&grids, layers, coding.progression()));
+        }
+        Ok(Self {
+            coding,
+            grids,
+            runs,
+            parts: found,
+            packed: headers,
+            area: (x, y),
+        })
+    }
+
+    fn layers(&self) -> u32 {
+        self.coding.layers().into()
+    }
+
+    fn search(&self, bytes: &dyn Bytes, search: &mut Search<'_>) -> Result<Ended> {
+        let (x, y) = &self.area;
+        let Self {
+            coding,
+            runs,
+            parts,
+            packed,
+            ..
+        } = self;
+        search.run(bytes, coding, runs, (x, y), parts, packed)
     }
 }
 
