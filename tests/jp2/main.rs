@@ -3,6 +3,7 @@
 
 mod by_parts;
 mod compare;
+mod conformance;
 mod damage;
 #[path = "../support/damage.rs"]
 mod damaged;
