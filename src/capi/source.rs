@@ -68,7 +68,7 @@ pub enum tc_open_flags {
     /// more bands. YCbCr, and inks in JPEG files, come as red, green and blue with this flag and without it. Overviews beside
     /// the file (`.ovr`) may be in its colours, or in red, green and blue as those that GDAL makes, which are left out without
     /// the flag. Overviews within the file that are in other colours are images of their own (tc_open_options.image), and with
-    /// the flag levels too, where the file has none in its colours. Those that GDAL makes within such a file have no block:
+    /// the flag levels too, where the file has none of that level in its own. Those that GDAL makes within such a file have no block:
     /// they are left out with a warning (the text TC:WARNING:1). The key says so where anything is converted. A decode takes
     /// the bytes of the stored samples beside its pixels.
     TC_OPEN_RGB = 16,
