@@ -241,9 +241,7 @@ impl Retiled {
             return false;
         }
         let blocks = plane.blocks(part);
-        if (blocks.iter()).any(|block| self.namespace.contains(plane.kept(*block), bands)) {
-            return false;
-        }
+        let is_kept = |block: &Block| self.namespace.contains(plane.kept(*block), bands);
         let area = |rect: &Rect| rect.width.saturating_mul(rect.height);
         let image = plane.provider.image();
         if image.kept_for_windows > 0 && prefers_window(&*plane.provider, plane.level, part) {
@@ -251,6 +249,7 @@ impl Retiled {
             let kept = samples.saturating_mul(image.kept_for_windows as u64);
             return area(part) <= area(&tile) / 4 * 3
                 && kept <= cache.unread_share()
+                && !blocks.iter().any(is_kept)
                 && self.is_read_in_part_again(at, part);
         }
         let of_part: u64 = blocks.iter().map(|block| area(&plane.rect(*block))).sum();
@@ -264,6 +263,7 @@ impl Retiled {
         of_part <= of_tile / 4 * 3
             && blocks.iter().all(is_small)
             && bytes.sum::<u64>() <= cache.unread_share()
+            && !blocks.iter().any(is_kept)
     }
 
     /// Whether a tile is read in parts once more, which is counted: until they have as many pixels as it has. Each takes

@@ -7,6 +7,8 @@ use super::packet::{Piece, Precinct};
 use crate::bytes::Bytes;
 use crate::error::{Error, Result};
 use crate::source::jp2::coding::Coding;
+use crate::source::jp2::header::EOC;
+use crate::source::jp2::index::EOC_BYTES;
 use crate::source::scratch;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -22,9 +24,6 @@ const SOP_BYTES: u64 = 6;
 
 /// The marker that may stand behind a packet header.
 const EPH: [u8; 2] = [0xff, 0x92];
-
-/// The marker behind the last tile-part.
-const EOC: [u8; 2] = [0xff, 0xd9];
 
 /// A packet takes at least a byte, but writers have been seen to leave out the last ones.
 const PACKETS_PER_BYTE: u64 = 64;
@@ -459,8 +458,8 @@ impl<'a> Source<'a> {
     /// Whether EOC is what comes next in the tile-part, which no packet begins with.
     fn is_at_eoc(&mut self) -> Result<bool> {
         Ok(self.headers.is_none()
-            && self.end - self.at >= EOC.len() as u64
-            && [self.stored_byte(self.at)?, self.stored_byte(self.at + 1)?] == EOC)
+            && self.end - self.at >= EOC_BYTES
+            && [self.stored_byte(self.at)?, self.stored_byte(self.at + 1)?] == EOC.to_be_bytes())
     }
 
     /// Bytes that have not been read.
