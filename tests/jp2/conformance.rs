@@ -260,9 +260,15 @@ fn compare(folder: &Path, name: &str, of: &str, allowed: &[Allowed]) -> usize {
     let mut decoder = open(&path).unwrap_or_else(|error| panic!("{error}"));
     decoder.read_all_by_parts();
     let image = decoder.image();
+    let mut compared = 0;
     for (number, (most, mean)) in allowed.iter().enumerate() {
         let file = folder.join(format!("c1{of}_{number}.pgx"));
-        let right = reference(&std::fs::read(file).expect("a reference image"));
+        let Ok(file) = std::fs::read(file) else {
+            println!("{name}: the reference image {number} is not there");
+            continue;
+        };
+        let right = reference(&file);
+        compared += 1;
         // The reference of this one is of half its size.
         let level = u32::from(of == "p0_08");
         let band = read_level(&decoder, level, &[number as u32]);
@@ -286,5 +292,5 @@ fn compare(folder: &Path, name: &str, of: &str, allowed: &[Allowed]) -> usize {
         let complaint = complaint(&decoder, level, &expected, 0.0).expect("pixels");
         assert!(complaint.is_empty(), "{name}, level {level}: {complaint}");
     }
-    allowed.len()
+    compared
 }

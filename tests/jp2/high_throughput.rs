@@ -6,9 +6,9 @@ use super::compare::complaint;
 use super::support::*;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tilecache::bytes::MemoryBytes;
+use tilecache::bytes::{Bytes, MemoryBytes};
 use tilecache::cache::{Cache, Options};
-use tilecache::error::Kind;
+use tilecache::error::{Kind, Result};
 use tilecache::geometry::Rect;
 use tilecache::operator::cached;
 use tilecache::source::Decoder;
@@ -40,6 +40,43 @@ fn blocks_are_whole_tiles_and_large_ones_have_windows() {
     }
     let decoder = open(&made().join("offset-within.j2k")).expect("an image");
     assert_eq!(decoder.image().block, (90, 70));
+}
+
+/// Bytes of which each read is a journey.
+struct Far(MemoryBytes);
+
+impl Bytes for Far {
+    fn len(&self) -> u64 {
+        self.0.len()
+    }
+
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<()> {
+        self.0.read_at(offset, into)
+    }
+
+    fn identity(&self) -> Option<String> {
+        self.0.identity()
+    }
+
+    fn check_unchanged(&self) -> Result<()> {
+        self.0.check_unchanged()
+    }
+
+    fn read_cost(&self) -> u64 {
+        1 << 20
+    }
+}
+
+#[test]
+fn tiles_from_afar_have_no_windows_for_they_are_decoded_as_a_whole() {
+    let bytes = std::fs::read(made().join("ht-large.j2c")).expect("the file");
+    let opened = Jp2File::open(Arc::new(Far(MemoryBytes::new(bytes))));
+    let decoder = opened.expect("an image").into_decoder();
+    let image = decoder.image();
+    assert!(!image.windowed && !image.windows_overlap && decoder.hidden().is_none());
+    let rect = Rect::new(700, 800, 64, 64);
+    let got = window(&decoder, 0, rect, &[0]).expect("a window");
+    assert!(got == cut(&large(0).1, image, 0, &rect, &[0]));
 }
 
 /// Makes a stream one of Part 2.

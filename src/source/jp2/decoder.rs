@@ -491,6 +491,8 @@ impl Jp2Decoder {
             return Ok(None);
         }
         let size = &self.header.size;
+        let reach = (size.x.tile_range(at.0), size.y.tile_range(at.1));
+        self.check_cost(coding, stream, (&reach.0, &reach.1), 0)?;
         let samples = areas.iter().map(|(_, area)| area.count()).max();
         let at_once = if coding.is_transformed() { 3 } else { 1 };
         let planes = samples
@@ -513,7 +515,6 @@ impl Jp2Decoder {
             // What the codec makes of a spoilt tile, or says of one that it can tell no more of, is what it is.
             _ => return Ok(None),
         };
-        let reach = (size.x.tile_range(at.0), size.y.tile_range(at.1));
         self.check_cost(coding, stream, (&reach.0, &reach.1), planes)?;
         self.check_packets(at, Some((stream, coding)))?;
         let windows = Windows {

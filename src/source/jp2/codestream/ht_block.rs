@@ -512,8 +512,9 @@ fn more_bits(
         (0, 0) => [0, 0],
         (1, 1) if is_first => {
             if events.next() {
-                let prefixes = [codes.prefix(), codes.prefix()];
-                return prefixes.map(|prefix| 2 + prefix + codes.suffix(prefix));
+                let (first, second) = (codes.prefix(), codes.prefix());
+                let first = 2 + first + codes.suffix(first);
+                return [first, 2 + second + codes.suffix(second)];
             }
             let first = codes.prefix();
             if first > 2 {
@@ -525,8 +526,77 @@ fn more_bits(
         }
         (first, second) => {
             let mut prefix = |has_more: u32| if has_more == 1 { codes.prefix() } else { 0 };
-            let prefixes = [prefix(first), prefix(second)];
-            prefixes.map(|prefix| prefix + codes.suffix(prefix))
+            let (first, second) = (prefix(first), prefix(second));
+            let first = first + codes.suffix(first);
+            [first, second + codes.suffix(second)]
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Numbers that follow from the one before.
+    struct Random(u64);
+
+    impl Random {
+        fn below(&mut self, end: usize) -> usize {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            (self.0 >> 11) as usize % end
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_samples_within_their_bits_or_an_error() {
+        let mut random = Random(1);
+        let (mut coder, mut cleanup) = (Coder::default(), Cleanup::default());
+        let mut outcomes = [0, 0];
+        for case in 0..3000 {
+            let len = 2 + random.below(300);
+            let mut bytes: Vec<u8> = (0..len).map(|_| random.below(256) as u8).collect();
+            // Most lengths of codes are no lie.
+            if case % 8 > 0 {
+                let codes = 2 + random.below(len - 1);
+                bytes[len - 1] = (codes >> 4) as u8;
+                bytes[len - 2] = bytes[len - 2] & 0xf0 | codes as u8 & 15;
+            }
+            let middle = bytes.len() + BEHIND.len();
+            bytes.extend(BEHIND);
+            bytes.extend((0..random.below(90)).map(|at| [0xff, at as u8][at % 2]));
+            bytes.extend(BEHIND);
+            let segments = [
+                Segment {
+                    passes: 1,
+                    bytes: 0..middle,
+                },
+                Segment {
+                    passes: 1 + random.below(2) as u32,
+                    bytes: middle..bytes.len(),
+                },
+            ];
+            let above = random.below(30) as u32;
+            let plane = 1 + random.below(30 - above as usize) as u32;
+            let block = Block {
+                size: (1 + random.below(70), 1 + random.below(9)),
+                plane,
+                above,
+                style: Style([0x40, 0x48][case % 2]),
+                segments: &segments,
+                bytes: &bytes,
+            };
+            let outcome = cleanup.decode(&mut coder, &block);
+            outcomes[usize::from(outcome.is_ok())] += 1;
+            if outcome.is_ok() {
+                let (width, height) = block.size;
+                let mut values = (0..height).flat_map(|row| coder.row(row));
+                let most = 1 << (above + plane + 1);
+                assert!(values.all(|value| i64::from(value).abs() < most));
+                assert_eq!(coder.row(0).count(), width);
+            }
+        }
+        assert!(outcomes[0] > 100 && outcomes[1] > 100, "{outcomes:?}");
     }
 }
