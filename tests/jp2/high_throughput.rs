@@ -10,6 +10,7 @@ use tilecache::bytes::{Bytes, MemoryBytes};
 use tilecache::cache::{Cache, Options};
 use tilecache::error::{Kind, Result};
 use tilecache::geometry::Rect;
+use tilecache::image::SharedWork;
 use tilecache::operator::cached;
 use tilecache::source::Decoder;
 use tilecache::source::file::{self, Choice};
@@ -35,8 +36,15 @@ fn blocks_are_whole_tiles_and_large_ones_have_windows() {
         let image = decoder.image();
         assert_eq!(image.block, block, "{name}");
         let is_large = block.0 * block.1 >= 1 << 22;
-        assert_eq!(image.windowed, is_large, "{name}");
-        assert_eq!(image.windows_overlap, is_large, "{name}");
+        let shared = match is_large {
+            true => SharedWork::Repeated,
+            false => SharedWork::None,
+        };
+        assert_eq!(
+            (image.windowed, image.shared_work),
+            (is_large, shared),
+            "{name}"
+        );
     }
     let decoder = open(&made().join("offset-within.j2k")).expect("an image");
     assert_eq!(decoder.image().block, (90, 70));
@@ -73,7 +81,8 @@ fn tiles_from_afar_have_no_windows_for_they_are_decoded_as_a_whole() {
     let opened = Jp2File::open(Arc::new(Far(MemoryBytes::new(bytes))));
     let decoder = opened.expect("an image").into_decoder();
     let image = decoder.image();
-    assert!(!image.windowed && !image.windows_overlap && decoder.hidden().is_none());
+    assert!(!image.windowed && decoder.hidden().is_none());
+    assert_eq!(image.shared_work, SharedWork::None);
     let rect = Rect::new(700, 800, 64, 64);
     let got = window(&decoder, 0, rect, &[0]).expect("a window");
     assert!(got == cut(&large(0).1, image, 0, &rect, &[0]));

@@ -16,7 +16,7 @@ use super::whole;
 use crate::bytes::Bytes;
 use crate::error::{Error, Kind, Result};
 use crate::geometry::Rect;
-use crate::image::{Block, Image};
+use crate::image::{Block, Image, SharedWork};
 use crate::memory::PixelsMut;
 use crate::source::hidden::Hidden;
 use crate::source::{Decoder, beneath};
@@ -97,7 +97,7 @@ impl Jp2Decoder {
         if by_parts.is_none() && header.is_high_throughput() {
             // The codec decodes such tiles as a whole for each window.
             description.image.windowed = false;
-            description.image.windows_overlap = false;
+            description.image.shared_work = SharedWork::None;
         }
         Self {
             by_parts,
