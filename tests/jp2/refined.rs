@@ -7,6 +7,7 @@ use std::process::Command;
 use std::sync::Arc;
 use tilecache::bytes::MemoryBytes;
 use tilecache::geometry::Rect;
+use tilecache::source::Decoder;
 use tilecache::source::jp2::{Jp2Decoder, Jp2File};
 
 /// Columns and rows of the code-block, which neither quads nor stripes nor groups of columns divide.
@@ -62,8 +63,7 @@ impl Bits<'_> {
 fn encoded(name: &str, samples: &[i32]) -> Encoded {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("refined-{name}"));
     let (raw, made) = (path.with_extension("yuv"), path.with_extension("j2c"));
-    let bytes: Vec<u8> = samples.iter().map(|sample| (sample + 128) as u8).collect();
-    std::fs::write(&raw, bytes).expect("samples");
+    std::fs::write(&raw, stored(samples)).expect("samples");
     let size = format!("{{{WIDTH},{HEIGHT}}}");
     let done = Command::new("ojph_compress")
         .arg("-i")
@@ -240,9 +240,13 @@ fn decoder(of: &Encoded, packets: &[Vec<u8>]) -> Jp2Decoder {
     opened.expect("an image").into_decoder()
 }
 
+fn stored(samples: &[i32]) -> Vec<u8> {
+    samples.iter().map(|sample| (sample + 128) as u8).collect()
+}
+
 fn check(of: &Encoded, packets: &[Vec<u8>], right: &[i32], what: &str) {
     let mut decoder = decoder(of, packets);
-    let right: Vec<u8> = right.iter().map(|sample| (sample + 128) as u8).collect();
+    let right = stored(right);
     let got = read_blocks(&decoder, 0, &[0]).unwrap_or_else(|error| panic!("{what}: {error}"));
     assert!(got == right, "{what}");
     decoder.read_all_by_parts();
@@ -285,12 +289,15 @@ fn passes_are_read_wherever_they_come() {
             &header(None, passes, &[(refining.len(), passes)]),
             &refining,
         );
-        check(
-            &of,
-            &[first.clone(), second],
-            &right,
-            &format!("{what} a second packet"),
+        let layered = [first.clone(), second];
+        let mut decoder = decoder(&of, &layered);
+        assert!(decoder.take_layers(1));
+        let got = read_blocks(&decoder, 0, &[0]).expect("pixels of a layer");
+        assert!(
+            got == stored(&doubled),
+            "{what} a second packet, without it"
         );
+        check(&of, &layered, &right, &format!("{what} a second packet"));
         if passes == 2 {
             let (front, back) = refining.split_at(refining.len() / 3);
             let parts =

@@ -476,7 +476,8 @@ impl Jp2Decoder {
 
     /// Delivers what a tile has of the wanted pixels, if it is one that the codec misreads, and says how many coefficients were
     /// decoded. Where code-blocks with a region of interest bypass the arithmetic decoder, the codec takes passes for plain
-    /// bits that are none; of code-blocks of Part 15 it knows neither regions nor those that come in several packets.
+    /// bits that are none; of code-blocks of Part 15 it reads neither regions nor those that come in several packets or have
+    /// passes without bytes.
     fn read_without_codec(
         &self,
         at: (u64, u64),
@@ -486,8 +487,12 @@ impl Jp2Decoder {
         window: &Window<'_>,
         into: &mut PixelsMut<'_>,
     ) -> Result<Option<u64>> {
-        let is_misread = stream.has_region && (coding.bypasses() || coding.is_high_throughput());
-        if !is_misread && !coding.is_high_throughput() {
+        let is_high_throughput = coding.is_high_throughput();
+        let is_misread = match is_high_throughput {
+            true => stream.has_region || coding.layers() > 1,
+            false => stream.has_region && coding.bypasses(),
+        };
+        if !is_misread && !is_high_throughput {
             return Ok(None);
         }
         let size = &self.header.size;
@@ -501,16 +506,19 @@ impl Jp2Decoder {
         let number = at.1 * size.x.tiles() + at.0;
         let index = self.index()?;
         let bytes = stream.again();
+        // The codec is led astray by packets that are not needed, too.
+        let level = if is_misread { window.level } else { 0 };
+        let needed = self.needed(level);
         let tile = codestream::Tile::read(
             &bytes,
             &self.header,
             at,
             index.parts(number)?,
-            self.needed(window.level),
+            needed,
             MAX_BYTES.saturating_sub(planes),
         );
         let tile = match tile {
-            Ok(tile) if is_misread || tile.is_spread => tile,
+            Ok(tile) if is_misread || tile.has_empty_passes => tile,
             Err(error) if is_misread || !codestream::is_refusal(&error) => return Err(error),
             // What the codec makes of a spoilt tile, or says of one that it can tell no more of, is what it is.
             _ => return Ok(None),

@@ -20,8 +20,8 @@ const SET: u32 = 3;
 /// What the packets of a precinct have told so far.
 pub struct Precinct {
     bands: Vec<InBand>,
-    /// Some code-block of Part 15 came in several packets or behind passes without bytes.
-    pub is_spread: bool,
+    /// Some code-block of Part 15 has passes without bytes.
+    pub has_empty_passes: bool,
 }
 
 /// The code-blocks of one subband in a precinct.
@@ -31,7 +31,7 @@ struct InBand {
     inclusion: Option<TagTree>,
     zero_planes: Option<TagTree>,
     blocks: Vec<Known>,
-    is_spread: bool,
+    has_empty_passes: bool,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -131,13 +131,13 @@ impl Precinct {
                 inclusion: tree(),
                 zero_planes: tree(),
                 blocks: vec![Known::default(); places.len()],
-                is_spread: false,
+                has_empty_passes: false,
                 places,
             }
         });
         Self {
             bands: bands.collect(),
-            is_spread: false,
+            has_empty_passes: false,
         }
     }
 
@@ -160,7 +160,7 @@ impl Precinct {
         }
         for (index, (here, band)) in self.bands.iter_mut().zip(bands).enumerate() {
             here.read(layer, (index, band), style, &mut bits, pieces)?;
-            self.is_spread |= here.is_spread;
+            self.has_empty_passes |= here.has_empty_passes;
         }
         bits.end()
     }
@@ -209,11 +209,9 @@ impl InBand {
             if style.is_high_throughput() {
                 if let Some(zero) = zero_planes {
                     known.zero_planes = zero;
-                } else {
-                    self.is_spread = true;
                 }
                 let of = (index, self.places[leaf], band.planes);
-                self.is_spread |= known.read_high_throughput(of, passes, bits, pieces)?;
+                self.has_empty_passes |= known.read_high_throughput(of, passes, bits, pieces)?;
                 continue;
             }
             while passes > 0 {

@@ -27,8 +27,8 @@ pub struct Tile {
     pub level: u32,
     /// It has code-blocks of Part 15.
     pub is_high_throughput: bool,
-    /// What is needed of some of them comes in several packets or behind passes without bytes, which OpenJPEG misreads.
-    pub is_spread: bool,
+    /// Some of them have passes without bytes.
+    pub has_empty_passes: bool,
     chunks: Vec<Chunk>,
 }
 
@@ -81,12 +81,12 @@ impl Tile {
         }
         let mut search = Search::new(&headers.grids, needed, headers.layers(), most)?;
         headers.search(bytes, &mut search)?;
-        let is_spread = search.is_spread;
+        let has_empty_passes = search.has_empty_passes;
         let (blocks, chunks) = search.finish()?;
         Ok(Self {
             is_transformed: headers.coding.is_transformed(),
             is_high_throughput: headers.coding.is_high_throughput(),
-            is_spread,
+            has_empty_passes,
             blocks,
             level,
             chunks,
