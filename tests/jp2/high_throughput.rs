@@ -4,6 +4,7 @@ use super::support::*;
 use std::sync::Arc;
 use tilecache::bytes::MemoryBytes;
 use tilecache::error::Kind;
+use tilecache::image::SharedWork;
 use tilecache::source::jp2::Jp2File;
 
 #[test]
@@ -25,7 +26,10 @@ fn blocks_are_whole_tiles_and_have_no_windows() {
         let decoder = open(&made().join(format!("ht-{name}.j2c"))).expect(name);
         let image = decoder.image();
         assert_eq!(image.block, block, "{name}");
-        assert!(!image.windowed && !image.windows_overlap, "{name}");
+        assert!(
+            !image.windowed && image.shared_work == SharedWork::None,
+            "{name}"
+        );
     }
     let decoder = open(&made().join("offset-within.j2k")).expect("an image");
     assert_eq!(decoder.image().block, (90, 70));

@@ -13,7 +13,7 @@ use crate::cache::{
 };
 use crate::error::Result;
 use crate::geometry::Rect;
-use crate::image::{Bands, Block, Image, MAX_LEVELS};
+use crate::image::{Bands, Block, Image, MAX_LEVELS, SharedWork};
 use crate::in_flight::Cell;
 use crate::load::nesting;
 use crate::pad::Pads;
@@ -402,7 +402,7 @@ impl Provider for Retiled {
             return;
         };
         let planes = &self.planes[first.level as usize];
-        if planes.own.provider.image().windows_overlap {
+        if planes.own.provider.image().shared_work == SharedWork::Repeated {
             let tiles: Vec<Block> = tiles.collect();
             self.expect_windows(&planes.own, &tiles);
             return self.announce_inputs(&planes.own, &mut tiles.into_iter(), bands);

@@ -7,7 +7,7 @@ use super::size::{Axis, Component, Size};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::georef::Located;
-use crate::image::{Colour, Image, MAX_LEVELS};
+use crate::image::{Colour, Image, MAX_LEVELS, SharedWork};
 use std::sync::Arc;
 
 /// Whole tiles that take more than this to decode are announced as blocks of their own.
@@ -90,7 +90,9 @@ impl Description {
         image.bands_together = size.components.len() == 1 || header.coding.is_transformed();
         let in_parts = !header.is_high_throughput();
         image.windowed = in_parts && image.block.0 * image.block.1 >= WINDOWED;
-        image.windows_overlap = image.windowed;
+        if image.windowed {
+            image.shared_work = SharedWork::Repeated;
+        }
         let colours = colours(header, boxes, channels.len());
         for (band, colour) in image.bands.iter_mut().zip(colours) {
             band.colour = colour;
