@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use tilecache::bytes::MemoryBytes;
+use tilecache::error::Kind;
 use tilecache::geometry::Rect;
 use tilecache::source::Decoder;
 use tilecache::source::jp2::{Jp2Decoder, Jp2File};
@@ -311,6 +312,22 @@ fn passes_are_read_wherever_they_come() {
             );
         }
     }
+}
+
+#[test]
+fn a_second_cleanup_pass_is_not_taken_for_damage() {
+    let samples = samples();
+    let of = encoded("again", &samples);
+    let zero_planes = of.zero_planes.checked_sub(1).expect("a bit plane");
+    let (refining, len) = (refined(&samples, 2).0, of.cleanup.len());
+    let both = [&of.cleanup[..], &refining].concat();
+    let all = header(Some(zero_planes), 3, &[(len, 1), (refining.len(), 2)]);
+    let again = packet(&header(None, 1, &[(len, 1)]), &of.cleanup);
+    let mut decoder = decoder(&of, &[packet(&all, &both), again]);
+    let error = read_blocks(&decoder, 0, &[0]).expect_err("a second cleanup pass");
+    assert_eq!(error.kind(), Kind::Unsupported, "{error}");
+    assert!(decoder.take_layers(1));
+    read_blocks(&decoder, 0, &[0]).expect("pixels of the layer before it");
 }
 
 #[test]
