@@ -3,13 +3,10 @@
 use std::process::Command;
 
 /// The manifests of what is built for users.
-const MANIFESTS: [&str; 6] = [
+const MANIFESTS: [&str; 3] = [
     "Cargo.toml",
     "tools/tilecache/Cargo.toml",
-    "tiers/fleet/Cargo.toml",
-    "tiers/files/Cargo.toml",
-    "tiers/redis/Cargo.toml",
-    "tiers/s3/Cargo.toml",
+    "tiers/Cargo.toml",
 ];
 
 /// Major and minor number, as in `1.88` and `1.88.0`.

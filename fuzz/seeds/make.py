@@ -205,7 +205,7 @@ CODESTREAMS = {
     "plain": "", "styles": "-M 63 -b 16,8", "bypass": "-M 1 -r 9,1", "causal": "-M 8", "ends": "-M 36", "resets": "-M 2",
     "fractions": "-I -r 10,4 -p RPCL -c [64,64],[64,64],[32,32] -b 8,8 -n 3", "parts": "-TP R -PLT -r 9,3,1", "marks": "-SOP -EPH -r 20,5,1 -p PCRL",
     "tiles": "-t 16,24 -n 3", "narrow": "-I -n 2 -b 4,64", "one": "-n 1", "lengths": "-PLT -p RLCP -r 12,6,1",
-    "interest": "-ROI c=0,U=7", "orders": "-POC T0=0,0,1,3,1,CPRL/T0=3,0,1,6,3,LRCP -r 1",
+    "interest": "-ROI c=0,U=7", "raised": "-ROI c=0,U=7 -M 1", "orders": "-POC T0=0,0,1,3,1,CPRL/T0=3,0,1,6,3,LRCP -r 1",
 }
 with tempfile.NamedTemporaryFile(suffix=".rawl") as raw:
     for (name, options), bands in itertools.product(CODESTREAMS.items(), [1, 3]):

@@ -57,6 +57,11 @@ const FILES: [(&str, usize, &[&str]); 5] = [
 ];
 
 pub fn make(name: &str, bands: usize, options: &[&str]) -> String {
+    make_of(SIDE, name, bands, options)
+}
+
+/// Makes a file of so many columns and rows; beside it lie its samples, band by band, with the ending `rawl`.
+pub fn make_of(side: usize, name: &str, bands: usize, options: &[&str]) -> String {
     // Each test makes its own.
     let test = std::thread::current()
         .name()
@@ -67,10 +72,10 @@ pub fn make(name: &str, bands: usize, options: &[&str]) -> String {
     let dir = dir.display();
     let (raw, path) = (format!("{dir}/{name}.rawl"), format!("{dir}/{name}.j2k"));
     let noise = |i: usize| (i as u32).wrapping_mul(2_654_435_761) >> 29;
-    let pixel = |i: usize| (i % SIDE / 9 + i / SIDE / 7 * 3) as u32 + noise(i);
-    let samples: Vec<u8> = (0..bands * SIDE * SIDE).map(|i| pixel(i) as u8).collect();
+    let pixel = |i: usize| (i % side / 9 + i / side / 7 * 3) as u32 + noise(i);
+    let samples: Vec<u8> = (0..bands * side * side).map(|i| pixel(i) as u8).collect();
     std::fs::write(&raw, samples).expect("samples");
-    let size = format!("{SIDE},{SIDE},{bands},8,u");
+    let size = format!("{side},{side},{bands},8,u");
     let done = Command::new("opj_compress")
         .args(["-i", &raw, "-o", &path, "-F", &size])
         .args(options)

@@ -67,21 +67,21 @@ fn fewer_layers_have_the_samples_of_opj_decompress() {
     }
 }
 
-/// A TIFF of one band whose tiles are these codestreams, one below the other.
-fn tiff(streams: &[Vec<u8>]) -> Vec<u8> {
+/// A TIFF of one band whose square tiles are these codestreams, two at least, one below the other.
+pub fn tiff(side: u32, streams: &[Vec<u8>]) -> Vec<u8> {
     let count = streams.len() as u32;
     let head = 8 + 2 + 10 * 12 + 4;
     let (lists, data) = (head, head + 8 * count);
     // Width, height, bits, compression, photometric interpretation, samples, tile size, offsets, byte counts.
     let tags: [(u16, u32, u32); 10] = [
-        (256, 1, SIDE),
-        (257, 1, SIDE * count),
+        (256, 1, side),
+        (257, 1, side * count),
         (258, 1, 8),
         (259, 1, 34712),
         (262, 1, 1),
         (277, 1, 1),
-        (322, 1, SIDE),
-        (323, 1, SIDE),
+        (322, 1, side),
+        (323, 1, side),
         (324, count, lists),
         (325, count, lists + 4 * count),
     ];
@@ -115,7 +115,7 @@ fn codestreams_within_tiff_have_them_too() {
         .each_ref()
         .map(|path| std::fs::read(path).expect("a file"));
     let path = format!("{}.tif", paths[0]);
-    std::fs::write(&path, tiff(&streams)).expect("a file");
+    std::fs::write(&path, tiff(SIDE, &streams)).expect("a file");
     for layers in [0, 1, 2] {
         let choice = Choice {
             layers,

@@ -10,6 +10,7 @@ mod damaged;
 #[path = "../support/gdal.rs"]
 mod gdal;
 mod high_throughput;
+mod interest;
 mod layers;
 mod policy;
 mod support;

@@ -10,7 +10,7 @@ use std::sync::{Arc, Weak};
 
 /// Rises when a decoder, a codec library or a rounding changes pixels: what other tiers keep of the version before is
 /// not found any more.
-pub const PIXEL_VERSION: u32 = 1;
+pub const PIXEL_VERSION: u32 = 2;
 
 /// The longest identity, in bytes.
 const MAX_IDENTITY: usize = 4096;

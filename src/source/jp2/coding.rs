@@ -11,6 +11,9 @@ pub const COD: u16 = 0xff52;
 /// COC.
 pub const COC: u16 = 0xff53;
 
+/// The bit of a code-block style that says that passes of the lower bit planes are plain bits.
+const BYPASS: u8 = 1;
+
 /// The bit of a code-block style that says Part 15.
 const HIGH_THROUGHPUT: u8 = 0x40;
 
@@ -94,6 +97,13 @@ impl Coding {
     /// tiles as a whole.
     pub fn is_high_throughput(&self) -> bool {
         self.styles.iter().any(Style::is_high_throughput)
+    }
+
+    /// Whether lower bit planes of a component bypass the arithmetic decoder.
+    pub fn bypasses(&self) -> bool {
+        self.styles
+            .iter()
+            .any(|style| !style.is_high_throughput() && style.passes & BYPASS != 0)
     }
 
     /// How each component is coded.

@@ -316,7 +316,9 @@ impl Jp2Decoder {
                 hidden,
                 helpers: &self.helpers,
             };
-            return self.read_by_parts(&windows, &here, &areas, window, into);
+            let decoded = self.read_by_parts(&windows, &here, &areas, window, into)?;
+            self.say_decoded(decoded, window);
+            return Ok(());
         }
         let mut stream = self.stream(col, row, window.level)?;
         let own = stream.coding.take();
@@ -325,6 +327,14 @@ impl Jp2Decoder {
             reach = [tile_x.start, tile_y.start, tile_x.end, tile_y.end];
         }
         let (x, y) = (reach[0]..reach[2], reach[1]..reach[3]);
+        if stream.has_region && coding.bypasses() {
+            let decoded =
+                self.read_raised((col, row), &stream, coding, (&here, &areas), window, into)?;
+            if self.by_parts.is_some() && matches!(window.way, Way::Window(_)) {
+                self.say_decoded(decoded, window);
+            }
+            return Ok(());
+        }
         // Mixed components can be told apart only when all three of them are decoded.
         let mixed = coding.is_transformed() && here.iter().any(|each| each.component < 3);
         let whole = x == tile_x && y == tile_y;
@@ -442,10 +452,7 @@ impl Jp2Decoder {
             return Ok(None);
         };
         let number = row * self.header.size.x.tiles() + col;
-        let needed = Needed {
-            level,
-            layers: self.layers.map_or(u32::MAX, NonZeroU32::get),
-        };
+        let needed = self.needed(level);
         let from = |index: &Index| {
             match index.parts(number) {
                 Ok(parts) => by_parts.tile(&*self.bytes, &self.header, (col, row), parts, needed),
@@ -456,7 +463,56 @@ impl Jp2Decoder {
         from(&*self.index()?)
     }
 
-    /// Delivers what a tile has of the wanted pixels, by way of its code-blocks.
+    /// Delivers what a tile with a region of interest has of the wanted pixels. Where its code-blocks bypass the arithmetic
+    /// decoder, the codec takes passes for plain bits that are none, so that it has no say here.
+    fn read_raised(
+        &self,
+        at: (u64, u64),
+        stream: &TileStream<'_>,
+        coding: &Coding,
+        (here, areas): (&[&Wanted], &[(u32, Area)]),
+        window: &Window<'_>,
+        into: &mut PixelsMut<'_>,
+    ) -> Result<u64> {
+        let size = &self.header.size;
+        let samples = areas.iter().map(|(_, area)| area.count()).max();
+        let at_once = if coding.is_transformed() { 3 } else { 1 };
+        let planes = samples
+            .unwrap_or(0)
+            .saturating_mul(PART_SAMPLE_BYTES * at_once);
+        let tile = (size.x.tile_range(at.0), size.y.tile_range(at.1));
+        self.check_cost(coding, stream, (&tile.0, &tile.1), planes)?;
+        self.check_packets(at, Some((stream, coding)))?;
+        let number = at.1 * size.x.tiles() + at.0;
+        let index = self.index()?;
+        let bytes = stream.again();
+        let tile = codestream::Tile::read(
+            &bytes,
+            &self.header,
+            at,
+            index.parts(number)?,
+            self.needed(window.level),
+            MAX_BYTES.saturating_sub(planes),
+        )?;
+        let windows = Windows {
+            tile: Arc::new(tile),
+            number,
+            bytes: &bytes,
+            hidden: None,
+            helpers: &self.helpers,
+        };
+        self.read_by_parts(&windows, here, areas, window, into)
+    }
+
+    /// What is looked for in a tile for a level.
+    fn needed(&self, level: u32) -> Needed {
+        Needed {
+            level,
+            layers: self.layers.map_or(u32::MAX, NonZeroU32::get),
+        }
+    }
+
+    /// Delivers what a tile has of the wanted pixels, by way of its code-blocks; says how many coefficients were decoded.
     fn read_by_parts(
         &self,
         windows: &Windows<'_>,
@@ -464,8 +520,8 @@ impl Jp2Decoder {
         areas: &[(u32, Area)],
         window: &Window<'_>,
         into: &mut PixelsMut<'_>,
-    ) -> Result<()> {
-        let decoded = windows.read(window.level, areas, |index, samples| {
+    ) -> Result<u64> {
+        windows.read(window.level, areas, |index, samples| {
             let (_, area) = &areas[index];
             let plane = Plane {
                 width: area.width(),
@@ -474,9 +530,7 @@ impl Jp2Decoder {
             };
             self.deliver(here[index], &plane, &area.x, &area.y, window, into);
             Ok(())
-        })?;
-        self.say_decoded(decoded, window);
-        Ok(())
+        })
     }
 
     /// Tells how many samples were decoded for a window, as part of those of a block.

@@ -65,6 +65,8 @@ pub struct Header {
     pub packed: Packed,
     /// Packets do not come in the order that the coding tells.
     pub reordered: bool,
+    /// Coefficients of a region of interest may be raised above others.
+    pub has_region: bool,
     /// The codestream says that it needs Part 15, which may be in the header of a tile alone.
     needs_part_15: bool,
 }
@@ -79,6 +81,8 @@ pub struct PartHeader {
     pub lengths: Lengths,
     /// Packets do not come with their headers, or in another order than the coding tells.
     pub reordered: bool,
+    /// The same as of the main header, of this tile-part or of all.
+    pub has_region: bool,
 }
 
 impl Header {
@@ -98,6 +102,7 @@ impl Header {
             listed: Vec::new(),
             packed: Packed::default(),
             reordered: false,
+            has_region: false,
             needs_part_15: false,
         };
         loop {
@@ -152,6 +157,7 @@ impl Header {
             _ => return Ok(()),
         }
         self.reordered |= marker == POC;
+        self.has_region |= marker == RGN;
         keep(&mut self.segments, marker, segment);
         Ok(())
     }
@@ -165,6 +171,7 @@ impl Header {
     ) -> Result<PartHeader> {
         let (mut segments, mut lengths) = (Vec::new(), Lengths::default());
         let mut reordered = self.reordered || !self.packed.is_empty();
+        let mut has_region = self.has_region;
         loop {
             let at = reader.position();
             let marker = reader.u16()?;
@@ -174,6 +181,7 @@ impl Header {
                     segments,
                     lengths,
                     reordered,
+                    has_region,
                 });
             }
             let mut take = || -> Result<()> {
@@ -197,6 +205,7 @@ impl Header {
                     _ => return Ok(()),
                 }
                 reordered |= matches!(marker, POC | PPT);
+                has_region |= marker == RGN;
                 keep(&mut segments, marker, segment);
                 Ok(())
             };

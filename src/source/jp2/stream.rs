@@ -35,6 +35,8 @@ pub struct TileStream<'a> {
     pieces: Vec<Piece>,
     /// How the tile is coded, where it says so itself.
     pub coding: Option<Coding>,
+    /// Coefficients of a region of interest may be raised above others.
+    pub has_region: bool,
     /// Compressed bytes of the tile.
     pub data: u64,
     /// It has not all packets, but those that a level needs, as the lengths of all tell.
@@ -99,6 +101,7 @@ impl<'a> TileStream<'a> {
             bytes,
             pieces: vec![Piece::made(start)],
             coding: None,
+            has_region: header.has_region,
             data: 0,
             is_selected: false,
             packed: 0,
@@ -132,6 +135,7 @@ impl<'a> TileStream<'a> {
             let sot: [u8; SOT_BYTES as usize] = reader.array()?;
             part.check(&parse_sot(&sot)?)?;
             let said = header.read_part(&mut reader, &mut stream.coding)?;
+            stream.has_region |= said.has_region;
             let Some(lengths) = said.lengths.read(end - said.data) else {
                 return Ok(None);
             };
@@ -244,8 +248,12 @@ impl<'a> TileStream<'a> {
         let sot: [u8; SOT_BYTES as usize] = reader.array()?;
         part.check(&parse_sot(&sot)?)?;
         let PartHeader {
-            mut segments, data, ..
+            mut segments,
+            data,
+            has_region,
+            ..
         } = header.read_part(&mut reader, &mut self.coding)?;
+        self.has_region |= has_region;
         header
             .packed
             .append(part.number, &mut self.packed, &mut segments)?;
