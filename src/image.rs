@@ -128,11 +128,8 @@ pub struct Image {
     /// Pixels are stored as they are where reads cost little, so that any number of whole rows costs little more than they
     /// have pixels. Goes with `windowed`.
     pub plain: bool,
-    /// Windows that cover a block cost more together than the block, because they share work.
-    pub windows_overlap: bool,
-    /// Bytes kept of each sample that is decoded for windows, so that those which overlap decode nothing twice; 0 where
-    /// nothing is.
-    pub kept_for_windows: usize,
+    /// What windows inside one block do again.
+    pub shared_work: SharedWork,
     /// A padded pixel beyond the edge is part of an edge block, so that all blocks are of full size.
     pub padded: bool,
     /// Names and texts.
@@ -141,6 +138,30 @@ pub struct Image {
     pub format: Option<&'static CStr>,
     /// Where the pixels of each level lie on the ground.
     pub georef: Option<Located>,
+}
+
+/// What windows inside one block have in common of the work of decoding it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SharedWork {
+    /// Nothing: each costs what its pixels do.
+    None,
+    /// They do it again, so that those which cover a block cost more together than the block.
+    Repeated,
+    /// It is kept, so that windows which overlap decode nothing twice.
+    Kept {
+        /// Bytes for each sample.
+        sample: usize,
+    },
+}
+
+impl SharedWork {
+    /// Bytes kept for so many samples of windows, where they are.
+    pub fn kept_of(self, samples: u64) -> Option<u64> {
+        match self {
+            Self::Kept { sample } => Some(samples.saturating_mul(sample as u64)),
+            Self::None | Self::Repeated => None,
+        }
+    }
 }
 
 impl Image {
@@ -158,8 +179,7 @@ impl Image {
             windowed: false,
             in_place: false,
             plain: false,
-            windows_overlap: false,
-            kept_for_windows: 0,
+            shared_work: SharedWork::None,
             padded: false,
             metadata: Metadata::new(),
             format: None,

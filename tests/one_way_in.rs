@@ -10,7 +10,7 @@ use tilecache::cache::{Cache, Options};
 use tilecache::dtype::DType;
 use tilecache::error::Result;
 use tilecache::geometry::Rect;
-use tilecache::image::{Bands, Block, Image};
+use tilecache::image::{Bands, Block, Image, SharedWork};
 use tilecache::layout::{Layout, Shape};
 use tilecache::memory::{Buffer, Canvas, Memory, PixelsMut, Target};
 use tilecache::operator::{
@@ -137,9 +137,9 @@ fn sources() -> Vec<(&'static str, Arc<dyn Provider>)> {
         image.levels.push((SIZE.0 / 2, SIZE.1 / 2));
         image
     };
-    let can_read_parts = |overlap: bool| {
+    let can_read_parts = |shared: SharedWork| {
         let mut image = two_levels(image(SIZE));
-        (image.windowed, image.windows_overlap) = (true, overlap);
+        (image.windowed, image.shared_work) = (true, shared);
         windowed(image, &Arc::default())
     };
     let mut sparse = two_levels(image(SIZE));
@@ -154,8 +154,11 @@ fn sources() -> Vec<(&'static str, Arc<dyn Provider>)> {
             support::source(two_levels(image(SIZE)), Arc::default()),
         ),
         ("sparse", support::source(sparse, Arc::new(absent))),
-        ("windows", can_read_parts(false)),
-        ("windows that share work", can_read_parts(true)),
+        ("windows", can_read_parts(SharedWork::None)),
+        (
+            "windows that share work",
+            can_read_parts(SharedWork::Repeated),
+        ),
         ("memory", memory()),
         ("levels apart", with_overview()),
     ]
@@ -507,10 +510,10 @@ fn windows_of_a_resident_block_are_cut_out_of_it_and_counted() {
 #[test]
 fn windows_count_as_their_share_until_the_block_is_worth_keeping() {
     // Windows that share work are given up at a twentieth of their block, others at the whole of it.
-    for (overlap, side, most) in [(false, 16, 12), (true, 4, 9)] {
+    for (shared, side, most) in [(SharedWork::None, 16, 12), (SharedWork::Repeated, 4, 9)] {
         let counts = Arc::new(Counts::default());
         let mut image = image(SIZE);
-        (image.windowed, image.windows_overlap) = (true, overlap);
+        (image.windowed, image.shared_work) = (true, shared);
         let cache = cache();
         let below = cached(windowed(image, &counts), &cache).unwrap();
         for i in 0..most {
@@ -605,7 +608,7 @@ fn windows_of_one_level_do_not_count_for_blocks_of_another() {
     let of_level = |level: u32| {
         let side = 256 >> level;
         let mut image = Image::new(side, side, 1, DType::U8);
-        (image.windowed, image.windows_overlap) = (true, true);
+        (image.windowed, image.shared_work) = (true, SharedWork::Repeated);
         let decoder = Windowed {
             image: image.clone(),
             level,

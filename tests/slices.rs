@@ -10,7 +10,7 @@ use tilecache::cache::{Cache, Options};
 use tilecache::dtype::{DType, Sample};
 use tilecache::error::Result;
 use tilecache::geometry::Rect;
-use tilecache::image::{Bands, Block, Image};
+use tilecache::image::{Bands, Block, Image, SharedWork};
 use tilecache::layout::{Layout, Shape};
 use tilecache::memory::{Canvas, PixelsMut, Target};
 use tilecache::operator::{RetileOptions, retiled};
@@ -221,7 +221,7 @@ fn threads_that_want_tiles_of_a_row_read_a_slice_once() {
 #[test]
 fn a_window_over_many_tiles_of_a_block_decodes_it_at_once() {
     let mut image = Image::new(SIZE.0, SIZE.1, BANDS, DType::U8);
-    (image.windowed, image.windows_overlap) = (true, true);
+    (image.windowed, image.shared_work) = (true, SharedWork::Repeated);
     let view = view(image, (64, 64), None);
     let read = |x: i64, y: i64, width: usize, height: usize| {
         let shape = Shape {

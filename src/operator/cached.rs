@@ -80,9 +80,9 @@ impl Cached {
         let image = self.image();
         let bytes: u64 = blocks.iter().map(|at| tile_bytes(image, *at, bands)).sum();
         let samples = bytes / image.dtype.size() as u64;
-        let of_windows = samples.saturating_mul(image.kept_for_windows as u64);
         let share = self.namespace.unread_share();
-        if image.kept_for_windows > 0 && of_windows <= share {
+        let of_windows = image.shared_work.kept_of(samples);
+        if of_windows.is_some_and(|bytes| bytes <= share) {
             return false;
         }
         let is_kept = bytes <= share;

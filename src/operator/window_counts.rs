@@ -6,7 +6,7 @@
 //! when they exceed a small part of the block it is decoded and all its tiles are made.
 
 use crate::geometry::Rect;
-use crate::image::{Block, Image};
+use crate::image::{Block, Image, SharedWork};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use std::sync::OnceLock;
 
@@ -59,7 +59,10 @@ impl Windows {
             counts[Self::index(image, at, counts.len() as u64)].load(Ordering::Relaxed)
         });
         let asked = u128::from(before) + u128::from(part.width) * u128::from(part.height);
-        let part = if image.windows_overlap { PART } else { 1 };
+        let part = match image.shared_work {
+            SharedWork::Repeated => PART,
+            SharedWork::None | SharedWork::Kept { .. } => 1,
+        };
         asked * u128::from(part) > u128::from(block.width) * u128::from(block.height)
     }
 }

@@ -36,7 +36,7 @@ use crate::cache::{
 use crate::dtype::Sample;
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
-use crate::image::{Bands, Block, Image, shape};
+use crate::image::{Bands, Block, Image, SharedWork, shape};
 use crate::in_flight::Cell;
 use crate::layout::Layout;
 use crate::log::Log;
@@ -177,9 +177,9 @@ impl Source {
         image.metadata.retain(|(_, name), _| has_name(name));
         let hidden = decoder.hidden();
         if let Some(hidden) = &hidden {
-            // What windows share is kept.
-            image.windows_overlap = false;
-            image.kept_for_windows = hidden.dtype.size();
+            image.shared_work = SharedWork::Kept {
+                sample: hidden.dtype.size(),
+            };
         }
         let source = Arc::new(Self {
             namespace: Namespace::new(None, &key, &image)?,

@@ -8,7 +8,7 @@ use crate::cache::{Cache, Claims, Scratch, compute_key};
 use crate::error::Result;
 use crate::geometry::Rect;
 use crate::georef::Affine;
-use crate::image::{Bands, Block, Image};
+use crate::image::{Bands, Block, Image, SharedWork};
 use crate::memory::PixelsMut;
 use crate::operator::input::{Area, Border, Input, Inputs};
 use crate::operator::kernel::{Computed, Work};
@@ -61,8 +61,7 @@ impl Reduced {
         image.levels = vec![(step.x.to, step.y.to)];
         image.block = tile;
         image.padded = false;
-        image.windows_overlap = false;
-        image.kept_for_windows = 0;
+        image.shared_work = SharedWork::None;
         let scale = Affine::scale(step.x.scale(), step.y.scale());
         let located = image.georef.take();
         image.georef = located.and_then(|finer| finer.over([(0, scale)]));

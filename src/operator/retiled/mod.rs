@@ -1,5 +1,6 @@
 //! Retiled: the same image on a uniform grid of any size.
 
+mod passing;
 mod plane;
 mod service;
 mod stitching;
@@ -12,7 +13,7 @@ use crate::cache::{
 };
 use crate::error::Result;
 use crate::geometry::{Grid, Rect};
-use crate::image::{Bands, Block, Image, MAX_LEVELS};
+use crate::image::{Bands, Block, Image, MAX_LEVELS, SharedWork};
 use crate::in_flight::Cell;
 use crate::load::nesting;
 use crate::pad::Pads;
@@ -164,7 +165,10 @@ impl Retiled {
             }
             Service::Assembly(plane) => {
                 self.namespace.count_miss(request);
-                self.assemble(at, plane, wanted, request)?
+                match self.copy_resident(at, plane, &wanted, request)? {
+                    Some(tile) => (tile, wanted),
+                    None => self.assemble(at, plane, wanted, request)?,
+                }
             }
         };
         self.namespace.select(at, made, &has, bands, request)
@@ -406,7 +410,7 @@ impl Provider for Retiled {
             return;
         };
         let planes = &self.planes[first.level as usize];
-        if planes.own.provider.image().windows_overlap {
+        if planes.own.provider.image().shared_work == SharedWork::Repeated {
             let tiles: Vec<Block> = tiles.collect();
             self.expect_windows(&planes.own, &tiles);
             return self.announce_inputs(&planes.own, &mut tiles.into_iter(), bands);

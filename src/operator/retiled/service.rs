@@ -5,7 +5,7 @@ use super::plane::Plane;
 use crate::cache::Claims;
 use crate::error::Result;
 use crate::geometry::Rect;
-use crate::image::{Bands, Block};
+use crate::image::{Bands, Block, SharedWork};
 use crate::provider::{Request, Retention, tile_bytes};
 use crate::tile::Tile;
 use crate::window::{cut, prefers_window, read_tile};
@@ -171,7 +171,7 @@ impl Retiled {
     /// Notes how much of each block over a rectangle is read in a window.
     fn note_window(&self, plane: &Plane, at: Block, rect: &Rect) {
         let image = plane.provider.image();
-        if image.windows_overlap {
+        if image.shared_work == SharedWork::Repeated {
             for block in plane.blocks(rect) {
                 let part = plane.rect(block).intersection(rect);
                 self.windows(at).note(image, block, &part);
@@ -207,7 +207,10 @@ impl Retiled {
     fn is_worth_decoding(&self, at: Block, rect: &Rect, bands: &Bands) -> bool {
         let plane = &self.planes[at.level as usize].own;
         let image = plane.provider.image();
-        let Some(cache) = self.namespace.cache().filter(|_| image.windows_overlap) else {
+        if image.shared_work != SharedWork::Repeated {
+            return false;
+        }
+        let Some(cache) = self.namespace.cache() else {
             return false;
         };
         let sample_bytes = bands.count(image.band_count()) as u64 * image.dtype.size() as u64;
@@ -244,9 +247,10 @@ impl Retiled {
         let is_kept = |block: &Block| self.namespace.contains(plane.kept(*block), bands);
         let area = |rect: &Rect| rect.width.saturating_mul(rect.height);
         let image = plane.provider.image();
-        if image.kept_for_windows > 0 && prefers_window(&*plane.provider, plane.level, part) {
-            let samples = area(part).saturating_mul(bands.count(image.band_count()) as u64);
-            let kept = samples.saturating_mul(image.kept_for_windows as u64);
+        let samples = area(part).saturating_mul(bands.count(image.band_count()) as u64);
+        if let Some(kept) = image.shared_work.kept_of(samples)
+            && prefers_window(&*plane.provider, plane.level, part)
+        {
             return area(part) <= area(&tile) / 4 * 3
                 && kept <= cache.unread_share()
                 && !blocks.iter().any(is_kept)

@@ -19,7 +19,7 @@ use crate::cache::{Cache, Followed, compute_key};
 use crate::decimal::Decimal;
 use crate::dtype::DType;
 use crate::error::{Error, Kind, Result};
-use crate::image::{Colour, Image, MAX_LEVELS};
+use crate::image::{Colour, Image, MAX_LEVELS, SharedWork};
 use crate::provider::{Provider, Request};
 use crate::resample::{Filter, Format};
 use crate::transform::Transform;
@@ -297,8 +297,7 @@ fn output_image(source: &Image, options: &WarpOptions, sizes: &[(u64, u64)]) -> 
     image.georef = None;
     image.sparse = false;
     image.padded = false;
-    image.windows_overlap = false;
-    image.kept_for_windows = 0;
+    image.shared_work = SharedWork::None;
     image
 }
 
