@@ -112,6 +112,20 @@ impl Axis {
         index.min(self.count - 1)
     }
 
+    /// Whether each block of another axis over the same pixels is surely inside one of this.
+    fn holds_all_of(&self, other: &Axis) -> bool {
+        let step = |axis: &Axis| {
+            let step = axis.block >> axis.level;
+            (step > 0 && step << axis.level == axis.block).then_some(step)
+        };
+        let is_even = match (step(self), step(other)) {
+            (Some(own), Some(other)) => own.is_multiple_of(other),
+            _ => false,
+        };
+        // The last ones may be longer than the others.
+        is_even && self.start(self.count - 1) <= other.start(other.count - 1)
+    }
+
     fn blocks_over(&self, pixels: Range<u64>) -> Range<u64> {
         if pixels.is_empty() {
             return 0..0;
@@ -165,6 +179,11 @@ impl Grid {
         self.x.count
     }
 
+    /// Whether each block of another grid over the same pixels is surely inside one of this.
+    pub fn holds_all_of(&self, other: &Grid) -> bool {
+        self.x.holds_all_of(&other.x) && self.y.holds_all_of(&other.y)
+    }
+
     /// The pixels of a block, cut at the image's edge; empty where the level is too small for it.
     pub fn rect(&self, row: u64, col: u64) -> Rect {
         let (x, y) = (self.x.range(col), self.y.range(row));
@@ -208,6 +227,41 @@ impl Grid {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_grid_that_holds_all_blocks_of_another_has_each_in_one_of_its_own() {
+        let mut held = 0;
+        let sizes = [(400, 201, 1), (400, 199, 1), (401, 401, 0), (201, 201, 0)];
+        let blocks = [10, 25, 50, 60, 100, 200, 1000];
+        let all = sizes
+            .iter()
+            .flat_map(|size| blocks.map(|block| (*size, block)));
+        let grid = |((size, length, level), block)| {
+            Grid::new((size, size), (block, block), level, (length, length))
+        };
+        for (one, other) in all
+            .clone()
+            .flat_map(|one| all.clone().map(move |two| (one, two)))
+        {
+            let (one, other) = (grid(one), grid(other));
+            if one.x.length != other.x.length || !one.holds_all_of(&other) {
+                continue;
+            }
+            held += 1;
+            for at in 0..other.cols() {
+                let rect = other.rect(at, at);
+                let (rows, cols) = one.blocks_over(&rect);
+                assert!(
+                    rows.end - rows.start <= 1 && cols.end - cols.start <= 1,
+                    "{one:?} {other:?}"
+                );
+            }
+        }
+        assert!(held > 20, "{held} pairs of grids");
+        // The last block of the one has the last two tiles.
+        let (tiles, blocks) = (grid(((201, 201, 0), 50)), grid(((400, 201, 1), 100)));
+        assert!(!tiles.holds_all_of(&blocks) && tiles.holds_all_of(&tiles));
+    }
 
     #[test]
     fn a_level_that_is_longer_than_the_image_halved_has_its_end_in_the_last_block() {

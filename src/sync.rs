@@ -3,6 +3,8 @@
 
 #[cfg(feature = "model")]
 mod model;
+#[cfg(not(feature = "model"))]
+mod places;
 #[cfg(not(any(feature = "model", race_detector)))]
 mod process;
 
@@ -11,10 +13,12 @@ pub use hashbrown::DefaultHashBuilder as Hashing;
 #[cfg(feature = "model")]
 pub use model::{
     Condvar, Condvar as ProcessCondvar, Hashing, Mutex, Mutex as ProcessMutex,
-    MutexGuard as ProcessGuard, atomic, thread, thread_local, thread_number,
+    MutexGuard as ProcessGuard, atomic, thread, thread_local, thread_number, thread_place,
 };
 #[cfg(not(feature = "model"))]
 pub use parking_lot::{Condvar, Mutex};
+#[cfg(not(feature = "model"))]
+pub use places::thread_place;
 #[cfg(not(any(feature = "model", race_detector)))]
 pub use process::{ProcessCondvar, ProcessGuard, ProcessMutex};
 // A race detector does not see how a thread that slept for a lock of the standard library gets it.

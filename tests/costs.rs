@@ -1,6 +1,6 @@
 //! What hits and misses cost, counted by callgrind in the release build. A hit takes at most 300 instructions
-//! for get, pixels and release, and asks for neither memory nor a lock nor a clock, and not for one more where the cache has
-//! another tier. A miss takes no more where there are more images or more parts of a mosaic, or after more hits.
+//! for get, pixels and release, two of them locked, and asks for neither memory nor a lock nor a clock, and not for one more
+//! where the cache has another tier. A miss takes no more where there are more images or more parts of a mosaic, or after more hits.
 
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
@@ -40,12 +40,24 @@ fn release() -> &'static Path {
     })
 }
 
-/// The instructions of each function inside the calls that are counted.
-fn instructions(program: &Path, what: &str, times: u64) -> BTreeMap<String, u64> {
+/// What is counted.
+#[derive(Clone, Copy)]
+enum Event {
+    Instructions = 1,
+    /// Those of them that change memory in one step before all other threads, which cost as much as ten others.
+    Locked = 2,
+}
+
+/// How many there are of something in each function inside the calls that are counted.
+fn counts(event: Event, program: &Path, what: &str, times: u64) -> BTreeMap<String, u64> {
     let counts = program.with_extension(format!("{}-{times}", what.replace(' ', "-")));
     let mut valgrind = Command::new("valgrind");
     valgrind.args(["--tool=callgrind", "--quiet", "--collect-atstart=no"]);
-    valgrind.args(["--compress-strings=no", "--compress-pos=no"]);
+    valgrind.args([
+        "--compress-strings=no",
+        "--compress-pos=no",
+        "--collect-bus=yes",
+    ]);
     for call in CALLS.iter().chain([&MAKING]) {
         valgrind.arg(format!("--toggle-collect={call}"));
     }
@@ -66,7 +78,7 @@ fn instructions(program: &Path, what: &str, times: u64) -> BTreeMap<String, u64>
         } else if line.starts_with(|first: char| first.is_ascii_digit()) {
             let own = line
                 .split_whitespace()
-                .nth(1)
+                .nth(event as usize)
                 .map_or(0, |n| n.parse().expect("a count"));
             if !std::mem::take(&mut is_of_callee) {
                 *all.entry(function.clone()).or_default() += own;
@@ -93,9 +105,14 @@ fn program(name: &str, directory: &str) -> Option<PathBuf> {
     Some(program)
 }
 
-/// What each function takes for one time, where the program does something so many times.
+/// The instructions of each function for one time, where the program does something so many times.
 fn cost(program: &Path, what: &str, times: [u64; 2]) -> Vec<(f64, String)> {
-    let [few, many] = times.map(|times| instructions(program, what, times));
+    cost_in(Event::Instructions, program, what, times)
+}
+
+/// [`cost`], of something else.
+fn cost_in(event: Event, program: &Path, what: &str, times: [u64; 2]) -> Vec<(f64, String)> {
+    let [few, many] = times.map(|times| counts(event, program, what, times));
     let more = (times[1] - times[0]) as f64;
     let of_one = |(function, count): (String, u64)| {
         let count = count as f64 - *few.get(&function).unwrap_or(&0) as f64;
@@ -149,6 +166,20 @@ fn a_hit_of_a_cached_provider_costs_next_to_nothing() {
 fn a_hit_of_a_retiled_provider_costs_next_to_nothing() {
     // A tile that is the first of its pass is noted, too.
     check("retiled");
+}
+
+#[test]
+fn a_hit_takes_one_locked_instruction_to_pin_and_one_to_unpin() {
+    for operator in ["cached", "retiled"] {
+        let Some(program) = program("hit_cost", &format!("{operator}-locked")) else {
+            return;
+        };
+        let of_hit = cost_in(Event::Locked, &program, operator, HITS);
+        let all = sum(&of_hit);
+        println!("{operator}: {all:.3} locked instructions, {of_hit:?}");
+        // With one in hundreds of hits an epoch begins.
+        assert!((1.9..2.1).contains(&all), "{all} locked instructions");
+    }
 }
 
 #[test]

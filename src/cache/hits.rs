@@ -1,137 +1,108 @@
-//! Hits, counted key by key in stripes of threads.
+//! Hits, counted by each thread in a line of its own.
 
-use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use crate::thread::{STRIPES, Stripe};
-use std::sync::Arc;
+use crate::late::Late;
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::thread::{SEATS, Seat};
 
-/// Hits of the threads of a stripe: a line of the processor's caches, lest one thread slow down another.
+/// Hits of the threads of a seat: a line of the processor's caches, lest one thread slow down another.
 #[repr(align(64))]
 #[derive(Default)]
 struct Line {
-    hits: AtomicU64,
-    /// Those that are in the sum over all keys.
-    summed: AtomicU64,
-    /// Whether there may be others, so that the key is among [`AllHits::noted`].
-    is_noted: AtomicBool,
+    /// Written by the one thread alone that has the seat for its own.
+    own: AtomicU64,
+    shared: AtomicU64,
 }
 
-/// The hits under a key.
+/// Lines that are made at once, when one of them is needed.
+const GROUP: usize = 4;
+
+/// A number of hits: those under a key, or all of a cache.
 #[derive(Default)]
 pub struct Hits {
-    lines: [Line; STRIPES],
+    groups: [Late<[Line; GROUP]>; SEATS / GROUP],
 }
 
 impl Hits {
-    /// How many there were.
-    pub fn sum(&self) -> u64 {
-        let counts = self.lines.iter();
-        counts.map(|line| line.hits.load(Ordering::SeqCst)).sum()
-    }
-}
-
-/// The hits under all keys that ever were.
-#[derive(Default)]
-pub struct AllHits {
-    noted: Mutex<Noted>,
-    sum: AtomicU64,
-}
-
-/// Keys that were hit since their hits were summed up last.
-#[derive(Default)]
-struct Noted {
-    keys: Vec<Arc<Hits>>,
-    /// When there are so many, those that are hit no more are summed up.
-    limit: usize,
-}
-
-/// So many are never looked through for those.
-const FEW: usize = 64;
-
-impl AllHits {
-    /// Counts a hit under a key, of a thread of the stripe.
+    /// Counts a hit of the thread whose seat it is.
     #[inline(always)]
-    pub fn count(&self, hits: &Arc<Hits>, stripe: Stripe) {
-        let line = &hits.lines[stripe.number()];
-        line.hits.fetch_add(1, Ordering::SeqCst);
-        // Only now, for what sums up looks at the two in the other order.
-        if !line.is_noted.load(Ordering::SeqCst) {
-            self.note(hits, stripe);
+    pub fn count(&self, seat: Seat) {
+        match self.groups[seat.number() / GROUP].get() {
+            Some(lines) => lines[seat.number() % GROUP].count(seat),
+            None => self.count_first(seat),
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn note(&self, hits: &Arc<Hits>, stripe: Stripe) {
-        let line = &hits.lines[stripe.number()];
-        if !line.is_noted.swap(true, Ordering::SeqCst) {
-            let mut noted = self.noted.lock();
-            if noted.keys.len() >= noted.limit.max(FEW) {
-                // What has no other owner cannot be hit any more.
-                noted.keys.retain(|hits| {
-                    let is_used = Arc::strong_count(hits) > 1;
-                    if !is_used {
-                        self.add(hits);
-                    }
-                    is_used
-                });
-                noted.keys.shrink_to_fit();
-                noted.limit = 2 * noted.keys.len();
-            }
-            noted.keys.push(hits.clone());
-        }
+    fn count_first(&self, seat: Seat) {
+        let lines = self.groups[seat.number() / GROUP].get_or_make(Default::default);
+        lines[seat.number() % GROUP].count(seat);
     }
 
-    /// Adds what is not in the sum yet of a key's hits.
-    fn add(&self, hits: &Hits) {
-        for line in &hits.lines {
-            line.is_noted.store(false, Ordering::SeqCst);
-            let hits = line.hits.load(Ordering::SeqCst);
-            let more = hits - line.summed.swap(hits, Ordering::Relaxed);
-            self.sum.fetch_add(more, Ordering::Relaxed);
-        }
-    }
-
-    /// How many there were, in time in proportion to the keys that were hit since this was asked last.
+    /// How many there were.
     pub fn sum(&self) -> u64 {
-        let mut noted = self.noted.lock();
-        std::mem::take(&mut *noted)
-            .keys
-            .iter()
-            .for_each(|hits| self.add(hits));
-        self.sum.load(Ordering::Relaxed)
+        let groups = self.groups.iter().filter_map(Late::get);
+        groups.flatten().map(Line::sum).sum()
+    }
+}
+
+impl Line {
+    #[inline(always)]
+    fn count(&self, seat: Seat) {
+        match seat.is_own() {
+            // Nobody else writes it, so that nothing is lost between the two.
+            true => {
+                let hits = self.own.load(Ordering::Relaxed);
+                self.own.store(hits + 1, Ordering::Relaxed);
+            }
+            false => {
+                self.shared.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    fn sum(&self) -> u64 {
+        self.own.load(Ordering::Relaxed) + self.shared.load(Ordering::Relaxed)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Barrier;
 
-    #[test]
-    fn hits_of_all_threads_are_counted_under_their_key_and_in_the_sum() {
-        let (all, keys) = (AllHits::default(), [(); 3].map(|()| Arc::<Hits>::default()));
+    /// What so many threads that are there at once count, each so often, and whether each has a seat of its own.
+    fn count_of(hits: &Hits, threads: usize, times: u64) -> Vec<Seat> {
+        let all_there = Barrier::new(threads);
         std::thread::scope(|scope| {
-            for _ in 0..7 {
-                scope.spawn(|| {
-                    for at in 0..3000 {
-                        all.count(&keys[at % 2], Stripe::own());
-                        if at % 500 == 0 {
-                            all.sum();
-                        }
-                    }
-                });
-            }
-        });
-        assert_eq!([0, 1, 2].map(|key| keys[key].sum()), [10_500, 10_500, 0]);
-        assert_eq!(all.sum(), 21_000);
-        drop(keys);
-        assert_eq!(all.sum(), 21_000, "keys that are no more");
-        let kept = Arc::<Hits>::default();
-        for _ in 0..5 * FEW {
-            all.count(&kept, Stripe::own());
-            all.count(&Arc::default(), Stripe::own());
-            assert!(all.noted.lock().keys.len() <= FEW, "keys that are no more");
+            let count = || {
+                let seat = Seat::current();
+                all_there.wait();
+                (0..times).for_each(|_| hits.count(seat));
+                all_there.wait();
+                seat
+            };
+            let threads: Vec<_> = (0..threads).map(|_| scope.spawn(count)).collect();
+            let seats = threads.into_iter().map(|thread| thread.join());
+            seats.map(|seat| seat.expect("a seat")).collect()
+        })
+    }
+
+    // One test, for all threads of the process share the seats.
+    #[test]
+    fn hits_of_all_threads_are_counted_whether_they_have_seats_of_their_own_or_not() {
+        let hits = Hits::default();
+        // More threads than there are seats, one after the other.
+        for _ in 0..2 * SEATS {
+            count_of(&hits, 1, 3);
         }
-        assert_eq!((kept.sum(), all.sum()), (5 * 64, 21_000 + 10 * 64));
+        let seats = count_of(&hits, 7, 1000);
+        assert!(seats.iter().all(|seat| seat.is_own()), "{seats:?}");
+        let sum = 2 * SEATS as u64 * 3 + 7000;
+        assert_eq!(hits.sum(), sum);
+        let seats = count_of(&hits, SEATS + 8, 2000);
+        let shared = seats.iter().filter(|seat| !seat.is_own());
+        assert!(shared.count() >= 8, "{seats:?}");
+        assert_eq!(hits.sum(), sum + (SEATS + 8) as u64 * 2000);
     }
 }

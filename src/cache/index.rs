@@ -8,16 +8,16 @@
 //!
 //! Only what holds the store's lock adds and removes entries, so under it the index stands still.
 
-use super::hits::{AllHits, Hits};
+use super::hits::Hits;
 use super::key::KeyId;
 use super::stamp::{self, Stamp};
 use crate::image::{Bands, Block};
 use crate::memory::Buffer;
 use crate::pages::Pages;
 use crate::slab::{Handle, NodeRef, Slab, flag};
-use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Hashing, Mutex};
-use crate::thread::Stripe;
+use crate::thread::{Seat, Stripe};
 use crate::tile::{Form, Pixels, Tile};
 use smallvec::SmallVec;
 use std::hash::BuildHasher;
@@ -116,9 +116,9 @@ pub struct Index {
     /// How many entries there are: held while chains are changed.
     entries: Mutex<u32>,
     /// The hits under all keys.
-    pub hits: AllHits,
+    pub hits: Hits,
     /// What new entries are marked with beside the rest.
-    marks: AtomicU32,
+    marks: AtomicU16,
     seeds: [u64; 3],
 }
 
@@ -138,8 +138,8 @@ impl Index {
             size: AtomicU64::new(Size::of(PAGE as u32).0),
             version: AtomicU64::new(0),
             entries: Mutex::new(0),
-            hits: AllHits::default(),
-            marks: AtomicU32::new(if is_observed { flag::OBSERVED } else { 0 }),
+            hits: Hits::default(),
+            marks: AtomicU16::new(if is_observed { flag::OBSERVED } else { 0 }),
             seeds: std::array::from_fn(|seed| hasher.hash_one(seed) | 1),
         }
     }
@@ -195,11 +195,12 @@ impl Index {
     /// The tile of a cell with all bands, as a use and a hit, if that is had without a lock, without
     /// memory and without anything that could fail. Else [`Index::find`] has the answer.
     #[inline(always)]
-    pub fn hit(&self, cell: &Cell, hits: &Arc<Hits>) -> Option<Tile> {
-        const WANTED: u32 = flag::FINDABLE | flag::ALL_BANDS;
-        const LONG_WAY: u32 = flag::UNREAD | flag::OBSERVED | flag::BELIEVED;
+    pub fn hit(&self, cell: &Cell, hits: &Hits) -> Option<Tile> {
+        const WANTED: u16 = flag::FINDABLE | flag::ALL_BANDS;
+        const LONG_WAY: u16 = flag::UNREAD | flag::OBSERVED | flag::BELIEVED;
         // First, for what is asked of the thread is a call, across which little is to be kept.
-        let (stripe, stamp) = stamp::hit();
+        let (seat, stamp) = stamp::hit();
+        let stripe = seat.stripe();
         let label = cell.label();
         let mut next = self.bucket(self.hash(&label))?;
         let mut left = LONG;
@@ -219,7 +220,7 @@ impl Index {
             }
             // Where another thread of the stripe was faster, the node is looked at again.
             if let Some(handle) = seen.pin(stamp) {
-                self.hits.count(hits, stripe);
+                self.count(hits, seat);
                 return Some(Tile::from_handle(handle));
             }
         }
@@ -234,15 +235,15 @@ impl Index {
         bands: &Bands,
         all: Option<u32>,
         look: Look,
-        hits: Option<&Arc<Hits>>,
+        hits: Option<&Hits>,
     ) -> Option<Found> {
         let (handle, node, is_exact) = self.look_up(cell, bands, all)?;
         if matches!(look, Look::Get | Look::Touch) {
-            let (stripe, stamp) = stamp::hit();
-            node.note_use(stripe, stamp);
+            let (seat, stamp) = stamp::hit();
+            node.note_use(seat.stripe(), stamp);
         }
         if let (Look::Get | Look::Read, Some(hits)) = (look, hits) {
-            self.hits.count(hits, Stripe::own());
+            self.count(hits, Seat::current());
         }
         let flags = node.flags();
         if flags & flag::HANDED == 0 {
@@ -257,6 +258,13 @@ impl Index {
             is_exact,
             is_first,
         })
+    }
+
+    /// Counts a hit under a key, and among all.
+    #[inline(always)]
+    fn count(&self, hits: &Hits, seat: Seat) {
+        hits.count(seat);
+        self.hits.count(seat);
     }
 
     /// Whether a cell has these very bands or more of them.

@@ -726,6 +726,7 @@ impl Cache {
             store.charge_key_anew(key);
             registered.map(|(hits, put_entries)| Registration {
                 cache: self.clone(),
+                index: self.0.index.clone(),
                 key,
                 tier_source: None,
                 beneath: None,
@@ -785,6 +786,8 @@ impl Drop for HeldKey<'_> {
 /// A provider's claim to a key in a cache.
 struct Registration {
     cache: Cache,
+    /// That of the cache, for hits, which so do not go by way of it.
+    index: Arc<Index>,
     key: KeyId,
     /// The source as another tier knows it, if it does.
     tier_source: Option<Arc<TierSource>>,
@@ -809,7 +812,7 @@ impl Registration {
     #[inline(always)]
     fn hit(&self, at: &Block) -> Option<Tile> {
         let cell = Cell::new(self.key, *at);
-        self.cache.0.index.hit(&cell, &self.hits)
+        self.index.hit(&cell, &self.hits)
     }
 
     /// Before anything of the image is looked up: what another tier lets be believed no longer is not there any more then.
@@ -822,8 +825,8 @@ impl Registration {
     /// The tile of a cell with these bands, of an image with `all` bands, or with more of them.
     fn find(&self, at: Block, bands: &Bands, all: u32, look: Look) -> Option<Found> {
         self.believe();
-        let (cell, index) = (Cell::new(self.key, at), &self.cache.0.index);
-        let found = index.find(&cell, bands, Some(all), look, Some(&self.hits))?;
+        let (cell, hits) = (Cell::new(self.key, at), Some(&*self.hits));
+        let found = self.index.find(&cell, bands, Some(all), look, hits)?;
         if found.is_first {
             self.cache.0.with(|store| store.note_first_get(&found));
         }
@@ -835,7 +838,7 @@ impl Registration {
         if self.put_entries.load(Ordering::Relaxed) == 0 {
             return Vec::new();
         }
-        let met = self.cache.0.index.meeting(&Cell::new(self.key, at), bands);
+        let met = self.index.meeting(&Cell::new(self.key, at), bands);
         let puts = met.into_iter().filter(|other| other.is_put);
         puts.map(|other| (other.tile, other.bands)).collect()
     }
@@ -848,7 +851,7 @@ impl Registration {
     fn contains(&self, at: Block, bands: &Bands, all: u32) -> bool {
         self.believe();
         let cell = Cell::new(self.key, at);
-        self.cache.0.index.contains(&cell, bands, Some(all))
+        self.index.contains(&cell, bands, Some(all))
     }
 }
 

@@ -6,7 +6,7 @@
 //! of different threads are in no order.
 
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::thread::{self, Stripe};
+use crate::thread::{self, Seat};
 
 /// When something was last used, or made: 0 is never.
 pub type Stamp = u64;
@@ -53,9 +53,9 @@ pub fn of_hit(number: u64) -> Stamp {
 }
 
 /// The number of a use now, which writes nothing that other threads write, but for the first of an epoch;
-/// and the stripe of the thread.
+/// and the seat of the thread.
 #[inline(always)]
-pub fn hit() -> (Stripe, u64) {
+pub fn hit() -> (Seat, u64) {
     let now = NOW.load(Ordering::SeqCst);
     thread::hit(|latest| match latest.max(now) + 1 {
         next if next < now + EPOCH => next,

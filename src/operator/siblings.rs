@@ -60,6 +60,15 @@ pub fn siblings<'a>(
     (forward, backward)
 }
 
+/// The tiles of a provider.
+pub struct Tiles {
+    /// Rows and columns.
+    pub grid: (u64, u64),
+    /// Level by level, whether some need the same block. Where none do, no tile is made beside another, and what was
+    /// served need not be noted pass by pass.
+    pub share_blocks: Box<[bool]>,
+}
+
 /// Which tiles of each level were served in the pass that is going on. A tile already served is not
 /// worth making again before the others had their turn.
 ///
@@ -96,29 +105,36 @@ impl Served {
         Some(((index / 64) as usize, 1 << (index % 64), tiles))
     }
 
-    /// Notes that a tile was served; after the last of its level the next pass begins. A tile out of a cache
-    /// has a mark of it, by which most tiles of a warm cache are known at once.
+    /// Notes that a tile was served; after the last of its level the next pass begins, where tiles share blocks. A
+    /// tile out of a cache has a mark of it, by which most tiles of a warm cache are known at once.
     #[inline(always)]
-    pub fn note_tile(&self, grid: &(u64, u64), at: &Block, tile: &Tile) {
+    pub fn note_tile(&self, tiles: &Tiles, at: &Block, tile: &Tile) {
         let mark = self.marks.get(at.level as usize);
         let is_known = |mark: &AtomicU32| mark.load(Ordering::Relaxed) == u32::from(tile.mark());
         if !mark.is_some_and(is_known) {
-            self.note_first(grid, at, tile);
+            self.note_first(tiles, at, tile);
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn note_first(&self, grid: &(u64, u64), at: &Block, tile: &Tile) {
-        if let Some(mark) = self.marks.get(at.level as usize) {
+    fn note_first(&self, tiles: &Tiles, at: &Block, tile: &Tile) {
+        let level = at.level as usize;
+        if let (Some(mark), Some(share)) = (self.marks.get(level), tiles.share_blocks.get(level)) {
             tile.set_mark(mark.load(Ordering::Relaxed) as u16);
-            self.note(*grid, *at);
+            self.note_in(tiles.grid, *at, *share);
         }
     }
 
     /// [`Served::note_tile`] without a mark.
     #[inline(always)]
     pub fn note(&self, grid: (u64, u64), at: Block) {
+        self.note_in(grid, at, true);
+    }
+
+    /// Notes a tile of a level that has passes, or is only ever served.
+    #[inline(always)]
+    fn note_in(&self, grid: (u64, u64), at: Block, has_passes: bool) {
         let Some((word, bit, tiles)) = Self::bit(grid, at) else {
             return;
         };
@@ -131,7 +147,7 @@ impl Served {
         if known || pass.bits[word].fetch_or(bit, Ordering::Relaxed) & bit != 0 {
             return;
         }
-        if pass.count.fetch_add(1, Ordering::Relaxed) + 1 >= tiles {
+        if has_passes && pass.count.fetch_add(1, Ordering::Relaxed) + 1 >= tiles {
             pass.count.store(0, Ordering::Relaxed);
             let words = pass.bits.iter();
             words.for_each(|word| word.store(0, Ordering::Relaxed));

@@ -3,7 +3,7 @@
 use super::flag::PLACE;
 use super::word::{AtomicWord, Word};
 use super::{NODES, NONE, Shared};
-use crate::sync::atomic::{AtomicI64, AtomicU32, AtomicU64};
+use crate::sync::atomic::{AtomicI64, AtomicU16, AtomicU32, AtomicU64};
 use crate::thread::STRIPES;
 use crate::tile::Pixels;
 use std::cell::UnsafeCell;
@@ -14,16 +14,19 @@ use std::sync::Weak;
 #[repr(C)]
 pub(super) struct Head {
     pub(super) pixels: UnsafeCell<MaybeUninit<Pixels>>,
-    pub(super) flags: AtomicU32,
+    pub(super) flags: AtomicU16,
+    /// What [`super::Handle::set_mark`] has set.
+    pub(super) mark: AtomicU16,
     /// Of look-ups: the next node of a chain. Of free nodes: the next one that is free.
     pub(super) next: AtomicU32,
 }
 
 impl Head {
-    pub(super) fn new(pixels: MaybeUninit<Pixels>, flags: u32) -> Self {
+    pub(super) fn new(pixels: MaybeUninit<Pixels>, flags: u16) -> Self {
         Self {
             pixels: UnsafeCell::new(pixels),
-            flags: AtomicU32::new(flags),
+            flags: AtomicU16::new(flags),
+            mark: AtomicU16::new(0),
             next: AtomicU32::new(NONE),
         }
     }
@@ -54,7 +57,7 @@ pub(super) struct Chunk {
 impl Chunk {
     pub(super) fn new(number: u32, slab: Weak<Shared>) -> Self {
         let node = |place: usize| Node {
-            head: Head::new(MaybeUninit::uninit(), (place as u32) << PLACE),
+            head: Head::new(MaybeUninit::uninit(), (place as u16) << PLACE),
             count: AtomicI64::new(0),
             label: Default::default(),
         };

@@ -1,7 +1,7 @@
 //! Handles of pixels: to a node of a slab, or apart from any.
 
 use super::chunk::{Head, Node};
-use super::flag::{APART, MARK};
+use super::flag::APART;
 use super::node::NodeRef;
 use crate::sync::atomic::Ordering;
 use crate::thread::{STRIPES, Stripe};
@@ -80,18 +80,15 @@ impl Handle {
     #[inline(always)]
     pub fn mark(&self) -> u16 {
         // SAFETY: a handle keeps what it points to alive.
-        let flags = unsafe { self.head().as_ref() }
-            .flags
-            .load(Ordering::Relaxed);
-        (flags >> MARK) as u16
+        let head = unsafe { self.head().as_ref() };
+        head.mark.load(Ordering::Relaxed)
     }
 
     /// Leaves a mark for those who get the same entry later.
     pub fn set_mark(&self, mark: u16) {
         // SAFETY: as above.
-        let flags = unsafe { &self.head().as_ref().flags };
-        let marked = |flags: u32| Some((flags % (1 << MARK)) | (u32::from(mark) << MARK));
-        let _ = flags.fetch_update(Ordering::SeqCst, Ordering::SeqCst, marked);
+        let head = unsafe { self.head().as_ref() };
+        head.mark.store(mark, Ordering::Relaxed);
     }
 
     /// The handle as an address, to be given back to [`Handle::from_raw`].

@@ -42,29 +42,27 @@ pub const NONE: u32 = u32::MAX;
 /// Flags of a node, which a look-up asks for.
 pub mod flag {
     /// Look-ups may hand it out.
-    pub const FINDABLE: u32 = 1;
+    pub const FINDABLE: u16 = 1;
     /// Made ahead of its first use.
-    pub const UNREAD: u32 = 2;
+    pub const UNREAD: u16 = 2;
     /// It has all bands of its image.
-    pub const ALL_BANDS: u32 = 4;
+    pub const ALL_BANDS: u16 = 4;
     /// Handed out since it was last seen free.
-    pub const HANDED: u32 = 64;
+    pub const HANDED: u16 = 64;
     /// Put by a caller, not loaded.
-    pub const PUT: u32 = 128;
+    pub const PUT: u16 = 128;
     /// Its uses are noted one by one; above the place of the node in its chunk.
-    pub const OBSERVED: u32 = 1 << 14;
+    pub const OBSERVED: u16 = 1 << 14;
     /// It may be used as long as another tier lets it be believed.
-    pub const BELIEVED: u32 = 1 << 15;
+    pub const BELIEVED: u16 = 1 << 15;
     /// Its pins stand in the columns.
-    pub(super) const OPEN: u32 = 8;
+    pub(super) const OPEN: u16 = 8;
     /// The slab itself counts as a handle.
-    pub(super) const LIVE: u32 = 16;
+    pub(super) const LIVE: u16 = 16;
     /// No node, but a handle apart from any cache.
-    pub(super) const APART: u32 = 32;
+    pub(super) const APART: u16 = 32;
     /// Above it stands which node of its chunk it is.
     pub(super) const PLACE: u32 = 8;
-    /// Above it stands the mark of what keeps it.
-    pub(super) const MARK: u32 = 16;
 }
 
 /// What an open node counts beside its handles, lest they seem to be none while they are moved.
@@ -115,7 +113,7 @@ impl Slab {
 
     /// A closed node with these pixels, which is the slab's until it is removed. `stamp` is a moment later than
     /// all that the node was used at.
-    pub fn insert(&self, pixels: Pixels, label: [u64; 3], flags: u32, stamp: u64) -> u32 {
+    pub fn insert(&self, pixels: Pixels, label: [u64; 3], flags: u16, stamp: u64) -> u32 {
         let mut free = self.0.free.lock();
         let id = match free.first {
             NONE => {
@@ -137,7 +135,8 @@ impl Slab {
         for (own, part) in node.label.iter().zip(label) {
             own.store(part, Ordering::Relaxed);
         }
-        let flags = flags | LIVE | ((place as u32) << PLACE);
+        let flags = flags | LIVE | ((place as u16) << PLACE);
+        node.head.mark.store(0, Ordering::Relaxed);
         node.head.flags.store(flags, Ordering::SeqCst);
         for word in node_ref.words() {
             word.store(Word::closed(stamp));

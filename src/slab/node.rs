@@ -22,7 +22,7 @@ impl<'a> NodeRef<'a> {
     /// `node` must have been reached through its chunk, which is alive for as long as the reference; the
     /// flags are its own.
     #[inline(always)]
-    pub(super) unsafe fn at(node: NonNull<Node>, flags: u32) -> Self {
+    pub(super) unsafe fn at(node: NonNull<Node>, flags: u16) -> Self {
         let place = (flags >> PLACE) as usize % NODES;
         // SAFETY: the nodes are the first member of the chunk.
         let chunk = unsafe { node.sub(place).cast::<Chunk>().as_ref() };
@@ -78,17 +78,17 @@ impl<'a> NodeRef<'a> {
     }
 
     #[inline(always)]
-    pub fn flags(&self) -> u32 {
+    pub fn flags(&self) -> u16 {
         self.get().head.flags.load(Ordering::SeqCst)
     }
 
     /// Sets flags, and returns those from before.
-    pub fn set(&self, flags: u32) -> u32 {
+    pub fn set(&self, flags: u16) -> u16 {
         self.get().head.flags.fetch_or(flags, Ordering::SeqCst)
     }
 
     /// Takes flags away, and returns those from before.
-    pub fn unset(&self, flags: u32) -> u32 {
+    pub fn unset(&self, flags: u16) -> u16 {
         self.get().head.flags.fetch_and(!flags, Ordering::SeqCst)
     }
 

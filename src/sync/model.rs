@@ -18,6 +18,11 @@ pub fn thread_number() -> usize {
     shuttle::current::me().into()
 }
 
+/// A place that a thread has alone: in an execution no number of a thread is used again.
+pub fn thread_place(places: usize, _leave: fn()) -> Option<usize> {
+    Some(thread_number()).filter(|number| *number < places)
+}
+
 /// A lock that is not poisoned.
 #[derive(Default)]
 pub struct Mutex<T>(shuttle::sync::Mutex<T>);

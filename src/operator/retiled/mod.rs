@@ -5,14 +5,14 @@ mod plane;
 mod service;
 mod stitching;
 
-use super::siblings::{Served, siblings};
+use super::siblings::{Served, Tiles, siblings};
 use super::window_counts::Windows;
 use crate::cache::{
     Asking, Cache, Claims, Class, Counters, Landing, Namespace, ObservedSiblings, ObservedTile,
     Usage, WINDOWS,
 };
 use crate::error::Result;
-use crate::geometry::Rect;
+use crate::geometry::{Grid, Rect};
 use crate::image::{Bands, Block, Image, MAX_LEVELS, SharedWork};
 use crate::in_flight::Cell;
 use crate::load::nesting;
@@ -44,8 +44,7 @@ struct Retiled {
     /// Level by level.
     planes: Vec<Planes>,
     image: Image,
-    /// Rows and columns of tiles.
-    grid: (u64, u64),
+    tiles: Tiles,
     key: String,
     namespace: Namespace,
     shared: Arc<Shared>,
@@ -92,6 +91,15 @@ pub fn retiled(
         let source_blocks = |(planes, tiles): (&Planes, _)| planes.own.source_blocks(tiles);
         planes.iter().zip(tiles).map(source_blocks).collect()
     });
+    let share_blocks = |(planes, tiles): (&Planes, Grid)| {
+        let mut planes = planes.iter();
+        planes.any(|plane| !tiles.holds_all_of(&plane.grid()))
+    };
+    let grids = (0..).map(|level| image.grid(level));
+    let tiles = Tiles {
+        grid: (image.grid(0).rows(), image.grid(0).cols()),
+        share_blocks: planes.iter().zip(grids).map(share_blocks).collect(),
+    };
     Ok(Arc::new_cyclic(|own| Retiled {
         own: own.clone(),
         shared: namespace.companion(),
@@ -99,7 +107,7 @@ pub fn retiled(
         height,
         source,
         planes,
-        grid: (image.grid(0).rows(), image.grid(0).cols()),
+        tiles,
         image,
         key,
         namespace,
@@ -305,7 +313,7 @@ impl Provider for Retiled {
 
     fn hit(&self, at: &Block) -> Option<Tile> {
         let tile = self.namespace.hit(at)?;
-        self.shared.served.note_tile(&self.grid, at, &tile);
+        self.shared.served.note_tile(&self.tiles, at, &tile);
         Some(tile)
     }
 
@@ -315,7 +323,7 @@ impl Provider for Retiled {
             None => self.make(at, bands, request)?,
         };
         if !request.is_ahead() {
-            self.shared.served.note_tile(&self.grid, &at, &tile);
+            self.shared.served.note_tile(&self.tiles, &at, &tile);
         }
         Ok(tile)
     }
@@ -326,7 +334,7 @@ impl Provider for Retiled {
 
     fn try_block(&self, at: Block, bands: &Bands, request: &Request<'_>) -> Option<Tile> {
         let tile = self.namespace.try_get(at, bands, request)?;
-        self.shared.served.note_tile(&self.grid, &at, &tile);
+        self.shared.served.note_tile(&self.tiles, &at, &tile);
         Some(tile)
     }
 
@@ -379,7 +387,7 @@ impl Provider for Retiled {
     }
 
     fn was_made(&self, at: Block) -> bool {
-        self.shared.served.contains(self.grid, at)
+        self.shared.served.contains(self.tiles.grid, at)
     }
 
     fn is_cancelled(&self) -> bool {

@@ -183,7 +183,7 @@ impl Retiled {
         if !self.makes_siblings(at, plane, bands) {
             return Vec::new();
         }
-        let unserved = |tile: &Block| !self.shared.served.contains(self.grid, *tile);
+        let unserved = |tile: &Block| !self.shared.served.contains(self.tiles.grid, *tile);
         self.sibling_drafts(nearest.filter(unserved), plane, bands, request)
     }
 
@@ -260,7 +260,7 @@ impl Retiled {
                     || cols.end > own_cols.end;
                 let tile = Block::new(at.level, row, col);
                 beyond
-                    && !self.shared.served.contains(self.grid, tile)
+                    && !self.shared.served.contains(self.tiles.grid, tile)
                     && !self.namespace.contains(tile, bands)
             })
     }
