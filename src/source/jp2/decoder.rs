@@ -62,6 +62,8 @@ pub struct Jp2Decoder {
 /// A component that is wanted, and its samples under the wanted pixels.
 struct Wanted {
     component: u32,
+    /// The bands that show it, by their places among those that are wanted.
+    bands: Vec<usize>,
     x: Samples,
     y: Samples,
     columns: Range<u64>,
@@ -253,15 +255,17 @@ impl Jp2Decoder {
         let size = &self.header.size;
         let unit = self.description.unit;
         let of_band = |band: &u32| self.description.channels[*band as usize].component;
-        let mut components: Vec<u32> = window.bands.iter().map(of_band).collect();
-        components.sort_unstable();
-        components.dedup();
-        let wanted = components.into_iter().map(|component| {
+        let mut shown = BTreeMap::<u32, Vec<usize>>::new();
+        for (place, band) in window.bands.iter().enumerate() {
+            shown.entry(of_band(band)).or_default().push(place);
+        }
+        let wanted = shown.into_iter().map(|(component, bands)| {
             let step = size.components[component as usize].step;
             let x = Samples::new(&size.x, unit.0, step.0, window.level)?;
             let y = Samples::new(&size.y, unit.1, step.1, window.level)?;
             Some(Wanted {
                 component,
+                bands,
                 columns: x.under_all(&window.columns),
                 rows: y.under_all(&window.rows),
                 x,
@@ -635,12 +639,11 @@ impl Jp2Decoder {
                     &spread[..]
                 }
             };
-            for (to, band) in window.bands.iter().enumerate() {
-                let Channel { component, table } = &self.description.channels[*band as usize];
-                if *component == of.component {
-                    let to = into.row_mut(to, (y - window.rows.start) as usize);
-                    samples::store(row, table.as_deref(), dtype, &mut to[within.clone()]);
-                }
+            for place in &of.bands {
+                let band = window.bands[*place];
+                let Channel { table, .. } = &self.description.channels[band as usize];
+                let to = into.row_mut(*place, (y - window.rows.start) as usize);
+                samples::store(row, table.as_deref(), dtype, &mut to[within.clone()]);
             }
         }
     }
