@@ -21,7 +21,7 @@ const SCALE: usize = 10;
 const SIDE: usize = 32;
 
 /// Instructions that opening and reading may take, and those for each byte.
-const INSTRUCTIONS: u64 = 64 << 20;
+const INSTRUCTIONS: u64 = 256 << 20;
 const PER_BYTE: u64 = 8000;
 
 /// Bytes of memory that it may take, and those for each byte.
