@@ -216,3 +216,16 @@ with tempfile.NamedTemporaryFile(suffix=".rawl") as raw:
         raw.flush()
         subprocess.run(["opj_compress", "-i", raw.name, "-o", f"../codestreams/{name}-{bands}.j2k", "-F",
                         f"40,33,{bands},8,u", *options.split()], check=True, stdout=subprocess.DEVNULL)
+
+# Those of Part 15.
+HIGH_THROUGHPUT = {
+    "ht": "-reversible true", "ht-fractions": "-qstep 0.01 -prog_order CPRL", "ht-blocks": "-reversible true -block_size {16,8} -precincts {32,32}",
+    "ht-tiles": "-reversible true -tile_size {24,16} -num_decomps 2",
+}
+with tempfile.NamedTemporaryFile(suffix=".yuv") as raw:
+    raw.write(np.array([(x * x // 9 + y * 13 + x * y % 5) % 211], np.uint8).tobytes())
+    raw.flush()
+    for name, options in HIGH_THROUGHPUT.items():
+        subprocess.run(["ojph_compress", "-i", raw.name, "-o", f"../codestreams/{name}.j2c", "-dims", "{40,33}", "-num_comps", "1",
+                        "-signed", "false", "-bit_depth", "8", "-downsamp", "{1,1}", *options.split()], check=True,
+                       stdout=subprocess.DEVNULL)

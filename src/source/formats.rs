@@ -182,8 +182,8 @@ pub const FORMATS: &[Format] = &[
             code-blocks, each decoded once while the cache keeps it, resolution levels by fewer wavelet levels, \
             the first quality layers alone by option, 1 to 31 bits, \
             subsampled components, palettes, offsets of image and tiles, the georeference of GeoJP2, GMLJP2 and of world \
-            files. HTJ2K by whole tiles. One decode takes at most 2 GiB beside its pixels.",
-        lacks: c"Part 2; further codestreams of a JPX file.",
+            files. HTJ2K in the same way. One decode takes at most 2 GiB beside its pixels.",
+        lacks: c"Part 2; code-blocks of Part 15 (HTJ2K) side by side with others; further codestreams of a JPX file.",
         recognises: Jp2File::is_jp2,
         open: |bytes| {
             let decoder = Jp2File::open(bytes)?.into_decoder();

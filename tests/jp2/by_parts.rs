@@ -288,7 +288,7 @@ fn the_window_beside_another_takes_what_is_new_in_it() {
 type View = fn(&Arc<dyn Provider>, &Cache) -> Arc<dyn Provider>;
 
 /// Reads a window as callers do, and says how much was decoded for it.
-fn decoded_for_window(
+pub fn decoded_for_window(
     view: &Arc<dyn Provider>,
     source: &Arc<dyn Provider>,
     rect: &Rect,

@@ -2,7 +2,7 @@
 
 use super::compare::complaint;
 use super::support::*;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tilecache::dtype::DType;
 
 /// A difference that is allowed in a component: the largest, and the mean of all squares.
@@ -55,6 +55,51 @@ const CLASS_1: [(&str, &[Allowed]); 23] = [
     ("p1_06", &[(2, 0.6), (2, 0.6), (2, 0.6)]),
     ("p1_07", &[NONE; 2]),
 ];
+
+/// Those of Part 15: the name of the codestream, that of which it has the reference images, and the tolerances that other
+/// decoders of them keep to.
+#[allow(clippy::approx_constant, reason = "a tolerance is near 1 / pi")]
+#[rustfmt::skip]
+const HIGH_THROUGHPUT: [(&str, &str, &[Allowed]); 35] = [
+    ("ds0_ht_01_b11", "p0_01", &[NONE]),
+    ("ds0_ht_02_b11", "p0_02", &[(1, 0.001)]),
+    ("ds0_ht_03_b11", "p0_03", &[(17, 0.15)]),
+    ("ds0_ht_03_b14", "p0_03", &[NONE]),
+    ("ds0_ht_04_b11", "p0_04", &[(7, 0.876), (6, 0.726), (8, 1.17)]),
+    ("ds0_ht_04_b12", "p0_04", &[(5, 0.776), (4, 0.626), (6, 1.07)]),
+    ("ds0_ht_05_b11", "p0_05", &[(2, 0.319), (3, 0.324), (3, 0.318), (2, 0.001)]),
+    ("ds0_ht_05_b12", "p0_05", &[(2, 0.319), (2, 0.323), (2, 0.317), NONE]),
+    ("ds0_ht_06_b11", "p0_06", &[(3135, 86287.0), (403, 6124.0), (378, 3968.0), (200, 2000.0)]),
+    ("ds0_ht_06_b15", "p0_06", &[(635, 11287.0), (403, 6124.0), (378, 3968.0), (12, 10.0)]),
+    ("ds0_ht_06_b18", "p0_06", &[(635, 11287.0), (403, 6124.0), (378, 3968.0), NONE]),
+    ("ds0_ht_07_b11", "p0_07", &[(40, 25.0), (40, 25.0), (50, 25.0)]),
+    ("ds0_ht_07_b15", "p0_07", &[(2, 0.075), (2, 0.05), (2, 0.075)]),
+    ("ds0_ht_07_b16", "p0_07", &[NONE, NONE, NONE]),
+    ("ds0_ht_08_b11", "p0_08", &[(40, 45.0), (40, 30.0), (40, 45.0)]),
+    ("ds0_ht_08_b15", "p0_08", &[NONE, (1, 0.001), NONE]),
+    ("ds0_ht_08_b16", "p0_08", &[NONE, NONE, NONE]),
+    ("ds0_ht_09_b11", "p0_09", &[NONE]),
+    ("ds0_ht_10_b11", "p0_10", &[NONE, NONE, NONE]),
+    ("ds0_ht_11_b10", "p0_11", &[NONE]),
+    ("ds0_ht_12_b11", "p0_12", &[NONE]),
+    ("ds0_ht_14_b11", "p0_14", &[NONE, NONE, NONE]),
+    ("ds0_ht_15_b11", "p0_15", &[(17, 0.15)]),
+    ("ds0_ht_15_b14", "p0_15", &[NONE]),
+    ("ds0_ht_16_b11", "p0_16", &[NONE]),
+    ("ds1_ht_01_b11", "p1_01", &[(1, 0.001)]),
+    ("ds1_ht_01_b12", "p1_01", &[NONE]),
+    ("ds1_ht_02_b11", "p1_02", &[(7, 0.865), (6, 0.716), (8, 1.151)]),
+    ("ds1_ht_02_b12", "p1_02", &[(5, 0.765), (4, 0.616), (6, 1.051)]),
+    ("ds1_ht_03_b11", "p1_03", &[(2, 0.311), (3, 0.31), (3, 0.317), (2, 0.001)]),
+    ("ds1_ht_03_b12", "p1_03", &[(2, 0.311), (2, 0.28), (1, 0.267), NONE]),
+    ("ds1_ht_04_b9", "p1_04", &[(624, 3080.0)]),
+    ("ds1_ht_05_b11", "p1_05", &[(40, 8.458), (40, 9.716), (40, 10.154)]),
+    ("ds1_ht_06_b11", "p1_06", &[(2, 0.6), (2, 0.6), (2, 0.6)]),
+    ("ds1_ht_07_b11", "p1_07", &[NONE, NONE]),
+];
+
+/// Those with code-blocks of both parts, which are refused.
+const MIXED: [&str; 3] = ["ds0_hm_06_b11", "ds0_hm_06_b18", "ds0_hm_15_b8"];
 
 /// Width, height and samples of a component.
 type Component = (usize, usize, Vec<i64>);
@@ -180,40 +225,72 @@ fn conformance_codestreams_are_within_the_tolerances_of_the_standard() {
     };
     let mut compared = 0;
     for (name, allowed) in CLASS_1 {
-        let path = folder.join(format!("{name}.j2k"));
-        let Ok(bytes) = std::fs::read(&path) else {
-            println!("{name}: is not there");
-            continue;
-        };
-        let mut decoder = open(&path).unwrap_or_else(|error| panic!("{error}"));
-        decoder.read_all_by_parts();
-        let image = decoder.image();
-        for (number, (most, mean)) in allowed.iter().enumerate() {
-            let file = folder.join(format!("c1{name}_{number}.pgx"));
-            let right = reference(&std::fs::read(file).expect("a reference image"));
-            // The reference of this one is of half its size.
-            let level = u32::from(name == "p0_08");
-            let band = read_level(&decoder, level, &[number as u32]).expect("pixels");
-            let band = samples(image.dtype, &band);
-            let (width, height) = image.levels[level as usize];
-            let got = match level {
-                0 => component(&bytes, number, width as usize, &band),
-                _ => (width as usize, height as usize, band),
-            };
-            assert_eq!((got.0, got.1), (right.0, right.1), "{name}, {number}");
-            assert_eq!(got.2.len(), right.2.len(), "{name}, {number}");
-            let off = difference(&got.2, &right.2);
-            assert!(is_allowed(off, (*most, *mean)), "{name}, {number}: {off:?}");
-            compared += 1;
-        }
-        // By code-blocks, in windows, what the codec makes of the whole.
-        let codec = open(&path).expect("an image");
-        let all: Vec<u32> = (0..image.band_count()).collect();
-        for level in (0..image.levels.len() as u32).rev() {
-            let expected = read_level(&codec, level, &all).expect("pixels");
-            let complaint = complaint(&decoder, level, &expected, 0.0).expect("pixels");
-            assert!(complaint.is_empty(), "{name}, level {level}: {complaint}");
-        }
+        compared += compare(&folder, name, name, allowed);
     }
     assert!(compared > 0, "none of them is there");
+}
+
+#[test]
+fn conformance_codestreams_of_part_15_are_within_tolerances() {
+    let Some(folder) = folder() else {
+        return;
+    };
+    let mut compared = 0;
+    for (name, reference, allowed) in HIGH_THROUGHPUT {
+        compared += compare(&folder, name, reference, allowed);
+    }
+    println!("{compared} components of Part 15 compared");
+    for name in MIXED {
+        let path = folder.join(format!("{name}.j2k"));
+        if path.exists() {
+            let read = open(&path).and_then(|decoder| read_blocks(&decoder, 0, &[0]));
+            assert!(read.is_err(), "{name}");
+        }
+    }
+}
+
+/// Compares a codestream with reference images, and its windows by code-blocks with the whole; says how many components were
+/// compared.
+fn compare(folder: &Path, name: &str, of: &str, allowed: &[Allowed]) -> usize {
+    let path = folder.join(format!("{name}.j2k"));
+    let Ok(bytes) = std::fs::read(&path) else {
+        println!("{name}: is not there");
+        return 0;
+    };
+    let mut decoder = open(&path).unwrap_or_else(|error| panic!("{error}"));
+    decoder.read_all_by_parts();
+    let image = decoder.image();
+    let mut compared = 0;
+    for (number, (most, mean)) in allowed.iter().enumerate() {
+        let file = folder.join(format!("c1{of}_{number}.pgx"));
+        let Ok(file) = std::fs::read(file) else {
+            println!("{name}: the reference image {number} is not there");
+            continue;
+        };
+        let right = reference(&file);
+        compared += 1;
+        // The reference of this one is of half its size.
+        let level = u32::from(of == "p0_08");
+        let band = read_level(&decoder, level, &[number as u32]);
+        let band = band.unwrap_or_else(|error| panic!("{name}: {error}"));
+        let band = samples(image.dtype, &band);
+        let (width, height) = image.levels[level as usize];
+        let got = match level {
+            0 => component(&bytes, number, width as usize, &band),
+            _ => (width as usize, height as usize, band),
+        };
+        assert_eq!((got.0, got.1), (right.0, right.1), "{name}, {number}");
+        assert_eq!(got.2.len(), right.2.len(), "{name}, {number}");
+        let off = difference(&got.2, &right.2);
+        assert!(is_allowed(off, (*most, *mean)), "{name}, {number}: {off:?}");
+    }
+    // By code-blocks, in windows, what the codec makes of the whole.
+    let codec = open(&path).expect("an image");
+    let all: Vec<u32> = (0..image.band_count()).collect();
+    for level in (0..image.levels.len() as u32).rev() {
+        let expected = read_level(&codec, level, &all).expect("pixels");
+        let complaint = complaint(&decoder, level, &expected, 0.0).expect("pixels");
+        assert!(complaint.is_empty(), "{name}, level {level}: {complaint}");
+    }
+    compared
 }

@@ -13,6 +13,7 @@ mod high_throughput;
 mod interest;
 mod layers;
 mod policy;
+mod refined;
 mod support;
 mod threads;
 

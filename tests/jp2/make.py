@@ -241,6 +241,14 @@ for label, size, bands, bits, more in (
     ("quarters", (352, 288), 3, 8, {"steps": quarters}),
     ("quarters-odd", (352, 288), 3, 8, {"options": "-tile_size {257,33}", "steps": quarters}),
     ("quarters-even", (301, 207), 3, 8, {"options": "-tile_size {64,48}", "steps": quarters}),
+    ("blocks", (333, 517), 1, 8, {"options": "-block_size {16,16}"}),
+    ("blocks-wide", (333, 517), 1, 12, {"options": "-block_size {4,1024}"}),
+    ("blocks-high", (333, 517), 1, 12, {"options": "-block_size {256,4} -prog_order PCRL"}),
+    ("precincts", (333, 517), 3, 8, {"options": "-precincts {64,64},{128,128} -prog_order CPRL -colour_trans true"}),
+    ("bit", (301, 207), 1, 1, {}),
+    ("bits", (301, 207), 1, 3, {"options": "-prog_order RLCP"}),
+    ("fractions", (301, 207), 1, 16, {"options": "-tile_size {200,100}", "lossy": 0.0001}),
+    ("fractions-blocks", (333, 517), 1, 10, {"options": "-block_size {32,8}", "lossy": 0.02}),
     ("several", (4500, 3900), 1, 8, {"options": "-tile_size {600,500} -tile_offset {3,2}", "offset": (17, 5)}),
 ):
     ht(f"ht-{label}.j2c", size, bands, bits, **more)

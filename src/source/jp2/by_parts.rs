@@ -1,14 +1,14 @@
 //! Windows of large tiles by their code-blocks, each of which is found and decoded once.
 //!
 //! What is known of a tile is kept like the indexes of files, what its code-blocks hold in the cache of the request.
-//! A tile that is not of Part 1, or damaged in a way that the packet headers show, is left to the codec.
+//! A tile with code-blocks of both Part 1 and Part 15, or damaged in a way that the packet headers show, is left to the codec.
 
-use super::codestream::{Access, Area, Kept, Needed, Samples, Shape, Tile, read};
+use super::codestream::{Access, Area, Kept, Needed, Samples, Shape, Tile, is_refusal, read};
 use super::header::Header;
 use super::helpers::Helpers;
 use super::index::Part;
 use crate::bytes::Bytes;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::image::Image;
 use crate::source::hidden::Hidden;
 use crate::source::index::{Index, most_at_once};
@@ -102,11 +102,7 @@ impl ByParts {
                 self.index.keep_found(number, &tile, tile.bytes());
                 Ok(Some(tile))
             }
-            Err(error)
-                if [Kind::Corrupt, Kind::Unsupported, Kind::Limit].contains(&error.kind()) =>
-            {
-                refuse()
-            }
+            Err(error) if is_refusal(&error) => refuse(),
             Err(error) => Err(error),
         }
     }

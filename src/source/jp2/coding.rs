@@ -17,6 +17,9 @@ const BYPASS: u8 = 1;
 /// The bit of a code-block style that says Part 15.
 const HIGH_THROUGHPUT: u8 = 0x40;
 
+/// The bit that says that others may stand beside them.
+const MIXED: u8 = 0x80;
+
 /// What one code-block takes of a decoder's memory before any of it is decoded: its description,
 /// room for ten segments, and its share of the tag trees.
 const CODE_BLOCK_BYTES: u64 = 1100;
@@ -132,6 +135,11 @@ impl Coding {
     /// tiles as a whole.
     pub fn is_high_throughput(&self) -> bool {
         self.styles.iter().any(Style::is_high_throughput)
+    }
+
+    /// Whether a component may have code-blocks of Part 15 beside others.
+    pub fn is_mixed(&self) -> bool {
+        self.styles.iter().any(|style| style.passes & MIXED != 0)
     }
 
     /// Whether lower bit planes of a component bypass the arithmetic decoder.

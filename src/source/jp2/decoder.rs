@@ -16,7 +16,7 @@ use super::whole;
 use crate::bytes::Bytes;
 use crate::error::{Error, Kind, Result};
 use crate::geometry::Rect;
-use crate::image::{Block, Image};
+use crate::image::{Block, Image, SharedWork};
 use crate::memory::PixelsMut;
 use crate::source::hidden::Hidden;
 use crate::source::{Decoder, beneath};
@@ -91,10 +91,15 @@ enum Way<'a> {
 
 impl Jp2Decoder {
     /// The image that `description` says.
-    pub(super) fn new(bytes: Arc<dyn Bytes>, header: Header, description: Description) -> Self {
+    pub(super) fn new(bytes: Arc<dyn Bytes>, header: Header, mut description: Description) -> Self {
         // Where reads are journeys, those of single code-blocks would be too many.
         let is_worth_it = description.image.windowed && bytes.reads_are_cheap();
         let by_parts = is_worth_it.then(|| ByParts::new(&header)).flatten();
+        if by_parts.is_none() && header.is_high_throughput() {
+            // The codec decodes such tiles as a whole for each window.
+            description.image.windowed = false;
+            description.image.shared_work = SharedWork::None;
+        }
         Self {
             by_parts,
             bytes,
@@ -332,25 +337,31 @@ impl Jp2Decoder {
                 hidden,
                 helpers: &self.helpers,
             };
-            let decoded = self.read_by_parts(&windows, &here, &areas, window, into)?;
-            self.say_decoded(decoded, window);
-            return Ok(());
+            match self.read_by_parts(&windows, &here, &areas, window, into) {
+                // What the codec makes of a spoilt tile is what a block of it has.
+                Err(error) if error.kind() == Kind::Corrupt && windows.tile.is_high_throughput => {}
+                result => {
+                    self.say_decoded(result?, window);
+                    return Ok(());
+                }
+            }
         }
         let mut stream = self.stream(col, row, window.level)?;
         let own = stream.coding.take();
         let coding = own.as_ref().unwrap_or(&self.header.coding);
-        if coding.is_high_throughput() {
-            reach = [tile_x.start, tile_y.start, tile_x.end, tile_y.end];
-        }
-        let (x, y) = (reach[0]..reach[2], reach[1]..reach[3]);
-        if stream.has_region && coding.bypasses() {
-            let decoded =
-                self.read_raised((col, row), &stream, coding, (&here, &areas), window, into)?;
+        let here_in = (&here[..], &areas[..]);
+        if let Some(decoded) =
+            self.read_without_codec((col, row), &stream, coding, here_in, window, into)?
+        {
             if self.by_parts.is_some() && matches!(window.way, Way::Window(_)) {
                 self.say_decoded(decoded, window);
             }
             return Ok(());
         }
+        if coding.is_high_throughput() {
+            reach = [tile_x.start, tile_y.start, tile_x.end, tile_y.end];
+        }
+        let (x, y) = (reach[0]..reach[2], reach[1]..reach[3]);
         // Mixed components can be told apart only when all three of them are decoded.
         let mixed = coding.is_transformed() && here.iter().any(|each| each.component < 3);
         let whole = x == tile_x && y == tile_y;
@@ -479,9 +490,11 @@ impl Jp2Decoder {
         from(&*self.index()?)
     }
 
-    /// Delivers what a tile with a region of interest has of the wanted pixels. Where its code-blocks bypass the arithmetic
-    /// decoder, the codec takes passes for plain bits that are none, so that it has no say here.
-    fn read_raised(
+    /// Delivers what a tile has of the wanted pixels, if it is one that the codec misreads, and says how many coefficients were
+    /// decoded. Where code-blocks with a region of interest bypass the arithmetic decoder, the codec takes passes for plain
+    /// bits that are none; of code-blocks of Part 15 it reads neither regions nor those that come in several packets or have
+    /// passes without bytes.
+    fn read_without_codec(
         &self,
         at: (u64, u64),
         stream: &TileStream<'_>,
@@ -489,27 +502,45 @@ impl Jp2Decoder {
         (here, areas): (&[&Wanted], &[(u32, Area)]),
         window: &Window<'_>,
         into: &mut PixelsMut<'_>,
-    ) -> Result<u64> {
+    ) -> Result<Option<u64>> {
+        let is_high_throughput = coding.is_high_throughput();
+        let is_misread = match is_high_throughput {
+            true => stream.has_region || coding.layers() > 1,
+            false => stream.has_region && coding.bypasses(),
+        };
+        if !is_misread && !is_high_throughput {
+            return Ok(None);
+        }
         let size = &self.header.size;
+        let reach = (size.x.tile_range(at.0), size.y.tile_range(at.1));
+        self.check_cost(coding, stream, (&reach.0, &reach.1), 0)?;
         let samples = areas.iter().map(|(_, area)| area.count()).max();
         let at_once = if coding.is_transformed() { 3 } else { 1 };
         let planes = samples
             .unwrap_or(0)
             .saturating_mul(PART_SAMPLE_BYTES * at_once);
-        let tile = (size.x.tile_range(at.0), size.y.tile_range(at.1));
-        self.check_cost(coding, stream, (&tile.0, &tile.1), planes)?;
-        self.check_packets(at, Some((stream, coding)))?;
         let number = at.1 * size.x.tiles() + at.0;
         let index = self.index()?;
         let bytes = stream.again();
+        // The codec is led astray by packets that are not needed, too.
+        let level = if is_misread { window.level } else { 0 };
+        let needed = self.needed(level);
         let tile = codestream::Tile::read(
             &bytes,
             &self.header,
             at,
             index.parts(number)?,
-            self.needed(window.level),
+            needed,
             MAX_BYTES.saturating_sub(planes),
-        )?;
+        );
+        let tile = match tile {
+            Ok(tile) if is_misread || tile.has_empty_passes => tile,
+            Err(error) if is_misread || !codestream::is_refusal(&error) => return Err(error),
+            // What the codec makes of a spoilt tile, or says of one that it can tell no more of, is what it is.
+            _ => return Ok(None),
+        };
+        self.check_cost(coding, stream, (&reach.0, &reach.1), planes)?;
+        self.check_packets(at, Some((stream, coding)))?;
         let windows = Windows {
             tile: Arc::new(tile),
             number,
@@ -518,6 +549,7 @@ impl Jp2Decoder {
             helpers: &self.helpers,
         };
         self.read_by_parts(&windows, here, areas, window, into)
+            .map(Some)
     }
 
     /// What is looked for in a tile for a level.

@@ -88,7 +88,9 @@ impl Description {
         image.levels = levels;
         image.bits = bits;
         image.bands_together = size.components.len() == 1 || header.coding.is_transformed();
-        let in_parts = !header.is_high_throughput();
+        // Where a tile may have code-blocks of both parts, the codec decodes it, as a whole.
+        let in_parts = !header.is_high_throughput()
+            || header.coding.is_high_throughput() && !header.coding.is_mixed();
         image.windowed = in_parts && image.block.0 * image.block.1 >= WINDOWED;
         if image.windowed {
             image.shared_work = SharedWork::Repeated;
@@ -153,8 +155,8 @@ fn levels(header: &Header, unit: (u64, u64)) -> Vec<(u64, u64)> {
 /// The columns and rows of a block.
 ///
 /// It is a tile where tiles lie on a grid that begins where the image does and one can be decoded at
-/// once, else a part as good. Of a high-throughput tile no part can be decoded, and so a block is
-/// whole tiles however large. Where no grid of blocks falls together with the tiles, a small image
+/// once, else a part as good. Of a high-throughput tile the codec decodes no part, and so a block
+/// is whole tiles however large. Where no grid of blocks falls together with the tiles, a small image
 /// is one block. A larger one has blocks of several tiles, so that few tiles are decoded again for
 /// the neighbours of a block, and one block need not stand for all of the image.
 fn block(header: &Header, unit: (u64, u64), full: (u64, u64)) -> (u64, u64) {

@@ -2,7 +2,8 @@
 //!
 //! The boxes of a file and the headers of its codestream are read here, strictly and within bounds;
 //! OpenJPEG decodes one codestream tile at a time, or a part of it, out of a codestream that holds
-//! this tile alone. Coordinates stay those of the file, on which the wavelets depend.
+//! this tile alone. Coordinates stay those of the file, on which the wavelets depend. Windows of large tiles, and tiles that
+//! OpenJPEG misreads, are decoded here by their code-blocks (`codestream`).
 //!
 //! A decode takes at most 2 GiB beside the pixels that it delivers; what would take more is refused
 //! with [`crate::error::Kind::Limit`] before memory is taken.

@@ -2,15 +2,15 @@
 //!
 //! The codec takes packets that are missing for empty ones, and bytes that were shifted for pixels.
 
-use super::codestream::{Look, Tile};
+use super::codestream::{Look, Tile, is_refusal};
 use super::header::Header;
 use super::index::{Doubt, EOC_BYTES, End, Part};
 use crate::bytes::Bytes;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::source::index::most_at_once;
 
 /// An error where packets of the tile in this column and row, which lies in `parts`, are lost. What cannot be told, for
-/// packets are not those of Part 1, is none.
+/// the tile is not one that is read by code-blocks, is none.
 pub fn check(
     bytes: &dyn Bytes,
     header: &Header,
@@ -20,14 +20,7 @@ pub fn check(
 ) -> Result<()> {
     let look = match Tile::look(bytes, header, at, parts, most_at_once()) {
         Ok(look) => Some(look),
-        Err(error)
-            if matches!(
-                error.kind(),
-                Kind::Corrupt | Kind::Unsupported | Kind::Limit
-            ) =>
-        {
-            None
-        }
+        Err(error) if is_refusal(&error) => None,
         Err(error) => return Err(error),
     };
     let ended = match look {

@@ -34,8 +34,18 @@ impl Style {
     }
 
     /// Coefficients do not depend on the stripe below.
-    fn is_causal(self) -> bool {
+    pub fn is_causal(self) -> bool {
         self.0 & 8 != 0
+    }
+
+    /// Code-blocks are those of Part 15.
+    pub fn is_high_throughput(self) -> bool {
+        self.0 & 0x40 != 0
+    }
+
+    /// Those of both parts may stand side by side.
+    pub fn is_mixed(self) -> bool {
+        self.0 & 0x80 != 0
     }
 
     /// Each cleanup pass ends with four symbols that are always the same.
@@ -171,13 +181,19 @@ impl Coder {
         stripe.iter().map(move |column| column[row % 4])
     }
 
-    fn begin(&mut self, width: usize, height: usize) {
+    /// The coefficients of a code-block of this size, all zero, for who decodes it in another way.
+    pub fn columns(&mut self, width: usize, height: usize) -> &mut [[i32; 4]] {
         (self.width, self.height) = (width, height);
+        self.columns.clear();
+        self.columns.resize(width * height.div_ceil(4), [0; 4]);
+        &mut self.columns
+    }
+
+    fn begin(&mut self, width: usize, height: usize) {
+        self.columns(width, height);
         let stripes = height.div_ceil(4);
         self.flags.clear();
         self.flags.resize((width + 2) * (stripes + 2), 0);
-        self.columns.clear();
-        self.columns.resize(width * stripes, [0; 4]);
     }
 
     /// The stripes: where their flags and their columns begin, and how many rows they have.

@@ -5,6 +5,7 @@
 
 use super::code_block::{Coder, Segment};
 use super::grid::{Area, ComponentGrid};
+use super::ht_block::{self, Cleanup};
 use super::tile::{Stored, Tile};
 use super::window::{Access, Row};
 use crate::dtype::DType;
@@ -290,19 +291,34 @@ impl<'a> Groups<'a> {
         let about = &grid.resolutions[resolution].bands[band];
         let Decoding {
             coder,
+            cleanup,
             bytes,
             segments,
         } = decoding;
         self.tile
             .segments(block, self.access.bytes, bytes, segments)?;
-        coder.decode(
-            (block.area.width(), block.area.height()),
-            about.orientation,
-            block.planes,
-            grid.style,
-            segments,
-            bytes,
-        );
+        let size = (block.area.width(), block.area.height());
+        match grid.style.is_high_throughput() {
+            true => {
+                let block = ht_block::Block {
+                    size,
+                    plane: block.planes,
+                    above: about.planes.saturating_sub(block.planes),
+                    style: grid.style,
+                    segments,
+                    bytes,
+                };
+                cleanup.decode(coder, &block)?;
+            }
+            false => coder.decode(
+                size,
+                about.orientation,
+                block.planes,
+                grid.style,
+                segments,
+                bytes,
+            ),
+        }
         let decoded = &self.access.decoded;
         decoded.fetch_add(block.area.count(), Ordering::Relaxed);
         Ok(())
@@ -325,6 +341,7 @@ impl<'a> Groups<'a> {
 #[derive(Default)]
 struct Decoding {
     coder: Coder,
+    cleanup: Cleanup,
     bytes: Vec<u8>,
     segments: Vec<Segment>,
 }

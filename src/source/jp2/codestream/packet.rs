@@ -14,9 +14,14 @@ const ENDLESS: u32 = u32::MAX;
 /// The passes of the first segment where later ones bypass the arithmetic decoder.
 const FIRST_BYPASSED: u32 = 10;
 
+/// The passes of a set of Part 15: a cleanup pass, and two that refine what it has.
+const SET: u32 = 3;
+
 /// What the packets of a precinct have told so far.
 pub struct Precinct {
     bands: Vec<InBand>,
+    /// Some code-block of Part 15 has passes without bytes.
+    pub has_empty_passes: bool,
 }
 
 /// The code-blocks of one subband in a precinct.
@@ -26,6 +31,7 @@ struct InBand {
     inclusion: Option<TagTree>,
     zero_planes: Option<TagTree>,
     blocks: Vec<Known>,
+    has_empty_passes: bool,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -35,6 +41,9 @@ struct Known {
     /// Passes of the segment that was begun last, and how many it may have.
     passes: u32,
     most: u32,
+    /// Of Part 15: bit planes that are zero, as long as no cleanup pass has come.
+    zero_planes: u32,
+    has_cleanup: bool,
 }
 
 /// What a packet has of one code-block: consecutive passes of one segment.
@@ -72,6 +81,15 @@ impl Bits<'_> {
 
     fn number(&mut self, bits: u32) -> Result<u32> {
         (0..bits).try_fold(0, |number, _| Ok(number << 1 | u32::from(self.bit()?)))
+    }
+
+    /// The length of what so many passes have.
+    fn length(&mut self, length_bits: u32, passes: u32) -> Result<u32> {
+        let length_bits = length_bits + passes.ilog2();
+        if length_bits > 32 {
+            return Err(Error::corrupt(format!("a length of {length_bits} bits")));
+        }
+        self.number(length_bits)
     }
 
     /// Goes to the end of the header.
@@ -113,11 +131,13 @@ impl Precinct {
                 inclusion: tree(),
                 zero_planes: tree(),
                 blocks: vec![Known::default(); places.len()],
+                has_empty_passes: false,
                 places,
             }
         });
         Self {
             bands: bands.collect(),
+            has_empty_passes: false,
         }
     }
 
@@ -141,6 +161,7 @@ impl Precinct {
             for (index, (here, band)) in self.bands.iter_mut().zip(bands).enumerate() {
                 here.read(layer, (index, band), style, &mut bits, pieces)?;
                 looks += here.blocks.len() as u64;
+                self.has_empty_passes |= here.has_empty_passes;
             }
         }
         bits.end()?;
@@ -184,6 +205,14 @@ impl InBand {
             while bits.bit()? {
                 known.length_bits += 1;
             }
+            if style.is_high_throughput() {
+                if let Some(zero) = zero_planes {
+                    known.zero_planes = zero;
+                }
+                let of = (index, self.places[leaf], band.planes);
+                self.has_empty_passes |= known.read_high_throughput(of, passes, bits, pieces)?;
+                continue;
+            }
             while passes > 0 {
                 let begins = known.passes == known.most;
                 if begins {
@@ -191,16 +220,13 @@ impl InBand {
                     known.passes = 0;
                 }
                 let now = passes.min(known.most - known.passes);
-                let length_bits = known.length_bits + now.ilog2();
-                if length_bits > 32 {
-                    return Err(Error::corrupt(format!("a length of {length_bits} bits")));
-                }
+                let len = bits.length(known.length_bits, now)?;
                 pieces.push(Piece {
                     band: index,
                     place: self.places[leaf],
                     zero_planes: zero_planes.take(),
                     passes: now,
-                    len: bits.number(length_bits)?,
+                    len,
                     begins,
                 });
                 known.passes += now;
@@ -208,6 +234,70 @@ impl InBand {
             }
         }
         Ok(())
+    }
+}
+
+impl Known {
+    /// Reads how long passes of Part 15 are, of a code-block of a band, at a place, in a subband of so many bit planes; says
+    /// whether passes have no bytes. These come before the first cleanup pass, in sets, each for one bit plane more that is zero.
+    fn read_high_throughput(
+        &mut self,
+        (band, place, planes): (usize, u32, u32),
+        passes: u32,
+        bits: &mut Bits<'_>,
+        pieces: &mut Vec<Piece>,
+    ) -> Result<bool> {
+        let piece = |passes: u32, len: u32, begins: bool| Piece {
+            band,
+            place,
+            zero_planes: None,
+            passes,
+            len,
+            begins,
+        };
+        let mut left = passes;
+        let mut has_empty = false;
+        if !self.has_cleanup {
+            let before = self.passes;
+            let refining = (before + passes - 1) % SET;
+            // The passes up to a cleanup pass, if there is one among them, share a length.
+            let up_to = passes.saturating_sub(refining);
+            let first = if up_to == 0 { passes } else { up_to };
+            let mut len = bits.length(self.length_bits, first)?;
+            self.passes += passes;
+            if len == 0 || up_to == 0 {
+                len = len << (passes.ilog2() - first.ilog2())
+                    | bits.number(passes.ilog2() - first.ilog2())?;
+                if len > 0 {
+                    return Err(Error::corrupt(format!("{len} bytes of passes without any")));
+                }
+                return Ok(true);
+            }
+            left = refining;
+            let empty = (before + up_to - 1) / SET;
+            has_empty = empty > 0;
+            let zero = self.zero_planes + empty;
+            if zero >= planes {
+                return Err(Error::corrupt(format!(
+                    "{zero} of {planes} bit planes are zero in a code-block that has others"
+                )));
+            }
+            self.has_cleanup = true;
+            self.passes = 1;
+            pieces.push(Piece {
+                zero_planes: Some(zero),
+                ..piece(1, len, true)
+            });
+        }
+        if self.passes + left > SET {
+            return Err(Error::unsupported("several sets of passes of a code-block"));
+        }
+        if left > 0 {
+            let len = bits.length(self.length_bits, left)?;
+            pieces.push(piece(left, len, self.passes == 1));
+            self.passes += left;
+        }
+        Ok(has_empty)
     }
 }
 

@@ -108,6 +108,8 @@ pub struct Search<'a> {
     /// Packets that are needed, and those of them that have not come.
     all: u64,
     missing: u64,
+    /// Some code-blocks of Part 15 have passes without bytes.
+    pub has_empty_passes: bool,
     /// It ended at a packet without a marker that those before have, or with that of a later one.
     pub lost_marker: bool,
 }
@@ -185,6 +187,7 @@ impl<'a> Search<'a> {
             known: HashMap::new(),
             all: missing,
             missing,
+            has_empty_passes: false,
             lost_marker: false,
         })
     }
@@ -296,6 +299,7 @@ impl<'a> Search<'a> {
             pieces,
         )?;
         self.work.add(looks)?;
+        self.has_empty_passes |= told.has_empty_passes;
         if coding.ends_headers() {
             source.pass_end_of_header()?;
         }

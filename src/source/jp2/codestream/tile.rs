@@ -1,6 +1,6 @@
 //! What is known of a codestream tile: its grids, and where the bytes of each of its code-blocks lie in the file.
 
-use super::code_block::{Segment, close};
+use super::code_block::{MAX_PLANES, Segment, close};
 use super::grid::{Area, Band, ComponentGrid, Resolution};
 use super::groups::Shape;
 use super::order::Run;
@@ -28,6 +28,10 @@ pub struct Tile {
     blocks: Vec<Vec<Vec<Vec<Entry>>>>,
     /// The levels that it serves: this one and those above it.
     pub level: u32,
+    /// It has code-blocks of Part 15.
+    pub is_high_throughput: bool,
+    /// Some of them have passes without bytes.
+    pub has_empty_passes: bool,
     chunks: Vec<Chunk>,
 }
 
@@ -80,9 +84,12 @@ impl Tile {
         }
         let mut search = Search::new(&headers.grids, needed, headers.layers(), most)?;
         headers.search(bytes, &mut search)?;
+        let has_empty_passes = search.has_empty_passes;
         let (blocks, chunks) = search.finish()?;
         Ok(Self {
             is_transformed: headers.coding.is_transformed(),
+            is_high_throughput: headers.coding.is_high_throughput(),
+            has_empty_passes,
             blocks,
             level,
             chunks,
@@ -346,13 +353,21 @@ fn grids(
         return Err(Error::limit(format!("{resolutions} resolutions in a tile")));
     }
     let components = header.size.components.iter().zip(coding.styles());
-    let grids = components.zip(steps).map(|((component, style), steps)| {
-        if style.is_high_throughput() {
-            return Err(Error::unsupported("code-blocks of Part 15"));
-        }
-        ComponentGrid::new(component, style, steps, at)
-    });
+    let grids = components
+        .zip(steps)
+        .map(|((component, style), steps)| ComponentGrid::new(component, style, steps, at));
     let grids = grids.collect::<Result<Vec<_>>>()?;
+    for grid in &grids {
+        let mut bands = grid.resolutions.iter().flat_map(|it| &it.bands);
+        if grid.style.is_mixed() {
+            return Err(Error::unsupported("code-blocks of Part 1 and of Part 15"));
+        }
+        if grid.style.is_high_throughput() && bands.any(|band| band.planes > MAX_PLANES) {
+            return Err(Error::unsupported(format!(
+                "more than {MAX_PLANES} bit planes"
+            )));
+        }
+    }
     let alike = |grid: &ComponentGrid| (grid.step, grid.levels(), grid.is_reversible);
     let mut mixed = grids
         .iter()
