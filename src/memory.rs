@@ -197,6 +197,9 @@ pub trait Home: Send + Sync {
 
     /// Another home counts the buffer known to this one as `slot` too.
     fn shared(&self, slot: u32);
+
+    /// Memory that came from this home is free again, of a buffer that no home counted.
+    fn returned(&self, memory: Memory);
 }
 
 /// Somebody who gets the pixels of a buffer when it goes, or before.
@@ -219,6 +222,8 @@ pub type HomeRef = Arc<Weak<dyn Home>>;
 enum Homes {
     #[default]
     None,
+    /// None either, but one that gets the memory when the buffer goes.
+    Lender(HomeRef),
     One {
         slot: u32,
         home: HomeRef,
@@ -241,7 +246,7 @@ impl Homes {
         };
         let (one, many): (_, &[(u32, HomeRef)]) = match homes {
             // Of which there is never one in another.
-            Homes::None | Homes::Bequeathed(_) => (None, &[]),
+            Homes::None | Homes::Lender(_) | Homes::Bequeathed(_) => (None, &[]),
             Homes::One { slot, home } => (Some((*slot, home)), &[]),
             Homes::Many(all) => (None, all),
         };
@@ -544,6 +549,14 @@ impl Buffer {
         handles(self.pins.fetch_add(LISTENER, Ordering::SeqCst)) != 0
     }
 
+    /// Has the memory go back to a home when the buffer goes, unless a home has counted the buffer by then.
+    pub fn return_to(&self, lender: &HomeRef) {
+        let mut homes = self.homes.lock();
+        if matches!(*homes, Homes::None) {
+            *homes = Homes::Lender(lender.clone());
+        }
+    }
+
     /// Undoes one [`Buffer::listen`].
     pub fn stop_listening(&self) {
         self.pins.fetch_sub(LISTENER, Ordering::SeqCst);
@@ -598,7 +611,15 @@ impl Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        if let Some(heir) = self.homes.get_mut().take_heir() {
+        let homes = self.homes.get_mut();
+        if let Homes::Lender(lender) = homes {
+            if let Some(lender) = lender.upgrade()
+                && let Storage::Owned(memory) = &mut self.storage
+                && memory.size() > 0
+            {
+                lender.returned(std::mem::replace(memory, Memory::none()));
+            }
+        } else if let Some(heir) = homes.take_heir() {
             let storage = std::mem::replace(&mut self.storage, Storage::Owned(Memory::none()));
             heir.inherit(Arc::new(Self::new(storage)), false);
         }
@@ -636,6 +657,27 @@ impl<'a> PixelsMut<'a> {
         unsafe {
             std::slice::from_raw_parts_mut(self.start.as_ptr().add(at), self.layout.row_bytes())
         }
+    }
+
+    /// The rows of one band, from the first on.
+    ///
+    /// # Panics
+    /// If the band does not exist.
+    pub fn band_rows_mut(&mut self, band: usize) -> impl Iterator<Item = &mut [u8]> {
+        let Layout {
+            shape, row_stride, ..
+        } = self.layout;
+        let bytes = self.layout.row_bytes();
+        let first = match shape.is_empty() {
+            true => self.start,
+            // SAFETY: `offset` checks the band.
+            false => unsafe { self.start.add(self.layout.offset(band, 0)) },
+        };
+        let rows = if shape.is_empty() { 0 } else { shape.height };
+        // SAFETY: as in `row_mut`; rows do not overlap, and nobody else has any while these are borrowed.
+        (0..rows).map(move |y| unsafe {
+            std::slice::from_raw_parts_mut(first.as_ptr().add(y * row_stride), bytes)
+        })
     }
 
     /// All rows of one band in one piece, where they lie without gaps, for decoders that need not

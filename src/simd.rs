@@ -20,6 +20,20 @@ pub fn vectorised<R>(work: impl FnOnce() -> R) -> R {
     work()
 }
 
+/// Hints that so many bytes are about to be written, lest each line of them be waited for. The address is only looked at by
+/// the processor, which may take it for no memory at all.
+#[inline(always)]
+pub fn prefetch(start: *const u8, bytes: usize) {
+    #[cfg(target_arch = "x86_64")]
+    for line in (0..bytes).step_by(64) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a hint reads and writes nothing, whatever the address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(start.wrapping_add(line).cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _unused = (start, bytes);
+}
+
 /// Turns differences into running sums in place: words of `word` bytes in native order, each added to
 /// the one `stride` bytes before it. Says whether this processor has the instructions for it.
 pub fn running_sums(row: &mut [u8], word: usize, stride: usize) -> bool {

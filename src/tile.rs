@@ -6,10 +6,16 @@ use crate::error::{Error, Result};
 use crate::image::Bands;
 use crate::layout::{Layout, Shape};
 use crate::memory::{Address, Buffer, Canvas, PixelsMut, Target};
-use crate::simd::vectorised;
+use crate::simd::{prefetch, vectorised};
 use crate::slab::Handle;
 use std::ops::Deref;
 use std::sync::Arc;
+
+/// The processor does not see by itself where rows of so few bytes go that are copied into wider ones.
+const SHORT_ROW: usize = 1024;
+
+/// So many of them are on their way at a time.
+const ROWS_AHEAD: usize = 8;
 
 /// All of a tile but its memory: what many tiles have in common.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -249,10 +255,42 @@ impl Pixels {
 
     /// Copies all pixels, which must be as many as `into` has, of the same type.
     pub fn copy_to(&self, into: &mut PixelsMut<'_>) {
-        debug_assert_eq!(self.dtype(), into.layout().dtype);
-        for band in 0..self.shape().bands {
-            for y in 0..self.shape().height {
-                into.row_mut(band, y).copy_from_slice(self.row(band, y));
+        self.copy_part_to(0, 0, into);
+    }
+
+    /// Copies the pixels from column `x` and row `y` on, as many as `into` has, of the same type and with as many bands.
+    ///
+    /// # Panics
+    /// If there are not so many.
+    pub fn copy_part_to(&self, x: usize, y: usize, into: &mut PixelsMut<'_>) {
+        let Layout { shape, dtype, .. } = into.layout();
+        let own = self.form.layout;
+        debug_assert_eq!(own.dtype, dtype);
+        if shape.is_empty() {
+            return;
+        }
+        let (row, rows) = (shape.width * dtype.size(), shape.height);
+        let stride = into.layout().row_stride;
+        let (has_gaps, ahead) = (row < stride, ROWS_AHEAD * stride);
+        assert!(
+            x <= own.shape.width && shape.width <= own.shape.width - x,
+            "columns outside the tile"
+        );
+        for band in 0..shape.bands {
+            let last = own.offset(band, y + rows - 1);
+            let from = &self.bytes()[own.offset(band, y)..last + own.row_bytes()];
+            if row == own.row_stride
+                && let Some(to) = into.band_bytes_mut(band)
+            {
+                to.copy_from_slice(from);
+                continue;
+            }
+            let from = from.chunks(own.row_stride);
+            for (to, from) in into.band_rows_mut(band).zip(from) {
+                if has_gaps && row <= SHORT_ROW {
+                    prefetch(to.as_ptr().wrapping_add(ahead), row);
+                }
+                to.copy_from_slice(&from[x * dtype.size()..][..row]);
             }
         }
     }

@@ -137,6 +137,35 @@ fn freed_memory_is_kept_up_to_a_sixteenth_of_the_budget_and_until_all_is_forgott
     assert_eq!(cache.statistics().reusable, 0);
 }
 
+/// Blocks of two sizes come and go: what the small ones leave behind waits for the next small ones while large ones take each
+/// other's memory.
+#[test]
+fn memory_of_one_size_waits_while_tiles_of_another_take_turns() {
+    let cache = cache(1 << 20);
+    let open = |width: u64| {
+        let source = source(row(width, 100), Arc::new(Behaviour::default()));
+        cached(source, &cache).unwrap()
+    };
+    let [small, large] = [SIDE, 10 * SIDE].map(open);
+    (0..8).for_each(|col| drop(get(&small, col)));
+    let is_there = |col| small.peek_block(at(col), &Bands::ALL).is_some();
+    let mut columns = (0..).take_while(|_| (0..8).any(is_there));
+    let last = columns
+        .by_ref()
+        .inspect(|col| drop(get(&large, *col)))
+        .last();
+    let waiting = cache.statistics().reusable;
+    assert!(waiting >= BYTES, "{waiting}");
+    for more in 1..5 {
+        drop(get(&large, last.unwrap() + more));
+        assert_eq!(cache.statistics().reusable, waiting);
+    }
+    drop(get(&small, 50));
+    assert_eq!(cache.statistics().reusable, waiting - BYTES);
+    let now = cache.statistics();
+    assert!(now.idle + now.held + now.reusable <= now.budget);
+}
+
 #[test]
 fn a_tile_put_anew_takes_the_room_of_the_one_before() {
     let cache = cache(2 * CHARGE + 2048);

@@ -1701,6 +1701,94 @@ fn a_bypass_decodes_a_block_once_for_a_tile() {
     assert_eq!(decodes.load(Ordering::SeqCst), 2);
 }
 
+/// A reader that keeps nothing, over tiles of resident blocks, and how often those were decoded. The tiles have the same
+/// cache as their own, or none.
+fn bypass_of_resident(
+    (tile, pad_edges): ((u64, u64), bool),
+    own: bool,
+    cache: &Cache,
+) -> (Arc<dyn Provider>, Arc<AtomicUsize>) {
+    let decodes = Arc::new(AtomicUsize::new(0));
+    let count = decodes.clone();
+    let source = source_of(support::image((256, 192), (128, 64), 1), None, move |_| {
+        count.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    });
+    let blocks = cached(source, cache).unwrap();
+    let grid = blocks.image().grid(0);
+    for (row, col) in (0..grid.rows()).flat_map(|row| (0..grid.cols()).map(move |col| (row, col))) {
+        get(&blocks, at(row, col)).unwrap();
+    }
+    let options = RetileOptions { tile, pad_edges };
+    let top = retiled(blocks, &options, own.then_some(cache)).unwrap();
+    let bypassing = ReaderOptions {
+        retention: Retention::Bypassed,
+        ..ReaderOptions::default()
+    };
+    (reading(&top, bypassing).0, decodes)
+}
+
+#[test]
+fn a_bypass_copies_resident_blocks_and_leaves_them_as_they_are() {
+    let shapes = [((64, 32), false), ((100, 90), false), ((100, 90), true)];
+    for (shape, own) in shapes.into_iter().flat_map(|it| [(it, true), (it, false)]) {
+        let cache = cache(AMPLE);
+        let (mine, decodes) = bypass_of_resident(shape, own, &cache);
+        let before = cache.statistics();
+        let grid = mine.image().grid(0);
+        for (row, col) in (0..grid.rows()).flat_map(|row| (0..grid.cols()).map(move |c| (row, c))) {
+            let made = get_block(&*mine, at(row, col), &Bands::ALL).unwrap();
+            let rect = at(row, col).rect(mine.image());
+            assert_eq!(made.valid(), (rect.width as usize, rect.height as usize));
+            for y in 0..made.shape().height {
+                for (x, sample) in made.row(0, y).iter().enumerate() {
+                    let is_inside = (x as u64) < rect.width && (y as u64) < rect.height;
+                    let expected = match is_inside {
+                        true => value(0, rect.x + x as u64, rect.y + y as u64, 0),
+                        false => 0.0,
+                    };
+                    assert_eq!(f64::from(*sample), expected, "{x}, {y} of {row}, {col}");
+                }
+            }
+        }
+        let (after, tiles) = (cache.statistics(), grid.rows() * grid.cols());
+        assert_eq!(after.entries, before.entries);
+        assert_eq!(mine.counters().loads, tiles);
+        assert_eq!(decodes.load(Ordering::SeqCst), 6);
+        assert_quiet(&cache);
+    }
+}
+
+/// As long as the budget has room for it meanwhile.
+#[test]
+fn the_memory_of_a_tile_that_was_not_kept_is_used_again() {
+    for own in [true, false] {
+        let cache = cache(AMPLE);
+        let (mine, _) = bypass_of_resident(((128, 32), false), own, &cache);
+        let bytes = tile_bytes(mine.image(), at(0, 0), &Bands::ALL);
+        let reusable = || cache.statistics().reusable;
+        let first = get(&mine, at(0, 0)).unwrap();
+        let another = first.clone();
+        let place = first.bytes().as_ptr();
+        drop(first);
+        assert_eq!(reusable(), 0);
+        drop(another);
+        assert_eq!(reusable(), bytes);
+        let second = get(&mine, at(0, 1)).unwrap();
+        assert_eq!(second.bytes().as_ptr(), place);
+        assert_eq!(reusable(), 0);
+        let full = cache.statistics();
+        cache.set_budget(full.idle + full.held);
+        drop(second);
+        assert_eq!(reusable(), 0);
+        // Nor does it need the cache.
+        cache.set_budget(AMPLE);
+        let third = get(&mine, at(0, 0)).unwrap();
+        drop((mine, cache));
+        assert_eq!(third.bytes().len() as u64, bytes);
+    }
+}
+
 #[test]
 fn what_a_stream_finds_is_not_used() {
     let bytes = tile_bytes(&image(), at(0, 0), &Bands::ALL) + 256;

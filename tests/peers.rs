@@ -22,7 +22,7 @@ fn a_small_run_gives_a_page_with_charts_and_the_same_pixels() {
         .arg(Path::new(env!("CARGO_TARGET_TMPDIR")).join(".."))
         .current_dir(ROOT));
     run(Command::new(Path::new(ROOT).join("benches/peers/run"))
-        .args(["tiles", "growth", "--peers", "ours,floor", "--variant"])
+        .args(["tiles", "growth", "stitch", "--peers", "ours,floor", "--variant"])
         .args(["256_lzw to 1024", "--shrink", "16", "--rounds", "2"])
         .args(["--patience", "0", "--folder"])
         .arg(&folder)
@@ -34,6 +34,7 @@ fn a_small_run_gives_a_page_with_charts_and_the_same_pixels() {
         "| 256_lzw to 1024 | 2 |",
         "| floor libtiff,bands |",
         "| entries | 10,000 |",
+        "| 256 to 1000, bands: 3, bits: 16 | 2 |",
         "| processor |",
     ] {
         assert!(page.contains(expected), "no {expected:?} in\n{page}");

@@ -69,7 +69,8 @@ def build(chosen, here, root):
     ours = ["-I" + os.path.join(root, "include"), "-L" + library, "-ltilecache"]
     environment = {"LD_LIBRARY_PATH": library}
     made["ours"] = Program([_compile("ours", [*HARNESS, "ours.cpp"], ours, out, folder)], environment)
-    made["growth"] = Program([_compile("growth", ["growth.cpp"], ours, out, folder)], environment)
+    for name in ("growth", "stitch"):
+        made[name] = Program([_compile(name, [name + ".cpp"], ours, out, folder)], environment)
     if chosen.gdal_newer and chosen.wants("gdal newer"):
         newer = os.path.abspath(chosen.gdal_newer)
         # Its own libraries lie beside it. What it decodes is not counted: it calls its own libtiff.

@@ -6,7 +6,7 @@ import statistics
 import chart
 
 TITLES = {"strips": "Strips to tiles of 1024 x 1024", "mapped": "Files that do not change", "tiles": "Tiles to other tiles", "jpeg2000": "JPEG 2000, one tile",
-          "viewer": "Four viewers", "opening": "Opening and the first tile"}
+          "viewer": "Four viewers", "opening": "Opening and the first tile", "late": "Tiles that are there, while other threads miss", "bands": "Many bands"}
 
 
 def brief(result):
@@ -14,6 +14,8 @@ def brief(result):
     about = " ".join(str(result.get(key, "")) for key in ("workload", "variant", "threads", "peer", "mode"))
     if "failed" in result:
         return f"{about}: FAILED: {' '.join(result['failed'].split())}"
+    if "reader_of_limit" in result:
+        return f"{about}: {result['reader_of_limit']:.2f} of a copy"
     took = f"hit {result['hit']:.0f} ns, miss {result['miss']:.0f} ns" if "hit" in result else f"{result['seconds']:.3f} s"
     marked = f", others used {result['others']:.0%}" if result["others"] > 0.05 else ""
     return f"{about}: {took}{marked}"
@@ -93,7 +95,7 @@ def _details(groups):
             late = _median(runs, "late") * 1e3
             rows.append(
                 f"| {variant} | {threads} | {_name(key)} | {_median(runs, 'seconds'):.3f} | {_median(runs, 'cpu'):.3f} | "
-                f"{late:.2f} | {_median(runs, 'decodes'):.0f} | {_median(runs, 'faults'):.0f} | "
+                f"{late:.4g} | {_median(runs, 'decodes'):.0f} | {_median(runs, 'faults'):.0f} | "
                 f"{_median(runs, 'peak_mib'):.0f} | {_median(runs, 'others'):.0%} |")
     return rows
 
@@ -118,6 +120,20 @@ def _disagreements(results):
             sums[(each["workload"], each["variant"])][each["checksum"]].add(each["peer"])
     return [f"{workload}, {variant}: " + "; ".join(", ".join(sorted(peers)) for peers in found.values())
             for (workload, variant), found in sums.items() if len(found) > 1]
+
+
+def _stitch(results):
+    """How much of the speed of a plain copy tiles of resident blocks reach: a row for each shape."""
+    found = collections.OrderedDict()
+    for each in results:
+        if each["workload"] == "stitch" and "failed" not in each:
+            found.setdefault((each["variant"], each["threads"]), []).append(each)
+    rows = []
+    for (variant, threads), runs in found.items():
+        milliseconds = " | ".join(f"{_median(runs, key) * 1e3:.1f}" for key in ("limit", "reader", "uncached"))
+        shares = " | ".join(f"{_median(runs, key):.2f}" for key in ("reader_of_limit", "uncached_of_limit"))
+        rows.append(f"| {variant} | {threads} | {milliseconds} | {shares} | {_median(runs, 'faults'):.0f} |")
+    return rows
 
 
 def _growth(results):
@@ -173,6 +189,12 @@ def write(results, folder, machine, disturbed):
             key = (each["variant"], each["threads"])
             best[key] = max(best.get(key, 0), each["bytes"] / each["seconds"] / 1e9)
         lines += [f"| {name} | {threads} | {speed:.1f} |" for (name, threads), speed in best.items()]
+    stitched = _stitch(results)
+    if stitched:
+        lines += ["", "## Tiles of resident blocks", "", "All tiles of 4096 x 4096 pixels, put together and not kept, beside a loop of "
+                  "`memcpy` over the same rows, in turns in one process; processor time, and the share of the copy's speed that is reached.",
+                  "", "| work | threads | copy, ms | through a reader, ms | without a cache, ms | reader | without a cache | page faults |",
+                  "|---|---|---|---|---|---|---|---|", *stitched]
     costs = _growth(results)
     if costs:
         with open(os.path.join(folder, "peers-growth.svg"), "w") as out:

@@ -86,8 +86,33 @@ def _opening():
         ("gdal", [""]), ("gdal newer", [""]), ("openimageio", [""]), ("vips", [""]), ("ours", [""])])
 
 
-WORKLOADS = {"strips": _strips, "mapped": _mapped, "tiles": _tiles, "jpeg2000": _jpeg2000, "viewer": _viewer, "opening": _opening}
+    pages = [("gdal", [""]), ("gdal newer", [""]), ("ours", [""])]
+    for page in (1, 100):
+        yield Case("opening", f"100 pages, number {page}", "pages.tif", {"order": "open", "tile": 256, "page": page}, pages)
+    yield Case("opening", "a NITF", "scene.ntf", {"order": "open", "tile": 256}, pages)
+    yield Case("opening", "10,000 small files", "small", {"order": "files", "tile": 256, "budget-mib": 64}, pages)
 
-# Beside these, `limits` measures the memory of the machine, and `growth` the library alone as work grows.
+
+def _late():
+    """One thread gets what is there while others get what is not."""
+    for threads in (2, 4):
+        yield Case("late", f"64 tiles that are there, beside {threads - 1} that miss", "tiles256_deflate.tif",
+                   {"order": "late", "tile": 256, "budget-mib": 64, "threads": threads}, [
+            ("gdal", ["handles", "lock"]), ("gdal newer", ["handles", "safe"]), ("openimageio", ["gettile"]), ("ours", [""])])
+
+
+def _bands():
+    for name, band in (("all", 0), ("one", 101)):
+        yield Case("bands", f"224 bands, {name}", "bands224.tif", {"order": "rows", "tile": 256, "budget-mib": 256, "band": band}, [
+            ("gdal", ["handles"]), ("gdal newer", ["handles"]), ("ours", [""])])
+
+
+WORKLOADS = {"strips": _strips, "mapped": _mapped, "tiles": _tiles, "jpeg2000": _jpeg2000, "viewer": _viewer, "opening": _opening,
+             "late": _late, "bands": _bands}
+
+# Beside these, `limits` measures the memory of the machine, `growth` the library alone as work grows, and `stitch` its tiles of
+# resident blocks beside a plain copy: threads, bits, bands, and the sides of blocks and tiles.
+STITCH = [(threads, bits, bands, block, tile) for block, tile in ((256, 1024), (256, 1000), (1024, 256)) for bits in (8, 16)
+          for bands in (1, 3, 4) for threads in (1, 2)]
 GROWTH = [("entries", 10**n) for n in range(3, 8)] + [("pixels", 10**n) for n in range(3, 7)] + [
     ("threads", n) for n in (1, 2, 3, 4)]

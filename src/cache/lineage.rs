@@ -481,6 +481,7 @@ impl Drop for Lineage {
 mod tests {
     use super::*;
     use crate::geometry::Rect;
+    use crate::memory::Memory;
 
     /// Begins something while it is told to forget old pixels, and notes whether that would be kept; the
     /// first time also after another invalidation has come and gone.
@@ -504,6 +505,8 @@ mod tests {
         fn outdated(&self, _: &str, _: &Area) {}
 
         fn shared(&self, _: u32) {}
+
+        fn returned(&self, _: Memory) {}
     }
 
     #[test]

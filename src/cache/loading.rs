@@ -156,6 +156,9 @@ impl Loading {
             }
         });
         self.cache().0.share(tile);
+        if self.retention == Retention::Bypassed {
+            tile.buffer().return_to(&self.cache().0.home);
+        }
         if is_rejected {
             self.tell_rejected(at, tile);
         }
@@ -254,6 +257,14 @@ impl<'a> Scratch<'a> {
     /// The memory of a block is counted elsewhere from now on.
     pub fn hand_over(&self, block: &Tile) {
         self.count_elsewhere(block.buffer().size());
+    }
+
+    /// A tile goes to whoever asked for it, without being counted; its memory comes back to the cache.
+    pub fn lend(&self, tile: &Tile) {
+        self.hand_over(tile);
+        if let Some(cache) = self.cache {
+            tile.buffer().return_to(&cache.0.home);
+        }
     }
 
     fn count_elsewhere(&self, size: usize) {

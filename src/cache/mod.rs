@@ -330,6 +330,10 @@ impl Home for Shared {
     fn shared(&self, slot: u32) {
         self.with(|store| store.close(slot));
     }
+
+    fn returned(&self, memory: Memory) {
+        self.with(|store| store.recycle(memory));
+    }
 }
 
 impl Shared {

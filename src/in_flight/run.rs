@@ -82,10 +82,7 @@ impl Parts {
     fn copy(mut self, tile: &Tile) {
         self.0.reverse();
         while let Some(Slice { part, corner, .. }) = self.0.last_mut() {
-            let mut pixels = part.pixels_mut();
-            let (shape, (x, y)) = (pixels.layout().shape, *corner);
-            tile.window(x, y, shape.width, shape.height)
-                .copy_to(&mut pixels);
+            tile.copy_part_to(corner.0, corner.1, &mut part.pixels_mut());
             let Some(Slice { owner, part, .. }) = self.0.pop() else {
                 return;
             };

@@ -29,12 +29,12 @@ struct Gdal : Source {
     std::vector<GDALDatasetH> datasets;
     std::vector<std::vector<uint8_t>> buffers;
     GDALDataType type;
-    int bands, bytes;
+    int bands, bytes, only;
     bool one, mt, lock, interleaved;
     std::mutex mutex;
 
     explicit Gdal(const Config &c)
-        : buffers(c.threads), mt(c.has("mt")), lock(c.has("lock")), interleaved(c.has("bip"))
+        : buffers(c.threads), only(c.band), mt(c.has("mt")), lock(c.has("lock")), interleaved(c.has("bip"))
     {
         GDALAllRegister();
         GDALSetCacheMax64(c.budget);
@@ -44,11 +44,12 @@ struct Gdal : Source {
         one = mt || lock || c.has("safe") || c.threads == 1;
         int flags = GDAL_OF_RASTER | GDAL_OF_READONLY | (c.has("safe") ? GDAL_OF_THREAD_SAFE : 0);
         for (int i = 0; i < (one ? 1 : c.threads); i++) {
-            GDALDatasetH dataset = GDALOpenEx(c.file.c_str(), flags, nullptr, nullptr, nullptr);
+            std::string name = c.page ? "GTIFF_DIR:" + std::to_string(c.page) + ":" + c.file : c.file;
+            GDALDatasetH dataset = GDALOpenEx(name.c_str(), flags, nullptr, nullptr, nullptr);
             if (!dataset) fail("GDAL does not open " + c.file);
             datasets.push_back(dataset);
         }
-        bands = GDALGetRasterCount(datasets[0]);
+        bands = only ? 1 : GDALGetRasterCount(datasets[0]);
         type = GDALGetRasterDataType(GDALGetRasterBand(datasets[0], 1));
         bytes = GDALGetDataTypeSizeBytes(type);
     }
@@ -84,7 +85,7 @@ struct Gdal : Source {
         CPLErr error = CE_None;
         if (r.level == 0)
             error = GDALDatasetRasterIOEx(dataset, GF_Read, r.x, r.y, r.width, r.height, buffer.data(), r.width, r.height,
-                                          type, bands, nullptr, v.pixel, v.row, v.band, nullptr);
+                                          type, bands, only ? &only : nullptr, v.pixel, v.row, v.band, nullptr);
         for (int i = 0; r.level && i < bands && error == CE_None; i++)
             error = GDALRasterIOEx(band(dataset, i + 1, r.level), GF_Read, r.x, r.y, r.width, r.height,
                                    buffer.data() + i * v.band, r.width, r.height, type, v.pixel, v.row, nullptr);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <filesystem>
 #include <sys/resource.h>
 #include <thread>
 
@@ -35,6 +36,8 @@ static Config read_arguments(int argc, char **argv)
         else if (key == "--threads") c.threads = atoi(value.c_str());
         else if (key == "--columns") c.columns = atoi(value.c_str());
         else if (key == "--level") c.level = atoi(value.c_str());
+        else if (key == "--page") c.page = atoi(value.c_str());
+        else if (key == "--band") c.band = atoi(value.c_str());
         else fail("unknown option " + key);
     }
     return c;
@@ -61,7 +64,7 @@ static std::vector<Rect> list_tiles(Source &source, const Config &c)
         int x = column * tile, y = row * tile;
         tiles.push_back({c.level, x, y, std::min(tile, width - x), std::min(tile, height - y)});
     };
-    if (c.order == "rows") {
+    if (c.order == "rows" || c.order == "late") {
         for (int row = 0; row < rows; row++)
             for (int column = 0; column < columns; column++)
                 add(row, column);
@@ -124,6 +127,49 @@ static void consume_all(Source &source, const std::vector<Rect> &windows, size_t
         thread.join();
 }
 
+/* The first thread gets again and again what it got before, while others get what nobody has yet, until it is done. */
+static void consume_late(Source &source, const std::vector<Rect> &windows, std::vector<Totals> &totals)
+{
+    const size_t resident = std::min<size_t>(64, windows.size() / 4), gets = 20000;
+    if (!resident || totals.size() < 2) fail("an image of too few tiles, or one thread alone");
+    for (size_t i = 0; i < resident; i++)
+        consume(source, 0, windows[i], totals[0]);
+    std::atomic<bool> done{false};
+    auto miss = [&](int thread) {
+        size_t others = windows.size() - resident, part = others / (totals.size() - 1);
+        for (size_t i = 0; !done; i++) {
+            View view;
+            const Rect &rect = windows[resident + ((thread - 1) * part + i) % others];
+            source.get(thread, rect, view);
+            source.release(thread, view);
+        }
+    };
+    std::vector<std::thread> threads;
+    for (size_t i = 1; i < totals.size(); i++)
+        threads.emplace_back(miss, (int)i);
+    totals[0].waits.clear();
+    for (size_t i = 0; i < gets; i++) {
+        View view;
+        auto begin = Clock::now();
+        source.get(0, windows[i % resident], view);
+        totals[0].waits.push_back(since(begin));
+        source.release(0, view);
+    }
+    done = true;
+    for (auto &thread : threads)
+        thread.join();
+}
+
+/* The files of a folder, in the order of their names. */
+static std::vector<std::string> files_of(const std::string &folder)
+{
+    std::vector<std::string> files;
+    for (auto &entry : std::filesystem::directory_iterator(folder))
+        files.push_back(entry.path().string());
+    std::sort(files.begin(), files.end());
+    return files;
+}
+
 static double seconds(const timeval &time)
 {
     return time.tv_sec + time.tv_usec * 1e-6;
@@ -138,6 +184,21 @@ int main(int argc, char **argv)
     rusage before, after;
     getrusage(RUSAGE_SELF, &before);
     auto begin = Clock::now();
+    std::vector<Totals> of_files(1);
+    if (c.order == "files") {
+        /* All but the last; that is opened as any other file. */
+        auto files = files_of(c.file);
+        c.order = "open";
+        c.file = files.back();
+        files.pop_back();
+        for (auto &file : files) {
+            Config of_file = c;
+            of_file.file = file;
+            auto source = open_source(of_file);
+            for (auto &rect : list_tiles(*source, of_file))
+                consume(*source, 0, rect, of_files[0]);
+        }
+    }
     std::unique_ptr<Source> source = open_source(c);
     double opening = since(begin);
     size_t grain = 1;
@@ -149,7 +210,9 @@ int main(int argc, char **argv)
     std::vector<Totals> totals(source->consumers(c));
     /* Each walker goes its own way. */
     if (c.order == "walkers") grain = windows.size() / totals.size();
-    consume_all(*source, windows, grain, totals);
+    if (c.order == "late") consume_late(*source, windows, totals);
+    else consume_all(*source, windows, grain, totals);
+    totals.insert(totals.end(), of_files.begin(), of_files.end());
     double elapsed = since(begin);
     getrusage(RUSAGE_SELF, &after);
 
@@ -164,7 +227,7 @@ int main(int argc, char **argv)
     double cpu = seconds(after.ru_utime) + seconds(after.ru_stime) - seconds(before.ru_utime) - seconds(before.ru_stime);
     long decodes = source->decodes();
     printf("{\"peer\":\"%s\",\"version\":\"%s\",\"workload\":\"%s\",\"variant\":\"%s\",\"mode\":\"%s\",\"threads\":%d,"
-           "\"seconds\":%.6f,\"opening\":%.6f,\"late\":%.6f,\"cpu\":%.3f,\"count\":%lld,\"bytes\":%lld,\"blocks\":%lld,"
+           "\"seconds\":%.6f,\"opening\":%.6f,\"late\":%.9f,\"cpu\":%.6f,\"count\":%lld,\"bytes\":%lld,\"blocks\":%lld,"
            "\"decodes\":%ld,\"faults\":%ld,\"peak_mib\":%.1f,\"checksum\":\"%016llx-%016llx\"%s}\n",
            peer_name(), peer_version().c_str(), c.workload.c_str(), c.variant.c_str(), c.mode.c_str(), c.threads,
            elapsed, opening, late, cpu, (long long)all.count, (long long)all.bytes, (long long)all.blocks,

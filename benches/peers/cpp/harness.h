@@ -27,7 +27,7 @@ struct Rect {
 struct Config {
     std::string workload, variant;
     std::string file;
-    std::string order; /* rows | columns | windows | walkers | open */
+    std::string order; /* rows | columns | windows | walkers | open | files | late */
     std::string trace; /* windows of 512 x 512: level, x, y as 32-bit numbers */
     std::string mode;  /* words between commas, each peer's own */
     int64_t budget = 512ll << 20;
@@ -35,6 +35,8 @@ struct Config {
     int threads = 1;  /* cores that the peer may use, by its threads or by ours */
     int columns = 0;  /* only so many columns of tiles; 0 is all */
     int level = 0;
+    int page = 0; /* of the file, from 1; 0 is the file as it is */
+    int band = 0; /* only this one, from 1; 0 is all of them */
 
     bool has(const char *word) const { return ("," + mode + ",").find("," + std::string(word) + ",") != std::string::npos; }
 };

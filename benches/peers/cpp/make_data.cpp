@@ -159,6 +159,66 @@ static void make_million(const std::string &path, int side)
     GDALClose(dataset);
 }
 
+/* Pages of tiles, one behind the other, of the brightness of one band each. */
+static void make_pages(const std::string &path, int side, int pages)
+{
+    if (exists(path)) return;
+    fprintf(stderr, "making %s\n", path.c_str());
+    std::vector<uint8_t> pixels((size_t)side * side);
+    for (int page = 0; page < pages; page++) {
+        for (size_t i = 0; i < pixels.size(); i++)
+            pixels[i] = sample(uint8_t(), i % side, i / side, page);
+        GDALDriverH memory = GDALGetDriverByName("MEM");
+        GDALDatasetH from = GDALCreate(memory, "", side, side, 1, GDT_Byte, nullptr);
+        if (!from || GDALRasterIO(GDALGetRasterBand(from, 1), GF_Write, 0, 0, side, side, pixels.data(), side, side, GDT_Byte, 0, 0))
+            fail(path);
+        std::string appends = page ? "APPEND_SUBDATASET=YES" : "APPEND_SUBDATASET=NO";
+        char **creation = list({"TILED=YES", "BLOCKXSIZE=256", "BLOCKYSIZE=256", "COMPRESS=DEFLATE", appends});
+        GDALDatasetH made = GDALCreateCopy(GDALGetDriverByName("GTiff"), path.c_str(), from, 0, creation, nullptr, nullptr);
+        CSLDestroy(creation);
+        if (!made) fail(path);
+        GDALClose(made);
+        GDALClose(from);
+    }
+}
+
+static void make_copy(const char *driver, const std::string &path, const std::string &from, const Options &options)
+{
+    if (exists(path)) return;
+    fprintf(stderr, "making %s\n", path.c_str());
+    char **creation = list(options);
+    GDALDatasetH source = GDALOpen(from.c_str(), GA_ReadOnly);
+    GDALDatasetH made = GDALCreateCopy(GDALGetDriverByName(driver), path.c_str(), source, 0, creation, nullptr, nullptr);
+    CSLDestroy(creation);
+    if (!made) fail(path);
+    GDALClose(made);
+    GDALClose(source);
+}
+
+/* Small files, each of one tile. */
+static void make_small(const std::string &folder, int count)
+{
+    if (exists(folder)) return;
+    fprintf(stderr, "making %s\n", folder.c_str());
+    std::string partial = folder + ".part";
+    mkdir(partial.c_str(), 0777);
+    const int side = 64;
+    std::vector<uint8_t> pixels(side * side);
+    for (int i = 0; i < count; i++) {
+        for (size_t at = 0; at < pixels.size(); at++)
+            pixels[at] = sample(uint8_t(), at % side + i, at / side, 0);
+        char name[16];
+        snprintf(name, sizeof name, "/%05d.tif", i);
+        char **creation = list({"TILED=YES", "BLOCKXSIZE=64", "BLOCKYSIZE=64", "COMPRESS=DEFLATE"});
+        GDALDatasetH made = GDALCreate(GDALGetDriverByName("GTiff"), (partial + name).c_str(), side, side, 1, GDT_Byte, creation);
+        CSLDestroy(creation);
+        if (!made || GDALRasterIO(GDALGetRasterBand(made, 1), GF_Write, 0, 0, side, side, pixels.data(), side, side, GDT_Byte, 0, 0))
+            fail(folder);
+        GDALClose(made);
+    }
+    rename(partial.c_str(), folder.c_str());
+}
+
 static uint64_t random_state;
 
 static uint64_t next_random()
@@ -269,7 +329,18 @@ int main(int argc, char **argv)
                           {"TILED=YES", "BLOCKXSIZE=256", "BLOCKYSIZE=256", "COMPRESS=DEFLATE", "ZLEVEL=1", "PREDICTOR=2"}, true);
             save(folder + "walks.i32", walks(side, 1500 / shrink));
         }
-        if (workload == "opening") make_million(folder + "million.tif", 262144 / shrink);
+        if (workload == "opening") {
+            make_million(folder + "million.tif", 262144 / shrink);
+            make_pages(folder + "pages.tif", 1024, 100);
+            make_copy("NITF", folder + "scene.ntf", folder + "pages.tif", {"IC=NC", "BLOCKXSIZE=256", "BLOCKYSIZE=256"});
+            make_small(folder + "small", 10000 / shrink);
+        }
+        if (workload == "bands")
+            make<uint8_t>(folder + "bands224.tif", 1024, 224,
+                          compressed({"TILED=YES", "BLOCKXSIZE=256", "BLOCKYSIZE=256"}, "none"));
+        if (workload == "late")
+            make<uint8_t>(folder + "tiles256_deflate.tif", 8192 / shrink, 3,
+                          compressed({"TILED=YES", "BLOCKXSIZE=256", "BLOCKYSIZE=256"}, "deflate"));
     }
     return 0;
 }

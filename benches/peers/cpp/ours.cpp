@@ -34,22 +34,32 @@ static int sample_bytes(int32_t type)
     }
 }
 
+/* One for all files of a program. */
+static tc_cache *the_cache(int64_t budget)
+{
+    static tc_cache *cache = nullptr;
+    tc_error error;
+    if (!cache) check(tc_create(budget, nullptr, &cache, &error), error);
+    return cache;
+}
+
 struct Ours : Source {
-    tc_cache *cache = nullptr;
+    tc_cache *cache;
     tc_provider *file = nullptr, *cached = nullptr, *tiles = nullptr;
     tc_image_info info{};
-    int tile, bytes;
+    int tile, bytes, band;
     bool blocks;
     std::vector<std::vector<uint8_t>> buffers;
 
-    explicit Ours(const Config &c) : tile(c.tile), blocks(c.has("blocks")), buffers(c.threads)
+    explicit Ours(const Config &c)
+        : cache(the_cache(c.budget)), tile(c.tile), band(c.band - 1), blocks(c.has("blocks")), buffers(c.threads)
     {
         tc_error error;
-        check(tc_create(c.budget, nullptr, &cache, &error), error);
         tc_open_options opening{};
         opening.struct_size = sizeof opening;
         opening.flags = c.has("mapped") ? TC_OPEN_MAPPED : 0;
         opening.threads = c.has("codec") ? c.threads - 1 : 0;
+        opening.image = c.page ? c.page - 1 : 0;
         check(provider_open(c.file.c_str(), &opening, &file, &error), error);
         if (blocks || c.has("stack")) check(provider_cached(file, cache, &cached, &error), error);
         tc_retile_options options{};
@@ -59,16 +69,19 @@ struct Ours : Source {
         info.struct_size = sizeof info;
         check(provider_info(file, &info, &error), error);
         bytes = sample_bytes(info.dtype);
+        if (c.band) info.bands = 1;
     }
 
     ~Ours() override
     {
+        g_decodes += loads();
         provider_release(tiles);
         provider_release(cached);
         provider_release(file);
-        tc_release(cache);
     }
 
+    /* The band that is wanted, if it is one. */
+    const int32_t *chosen() const { return band < 0 ? nullptr : &band; }
     static int at_level(int64_t size, int level) { return (int)((size + (1ll << level) - 1) >> level); }
     int width(int level) override { return at_level(info.width, level); }
     int height(int level) override { return at_level(info.height, level); }
@@ -83,20 +96,23 @@ struct Ours : Source {
             size_t row = (size_t)r.width * bytes, band = row * r.height;
             if (buffer.size() < band * info.bands) buffer.resize(band * info.bands);
             tc_target target{buffer.data(), bytes, (int64_t)row, (int64_t)band, r.width, r.height, info.bands, 0};
-            check(provider_read_window(blocks ? cached : tiles, r.x, r.y, r.level, nullptr, 0, &target, &error), error);
+            check(provider_read_window(blocks ? cached : tiles, r.x, r.y, r.level, chosen(), band >= 0, &target, &error), error);
             v.data = buffer.data(), v.row = row, v.band = band;
             return;
         }
         tc_tile *made;
         tc_pixels pixels;
-        check(provider_get_block(tiles, r.y / tile, r.x / tile, r.level, nullptr, 0, &made, &error), error);
+        check(provider_get_block(tiles, r.y / tile, r.x / tile, r.level, chosen(), band >= 0, &made, &error), error);
         tc_tile_pixels(made, &pixels);
         v.data = (const uint8_t *)pixels.data, v.row = pixels.row_stride, v.band = pixels.band_stride, v.handle = made;
     }
 
     void release(int, View &v) override { tc_tile_release((tc_tile *)v.handle); }
 
-    long decodes() override
+    /* With those of files that were closed. */
+    long decodes() override { return g_decodes + loads(); }
+
+    long loads()
     {
         tc_cache_stats stats{};
         stats.struct_size = sizeof stats;

@@ -196,7 +196,7 @@ impl Store {
     }
 
     pub(super) fn taken(&self) -> u64 {
-        self.weights.resident + self.bookkeeping + self.reserved + self.aside + self.reusable
+        self.weights.resident + self.bookkeeping + self.reserved + self.aside + self.pool.bytes()
     }
 
     /// [`Store::try_make_room`], unless it takes long: for what is nearly always there, because it has
@@ -220,15 +220,13 @@ impl Store {
     ) -> Result<Option<Option<Memory>>, Interrupted> {
         let of_share = self.shares.excess(group, bytes);
         let bytes = bytes + beside;
-        let mut recycled = self.take_from_pool(wanted);
+        let mut recycled = self.pool.take(wanted);
         if self.taken() + bytes <= self.budget && of_share == 0 {
             return Ok(Some(recycled));
         }
-        let mut missing = 0;
-        if self.taken() + bytes > self.budget {
-            self.trim_pool(0);
-            missing = (self.taken() + bytes).saturating_sub(self.budget);
-        }
+        // What is kept for reuse goes before anything is evicted, but only as far as it must: the next tiles may be of its size.
+        let others = self.taken() - self.pool.bytes();
+        let missing = (others + bytes).saturating_sub(self.budget);
         let spared = match class {
             Class::Planned(..) => 0,
             class if class.is_unread() => self.unread,
@@ -265,8 +263,7 @@ impl Store {
                 }
             }
         }
-        // What was kept for reuse on the way goes before it may cost room.
-        let others = self.taken() - self.reusable;
+        let others = self.taken() - self.pool.bytes();
         self.trim_pool(self.budget.saturating_sub(others + bytes));
         Ok(Some(recycled))
     }
@@ -564,33 +561,28 @@ impl Store {
 
     pub(super) fn keep_for_reuse(&mut self, memory: Memory) {
         let size = memory.size() as u64;
-        let fits = self.reusable + size <= self.budget / REUSABLE_DIVISOR
-            && self.taken() + size <= self.budget;
-        if fits {
-            self.reusable += size;
-            self.pool.push(memory);
-        } else {
+        let others = self.taken() - self.pool.bytes();
+        let most = (self.budget / REUSABLE_DIVISOR).min(self.budget.saturating_sub(others));
+        if size > most {
             self.garbage.memory.push(memory);
+            return;
         }
-    }
-
-    pub(super) fn take_from_pool(&mut self, size: usize) -> Option<Memory> {
-        let at = self.pool.iter().rposition(|memory| memory.size() == size)?;
-        self.reusable -= size as u64;
-        Some(self.pool.swap_remove(at))
+        self.trim_pool(most - size);
+        let gone = self.pool.put(memory);
+        self.garbage.memory.extend(gone);
     }
 
     pub(super) fn trim_pool(&mut self, keep: u64) {
-        while self.reusable > keep {
-            let Some(memory) = self.pool.pop() else { break };
-            self.reusable -= memory.size() as u64;
+        while self.pool.bytes() > keep
+            && let Some(memory) = self.pool.shed()
+        {
             self.garbage.memory.push(memory);
         }
     }
 
     /// Memory of just `size` bytes that was kept for reuse, counted as in flight from now on.
     pub fn start_flight(&mut self, key: Option<KeyId>, size: usize) -> Option<Memory> {
-        let memory = self.take_from_pool(size);
+        let memory = self.pool.take(size);
         self.begin_flight(key, size);
         memory
     }
@@ -761,7 +753,7 @@ impl Store {
 
     fn shrink_to(&mut self, budget: u64, patience: &mut Patience) -> Result<(), Interrupted> {
         while self.taken() > budget {
-            if self.reusable > 0 {
+            if self.pool.bytes() > 0 {
                 self.trim_pool(0);
                 continue;
             }

@@ -9,6 +9,7 @@ mod evict;
 mod frequency;
 mod names;
 mod planned;
+mod pool;
 mod rebuild;
 mod shares;
 mod trim;
@@ -32,6 +33,7 @@ use crate::slab::NONE;
 use frequency::Evicted;
 use hashbrown::HashSet;
 use names::Names;
+use pool::Pool;
 use shares::Shares;
 use slab::Slab;
 use smallvec::SmallVec;
@@ -264,10 +266,9 @@ pub struct Store {
     /// What is never for tiles, and how much that would be in any budget that is large enough.
     aside: u64,
     aside_wanted: u64,
-    reusable: u64,
     /// What the keys with resident buffers are charged.
     bookkeeping: u64,
-    pool: Vec<Memory>,
+    pool: Pool,
     /// The keys that have unread tiles.
     unread_keys: BTreeSet<KeyId>,
     /// That of them whose tiles were looked at last, of all keys in turn.
@@ -314,9 +315,8 @@ impl Store {
             reserved_unread: 0,
             aside: 0,
             aside_wanted: 0,
-            reusable: 0,
             bookkeeping: 0,
-            pool: Vec::new(),
+            pool: Pool::default(),
             unread_keys: BTreeSet::new(),
             demoted_last: 0,
             peak: 0,
@@ -628,7 +628,7 @@ impl Store {
             budget: self.budget,
             idle: resident + self.bookkeeping - held,
             held,
-            reusable: self.reusable,
+            reusable: self.pool.bytes(),
             over_budget,
             orphaned,
             in_flight,

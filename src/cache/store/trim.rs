@@ -26,7 +26,7 @@ impl Store {
         let patience = &mut Patience::of_turn();
         while trim.freed < trim.wanted {
             let before = self.taken();
-            let outcome = match self.reusable {
+            let outcome = match self.pool.bytes() {
                 0 => self.evict_next(patience),
                 reusable => {
                     self.trim_pool(reusable.saturating_sub(trim.wanted - trim.freed));

@@ -1,5 +1,6 @@
 //! Retiled: the same image on a uniform grid of any size.
 
+mod passing;
 mod plane;
 mod service;
 mod stitching;
@@ -156,7 +157,10 @@ impl Retiled {
             }
             Service::Assembly(plane) => {
                 self.namespace.count_miss(request);
-                self.assemble(at, plane, wanted, request)?
+                match self.copy_resident(at, plane, &wanted, request)? {
+                    Some(tile) => (tile, wanted),
+                    None => self.assemble(at, plane, wanted, request)?,
+                }
             }
         };
         self.namespace.select(at, made, &has, bands, request)

@@ -20,7 +20,7 @@ pub const MAX_PASSED_OVER: usize = 4096;
 
 impl Retiled {
     /// What makes the inputs of a tile, which are blocks of a plane.
-    fn stitching(
+    pub fn stitching(
         &self,
         at: Block,
         plane: &Plane,
@@ -267,7 +267,7 @@ impl Retiled {
 }
 
 /// Makes the inputs of a tile.
-struct Stitching {
+pub struct Stitching {
     view: Arc<Retiled>,
     at: Block,
     /// Which plane of the level the inputs are blocks of.
