@@ -17,6 +17,10 @@ use crate::sync::atomic::AtomicU64;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+/// The most that the exponents of the sides of a group may have together, so that one pixel does not cost too many
+/// coefficients: more have only components with long code-blocks of different shapes.
+const MOST_SIDES: u8 = 16;
+
 /// What is known of the tiles of a codestream.
 pub struct ByParts {
     index: Index,
@@ -44,6 +48,9 @@ impl ByParts {
     pub fn new(header: &Header) -> Option<Self> {
         let (shape, columns) = Tile::groups(header).ok()?;
         let side = |exponent: u8| 1u64 << exponent;
+        if shape.sides.0 + shape.sides.1 > MOST_SIDES {
+            return None;
+        }
         let tiles = header.size.x.tiles() * header.size.y.tiles();
         let (width, height) = (side(shape.sides.0), side(shape.sides.1));
         let mut hidden = Image::new(width.checked_mul(columns)?, height * tiles, 1, shape.dtype);
@@ -123,10 +130,9 @@ impl Windows<'_> {
     ) -> Result<u64> {
         let access = Access {
             bytes: self.bytes,
-            kept: self.hidden.map(|hidden| Kept {
-                hidden,
-                tile: self.number,
-            }),
+            kept: self
+                .hidden
+                .map(|hidden| Kept::new(hidden, &self.tile, self.number)),
             helpers: self.helpers,
             decoded: AtomicU64::new(0),
         };

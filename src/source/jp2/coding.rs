@@ -24,8 +24,36 @@ const MIXED: u8 = 0x80;
 /// room for ten segments, and its share of the tag trees.
 const CODE_BLOCK_BYTES: u64 = 1100;
 
+/// A packet takes at least a byte. Writers have been seen to leave out the last ones, so a file is refused only where it is
+/// too short by far.
+const WORK_PER_BYTE: u64 = 64;
+
+/// What may be done for packets whatever their bytes.
+const LEAST_WORK: u64 = 1 << 16;
+
+/// Quality layers of which each may look at each code-block, whatever their bytes.
+const LAYERS: u64 = 256;
+
+/// The most orders of packets that the codec takes of a tile.
+const MOST_ORDERS: u64 = 32;
+
+/// How often a tile may change what holds for a component, summed over the components: each time all of them are gone over.
+const MOST_CHANGES: usize = 1 << 20;
+
 /// What a precinct takes.
 const PRECINCT_BYTES: u64 = 600;
+
+/// The most packets that so many bytes may have, and looks of packet headers at code-blocks.
+pub fn work_of_bytes(bytes: u64) -> u64 {
+    bytes
+        .saturating_mul(WORK_PER_BYTE)
+        .saturating_add(LEAST_WORK)
+}
+
+/// The looks at so many code-blocks that may come beside [`work_of_bytes`].
+pub fn work_of_code_blocks(count: u64) -> u64 {
+    count.saturating_mul(LAYERS)
+}
 
 /// How one component is coded.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +82,8 @@ pub struct Coding {
     marks_packets: bool,
     ends_headers: bool,
     styles: Vec<Style>,
+    /// How often what holds for a component was changed.
+    changes: usize,
 }
 
 /// What decoding a tile costs beside its pixels.
@@ -63,6 +93,10 @@ pub struct Cost {
     pub bytes: u64,
     /// Packets, each of which takes at least a byte of the file.
     pub packets: u64,
+    /// Code-blocks, of a precinct at most and of all.
+    pub code_blocks: (u64, u64),
+    /// Places at which the codec looks for packets, most of which may have none.
+    pub places: u64,
 }
 
 impl Coding {
@@ -83,6 +117,7 @@ impl Coding {
             marks_packets: false,
             ends_headers: false,
             styles: vec![style; components],
+            changes: 0,
         }
     }
 
@@ -169,6 +204,7 @@ impl Coding {
 
     /// Takes over what a COD segment says, behind its length.
     pub fn cod(&mut self, segment: &[u8], in_tile: bool) -> Result<()> {
+        self.count_change()?;
         let mut fields = Fields(segment);
         let flags = fields.u8()?;
         let progression = fields.u8()?;
@@ -196,6 +232,19 @@ impl Coding {
         Ok(())
     }
 
+    /// Notes that a segment speaks of all components; an error where too many did.
+    pub fn count_change(&mut self) -> Result<()> {
+        self.changes += self.styles.len();
+        match self.changes <= MOST_CHANGES {
+            true => Ok(()),
+            false => Err(Error::limit(format!(
+                "the coding of {} components is told anew more than {} times",
+                self.styles.len(),
+                MOST_CHANGES / self.styles.len()
+            ))),
+        }
+    }
+
     /// Takes over what a COC segment says, behind its length.
     pub fn coc(&mut self, segment: &[u8], in_tile: bool) -> Result<()> {
         let mut fields = Fields(segment);
@@ -213,9 +262,11 @@ impl Coding {
         Ok(())
     }
 
-    /// What a tile over these columns and rows of the reference grid costs.
-    pub fn cost(&self, size: &Size, x: &Range<u64>, y: &Range<u64>) -> Cost {
+    /// What a tile over these columns and rows of the reference grid costs; `reordered` where packets may come in other
+    /// orders than this tells.
+    pub fn cost(&self, size: &Size, (x, y): (&Range<u64>, &Range<u64>), reordered: bool) -> Cost {
         let (mut blocks, mut precincts, mut most) = (0u64, 0u64, 0);
+        let mut most_blocks = 0;
         for (style, component) in self.styles.iter().zip(&size.components) {
             for resolution in 0..=style.levels {
                 let along = |range: &Range<u64>, step: u64, precinct: u8, block: u8| {
@@ -224,7 +275,10 @@ impl Coding {
                     let half = u8::from(resolution > 0);
                     let block = block.min(precinct.saturating_sub(half));
                     let band = range.start >> half..range.end.div_ceil(1 << half);
-                    (cells(&range, precinct), cells(&band, block))
+                    let all = cells(&band, block);
+                    // The code-blocks along a side of a precinct are a power of two.
+                    let side = precinct.saturating_sub(half) - block;
+                    (cells(&range, precinct), all, all.min(1 << side))
                 };
                 let (px, py) = style.precincts[usize::from(resolution)];
                 let across = along(x, component.step.0, px, style.block.0);
@@ -235,15 +289,11 @@ impl Coding {
                     blocks.saturating_add(across.1.saturating_mul(down.1).saturating_mul(bands));
                 precincts = precincts.saturating_add(here);
                 most = most.max(here);
+                most_blocks = most_blocks.max(bands * across.2 * down.2);
             }
         }
         let layers = u64::from(self.layers);
-        let resolutions = self
-            .styles
-            .iter()
-            .map(|style| u64::from(style.levels) + 1)
-            .max()
-            .unwrap_or(1);
+        let resolutions = self.most_resolutions();
         // The codec notes for every packet that there could be whether it has been seen.
         let seen = most
             .saturating_mul(self.styles.len() as u64)
@@ -254,7 +304,42 @@ impl Coding {
                 .saturating_add(precincts.saturating_mul(PRECINCT_BYTES))
                 .saturating_add(seen),
             packets: precincts.saturating_mul(layers),
+            code_blocks: (most_blocks, blocks),
+            places: self.places(size, (x, y), reordered),
         }
+    }
+
+    /// Places at which the codec looks for packets, one order of them after the other: for each resolution and component
+    /// wherever precincts of any could begin, or in each layer.
+    fn places(&self, size: &Size, (x, y): (&Range<u64>, &Range<u64>), reordered: bool) -> u64 {
+        let (mut across, mut down) = (0, 0);
+        for (style, component) in self.styles.iter().zip(&size.components) {
+            for resolution in 0..=style.levels {
+                let (px, py) = style.precincts[usize::from(resolution)];
+                let along = |range: &Range<u64>, step: u64, precinct: u8| {
+                    let side = step << (precinct + style.levels - resolution);
+                    range.end.div_ceil(side) - range.start / side
+                };
+                across = along(x, component.step.0, px).max(across);
+                down = along(y, component.step.1, py).max(down);
+            }
+        }
+        let by_layer = u64::from(self.layers);
+        let by_place = across.saturating_mul(down);
+        let in_order = match self.progression {
+            _ if reordered => by_layer.max(by_place).saturating_mul(MOST_ORDERS),
+            0 | 1 => by_layer,
+            _ => by_place,
+        };
+        in_order
+            .saturating_mul(self.most_resolutions())
+            .saturating_mul(self.styles.len() as u64)
+    }
+
+    fn most_resolutions(&self) -> u64 {
+        let resolutions = self.styles.iter();
+        let resolutions = resolutions.map(|style| u64::from(style.levels) + 1);
+        resolutions.max().unwrap_or(1)
     }
 }
 

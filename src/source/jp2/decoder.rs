@@ -3,7 +3,7 @@
 use super::area::{self, Samples, shared};
 use super::by_parts::{ByParts, Windows};
 use super::codestream::{self, Area, Needed};
-use super::coding::Coding;
+use super::coding::{Coding, work_of_bytes, work_of_code_blocks};
 use super::describe::{Channel, Description};
 use super::header::Header;
 use super::helpers::Helpers;
@@ -41,9 +41,8 @@ const PART_SAMPLE_BYTES: u64 = 12;
 /// A thread of the codec should have so many samples of its own.
 const CODEC_SHARE: u64 = 1 << 16;
 
-/// A packet takes at least a byte. Writers have been seen to leave out the last ones, so a file is
-/// refused only where it is too short by far.
-const PACKETS_PER_BYTE: u64 = 64;
+/// The most places at which the codec may look for packets beside those that the bytes are worth.
+const MAX_PLACES: u64 = 1 << 22;
 
 /// The image of a codestream.
 pub struct Jp2Decoder {
@@ -63,6 +62,8 @@ pub struct Jp2Decoder {
 /// A component that is wanted, and its samples under the wanted pixels.
 struct Wanted {
     component: u32,
+    /// The bands that show it, by their places among those that are wanted.
+    bands: Vec<usize>,
     x: Samples,
     y: Samples,
     columns: Range<u64>,
@@ -232,8 +233,21 @@ impl Jp2Decoder {
                 each.y.place(each.rows.end - 1),
             )
         }));
-        for row in size.y.tile_at(top)..=size.y.tile_at(bottom) {
-            for col in size.x.tile_at(left)..=size.x.tile_at(right) {
+        // Where samples lie far apart, many tiles have none.
+        let has_any = |axis: &Axis, tile: u64, of: &dyn Fn(&Wanted) -> (&Samples, &Range<u64>)| {
+            let range = axis.tile_range(tile);
+            wanted.iter().any(|each| {
+                let (samples, wanted) = of(each);
+                !shared(wanted, &samples.within(&range)).is_empty()
+            })
+        };
+        let cols: Vec<u64> = (size.x.tile_at(left)..=size.x.tile_at(right))
+            .filter(|col| has_any(&size.x, *col, &|each| (&each.x, &each.columns)))
+            .collect();
+        let rows = (size.y.tile_at(top)..=size.y.tile_at(bottom))
+            .filter(|row| has_any(&size.y, *row, &|each| (&each.y, &each.rows)));
+        for row in rows {
+            for &col in &cols {
                 self.read_tile(col, row, &window, &wanted, into)
                     .map_err(|error| error.at(format!("codestream tile ({row}, {col})")))?;
             }
@@ -246,15 +260,17 @@ impl Jp2Decoder {
         let size = &self.header.size;
         let unit = self.description.unit;
         let of_band = |band: &u32| self.description.channels[*band as usize].component;
-        let mut components: Vec<u32> = window.bands.iter().map(of_band).collect();
-        components.sort_unstable();
-        components.dedup();
-        let wanted = components.into_iter().map(|component| {
+        let mut shown = BTreeMap::<u32, Vec<usize>>::new();
+        for (place, band) in window.bands.iter().enumerate() {
+            shown.entry(of_band(band)).or_default().push(place);
+        }
+        let wanted = shown.into_iter().map(|(component, bands)| {
             let step = size.components[component as usize].step;
             let x = Samples::new(&size.x, unit.0, step.0, window.level)?;
             let y = Samples::new(&size.y, unit.1, step.1, window.level)?;
             Some(Wanted {
                 component,
+                bands,
                 columns: x.under_all(&window.columns),
                 rows: y.under_all(&window.rows),
                 x,
@@ -580,7 +596,7 @@ impl Jp2Decoder {
         (x, y): (&Range<u64>, &Range<u64>),
         planes: u64,
     ) -> Result<()> {
-        let cost = coding.cost(&self.header.size, x, y);
+        let cost = coding.cost(&self.header.size, (x, y), stream.reordered);
         let bytes = planes
             .saturating_add(cost.bytes)
             .saturating_add(stream.data);
@@ -591,11 +607,29 @@ impl Jp2Decoder {
                 y.end - y.start
             )));
         }
-        let held = (stream.data + stream.headers()).saturating_mul(PACKETS_PER_BYTE);
-        if cost.packets > held.saturating_add(1 << 16) {
+        let stored = stream.data + stream.headers();
+        let held = work_of_bytes(stored);
+        if cost.packets > held {
             return Err(Error::corrupt(format!(
                 "{} bytes cannot hold {} packets",
                 stream.data, cost.packets
+            )));
+        }
+        // Each packet that is not empty looks at all code-blocks of its precinct.
+        let (of_precinct, all) = cost.code_blocks;
+        let layers = u64::from(coding.layers());
+        let looks = all
+            .saturating_mul(layers)
+            .min(of_precinct.saturating_mul(stored));
+        if looks > held.saturating_add(work_of_code_blocks(all)) {
+            return Err(Error::limit(format!(
+                "{layers} layers of {stored} bytes look at {all} code-blocks up to {looks} times"
+            )));
+        }
+        if cost.places > held.saturating_add(MAX_PLACES) {
+            return Err(Error::limit(format!(
+                "{stored} bytes of packets could begin at {} places",
+                cost.places
             )));
         }
         Ok(())
@@ -637,12 +671,11 @@ impl Jp2Decoder {
                     &spread[..]
                 }
             };
-            for (to, band) in window.bands.iter().enumerate() {
-                let Channel { component, table } = &self.description.channels[*band as usize];
-                if *component == of.component {
-                    let to = into.row_mut(to, (y - window.rows.start) as usize);
-                    samples::store(row, table.as_deref(), dtype, &mut to[within.clone()]);
-                }
+            for place in &of.bands {
+                let band = window.bands[*place];
+                let Channel { table, .. } = &self.description.channels[band as usize];
+                let to = into.row_mut(*place, (y - window.rows.start) as usize);
+                samples::store(row, table.as_deref(), dtype, &mut to[within.clone()]);
             }
         }
     }

@@ -4,6 +4,7 @@ use super::coding::{self, Coding};
 use super::packed::Packed;
 use super::packets::Lengths;
 use super::reader::{Fields, Reader};
+use super::segments::Segments;
 use super::size::Size;
 use crate::bytes::Bytes;
 use crate::error::{Error, Result};
@@ -37,9 +38,6 @@ pub const POC: u16 = 0xff5f;
 
 /// Packet headers of a tile.
 pub const PPT: u16 = 0xff61;
-
-/// A header may be so long; longer ones are refused.
-const MAX_HEADER: usize = 64 << 20;
 
 /// The first bytes of a codestream.
 pub const FIRST: [u8; 4] = [0xff, 0x4f, 0xff, 0x51];
@@ -93,6 +91,7 @@ impl Header {
             return Err(Error::corrupt("does not begin with SOC and SIZ"));
         }
         let size = Size::parse(segment(&mut reader)?).map_err(|error| error.at("SIZ"))?;
+        let mut segments = Segments::default();
         let mut header = Self {
             coding: Coding::new(size.components.len()),
             size,
@@ -113,12 +112,11 @@ impl Header {
                 break;
             }
             header
-                .take(marker, &mut reader)
-                .map_err(|error| error.at(format!("marker {marker:04x} at offset {at}")))?;
-            if header.segments.len() > MAX_HEADER {
-                return Err(Error::limit(format!("more than {MAX_HEADER} bytes")));
-            }
+                .take(marker, &mut reader, &mut segments)
+                .map_err(|error| at_marker(error, marker, at))?;
         }
+        take_coding(&mut header.coding, &segments, false)?;
+        header.segments = segments.bytes();
         if !header.coding.is_complete() {
             return Err(Error::corrupt("has no COD"));
         }
@@ -131,17 +129,21 @@ impl Header {
         self.needs_part_15 || self.coding.is_high_throughput()
     }
 
-    fn take(&mut self, marker: u16, reader: &mut Reader<'_>) -> Result<()> {
+    fn take(
+        &mut self,
+        marker: u16,
+        reader: &mut Reader<'_>,
+        segments: &mut Segments,
+    ) -> Result<()> {
+        let at = reader.position() - 2;
         if !has_segment(marker)? {
             return Ok(());
         }
         let segment = segment(reader)?;
         match marker {
-            coding::COD => self.coding.cod(segment, false)?,
-            coding::COC => self.coding.coc(segment, false)?,
+            coding::COD | coding::COC | QCD | QCC | RGN | POC => (),
             // A decoder that must know Part n finds bit 32 - n set.
             CAP => self.needs_part_15 = Fields(segment).u32()? & 1 << (32 - 15) != 0,
-            QCD | QCC | RGN | POC => (),
             TLM => {
                 // A list of tile-parts only saves reading; without it they are found one by one.
                 if let Ok(listed) = listed(segment) {
@@ -158,8 +160,7 @@ impl Header {
         }
         self.reordered |= marker == POC;
         self.has_region |= marker == RGN;
-        keep(&mut self.segments, marker, segment);
-        Ok(())
+        segments.keep(marker, at, segment, self.size.components.len())
     }
 
     /// Reads the header of a tile-part from behind SOT on; what it says of the coding goes into
@@ -169,16 +170,20 @@ impl Header {
         reader: &mut Reader<'_>,
         coding: &mut Option<Coding>,
     ) -> Result<PartHeader> {
-        let (mut segments, mut lengths) = (Vec::new(), Lengths::default());
+        let (mut segments, mut lengths) = (Segments::default(), Lengths::default());
         let mut reordered = self.reordered || !self.packed.is_empty();
         let mut has_region = self.has_region;
         loop {
             let at = reader.position();
             let marker = reader.u16()?;
             if marker == SOD {
+                if segments.change_coding() {
+                    let coding = coding.get_or_insert_with(|| self.coding.clone());
+                    take_coding(coding, &segments, true)?;
+                }
                 return Ok(PartHeader {
                     data: reader.position(),
-                    segments,
+                    segments: segments.bytes(),
                     lengths,
                     reordered,
                     has_region,
@@ -189,13 +194,6 @@ impl Header {
                     return Ok(());
                 }
                 let segment = segment(reader)?;
-                if matches!(marker, coding::COD | coding::COC) {
-                    let coding = coding.get_or_insert_with(|| self.coding.clone());
-                    match marker {
-                        coding::COD => coding.cod(segment, true)?,
-                        _ => coding.coc(segment, true)?,
-                    }
-                }
                 match marker {
                     coding::COD | coding::COC | QCD | QCC | RGN | POC | PPT => (),
                     PLT => {
@@ -206,13 +204,9 @@ impl Header {
                 }
                 reordered |= matches!(marker, POC | PPT);
                 has_region |= marker == RGN;
-                keep(&mut segments, marker, segment);
-                Ok(())
+                segments.keep(marker, at, segment, self.size.components.len())
             };
-            take().map_err(|error| error.at(format!("marker {marker:04x} at offset {at}")))?;
-            if segments.len() > MAX_HEADER {
-                return Err(Error::limit(format!("more than {MAX_HEADER} bytes")));
-            }
+            take().map_err(|error| at_marker(error, marker, at))?;
         }
     }
 }
@@ -234,10 +228,22 @@ fn segment<'r>(reader: &'r mut Reader<'_>) -> Result<&'r [u8]> {
     reader.take(length - 2)
 }
 
-fn keep(segments: &mut Vec<u8>, marker: u16, segment: &[u8]) {
-    segments.extend(marker.to_be_bytes());
-    segments.extend((segment.len() as u16 + 2).to_be_bytes());
-    segments.extend(segment);
+/// Takes over what the segments of a header say of the coding.
+fn take_coding(coding: &mut Coding, segments: &Segments, in_tile: bool) -> Result<()> {
+    for (marker, at, segment) in segments.of_coding() {
+        let taken = match marker {
+            coding::COD => coding.cod(segment, in_tile),
+            coding::COC => coding.coc(segment, in_tile),
+            _ => coding.count_change(),
+        };
+        taken.map_err(|error| at_marker(error, marker, at))?;
+    }
+    Ok(())
+}
+
+/// The error of the segment of a marker.
+fn at_marker(error: Error, marker: u16, at: u64) -> Error {
+    error.at(format!("marker {marker:04x} at offset {at}"))
 }
 
 fn listed(segment: &[u8]) -> Result<(u8, Vec<Listed>)> {

@@ -25,6 +25,7 @@ mod packets;
 mod quantization;
 mod reader;
 mod samples;
+mod segments;
 mod size;
 mod stream;
 mod whole;

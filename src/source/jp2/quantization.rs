@@ -2,6 +2,10 @@
 
 use super::reader::Fields;
 use crate::error::{Error, Result};
+use std::sync::Arc;
+
+/// The most subbands that a component can have, of 32 decompositions.
+const MAX_BANDS: usize = 3 * 32 + 1;
 
 /// Coefficients that are raised further do not fit 32 bits.
 const MAX_RAISED: u8 = 30;
@@ -11,8 +15,9 @@ const MAX_RAISED: u8 = 30;
 pub struct Steps {
     /// Bits that guard against overflow.
     guard: u32,
-    /// Exponent and mantissa of each subband, or of the lowest one, of which others follow.
-    steps: Vec<(u32, u32)>,
+    /// Exponent and mantissa of each subband, or of the lowest one, of which others follow. All components have those of
+    /// one segment together, for there may be thousands.
+    steps: Arc<[(u32, u32)]>,
     derived: bool,
     /// Bit planes by which coefficients of a region of interest are raised above all others.
     pub region: u32,
@@ -24,7 +29,7 @@ impl Steps {
     fn parse(fields: &mut Fields<'_>, rank: u8) -> Result<Self> {
         let said = fields.u8()?;
         let mut steps = Vec::new();
-        while !fields.0.is_empty() {
+        while !fields.0.is_empty() && steps.len() < MAX_BANDS {
             steps.push(match said & 31 {
                 0 => (u32::from(fields.u8()? >> 3), 0),
                 1 | 2 => {
@@ -36,7 +41,7 @@ impl Steps {
         }
         Ok(Self {
             guard: u32::from(said >> 5),
-            steps,
+            steps: steps.into(),
             derived: said & 31 == 1,
             region: 0,
             rank,

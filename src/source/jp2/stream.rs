@@ -35,6 +35,8 @@ pub struct TileStream<'a> {
     pieces: Vec<Piece>,
     /// How the tile is coded, where it says so itself.
     pub coding: Option<Coding>,
+    /// Packets may come in other orders than the coding tells.
+    pub reordered: bool,
     /// Coefficients of a region of interest may be raised above others.
     pub has_region: bool,
     /// Compressed bytes of the tile.
@@ -101,6 +103,7 @@ impl<'a> TileStream<'a> {
             bytes,
             pieces: vec![Piece::made(start)],
             coding: None,
+            reordered: header.reordered,
             has_region: header.has_region,
             data: 0,
             is_selected: false,
@@ -250,9 +253,11 @@ impl<'a> TileStream<'a> {
         let PartHeader {
             mut segments,
             data,
+            reordered,
             has_region,
             ..
         } = header.read_part(&mut reader, &mut self.coding)?;
+        self.reordered |= reordered;
         self.has_region |= has_region;
         header
             .packed

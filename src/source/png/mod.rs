@@ -13,7 +13,7 @@ use crate::bytes::Bytes;
 use crate::bytes::stream::{self, ByteStream};
 use crate::error::{Error, Result};
 use crate::image::Image;
-use png::{BitDepth, ColorType, DecodingError, Limits};
+use png::{BitDepth, ColorType, DecodingError, Info, Limits};
 use std::sync::Arc;
 
 /// The first bytes of every file.
@@ -24,6 +24,11 @@ const HEAD: usize = 16 << 10;
 
 /// What the codec may take for a row and for the chunks that are no pixels.
 const LIMITS: Limits = Limits { bytes: 256 << 20 };
+
+/// What it may take for the chunks before the pixels, and that for each byte of the file: a colour profile may be packed a
+/// thousandfold.
+const OPENING: usize = 8 << 20;
+const OPENING_PER_BYTE: usize = 16;
 
 /// The largest image, and the most bytes of an interlaced one; its whole must be in memory.
 const MAX_DECODED: u128 = 4 << 30;
@@ -42,7 +47,7 @@ struct Storage {
 }
 
 impl Storage {
-    fn new(info: &png::Info<'_>) -> Self {
+    fn new(info: &Info<'_>) -> Self {
         Self {
             width: info.width,
             height: info.height,
@@ -85,6 +90,19 @@ impl Storage {
     }
 }
 
+/// Reads the chunks before the pixels, and says where they end.
+fn read_info(
+    bytes: &dyn Bytes,
+    limits: Limits,
+    without_profile: bool,
+) -> (std::result::Result<Info<'static>, DecodingError>, u64) {
+    let mut stream = ByteStream::new(bytes, HEAD);
+    let mut decoder = png::Decoder::new_with_limits(&mut stream, limits);
+    decoder.set_ignore_iccp_chunk(without_profile);
+    let info = decoder.read_info().map(|reader| reader.info().clone());
+    (info, stream.position())
+}
+
 /// The image of a file.
 pub struct PngDecoder {
     bytes: Arc<dyn Bytes>,
@@ -100,12 +118,18 @@ impl PngDecoder {
 
     /// Opens a file: reads the chunks before the pixels.
     pub fn open(bytes: Arc<dyn Bytes>) -> Result<Self> {
-        let mut stream = ByteStream::new(&*bytes, HEAD);
-        let info = png::Decoder::new_with_limits(&mut stream, LIMITS)
-            .read_info()
-            .map(|reader| reader.info().clone());
+        let len = usize::try_from(bytes.len()).unwrap_or(usize::MAX);
+        let most = OPENING.saturating_add(len.saturating_mul(OPENING_PER_BYTE));
+        let few = Limits {
+            bytes: most.min(LIMITS.bytes),
+        };
+        let (mut info, mut position) = read_info(&*bytes, few, false);
+        if matches!(info, Err(DecodingError::LimitsExceeded)) {
+            // A row may take more, a profile may not.
+            (info, position) = read_info(&*bytes, LIMITS, true);
+        }
         bytes.check_unchanged()?;
-        let place = format!("chunks before byte {}", stream.position());
+        let place = format!("chunks before byte {position}");
         let info = info.map_err(|error| failed(error).at(place))?;
         let storage = Storage::new(&info);
         storage

@@ -18,12 +18,11 @@ use crate::sync::atomic::Ordering;
 use crate::tile::Pixels;
 
 /// Where the groups of a tile are kept.
-#[derive(Clone, Copy)]
 pub struct Kept<'a> {
-    /// The hidden image.
-    pub hidden: &'a Hidden<'a>,
-    /// The number of the tile.
-    pub tile: u64,
+    hidden: &'a Hidden<'a>,
+    tile: u64,
+    /// The number of the first group of each component.
+    first: Vec<u64>,
 }
 
 /// Exponents of the sides of a group, and the type of its coefficients: those that suit tiles coded like this.
@@ -110,7 +109,17 @@ pub struct Groups<'a> {
     access: &'a Access<'a>,
 }
 
-impl Kept<'_> {
+impl<'a> Kept<'a> {
+    /// The groups of a tile, of this number, in a hidden image.
+    pub fn new(hidden: &'a Hidden<'a>, tile: &Tile, number: u64) -> Self {
+        let sides = Shape::of_image(hidden.image()).sides;
+        Self {
+            hidden,
+            tile: number,
+            first: tile.first_groups(sides),
+        }
+    }
+
     fn shape(&self) -> Shape {
         Shape::of_image(self.hidden.image())
     }
@@ -136,7 +145,10 @@ impl<'a> Groups<'a> {
         let sides = kept.shape().sides;
         let about = &self.tile.grids[component].resolutions[resolution].bands[band];
         let (first, all) = (
-            self.tile.first_group((component, resolution, band), sides),
+            kept.first[component]
+                + self
+                    .tile
+                    .groups_before((component, resolution, band), sides),
             about.area.clone(),
         );
         let cells = about.area.cells(sides);

@@ -141,7 +141,8 @@ impl Precinct {
         }
     }
 
-    /// Reads the header of the packet of a layer, whose bytes `next` gives, and appends what it has.
+    /// Reads the header of the packet of a layer, whose bytes `next` gives, and appends what it has; says how many
+    /// code-blocks it looks at, which are all of the precinct unless the packet is empty.
     pub fn read(
         &mut self,
         layer: u32,
@@ -149,20 +150,22 @@ impl Precinct {
         style: Style,
         next: &mut dyn FnMut() -> Result<u8>,
         pieces: &mut Vec<Piece>,
-    ) -> Result<()> {
+    ) -> Result<u64> {
         let mut bits = Bits {
             next,
             byte: 0,
             left: 0,
         };
-        if !bits.bit()? {
-            return bits.end();
+        let mut looks = 0;
+        if bits.bit()? {
+            for (index, (here, band)) in self.bands.iter_mut().zip(bands).enumerate() {
+                here.read(layer, (index, band), style, &mut bits, pieces)?;
+                looks += here.blocks.len() as u64;
+                self.has_empty_passes |= here.has_empty_passes;
+            }
         }
-        for (index, (here, band)) in self.bands.iter_mut().zip(bands).enumerate() {
-            here.read(layer, (index, band), style, &mut bits, pieces)?;
-            self.has_empty_passes |= here.has_empty_passes;
-        }
-        bits.end()
+        bits.end()?;
+        Ok(looks)
     }
 }
 
@@ -181,24 +184,20 @@ impl InBand {
         for (leaf, known) in self.blocks.iter_mut().enumerate() {
             let is_here = match known.is_included {
                 true => bits.bit()?,
-                false => inclusion.is_below(leaf, layer + 1, || bits.bit())?,
+                false => inclusion.below(leaf, layer + 1, || bits.bit())?.is_some(),
             };
             if !is_here {
                 continue;
             }
             let mut zero_planes = None;
             if !known.is_included {
-                let mut zero = 0;
-                while !planes.is_below(leaf, zero + 1, || bits.bit())? {
-                    zero += 1;
-                    if zero > band.planes {
-                        return Err(Error::corrupt(format!(
-                            "more than all {} bit planes of a code-block are zero",
-                            band.planes
-                        )));
-                    }
+                zero_planes = planes.below(leaf, band.planes + 1, || bits.bit())?;
+                if zero_planes.is_none() {
+                    return Err(Error::corrupt(format!(
+                        "more than all {} bit planes of a code-block are zero",
+                        band.planes
+                    )));
                 }
-                zero_planes = Some(zero);
                 known.is_included = true;
                 known.length_bits = LENGTH_BITS;
             }

@@ -6,7 +6,7 @@ use super::order::{self, Run};
 use super::packet::{Piece, Precinct};
 use crate::bytes::Bytes;
 use crate::error::{Error, Result};
-use crate::source::jp2::coding::Coding;
+use crate::source::jp2::coding::{Coding, work_of_bytes, work_of_code_blocks};
 use crate::source::jp2::header::EOC;
 use crate::source::jp2::index::EOC_BYTES;
 use crate::source::scratch;
@@ -25,11 +25,8 @@ const SOP_BYTES: u64 = 6;
 /// The marker that may stand behind a packet header.
 const EPH: [u8; 2] = [0xff, 0x92];
 
-/// A packet takes at least a byte, but writers have been seen to leave out the last ones.
-const PACKETS_PER_BYTE: u64 = 64;
-
-/// The most precincts that all orders of packets may go over, each for itself.
-const MAX_VISITS: u64 = 1 << 24;
+/// The most precincts that orders of packets may go over, each for itself, beside [`work_of_bytes`].
+const MAX_VISITS: u64 = 1 << 20;
 
 /// No chunk.
 const NONE: u32 = u32::MAX;
@@ -104,6 +101,9 @@ pub struct Search<'a> {
     chains: Vec<Vec<Vec<Vec<Chain>>>>,
     links: Vec<Link>,
     most_links: usize,
+    /// Code-blocks of all resolutions.
+    code_blocks: u64,
+    work: Work,
     known: HashMap<order::Precinct, Known>,
     /// Packets that are needed, and those of them that have not come.
     all: u64,
@@ -182,6 +182,8 @@ impl<'a> Search<'a> {
             chains: chains.collect(),
             links: Vec::new(),
             most_links: (most / bytes) as usize,
+            code_blocks: all,
+            work: Work::default(),
             known: HashMap::new(),
             all: missing,
             missing,
@@ -204,7 +206,8 @@ impl<'a> Search<'a> {
             .iter()
             .map(|part| part.data.end - part.data.start)
             .sum();
-        let held = (data + headers.len() as u64).saturating_mul(PACKETS_PER_BYTE) + (1 << 16);
+        let held = work_of_bytes(data + headers.len() as u64);
+        self.work.most = held.saturating_add(work_of_code_blocks(self.code_blocks));
         if self.missing > held {
             return Err(Error::corrupt(format!(
                 "{data} bytes cannot hold {} packets",
@@ -212,11 +215,11 @@ impl<'a> Search<'a> {
             )));
         }
         let precincts = self.grids.iter().flat_map(|grid| &grid.resolutions);
-        let precincts = precincts.map(|it| it.precincts.0.saturating_mul(it.precincts.1));
+        let precincts = precincts.map(|it| it.precincts.0.saturating_mul(it.precincts.1).max(1));
         let visits = precincts
             .fold(0, u64::saturating_add)
             .saturating_mul(runs.len() as u64);
-        if visits > MAX_VISITS {
+        if visits > MAX_VISITS.saturating_add(held) {
             return Err(Error::limit(format!(
                 "{} orders of packets go over {visits} precincts",
                 runs.len()
@@ -250,6 +253,7 @@ impl<'a> Search<'a> {
         source: &mut Source<'_>,
         pieces: &mut Vec<Piece>,
     ) -> Result<bool> {
+        self.work.add(1)?;
         let order::Precinct {
             component,
             resolution,
@@ -287,13 +291,14 @@ impl<'a> Search<'a> {
             .told
             .get_or_insert_with(|| Precinct::new(about, number));
         pieces.clear();
-        told.read(
+        let looks = told.read(
             layer,
             &about.bands,
             grid.style,
             &mut || source.header_byte(),
             pieces,
         )?;
+        self.work.add(looks)?;
         self.has_empty_passes |= told.has_empty_passes;
         if coding.ends_headers() {
             source.pass_end_of_header()?;
@@ -373,6 +378,26 @@ impl<'a> Search<'a> {
             found.push(resolutions);
         }
         Ok((found, chunks))
+    }
+}
+
+/// What a search does, in packets that it comes to and code-blocks that their headers look at.
+#[derive(Default)]
+struct Work {
+    done: u64,
+    most: u64,
+}
+
+impl Work {
+    fn add(&mut self, more: u64) -> Result<()> {
+        self.done += more;
+        match self.done <= self.most {
+            true => Ok(()),
+            false => Err(Error::limit(format!(
+                "packets look at code-blocks more than {} times",
+                self.most
+            ))),
+        }
     }
 }
 

@@ -48,16 +48,21 @@ impl TagTree {
         }
     }
 
-    /// Whether the number of a leaf is less than `threshold`; reads what is needed to tell.
-    pub fn is_below(
+    /// The number of a leaf if it is less than `threshold`; reads what is needed to tell.
+    pub fn below(
         &mut self,
         leaf: usize,
         threshold: u32,
         mut bit: impl FnMut() -> Result<bool>,
-    ) -> Result<bool> {
+    ) -> Result<Option<u32>> {
         // A grid has at most 2^32 cells.
         let (mut path, mut depth, mut at) = ([0; 33], 0, leaf);
         loop {
+            let node = &self.nodes[at];
+            if node.value == UNKNOWN && node.low >= threshold {
+                // So is all beneath it, for which nothing has to be read.
+                return Ok(None);
+            }
             path[depth] = at;
             let parent = self.nodes[at].parent as usize;
             if parent == at {
@@ -77,7 +82,8 @@ impl TagTree {
             }
             low = node.low;
         }
-        Ok(self.nodes[leaf].value < threshold)
+        let value = self.nodes[leaf].value;
+        Ok((value < threshold).then_some(value))
     }
 }
 
@@ -92,12 +98,8 @@ mod tests {
         let mut bits = bits.iter().map(|bit| *bit == 1);
         let mut tree = TagTree::new(6, 3);
         for (leaf, value) in [(0, 1), (1, 3), (2, 2)] {
-            let mut threshold = 1;
-            let mut bit = || Ok(bits.next().expect("a bit"));
-            while !tree.is_below(leaf, threshold, &mut bit).expect("bits") {
-                threshold += 1;
-            }
-            assert_eq!(threshold - 1, value);
+            let bit = || Ok(bits.next().expect("a bit"));
+            assert_eq!(tree.below(leaf, 7, bit).expect("bits"), Some(value));
         }
         assert_eq!(bits.next(), None);
     }

@@ -1,7 +1,7 @@
 //! What is known of a codestream tile: its grids, and where the bytes of each of its code-blocks lie in the file.
 
 use super::code_block::{MAX_PLANES, Segment, close};
-use super::grid::{Area, Band, ComponentGrid};
+use super::grid::{Area, Band, ComponentGrid, Resolution};
 use super::groups::Shape;
 use super::order::Run;
 use super::search::{Chunk, Ended, Entry, Needed, PartData, Search};
@@ -14,6 +14,9 @@ use crate::source::jp2::quantization::{self, Steps};
 use crate::source::jp2::reader::{Fields, Reader};
 use crate::source::scratch;
 use std::ops::Range;
+
+/// The most resolutions that the components of a tile may have together.
+const MOST_RESOLUTIONS: usize = 1 << 16;
 
 /// A tile whose packets have been found.
 pub struct Tile {
@@ -154,21 +157,26 @@ impl Tile {
         Shape::of(&self.grids)
     }
 
-    /// The number of the first group of a subband among all groups of the tile.
-    pub fn first_group(&self, place: (usize, usize, usize), sides: (u8, u8)) -> u64 {
-        let mut first = 0;
-        for (component, grid) in self.grids.iter().enumerate() {
-            for (number, resolution) in grid.resolutions.iter().enumerate() {
-                for (band, about) in resolution.bands.iter().enumerate() {
-                    if (component, number, band) == place {
-                        return first;
-                    }
-                    let cells = about.area.cells(sides);
-                    first += cells.width() as u64 * cells.height() as u64;
-                }
-            }
-        }
-        first
+    /// The number of the first group of each component among all groups of the tile.
+    pub fn first_groups(&self, sides: (u8, u8)) -> Vec<u64> {
+        let mut next = 0;
+        let firsts = self.grids.iter().map(|grid| {
+            let first = next;
+            next += groups_of_resolutions(&grid.resolutions, sides);
+            first
+        });
+        firsts.collect()
+    }
+
+    /// How many groups of the component come before those of a subband.
+    pub fn groups_before(
+        &self,
+        (component, resolution, band): (usize, usize, usize),
+        sides: (u8, u8),
+    ) -> u64 {
+        let resolutions = &self.grids[component].resolutions;
+        let bands = &resolutions[resolution].bands[..band];
+        groups_of_resolutions(&resolutions[..resolution], sides) + groups_of_bands(bands, sides)
     }
 
     /// The bytes that it takes.
@@ -319,6 +327,18 @@ impl Headers {
     }
 }
 
+fn groups_of_resolutions(resolutions: &[Resolution], sides: (u8, u8)) -> u64 {
+    let bands = resolutions
+        .iter()
+        .map(|it| groups_of_bands(&it.bands, sides));
+    bands.sum()
+}
+
+fn groups_of_bands(bands: &[Band], sides: (u8, u8)) -> u64 {
+    let cells = bands.iter().map(|band| band.area.cells(sides).count());
+    cells.sum()
+}
+
 /// The components of a tile.
 fn grids(
     header: &Header,
@@ -326,6 +346,12 @@ fn grids(
     steps: &[Steps],
     at: (&Range<u64>, &Range<u64>),
 ) -> Result<Vec<ComponentGrid>> {
+    let resolutions = coding.styles().iter();
+    let resolutions = resolutions.map(|style| usize::from(style.levels) + 1);
+    let resolutions: usize = resolutions.sum();
+    if resolutions > MOST_RESOLUTIONS {
+        return Err(Error::limit(format!("{resolutions} resolutions in a tile")));
+    }
     let components = header.size.components.iter().zip(coding.styles());
     let grids = components
         .zip(steps)
