@@ -45,7 +45,7 @@ fn allowed(name: &str, samples: f64) -> f64 {
 
 #[test]
 fn of_what_is_not_compressed_only_the_part_that_is_read_takes_memory() {
-    let bytes = Arc::new(FileBytes::open(&made().join("noise-NONE.tif")).expect("the file"));
+    let bytes = Arc::new(FileBytes::open(made().join("noise-NONE.tif")).expect("the file"));
     let image = open_bytes(bytes, &Choice::default()).expect("an image");
     let rect = Rect::new(0, 100, image.image().width(), 50);
     let window = || image.get_window(0, rect, &Bands::ALL, &Request::new());
@@ -71,7 +71,7 @@ fn decodes_take_no_more_memory_than_the_table_says() {
         let [name, row] = &line[..] else {
             panic!("{line:?}");
         };
-        let bytes = Arc::new(FileBytes::open(&made.join(name)).expect("the file"));
+        let bytes = Arc::new(FileBytes::open(made.join(name)).expect("the file"));
         let image = open_bytes(bytes, &Choice::default()).expect("an image");
         let (width, height) = image.image().block;
         assert_eq!(
