@@ -22,7 +22,14 @@ fn a_small_run_gives_a_page_with_charts_and_the_same_pixels() {
         .arg(Path::new(env!("CARGO_TARGET_TMPDIR")).join(".."))
         .current_dir(ROOT));
     run(Command::new(Path::new(ROOT).join("benches/peers/run"))
-        .args(["tiles", "growth", "stitch", "--peers", "ours,floor", "--variant"])
+        .args([
+            "tiles",
+            "growth",
+            "stitch",
+            "--peers",
+            "ours,floor",
+            "--variant",
+        ])
         .args(["256_lzw to 1024", "--shrink", "16", "--rounds", "2"])
         .args(["--patience", "0", "--folder"])
         .arg(&folder)
