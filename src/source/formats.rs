@@ -183,7 +183,7 @@ pub const FORMATS: &[Format] = &[
             the first quality layers alone by option, 1 to 31 bits, \
             subsampled components, palettes, offsets of image and tiles, the georeference of GeoJP2, GMLJP2 and of world \
             files. HTJ2K in the same way. One decode takes at most 2 GiB beside its pixels.",
-        lacks: c"Part 2; code-blocks of Part 15 (HTJ2K) side by side with others, or of several cleanup passes; further codestreams of a JPX file.",
+        lacks: c"Part 2; code-blocks of Part 15 (HTJ2K) side by side with others, of several cleanup passes, or of more than 30 bit planes; further codestreams of a JPX file.",
         recognises: Jp2File::is_jp2,
         open: |bytes| {
             let decoder = Jp2File::open(bytes)?.into_decoder();
