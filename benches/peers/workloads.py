@@ -84,8 +84,6 @@ def _viewer():
 def _opening():
     yield Case("opening", "a million tiles", "million.tif", {"order": "open", "tile": 256}, [
         ("gdal", [""]), ("gdal newer", [""]), ("openimageio", [""]), ("vips", [""]), ("ours", [""])])
-
-
     pages = [("gdal", [""]), ("gdal newer", [""]), ("ours", [""])]
     for page in (1, 100):
         yield Case("opening", f"100 pages, number {page}", "pages.tif", {"order": "open", "tile": 256, "page": page}, pages)
