@@ -1197,6 +1197,23 @@ fn a_provider_over_a_cache_keeps_within_its_cap() {
     }
 }
 
+/// It is not counted once it is made, so that nothing of it is in flight before.
+#[test]
+fn a_tile_in_no_cache_over_resident_blocks_is_never_in_flight() {
+    let (lower, cap) = capped(2);
+    let below = cached(source(|_| Ok(())), &lower).unwrap();
+    let top = tiles(below, None);
+    (0..4).for_each(|tile| drop(get(&top, at(tile / 2, tile % 2)).unwrap()));
+    let before = lower.statistics();
+    // It would be seen, if it were counted for a moment.
+    assert!(before.entries == 16 && before.idle + 2 * cap > before.peak);
+    let held = get(&top, at(0, 0)).unwrap();
+    let after = lower.statistics();
+    assert_eq!((after.peak, after.in_flight), (before.peak, 0));
+    drop(held);
+    assert_quiet(&lower);
+}
+
 /// Each cache is above the other one, and each admits one load at a time.
 #[test]
 fn loads_through_two_caches_do_not_hold_each_other_up() {

@@ -157,7 +157,7 @@ impl Loading {
         });
         self.cache().0.share(tile);
         if self.retention == Retention::Bypassed {
-            tile.buffer().return_to(&self.cache().0.home);
+            self.cache().take_back(tile);
         }
         if is_rejected {
             self.tell_rejected(at, tile);
@@ -200,6 +200,24 @@ impl Drop for Loading {
                 room.into_iter().for_each(|room| store.cancel(room));
             });
         }
+    }
+}
+
+impl Cache {
+    /// Memory for a tile that goes to whoever asked for it, without being counted: what is kept for reuse, or
+    /// fresh.
+    pub fn lend_canvas(&self, layout: Layout) -> Result<Canvas> {
+        let size = Memory::allocated_size(layout.span());
+        let memory = match self.0.with(|store| store.reuse(size)) {
+            Some(memory) => memory,
+            None => Memory::zeroed(layout.span())?,
+        };
+        Ok(Canvas::new(memory, layout))
+    }
+
+    /// The memory of a tile that is not counted comes back when nobody has it any more.
+    pub fn take_back(&self, tile: &Tile) {
+        tile.buffer().return_to(&self.0.home);
     }
 }
 
@@ -257,14 +275,6 @@ impl<'a> Scratch<'a> {
     /// The memory of a block is counted elsewhere from now on.
     pub fn hand_over(&self, block: &Tile) {
         self.count_elsewhere(block.buffer().size());
-    }
-
-    /// A tile goes to whoever asked for it, without being counted; its memory comes back to the cache.
-    pub fn lend(&self, tile: &Tile) {
-        self.hand_over(tile);
-        if let Some(cache) = self.cache {
-            tile.buffer().return_to(&cache.0.home);
-        }
     }
 
     fn count_elsewhere(&self, size: usize) {

@@ -582,9 +582,14 @@ impl Store {
 
     /// Memory of just `size` bytes that was kept for reuse, counted as in flight from now on.
     pub fn start_flight(&mut self, key: Option<KeyId>, size: usize) -> Option<Memory> {
-        let memory = self.pool.take(size);
+        let memory = self.reuse(size);
         self.begin_flight(key, size);
         memory
+    }
+
+    /// Memory of just `size` bytes that was kept for reuse, not counted any more.
+    pub fn reuse(&mut self, size: usize) -> Option<Memory> {
+        self.pool.take(size)
     }
 
     /// `size` bytes are in flight from now on, for a tile of a key or on the way to one.

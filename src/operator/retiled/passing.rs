@@ -3,7 +3,7 @@
 
 use super::Retiled;
 use super::plane::Plane;
-use crate::cache::{Class, Scratch};
+use crate::cache::Class;
 use crate::error::Result;
 use crate::image::{Bands, Block};
 use crate::in_flight::Maker;
@@ -40,10 +40,9 @@ impl Retiled {
             let layout = Layout::packed(shape, self.image.dtype)?;
             // Without a cache, it gets memory of the one that has the blocks.
             let lender = plane.provider.cache().filter(|_| request.cache().is_none());
-            let scratch = Scratch::new(lender);
             let mut canvas = match (&loading, lender) {
                 (Some(loading), _) => request.with_memory(loading).canvas(layout)?,
-                (None, Some(_)) => request.with_memory(&scratch).canvas(layout)?,
+                (None, Some(lender)) => lender.lend_canvas(layout)?,
                 (None, None) => request.canvas(layout)?,
             };
             let mut pixels = canvas.pixels_mut();
@@ -70,9 +69,10 @@ impl Retiled {
             let made = Tile::from_canvas(canvas);
             let tile = made.map(|pixels| pixels.clone().with_valid(valid.0, valid.1));
             drop(made);
-            match loading {
-                Some(loading) => loading.enter(at, bands, &tile, Class::Asked),
-                None => scratch.lend(&tile),
+            match (loading, lender) {
+                (Some(loading), _) => loading.enter(at, bands, &tile, Class::Asked),
+                (None, Some(lender)) => lender.take_back(&tile),
+                (None, None) => {}
             }
             Ok(Some(tile))
         })
