@@ -213,7 +213,7 @@ static void print_stack()
     pthread_getattr_np(pthread_self(), &attributes);
     pthread_attr_getstack(&attributes, &from, &size);
     pthread_attr_destroy(&attributes);
-    printf("stack %llx %llx\n", (unsigned long long)from, (unsigned long long)from + size);
+    printf("own %llx %llx\n", (unsigned long long)from, (unsigned long long)from + size);
 }
 
 static double seconds(const timeval &time)

@@ -1,7 +1,8 @@
 /* stores PROGRAM ARGUMENT...: runs a program under valgrind's lackey and tells what its instructions store between its marks,
- * in the phases that they number, beside what goes to the stacks and variables of threads. A program tells those by lines
- * "stack FROM TO", in hexadecimal. Prints what else the program prints, and behind it a line of JSON: of each phase the bytes, and
- * the lines of the processor's caches of which something is stored or loaded. */
+ * in the phases that they number, beside what goes to memory that is no matter of others, such as the stacks and variables
+ * of threads. A program tells of it by lines "own FROM TO", in hexadecimal. Prints what else the program prints, and behind
+ * it a line of JSON: of each phase the bytes, and the lines of the processor's caches of which something is stored or
+ * loaded. */
 #include "marks.h"
 #include <algorithm>
 #include <cstdio>
@@ -78,10 +79,10 @@ int main(int, char **argv)
     int status;
     waitpid(program, &status, 0);
     rewind(said);
-    std::vector<std::pair<uint64_t, uint64_t>> stacks;
+    std::vector<std::pair<uint64_t, uint64_t>> owned;
     while (fgets(text, sizeof text, said)) {
         unsigned long long from, to;
-        if (sscanf(text, "stack %llx %llx", &from, &to) == 2) stacks.push_back({from, to});
+        if (sscanf(text, "own %llx %llx", &from, &to) == 2) owned.push_back({from, to});
         else fputs(text, stdout);
     }
     if (!WIFEXITED(status) || WEXITSTATUS(status)) return 4;
@@ -92,10 +93,10 @@ int main(int, char **argv)
         std::string stored, loaded;
         for (auto &[line, of] : all) {
             uint64_t at = line * LINE;
-            bool own = false;
-            for (auto &[from, to] : stacks)
-                own |= at + LINE > from && at < to;
-            if (own) continue;
+            bool is_own = false;
+            for (auto &[from, to] : owned)
+                is_own |= at + LINE > from && at < to;
+            if (is_own) continue;
             bytes += of.stored;
             if (of.stored) stored += (stored.empty() ? "" : ",") + std::to_string(at);
             if (of.loaded) loaded += (loaded.empty() ? "" : ",") + std::to_string(at);
