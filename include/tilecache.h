@@ -338,7 +338,9 @@ typedef enum tc_image_flags {
    */
   TC_IMAGE_HAS_NODATA = 1,
   /**
-   * A subset of the bands costs as much as all of them.
+   * A subset of the bands is read no faster than all of them, which are kept together. Of TIFFs of 32 bands or more up
+   * to an eighth of the bands are loaded and kept alone all the same, until others of the same block are asked
+   * for while those are in the cache and all bands of what is there would fit.
    */
   TC_IMAGE_BANDS_TOGETHER = 2,
   /**

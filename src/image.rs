@@ -118,6 +118,9 @@ pub struct Image {
     pub pad: Sample,
     /// A subset of the bands costs as much as all of them.
     pub bands_together: bool,
+    /// Some of the bands take less time and memory than all of them, though `bands_together`: all are read, and those alone
+    /// are brought into the form of tiles.
+    pub picks_bands: bool,
     /// Blocks may be absent.
     pub sparse: bool,
     /// Part of a block is cheaper than the block.
@@ -175,6 +178,7 @@ impl Image {
             bits: (dtype.part().size() * 8) as u32,
             pad: Sample::default(),
             bands_together: false,
+            picks_bands: false,
             sparse: false,
             windowed: false,
             in_place: false,

@@ -22,6 +22,7 @@ mod loading;
 mod namespace;
 mod observe;
 mod pass;
+mod picked;
 mod plan;
 mod puts;
 mod room;
@@ -846,6 +847,12 @@ impl Registration {
     /// Whether a caller is known to have put a tile into a cell since a moment.
     fn was_put_since(&self, at: Block, moment: Moment) -> bool {
         self.with(|store, key| store.key_record(key).puts().has_later(at, moment))
+    }
+
+    /// Whether other bands of a cell are resident.
+    fn has_others(&self, at: Block, bands: &Bands) -> bool {
+        let form = self.index.any_form(&Cell::new(self.key, at));
+        form.is_some_and(|form| form.bands != *bands)
     }
 
     fn contains(&self, at: Block, bands: &Bands, all: u32) -> bool {

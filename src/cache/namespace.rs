@@ -6,6 +6,7 @@ use super::gather::gather;
 use super::index::{self, Found, Look};
 use super::key::{KEPT_LEVELS, kept_level};
 use super::lineage::{Lineage, Moment};
+use super::picked::Picked;
 use super::plan::{NEVER, PassId};
 use super::tier::TierSource;
 use super::{Cache, Class, Counters, Loading, Registration, SourceBlocks, Usage};
@@ -33,6 +34,8 @@ pub struct Namespace {
     lineage: Arc<Lineage>,
     bands: u32,
     bands_together: bool,
+    /// Of an image of many bands that can be picked.
+    picked: Option<Arc<Picked>>,
     /// What happens here is no caller's business, and not counted.
     is_hidden: bool,
 }
@@ -60,8 +63,12 @@ impl Namespace {
             Some(cache) => Place::Cached(Arc::new(cache.register(key, image)?)),
             None => Place::Alone(Mutex::default()),
         };
+        let has_tier = cache.is_some_and(Cache::has_tier);
+        // Another tier has whole blocks.
+        let picked = (Picked::are_of(image) && !has_tier).then(|| place.companion());
         Ok(Self {
             image: place.companion(),
+            picked,
             place,
             key: key.into(),
             lineage: Lineage::of(key),
@@ -89,6 +96,7 @@ impl Namespace {
             image: self.image.clone(),
             key: self.key.clone(),
             lineage: self.lineage.clone(),
+            picked: self.picked.clone(),
             ..*self
         })
     }
@@ -394,12 +402,33 @@ impl Namespace {
         }
     }
 
-    /// The bands to load where `bands` are asked for: all, where a part would cost as much.
-    pub fn bands_to_load(&self, bands: &Bands) -> Bands {
-        if self.bands_together {
+    /// The bands to load where `bands` are asked for of a block that is not there: all, where a part would cost as much
+    /// or others are likely to be asked for.
+    pub fn bands_to_load(&self, at: Block, bands: &Bands) -> Bands {
+        if self.bands_together && !self.picks(at, bands) {
             Bands::ALL
         } else {
             bands.clone()
+        }
+    }
+
+    /// [`Namespace::bands_to_load`] of what nobody keeps.
+    pub fn bands_to_read(&self, bands: &Bands) -> Bands {
+        self.bands_to_load(Block::new(0, 0, 0), bands)
+    }
+
+    /// Whether some of many bands of a block are loaded without the others.
+    fn picks(&self, at: Block, bands: &Bands) -> bool {
+        let count = bands.count(self.bands) as u64;
+        let all = u64::from(self.bands);
+        match (&self.picked, &self.place) {
+            (Some(picked), _) if !picked.are_few(count, all) => false,
+            (Some(_), Place::Alone(_)) => true,
+            (Some(picked), Place::Cached(registration)) => picked.stay_alone(|| {
+                registration.has_others(at, bands)
+                    && registration.with(|store, key| store.has_room_for_all(key, count, all))
+            }),
+            (None, _) => false,
         }
     }
 
@@ -512,7 +541,7 @@ impl Namespace {
         load: impl Fn(&Bands, &Request<'_>) -> Result<Tile>,
     ) -> Result<Tile> {
         self.count_miss(request);
-        let to_load = self.bands_to_load(bands);
+        let to_load = self.bands_to_load(at, bands);
         let loader = Loader {
             namespace: self,
             claim,

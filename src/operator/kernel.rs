@@ -125,6 +125,7 @@ impl Computed {
         self.image.in_place = false;
         self.image.plain = false;
         self.image.bands_together = self.image.bands.len() > 1;
+        self.image.picks_bands = false;
         self.image.check()?;
         if self.sources.is_empty() {
             return Err(Error::argument("an operator without a source"));

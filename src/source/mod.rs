@@ -350,7 +350,7 @@ impl Provider for Source {
         if !self.image.windowed || self.image.sparse && !self.has_all(level, &rect, request)? {
             return Ok(None);
         }
-        let wanted = self.namespace.bands_to_load(bands);
+        let wanted = self.namespace.bands_to_read(bands);
         let all = self.image.band_count();
         let list = wanted.to_vec(all);
         let shape = shape(rect.width, rect.height, list.len())?;
@@ -443,7 +443,7 @@ impl Provider for Source {
 
     fn announce(&self, blocks: &mut dyn Iterator<Item = Block>, bands: &Bands) {
         self.renew();
-        let wanted = self.namespace.bands_to_load(bands);
+        let wanted = self.namespace.bands_to_read(bands);
         let list = wanted.to_vec(self.image.band_count());
         self.decoder.announce(blocks, &list);
     }

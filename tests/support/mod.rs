@@ -3,7 +3,7 @@
 #![allow(dead_code)]
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tilecache::dtype::{DType, Sample};
@@ -30,6 +30,8 @@ pub struct Behaviour {
     pub absent: HashSet<Block>,
     /// Decodes of each block.
     pub decodes: Mutex<HashMap<Block, u64>>,
+    /// Bands of all decodes together.
+    pub bands: AtomicU64,
     /// How long a decode takes.
     pub delay: Duration,
     /// Every decode fails while this is set.
@@ -73,6 +75,8 @@ impl Decoder for Synthetic {
             .unwrap()
             .entry(at)
             .or_default() += 1;
+        let count = bands.len() as u64;
+        self.behaviour.bands.fetch_add(count, Ordering::SeqCst);
         std::thread::sleep(self.behaviour.delay);
         if self.behaviour.fails.load(Ordering::SeqCst) {
             return Err(Error::from_source(7, "told to fail"));

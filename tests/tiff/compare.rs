@@ -216,6 +216,7 @@ fn bands_nodata_and_absent_blocks_are_described() {
     assert_eq!(first("nbits5-BIG-PIXEL.tif").image().bits, 5);
     assert_eq!(first("jpeg-12-1-False.tif").image().bits, 12);
     assert!(first("nbits5-BIG-PIXEL.tif").image().bands_together);
+    assert!(first("nbits5-BIG-PIXEL.tif").image().picks_bands);
     assert!(!first("sparse-band.tif").image().bands_together);
 }
 

@@ -644,6 +644,12 @@ impl Store {
         }
     }
 
+    /// Whether all bands of what is resident of a key would fit, of which `count` of `all` are there.
+    pub fn has_room_for_all(&self, key: KeyId, count: u64, all: u64) -> bool {
+        let resident = self.keys[key as usize].weights.resident;
+        (resident / count.max(1)).saturating_mul(all) <= self.budget
+    }
+
     /// What a key has here: buffers count with the key that brought them.
     pub fn usage(&mut self, key: KeyId) -> Usage {
         let held = self.held(usize::MAX, |record| record.key == key);

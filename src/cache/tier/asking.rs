@@ -86,7 +86,7 @@ impl Asking<'_> {
     ) {
         let Landing { namespace, at, .. } = landing;
         if let Purpose::Ask(_) = self.purpose {
-            if !namespace.contains(at, &namespace.bands_to_load(bands)) {
+            if !namespace.contains(at, &namespace.bands_to_load(at, bands)) {
                 beneath(&mut Asking {
                     request: self.request,
                     purpose: self.purpose.again(),
@@ -191,7 +191,7 @@ impl Asking<'_> {
                 self.observed(namespace, (at, bands), bytes, beneath);
             }
             Purpose::Ask(_) => {
-                let bands = namespace.bands_to_load(bands);
+                let bands = namespace.bands_to_load(at, bands);
                 if !namespace.contains(at, &bands) && !namespace.is_loading(at, &bands) {
                     beneath(self);
                 }

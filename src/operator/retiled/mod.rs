@@ -136,7 +136,7 @@ impl Retiled {
             let (width, height) = (rect.width as usize, rect.height as usize);
             return Ok(pad.map(|pixels| pixels.clone().with_valid(width, height)));
         }
-        let wanted = self.namespace.bands_to_load(bands);
+        let wanted = self.namespace.bands_to_load(at, bands);
         let service = self.service(at, &rect, &wanted, request.retention());
         let (made, has) = match service {
             Service::Block(_) | Service::View(_) | Service::Window => {
@@ -422,7 +422,7 @@ impl Provider for Retiled {
     fn ask(&self, at: Block, bands: &Bands, asking: &mut Asking<'_>) {
         asking.where_missing(&self.namespace, &self.image, at, bands, |asking| {
             let rect = at.rect(&self.image);
-            let bands = self.namespace.bands_to_load(bands);
+            let bands = self.namespace.bands_to_load(at, bands);
             let own = &self.planes[at.level as usize].own;
             match self.service(at, &rect, &bands, Retention::Kept) {
                 Service::View(_) => (),

@@ -18,6 +18,7 @@ pub fn image(directory: &Directory, plan: &Plan, mask: bool) -> Result<Image> {
     image.block = plan.block;
     image.bits = plan.most_bits() / plan.dtype.parts() as u32;
     image.bands_together = plan.bands > 1 && !plan.planar;
+    image.picks_bands = image.bands_together && !plan.compression.gives_samples();
     image.windowed = plan.compression == Compression::None && plan.units.is_none();
     let bytes = &directory.reader.bytes;
     image.plain = image.windowed && bytes.reads_are_cheap();

@@ -17,24 +17,30 @@ pub fn sum_words(row: &mut [u8], word: usize, stride: usize) {
 }
 
 /// Keeps the running sums of the usual strides in registers; memory would be a round trip each.
-fn sum<T: Pod + Default>(row: &mut [u8], stride: usize, add: fn(T, T) -> T) {
+fn sum<T: Pod + Default>(row: &mut [u8], stride: usize, add: impl Fn(T, T) -> T) {
     match stride {
         1 => sum_pixels::<T, 1>(row, add),
         2 => sum_pixels::<T, 2>(row, add),
         3 => sum_pixels::<T, 3>(row, add),
         4 => sum_pixels::<T, 4>(row, add),
-        _ => {
-            for channel in 0..stride {
-                let mut last = T::default();
-                for at in (channel * size_of::<T>()..row.len()).step_by(stride * size_of::<T>()) {
-                    let Some(raw) = row.get_mut(at..at + size_of::<T>()) else {
-                        break;
-                    };
-                    last = add(last, bytemuck::pod_read_unaligned(raw));
-                    raw.copy_from_slice(bytemuck::bytes_of(&last));
-                }
-            }
+        _ => sum_long_pixels(row, stride * size_of::<T>(), add),
+    }
+}
+
+/// Adds pixels of so many bytes to the next ones, several samples at a time.
+fn sum_long_pixels<T: Pod>(row: &mut [u8], pixel: usize, add: impl Fn(T, T) -> T) {
+    let size = size_of::<T>();
+    let (mut last, mut rest) = row.split_at_mut(pixel.min(row.len()));
+    while !rest.is_empty() {
+        let (next, behind) = rest.split_at_mut(pixel.min(rest.len()));
+        for (raw, last) in next.chunks_exact_mut(size).zip(last.chunks_exact(size)) {
+            let sum: T = add(
+                bytemuck::pod_read_unaligned(last),
+                bytemuck::pod_read_unaligned(raw),
+            );
+            raw.copy_from_slice(bytemuck::bytes_of(&sum));
         }
+        (last, rest) = (next, behind);
     }
 }
 
@@ -94,6 +100,17 @@ mod tests {
             }
             sum_words(&mut row, 1, stride);
             assert_eq!(row, expected, "stride {stride}");
+        }
+        for stride in 1..20 {
+            // The last pixel is not all there.
+            let mut words: Vec<u16> = (0..103u16).map(|i| i.wrapping_mul(7919)).collect();
+            let mut row: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
+            for i in stride..words.len() {
+                words[i] = words[i].wrapping_add(words[i - stride]);
+            }
+            sum_words(&mut row, 2, stride);
+            let expected: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
+            assert!(row == expected, "stride {stride}");
         }
         let mut row: Vec<u8> = [65535u16, 2, 3]
             .iter()

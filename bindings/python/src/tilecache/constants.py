@@ -117,7 +117,9 @@ class ImageFlags(IntFlag):
 
     #: All bands have the same nodata value, and `nodata` is it.
     HAS_NODATA = 1
-    #: A subset of the bands costs as much as all of them.
+    #: A subset of the bands is read no faster than all of them, which are kept together. Of TIFFs of 32 bands or more up
+    #: to an eighth of the bands are loaded and kept alone all the same, until others of the same block are asked
+    #: for while those are in the cache and all bands of what is there would fit.
     BANDS_TOGETHER = 2
     #: Blocks may be absent; see provider_has_block. Of a TIFF whose tables of blocks take more than 64 KiB
     #: this is not looked for, so that opening it costs little.
