@@ -8,7 +8,7 @@ use super::key::{KEPT_LEVELS, kept_level};
 use super::lineage::{Lineage, Moment};
 use super::plan::{NEVER, PassId};
 use super::tier::TierSource;
-use super::{Cache, Class, Counters, Loading, Registration, SourceBlocks, Usage};
+use super::{Cache, Class, Counters, Loading, LookUp, Registration, SourceBlocks, Usage};
 use crate::error::Result;
 use crate::geometry::Grid;
 use crate::image::{Bands, Block, Image};
@@ -26,6 +26,8 @@ use std::time::Instant;
 
 /// A provider's namespace: in a cache, or without one, where only loads in progress are shared.
 pub struct Namespace {
+    /// What hits need to know of the place, where it is in a cache.
+    look_up: Option<LookUp>,
     place: Place,
     /// What tells its blocks in flight from those of all other images.
     image: Arc<ImageId>,
@@ -43,6 +45,13 @@ enum Place {
 }
 
 impl Place {
+    fn look_up(&self) -> Option<LookUp> {
+        match self {
+            Place::Cached(registration) => Some(registration.look_up.clone()),
+            Place::Alone(_) => None,
+        }
+    }
+
     fn companion<T: Any + Send + Sync + Default>(&self) -> Arc<T> {
         match self {
             Place::Cached(registration) => {
@@ -61,6 +70,7 @@ impl Namespace {
             None => Place::Alone(Mutex::default()),
         };
         Ok(Self {
+            look_up: place.look_up(),
             image: place.companion(),
             place,
             key: key.into(),
@@ -85,6 +95,7 @@ impl Namespace {
             return None;
         };
         Some(Self {
+            look_up: self.look_up.clone(),
             place: Place::Cached(registration.clone()),
             image: self.image.clone(),
             key: self.key.clone(),
@@ -168,7 +179,7 @@ impl Namespace {
         match &self.place {
             Place::Cached(registration) => {
                 let shared = &registration.cache.0;
-                shared.with(|store| store.key_counters(registration.key))
+                shared.with(|store| store.key_counters(registration.key()))
             }
             Place::Alone(counters) => *counters.lock(),
         }
@@ -179,7 +190,7 @@ impl Namespace {
         match &self.place {
             Place::Cached(registration) => {
                 let shared = &registration.cache.0;
-                shared.with_held(|store| store.usage(registration.key))
+                shared.with_held(|store| store.usage(registration.key()))
             }
             Place::Alone(_) => Usage::default(),
         }
@@ -200,9 +211,9 @@ impl Namespace {
     /// cannot fail.
     #[inline(always)]
     pub fn hit(&self, at: &Block) -> Option<Tile> {
-        match &self.place {
+        match &self.look_up {
             // Beyond the levels of images are blocks that are kept for tiles.
-            Place::Cached(registration) if at.level < KEPT_LEVELS => registration.hit(at),
+            Some(look_up) if at.level < KEPT_LEVELS => look_up.hit(at),
             _ => None,
         }
     }
