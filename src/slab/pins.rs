@@ -5,7 +5,7 @@ use super::handle::Handle;
 use super::node::NodeRef;
 use super::word::{AtomicWord, Word};
 use crate::sync::atomic::Ordering;
-use crate::thread::Stripe;
+use crate::thread::{self, Stripe};
 
 /// An open node as a thread of a stripe saw it.
 pub struct Seen<'a> {
@@ -23,6 +23,7 @@ impl Seen<'_> {
         let Self { node, stripe, .. } = self;
         let replaced = self.word.replace(self.seen, self.seen.pinned(stamp));
         if replaced.is_err() {
+            thread::met_in(stripe);
             return None;
         }
         let handle = Handle::of_node(node.node, stripe);
@@ -93,7 +94,10 @@ impl<'a> NodeRef<'a> {
         while let Some(unpinned) = seen.unpinned() {
             match word.replace(seen, unpinned) {
                 Ok(()) => return true,
-                Err(now) => seen = now,
+                Err(now) => {
+                    thread::met_in(stripe);
+                    seen = now;
+                }
             }
         }
         false
