@@ -93,11 +93,11 @@ struct Ours : Source {
         tc_error error;
         if (blocks || r.x % tile || r.y % tile || r.level) {
             auto &buffer = buffers[thread];
-            size_t row = (size_t)r.width * bytes, band = row * r.height;
-            if (buffer.size() < band * info.bands) buffer.resize(band * info.bands);
-            tc_target target{buffer.data(), bytes, (int64_t)row, (int64_t)band, r.width, r.height, info.bands, 0};
+            size_t row = (size_t)r.width * bytes, plane = row * r.height;
+            if (buffer.size() < plane * info.bands) buffer.resize(plane * info.bands);
+            tc_target target{buffer.data(), bytes, (int64_t)row, (int64_t)plane, r.width, r.height, info.bands, 0};
             check(provider_read_window(blocks ? cached : tiles, r.x, r.y, r.level, chosen(), band >= 0, &target, &error), error);
-            v.data = buffer.data(), v.row = row, v.band = band;
+            v.data = buffer.data(), v.row = row, v.band = plane;
             return;
         }
         tc_tile *made;
