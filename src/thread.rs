@@ -34,11 +34,11 @@ impl Seat {
     }
 
     fn shared(number: usize) -> Self {
-        Seat(number % SEATS | SHARED).pinning_in(Stripe::of(number))
+        Seat((number % SEATS) | SHARED).pinning_in(Stripe::of(number))
     }
 
     fn pinning_in(self, stripe: Stripe) -> Self {
-        Seat(self.0 % (2 * SEATS) | stripe.number() << STRIPE)
+        Seat((self.0 % (2 * SEATS)) | (stripe.number() << STRIPE))
     }
 
     /// Its number, less than [`SEATS`].
