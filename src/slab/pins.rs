@@ -94,10 +94,7 @@ impl<'a> NodeRef<'a> {
         while let Some(unpinned) = seen.unpinned() {
             match word.replace(seen, unpinned) {
                 Ok(()) => return true,
-                Err(now) => {
-                    thread::met_in(stripe);
-                    seen = now;
-                }
+                Err(now) => seen = now,
             }
         }
         false
