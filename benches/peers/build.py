@@ -3,7 +3,8 @@ import os
 import subprocess
 import sys
 
-FLAGS = ["-O3", "-march=native", "-std=c++17", "-Wall"]
+FLAGS = ["-O3", "-std=c++17", "-Wall"]
+NATIVE = "-march=native"
 HARNESS = ["harness.cpp", "checksum.cpp"]
 # Of each program its sources, what pkg-config must know, and more libraries.
 COUNTED = [*HARNESS, "count.cpp"]
@@ -14,6 +15,8 @@ PROGRAMS = {
     "vips": ([*COUNTED, "vips.cpp"], ["vips", "libtiff-4", "libopenjp2"], ["-ldl"]),
     "floor": ([*HARNESS, "floor.cpp"], ["libtiff-4", "libopenjp2"], ["-ldeflate"]),
     "limits": (["checksum.cpp", "limits.cpp"], [], []),
+    "trace": (["trace.cpp"], [], []),
+    "stores": (["stores.cpp"], [], []),
 }
 PEERS = {"gdal", "openimageio", "vips", "floor"}
 
@@ -31,12 +34,12 @@ def _is_current(program, sources, folder):
     return all(os.path.getmtime(os.path.join(folder, name)) < made for name in sources + headers)
 
 
-def _compile(name, sources, flags, out, folder):
+def _compile(name, sources, flags, out, folder, processor=NATIVE):
     program = os.path.join(out, name)
     if not _is_current(program, sources, folder):
         print(f"building {name}", file=sys.stderr)
         paths = [os.path.join(folder, source) for source in sources]
-        subprocess.run(["g++", *FLAGS, "-rdynamic", *paths, "-o", program, *flags, "-lpthread"], check=True)
+        subprocess.run(["g++", *FLAGS, processor, "-rdynamic", *paths, "-o", program, *flags, "-lpthread"], check=True)
     return program
 
 
@@ -48,13 +51,18 @@ def _flags(packages):
     return asked.stdout.split() if asked.returncode == 0 else None
 
 
-def build(chosen, here, root):
+def build(chosen, workloads, here, root):
     """The programs that are wanted, by their names; peers that are not installed are left out."""
     folder, out = os.path.join(here, "cpp"), os.path.join(chosen.folder, "programs")
     os.makedirs(out, exist_ok=True)
     made = {}
+    alone = {"limits": "limits", "growth": "growth", "stitch": "stitch", "trace": "counts", "stores": "counts"}
+
+    def is_needed(name):
+        return chosen.wants(name) if name in PEERS else alone.get(name, workloads[0]) in workloads
+
     for name, (sources, packages, libraries) in PROGRAMS.items():
-        if name in PEERS and not chosen.wants(name):
+        if not is_needed(name):
             continue
         flags = _flags(packages)
         if flags is None:
@@ -69,7 +77,11 @@ def build(chosen, here, root):
     ours = ["-I" + os.path.join(root, "include"), "-L" + library, "-ltilecache"]
     environment = {"LD_LIBRARY_PATH": library}
     made["ours"] = Program([_compile("ours", [*HARNESS, "ours.cpp"], ours, out, folder)], environment)
-    for name in ("growth", "stitch"):
+    if "counts" in workloads:
+        # Its accesses to memory are counted, on a processor that valgrind knows.
+        plain = _compile("ours_plain", [*HARNESS, "ours.cpp"], ours, out, folder, "-march=x86-64")
+        made["ours plain"] = Program([plain], environment)
+    for name in filter(is_needed, ("growth", "stitch")):
         made[name] = Program([_compile(name, [name + ".cpp"], ours, out, folder)], environment)
     if chosen.gdal_newer and chosen.wants("gdal newer"):
         newer = os.path.abspath(chosen.gdal_newer)

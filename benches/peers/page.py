@@ -14,11 +14,20 @@ def brief(result):
     about = " ".join(str(result.get(key, "")) for key in ("workload", "variant", "threads", "peer", "mode"))
     if "failed" in result:
         return f"{about}: FAILED: {' '.join(result['failed'].split())}"
+    if "calls" in result:
+        return f"{about}: " + ", ".join(_counted(result))
     if "reader_of_limit" in result:
         return f"{about}: {result['reader_of_limit']:.2f} of a copy"
     took = f"hit {result['hit']:.0f} ns, miss {result['miss']:.0f} ns" if "hit" in result else f"{result['seconds']:.3f} s"
     marked = f", others used {result['others']:.0%}" if result["others"] > 0.05 else ""
     return f"{about}: {took}{marked}"
+
+
+def _counted(result):
+    """What is counted of a tile: bytes as multiples of its own."""
+    calls = [f"{count:.4g} {name}" for name, count in sorted(result["calls"].items())]
+    return [" ".join(calls) or "none", f"{result['read']:.2f}", f"{result['stored']:.2f}" if "stored" in result else "",
+            f"{result['faults']:.4g}"]
 
 
 def _median(results, key):
@@ -202,6 +211,12 @@ def write(results, folder, machine, disturbed):
         lines += ["", "## As work grows", "", "![Costs of a hit and of a miss](peers-growth.svg)", "",
                   "| of what | how many | hit, ns | miss, ns |", "|---|---|---|---|"]
         lines += [f"| {what} | {at:,} | {hit:.0f} | {miss:.0f} |" for (what, at), (hit, miss) in costs.items()]
+    counted = {(each["variant"], each["peer"]): each for each in results if "calls" in each}
+    if counted:
+        lines += ["", "## Counted", "", "Of each tile: system calls, bytes that they read and bytes that instructions store beside the "
+                  "stack, both as multiples of the bytes of the tile, and page faults.", "",
+                  "| work | program | system calls | read | stored | page faults |", "|---|---|---|---|---|---|"]
+        lines += [f"| {variant} | {peer} | {' | '.join(_counted(each))} |" for (variant, peer), each in counted.items()]
     failed = sorted({brief(each) for each in results if "failed" in each})
     if failed:
         lines += ["", "## Failed", "", *(f"- {text}" for text in failed)]

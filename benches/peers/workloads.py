@@ -105,6 +105,23 @@ def _bands():
             ("gdal", ["handles"]), ("gdal newer", ["handles"]), ("ours", [""])])
 
 
+def counts():
+    """What is counted of each tile: on a file whose tiles do not all fit into the budget, or do."""
+    misses, hits = 8, 64
+    for variant, layout, tile, budget, ours in (
+            ("a hit", "256_none", 256, hits, ""),
+            ("a hit, a window that is copied", "256_none", 256, hits, "blocks"),
+            ("a miss: a block", "256_none", 256, misses, ""),
+            ("a miss: a deflated block", "256_deflate", 256, misses, ""),
+            ("a miss: strips of 64 rows", "64_none", 512, misses, ""),
+            ("a miss: deflated strips of 64 rows", "64_deflate", 512, misses, ""),
+            ("a miss: four resident blocks", "256_none", 512, hits, "passing"),
+            ("a miss: four blocks", "256_none", 512, misses, ""),
+            ("a miss: four deflated blocks", "256_deflate", 512, misses, "")):
+        yield Case("counts", variant, f"counts{layout}", {"order": "counted", "tile": tile, "budget-mib": budget}, [
+            ("gdal", ["handles"]), ("ours", [ours])])
+
+
 WORKLOADS = {"strips": _strips, "mapped": _mapped, "tiles": _tiles, "jpeg2000": _jpeg2000, "viewer": _viewer, "opening": _opening,
              "late": _late, "bands": _bands}
 

@@ -1,6 +1,7 @@
 //! Locks that a process has but once, and that its children go on with after a fork.
 
 use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,9 +12,13 @@ pub struct ProcessMutex<T>(Mutex<T>);
 /// Access to what a [`ProcessMutex`] guards.
 pub struct ProcessGuard<'a, T>(Option<MutexGuard<'a, T>>);
 
-/// Where threads sleep without such a lock until they are called.
+/// Where threads sleep without such a lock until they are called: all of them without the same lock.
 #[derive(Default)]
-pub struct ProcessCondvar(Condvar);
+pub struct ProcessCondvar {
+    calls: Condvar,
+    /// How many sleep, for a call is one of the system even where nobody hears it. It changes under the lock.
+    sleepers: AtomicUsize,
+}
 
 /// How a wait ended.
 pub struct WaitTimeoutResult(bool);
@@ -46,8 +51,10 @@ impl<T: Default> Default for ProcessMutex<T> {
 impl ProcessCondvar {
     /// Sleeps without the lock until called, or for no reason.
     pub fn wait<T>(&self, guard: &mut ProcessGuard<'_, T>) {
-        let held = guard.0.take().map(|held| self.0.wait(held));
+        self.sleepers.fetch_add(1, Ordering::Relaxed);
+        let held = guard.0.take().map(|held| self.calls.wait(held));
         guard.0 = held.map(|held| held.unwrap_or_else(PoisonError::into_inner));
+        self.sleepers.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// [`ProcessCondvar::wait`], for so long at most.
@@ -57,15 +64,20 @@ impl ProcessCondvar {
         at_most: Duration,
     ) -> WaitTimeoutResult {
         let held = guard.0.take().expect(HELD);
-        let woken = self.0.wait_timeout(held, at_most);
+        self.sleepers.fetch_add(1, Ordering::Relaxed);
+        let woken = self.calls.wait_timeout(held, at_most);
         let (held, result) = woken.unwrap_or_else(PoisonError::into_inner);
         guard.0 = Some(held);
+        self.sleepers.fetch_sub(1, Ordering::Relaxed);
         WaitTimeoutResult(result.timed_out())
     }
 
-    /// Calls all who sleep.
+    /// Calls all who sleep. To be called under the lock, or after it was held since what they wait for has changed: then
+    /// who is not counted yet sees the change.
     pub fn notify_all(&self) {
-        self.0.notify_all();
+        if self.sleepers.load(Ordering::Relaxed) > 0 {
+            self.calls.notify_all();
+        }
     }
 }
 

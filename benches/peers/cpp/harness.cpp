@@ -1,5 +1,6 @@
 /* Runs one peer through one workload and prints a line of JSON. */
 #include "harness.h"
+#include "marks.h"
 #include <algorithm>
 #include <chrono>
 #include <cstring>
@@ -31,13 +32,15 @@ static Config read_arguments(int argc, char **argv)
         else if (key == "--order") c.order = value;
         else if (key == "--trace") c.trace = value;
         else if (key == "--mode") c.mode = value;
-        else if (key == "--budget-mib") c.budget = atoll(value.c_str()) << 20;
+        else if (key == "--budget-mib") c.budget = (int64_t)(atof(value.c_str()) * (1 << 20));
         else if (key == "--tile") c.tile = atoi(value.c_str());
         else if (key == "--threads") c.threads = atoi(value.c_str());
         else if (key == "--columns") c.columns = atoi(value.c_str());
         else if (key == "--level") c.level = atoi(value.c_str());
         else if (key == "--page") c.page = atoi(value.c_str());
         else if (key == "--band") c.band = atoi(value.c_str());
+        else if (key == "--shift") c.shift = atoi(value.c_str());
+        else if (key == "--warmups") c.warmups = atoi(value.c_str());
         else fail("unknown option " + key);
     }
     return c;
@@ -61,10 +64,10 @@ static std::vector<Rect> list_tiles(Source &source, const Config &c)
     int columns = (width + tile - 1) / tile, rows = (height + tile - 1) / tile;
     std::vector<Rect> tiles;
     auto add = [&](int row, int column) {
-        int x = column * tile, y = row * tile;
-        tiles.push_back({c.level, x, y, std::min(tile, width - x), std::min(tile, height - y)});
+        int x = column * tile + c.shift, y = row * tile + c.shift;
+        if (x < width && y < height) tiles.push_back({c.level, x, y, std::min(tile, width - x), std::min(tile, height - y)});
     };
-    if (c.order == "rows" || c.order == "late") {
+    if (c.order == "rows" || c.order == "late" || c.order == "counted") {
         for (int row = 0; row < rows; row++)
             for (int column = 0; column < columns; column++)
                 add(row, column);
@@ -160,6 +163,37 @@ static void consume_late(Source &source, const std::vector<Rect> &windows, std::
         thread.join();
 }
 
+static long page_faults()
+{
+    rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_minflt;
+}
+
+/* Gets all windows again and again, and says when others are to count; gives the page faults of that last pass. */
+static long count_all(Source &source, const std::vector<Rect> &windows, int warmups, Totals &totals)
+{
+    auto get_all = [&] {
+        for (auto &rect : windows) {
+            View view;
+            source.get(0, rect, view);
+            source.release(0, view);
+        }
+    };
+    for (int i = 0; i < warmups; i++)
+        get_all();
+    mark(0);
+    long before = page_faults();
+    mark(1);
+    get_all();
+    mark(0);
+    long faults = page_faults() - before;
+    /* What was counted were these pixels. */
+    for (auto &rect : windows)
+        consume(source, 0, rect, totals);
+    return faults;
+}
+
 /* The files of a folder, in the order of their names. */
 static std::vector<std::string> files_of(const std::string &folder)
 {
@@ -168,6 +202,18 @@ static std::vector<std::string> files_of(const std::string &folder)
         files.push_back(entry.path().string());
     std::sort(files.begin(), files.end());
     return files;
+}
+
+/* Where the stack of this thread is, for stores.cpp. */
+static void print_stack()
+{
+    pthread_attr_t attributes;
+    void *from;
+    size_t size;
+    pthread_getattr_np(pthread_self(), &attributes);
+    pthread_attr_getstack(&attributes, &from, &size);
+    pthread_attr_destroy(&attributes);
+    printf("own %llx %llx\n", (unsigned long long)from, (unsigned long long)from + size);
 }
 
 static double seconds(const timeval &time)
@@ -210,7 +256,9 @@ int main(int argc, char **argv)
     std::vector<Totals> totals(source->consumers(c));
     /* Each walker goes its own way. */
     if (c.order == "walkers") grain = windows.size() / totals.size();
+    long counted = 0;
     if (c.order == "late") consume_late(*source, windows, totals);
+    else if (c.order == "counted") counted = count_all(*source, windows, c.warmups, totals[0]);
     else consume_all(*source, windows, grain, totals);
     totals.insert(totals.end(), of_files.begin(), of_files.end());
     double elapsed = since(begin);
@@ -226,12 +274,14 @@ int main(int argc, char **argv)
     double late = all.waits[(all.waits.size() - 1) * 99 / 100];
     double cpu = seconds(after.ru_utime) + seconds(after.ru_stime) - seconds(before.ru_utime) - seconds(before.ru_stime);
     long decodes = source->decodes();
+    long faults = c.order == "counted" ? counted : after.ru_minflt - before.ru_minflt;
+    if (c.order == "counted") print_stack();
     printf("{\"peer\":\"%s\",\"version\":\"%s\",\"workload\":\"%s\",\"variant\":\"%s\",\"mode\":\"%s\",\"threads\":%d,"
            "\"seconds\":%.6f,\"opening\":%.6f,\"late\":%.9f,\"cpu\":%.6f,\"count\":%lld,\"bytes\":%lld,\"blocks\":%lld,"
            "\"decodes\":%ld,\"faults\":%ld,\"peak_mib\":%.1f,\"checksum\":\"%016llx-%016llx\"%s}\n",
            peer_name(), peer_version().c_str(), c.workload.c_str(), c.variant.c_str(), c.mode.c_str(), c.threads,
            elapsed, opening, late, cpu, (long long)all.count, (long long)all.bytes, (long long)all.blocks,
-           decodes, after.ru_minflt - before.ru_minflt, after.ru_maxrss / 1024.0,
+           decodes, faults, after.ru_maxrss / 1024.0,
            (unsigned long long)all.sums[0], (unsigned long long)all.sums[1], source->extra().c_str());
     return 0;
 }

@@ -27,7 +27,7 @@ struct Rect {
 struct Config {
     std::string workload, variant;
     std::string file;
-    std::string order; /* rows | columns | windows | walkers | open | files | late */
+    std::string order; /* rows | columns | windows | walkers | open | files | late | counted */
     std::string trace; /* windows of 512 x 512: level, x, y as 32-bit numbers */
     std::string mode;  /* words between commas, each peer's own */
     int64_t budget = 512ll << 20;
@@ -37,6 +37,8 @@ struct Config {
     int level = 0;
     int page = 0; /* of the file, from 1; 0 is the file as it is */
     int band = 0; /* only this one, from 1; 0 is all of them */
+    int shift = 0; /* windows lie so many pixels to the right of tiles and below them, as far as the image goes */
+    int warmups = 3; /* passes before the one that is counted */
 
     bool has(const char *word) const { return ("," + mode + ",").find("," + std::string(word) + ",") != std::string::npos; }
 };

@@ -338,6 +338,16 @@ int main(int argc, char **argv)
         if (workload == "bands")
             make<uint8_t>(folder + "bands224.tif", 1024, 224,
                           compressed({"TILED=YES", "BLOCKXSIZE=256", "BLOCKYSIZE=256"}, "none"));
+        if (workload == "counts") {
+            /* Of the same sizes however small the others are; of the smaller ones each access to memory is looked at. */
+            for (int side : {2048, 512})
+                for (std::string codec : {"none", "deflate"}) {
+                    std::string end = "_" + codec + "_" + std::to_string(side) + ".tif";
+                    make<uint8_t>(folder + "counts256" + end, side, 3,
+                                  compressed({"TILED=YES", "BLOCKXSIZE=256", "BLOCKYSIZE=256"}, codec));
+                    make<uint8_t>(folder + "counts64" + end, side, 3, compressed({"BLOCKYSIZE=64"}, codec));
+                }
+        }
         if (workload == "late")
             make<uint8_t>(folder + "tiles256_deflate.tif", 8192 / shrink, 3,
                           compressed({"TILED=YES", "BLOCKXSIZE=256", "BLOCKYSIZE=256"}, "deflate"));

@@ -2,6 +2,7 @@
  *   (none)  tiles of a retiled provider over the file, kept in the cache, without a copy
  *   stack   the blocks of the file are cached too, in the same cache
  *   blocks  windows are copied out of cached blocks
+ *   passing tiles of cached blocks are put together anew each time, and not kept
  *   mapped  the file is opened by TC_OPEN_MAPPED
  *   codec   threads that the harness may use beside its own help to decode
  *   rows    each thread takes whole rows of tiles */
@@ -61,11 +62,12 @@ struct Ours : Source {
         opening.threads = c.has("codec") ? c.threads - 1 : 0;
         opening.image = c.page ? c.page - 1 : 0;
         check(provider_open(c.file.c_str(), &opening, &file, &error), error);
-        if (blocks || c.has("stack")) check(provider_cached(file, cache, &cached, &error), error);
+        if (blocks || c.has("stack") || c.has("passing")) check(provider_cached(file, cache, &cached, &error), error);
         tc_retile_options options{};
         options.struct_size = sizeof options;
         options.tile_width = options.tile_height = c.tile;
-        check(provider_retile(cached ? cached : file, &options, cache, &tiles, &error), error);
+        tc_cache *keeps = c.has("passing") ? nullptr : cache;
+        check(provider_retile(cached ? cached : file, &options, keeps, &tiles, &error), error);
         info.struct_size = sizeof info;
         check(provider_info(file, &info, &error), error);
         bytes = sample_bytes(info.dtype);
