@@ -6,6 +6,7 @@ pub mod cache;
 pub mod capi;
 pub mod chain;
 pub mod convert;
+mod copy;
 mod decimal;
 pub mod dtype;
 pub mod error;

@@ -4,6 +4,7 @@
 //! threads fill at once. Frozen, it becomes a [`Buffer`]: immutable, shared, and alive for as long
 //! as anyone holds it. [`Target`] is a caller's own memory that pixels are copied to.
 
+use crate::copy::Rows;
 use crate::dtype::{DType, Sample};
 use crate::error::{Error, Kind, Result};
 use crate::geometry::Area;
@@ -659,25 +660,18 @@ impl<'a> PixelsMut<'a> {
         }
     }
 
-    /// The rows of one band, from the first on.
+    /// Copies the first of some rows into all of a band.
     ///
     /// # Panics
-    /// If the band does not exist.
-    pub fn band_rows_mut(&mut self, band: usize) -> impl Iterator<Item = &mut [u8]> {
-        let Layout {
-            shape, row_stride, ..
-        } = self.layout;
-        let bytes = self.layout.row_bytes();
-        let first = match shape.is_empty() {
-            true => self.start,
-            // SAFETY: `offset` checks the band.
-            false => unsafe { self.start.add(self.layout.offset(band, 0)) },
-        };
-        let rows = if shape.is_empty() { 0 } else { shape.height };
-        // SAFETY: as in `row_mut`; rows do not overlap, and nobody else has any while these are borrowed.
-        (0..rows).map(move |y| unsafe {
-            std::slice::from_raw_parts_mut(first.as_ptr().add(y * row_stride), bytes)
-        })
+    /// If the band does not exist, or there are not as many rows.
+    pub fn store_band(&mut self, band: usize, rows: &Rows<'_>) {
+        let Layout { shape, .. } = self.layout;
+        let (at, row) = (self.layout.offset(band, 0), self.layout.row_bytes());
+        // SAFETY: as in `row_mut`, for each row of the band.
+        unsafe {
+            let to = self.start.as_ptr().add(at);
+            rows.copy_to(to, self.layout.row_stride as isize, row, shape.height);
+        }
     }
 
     /// All rows of one band in one piece, where they lie without gaps, for decoders that need not
@@ -970,6 +964,28 @@ impl Target {
     pub fn is_interleaved(&self) -> bool {
         let size = self.dtype.size() as isize;
         self.band_stride == size && self.pixel_stride == size * self.shape.bands as isize
+    }
+
+    /// Whether the samples of a row of one band lie side by side.
+    pub fn is_packed(&self) -> bool {
+        self.pixel_stride == self.dtype.size() as isize
+    }
+
+    /// Copies the first of some rows, of samples of the target's type, into all of a band of a packed target.
+    ///
+    /// # Panics
+    /// If the target is not packed, the band does not exist, or there are not as many rows.
+    pub fn store_band(&mut self, band: usize, rows: &Rows<'_>) {
+        assert!(
+            self.is_packed() && band < self.shape.bands,
+            "outside the target"
+        );
+        let row = self.shape.width * self.dtype.size();
+        // SAFETY: the samples of each row are just these bytes, and `new` promises that they are ours.
+        unsafe {
+            let to = self.start.offset(band as isize * self.band_stride);
+            rows.copy_to(to, self.row_stride, row, self.shape.height);
+        }
     }
 
     /// Writes a whole row of an interleaved target, all bands of it.

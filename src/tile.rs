@@ -1,21 +1,16 @@
 //! Tiles: decoded, immutable pixels, and the handles that keep them alive.
 
 use crate::convert::{convert_row, opaque};
+use crate::copy::Rows;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::image::Bands;
 use crate::layout::{Layout, Shape};
 use crate::memory::{Address, Buffer, Canvas, PixelsMut, Target};
-use crate::simd::{prefetch, vectorised};
+use crate::simd::vectorised;
 use crate::slab::Handle;
 use std::ops::Deref;
 use std::sync::Arc;
-
-/// The processor does not see by itself where rows of so few bytes go that are copied into wider ones.
-const SHORT_ROW: usize = 1024;
-
-/// So many of them are on their way at a time.
-const ROWS_AHEAD: usize = 8;
 
 /// All of a tile but its memory: what many tiles have in common.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -269,36 +264,33 @@ impl Pixels {
         if shape.is_empty() {
             return;
         }
-        let (row, rows) = (shape.width * dtype.size(), shape.height);
-        let stride = into.layout().row_stride;
-        let (has_gaps, ahead) = (row < stride, ROWS_AHEAD * stride);
+        for band in 0..shape.bands {
+            into.store_band(band, &self.rows(band, x, y, shape.width));
+        }
+    }
+
+    /// The rows of a band from row `y` on, with the pixels from column `x` on.
+    ///
+    /// # Panics
+    /// If the tile has no `width` pixels there.
+    fn rows(&self, band: usize, x: usize, y: usize, width: usize) -> Rows<'_> {
+        let own = self.form.layout;
         assert!(
-            x <= own.shape.width && shape.width <= own.shape.width - x,
+            x <= own.shape.width && width <= own.shape.width - x,
             "columns outside the tile"
         );
-        for band in 0..shape.bands {
-            let last = own.offset(band, y + rows - 1);
-            let from = &self.bytes()[own.offset(band, y)..last + own.row_bytes()];
-            if row == own.row_stride
-                && let Some(to) = into.band_bytes_mut(band)
-            {
-                to.copy_from_slice(from);
-                continue;
-            }
-            let from = from.chunks(own.row_stride);
-            for (to, from) in into.band_rows_mut(band).zip(from) {
-                if has_gaps && row <= SHORT_ROW {
-                    prefetch(to.as_ptr().wrapping_add(ahead), row);
-                }
-                to.copy_from_slice(&from[x * dtype.size()..][..row]);
-            }
-        }
+        let first = own.offset(band, y) + x * own.dtype.size();
+        let end = own.offset(band, own.shape.height - 1) + own.row_bytes();
+        Rows::new(&self.bytes()[first..end], own.row_stride)
     }
 
     /// Copies the pixels from column `x` and row `y` on into a caller's memory, one target band for
     /// each of `bands` in their order, converted to the target's type. `None` writes opaque alpha.
     pub fn copy_to_target(&self, x: usize, y: usize, bands: &[Option<u32>], mut into: Target) {
         let Shape { width, height, .. } = into.shape;
+        if into.shape.is_empty() {
+            return;
+        }
         if self.dtype() == into.dtype
             && into.is_interleaved()
             && self.interleave(x, y, bands, &mut into)
@@ -315,6 +307,9 @@ impl Pixels {
                     row.chunks_exact_mut(sample.len())
                         .for_each(|out| out.copy_from_slice(sample));
                     (0..height).for_each(|line| into.store_row(to, 0, line, &row));
+                }
+                Some(band) if into.is_packed() && into.dtype == self.dtype() => {
+                    into.store_band(to, &self.rows(*band as usize, x, y, width));
                 }
                 Some(band) => {
                     for line in 0..height {

@@ -22,21 +22,29 @@ pub struct Hits {
     groups: [Late<[Line; GROUP]>; SEATS / GROUP],
 }
 
+/// Counts a hit of the thread whose seat it is, in each of two numbers.
+#[inline(always)]
+pub fn count([one, other]: [&Hits; 2], seat: Seat) {
+    let lines = [one.line(seat), other.line(seat)];
+    match seat.is_own() {
+        true => lines.iter().for_each(|line| line.count_own()),
+        false => lines.iter().for_each(|line| line.count_shared()),
+    }
+}
+
 impl Hits {
-    /// Counts a hit of the thread whose seat it is.
+    /// Where the threads of a seat count.
     #[inline(always)]
-    pub fn count(&self, seat: Seat) {
-        match self.groups[seat.number() / GROUP].get() {
-            Some(lines) => lines[seat.number() % GROUP].count(seat),
-            None => self.count_first(seat),
-        }
+    fn line(&self, seat: Seat) -> &Line {
+        let group = seat.number() / GROUP;
+        let lines = self.groups[group].get();
+        &lines.unwrap_or_else(|| self.make(group))[seat.number() % GROUP]
     }
 
     #[cold]
     #[inline(never)]
-    fn count_first(&self, seat: Seat) {
-        let lines = self.groups[seat.number() / GROUP].get_or_make(Default::default);
-        lines[seat.number() % GROUP].count(seat);
+    fn make(&self, group: usize) -> &[Line; GROUP] {
+        self.groups[group].get_or_make(Default::default)
     }
 
     /// How many there were.
@@ -47,18 +55,16 @@ impl Hits {
 }
 
 impl Line {
+    /// Nobody else writes the number, so that nothing is lost between the two.
     #[inline(always)]
-    fn count(&self, seat: Seat) {
-        match seat.is_own() {
-            // Nobody else writes it, so that nothing is lost between the two.
-            true => {
-                let hits = self.own.load(Ordering::Relaxed);
-                self.own.store(hits + 1, Ordering::Relaxed);
-            }
-            false => {
-                self.shared.fetch_add(1, Ordering::Relaxed);
-            }
-        }
+    fn count_own(&self) {
+        let hits = self.own.load(Ordering::Relaxed);
+        self.own.store(hits + 1, Ordering::Relaxed);
+    }
+
+    #[inline(always)]
+    fn count_shared(&self) {
+        self.shared.fetch_add(1, Ordering::Relaxed);
     }
 
     fn sum(&self) -> u64 {
@@ -72,17 +78,17 @@ mod tests {
     use std::sync::Barrier;
 
     /// What so many threads that are there at once count, each so often, and whether each has a seat of its own.
-    fn count_of(hits: &Hits, threads: usize, times: u64) -> Vec<Seat> {
+    fn count_of(both: [&Hits; 2], threads: usize, times: u64) -> Vec<Seat> {
         let all_there = Barrier::new(threads);
         std::thread::scope(|scope| {
-            let count = || {
+            let work = || {
                 let seat = Seat::current();
                 all_there.wait();
-                (0..times).for_each(|_| hits.count(seat));
+                (0..times).for_each(|_| count(both, seat));
                 all_there.wait();
                 seat
             };
-            let threads: Vec<_> = (0..threads).map(|_| scope.spawn(count)).collect();
+            let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
             let seats = threads.into_iter().map(|thread| thread.join());
             seats.map(|seat| seat.expect("a seat")).collect()
         })
@@ -91,18 +97,19 @@ mod tests {
     // One test, for all threads of the process share the seats.
     #[test]
     fn hits_of_all_threads_are_counted_whether_they_have_seats_of_their_own_or_not() {
-        let hits = Hits::default();
+        let (hits, other) = (Hits::default(), Hits::default());
+        let both = [&hits, &other];
         // More threads than there are seats, one after the other.
         for _ in 0..2 * SEATS {
-            count_of(&hits, 1, 3);
+            count_of(both, 1, 3);
         }
-        let seats = count_of(&hits, 7, 1000);
+        let seats = count_of(both, 7, 1000);
         assert!(seats.iter().all(|seat| seat.is_own()), "{seats:?}");
         let sum = 2 * SEATS as u64 * 3 + 7000;
-        assert_eq!(hits.sum(), sum);
-        let seats = count_of(&hits, SEATS + 8, 2000);
+        assert_eq!(both.map(Hits::sum), [sum; 2]);
+        let seats = count_of(both, SEATS + 8, 2000);
         let shared = seats.iter().filter(|seat| !seat.is_own());
         assert!(shared.count() >= 8, "{seats:?}");
-        assert_eq!(hits.sum(), sum + (SEATS + 8) as u64 * 2000);
+        assert_eq!(both.map(Hits::sum), [sum + (SEATS + 8) as u64 * 2000; 2]);
     }
 }

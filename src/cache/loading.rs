@@ -38,7 +38,7 @@ impl Loading {
             beneath.watch();
         }
         Self {
-            cell: Cell::new(registration.key, at),
+            cell: Cell::new(registration.key(), at),
             registration,
             begun: request.begun(),
             retention: request.retention(),
@@ -97,7 +97,7 @@ impl Loading {
         let room = self
             .cache()
             .0
-            .reserve(self.registration.key, size, self.class(class));
+            .reserve(self.registration.key(), size, self.class(class));
         let reserved = room.is_some();
         self.state.lock().room = room;
         reserved
@@ -106,7 +106,7 @@ impl Loading {
     /// Memory for `layout`: a victim's, or kept for reuse, or fresh.
     fn take(&self, layout: Layout) -> Result<Canvas> {
         let (key, size) = (
-            Some(self.registration.key),
+            Some(self.registration.key()),
             Memory::allocated_size(layout.span()),
         );
         let mut state = self.state.lock();
@@ -137,7 +137,7 @@ impl Loading {
     pub fn enter(self, at: Block, bands: &Bands, tile: &Tile, class: Class) {
         // Taken out first: what the store drops may run a caller's release callback.
         let State { room, in_flight } = std::mem::take(&mut *self.state.lock());
-        let (key, class) = (self.registration.key, self.class(class));
+        let (key, class) = (self.registration.key(), self.class(class));
         let room = match (room, self.retention) {
             (None, Retention::Bypassed) => None,
             (None, _) => self.cache().0.reserve_for(key, tile, class),
@@ -167,7 +167,10 @@ impl Loading {
     fn tell_rejected(&self, at: Block, tile: &Tile) {
         let shared = &self.cache().0;
         if shared.log.hears(Level::Info) {
-            let (key, size) = (shared.key_text(self.registration.key), tile.buffer().size());
+            let (key, size) = (
+                shared.key_text(self.registration.key()),
+                tile.buffer().size(),
+            );
             let budget = shared.with(|store| store.budget());
             shared.log.tell(Level::Info, Event::Rejected, &key, || {
                 format!("{at}: {size} bytes find no room in the budget of {budget} beside what is held or guaranteed")
@@ -194,7 +197,7 @@ impl Drop for Loading {
     fn drop(&mut self) {
         let State { room, in_flight } = std::mem::take(self.state.get_mut());
         if room.is_some() || in_flight > 0 {
-            let key = Some(self.registration.key);
+            let key = Some(self.registration.key());
             self.cache().0.with(|store| {
                 store.end_flight(key, in_flight);
                 room.into_iter().for_each(|room| store.cancel(room));

@@ -727,12 +727,14 @@ impl Cache {
             store.charge_key_anew(key);
             registered.map(|(hits, put_entries)| Registration {
                 cache: self.clone(),
-                index: self.0.index.clone(),
-                key,
+                look_up: LookUp {
+                    index: self.0.index.clone(),
+                    hits,
+                    key,
+                },
                 tier_source: None,
                 beneath: None,
                 put_entries,
-                hits,
             })
         })?;
         // Without the lock, for the tier hears of it.
@@ -787,33 +789,43 @@ impl Drop for HeldKey<'_> {
 /// A provider's claim to a key in a cache.
 struct Registration {
     cache: Cache,
-    /// That of the cache, for hits, which so do not go by way of it.
-    index: Arc<Index>,
-    key: KeyId,
+    look_up: LookUp,
     /// The source as another tier knows it, if it does.
     tier_source: Option<Arc<TierSource>>,
     /// What the image is built on, where there is another tier.
     beneath: Option<Beneath>,
     /// How many entries of the key callers put.
     put_entries: Arc<AtomicU64>,
+}
+
+/// What a hit needs to know of a registration, and nothing else, so that it lies close at hand.
+#[derive(Clone)]
+struct LookUp {
+    index: Arc<Index>,
     hits: Arc<Hits>,
+    key: KeyId,
+}
+
+impl LookUp {
+    /// [`Index::hit`].
+    #[inline(always)]
+    fn hit(&self, at: &Block) -> Option<Tile> {
+        self.index.hit(&Cell::new(self.key, *at), &self.hits)
+    }
 }
 
 impl Registration {
+    fn key(&self) -> KeyId {
+        self.look_up.key
+    }
+
     fn with<R>(&self, work: impl FnOnce(&mut Store, KeyId) -> R) -> R {
-        self.cache.0.with(|store| work(store, self.key))
+        self.cache.0.with(|store| work(store, self.key()))
     }
 
     /// What stands for a block.
     fn cell(&self, at: Block) -> Cell {
-        Cell::new(self.key, at)
-    }
-
-    /// [`Index::hit`].
-    #[inline(always)]
-    fn hit(&self, at: &Block) -> Option<Tile> {
-        let cell = Cell::new(self.key, *at);
-        self.index.hit(&cell, &self.hits)
+        Cell::new(self.key(), at)
     }
 
     /// Before anything of the image is looked up: what another tier lets be believed no longer is not there any more then.
@@ -826,8 +838,11 @@ impl Registration {
     /// The tile of a cell with these bands, of an image with `all` bands, or with more of them.
     fn find(&self, at: Block, bands: &Bands, all: u32, look: Look) -> Option<Found> {
         self.believe();
-        let (cell, hits) = (Cell::new(self.key, at), Some(&*self.hits));
-        let found = self.index.find(&cell, bands, Some(all), look, hits)?;
+        let (cell, hits) = (Cell::new(self.key(), at), Some(&*self.look_up.hits));
+        let found = self
+            .look_up
+            .index
+            .find(&cell, bands, Some(all), look, hits)?;
         if found.is_first {
             self.cache.0.with(|store| store.note_first_get(&found));
         }
@@ -839,7 +854,10 @@ impl Registration {
         if self.put_entries.load(Ordering::Relaxed) == 0 {
             return Vec::new();
         }
-        let met = self.index.meeting(&Cell::new(self.key, at), bands);
+        let met = self
+            .look_up
+            .index
+            .meeting(&Cell::new(self.key(), at), bands);
         let puts = met.into_iter().filter(|other| other.is_put);
         puts.map(|other| (other.tile, other.bands)).collect()
     }
@@ -851,19 +869,21 @@ impl Registration {
 
     /// Whether other bands of a cell are resident.
     fn has_others(&self, at: Block, bands: &Bands) -> bool {
-        let form = self.index.any_form(&Cell::new(self.key, at));
+        let form = self.look_up.index.any_form(&Cell::new(self.key(), at));
         form.is_some_and(|form| form.bands != *bands)
     }
 
     fn contains(&self, at: Block, bands: &Bands, all: u32) -> bool {
         self.believe();
-        let cell = Cell::new(self.key, at);
-        self.index.contains(&cell, bands, Some(all))
+        let cell = Cell::new(self.key(), at);
+        self.look_up.index.contains(&cell, bands, Some(all))
     }
 }
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        self.cache.0.with(|store| store.provider_released(self.key));
+        self.cache
+            .0
+            .with(|store| store.provider_released(self.key()));
     }
 }

@@ -9,7 +9,7 @@ use super::lineage::{Lineage, Moment};
 use super::picked::Picked;
 use super::plan::{NEVER, PassId};
 use super::tier::TierSource;
-use super::{Cache, Class, Counters, Loading, Registration, SourceBlocks, Usage};
+use super::{Cache, Class, Counters, Loading, LookUp, Registration, SourceBlocks, Usage};
 use crate::error::Result;
 use crate::geometry::Grid;
 use crate::image::{Bands, Block, Image};
@@ -27,6 +27,8 @@ use std::time::Instant;
 
 /// A provider's namespace: in a cache, or without one, where only loads in progress are shared.
 pub struct Namespace {
+    /// What hits need to know of the place, where it is in a cache.
+    look_up: Option<LookUp>,
     place: Place,
     /// What tells its blocks in flight from those of all other images.
     image: Arc<ImageId>,
@@ -46,6 +48,13 @@ enum Place {
 }
 
 impl Place {
+    fn look_up(&self) -> Option<LookUp> {
+        match self {
+            Place::Cached(registration) => Some(registration.look_up.clone()),
+            Place::Alone(_) => None,
+        }
+    }
+
     fn companion<T: Any + Send + Sync + Default>(&self) -> Arc<T> {
         match self {
             Place::Cached(registration) => {
@@ -67,6 +76,7 @@ impl Namespace {
         // Another tier has whole blocks.
         let picked = (Picked::are_of(image) && !has_tier).then(|| place.companion());
         Ok(Self {
+            look_up: place.look_up(),
             image: place.companion(),
             picked,
             place,
@@ -92,6 +102,7 @@ impl Namespace {
             return None;
         };
         Some(Self {
+            look_up: self.look_up.clone(),
             place: Place::Cached(registration.clone()),
             image: self.image.clone(),
             key: self.key.clone(),
@@ -176,7 +187,7 @@ impl Namespace {
         match &self.place {
             Place::Cached(registration) => {
                 let shared = &registration.cache.0;
-                shared.with(|store| store.key_counters(registration.key))
+                shared.with(|store| store.key_counters(registration.key()))
             }
             Place::Alone(counters) => *counters.lock(),
         }
@@ -187,7 +198,7 @@ impl Namespace {
         match &self.place {
             Place::Cached(registration) => {
                 let shared = &registration.cache.0;
-                shared.with_held(|store| store.usage(registration.key))
+                shared.with_held(|store| store.usage(registration.key()))
             }
             Place::Alone(_) => Usage::default(),
         }
@@ -208,9 +219,9 @@ impl Namespace {
     /// cannot fail.
     #[inline(always)]
     pub fn hit(&self, at: &Block) -> Option<Tile> {
-        match &self.place {
+        match &self.look_up {
             // Beyond the levels of images are blocks that are kept for tiles.
-            Place::Cached(registration) if at.level < KEPT_LEVELS => registration.hit(at),
+            Some(look_up) if at.level < KEPT_LEVELS => look_up.hit(at),
             _ => None,
         }
     }

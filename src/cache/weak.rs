@@ -20,7 +20,7 @@ impl WeakNamespace {
         registration.with(|store, key| store.key_record_mut(key).register(image))?;
         Ok(Self {
             shared: Arc::downgrade(&cache.0),
-            key: registration.key,
+            key: registration.key(),
         })
     }
 

@@ -5,7 +5,7 @@ use super::handle::Handle;
 use super::node::NodeRef;
 use super::word::{AtomicWord, Word};
 use crate::sync::atomic::Ordering;
-use crate::thread::Stripe;
+use crate::thread::{self, Stripe};
 
 /// An open node as a thread of a stripe saw it.
 pub struct Seen<'a> {
@@ -23,6 +23,7 @@ impl Seen<'_> {
         let Self { node, stripe, .. } = self;
         let replaced = self.word.replace(self.seen, self.seen.pinned(stamp));
         if replaced.is_err() {
+            thread::met_in(stripe);
             return None;
         }
         let handle = Handle::of_node(node.node, stripe);

@@ -2,6 +2,7 @@
 
 use super::reader::Fields;
 use super::size::Size;
+use super::style;
 use crate::error::{Error, Result};
 use std::ops::Range;
 
@@ -10,15 +11,6 @@ pub const COD: u16 = 0xff52;
 
 /// COC.
 pub const COC: u16 = 0xff53;
-
-/// The bit of a code-block style that says that passes of the lower bit planes are plain bits.
-const BYPASS: u8 = 1;
-
-/// The bit of a code-block style that says Part 15.
-const HIGH_THROUGHPUT: u8 = 0x40;
-
-/// The bit that says that others may stand beside them.
-const MIXED: u8 = 0x80;
 
 /// What one code-block takes of a decoder's memory before any of it is decoded: its description,
 /// room for ten segments, and its share of the tag trees.
@@ -65,7 +57,7 @@ pub struct Style {
     /// Exponents of the sides of a precinct, of each resolution from the lowest on.
     pub precincts: [(u8, u8); 33],
     /// The bits that say how code-blocks are coded.
-    pub passes: u8,
+    pub passes: style::Style,
     /// The wavelet is the one of whole numbers.
     pub is_reversible: bool,
     /// Which segment said so: those of a tile hold before those of the header, those of a component
@@ -106,7 +98,7 @@ impl Coding {
             levels: 0,
             block: (6, 6),
             precincts: [(15, 15); 33],
-            passes: 0,
+            passes: style::Style(0),
             is_reversible: false,
             rank: 0,
         };
@@ -139,14 +131,14 @@ impl Coding {
 
     /// Whether a component may have code-blocks of Part 15 beside others.
     pub fn is_mixed(&self) -> bool {
-        self.styles.iter().any(|style| style.passes & MIXED != 0)
+        self.styles.iter().any(|style| style.passes.is_mixed())
     }
 
     /// Whether lower bit planes of a component bypass the arithmetic decoder.
     pub fn bypasses(&self) -> bool {
         self.styles
             .iter()
-            .any(|style| !style.is_high_throughput() && style.passes & BYPASS != 0)
+            .any(|style| !style.is_high_throughput() && style.passes.bypasses())
     }
 
     /// How each component is coded.
@@ -354,7 +346,7 @@ fn cells(range: &Range<u64>, exponent: u8) -> u64 {
 impl Style {
     /// Whether code-blocks are those of Part 15.
     pub fn is_high_throughput(&self) -> bool {
-        self.passes & HIGH_THROUGHPUT != 0
+        self.passes.is_high_throughput()
     }
 
     /// A range of the reference grid in samples of a resolution.
@@ -395,7 +387,7 @@ impl Style {
             levels,
             block,
             precincts,
-            passes,
+            passes: style::Style(passes),
             is_reversible: wavelet == 1,
             rank,
         })

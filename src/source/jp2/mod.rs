@@ -28,6 +28,7 @@ mod samples;
 mod segments;
 mod size;
 mod stream;
+mod style;
 mod whole;
 
 pub use decoder::Jp2Decoder;

@@ -187,7 +187,7 @@ impl ComponentGrid {
             bits: component.bits,
             signed: component.signed,
             is_reversible: style.is_reversible,
-            style: Style(style.passes),
+            style: style.passes,
             region: steps.region,
             resolutions: resolutions.collect::<Result<_>>()?,
         })
