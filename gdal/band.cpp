@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "uncached.h"
+
 Band::Band(Dataset *dataset, const Tiles &tiles, int number, int index, GDALDataType type, GDALRasterBand *twin,
            GDALRasterBand *shown)
     : m_dataset(dataset), m_tiles(tiles), m_index(index), m_shown(shown), m_known(shown != nullptr ? shown : twin),
@@ -166,9 +168,9 @@ CPLErr Band::IRasterIO(GDALRWFlag flag, int x, int y, int width, int height, voi
   if (flag == GF_Read && m_shown != nullptr && m_dataset->isForwarded(width, height, dataWidth, dataHeight))
     return m_shown->RasterIO(flag, x, y, width, height, data, dataWidth, dataHeight, type, pixelSpace, lineSpace,
                              extra);
-  if (flag == GF_Read && isStored() && width == dataWidth && height == dataHeight) {
-    const CPLErr read = m_tiles.read({x, y, width, height}, {m_index}, eDataType,
-                                     {data, type, pixelSpace, lineSpace, 0});
+  if (flag == GF_Read && isStored()) {
+    const CPLErr read = readUncached(this, m_tiles, {x, y, width, height}, dataWidth, dataHeight, {m_index},
+                                     {data, type, pixelSpace, lineSpace, 0}, extra);
     if (read != CE_Warning)
       return read;
   }
