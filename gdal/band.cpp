@@ -20,6 +20,8 @@ Band::Band(Dataset *dataset, const Tiles &tiles, int number, int index, GDALData
   nBlockYSize = static_cast<int>(tiles.info().block_height);
   if (m_known != nullptr)
     GDALRasterBand::SetDescription(m_known->GetDescription());
+  if (tiles.stripRows() > 0)
+    m_strips = std::make_unique<Strips>(*this, tiles.stripRows());
 }
 
 int Band::GetOverviewCount()
@@ -174,6 +176,10 @@ CPLErr Band::IRasterIO(GDALRWFlag flag, int x, int y, int width, int height, voi
     if (read != CE_Warning)
       return read;
   }
+  // GDAL has complex samples resampled by what warps, of the dataset.
+  const bool resamples = (width != dataWidth || height != dataHeight) && extra->eResampleAlg != GRIORA_NearestNeighbour;
+  if (flag == GF_Read && resamples && m_strips != nullptr && !GDALDataTypeIsComplex(eDataType))
+    return m_strips->RasterIO(flag, x, y, width, height, data, dataWidth, dataHeight, type, pixelSpace, lineSpace, extra);
   return GDALRasterBand::IRasterIO(flag, x, y, width, height, data, dataWidth, dataHeight, type, pixelSpace,
                                    lineSpace, extra);
 }

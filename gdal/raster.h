@@ -10,6 +10,7 @@
 #include "annotated.h"
 #include "options.h"
 #include "provider.h"
+#include "strips.h"
 #include "tiles.h"
 #include "warp.h"
 
@@ -74,6 +75,7 @@ private:
   GDALRasterBand *m_known; // for what is no pixel: the band at this level, or that of the whole raster
   GDALRasterBand *m_told;  // for what is told of its pixels: the same, unless these are warped
   std::unique_ptr<Histogram> m_histogram; // that was set
+  std::unique_ptr<Strips> m_strips;       // NULL where the raster has none
   const bool m_signedBytes;
   const int m_maskFlags; // of a mask that is read
 };

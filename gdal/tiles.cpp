@@ -1,6 +1,7 @@
 #include "tiles.h"
 
 #include <algorithm>
+#include <climits>
 #include <cstring>
 
 namespace {
@@ -105,6 +106,8 @@ bool Tiles::open(tc_provider *source, int sampleBytes, const Options &options, t
     status = provider_cached(source, cache, &cached, &err);
     m_blocks.reset(cached);
     m_readsBlocks = cached != nullptr && !areShort(blocks, sampleBytes);
+    if (blocks.block_width >= blocks.width && m_info.block_width < blocks.width)
+      m_stripRows = static_cast<int>(std::min<int64_t>(blocks.block_height, INT_MAX));
   }
   if (status != TC_OK)
     fail(err);

@@ -32,6 +32,9 @@ public:
   bool isOpen() const { return m_provider != nullptr; }
   const tc_image_info &info() const { return m_info; }
 
+  // How many rows the strips have that the raster is read in; 0 if in none, or in strips of tiles.
+  int stripRows() const { return m_stripRows; }
+
   // What was done for it so far, as provider_counters_json has it; empty if that cannot be told.
   std::string counters() const;
 
@@ -63,6 +66,7 @@ private:
   // The blocks of the raster in the same cache, where places are better read from these; NULL where from tiles.
   Provider m_blocks;
   bool m_readsBlocks = false; // for windows
+  int m_stripRows = 0;
   tc_image_info m_info{};
 };
 
