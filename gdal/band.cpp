@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "uncached.h"
+
 Band::Band(Dataset *dataset, const Tiles &tiles, int number, int index, GDALDataType type, GDALRasterBand *twin,
            GDALRasterBand *shown)
     : m_dataset(dataset), m_tiles(tiles), m_index(index), m_shown(shown), m_known(shown != nullptr ? shown : twin),
@@ -18,6 +20,8 @@ Band::Band(Dataset *dataset, const Tiles &tiles, int number, int index, GDALData
   nBlockYSize = static_cast<int>(tiles.info().block_height);
   if (m_known != nullptr)
     GDALRasterBand::SetDescription(m_known->GetDescription());
+  if (tiles.stripRows() > 0)
+    m_strips = std::make_unique<Strips>(*this, tiles.stripRows());
 }
 
 int Band::GetOverviewCount()
@@ -166,12 +170,16 @@ CPLErr Band::IRasterIO(GDALRWFlag flag, int x, int y, int width, int height, voi
   if (flag == GF_Read && m_shown != nullptr && m_dataset->isForwarded(width, height, dataWidth, dataHeight))
     return m_shown->RasterIO(flag, x, y, width, height, data, dataWidth, dataHeight, type, pixelSpace, lineSpace,
                              extra);
-  if (flag == GF_Read && isStored() && width == dataWidth && height == dataHeight) {
-    const CPLErr read = m_tiles.read({x, y, width, height}, {m_index}, eDataType,
-                                     {data, type, pixelSpace, lineSpace, 0});
+  if (flag == GF_Read && isStored()) {
+    const CPLErr read = readUncached(this, m_tiles, {x, y, width, height}, dataWidth, dataHeight, {m_index},
+                                     {data, type, pixelSpace, lineSpace, 0}, extra);
     if (read != CE_Warning)
       return read;
   }
+  // GDAL has complex samples resampled by what warps, of the dataset.
+  const bool resamples = (width != dataWidth || height != dataHeight) && extra->eResampleAlg != GRIORA_NearestNeighbour;
+  if (flag == GF_Read && resamples && m_strips != nullptr && !GDALDataTypeIsComplex(eDataType))
+    return m_strips->RasterIO(flag, x, y, width, height, data, dataWidth, dataHeight, type, pixelSpace, lineSpace, extra);
   return GDALRasterBand::IRasterIO(flag, x, y, width, height, data, dataWidth, dataHeight, type, pixelSpace,
                                    lineSpace, extra);
 }

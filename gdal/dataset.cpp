@@ -4,6 +4,7 @@
 
 #include "cache.h"
 #include "reader.h"
+#include "uncached.h"
 
 namespace {
 
@@ -30,15 +31,16 @@ CPLErr Dataset::IRasterIO(GDALRWFlag flag, int x, int y, int width, int height, 
   if (flag == GF_Read && m_twin != nullptr && isForwarded(width, height, dataWidth, dataHeight))
     return m_twin->RasterIO(flag, x, y, width, height, data, dataWidth, dataHeight, type, bandCount, bands, pixelSpace,
                             lineSpace, bandSpace, extra);
-  bool stored = flag == GF_Read && width == dataWidth && height == dataHeight;
+  bool stored = flag == GF_Read;
   std::vector<int32_t> list;
   for (int i = 0; i < bandCount; i++) {
     list.push_back(bands[i] - 1);
     stored = stored && static_cast<Band *>(GetRasterBand(bands[i]))->isStored();
   }
   if (stored) {
-    const CPLErr read = m_tiles.read({x, y, width, height}, list, GetRasterBand(bands[0])->GetRasterDataType(),
-                                     {data, type, pixelSpace, lineSpace, bandSpace});
+    const Buffer into = {data, type, pixelSpace, lineSpace, bandSpace};
+    const CPLErr read = readUncached(GetRasterBand(bands[0]), m_tiles, {x, y, width, height}, dataWidth, dataHeight, list,
+                                     into, extra);
     if (read != CE_Warning)
       return read;
   }
@@ -51,6 +53,9 @@ int Dataset::CloseDependentDatasets()
   const int base = GDALDataset::CloseDependentDatasets();
   if (!m_tiles.isOpen() && m_twin == nullptr)
     return base;
+  // A program that is told to say more says what it took.
+  if (m_base == nullptr && m_tiles.isOpen() && CPLGetConfigOption("CPL_DEBUG", nullptr) != nullptr)
+    CPLDebug("TILECACHE", "%s: %s", GetDescription(), m_tiles.counters().c_str());
   for (const auto &overview : m_overviews)
     overview->CloseDependentDatasets();
   for (int i = 1; i <= nBands; i++)
@@ -60,6 +65,7 @@ int Dataset::CloseDependentDatasets()
       mask->dropTwin();
   m_tiles.close();
   m_maskTiles.close();
+  m_later.reset();
   m_twin.reset();
   return TRUE;
 }
@@ -73,12 +79,39 @@ CPLErr Dataset::GetGeoTransform(double *transform)
   return m_twin ? m_twin->GetGeoTransform(transform) : GDALDataset::GetGeoTransform(transform);
 }
 
-CPLErr Dataset::IBuildOverviews(const char *, int, const int *, int, const int *, GDALProgressFunc, void *,
-                                CSLConstList)
+CPLErr Dataset::IBuildOverviews(const char *resampling, int count, const int *levels, int bandCount, const int *bands,
+                                GDALProgressFunc progress, void *progressData, CSLConstList options)
 {
-  CPLError(CE_Failure, CPLE_NotSupported, "%s can only be read: build the overviews of the raster itself",
-           GetDescription());
-  return CE_Failure;
+  const char *const path = m_options.path.c_str();
+  if (count == 0 || !m_overviews.empty() || m_base != nullptr || m_computes || m_warps || m_showsStored) {
+    CPLError(CE_Failure, CPLE_NotSupported,
+             "%s can only be read, and shows overviews, or other pixels than GDAL: build them of the raster itself",
+             GetDescription());
+    return CE_Failure;
+  }
+  // Beside the raster, where GDAL looks for them, from the pixels of the tiles.
+  oOvManager.Initialize(this, path);
+  if (oOvManager.BuildOverviews(path, resampling, count, levels, bandCount, bands, progress, progressData, options) !=
+      CE_None)
+    return CE_Failure;
+  return showBuilt() ? CE_None : CE_Failure;
+}
+
+bool Dataset::showBuilt()
+{
+  // What GDAL has of them in memory goes into the file.
+  oOvManager.CloseDependentDatasets();
+  GDALDatasetUniquePtr twin(GDALDataset::Open(m_options.path.c_str(), GDAL_OF_RASTER | GDAL_OF_VERBOSE_ERROR));
+  tc_cache *cache = twin != nullptr ? sharedCache(m_options) : nullptr;
+  if (cache == nullptr)
+    return false;
+  const Provider pixels = openPixels(m_options, twin.get());
+  Provider masks;
+  if (pixels == nullptr || !openMasks(m_options, twin.get(), pixels.get(), cache, masks) ||
+      !fillOverviews({pixels.get(), masks.get(), twin.get()}, m_options, cache))
+    return false;
+  m_later = std::move(twin);
+  return true;
 }
 
 GDALDataset *Dataset::open(GDALOpenInfo *info)
@@ -129,6 +162,7 @@ GDALDataset *Dataset::open(GDALOpenInfo *info)
   if (cache == nullptr || !dataset->fill(from, options, cache) || !dataset->fillOverviews(from, options, cache))
     return nullptr;
   dataset->m_twin = std::move(twin);
+  dataset->m_options = options;
   dataset->SetDescription(info->pszFilename);
   return dataset.release();
 }
@@ -149,7 +183,8 @@ bool Dataset::fill(const Source &from, const Options &options, tc_cache *cache)
   m_computes = options.computes;
   m_warps = !options.srs.empty();
   m_forwards = !m_showsStored && !m_computes && readsSmaller(from.twin);
-  if (!m_tiles.open(provider_retain(from.pixels), options, cache))
+  const GDALDataType type = from.twin->GetRasterBand(1)->GetRasterDataType();
+  if (!m_tiles.open(provider_retain(from.pixels), GDALGetDataTypeSizeBytes(type), options, cache))
     return false;
   const tc_image_info &info = m_tiles.info();
   if (info.width > INT_MAX || info.height > INT_MAX) {
@@ -172,7 +207,7 @@ bool Dataset::fill(const Source &from, const Options &options, tc_cache *cache)
 
 bool Dataset::fillMasks(const Source &from, const Options &options, tc_cache *cache)
 {
-  if (!m_maskTiles.open(provider_retain(from.masks), options, cache))
+  if (!m_maskTiles.open(provider_retain(from.masks), 1, options, cache))
     return false;
   if (m_warps) {
     m_masks.push_back(std::make_unique<Band>(this, m_maskTiles, 0, 0, GDT_Byte, nullptr, nullptr));

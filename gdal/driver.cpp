@@ -2,10 +2,11 @@
 //
 // Pixels come from tilecache, read by its own reader where that gives exactly what GDAL gives, else by
 // GDAL, through tilecache_gdal.h. Everything else that GDAL knows of the raster is asked of GDAL, of a
-// dataset of the same name. Reads that do not resample go past GDAL's own block cache, straight from
-// the tiles to the reader's memory; those that do resample, and readers of blocks, leave a second copy
-// of what they touch in GDAL's cache, within GDAL_CACHEMAX. Smaller versions that GDAL makes from less than
-// all pixels (reader.h) are left to it.
+// dataset of the same name. Reads that do not resample, or by the nearest neighbour, go past GDAL's own
+// block cache, straight from the tiles, or from the blocks of the raster that these would be made of
+// (tiles.h), to the reader's memory; so do parts that GDAL reads to resample them otherwise. Readers of
+// blocks leave a second copy of what they touch in GDAL's cache, within GDAL_CACHEMAX. Smaller versions that
+// GDAL makes from less than all pixels (reader.h) are left to it.
 //
 // The plugin also exports the functions of tilecache_gdal.h for languages that cannot use a header.
 

@@ -10,6 +10,7 @@
 #include "annotated.h"
 #include "options.h"
 #include "provider.h"
+#include "strips.h"
 #include "tiles.h"
 #include "warp.h"
 
@@ -74,6 +75,7 @@ private:
   GDALRasterBand *m_known; // for what is no pixel: the band at this level, or that of the whole raster
   GDALRasterBand *m_told;  // for what is told of its pixels: the same, unless these are warped
   std::unique_ptr<Histogram> m_histogram; // that was set
+  std::unique_ptr<Strips> m_strips;       // NULL where the raster has none
   const bool m_signedBytes;
   const int m_maskFlags; // of a mask that is read
 };
@@ -149,10 +151,14 @@ private:
   bool fill(const Source &from, const Options &options, tc_cache *cache);
   bool fillMasks(const Source &from, const Options &options, tc_cache *cache);
   bool fillOverviews(const Source &from, const Options &options, tc_cache *cache);
+  // Shows the overviews that were built beside the raster; false after an error was said.
+  bool showBuilt();
   // Those of GDAL's that are no levels, as a third of the size is none.
   bool fillOtherOverviews(const Source &from, const Options &options, tc_cache *cache);
 
+  Options m_options;           // as it was opened; in overviews those of nothing
   GDALDatasetUniquePtr m_twin; // the raster as GDAL reads it, for what is no pixel; NULL in overviews
+  GDALDatasetUniquePtr m_later; // the same with the overviews that were built; NULL if none were
   Tiles m_tiles, m_maskTiles;
   std::vector<std::unique_ptr<Band>> m_masks; // one of all bands, or one for each
   std::vector<std::unique_ptr<Dataset>> m_overviews;

@@ -250,6 +250,16 @@ fn the_driver_warps() {
         .env("GDAL_DRIVER_PATH", plugin().parent().unwrap()));
 }
 
+/// Windows out of strips, nearest neighbours, and overviews that are built from what is read so.
+#[test]
+fn reads_pass_the_cache_of_gdal_by() {
+    run(python()
+        .arg(format!("{ROOT}/gdal/tests/uncached.py"))
+        .arg(rasters())
+        .current_dir(scratch("gdal", "uncached"))
+        .env("GDAL_DRIVER_PATH", plugin().parent().unwrap()));
+}
+
 #[test]
 fn programs_use_the_driver_and_the_symbols() {
     run(python()

@@ -21,18 +21,34 @@ fn a_small_run_gives_a_page_with_charts_and_the_same_pixels() {
         .arg("--target-dir")
         .arg(Path::new(env!("CARGO_TARGET_TMPDIR")).join(".."))
         .current_dir(ROOT));
-    run(Command::new(Path::new(ROOT).join("benches/peers/run"))
-        .args(["tiles", "growth", "stitch"])
-        .args(["--peers", "ours,floor", "--variant"])
-        .args(["256_lzw to 1024", "--shrink", "16", "--rounds", "2"])
-        .args(["--patience", "0", "--folder"])
-        .arg(&folder)
-        .arg("--library")
-        .arg(&library));
+    let measure = |workloads: &[&str], options: &[&str]| {
+        run(Command::new(Path::new(ROOT).join("benches/peers/run"))
+            .args(workloads)
+            .args(options)
+            .args([
+                "--shrink",
+                "16",
+                "--rounds",
+                "2",
+                "--patience",
+                "0",
+                "--folder",
+            ])
+            .arg(&folder)
+            .arg("--library")
+            .arg(&library));
+    };
+    // Windows, levels and single bands of this library.
+    measure(&["viewer", "late", "bands"], &["--peers", "ours"]);
+    let variant = "256_lzw to 1024";
+    let both = ["--add", "--peers", "ours,floor", "--variant", variant];
+    measure(&["tiles", "growth", "stitch"], &both);
     let page = fs::read_to_string(folder.join("page/peers.md")).expect("a page");
     for expected in [
         "All delivered the same pixels.",
         "| 256_lzw to 1024 | 2 |",
+        "| four viewers | 4 |",
+        "| 224 bands, one | 1 |",
         "| floor libtiff,bands |",
         "| entries | 10,000 |",
         "| 256 to 1000, bands: 3, bits: 16 | 2 |",

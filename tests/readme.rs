@@ -108,16 +108,22 @@ fn named(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// All of a directory in one text.
+/// The files in a directory and beneath it.
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).expect("a directory");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    let files = paths.flat_map(|path| match path.is_dir() {
+        true => files(&path),
+        false => vec![path],
+    });
+    files.collect()
+}
+
 fn code(directory: &Path, into: &mut String) {
-    for entry in fs::read_dir(directory).expect("a directory") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            code(&path, into);
-        } else {
-            let bytes = fs::read(&path).expect("a source file");
-            // Tables of bytes name nothing.
-            into.push_str(&String::from_utf8(bytes).unwrap_or_default());
-        }
+    for path in files(directory) {
+        let bytes = fs::read(&path).expect("a source file");
+        // Tables of bytes name nothing.
+        into.push_str(&String::from_utf8(bytes).unwrap_or_default());
     }
 }
 
@@ -265,6 +271,40 @@ fn functions_that_the_walk_names_are_there() {
             "{name} is named but not there"
         );
     }
+}
+
+/// Each file with `unsafe` code is one that CONTRIBUTING names, and each that it names has some.
+#[test]
+fn unsafe_code_stands_where_the_rules_say() {
+    let rules = include_str!("../CONTRIBUTING.md");
+    let (_, rule) = rules
+        .split_once("- **`unsafe`** stands in")
+        .expect("the rule");
+    let (rule, _) = rule
+        .split_once("nowhere else")
+        .expect("the end of the list");
+    let places: Vec<_> = rule
+        .split('`')
+        .filter(|part| part.starts_with("src/"))
+        .collect();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = vec![false; places.len()];
+    for file in files(&root.join("src")) {
+        // Tables of bytes are no code.
+        let text = fs::read_to_string(&file).unwrap_or_default();
+        let is_code =
+            |line: &&str| !line.trim_start().starts_with("//") && line.contains("unsafe ");
+        if let Some(line) = text.lines().find(is_code) {
+            let name = file.strip_prefix(root).expect("a file of ours");
+            let place = places.iter().position(|place| name.starts_with(place));
+            let Some(place) = place else {
+                panic!("{}: {line}", name.display())
+            };
+            found[place] = true;
+        }
+    }
+    let empty = places.iter().zip(found).find(|(_, found)| !found);
+    assert_eq!(empty, None, "no unsafe code");
 }
 
 /// The table of formats says what the readers say of themselves, with all codecs.

@@ -43,6 +43,31 @@ def _compile(name, sources, flags, out, folder, processor=NATIVE):
     return program
 
 
+def _compile_library(path, sources, flags):
+    """A shared library, made anew where a source or a header beside it is newer."""
+    used = sources + [os.path.join(folder, name) for folder in {os.path.dirname(source) for source in sources}
+                      for name in os.listdir(folder) if name.endswith(".h")]
+    if not os.path.exists(path) or any(os.path.getmtime(name) >= os.path.getmtime(path) for name in used):
+        print(f"building {os.path.basename(path)}", file=sys.stderr)
+        subprocess.run(["g++", *FLAGS, "-fPIC", "-shared", *sources, "-o", path, *flags, "-ldl"], check=True)
+
+
+def build_through(chosen, here, root):
+    """The driver plugin and the library that counts decodes; None without GDAL."""
+    flags = _flags(["gdal", "libtiff-4", "libopenjp2"])
+    if flags is None:
+        return None
+    out, library = os.path.join(chosen.folder, "programs"), os.path.abspath(chosen.library)
+    plugin, counter = os.path.join(out, "gdalplugins"), os.path.join(out, "decodes.so")
+    os.makedirs(plugin, exist_ok=True)
+    driver = os.path.join(root, "gdal")
+    sources = [os.path.join(driver, name) for name in sorted(os.listdir(driver)) if name.endswith(".cpp")]
+    ours = ["-fvisibility=hidden", "-I" + os.path.join(root, "include"), "-L" + library, "-ltilecache", "-Wl,-rpath," + library]
+    _compile_library(os.path.join(plugin, "gdal_TILECACHE.so"), sources, flags + ours)
+    _compile_library(counter, [os.path.join(here, "cpp", name) for name in ("count.cpp", "decodes.cpp")], flags)
+    return os.path.abspath(plugin), os.path.abspath(counter)
+
+
 def _flags(packages):
     """The flags of packages; None if one is not installed."""
     if not packages:

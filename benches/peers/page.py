@@ -6,7 +6,8 @@ import statistics
 import chart
 
 TITLES = {"strips": "Strips to tiles of 1024 x 1024", "mapped": "Files that do not change", "tiles": "Tiles to other tiles", "jpeg2000": "JPEG 2000, one tile",
-          "viewer": "Four viewers", "opening": "Opening and the first tile", "late": "Tiles that are there, while other threads miss", "bands": "Many bands"}
+          "viewer": "Four viewers", "opening": "Opening and the first tile", "late": "Tiles that are there, while other threads miss", "bands": "Many bands",
+          "through": "GDAL's programs, directly and through the driver"}
 
 
 def brief(result):

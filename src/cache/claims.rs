@@ -1,7 +1,7 @@
 //! What a load will have in flight at once, by the caches that count it.
 
 use super::Cache;
-use super::admission::{Gate, Permit, Then};
+use super::in_flight_cap::{Gate, Permit, Then};
 use crate::error::Result;
 use crate::load::Cancels;
 use crate::tile::Tile;

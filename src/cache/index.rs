@@ -8,7 +8,7 @@
 //!
 //! Only what holds the store's lock adds and removes entries, so under it the index stands still.
 
-use super::hits::{self, Hits};
+use super::hit_counts::{self, Hits};
 use super::key::KeyId;
 use super::stamp::{self, Stamp};
 use crate::image::{Bands, Block};
@@ -265,7 +265,7 @@ impl Index {
     /// Counts a hit under a key, and among all.
     #[inline(always)]
     fn count(&self, hits: &Hits, seat: Seat) {
-        hits::count([hits, &self.hits], seat);
+        hit_counts::count([hits, &self.hits], seat);
     }
 
     /// Whether a cell has these very bands or more of them.

@@ -4,7 +4,7 @@ use super::Counters;
 use super::census::KeyImage;
 use super::eviction_order::{Group, Slot};
 use super::forms::FORM_BYTES;
-use super::hits::Hits;
+use super::hit_counts::Hits;
 use super::key::KEPT_LEVELS;
 use super::lineage::{self, Lineage, Moment};
 use super::puts::Puts;

@@ -1,19 +1,19 @@
 //! One byte budget for decoded tiles, shared by every operator and every thread.
 //!
-//! `index` looks tiles up and `hits` counts those that are found. `store` accounts for what is resident and
+//! `index` looks tiles up and `hit_counts` counts those that are found. `store` accounts for what is resident and
 //! decides what is evicted, in the order that `eviction_order` keeps by the moments of `stamp`, and for declared passes
-//! in that of their `plan`. `admission` and
+//! in that of their `plan`. `in_flight_cap` and
 //! `claims` limit what loads have in flight, `tier` asks other tiers. [`Namespace`] is what a provider uses of
 //! all that.
 
-mod admission;
 mod census;
 mod claims;
 mod dependence;
 mod eviction_order;
 mod forms;
 mod gather;
-mod hits;
+mod hit_counts;
+mod in_flight_cap;
 mod index;
 mod key;
 mod key_record;
@@ -69,9 +69,9 @@ use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::tile::{Pixels, Tile};
 use crate::workers::Workers;
-use admission::Gate;
 use gather::{gather, union};
-use hits::Hits;
+use hit_counts::Hits;
+use in_flight_cap::Gate;
 use index::{Cell, Found, Index, Look, Neighbour};
 use key::KeyId;
 use observe::Observer;
@@ -875,6 +875,11 @@ impl Registration {
 
     fn contains(&self, at: Block, bands: &Bands, all: u32) -> bool {
         self.believe();
+        self.seems_to_contain(at, bands, all)
+    }
+
+    /// The same as it was when another tier was last asked, which may call a caller's function.
+    fn seems_to_contain(&self, at: Block, bands: &Bands, all: u32) -> bool {
         let cell = Cell::new(self.key(), at);
         self.look_up.index.contains(&cell, bands, Some(all))
     }

@@ -317,6 +317,14 @@ impl Namespace {
         }
     }
 
+    /// The same under a lock, without looking whether another tier still lets it be believed: who gets it looks.
+    pub fn seems_to_contain(&self, at: Block, bands: &Bands) -> bool {
+        match &self.place {
+            Place::Cached(registration) => registration.seems_to_contain(at, bands, self.bands),
+            Place::Alone(_) => false,
+        }
+    }
+
     /// Whether a caller put pixels of some of these bands into a cell, and they are resident.
     pub fn has_put(&self, at: Block, bands: &Bands) -> bool {
         match &self.place {
@@ -564,7 +572,7 @@ impl Namespace {
                 break self.count_wait(joined);
             }
             let permits = self.admit(request, &loader.claim)?;
-            let is_resident = || self.contains(at, &to_load);
+            let is_resident = || self.seems_to_contain(at, &to_load);
             match in_flight::begin(&want(), None, request, permits, is_resident) {
                 Some(Start::Begun(begun)) => break begun.alone(),
                 Some(Start::Joined(joined)) => break self.count_wait(joined),

@@ -69,7 +69,7 @@ pub fn ask(want: &Want, otherwise: Miss, request: &Request<'_>) -> (Answer, Opti
         return (Answer::of(&table, known, waiter), None);
     }
     let task = table.add(Task::new(want, request.begun()));
-    task.state.lock().stage = Stage::Asked;
+    task.state.lock().stage = Stage::AtTier;
     let answer = Answer::of(&table, task.clone(), waiter);
     (answer, Some(Question { task, otherwise }))
 }
@@ -93,7 +93,7 @@ impl Question {
 
     fn end(&self, stage: Stage) {
         let mut table = TABLE.lock();
-        if !matches!(self.task.state.lock().stage, Stage::Asked) {
+        if !matches!(self.task.state.lock().stage, Stage::AtTier) {
             return;
         }
         table.remove(&self.task);
@@ -129,7 +129,7 @@ impl Answer {
     pub fn then(&self, then: Then) {
         let table = TABLE.lock();
         let mut state = self.task.state.lock();
-        if matches!(state.stage, Stage::Asked) {
+        if matches!(state.stage, Stage::AtTier) {
             state.then.push(then);
             return;
         }
@@ -145,7 +145,7 @@ impl Answer {
         loop {
             match &task.state.lock().stage {
                 Stage::Done(Ok(tile)) => return Ok(Outcome::Tile(tile.clone())),
-                Stage::Asked => (),
+                Stage::AtTier => (),
                 Stage::Missed(miss) => return Ok(Outcome::Missed(*miss)),
                 _ => return Ok(Outcome::Missed(Miss::Nothing)),
             }
@@ -163,7 +163,7 @@ impl Drop for Answer {
         let asker = {
             let _table = TABLE.lock();
             let mut state = self.task.state.lock();
-            let is_out = matches!(state.stage, Stage::Asked) && state.waiters.is_empty();
+            let is_out = matches!(state.stage, Stage::AtTier) && state.waiters.is_empty();
             is_out.then(|| state.asker.take()).flatten()
         };
         // Without the lock: what waits for the answer, and the memory for it, go.

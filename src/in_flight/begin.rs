@@ -36,7 +36,7 @@ pub fn join(want: &Want, way: Way, request: &Request<'_>) -> Option<Wanted> {
 }
 
 /// Begins a task, from inputs if there is a draft, or joins one that another thread has begun; `None` if
-/// the block was made since the caller looked for it, as `is_resident` tells.
+/// the block was made since the caller looked for it, as `is_resident` tells, which runs no code of callers.
 pub fn begin(
     want: &Want,
     draft: Option<Draft>,

@@ -73,7 +73,7 @@ impl Table {
     /// Whether a task with these bands is in flight.
     pub fn contains(&self, cell: Cell, bands: &Bands, all: u32) -> bool {
         let mut tasks = self.at(cell).iter();
-        tasks.any(|task| !task.is_asked() && bands.positions_in(&task.bands, all).is_some())
+        tasks.any(|task| !task.is_at_tier() && bands.positions_in(&task.bands, all).is_some())
     }
 
     pub fn add(&mut self, task: Task) -> Arc<Task> {
@@ -96,8 +96,9 @@ impl Table {
     pub fn input(&mut self, input: &Input, want: &Want, begun: Moment) -> Arc<Task> {
         let cell = input.cell(want);
         let mut known = self.at(cell).iter();
-        let known = known
-            .find(|task| task.begun >= want.oldest && task.bands == want.bands && !task.is_asked());
+        let known = known.find(|task| {
+            task.begun >= want.oldest && task.bands == want.bands && !task.is_at_tier()
+        });
         if let Some(known) = known {
             return known.clone();
         }
@@ -264,7 +265,7 @@ impl Table {
         let mut gone = Vec::new();
         let Some(stitched) = &task.stitched else {
             task.end_admission(waiter);
-            if (task.is_open() || task.is_asked()) && !task.is_wanted() {
+            if (task.is_open() || task.is_at_tier()) && !task.is_wanted() {
                 self.remove(task);
             }
             return (loads, gone);

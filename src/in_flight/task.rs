@@ -80,7 +80,7 @@ pub enum Stage {
     #[default]
     Open,
     /// Another tier was asked for it.
-    Asked,
+    AtTier,
     /// Another tier does not have it.
     Missed(Miss),
     /// A thread makes it.
@@ -146,7 +146,7 @@ impl Task {
 
     /// How it comes about.
     pub fn way(&self) -> Way {
-        match (&self.stitched, self.is_asked()) {
+        match (&self.stitched, self.is_at_tier()) {
             (Some(_), _) => Way::Stitch,
             (None, true) => Way::Tier,
             (None, false) => Way::Call,
@@ -154,8 +154,8 @@ impl Task {
     }
 
     /// Whether another tier is asked for it.
-    pub fn is_asked(&self) -> bool {
-        matches!(self.state.lock().stage, Stage::Asked)
+    pub fn is_at_tier(&self) -> bool {
+        matches!(self.state.lock().stage, Stage::AtTier)
     }
 
     /// What it is put together from.
@@ -186,7 +186,7 @@ impl Task {
     pub fn is_coming(&self) -> bool {
         match self.state.lock().stage {
             Stage::Open | Stage::Running(_) | Stage::Done(Ok(_)) => true,
-            Stage::Done(Err(_)) | Stage::Spent | Stage::Asked | Stage::Missed(_) => false,
+            Stage::Done(Err(_)) | Stage::Spent | Stage::AtTier | Stage::Missed(_) => false,
         }
     }
 

@@ -5,6 +5,7 @@
  *   mt       one thread, and NUM_THREADS for the decoders
  *   bip      windows interleaved by pixel, and not by band
  *   vmem     GTIFF_VIRTUAL_MEM_IO
+ *   through  this library's driver, which is found where GDAL_DRIVER_PATH says
  *   rows     each thread takes whole rows of tiles */
 #include "harness.h"
 #include <cpl_conv.h>
@@ -45,6 +46,7 @@ struct Gdal : Source {
         int flags = GDAL_OF_RASTER | GDAL_OF_READONLY | (c.has("safe") ? GDAL_OF_THREAD_SAFE : 0);
         for (int i = 0; i < (one ? 1 : c.threads); i++) {
             std::string name = c.page ? "GTIFF_DIR:" + std::to_string(c.page) + ":" + c.file : c.file;
+            if (c.has("through")) name = "TILECACHE:" + name;
             GDALDatasetH dataset = GDALOpenEx(name.c_str(), flags, nullptr, nullptr, nullptr);
             if (!dataset) fail("GDAL does not open " + c.file);
             datasets.push_back(dataset);

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <gdal.h>
+#include <ogr_srs_api.h>
 #include <string>
 #include <sys/stat.h>
 #include <vector>
@@ -57,7 +58,19 @@ static char **list(const Options &options)
     return made;
 }
 
-template <typename Sample> static void make(const std::string &path, int side, int bands, Options options, bool overviews = false)
+/* Somewhere in the middle of Europe, in pixels of ten metres. */
+static void place(GDALDatasetH dataset, const std::string &path)
+{
+    double at[] = {300000, 10, 0, 5500000, 0, -10};
+    OGRSpatialReferenceH system = OSRNewSpatialReference(nullptr);
+    if (OSRImportFromEPSG(system, 32633) != OGRERR_NONE || GDALSetSpatialRef(dataset, system) != CE_None ||
+        GDALSetGeoTransform(dataset, at) != CE_None)
+        fail(path);
+    OSRDestroySpatialReference(system);
+}
+
+template <typename Sample>
+static void make(const std::string &path, int side, int bands, Options options, bool overviews = false, bool placed = false)
 {
     if (exists(path)) return;
     fprintf(stderr, "making %s\n", path.c_str());
@@ -68,6 +81,7 @@ template <typename Sample> static void make(const std::string &path, int side, i
     GDALDatasetH dataset = GDALCreate(GDALGetDriverByName("GTiff"), partial.c_str(), side, side, bands, type, creation);
     CSLDestroy(creation);
     if (!dataset) fail(path);
+    if (placed) place(dataset, path);
     const int rows = 256;
     std::vector<Sample> pixels((size_t)side * rows * bands);
     for (int top = 0; top < side; top += rows) {
@@ -347,6 +361,15 @@ int main(int argc, char **argv)
                                   compressed({"TILED=YES", "BLOCKXSIZE=256", "BLOCKYSIZE=256"}, codec));
                     make<uint8_t>(folder + "counts64" + end, side, 3, compressed({"BLOCKYSIZE=64"}, codec));
                 }
+        }
+        if (workload == "through") {
+            int side = 8192 / shrink;
+            for (std::string codec : {"none", "deflate"}) {
+                make<uint8_t>(folder + "through1_" + codec + ".tif", side, 3, compressed({"BLOCKYSIZE=1"}, codec), false, true);
+                make<uint8_t>(folder + "through16_" + codec + ".tif", side, 3, compressed({"BLOCKYSIZE=16"}, codec), false, true);
+            }
+            make_copy("COG", folder + "through_cog.tif", folder + "through16_none.tif",
+                      {"BLOCKSIZE=512", "COMPRESS=DEFLATE", "PREDICTOR=YES", "OVERVIEWS=IGNORE_EXISTING"});
         }
         if (workload == "late")
             make<uint8_t>(folder + "tiles256_deflate.tif", 8192 / shrink, 3,

@@ -1,6 +1,6 @@
 //! Entries: what the cells of a key hold, as views of buffers.
 
-use super::wanted::bequest_of;
+use super::bequests::bequest_of;
 use super::{Class, ENTRY_BYTES, Link, Record, Room, Standing, Store, grow_gently, reserve_gently};
 use crate::cache::eviction_order::{Place, Slot};
 use crate::cache::index::{Cell, EntryId, Neighbour};
@@ -153,9 +153,9 @@ impl Store {
         if room {
             self.order.add(group, place, slot, stamp);
             self.enter_budget(cell.key, place, charge);
-            self.admitted += charge;
+            self.entered_bytes += charge;
             let image = self.keys[cell.key as usize].image;
-            self.images[image as usize].admitted += charge;
+            self.images[image as usize].entered_bytes += charge;
             if class.is_unread() {
                 self.note_unread(slot, stamp, cell.key, cell.level);
             }
@@ -172,7 +172,7 @@ impl Store {
     /// Notes when an unread buffer of a key becomes ordinary.
     pub(super) fn note_unread(&mut self, slot: Slot, stamp: Stamp, key: KeyId, level: u32) {
         let image = self.keys[key as usize].image;
-        let others = self.admitted - self.images[image as usize].admitted;
+        let others = self.entered_bytes - self.images[image as usize].entered_bytes;
         let others = others.saturating_add(self.budget);
         let requests = self.requests(key);
         self.keys[key as usize].note_unread(slot, stamp, level, requests, others);
@@ -491,7 +491,7 @@ impl Store {
         record.buffer.stop_listening();
         self.forget_unused_key(record.key);
         match Buffer::into_memory(record.buffer) {
-            Ok(memory) => self.keep_for_reuse(memory),
+            Ok(memory) => self.recycle(memory),
             Err(shared) => self.garbage.buffers.push(shared),
         }
         true

@@ -1,8 +1,8 @@
-//! Eviction: room in the budget, which tile goes when it is short, and memory on its way from one tile to the next.
+//! Eviction: room in the budget, and which tile goes when it is short.
 
 use super::{
     Class, DEMOTIONS_PER_CALL, ENTRY_BYTES, KEYS_PER_CALL, LOOKS_PER_CALL, LOOKS_PER_VICTIM,
-    REUSABLE_DIVISOR, RecycledMemory, Room, STEPS_PER_TURN, Standing, Store,
+    RecycledMemory, Room, STEPS_PER_TURN, Standing, Store,
 };
 use crate::cache::eviction_order::{COMMON, Group, Place, Slot};
 use crate::cache::key::KeyId;
@@ -186,7 +186,7 @@ impl Store {
         }
         self.expect_no_more(room.class);
         if let Some(RecycledMemory(memory)) = room.recycled {
-            self.keep_for_reuse(memory);
+            self.recycle(memory);
         }
     }
 
@@ -258,7 +258,7 @@ impl Store {
                     Ok(memory) if recycled.is_none() && memory.size() == wanted => {
                         recycled = Some(memory);
                     }
-                    Ok(memory) => self.keep_for_reuse(memory),
+                    Ok(memory) => self.recycle(memory),
                     Err(shared) => self.garbage.buffers.push(shared),
                 }
             }
@@ -303,7 +303,7 @@ impl Store {
 
     pub(super) fn give_back(&mut self, memory: Option<Memory>) {
         if let Some(memory) = memory {
-            self.keep_for_reuse(memory);
+            self.recycle(memory);
         }
     }
 
@@ -559,70 +559,6 @@ impl Store {
         }
     }
 
-    pub(super) fn keep_for_reuse(&mut self, memory: Memory) {
-        let size = memory.size() as u64;
-        let others = self.taken() - self.pool.bytes();
-        let most = (self.budget / REUSABLE_DIVISOR).min(self.budget.saturating_sub(others));
-        if size > most {
-            self.garbage.memory.push(memory);
-            return;
-        }
-        self.trim_pool(most - size);
-        let gone = self.pool.put(memory);
-        self.garbage.memory.extend(gone);
-    }
-
-    pub(super) fn trim_pool(&mut self, keep: u64) {
-        while self.pool.bytes() > keep
-            && let Some(memory) = self.pool.shed()
-        {
-            self.garbage.memory.push(memory);
-        }
-    }
-
-    /// Memory of just `size` bytes that was kept for reuse, counted as in flight from now on.
-    pub fn start_flight(&mut self, key: Option<KeyId>, size: usize) -> Option<Memory> {
-        let memory = self.reuse(size);
-        self.begin_flight(key, size);
-        memory
-    }
-
-    /// Memory of just `size` bytes that was kept for reuse, not counted any more.
-    pub fn reuse(&mut self, size: usize) -> Option<Memory> {
-        self.pool.take(size)
-    }
-
-    /// `size` bytes are in flight from now on, for a tile of a key or on the way to one.
-    pub fn begin_flight(&mut self, key: Option<KeyId>, size: usize) {
-        self.fly(key, |in_flight| *in_flight += size as u64);
-        self.note_peak();
-    }
-
-    /// Undoes [`Store::begin_flight`].
-    pub fn end_flight(&mut self, key: Option<KeyId>, size: usize) {
-        self.fly(key, |in_flight| *in_flight -= size as u64);
-    }
-
-    fn fly(&mut self, key: Option<KeyId>, change: impl Fn(&mut u64)) {
-        match key {
-            Some(key) => self.weigh(key, |bytes| change(&mut bytes.in_flight)),
-            None => change(&mut self.weights.in_flight),
-        }
-    }
-
-    /// Takes back memory that served a flight.
-    pub fn recycle(&mut self, memory: Memory) {
-        self.keep_for_reuse(memory);
-    }
-
-    pub(super) fn note_peak(&mut self) {
-        self.peak = self.peak.max(
-            self.taken() - self.reserved - self.aside
-                + self.weights.over_budget
-                + self.weights.in_flight,
-        );
-    }
-
     /// The last handle of a buffer that was parked or outside the budget is gone.
     pub fn released(&mut self, slot: Slot) {
         let Some(record) = self.records.get(slot as usize) else {
@@ -679,7 +615,7 @@ impl Store {
     }
 
     /// Makes unread tiles ordinary whose provider has served a whole level since, or since whose
-    /// making other images have admitted a whole budget: those of a key that needs room, and of some
+    /// making other images have taken a whole budget in: those of a key that needs room, and of some
     /// others, which have their turn one after the other.
     pub(super) fn demote_outdated(&mut self, of: KeyId) {
         let later = (Bound::Excluded(self.demoted_last), Bound::Unbounded);
@@ -693,7 +629,7 @@ impl Store {
         for id in &keys {
             let requests = self.requests(*id);
             let key = &mut self.keys[*id as usize];
-            let others = self.admitted - self.images[key.image as usize].admitted;
+            let others = self.entered_bytes - self.images[key.image as usize].entered_bytes;
             let outdated = key.take_outdated(requests, others, left);
             if !key.has_unread() {
                 self.unread_keys.remove(id);

@@ -3,17 +3,18 @@
 //! A plain state machine: it takes no lock, runs no caller's code and frees no pixels. Buffers that
 //! nobody needs any more are handed out through [`Store::take_garbage`], to be dropped outside.
 
+mod bequests;
 mod census;
+mod cheap_first;
 mod entries;
 mod evict;
+mod flight;
 mod frequency;
 mod names;
 mod planned;
 mod pool;
-mod rebuild;
 mod shares;
 mod trim;
-mod wanted;
 
 pub use evict::Interrupted;
 #[cfg(test)]
@@ -43,9 +44,6 @@ use std::sync::Arc;
 /// What one entry is charged for its bookkeeping.
 pub const ENTRY_BYTES: u64 = 256;
 
-/// The share of the budget, as a divisor, that memory kept for reuse may take.
-const REUSABLE_DIVISOR: u64 = 16;
-
 /// How many outdated unread tiles one call makes ordinary at most.
 const DEMOTIONS_PER_CALL: usize = 64;
 
@@ -70,8 +68,8 @@ pub const CHUNKS_PER_CALL: usize = 4;
 /// What the keys of one image have in common.
 struct ImageRecord {
     lineage: Arc<Lineage>,
-    /// Bytes that were ever admitted under them.
-    admitted: u64,
+    /// Bytes that ever entered under them.
+    entered_bytes: u64,
     keys: SmallVec<[KeyId; 4]>,
 }
 
@@ -274,7 +272,7 @@ pub struct Store {
     /// That of them whose tiles were looked at last, of all keys in turn.
     demoted_last: KeyId,
     peak: u64,
-    admitted: u64,
+    entered_bytes: u64,
     images: Slab<Box<ImageRecord>>,
     images_by_name: Names,
     /// All but the hits that the index counts.
@@ -320,7 +318,7 @@ impl Store {
             unread_keys: BTreeSet::new(),
             demoted_last: 0,
             peak: 0,
-            admitted: 0,
+            entered_bytes: 0,
             images: Slab::new(),
             images_by_name: Names::default(),
             counters: Counters::default(),
@@ -379,7 +377,7 @@ impl Store {
         grow_gently(&mut self.images);
         let image = self.images.insert(Box::new(ImageRecord {
             lineage: lineage.clone(),
-            admitted: 0,
+            entered_bytes: 0,
             keys: SmallVec::new(),
         })) as u32;
         let images = &self.images;

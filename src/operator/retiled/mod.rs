@@ -1,6 +1,6 @@
 //! Retiled: the same image on a uniform grid of any size.
 
-mod passing;
+mod copy_resident;
 mod plane;
 mod service;
 mod stitching;

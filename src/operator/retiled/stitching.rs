@@ -123,7 +123,7 @@ impl Retiled {
         };
         // It asks a sparse source for blocks, and was admitted already.
         let draft = request.run(|| self.draft(stitch, loading, canvas))?;
-        let is_resident = || self.namespace.contains(at, &bands);
+        let is_resident = || self.namespace.seems_to_contain(at, &bands);
         let begun = match in_flight::begin(&want(), draft, request, permits, is_resident) {
             Some(Start::Begun(begun)) => begun,
             Some(Start::Joined(joined)) => return self.join(joined, at, &bands, request),
