@@ -40,10 +40,6 @@ CPLErr readUncached(GDALRasterBand *band, const Tiles &tiles, const Window &from
                     const std::vector<int32_t> &bands, const Buffer &into, const GDALRasterIOExtraArg *extra)
 {
   const GDALDataType stored = band->GetRasterDataType();
-  if (from.width == dataWidth && from.height == dataHeight)
-    return tiles.read(from, bands, stored, into);
-  if (!isNearest(band, from, dataWidth, dataHeight, extra))
-    return CE_Warning;
   double x = from.x, y = from.y, width = from.width, height = from.height;
   if (extra->bFloatingPointWindowValidity) {
     x = extra->dfXOff;
@@ -51,6 +47,12 @@ CPLErr readUncached(GDALRasterBand *band, const Tiles &tiles, const Window &from
     width = extra->dfXSize;
     height = extra->dfYSize;
   }
+  const bool isSameSize = from.width == dataWidth && from.height == dataHeight;
+  const bool isWhole = x == from.x && y == from.y && width == from.width && height == from.height;
+  if (isSameSize && isWhole)
+    return tiles.read(from, bands, stored, into);
+  if (!isNearest(band, from, dataWidth, dataHeight, extra))
+    return CE_Warning;
   const CPLErr read = tiles.readCrossings(along(x, width, dataWidth, band->GetXSize(), true),
                                           along(y, height, dataHeight, band->GetYSize(), false), bands, stored, into);
   const bool goesOn = read != CE_None || extra->pfnProgress == nullptr ||

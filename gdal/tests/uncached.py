@@ -72,6 +72,8 @@ for raster in ("strips.tif", f"{rasters}/tiles.tif", f"{rasters}/strip.tif", f"{
             window = (x, y, min(width - x, how["buf_xsize"] * int(random.integers(1, 9))), rows)
         elif turn % 3 == 1 and min(columns, rows) > 2:  # between pixels
             window = (x + 0.3, y + 0.6, columns - 0.9, rows - 0.95)
+            if turn % 2:  # as many pixels as there are
+                how = dict(buf_xsize=int(columns - 0.4), buf_ysize=int(rows - 0.45))
         if turn % 5 == 4:
             how["buf_type"] = [gdal.GDT_Float32, gdal.GDT_Int16, gdal.GDT_Byte][turn // 5 % 3]
         right.append((direct if turn % 2 else direct.GetRasterBand(1)).ReadAsArray(*window, **how))
@@ -109,7 +111,7 @@ for raster in ("alpha.tif", "nodata.tif", f"{rasters}/masked.tif", f"{rasters}/p
     direct, view = gdal.Open(raster), gdal.Open(f"TILECACHE:{raster}?tile=64")
     # Of complex samples GDAL has not all of them.
     for algorithm in range(1, 3 if "complex" in raster else 8):
-        for window in ((0, 0, direct.RasterXSize, direct.RasterYSize), (3, 5, 90, 71)):
+        for window in ((0, 0, direct.RasterXSize, direct.RasterYSize), (3, 5, 90, 71), (3.4, 5.7, 76.8, 60.3)):
             how = dict(buf_xsize=77, buf_ysize=60, resample_alg=algorithm)
             right, ours = direct.ReadAsArray(*window, **how), view.ReadAsArray(*window, **how)
             assert np.array_equal(ours, right, equal_nan=True), (raster, algorithm, window)
