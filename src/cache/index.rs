@@ -21,7 +21,7 @@ use crate::thread::{Seat, Stripe};
 use crate::tile::{Form, Pixels, Tile};
 use smallvec::SmallVec;
 use std::hash::BuildHasher;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 /// The number of an entry.
 pub type EntryId = u32;
@@ -119,13 +119,9 @@ pub struct Index {
     pub hits: Hits,
     /// What new entries are marked with beside the rest.
     marks: AtomicU16,
+    /// What cells are hashed with.
+    seeds: [u64; 3],
 }
-
-/// What cells are hashed with, the same in all caches, so that a hash waits for nothing that is read of one.
-static SEEDS: LazyLock<[u64; 3]> = LazyLock::new(|| {
-    let hasher = Hashing::default();
-    std::array::from_fn(|seed| hasher.hash_one(seed) | 1)
-});
 
 /// Buckets for each entry at least, lest look-ups pass by entries of other cells.
 const SPACE: u64 = 2;
@@ -136,6 +132,7 @@ const PAGE: usize = 512;
 impl Index {
     /// Without entries. Where it is observed, look-ups of new ones go the long way until [`Index::observe_no_more`].
     pub fn new(is_observed: bool) -> Self {
+        let hasher = Hashing::default();
         Self {
             slab: Slab::default(),
             buckets: first_page(),
@@ -144,6 +141,7 @@ impl Index {
             entries: Mutex::new(0),
             hits: Hits::default(),
             marks: AtomicU16::new(if is_observed { flag::OBSERVED } else { 0 }),
+            seeds: std::array::from_fn(|seed| hasher.hash_one(seed) | 1),
         }
     }
 }
@@ -188,14 +186,14 @@ fn first_page() -> Pages<[AtomicU32; PAGE]> {
     pages
 }
 
-#[inline(always)]
-fn hash(label: &[u64; 3]) -> u64 {
-    let [rows, cols, all] = &*SEEDS;
-    let place = mix(label[0] ^ rows, label[1] ^ cols);
-    mix(place ^ label[2], *all)
-}
-
 impl Index {
+    #[inline(always)]
+    fn hash(&self, label: &[u64; 3]) -> u64 {
+        let [rows, cols, all] = &self.seeds;
+        let place = mix(label[0] ^ rows, label[1] ^ cols);
+        mix(place ^ label[2], *all)
+    }
+
     /// The tile of a cell with all bands, as a use and a hit, if that is had without a lock, without
     /// memory and without anything that could fail. Else [`Index::find`] has the answer.
     #[inline(always)]
@@ -206,7 +204,7 @@ impl Index {
         let (seat, stamp) = stamp::hit();
         let stripe = seat.stripe();
         let label = cell.label();
-        let mut next = self.bucket(hash(&label))?;
+        let mut next = self.bucket(self.hash(&label))?;
         for _ in 0..LONG {
             let node = self
                 .slab
@@ -271,7 +269,7 @@ impl Index {
     /// Whether a cell has these very bands or more of them.
     pub fn contains(&self, cell: &Cell, bands: &Bands, all: Option<u32>) -> bool {
         let label = cell.label();
-        let hash = hash(&label);
+        let hash = self.hash(&label);
         let version = self.version.load(Ordering::SeqCst);
         let mut left = LONG;
         let seems_there = self.chain(hash).any(|node| {
@@ -300,7 +298,7 @@ impl Index {
         let label = cell.label();
         let _still = self.entries.lock();
         let is_it = |id: EntryId| self.slab.look(id, |pixels| pixels.form().bands == *bands);
-        self.chain(hash(&label))
+        self.chain(self.hash(&label))
             .filter(|node| node.is_labelled(&label))
             .map(|node| node.id())
             .find(|id| is_it(*id) == Some(true))
@@ -310,7 +308,7 @@ impl Index {
     pub fn entries_of(&self, cell: &Cell) -> SmallVec<[EntryId; 1]> {
         let label = cell.label();
         let _still = self.entries.lock();
-        let chain = self.chain(hash(&label));
+        let chain = self.chain(self.hash(&label));
         chain
             .filter(|node| node.is_labelled(&label))
             .map(|node| node.id())
@@ -321,7 +319,7 @@ impl Index {
     pub fn meeting(&self, cell: &Cell, bands: &Bands) -> SmallVec<[Neighbour; 1]> {
         let label = cell.label();
         let _still = self.entries.lock();
-        let chain = self.chain(hash(&label));
+        let chain = self.chain(self.hash(&label));
         let meets = |node: &NodeRef<'_>| {
             let meets = |pixels: &Pixels| pixels.form().bands.meet(bands);
             node.is_labelled(&label) && self.slab.look(node.id(), meets) == Some(true)
@@ -371,7 +369,7 @@ impl Index {
         let label = cell.label();
         let _still = self.entries.lock();
         let node = self
-            .chain(hash(&label))
+            .chain(self.hash(&label))
             .find(|node| node.is_labelled(&label))?;
         self.slab.look(node.id(), |pixels| pixels.form().clone())
     }
@@ -395,7 +393,7 @@ impl Index {
         all: Option<u32>,
     ) -> Option<(Handle, NodeRef<'_>, bool)> {
         let label = cell.label();
-        let hash = hash(&label);
+        let hash = self.hash(&label);
         let version = self.version.load(Ordering::SeqCst);
         match self.follow(hash, &label, bands, all) {
             Ok(Some(found)) => Some(found),
@@ -530,7 +528,7 @@ impl Index {
         while u64::from(*entries) * SPACE > u64::from(self.size().buckets()) {
             self.changing(|| self.split());
         }
-        let bucket = self.own_bucket(hash(&label));
+        let bucket = self.own_bucket(self.hash(&label));
         if let Some(node) = self.slab.node(id) {
             node.hand_out();
             let first = bucket.load(Ordering::Relaxed);
@@ -561,7 +559,7 @@ impl Index {
         while let Some(node) = self.slab.node(next.wrapping_sub(1)) {
             let id = next;
             next = node.next().load(Ordering::Relaxed);
-            let stays = size.bucket_of(hash(&node.label())) == from;
+            let stays = size.bucket_of(self.hash(&node.label())) == from;
             let into = if stays { old } else { new };
             node.next()
                 .store(into.load(Ordering::Relaxed), Ordering::Release);
@@ -574,7 +572,7 @@ impl Index {
         let Some(node) = self.slab.node(id) else {
             return;
         };
-        let mut link = self.own_bucket(hash(&node.label()));
+        let mut link = self.own_bucket(self.hash(&node.label()));
         loop {
             let next = link.load(Ordering::Relaxed);
             if next == id + 1 {
