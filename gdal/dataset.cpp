@@ -31,7 +31,7 @@ CPLErr Dataset::IRasterIO(GDALRWFlag flag, int x, int y, int width, int height, 
   if (flag == GF_Read && m_twin != nullptr && isForwarded(width, height, dataWidth, dataHeight))
     return m_twin->RasterIO(flag, x, y, width, height, data, dataWidth, dataHeight, type, bandCount, bands, pixelSpace,
                             lineSpace, bandSpace, extra);
-  bool stored = flag == GF_Read;
+  bool stored = flag == GF_Read && bandCount > 0;
   std::vector<int32_t> list;
   for (int i = 0; i < bandCount; i++) {
     list.push_back(bands[i] - 1);

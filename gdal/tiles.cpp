@@ -208,6 +208,8 @@ CPLErr Tiles::readCrossings(const std::vector<int> &columns, const std::vector<i
   if (provider_info(blocks, &grid, &err) != TC_OK)
     return fail(err);
   const bool together = bands.size() > 1 && (grid.flags & TC_IMAGE_BANDS_TOGETHER) != 0;
+  // As GDAL converts nearest neighbours: of many at once it makes other numbers of those that are none.
+  const bool oneByOne = GDALDataTypeIsFloating(stored) && !GDALDataTypeIsFloating(into.type);
   std::vector<GByte> picked(columns.size() * static_cast<size_t>(size));
   for (size_t top = 0, bottom = 0; top < rows.size(); top = bottom) {
     const int64_t row = rows[top] / grid.block_height;
@@ -230,8 +232,10 @@ CPLErr Tiles::readCrossings(const std::vector<int> &columns, const std::vector<i
           pick(size, from, col * grid.block_width, &columns[left], right - left, picked.data());
           GByte *to = static_cast<GByte *>(into.data) + static_cast<GSpacing>(i) * into.bandSpace +
                       static_cast<GSpacing>(y) * into.lineSpace + static_cast<GSpacing>(left) * into.pixelSpace;
-          GDALCopyWords64(picked.data(), stored, size, to, into.type, static_cast<int>(into.pixelSpace),
-                          static_cast<GPtrDiff_t>(right - left));
+          const size_t count = right - left, atOnce = oneByOne ? 1 : count;
+          for (size_t done = 0; done < count; done += atOnce)
+            GDALCopyWords64(&picked[done * size], stored, size, to + static_cast<GSpacing>(done) * into.pixelSpace, into.type,
+                            static_cast<int>(into.pixelSpace), static_cast<GPtrDiff_t>(atOnce));
         }
     }
   }

@@ -2,6 +2,9 @@
 
 In a directory of its own, with the rasters of make.py in another one, and GDAL_DRIVER_PATH set."""
 
+import ctypes
+import ctypes.util
+import itertools
 import json
 import os
 import sys
@@ -95,6 +98,29 @@ gdal.GetDriverByName("GTiff").CreateCopy("wide.tif", memory)
 for columns in (90000, 84000, 7000):
     how = dict(buf_xsize=columns, buf_ysize=3)
     assert np.array_equal(gdal.Open("TILECACHE:wide.tif").ReadAsArray(**how), gdal.Open("wide.tif").ReadAsArray(**how)), columns
+
+# What is no number is converted as GDAL converts it.
+holes = random.integers(-9, 9, (40, 64)).astype(np.float32)
+holes[random.random((40, 64)) < 0.3] = np.nan
+memory = gdal.GetDriverByName("MEM").Create("", 64, 40, 1, gdal.GDT_Float32)
+memory.WriteArray(holes)
+gdal.GetDriverByName("GTiff").CreateCopy("holes.tif", memory)
+for columns, kind in itertools.product((32, 128), (gdal.GDT_Byte, gdal.GDT_Int16, gdal.GDT_UInt16, gdal.GDT_Int32, gdal.GDT_Float64)):
+    how = dict(buf_xsize=columns, buf_ysize=40, buf_type=kind)
+    right, ours = (gdal.Open(name).ReadAsArray(**how) for name in ("holes.tif", "TILECACHE:holes.tif"))
+    assert np.array_equal(ours, right, equal_nan=True), (columns, kind)
+
+# No bands of another type are read, too.
+library = ctypes.CDLL(ctypes.util.find_library("gdal"))
+library.GDALOpen.restype = ctypes.c_void_p
+library.GDALClose.argtypes = [ctypes.c_void_p]
+library.GDALDatasetRasterIO.argtypes = [ctypes.c_void_p, *[ctypes.c_int] * 5, ctypes.c_void_p, *[ctypes.c_int] * 4, ctypes.c_void_p,
+                                        *[ctypes.c_int] * 3]
+handle = library.GDALOpen(b"TILECACHE:holes.tif", gdal.GA_ReadOnly)
+untouched = ctypes.create_string_buffer(b"\1" * 4, 4)
+assert library.GDALDatasetRasterIO(handle, gdal.GF_Read, 0, 0, 2, 2, untouched, 2, 2, gdal.GDT_Byte, 0, None, 0, 0, 0) == gdal.CE_None
+assert untouched.raw == b"\1" * 4
+library.GDALClose(handle)
 
 # Other resampling reads strips as GDAL reads them: of each band as few windows, with masks, nodata and alpha.
 view = gdal.Open("TILECACHE:strips.tif")
