@@ -167,7 +167,7 @@ CPLErr Band::IRasterIO(GDALRWFlag flag, int x, int y, int width, int height, voi
                        int dataHeight, GDALDataType type, GSpacing pixelSpace, GSpacing lineSpace,
                        GDALRasterIOExtraArg *extra)
 {
-  if (flag == GF_Read && m_shown != nullptr && m_dataset->isForwarded(width, height, dataWidth, dataHeight))
+  if (flag == GF_Read && m_shown != nullptr && m_dataset->isForwarded({x, y, width, height}, dataWidth, dataHeight, extra))
     return m_shown->RasterIO(flag, x, y, width, height, data, dataWidth, dataHeight, type, pixelSpace, lineSpace,
                              extra);
   if (flag == GF_Read && isStored()) {

@@ -28,7 +28,7 @@ CPLErr Dataset::IRasterIO(GDALRWFlag flag, int x, int y, int width, int height, 
                           int dataHeight, GDALDataType type, int bandCount, int *bands, GSpacing pixelSpace,
                           GSpacing lineSpace, GSpacing bandSpace, GDALRasterIOExtraArg *extra)
 {
-  if (flag == GF_Read && m_twin != nullptr && isForwarded(width, height, dataWidth, dataHeight))
+  if (flag == GF_Read && m_twin != nullptr && isForwarded({x, y, width, height}, dataWidth, dataHeight, extra))
     return m_twin->RasterIO(flag, x, y, width, height, data, dataWidth, dataHeight, type, bandCount, bands, pixelSpace,
                             lineSpace, bandSpace, extra);
   bool stored = flag == GF_Read && bandCount > 0;

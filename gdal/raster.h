@@ -12,6 +12,7 @@
 #include "provider.h"
 #include "strips.h"
 #include "tiles.h"
+#include "uncached.h"
 #include "warp.h"
 
 class Dataset;
@@ -105,9 +106,9 @@ public:
     return m_masks.size() == 1 ? m_masks[0].get() : m_masks[static_cast<size_t>(band - 1)].get();
   }
   // Whether a read that resamples is GDAL's.
-  bool isForwarded(int width, int height, int dataWidth, int dataHeight) const
+  bool isForwarded(const Window &from, int dataWidth, int dataHeight, const GDALRasterIOExtraArg *extra) const
   {
-    return m_forwards && (width != dataWidth || height != dataHeight);
+    return m_forwards && !isAsStored(from, dataWidth, dataHeight, extra);
   }
   // Whether overviews are computed that the raster lacks.
   bool computes() const { return m_computes; }

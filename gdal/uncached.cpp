@@ -36,10 +36,22 @@ bool isNearest(GDALRasterBand *band, const Window &from, int dataWidth, int data
 
 } // namespace
 
+bool isAsStored(const Window &from, int dataWidth, int dataHeight, const GDALRasterIOExtraArg *extra)
+{
+  if (from.width != dataWidth || from.height != dataHeight)
+    return false;
+  return !extra->bFloatingPointWindowValidity || (extra->dfXOff == from.x && extra->dfYOff == from.y &&
+                                                  extra->dfXSize == from.width && extra->dfYSize == from.height);
+}
+
 CPLErr readUncached(GDALRasterBand *band, const Tiles &tiles, const Window &from, int dataWidth, int dataHeight,
                     const std::vector<int32_t> &bands, const Buffer &into, const GDALRasterIOExtraArg *extra)
 {
   const GDALDataType stored = band->GetRasterDataType();
+  if (isAsStored(from, dataWidth, dataHeight, extra))
+    return tiles.read(from, bands, stored, into);
+  if (!isNearest(band, from, dataWidth, dataHeight, extra))
+    return CE_Warning;
   double x = from.x, y = from.y, width = from.width, height = from.height;
   if (extra->bFloatingPointWindowValidity) {
     x = extra->dfXOff;
@@ -47,12 +59,6 @@ CPLErr readUncached(GDALRasterBand *band, const Tiles &tiles, const Window &from
     width = extra->dfXSize;
     height = extra->dfYSize;
   }
-  const bool isSameSize = from.width == dataWidth && from.height == dataHeight;
-  const bool isWhole = x == from.x && y == from.y && width == from.width && height == from.height;
-  if (isSameSize && isWhole)
-    return tiles.read(from, bands, stored, into);
-  if (!isNearest(band, from, dataWidth, dataHeight, extra))
-    return CE_Warning;
   const CPLErr read = tiles.readCrossings(along(x, width, dataWidth, band->GetXSize(), true),
                                           along(y, height, dataHeight, band->GetYSize(), false), bands, stored, into);
   const bool goesOn = read != CE_None || extra->pfnProgress == nullptr ||

@@ -133,7 +133,8 @@ memory.WriteArray(random.integers(0, 5, (4, 500, 700)).astype(np.uint8) * 60)
 gdal.GetDriverByName("GTiff").CreateCopy("alpha.tif", memory, options=["BLOCKYSIZE=9", "ALPHA=YES", "COMPRESS=LZW"])
 memory.GetRasterBand(2).SetNoDataValue(60)
 gdal.GetDriverByName("GTiff").CreateCopy("nodata.tif", memory, options=["BLOCKYSIZE=9", "ALPHA=NO", "PHOTOMETRIC=MINISBLACK"])
-for raster in ("alpha.tif", "nodata.tif", f"{rasters}/masked.tif", f"{rasters}/palette.tif", f"{rasters}/complex.tif"):
+for raster in ("alpha.tif", "nodata.tif", f"{rasters}/masked.tif", f"{rasters}/palette.tif", f"{rasters}/complex.tif",
+               f"{rasters}/ycbcr.tif", f"{rasters}/copy.jpg"):
     direct, view = gdal.Open(raster), gdal.Open(f"TILECACHE:{raster}?tile=64")
     # Of complex samples GDAL has not all of them.
     for algorithm in range(1, 3 if "complex" in raster else 8):
