@@ -7,12 +7,11 @@
 #[path = "support/programs.rs"]
 mod programs;
 
-use programs::{run, scratch};
+use programs::{release, run, scratch};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -23,22 +22,6 @@ const CALLS: [&str; 3] = ["provider_get_block", "tc_tile_pixels", "tc_tile_relea
 
 /// A call that is counted beside those.
 const MAKING: &str = "provider_mosaic";
-
-/// The directory of the release build, made where it is not current.
-fn release() -> &'static Path {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR"))
-            .parent()
-            .expect("target");
-        run(Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--locked", "--release", "--lib"])
-            .arg("--target-dir")
-            .arg(target)
-            .current_dir(ROOT));
-        target.join("release")
-    })
-}
 
 /// What is counted.
 #[derive(Clone, Copy)]

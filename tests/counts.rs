@@ -6,9 +6,9 @@
 #[path = "support/programs.rs"]
 mod programs;
 
-use programs::{run, scratch};
+use programs::{release, run, scratch};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -30,17 +30,6 @@ const BOUNDS: [(&str, f64, f64, Option<f64>); 9] = [
     ("a miss: four blocks", 8.0, 1.0, None),
     ("a miss: four deflated blocks", 8.0, 0.55, None),
 ];
-
-/// Where the release build is, made where it is not current.
-fn release() -> PathBuf {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("..");
-    run(Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--locked", "--release", "--lib"])
-        .arg("--target-dir")
-        .arg(&target)
-        .current_dir(ROOT));
-    target.join("release")
-}
 
 /// The number behind a name in a line of JSON.
 fn number(line: &str, name: &str) -> Option<f64> {
@@ -69,7 +58,7 @@ fn a_tile_takes_no_more_system_calls_copies_and_page_faults_than_it_must() {
         let mut command = Command::new(Path::new(ROOT).join("benches/peers/run"));
         command.args(["counts", "--peers", "ours", "--rounds", "1", "--add"]);
         command.args(["--patience", "0", "--folder"]).arg(&folder);
-        println!("{}", run(command.arg("--library").arg(&library).args(more)));
+        println!("{}", run(command.arg("--library").arg(library).args(more)));
     };
     count(&["--fast"]);
     let has_valgrind = Command::new("valgrind").arg("--version").output().is_ok();

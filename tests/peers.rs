@@ -5,7 +5,7 @@
 #[path = "support/programs.rs"]
 mod programs;
 
-use programs::{run, scratch};
+use programs::{release, run, scratch};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -15,12 +15,7 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 #[test]
 fn a_small_run_gives_a_page_with_charts_and_the_same_pixels() {
     let folder = scratch("peers", "small");
-    let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../release");
-    run(Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--locked", "--release", "--lib"])
-        .arg("--target-dir")
-        .arg(Path::new(env!("CARGO_TARGET_TMPDIR")).join(".."))
-        .current_dir(ROOT));
+    let library = release();
     let measure = |workloads: &[&str], options: &[&str]| {
         run(Command::new(Path::new(ROOT).join("benches/peers/run"))
             .args(workloads)
@@ -36,7 +31,7 @@ fn a_small_run_gives_a_page_with_charts_and_the_same_pixels() {
             ])
             .arg(&folder)
             .arg("--library")
-            .arg(&library));
+            .arg(library));
     };
     // Windows, levels and single bands of this library.
     measure(&["viewer", "late", "bands"], &["--peers", "ours"]);

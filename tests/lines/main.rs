@@ -6,9 +6,8 @@
 #[path = "../support/programs.rs"]
 mod programs;
 
-use programs::{run, scratch};
+use programs::{release, run, scratch};
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::process::Command;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -80,13 +79,7 @@ fn phases() -> Option<Phases> {
         println!("skipped: valgrind is not installed");
         return None;
     }
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("..");
-    run(Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--locked", "--release", "--lib"])
-        .arg("--target-dir")
-        .arg(&target)
-        .current_dir(ROOT));
-    let library = target.join("release");
+    let library = release();
     let folder = scratch("lines", "all");
     let programs = format!("{ROOT}/benches/peers/cpp");
     let compile = |source: &str, name: &str| {

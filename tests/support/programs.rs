@@ -5,6 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 /// An empty directory for a test of `group`; removed by the next run.
 pub fn scratch(group: &str, name: &str) -> PathBuf {
@@ -45,4 +46,20 @@ pub fn static_library(group: &str) -> PathBuf {
         .arg(libraries().join("libtilecache.a"))
         .arg(&library));
     library
+}
+
+/// The directory of the release build, made where it is not current.
+pub fn release() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .parent()
+            .expect("target");
+        run(Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--locked", "--release", "--lib"])
+            .arg("--target-dir")
+            .arg(target)
+            .current_dir(env!("CARGO_MANIFEST_DIR")));
+        target.join("release")
+    })
 }
