@@ -1,20 +1,16 @@
-/* No peer but a lower bound: every block is decoded just once, nothing is cached, and windows are views where that goes.
+/* No peer but a lower bound: every block is decoded just once but with `blocks`, and windows are views where that goes.
  *   libtiff     by libtiff; of strips each thread decodes a row of tiles at a time
  *   libdeflate  the same, inflated by libdeflate out of the mapped file
  *   mmap        views of the mapped file, of uncompressed strips that follow each other
  *   openjpeg    one decode of the whole image with as many codec threads as are allowed
  *   bands       windows are copied once more, band by band, as the library delivers them
+ *   keeps       of bands: they come from each block straight into windows, whose memory is kept within the budget
+ *   blocks      of libdeflate and bands: windows are copied out of blocks, of which the last used are kept within the budget
+ *   huge        what is kept lies in huge pages
  *   rows        each thread takes whole rows of tiles */
-#include "harness.h"
-#include "separate.h"
-#include <algorithm>
-#include <cstring>
-#include <fcntl.h>
-#include <libdeflate.h>
+#include "floor_blocks.h"
 #include <openjpeg.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <tiffio.h>
 
 const char *peer_name()
 {
@@ -31,57 +27,35 @@ struct Floor : Source {
         TIFF *tiff;
         libdeflate_decompressor *inflater;
         std::vector<uint8_t> window, block, bands;
-        int row = -1; /* where the strips in `window` begin */
+        std::vector<uint8_t *> tiles; /* kept ones, of a row of them */
+        int row = -1;                 /* where what is in `window` or `tiles` begins */
     };
     std::vector<Thread> threads;
-    uint32_t image_width, image_height, block_width, block_height;
-    uint16_t bands = 1, bits = 8, predictor = 1;
-    int tile, pixel;
-    bool tiled, inflates, views, separates, planar;
+    std::unique_ptr<Directory> image;
+    std::unique_ptr<Kept> kept;
+    int tile;
+    bool inflates, views, separates;
     const uint8_t *mapped = nullptr;
-    std::vector<uint64_t> offsets, lengths;
 
     explicit Floor(const Config &c)
         : threads(c.threads), tile(c.tile), inflates(c.has("libdeflate")), views(c.has("mmap")), separates(c.has("bands"))
     {
         for (auto &thread : threads) {
-            thread.tiff = TIFFOpen(c.file.c_str(), "r");
+            /* Reads take less than the page faults of a mapping. */
+            thread.tiff = TIFFOpen(c.file.c_str(), "rm");
             if (!thread.tiff) fail("libtiff does not open " + c.file);
             thread.inflater = libdeflate_alloc_decompressor();
         }
-        TIFF *t = threads[0].tiff;
-        TIFFGetField(t, TIFFTAG_IMAGEWIDTH, &image_width);
-        TIFFGetField(t, TIFFTAG_IMAGELENGTH, &image_height);
-        TIFFGetFieldDefaulted(t, TIFFTAG_SAMPLESPERPIXEL, &bands);
-        TIFFGetFieldDefaulted(t, TIFFTAG_BITSPERSAMPLE, &bits);
-        TIFFGetFieldDefaulted(t, TIFFTAG_PREDICTOR, &predictor);
-        uint16_t order = PLANARCONFIG_CONTIG;
-        TIFFGetFieldDefaulted(t, TIFFTAG_PLANARCONFIG, &order);
-        planar = order == PLANARCONFIG_SEPARATE && bands > 1;
-        if (planar && !views) fail("bands that stand apart are read by mmap alone");
-        pixel = (planar ? 1 : bands) * bits / 8;
-        tiled = TIFFIsTiled(t);
-        block_width = image_width;
-        if (tiled) {
-            TIFFGetField(t, TIFFTAG_TILEWIDTH, &block_width);
-            TIFFGetField(t, TIFFTAG_TILELENGTH, &block_height);
-        } else {
-            TIFFGetFieldDefaulted(t, TIFFTAG_ROWSPERSTRIP, &block_height);
-        }
+        image = std::make_unique<Directory>(threads[0].tiff);
+        if (image->planar && !views) fail("bands that stand apart are read by mmap alone");
+        if (c.has("keeps")) kept = std::make_unique<Kept>(c.budget, (size_t)tile * tile * image->pixel, c.has("huge"));
         if (inflates || views) map(c.file);
     }
 
     void map(const std::string &path)
     {
-        TIFF *t = threads[0].tiff;
-        uint32_t count = tiled ? TIFFNumberOfTiles(t) : TIFFNumberOfStrips(t);
-        uint64_t *table;
-        TIFFGetField(t, tiled ? TIFFTAG_TILEOFFSETS : TIFFTAG_STRIPOFFSETS, &table);
-        offsets.assign(table, table + count);
-        TIFFGetField(t, tiled ? TIFFTAG_TILEBYTECOUNTS : TIFFTAG_STRIPBYTECOUNTS, &table);
-        lengths.assign(table, table + count);
-        for (uint32_t i = 1; views && i < count; i++)
-            if (offsets[i] != offsets[i - 1] + lengths[i - 1]) fail("the strips do not follow each other");
+        for (size_t i = 1; views && i < image->offsets.size(); i++)
+            if (image->offsets[i] != image->offsets[i - 1] + image->lengths[i - 1]) fail("the strips do not follow each other");
         int file = open(path.c_str(), O_RDONLY);
         struct stat state;
         if (file < 0 || fstat(file, &state)) fail("cannot open " + path);
@@ -89,84 +63,145 @@ struct Floor : Source {
         if (mapped == MAP_FAILED) fail("cannot map " + path);
     }
 
-    int width(int) override { return image_width; }
-    int height(int) override { return image_height; }
-
-    /* Running sums over three interleaved bands of bytes. */
-    void undo_predictor(uint8_t *data, size_t size)
-    {
-        size_t row = (size_t)block_width * 3;
-        for (uint8_t *p = data; p + row <= data + size; p += row) {
-            uint8_t a = 0, b = 0, c = 0;
-            for (size_t i = 0; i < row; i += 3)
-                p[i] = a += p[i], p[i + 1] = b += p[i + 1], p[i + 2] = c += p[i + 2];
-        }
-    }
+    int width(int) override { return image->width; }
+    int height(int) override { return image->height; }
 
     void decode(Thread &thread, uint32_t block, uint8_t *to, size_t size)
     {
         g_decodes.fetch_add(1, std::memory_order_relaxed);
         if (inflates) {
             size_t written;
-            if (libdeflate_zlib_decompress(thread.inflater, mapped + offsets[block], lengths[block], to, size, &written))
+            if (libdeflate_zlib_decompress(thread.inflater, mapped + image->offsets[block], image->lengths[block], to, size, &written))
                 fail("libdeflate does not inflate");
-            if (predictor == 2) undo_predictor(to, size);
-        } else if (tiled ? TIFFReadEncodedTile(thread.tiff, block, to, size) < 0
-                         : TIFFReadEncodedStrip(thread.tiff, block, to, size) < 0) {
+            size_t row = (size_t)image->block_width * 3;
+            if (image->predictor == 2) undo_predictor(to, size / row, row);
+        } else if (image->tiled ? TIFFReadEncodedTile(thread.tiff, block, to, size) < 0
+                                : TIFFReadEncodedStrip(thread.tiff, block, to, size) < 0) {
             fail("libtiff does not decode");
         }
     }
 
-    void get_of_strips(Thread &thread, const Rect &r, View &v)
+    /* A rectangle of the image as it lies in memory that begins with another one. */
+    View interleaved(const Rect &r, const uint8_t *memory, const Rect &all)
     {
-        size_t row_bytes = (size_t)image_width * pixel;
-        v.row = row_bytes;
-        if (thread.row != r.y) {
-            thread.window.resize(tile * row_bytes);
-            for (int y = r.y; y < r.y + r.height; y += block_height) {
-                size_t rows = std::min(block_height, image_height - y);
-                decode(thread, y / block_height, thread.window.data() + (y - r.y) * row_bytes, rows * row_bytes);
-            }
-            thread.row = r.y;
-        }
-        v.data = thread.window.data() + (size_t)r.x * pixel;
+        View v{nullptr, r.width, r.height, image->bands, image->bits / 8};
+        v.pixel = image->pixel, v.band = image->bits / 8;
+        v.row = (ptrdiff_t)all.width * v.pixel;
+        v.data = memory + (r.y - all.y) * v.row + (r.x - all.x) * v.pixel;
+        return v;
     }
 
-    void get_of_tiles(Thread &thread, const Rect &r, View &v)
+    /* Calls `each` with all blocks over a rectangle and with where they lie. */
+    template <typename Each> void for_blocks(const Rect &r, const Each &each)
     {
-        int wide = block_width, high = block_height, across = (image_width + wide - 1) / wide;
-        size_t size = (size_t)wide * high * pixel;
-        thread.block.resize(size);
-        thread.window.resize((size_t)tile * tile * pixel);
-        v.row = (ptrdiff_t)r.width * pixel;
-        v.data = thread.window.data();
+        int wide = image->block_width, high = image->block_height;
         for (int row = r.y / high; row * high < r.y + r.height; row++)
             for (int column = r.x / wide; column * wide < r.x + r.width; column++) {
-                decode(thread, row * across + column, thread.block.data(), size);
-                int left = std::max(r.x, column * wide), right = std::min(r.x + r.width, (column + 1) * wide);
-                int top = std::max(r.y, row * high), bottom = std::min(r.y + r.height, (row + 1) * high);
-                for (int y = top; y < bottom; y++)
-                    memcpy(thread.window.data() + (y - r.y) * v.row + (size_t)(left - r.x) * pixel,
-                           thread.block.data() + ((size_t)(y - row * high) * wide + left - column * wide) * pixel,
-                           (size_t)(right - left) * pixel);
+                int height = image->tiled ? high : std::min(high, (int)image->height - row * high);
+                each(row * image->across() + column, Rect{0, column * wide, row * high, wide, height});
             }
+    }
+
+    static Rect common(const Rect &a, const Rect &b)
+    {
+        int x = std::max(a.x, b.x), y = std::max(a.y, b.y);
+        return {0, x, y, std::min(a.x + a.width, b.x + b.width) - x, std::min(a.y + a.height, b.y + b.height) - y};
+    }
+
+    View get_of_strips(Thread &thread, const Rect &r)
+    {
+        size_t row_bytes = (size_t)image->width * image->pixel;
+        Rect all{0, 0, r.y, (int)image->width, r.height};
+        if (thread.row != r.y) {
+            thread.window.resize(tile * row_bytes);
+            for_blocks(all, [&](uint32_t block, const Rect &of) {
+                decode(thread, block, thread.window.data() + (of.y - r.y) * row_bytes, of.height * row_bytes);
+            });
+            thread.row = r.y;
+        }
+        return interleaved(r, thread.window.data(), all);
+    }
+
+    View get_of_tiles(Thread &thread, const Rect &r)
+    {
+        size_t size = image->block_bytes();
+        thread.block.resize(size);
+        thread.window.resize((size_t)tile * tile * image->pixel);
+        View window = interleaved(r, thread.window.data(), r);
+        for_blocks(r, [&](uint32_t block, const Rect &of) {
+            decode(thread, block, thread.block.data(), size);
+            Rect part = common(of, r);
+            View from = interleaved(part, thread.block.data(), of), to = interleaved(part, thread.window.data(), r);
+            for (int y = 0; y < part.height; y++)
+                memcpy((uint8_t *)to.data + y * to.row, from.data + y * from.row, part.width * from.pixel);
+        });
+        return window;
+    }
+
+    /* Fills windows that lie side by side from the blocks over them. */
+    void fill(Thread &thread, const std::vector<Rect> &windows, const std::vector<uint8_t *> &memory)
+    {
+        Rect all = windows.front();
+        all.width = windows.back().x + windows.back().width - all.x;
+        thread.block.resize(image->block_bytes());
+        for_blocks(all, [&](uint32_t block, const Rect &of) {
+            decode(thread, block, thread.block.data(), (size_t)of.width * of.height * image->pixel);
+            for (size_t i = 0; i < windows.size(); i++) {
+                const Rect &window = windows[i];
+                Rect part = common(of, window);
+                if (part.width <= 0) continue;
+                View to{nullptr, window.width, window.height, image->bands, image->bits / 8};
+                lies_in_bands(to, memory[i]);
+                separate_into(interleaved(part, thread.block.data(), of),
+                              memory[i] + (part.y - window.y) * to.row + (part.x - window.x) * to.pixel, to.row, to.band);
+            }
+        });
+    }
+
+    /* Of strips a row of windows is filled at a time, and stays until the next one. */
+    void get_kept(Thread &thread, const Rect &r, View &v)
+    {
+        if (image->tiled) {
+            v.handle = kept->take();
+            fill(thread, {r}, {(uint8_t *)v.handle});
+            lies_in_bands(v, (uint8_t *)v.handle);
+            return;
+        }
+        if (thread.row != r.y) {
+            for (auto memory : thread.tiles)
+                kept->give_back(memory);
+            thread.tiles.clear();
+            std::vector<Rect> windows;
+            for (int x = 0; x < (int)image->width; x += tile) {
+                windows.push_back({0, x, r.y, std::min(tile, (int)image->width - x), r.height});
+                thread.tiles.push_back(kept->take());
+            }
+            fill(thread, windows, thread.tiles);
+            thread.row = r.y;
+        }
+        lies_in_bands(v, thread.tiles[r.x / tile]);
     }
 
     void get(int number, const Rect &r, View &v) override
     {
         Thread &thread = threads[number];
-        v = {nullptr, r.width, r.height, bands, bits / 8};
-        v.pixel = pixel, v.band = bits / 8;
+        if (kept) {
+            v = {nullptr, r.width, r.height, image->bands, image->bits / 8};
+            get_kept(thread, r, v);
+            return;
+        }
         if (views) {
-            v.row = (ptrdiff_t)image_width * pixel;
-            v.data = mapped + offsets[0] + ((size_t)r.y * image_width + r.x) * pixel;
-            if (planar) v.band = (ptrdiff_t)(offsets[offsets.size() / bands] - offsets[0]);
-        } else if (tiled) {
-            get_of_tiles(thread, r, v);
+            v = interleaved(r, mapped + image->offsets[0], {0, 0, 0, (int)image->width, (int)image->height});
+            if (image->planar) v.band = (ptrdiff_t)(image->offsets[image->offsets.size() / image->bands] - image->offsets[0]);
         } else {
-            get_of_strips(thread, r, v);
+            v = image->tiled ? get_of_tiles(thread, r) : get_of_strips(thread, r);
         }
         if (separates) separate(v, thread.bands);
+    }
+
+    void release(int, View &v) override
+    {
+        if (v.handle) kept->give_back((uint8_t *)v.handle);
     }
 };
 
@@ -212,5 +247,6 @@ struct Plane : Source {
 std::unique_ptr<Source> open_source(const Config &c)
 {
     if (c.has("openjpeg")) return std::make_unique<Plane>(c);
+    if (c.has("blocks")) return std::make_unique<Windows>(c);
     return std::make_unique<Floor>(c);
 }

@@ -17,14 +17,13 @@ static void separate_row(const Sample *__restrict from, Sample *__restrict const
     }
 }
 
-template <typename Sample> static void separate_samples(View &v, uint8_t *memory)
+template <typename Sample> static void separate_samples(const View &v, uint8_t *memory, ptrdiff_t row, ptrdiff_t band)
 {
-    size_t row_samples = v.width, band_samples = row_samples * v.height;
     for (int y = 0; y < v.height; y++) {
         const Sample *from = (const Sample *)(v.data + y * v.row);
         Sample *to[4] = {};
-        for (int band = 0; band < v.bands; band++)
-            to[band] = (Sample *)memory + band * band_samples + y * row_samples;
+        for (int i = 0; i < v.bands; i++)
+            to[i] = (Sample *)(memory + i * band + y * row);
         switch (v.bands) {
         case 1: separate_row<Sample, 1>(from, to, v.width); break;
         case 3: separate_row<Sample, 3>(from, to, v.width); break;
@@ -34,14 +33,27 @@ template <typename Sample> static void separate_samples(View &v, uint8_t *memory
     }
 }
 
-/* Replaces an interleaved view by one of bands in `memory`. */
-static inline void separate(View &v, std::vector<uint8_t> &memory)
+/* Puts an interleaved view where rows and bands lie so many bytes apart. */
+static inline void separate_into(const View &v, uint8_t *memory, ptrdiff_t row, ptrdiff_t band)
 {
-    memory.resize((size_t)v.width * v.height * v.bands * v.sample_bytes);
-    if (v.sample_bytes == 1) separate_samples<uint8_t>(v, memory.data());
-    else separate_samples<uint16_t>(v, memory.data());
-    v.data = memory.data();
+    if (v.sample_bytes == 1) separate_samples<uint8_t>(v, memory, row, band);
+    else separate_samples<uint16_t>(v, memory, row, band);
+}
+
+/* Makes a view one of bands that follow each other in `memory`. */
+static inline void lies_in_bands(View &v, const uint8_t *memory)
+{
+    v.data = memory;
     v.pixel = v.sample_bytes;
     v.row = (ptrdiff_t)v.width * v.sample_bytes;
     v.band = v.row * v.height;
+}
+
+/* Replaces an interleaved view by one of bands in `memory`. */
+static inline void separate(View &v, std::vector<uint8_t> &memory)
+{
+    View from = v;
+    memory.resize((size_t)v.width * v.height * v.bands * v.sample_bytes);
+    lies_in_bands(v, memory.data());
+    separate_into(from, memory.data(), v.row, v.band);
 }
