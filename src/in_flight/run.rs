@@ -36,7 +36,7 @@ pub fn run(
             };
             parts.copy(&tile);
             // What looks for the input next must find it, in the table or where it is kept.
-            stitch.keep(task.cell.at, &tile, request, scratch);
+            stitch.keep(task.block.at, &tile, request, scratch);
             let spent = {
                 let mut table = TABLE.lock();
                 table.remove(task);
@@ -122,8 +122,8 @@ pub fn finish(task: &Task, work: Work) {
             loading.raise();
         }
         match task.is_wanted() {
-            true => loading.enter(task.cell.at, &task.bands, tile, Class::Asked),
-            false => loading.enter_sibling(task.cell.at, &task.bands, tile),
+            true => loading.enter(task.block.at, &task.bands, tile, Class::Asked),
+            false => loading.enter_sibling(task.block.at, &task.bands, tile),
         }
     }
     std::mem::forget(finishing);

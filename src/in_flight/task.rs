@@ -2,7 +2,7 @@
 
 use super::ask::{Asker, Miss, Then};
 use super::table::TABLE;
-use super::{Cell, Stitch, Want, Way};
+use super::{BlockId, Stitch, Want, Way};
 use crate::cache::{Loading, Moment};
 use crate::error::Result;
 use crate::image::Bands;
@@ -17,14 +17,14 @@ use std::sync::{Arc, Weak};
 
 /// A block that is being made, with some of its bands.
 pub struct Task {
-    pub cell: Cell,
+    pub block: BlockId,
     pub bands: Bands,
     /// How many bands the image has.
     pub all: u32,
     /// When its request began: it has the pixels of then or later ones.
     pub begun: Moment,
-    /// The cell in which the source makes the block of an input.
-    pub beneath: Option<Cell>,
+    /// What stands for an input while the source makes it, if anything does.
+    pub beneath: Option<BlockId>,
     /// What it is put together from; without that it is made by one call.
     pub stitched: Option<Stitched>,
     /// Guarded by the lock of the table.
@@ -133,7 +133,7 @@ impl Task {
     /// What is wanted, made by one call.
     pub fn new(want: &Want, begun: Moment) -> Self {
         Self {
-            cell: want.cell,
+            block: want.block,
             bands: want.bands.clone(),
             all: want.all,
             begun,
