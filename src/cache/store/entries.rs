@@ -122,7 +122,7 @@ impl Store {
         let place = match class {
             class if class.is_use() => self.place_in_use(cell.key, cell.level, is_again),
             Class::Unread | Class::Ahead(_) | Class::Planned(..) => Place::Unread,
-            Class::PassingUnread => Place::Passing,
+            Class::PassingUnread => Place::PassingUnread,
             Class::Asked | Class::Scheduled(_) | Class::Passing => Place::Used,
         };
         let stamp = match class {

@@ -411,7 +411,7 @@ impl Store {
             Place::Once => by_uses == Place::Once,
             Place::Used | Place::Cheap => true,
             // Its first use is about to be reported.
-            Place::Unread | Place::Passing | Place::Parked => false,
+            Place::Unread | Place::PassingUnread | Place::Parked => false,
         };
         let place = match stays {
             true => {
@@ -469,8 +469,8 @@ impl Store {
         }
     }
 
-    /// Who goes first in a group, with the recorded stamp: what was never used, then what was made for
-    /// a reader that passes by, then what is cheap to make again, then what was used, then what is
+    /// Who goes first in a group, with the recorded stamp: what was never used, then what was made ahead
+    /// for a reader that passes by, then what is cheap to make again, then what was used, then what is
     /// unread.
     fn first_of(&self, group: Group, class: Class) -> Option<Victim> {
         let first = |place, rank| {
@@ -492,7 +492,7 @@ impl Store {
         match class {
             _ if cold.is_some() => cold,
             Class::Unread | Class::Ahead(_) | Class::PassingUnread | Class::Planned(..) => used,
-            Class::Asked | Class::Passing | Class::Scheduled(_) => first(Place::Passing, 1)
+            Class::Asked | Class::Passing | Class::Scheduled(_) => first(Place::PassingUnread, 1)
                 .or(used)
                 .or_else(|| first(Place::Unread, 5)),
         }
