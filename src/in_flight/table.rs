@@ -1,6 +1,6 @@
 //! The table itself: which tasks there are, and how they begin, are given up and end.
 
-use super::task::{Slice, Stage, State, Stitched, Task, Waiter, Wants, Work};
+use super::task::{Stage, State, Stitched, Task, TaskInterest, Waiter, WaitingPart, Work};
 use super::{BlockId, Draft, Input, Want, Way};
 use crate::cache::Moment;
 use crate::error::{Error, Kind, Result};
@@ -45,7 +45,7 @@ pub struct Table {
 /// back to the cache, and the last handle of a tile or a provider may be among it.
 #[derive(Default)]
 pub struct Remains {
-    _parts: Vec<Slice>,
+    _parts: Vec<WaitingPart>,
     _work: Option<Work>,
     _tasks: Vec<Arc<Task>>,
 }
@@ -118,7 +118,7 @@ impl Table {
         draft: Draft,
         inputs: Vec<Arc<Task>>,
         (group, leads): (u64, bool),
-    ) -> (Arc<Task>, Vec<(Slice, Tile)>) {
+    ) -> (Arc<Task>, Vec<(WaitingPart, Tile)>) {
         let (canvas, parts) = draft.canvas.split(&draft.columns, &draft.rows);
         let state = State {
             missing: inputs.len(),
@@ -147,15 +147,15 @@ impl Table {
             let Some(input) = input.as_ref().and_then(|_| inputs.next()) else {
                 continue;
             };
-            let slice = Slice {
+            let part = WaitingPart {
                 owner: task.clone(),
                 part,
                 corner,
             };
             let mut state = input.state.lock();
             match &state.stage {
-                Stage::Done(Ok(tile)) => ready.push((slice, tile.clone())),
-                _ => state.parts.push(slice),
+                Stage::Done(Ok(tile)) => ready.push((part, tile.clone())),
+                _ => state.parts.push(part),
             }
         }
         (task, ready)
@@ -170,12 +170,12 @@ impl Table {
         cancels: Cancels,
     ) -> Arc<Load> {
         let start = self.number();
-        let wants = Wants {
+        let interest = TaskInterest {
             task: Arc::downgrade(task),
             start,
             own: own.clone(),
         };
-        let load = Load::begin_inside(parent, cancels, wants);
+        let load = Load::begin_inside(parent, cancels, interest);
         let mut state = task.state.lock();
         state.stage = Stage::Running(load.clone());
         state.start = start;
@@ -235,11 +235,11 @@ impl Table {
             let mut state = input.state.lock();
             let (ours, others) = std::mem::take(&mut state.parts)
                 .into_iter()
-                .partition(|slice| Arc::ptr_eq(&slice.owner, task));
+                .partition(|part| Arc::ptr_eq(&part.owner, task));
             state.parts = others;
             let is_unwanted = state.parts.is_empty() && matches!(state.stage, Stage::Open);
             drop(state);
-            let ours: Vec<Slice> = ours;
+            let ours: Vec<WaitingPart> = ours;
             remains._parts.extend(ours);
             if is_unwanted {
                 self.remove(input);
@@ -291,7 +291,7 @@ impl Table {
     fn group(of: &Stitched) -> Vec<Arc<Task>> {
         let mut members: HashMap<*const Task, Arc<Task>> = HashMap::new();
         for input in &of.inputs {
-            for Slice { owner, .. } in &input.state.lock().parts {
+            for WaitingPart { owner, .. } in &input.state.lock().parts {
                 if owner
                     .stitched
                     .as_ref()

@@ -58,7 +58,7 @@ pub struct State {
     /// The one of them that has the permit for it.
     pub admitted: Option<Arc<Waiter>>,
     /// The parts of other tasks that wait for it.
-    pub parts: Vec<Slice>,
+    pub parts: Vec<WaitingPart>,
     /// The tasks that its maker works on or waits for.
     pub inside: Vec<Arc<Task>>,
     /// Parts without pixels.
@@ -115,8 +115,8 @@ impl Waiter {
     }
 }
 
-/// A part of a task and the column and row of its input where it begins.
-pub struct Slice {
+/// A part of a task that waits for an input, and the column and row of that where it begins.
+pub struct WaitingPart {
     pub owner: Arc<Task>,
     pub part: Part,
     pub corner: (usize, usize),
@@ -297,14 +297,14 @@ impl State {
 }
 
 /// The interest in a task that a thread has started.
-pub struct Wants {
+pub struct TaskInterest {
     pub task: Weak<Task>,
     pub start: u64,
     /// The thread.
     pub own: Arc<Waiter>,
 }
 
-impl Interest for Wants {
+impl Interest for TaskInterest {
     fn is_shared(&self) -> bool {
         let Some(task) = self.task.upgrade() else {
             return false;

@@ -6,7 +6,7 @@ use super::asking::{Asking, Landing};
 use super::block::TierBlock;
 use super::identity::Identity;
 use super::source::TierSource;
-use super::ticket::{Place, Ticket, Wants};
+use super::ticket::{AskedFor, Ticket};
 use super::{Link, may_ask};
 use crate::cache::{Cache, Namespace};
 use crate::error::Result;
@@ -233,22 +233,18 @@ impl AskedOfTiers {
         let end = Instant::now() + most;
         let is_own = question.is_some();
         if let Some(question) = question {
-            let place = Place {
-                namespace: &kept.namespace,
-                at: kept.at,
-            };
             let known = (&kept.source, &kept.link);
-            let wants = match step {
-                Step::Lease => Wants::Lease,
-                Step::Wait => Wants::Other,
-                Step::Get | Step::Over => Wants::Block,
+            let asked_for = match step {
+                Step::Lease => AskedFor::Lease,
+                Step::Wait => AskedFor::Other,
+                Step::Get | Step::Over => AskedFor::Block,
             };
             let ticket = Ticket::new(
                 question,
                 known,
                 block.clone(),
-                (wants, end),
-                &place,
+                (asked_for, end),
+                (&kept.namespace, kept.at),
                 request,
             );
             if let Some((ticket, back)) = ticket {
