@@ -258,7 +258,7 @@ pub fn make_admitted(
         let load = Load::begin(Cancels::new(), Unshared);
         let tile = load.run(|| provider.get_block(at, bands, request))?;
         let is_kept = || provider.peek_block(at, bands).is_some();
-        let is_apart = provider.cell(at).is_some();
+        let is_apart = provider.block_id(at).is_some();
         Ok(Made::Ready(tile.is_absent() || !is_apart || is_kept()))
     })
 }

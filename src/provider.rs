@@ -6,7 +6,7 @@ use crate::cache::{
 use crate::error::{Kind, Result};
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
-use crate::in_flight::Cell;
+use crate::in_flight::BlockId;
 use crate::layout::Layout;
 use crate::load::{Cancel, Cancels, Load, Unshared, cancelled, nesting};
 use crate::memory::{Canvas, Memory};
@@ -96,7 +96,7 @@ pub trait Provider: Send + Sync {
 
     /// What stands for a block while it is being made, so that asking for it would wait; `None` where it is
     /// cut out of others or put together from them each time.
-    fn cell(&self, at: Block) -> Option<Cell>;
+    fn block_id(&self, at: Block) -> Option<BlockId>;
 
     /// Whether the block was made before: one that is not resident all the same did not stay.
     fn was_made(&self, at: Block) -> bool;

@@ -1,4 +1,4 @@
-//! What a thread knows of itself in a hit: where it counts, in which stripe it pins, and when it has hit last.
+//! What a thread knows of itself in a hit: where it counts, in which stripe it pins, and the number of its latest use.
 
 use crate::sync::{thread_local, thread_number, thread_place};
 use std::cell::Cell;
@@ -62,16 +62,16 @@ impl Seat {
 
 /// What the calling thread knows of itself.
 struct Own {
-    /// [`Seat::NONE`] before the first hit.
+    /// [`Seat::NONE`] until it is asked for.
     seat: Cell<Seat>,
-    latest: Cell<u64>,
+    latest_use: Cell<u64>,
 }
 
 thread_local! {
     static OWN: Own = const {
         Own {
             seat: Cell::new(Seat::NONE),
-            latest: Cell::new(0),
+            latest_use: Cell::new(0),
         }
     };
 }
@@ -140,13 +140,13 @@ impl Stripe {
     }
 }
 
-/// The seat of the calling thread, and the number of its latest hit after `next` made one of the one
+/// The seat of the calling thread, and the number of its latest use after `next` made one of the one
 /// before.
 #[inline(always)]
-pub fn hit(next: impl FnOnce(u64) -> u64) -> (Seat, u64) {
+pub fn next_use(next: impl FnOnce(u64) -> u64) -> (Seat, u64) {
     OWN.with(|own| {
-        let number = next(own.latest.get());
-        own.latest.set(number);
+        let number = next(own.latest_use.get());
+        own.latest_use.set(number);
         (own.seat(), number)
     })
 }

@@ -654,8 +654,8 @@ fn a_block_goes_on_while_another_tile_wants_it() {
     let first = getting(&mine, at(0, 0));
     stop.inside.wait();
     let second = getting(&top, at(0, 1));
-    let cell = top.cell(at(0, 1)).expect("a cell");
-    until(|| in_flight::contains(cell, &Bands::ALL, 1));
+    let block = top.block_id(at(0, 1)).expect("a block in flight");
+    until(|| in_flight::contains(block, &Bands::ALL, 1));
     thread::sleep(Duration::from_millis(20));
     cancel.cancel();
     thread::sleep(Duration::from_millis(20));

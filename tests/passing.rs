@@ -43,7 +43,7 @@ fn ops() -> impl Strategy<Value = Op> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
     Cold,
-    Passing,
+    PassingUnread,
     Used,
     Unread,
 }
@@ -71,7 +71,7 @@ impl Model {
     /// Makes room for one more; says whether there is.
     fn admit(&mut self, class: Class) -> bool {
         let is_unread = matches!(class, Class::Unread | Class::PassingUnread);
-        let unread = |entry: &&Entry| matches!(entry.rank, Rank::Passing | Rank::Unread);
+        let unread = |entry: &&Entry| matches!(entry.rank, Rank::PassingUnread | Rank::Unread);
         // Held when its turn to go came, a tile is unread no longer; here none is held that is.
         if is_unread && self.entries.iter().filter(unread).count() >= UNREAD {
             return false;
@@ -154,7 +154,7 @@ proptest! {
                         (Class::Asked, Rank::Used),
                         (Class::Unread, Rank::Unread),
                         (Class::Passing, Rank::Cold),
-                        (Class::PassingUnread, Rank::Passing),
+                        (Class::PassingUnread, Rank::PassingUnread),
                     ][class as usize];
                     let hold = hold && matches!(rank, Rank::Used | Rank::Cold);
                     let tile = load(&namespace, block(cell), class);
@@ -178,7 +178,7 @@ proptest! {
                     if let Some(entry) = entry {
                         match (pass, entry.rank) {
                             (false, _) => (entry.rank, entry.moment) = (Rank::Used, moment),
-                            (true, Rank::Passing | Rank::Unread) => entry.rank = Rank::Cold,
+                            (true, Rank::PassingUnread | Rank::Unread) => entry.rank = Rank::Cold,
                             (true, _) => (),
                         }
                     }

@@ -14,7 +14,7 @@ pub type Slot = u32;
 /// Where a buffer stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// In line to be evicted.
+    /// In line to be evicted: what was used, and before that what was not, as what a reader left that passed by.
     Used,
     /// In line before or after those by another rule, for it was used at one time only.
     Once,
@@ -23,7 +23,7 @@ pub enum Place {
     /// Made ahead of its first use.
     Unread,
     /// Made ahead for a reader that passes by.
-    Passing,
+    PassingUnread,
     /// Found held when its turn to go came; looked at again only when the last handle is gone.
     Parked,
 }

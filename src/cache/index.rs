@@ -201,7 +201,7 @@ impl Index {
         const WANTED: u16 = flag::FINDABLE | flag::ALL_BANDS;
         const LONG_WAY: u16 = flag::UNREAD | flag::OBSERVED | flag::BELIEVED;
         // First, for what is asked of the thread is a call, across which little is to be kept.
-        let (seat, stamp) = stamp::hit();
+        let (seat, stamp) = stamp::next_use();
         let stripe = seat.stripe();
         let label = cell.label();
         let mut next = self.bucket(self.hash(&label))?;
@@ -239,7 +239,7 @@ impl Index {
     ) -> Option<Found> {
         let (handle, node, is_exact) = self.look_up(cell, bands, all)?;
         if matches!(look, Look::Get | Look::Touch) {
-            let (seat, stamp) = stamp::hit();
+            let (seat, stamp) = stamp::next_use();
             node.note_use(seat.stripe(), stamp);
         }
         if let (Look::Get | Look::Read, Some(hits)) = (look, hits) {
@@ -644,7 +644,7 @@ impl Index {
     /// When an entry was last used, as far as look-ups have noted it.
     pub fn last_use(&self, id: EntryId) -> Stamp {
         let node = self.slab.node(id);
-        stamp::of_hit(node.map_or(0, |node| node.last_use()))
+        stamp::of_use(node.map_or(0, |node| node.last_use()))
     }
 
     /// Handles of an entry less those that its buffer knows of.

@@ -6,7 +6,8 @@ use super::eviction_order::{Group, Slot};
 use super::forms::FORM_BYTES;
 use super::hit_counts::Hits;
 use super::key::KEPT_LEVELS;
-use super::lineage::{self, Lineage, Moment};
+use super::lineage::{self, Lineage};
+use super::moment::Moment;
 use super::puts::Puts;
 use super::source_blocks::SourceBlocks;
 use super::stamp::{self, Stamp};
@@ -176,7 +177,7 @@ pub struct KeyRecord {
     /// The first of its entries.
     pub first_entry: u32,
     /// What callers put under it lately.
-    puts: Puts,
+    puts: Puts<Block>,
     /// All but the hits of the providers that use it now.
     pub counters: Counters,
     in_use: Option<Box<InUse>>,
@@ -255,7 +256,7 @@ impl KeyRecord {
     }
 
     /// What callers put under the key lately.
-    pub fn puts(&self) -> &Puts {
+    pub fn puts(&self) -> &Puts<Block> {
         &self.puts
     }
 

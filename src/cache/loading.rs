@@ -1,7 +1,7 @@
 //! Memory for tiles that are being made, counted from the first byte on.
 
 use super::index::Cell;
-use super::lineage::Moment;
+use super::moment::Moment;
 use super::store::{Class, RecycledMemory, Room};
 use super::{Cache, Registration};
 use crate::error::Result;

@@ -2,12 +2,13 @@
 //!
 //! `index` looks tiles up and `hit_counts` counts those that are found. `store` accounts for what is resident and
 //! decides what is evicted, in the order that `eviction_order` keeps by the moments of `stamp`, and for declared passes
-//! in that of their `plan`. `in_flight_cap` and
-//! `claims` limit what loads have in flight, `tier` asks other tiers. [`Namespace`] is what a provider uses of
-//! all that.
+//! in that of their `plan`. `invalidation` decides whether what was loaded is still true, by the `moment` at which its
+//! request began, and `lineage` knows which images change with which. `in_flight_cap` and `claims` limit what loads have
+//! in flight, `tier` asks other tiers. [`Namespace`] is what a provider uses of all that.
 
 mod census;
 mod claims;
+mod decoding;
 mod dependence;
 mod eviction_order;
 mod forms;
@@ -15,10 +16,12 @@ mod gather;
 mod hit_counts;
 mod in_flight_cap;
 mod index;
+mod invalidation;
 mod key;
 mod key_record;
 mod lineage;
 mod loading;
+mod moment;
 mod namespace;
 mod observe;
 mod pass;
@@ -35,11 +38,13 @@ mod weak;
 pub use census::{Census, Decoding, EntryCensus, KeyCensus, KeyImage, SourceCensus};
 pub use claims::{Claims, Permits};
 pub use dependence::{Dependent, links_stand_still};
+pub use invalidation::{Followed, invalidate};
 pub use key::{
     COMPUTE, chain_key, compute_key, compute_key_of_many, digest, name_or_number, title,
 };
-pub use lineage::{Followed, Moment, lineages_stand_still, now};
+pub use lineage::lineages_stand_still;
 pub use loading::{Loading, Scratch};
+pub use moment::{Moment, now};
 pub use namespace::Namespace;
 pub use observe::{
     Leaf, Node as ObservedNode, Observed, ObservedTile, Part, Siblings as ObservedSiblings,
@@ -263,22 +268,6 @@ impl Usage {
             lent_counted: self.lent_counted + other.lent_counted,
             entries: self.entries + other.entries,
         }
-    }
-}
-
-/// The pixels behind a key have changed: forgets them, and everything built on them, in every cache.
-///
-/// A request that begins after this never gets the old pixels, and a load that began before it is not
-/// kept. Handles keep the pixels that they have.
-pub fn invalidate(key: &str) {
-    let image = lineage::Lineage::of(key);
-    // The pixels of what is computed change with those of its sources.
-    for image in image.origins().iter().chain([&image]) {
-        // First, for what is loaded anew may not come from another tier.
-        if let Some(identity) = image.identity.get() {
-            identity.leave();
-        }
-        image.invalidate();
     }
 }
 

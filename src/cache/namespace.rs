@@ -3,9 +3,10 @@
 use super::census::{Decoding, SourceCensus};
 use super::claims::{Claims, Permits};
 use super::gather::gather;
-use super::index::{self, Found, Look};
+use super::index::{Cell, Found, Look};
 use super::key::{KEPT_LEVELS, kept_level};
-use super::lineage::{Lineage, Moment};
+use super::lineage::Lineage;
+use super::moment::Moment;
 use super::picked::Picked;
 use super::plan::{NEVER, PassId};
 use super::tier::TierSource;
@@ -13,7 +14,7 @@ use super::{Cache, Class, Counters, Loading, LookUp, Registration, SourceBlocks,
 use crate::error::Result;
 use crate::geometry::Grid;
 use crate::image::{Bands, Block, Image};
-use crate::in_flight::{self, Cell, ImageId, Maker, Start, Want, Way};
+use crate::in_flight::{self, BlockId, ImageId, Maker, Start, Want, Way};
 use crate::layout::Layout;
 use crate::load::Load;
 use crate::memory::{Canvas, Memory};
@@ -386,7 +387,7 @@ impl Namespace {
     }
 
     /// The cache, and what stands there for a block.
-    pub(super) fn place_of(&self, at: Block) -> Option<(&Cache, index::Cell)> {
+    pub(super) fn place_of(&self, at: Block) -> Option<(&Cache, Cell)> {
         match &self.place {
             Place::Cached(registration) => Some((&registration.cache, registration.cell(at))),
             Place::Alone(_) => None,
@@ -400,12 +401,12 @@ impl Namespace {
 
     /// Whether a tile is being made.
     pub fn is_loading(&self, at: Block, bands: &Bands) -> bool {
-        in_flight::contains(self.cell(at), bands, self.bands)
+        in_flight::contains(self.block_id(at), bands, self.bands)
     }
 
     /// What stands for a block while it is being made.
-    pub fn cell(&self, at: Block) -> Cell {
-        self.image.cell(at)
+    pub fn block_id(&self, at: Block) -> BlockId {
+        self.image.block_id(at)
     }
 
     /// A block with these bands, made from the present pixels.
@@ -414,7 +415,7 @@ impl Namespace {
             registration.believe();
         }
         Want {
-            cell: self.cell(at),
+            block: self.block_id(at),
             bands,
             all: self.bands,
             oldest: self.generation(),

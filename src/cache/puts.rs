@@ -1,30 +1,41 @@
-//! Which cells of a key a caller has put tiles into lately: what began to load before is older.
+//! What callers have put lately, and when: what began to load before is older.
 
-use super::lineage::Moment;
+use super::key::is_built_on;
+use super::moment::Moment;
 use crate::image::Block;
 
-/// So many cells are told apart; what was put before them counts for all cells.
-pub const CELLS: usize = 16;
+/// So many places are told apart; what was put before them counts for all.
+pub const TOLD_APART: usize = 16;
 
-/// The latest puts under a key.
-#[derive(Default)]
-pub struct Puts {
+/// The latest puts, by where: into the cells of a key, or under the keys of an image.
+pub struct Puts<Where> {
     /// The latest last.
-    latest: Vec<(Moment, Block)>,
+    latest: Vec<(Moment, Where)>,
     /// The last put that is not among them.
     before: Moment,
 }
 
-impl Puts {
-    /// A tile was put into a cell; moments only grow.
-    pub fn note(&mut self, at: Block, moment: Moment) {
+impl<Where> Default for Puts<Where> {
+    fn default() -> Self {
+        Self {
+            latest: Vec::new(),
+            before: 0,
+        }
+    }
+}
+
+impl<Where: PartialEq> Puts<Where> {
+    /// Something was put there; moments only grow.
+    pub fn note(&mut self, at: Where, moment: Moment) {
         self.latest.retain(|(_, other)| *other != at);
-        if self.latest.len() == CELLS {
+        if self.latest.len() == TOLD_APART {
             (self.before, _) = self.latest.remove(0);
         }
         self.latest.push((moment, at));
     }
+}
 
+impl Puts<Block> {
     /// Something was put that may count for any cell.
     pub fn note_all(&mut self, moment: Moment) {
         self.latest = Vec::new();
@@ -56,6 +67,21 @@ impl Puts {
     }
 }
 
+impl Puts<Box<str>> {
+    /// The last put under a key that `key` is built on.
+    pub fn beneath(&self, key: &str) -> Moment {
+        let beneath = |(_, other): &&(Moment, Box<str>)| is_built_on(key, other);
+        let latest = self.latest.iter().rev().find(beneath);
+        latest.map_or(self.before, |(moment, _)| *moment)
+    }
+
+    /// The last put that shows under `key`: under itself, or under a key that it is built on.
+    pub fn shown_under(&self, key: &str) -> Moment {
+        let own = self.latest.iter().find(|(_, other)| **other == *key);
+        own.map_or(0, |(moment, _)| *moment).max(self.beneath(key))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,7 +91,7 @@ mod tests {
         let at = |col: u64| Block::new(0, 0, col);
         let mut puts = Puts::default();
         assert!(!puts.are_later(at(0), 0));
-        for col in 0..CELLS as u64 {
+        for col in 0..TOLD_APART as u64 {
             puts.note(at(col), 10 + col);
         }
         assert!(puts.are_later(at(3), 12) && !puts.are_later(at(3), 13));

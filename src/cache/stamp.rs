@@ -43,9 +43,9 @@ pub fn misses_between(earlier: Stamp, later: Stamp) -> u64 {
     (later & !USE).saturating_sub(earlier & !USE) / MISS
 }
 
-/// The stamp of a use that [`hit`] has numbered; 0 if the number is the first of an epoch, or 0, for then
+/// The stamp of a use that [`next_use`] has numbered; 0 if the number is the first of an epoch, or 0, for then
 /// there was none.
-pub fn of_hit(number: u64) -> Stamp {
+pub fn of_use(number: u64) -> Stamp {
     match number % EPOCH {
         0 => 0,
         _ => number | USE,
@@ -55,9 +55,9 @@ pub fn of_hit(number: u64) -> Stamp {
 /// The number of a use now, which writes nothing that other threads write, but for the first of an epoch;
 /// and the seat of the thread.
 #[inline(always)]
-pub fn hit() -> (Seat, u64) {
+pub fn next_use() -> (Seat, u64) {
     let now = NOW.load(Ordering::SeqCst);
-    thread::hit(|latest| match latest.max(now) + 1 {
+    thread::next_use(|latest| match latest.max(now) + 1 {
         next if next < now + EPOCH => next,
         _ => begin_epoch(now),
     })
@@ -91,17 +91,17 @@ mod tests {
         for use_ in 0..5000 {
             let next = match use_ % 700 {
                 0 => used(),
-                _ => of_hit(hit().1),
+                _ => of_use(next_use().1),
             };
             assert!(is_use(next) && next > last);
             last = next;
         }
-        // However long a thread has hit, another one that begins to is at most an epoch behind.
-        let other = std::thread::spawn(|| of_hit(hit().1))
+        // However much a thread has used, another one that begins to is at most an epoch behind.
+        let other = std::thread::spawn(|| of_use(next_use().1))
             .join()
             .expect("a stamp");
         assert!(other + EPOCH > last);
         assert!(std::thread::spawn(used).join().expect("a stamp") > last.max(other));
-        assert!(!is_use(unused()) && of_hit(0) == 0 && of_hit(unused()) == 0);
+        assert!(!is_use(unused()) && of_use(0) == 0 && of_use(unused()) == 0);
     }
 }

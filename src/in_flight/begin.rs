@@ -116,7 +116,7 @@ fn begin_siblings(lead: &Arc<Task>, drafts: Vec<(Want, Draft)>) {
         return;
     };
     let inputs = stitched.inputs.iter();
-    let inputs: HashMap<Block, &Arc<Task>> = inputs.map(|task| (task.cell.at, task)).collect();
+    let inputs: HashMap<Block, &Arc<Task>> = inputs.map(|task| (task.block.at, task)).collect();
     for (want, draft) in drafts {
         let own = draft.inputs.iter().flatten();
         let own: Option<Vec<_>> = own

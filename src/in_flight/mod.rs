@@ -42,14 +42,14 @@ impl Default for ImageId {
 
 impl ImageId {
     /// A block of the image.
-    pub fn cell(&self, at: Block) -> Cell {
-        Cell { image: self.0, at }
+    pub fn block_id(&self, at: Block) -> BlockId {
+        BlockId { image: self.0, at }
     }
 }
 
-/// A block of one image.
+/// The identity of a block in flight: of which image it is, and which block of that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Cell {
+pub struct BlockId {
     image: u64,
     at: Block,
 }
@@ -57,7 +57,7 @@ pub struct Cell {
 /// What a thread wants.
 pub struct Want {
     /// The block.
-    pub cell: Cell,
+    pub block: BlockId,
     /// At least these bands of it.
     pub bands: Bands,
     /// How many bands the image has.
@@ -109,16 +109,16 @@ pub trait Stitch: Maker + Send + Sync {
 pub struct Input {
     /// The cell under the key of the tiles that keeps it.
     pub kept: Block,
-    /// The cell in which the source makes it.
-    pub beneath: Option<Cell>,
+    /// What stands for it while the source makes it, if anything does.
+    pub beneath: Option<BlockId>,
 }
 
 impl Input {
     /// What stands for it among the blocks of the image that is wanted.
-    fn cell(&self, want: &Want) -> Cell {
-        Cell {
+    fn block_id(&self, want: &Want) -> BlockId {
+        BlockId {
             at: self.kept,
-            ..want.cell
+            ..want.block
         }
     }
 }
@@ -152,6 +152,6 @@ pub fn is_asked_for() -> bool {
 }
 
 /// Whether a block with these bands, of so many, is being made, or about to be.
-pub fn contains(cell: Cell, bands: &Bands, all: u32) -> bool {
-    TABLE.lock().contains(cell, bands, all)
+pub fn contains(block: BlockId, bands: &Bands, all: u32) -> bool {
+    TABLE.lock().contains(block, bands, all)
 }

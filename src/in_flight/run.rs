@@ -3,7 +3,7 @@
 
 use super::Stitch;
 use super::table::TABLE;
-use super::task::{Slice, Stage, Task, Waiter, Work};
+use super::task::{Stage, Task, Waiter, WaitingPart, Work};
 use crate::cache::{Class, Scratch};
 use crate::error::{Error, Result};
 use crate::load::Load;
@@ -36,7 +36,7 @@ pub fn run(
             };
             parts.copy(&tile);
             // What looks for the input next must find it, in the table or where it is kept.
-            stitch.keep(task.cell.at, &tile, request, scratch);
+            stitch.keep(task.block.at, &tile, request, scratch);
             let spent = {
                 let mut table = TABLE.lock();
                 table.remove(task);
@@ -68,22 +68,22 @@ impl Drop for Started<'_> {
     }
 }
 
-pub fn copy_ready(ready: Vec<(Slice, Tile)>) {
-    for (slice, tile) in ready {
-        Parts(vec![slice]).copy(&tile);
+pub fn copy_ready(ready: Vec<(WaitingPart, Tile)>) {
+    for (part, tile) in ready {
+        Parts(vec![part]).copy(&tile);
     }
 }
 
 /// Parts that an input is to be copied into. Dropped on the way of a panic they fail their tasks.
-struct Parts(Vec<Slice>);
+struct Parts(Vec<WaitingPart>);
 
 impl Parts {
     /// Copies an input into all parts, and completes the tasks whose last part that was.
     fn copy(mut self, tile: &Tile) {
         self.0.reverse();
-        while let Some(Slice { part, corner, .. }) = self.0.last_mut() {
+        while let Some(WaitingPart { part, corner, .. }) = self.0.last_mut() {
             tile.copy_part_to(corner.0, corner.1, &mut part.pixels_mut());
-            let Some(Slice { owner, part, .. }) = self.0.pop() else {
+            let Some(WaitingPart { owner, part, .. }) = self.0.pop() else {
                 return;
             };
             drop(part);
@@ -99,7 +99,7 @@ impl Parts {
 
 impl Drop for Parts {
     fn drop(&mut self) {
-        for Slice { owner, .. } in self.0.drain(..) {
+        for WaitingPart { owner, .. } in self.0.drain(..) {
             let error = Error::internal("the copy into this tile panicked");
             let gone = TABLE.lock().withdraw(&owner, error);
             drop(gone);
@@ -122,8 +122,8 @@ pub fn finish(task: &Task, work: Work) {
             loading.raise();
         }
         match task.is_wanted() {
-            true => loading.enter(task.cell.at, &task.bands, tile, Class::Asked),
-            false => loading.enter_sibling(task.cell.at, &task.bands, tile),
+            true => loading.enter(task.block.at, &task.bands, tile, Class::Asked),
+            false => loading.enter_sibling(task.block.at, &task.bands, tile),
         }
     }
     std::mem::forget(finishing);

@@ -1,7 +1,7 @@
 //! The table itself: which tasks there are, and how they begin, are given up and end.
 
-use super::task::{Slice, Stage, State, Stitched, Task, Waiter, Wants, Work};
-use super::{Cell, Draft, Input, Want, Way};
+use super::task::{Stage, State, Stitched, Task, TaskInterest, Waiter, WaitingPart, Work};
+use super::{BlockId, Draft, Input, Want, Way};
 use crate::cache::Moment;
 use crate::error::{Error, Kind, Result};
 use crate::image::Bands;
@@ -34,7 +34,7 @@ impl Still for ProcessGuard<'static, Table> {
 
 /// The tasks by what they make.
 pub struct Table {
-    tasks: BTreeMap<Cell, SmallVec<[Arc<Task>; 1]>>,
+    tasks: BTreeMap<BlockId, SmallVec<[Arc<Task>; 1]>>,
     /// Numbers groups and starts.
     numbers: u64,
     /// How many tasks were given up by a thread that had started them.
@@ -45,7 +45,7 @@ pub struct Table {
 /// back to the cache, and the last handle of a tile or a provider may be among it.
 #[derive(Default)]
 pub struct Remains {
-    _parts: Vec<Slice>,
+    _parts: Vec<WaitingPart>,
     _work: Option<Work>,
     _tasks: Vec<Arc<Task>>,
 }
@@ -56,13 +56,13 @@ impl Table {
         self.numbers
     }
 
-    fn at(&self, cell: Cell) -> &[Arc<Task>] {
-        self.tasks.get(&cell).map_or(&[], |tasks| &tasks[..])
+    fn at(&self, block: BlockId) -> &[Arc<Task>] {
+        self.tasks.get(&block).map_or(&[], |tasks| &tasks[..])
     }
 
     /// A task that gives what is wanted in some way.
     pub fn find(&self, want: &Want, way: Way) -> Option<&Arc<Task>> {
-        self.at(want.cell).iter().find(|task| {
+        self.at(want.block).iter().find(|task| {
             task.begun >= want.oldest
                 && task.way() == way
                 && want.bands.positions_in(&task.bands, want.all).is_some()
@@ -71,31 +71,31 @@ impl Table {
     }
 
     /// Whether a task with these bands is in flight.
-    pub fn contains(&self, cell: Cell, bands: &Bands, all: u32) -> bool {
-        let mut tasks = self.at(cell).iter();
+    pub fn contains(&self, block: BlockId, bands: &Bands, all: u32) -> bool {
+        let mut tasks = self.at(block).iter();
         tasks.any(|task| !task.is_at_tier() && bands.positions_in(&task.bands, all).is_some())
     }
 
     pub fn add(&mut self, task: Task) -> Arc<Task> {
         let task = Arc::new(task);
-        self.tasks.entry(task.cell).or_default().push(task.clone());
+        self.tasks.entry(task.block).or_default().push(task.clone());
         task
     }
 
     /// Takes a task out of the table.
     pub fn remove(&mut self, task: &Task) {
-        if let Some(tasks) = self.tasks.get_mut(&task.cell) {
+        if let Some(tasks) = self.tasks.get_mut(&task.block) {
             tasks.retain(|other| !std::ptr::eq(&**other, task));
             if tasks.is_empty() {
-                self.tasks.remove(&task.cell);
+                self.tasks.remove(&task.block);
             }
         }
     }
 
     /// The input of a tile that is about to begin; a new one if it is not in flight.
     pub fn input(&mut self, input: &Input, want: &Want, begun: Moment) -> Arc<Task> {
-        let cell = input.cell(want);
-        let mut known = self.at(cell).iter();
+        let block = input.block_id(want);
+        let mut known = self.at(block).iter();
         let known = known.find(|task| {
             task.begun >= want.oldest && task.bands == want.bands && !task.is_at_tier()
         });
@@ -103,7 +103,7 @@ impl Table {
             return known.clone();
         }
         self.add(Task {
-            cell,
+            block,
             beneath: input.beneath,
             ..Task::new(want, begun)
         })
@@ -118,7 +118,7 @@ impl Table {
         draft: Draft,
         inputs: Vec<Arc<Task>>,
         (group, leads): (u64, bool),
-    ) -> (Arc<Task>, Vec<(Slice, Tile)>) {
+    ) -> (Arc<Task>, Vec<(WaitingPart, Tile)>) {
         let (canvas, parts) = draft.canvas.split(&draft.columns, &draft.rows);
         let state = State {
             missing: inputs.len(),
@@ -147,15 +147,15 @@ impl Table {
             let Some(input) = input.as_ref().and_then(|_| inputs.next()) else {
                 continue;
             };
-            let slice = Slice {
+            let part = WaitingPart {
                 owner: task.clone(),
                 part,
                 corner,
             };
             let mut state = input.state.lock();
             match &state.stage {
-                Stage::Done(Ok(tile)) => ready.push((slice, tile.clone())),
-                _ => state.parts.push(slice),
+                Stage::Done(Ok(tile)) => ready.push((part, tile.clone())),
+                _ => state.parts.push(part),
             }
         }
         (task, ready)
@@ -170,12 +170,12 @@ impl Table {
         cancels: Cancels,
     ) -> Arc<Load> {
         let start = self.number();
-        let wants = Wants {
+        let interest = TaskInterest {
             task: Arc::downgrade(task),
             start,
             own: own.clone(),
         };
-        let load = Load::begin_inside(parent, cancels, wants);
+        let load = Load::begin_inside(parent, cancels, interest);
         let mut state = task.state.lock();
         state.stage = Stage::Running(load.clone());
         state.start = start;
@@ -235,11 +235,11 @@ impl Table {
             let mut state = input.state.lock();
             let (ours, others) = std::mem::take(&mut state.parts)
                 .into_iter()
-                .partition(|slice| Arc::ptr_eq(&slice.owner, task));
+                .partition(|part| Arc::ptr_eq(&part.owner, task));
             state.parts = others;
             let is_unwanted = state.parts.is_empty() && matches!(state.stage, Stage::Open);
             drop(state);
-            let ours: Vec<Slice> = ours;
+            let ours: Vec<WaitingPart> = ours;
             remains._parts.extend(ours);
             if is_unwanted {
                 self.remove(input);
@@ -291,7 +291,7 @@ impl Table {
     fn group(of: &Stitched) -> Vec<Arc<Task>> {
         let mut members: HashMap<*const Task, Arc<Task>> = HashMap::new();
         for input in &of.inputs {
-            for Slice { owner, .. } in &input.state.lock().parts {
+            for WaitingPart { owner, .. } in &input.state.lock().parts {
                 if owner
                     .stitched
                     .as_ref()
@@ -307,7 +307,7 @@ impl Table {
     /// Whether siblings are being prepared just now over all inputs of a tile.
     pub fn is_prepared_for(&self, draft: &Draft, want: &Want) -> bool {
         draft.inputs.iter().flatten().all(|input| {
-            let mut tasks = self.at(input.cell(want)).iter();
+            let mut tasks = self.at(input.block_id(want)).iter();
             tasks.any(|task| task.bands == want.bands && task.state.lock().is_preparing())
         })
     }

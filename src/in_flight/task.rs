@@ -2,7 +2,7 @@
 
 use super::ask::{Asker, Miss, Then};
 use super::table::TABLE;
-use super::{Cell, Stitch, Want, Way};
+use super::{BlockId, Stitch, Want, Way};
 use crate::cache::{Loading, Moment};
 use crate::error::Result;
 use crate::image::Bands;
@@ -17,14 +17,14 @@ use std::sync::{Arc, Weak};
 
 /// A block that is being made, with some of its bands.
 pub struct Task {
-    pub cell: Cell,
+    pub block: BlockId,
     pub bands: Bands,
     /// How many bands the image has.
     pub all: u32,
     /// When its request began: it has the pixels of then or later ones.
     pub begun: Moment,
-    /// The cell in which the source makes the block of an input.
-    pub beneath: Option<Cell>,
+    /// What stands for an input while the source makes it, if anything does.
+    pub beneath: Option<BlockId>,
     /// What it is put together from; without that it is made by one call.
     pub stitched: Option<Stitched>,
     /// Guarded by the lock of the table.
@@ -58,7 +58,7 @@ pub struct State {
     /// The one of them that has the permit for it.
     pub admitted: Option<Arc<Waiter>>,
     /// The parts of other tasks that wait for it.
-    pub parts: Vec<Slice>,
+    pub parts: Vec<WaitingPart>,
     /// The tasks that its maker works on or waits for.
     pub inside: Vec<Arc<Task>>,
     /// Parts without pixels.
@@ -115,8 +115,8 @@ impl Waiter {
     }
 }
 
-/// A part of a task and the column and row of its input where it begins.
-pub struct Slice {
+/// A part of a task that waits for an input, and the column and row of that where it begins.
+pub struct WaitingPart {
     pub owner: Arc<Task>,
     pub part: Part,
     pub corner: (usize, usize),
@@ -133,7 +133,7 @@ impl Task {
     /// What is wanted, made by one call.
     pub fn new(want: &Want, begun: Moment) -> Self {
         Self {
-            cell: want.cell,
+            block: want.block,
             bands: want.bands.clone(),
             all: want.all,
             begun,
@@ -297,14 +297,14 @@ impl State {
 }
 
 /// The interest in a task that a thread has started.
-pub struct Wants {
+pub struct TaskInterest {
     pub task: Weak<Task>,
     pub start: u64,
     /// The thread.
     pub own: Arc<Waiter>,
 }
 
-impl Interest for Wants {
+impl Interest for TaskInterest {
     fn is_shared(&self) -> bool {
         let Some(task) = self.task.upgrade() else {
             return false;

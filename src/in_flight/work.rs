@@ -78,7 +78,7 @@ impl Wanted {
 
     /// What stands for the first block that it is put together from.
     pub fn first_input(&self) -> Option<Block> {
-        self.task.inputs().first().map(|input| input.cell.at)
+        self.task.inputs().first().map(|input| input.block.at)
     }
 
     /// Works on a task whose inputs `stitch` makes until it is complete or has failed, or the request is
@@ -136,7 +136,7 @@ impl Wanted {
                 Next::HelpBeneath(task) => stays_above = !self.help_beneath(&task, request),
                 Next::Run(task, load) => {
                     let make =
-                        |request: &Request<'_>| maker.make(task.cell.at, &task.bands, request);
+                        |request: &Request<'_>| maker.make(task.block.at, &task.bands, request);
                     let request = request.since(task.begun);
                     run(&task, &load, &self.waiter, make, inputs, &request)?;
                     help = None;
@@ -214,7 +214,7 @@ impl Wanted {
             let helped = Arc::new(Helped(load.clone()));
             let waiting = Waiting::begin(helped, request.cancels());
             let make = |request: &Request<'_>| match &waiting {
-                Ok(_) => stitch.make(open.cell.at, &open.bands, request),
+                Ok(_) => stitch.make(open.block.at, &open.bands, request),
                 Err(error) => Err(error.clone()),
             };
             let scratch = Scratch::new(stitch.cache());
@@ -276,7 +276,7 @@ impl Search {
             }
             let is_preparing = state.is_preparing();
             drop(state);
-            let is_made = |cell| table.contains(cell, &need.bands, need.all);
+            let is_made = |block| table.contains(block, &need.bands, need.all);
             if is_preparing || need.beneath.is_some_and(is_made) {
                 self.later.push(need.clone());
                 continue;

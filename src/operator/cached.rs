@@ -5,7 +5,7 @@ use crate::cache::{Asking, Cache, Claims, Counters, Landing, Namespace, Scratch,
 use crate::error::Result;
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
-use crate::in_flight::Cell;
+use crate::in_flight::BlockId;
 use crate::load::nesting;
 use crate::provider::{Provider, Request, Retention, tile_bytes, window_bytes};
 use crate::tile::Tile;
@@ -267,10 +267,10 @@ impl Provider for Cached {
         asking.landing(landing, bands, |asking| self.source.ask(at, bands, asking));
     }
 
-    fn cell(&self, at: Block) -> Option<Cell> {
+    fn block_id(&self, at: Block) -> Option<BlockId> {
         match self.levels[at.level as usize] {
             Some(_) => None,
-            None => Some(self.namespace.cell(at)),
+            None => Some(self.namespace.block_id(at)),
         }
     }
 

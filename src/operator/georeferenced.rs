@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::geometry::Rect;
 use crate::georef::Located;
 use crate::image::{Bands, Block, Image};
-use crate::in_flight::Cell;
+use crate::in_flight::BlockId;
 use crate::load::nesting;
 use crate::provider::{Provider, Request};
 use crate::tile::Tile;
@@ -118,8 +118,8 @@ impl Provider for Georeferenced {
         self.source.ask(at, bands, asking);
     }
 
-    fn cell(&self, at: Block) -> Option<Cell> {
-        self.source.cell(at)
+    fn block_id(&self, at: Block) -> Option<BlockId> {
+        self.source.block_id(at)
     }
 
     fn was_made(&self, at: Block) -> bool {

@@ -12,7 +12,7 @@ use crate::cache::{
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
-use crate::in_flight::Cell;
+use crate::in_flight::BlockId;
 use crate::layout::Layout;
 use crate::load::nesting;
 use crate::memory::PixelsMut;
@@ -416,10 +416,10 @@ impl Provider for Operator {
         });
     }
 
-    fn cell(&self, at: Block) -> Option<Cell> {
+    fn block_id(&self, at: Block) -> Option<BlockId> {
         match self.level_image(at.level) {
             Some(_) => None,
-            None => Some(self.namespace.cell(at)),
+            None => Some(self.namespace.block_id(at)),
         }
     }
 

@@ -5,7 +5,7 @@ use crate::cache::{Asking, Cache, Claims, Counters, Usage};
 use crate::error::Result;
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
-use crate::in_flight::Cell;
+use crate::in_flight::BlockId;
 use crate::load::nesting;
 use crate::provider::{Provider, Request, tile_bytes};
 use crate::tile::Tile;
@@ -201,8 +201,8 @@ impl Provider for Level {
         }
     }
 
-    fn cell(&self, at: Block) -> Option<Cell> {
-        self.source.cell(self.source_block(at)?)
+    fn block_id(&self, at: Block) -> Option<BlockId> {
+        self.source.block_id(self.source_block(at)?)
     }
 
     fn height(&self) -> u32 {

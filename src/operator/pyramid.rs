@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::georef::Located;
 use crate::image::{Bands, Block, Image};
-use crate::in_flight::Cell;
+use crate::in_flight::BlockId;
 use crate::load::nesting;
 use crate::provider::{Provider, Request, tile_bytes};
 use crate::tile::Tile;
@@ -227,9 +227,9 @@ impl Provider for Pyramid {
         }
     }
 
-    fn cell(&self, at: Block) -> Option<Cell> {
+    fn block_id(&self, at: Block) -> Option<BlockId> {
         match at.level {
-            0 => self.images[0].cell(at),
+            0 => self.images[0].block_id(at),
             _ => None,
         }
     }

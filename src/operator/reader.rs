@@ -5,7 +5,7 @@ use crate::cache::{Asking, Cache, Claims, Counters, Usage};
 use crate::error::Result;
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
-use crate::in_flight::Cell;
+use crate::in_flight::BlockId;
 use crate::load::{Cancel, Load};
 use crate::provider::{Provider, Request, Retention, check_cancelled};
 use crate::tile::Tile;
@@ -196,8 +196,8 @@ impl Provider for Reader {
         });
     }
 
-    fn cell(&self, at: Block) -> Option<Cell> {
-        self.source.cell(at)
+    fn block_id(&self, at: Block) -> Option<BlockId> {
+        self.source.block_id(at)
     }
 
     fn was_made(&self, at: Block) -> bool {

@@ -5,7 +5,7 @@ use crate::cache::{Asking, Cache, Claims, Counters, Usage};
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
-use crate::in_flight::Cell;
+use crate::in_flight::BlockId;
 use crate::provider::{Provider, Request, tile_bytes};
 use crate::tile::{Pixels, Tile};
 use std::sync::Arc;
@@ -127,7 +127,7 @@ impl Provider for MemorySource {
         // What is kept of it is kept by others.
     }
 
-    fn cell(&self, _at: Block) -> Option<Cell> {
+    fn block_id(&self, _at: Block) -> Option<BlockId> {
         None
     }
 

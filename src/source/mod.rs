@@ -37,7 +37,7 @@ use crate::dtype::Sample;
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image, SharedWork, shape};
-use crate::in_flight::Cell;
+use crate::in_flight::BlockId;
 use crate::layout::Layout;
 use crate::log::Log;
 use crate::memory::PixelsMut;
@@ -456,8 +456,8 @@ impl Provider for Source {
         });
     }
 
-    fn cell(&self, at: Block) -> Option<Cell> {
-        Some(self.namespace.cell(at))
+    fn block_id(&self, at: Block) -> Option<BlockId> {
+        Some(self.namespace.block_id(at))
     }
 
     fn was_made(&self, at: Block) -> bool {

@@ -23,9 +23,9 @@ pub enum Kind {
     Double,
 }
 
-/// Where a value that is not 0 is counted.
+/// A value that is not 0, as it is counted.
 #[derive(Clone, Copy, Debug)]
-pub struct Cell {
+pub struct Binned {
     /// The page: its exponent.
     pub page: usize,
     /// The bin in the page.
@@ -146,7 +146,7 @@ pub trait Wide: Copy {
     fn is_negative(self) -> bool;
 
     /// Where it is counted; `None` for 0.
-    fn cell(self) -> Option<Cell>;
+    fn binned(self) -> Option<Binned>;
 
     /// Whether it is neither NaN nor infinite.
     fn is_finite(self) -> bool;
@@ -155,12 +155,12 @@ pub trait Wide: Copy {
     fn is_nan(self) -> bool;
 }
 
-fn whole_cell(magnitude: u64) -> Option<Cell> {
+fn bin_whole(magnitude: u64) -> Option<Binned> {
     if magnitude == 0 {
         return None;
     }
     let zeros = magnitude.leading_zeros();
-    Some(Cell {
+    Some(Binned {
         page: 63 - zeros as usize,
         bin: ((magnitude << zeros) >> 52) as usize & (BINS - 1),
         magnitude,
@@ -181,8 +181,8 @@ macro_rules! whole {
             }
 
             #[inline(always)]
-            fn cell(self) -> Option<Cell> {
-                whole_cell($magnitude(self))
+            fn binned(self) -> Option<Binned> {
+                bin_whole($magnitude(self))
             }
 
             #[inline(always)]
@@ -220,13 +220,13 @@ impl Wide for f64 {
     }
 
     #[inline(always)]
-    fn cell(self) -> Option<Cell> {
+    fn binned(self) -> Option<Binned> {
         let bits = self.to_bits() & !SIGN;
         if bits == 0 {
             return None;
         }
         let (page, fraction) = ((bits >> 52) as usize, bits & ((1 << 52) - 1));
-        Some(Cell {
+        Some(Binned {
             page,
             bin: (fraction >> 41) as usize,
             magnitude: fraction | u64::from(page > 0) << 52,
@@ -253,18 +253,21 @@ mod tests {
             assert!(pair[0].key() < pair[1].key(), "{pair:?}");
         }
         for value in values {
-            let Some(cell) = value.cell() else {
+            let Some(binned) = value.binned() else {
                 assert_eq!(value.key(), kind.zero());
                 continue;
             };
-            let (low, high) = kind.keys(value.is_negative(), cell.page, cell.bin);
+            let (low, high) = kind.keys(value.is_negative(), binned.page, binned.bin);
             assert!(
                 low <= value.key() && value.key() <= high,
-                "{value:?} {cell:?}"
+                "{value:?} {binned:?}"
             );
             let (low, high) = (kind.value(low), kind.value(high));
             let width = (high - low) / kind.value(value.key()).abs();
-            assert!(cell.page == 0 || width <= 1.0 / 2048.0, "{value:?} {width}");
+            assert!(
+                binned.page == 0 || width <= 1.0 / 2048.0,
+                "{value:?} {width}"
+            );
         }
     }
 
@@ -300,8 +303,8 @@ mod tests {
         );
         assert_eq!((-0.0f64).key(), 0.0f64.key());
         for value in 0..4096u32 {
-            let cell = value.cell();
-            let keys = cell.map(|cell| Kind::Unsigned.keys(false, cell.page, cell.bin));
+            let binned = value.binned();
+            let keys = binned.map(|binned| Kind::Unsigned.keys(false, binned.page, binned.bin));
             assert_eq!(keys.unwrap_or((0, 0)), (value.into(), value.into()));
         }
         assert_eq!(

@@ -93,10 +93,10 @@ impl Tally {
             }
             let key = value.key();
             (low, high) = (low.min(key), high.max(key));
-            match value.cell() {
-                Some(cell) => {
-                    let page = self.table.page(value.is_negative(), cell.page)?;
-                    page.add(cell.bin, cell.magnitude);
+            match value.binned() {
+                Some(binned) => {
+                    let page = self.table.page(value.is_negative(), binned.page)?;
+                    page.add(binned.bin, binned.magnitude);
                 }
                 None => self.zeros += 1,
             }

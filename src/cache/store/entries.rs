@@ -6,8 +6,8 @@ use crate::cache::eviction_order::{Place, Slot};
 use crate::cache::index::{Cell, EntryId, Neighbour};
 use crate::cache::key::{KeyId, image_of, is_built_on, kept_level};
 use crate::cache::key_record::{KeyRecord, Over};
-use crate::cache::lineage::{Moment, tick};
-use crate::cache::puts::CELLS;
+use crate::cache::moment::{Moment, tick};
+use crate::cache::puts::TOLD_APART;
 use crate::cache::stamp::{self, Stamp};
 use crate::error::{Error, Result};
 use crate::geometry::{Area, Grid, Rect};
@@ -122,7 +122,7 @@ impl Store {
         let place = match class {
             class if class.is_use() => self.place_in_use(cell.key, cell.level, is_again),
             Class::Unread | Class::Ahead(_) | Class::Planned(..) => Place::Unread,
-            Class::PassingUnread => Place::Passing,
+            Class::PassingUnread => Place::PassingUnread,
             Class::Asked | Class::Scheduled(_) | Class::Passing => Place::Used,
         };
         let stamp = match class {
@@ -318,7 +318,8 @@ impl Store {
         let (rows, cols) = grid.blocks_over(rect);
         let moment = tick();
         let record = &mut self.keys[key as usize];
-        let many = (rows.end - rows.start).saturating_mul(cols.end - cols.start) > CELLS as u64;
+        let many =
+            (rows.end - rows.start).saturating_mul(cols.end - cols.start) > TOLD_APART as u64;
         if many {
             record.note_puts_everywhere(moment);
             let meets =

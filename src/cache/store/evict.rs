@@ -174,7 +174,7 @@ impl Store {
         let group = self.shares.group(key);
         let patience = &mut Patience::of_turn();
         let room = self.try_make_room(group, (charge, 0), class, 0, patience)?;
-        Ok(room.map(|recycled| self.give_back(recycled)).is_some())
+        Ok(room.map(|recycled| self.recycle(recycled)).is_some())
     }
 
     /// Gives unused room back.
@@ -204,7 +204,7 @@ impl Store {
     pub(super) fn make_room(&mut self, group: Group, bytes: u64, class: Class) -> Option<()> {
         let patience = &mut Patience::of_turn();
         let room = self.try_make_room(group, (bytes, 0), class, 0, patience);
-        room.ok().flatten().map(|recycled| self.give_back(recycled))
+        room.ok().flatten().map(|recycled| self.recycle(recycled))
     }
 
     /// Brings what is inside the budget down until `bytes` more of a group fit, and some beside them, and the
@@ -233,7 +233,7 @@ impl Store {
             _ => 0,
         };
         if missing.max(of_share) > self.weights.resident - self.parked - spared {
-            self.give_back(recycled);
+            self.recycle(recycled);
             return Ok(None);
         }
         let (mut own, mut freed) = (0, 0);
@@ -242,7 +242,7 @@ impl Store {
             let victims = match self.choose(group, own_left, left, class, patience) {
                 Ok(Some(victims)) => victims,
                 other => {
-                    self.give_back(recycled);
+                    self.recycle(recycled);
                     return other.map(|_| None);
                 }
             };
@@ -299,12 +299,6 @@ impl Store {
             }
         }
         Ok(Some(victims))
-    }
-
-    pub(super) fn give_back(&mut self, memory: Option<Memory>) {
-        if let Some(memory) = memory {
-            self.recycle(memory);
-        }
     }
 
     /// The idle buffer that goes next, taken out of the order; held ones on the way are parked.
@@ -411,7 +405,7 @@ impl Store {
             Place::Once => by_uses == Place::Once,
             Place::Used | Place::Cheap => true,
             // Its first use is about to be reported.
-            Place::Unread | Place::Passing | Place::Parked => false,
+            Place::Unread | Place::PassingUnread | Place::Parked => false,
         };
         let place = match stays {
             true => {
@@ -469,8 +463,8 @@ impl Store {
         }
     }
 
-    /// Who goes first in a group, with the recorded stamp: what was never used, then what was made for
-    /// a reader that passes by, then what is cheap to make again, then what was used, then what is
+    /// Who goes first in a group, with the recorded stamp: what was never used, then what was made ahead
+    /// for a reader that passes by, then what is cheap to make again, then what was used, then what is
     /// unread.
     fn first_of(&self, group: Group, class: Class) -> Option<Victim> {
         let first = |place, rank| {
@@ -492,7 +486,7 @@ impl Store {
         match class {
             _ if cold.is_some() => cold,
             Class::Unread | Class::Ahead(_) | Class::PassingUnread | Class::Planned(..) => used,
-            Class::Asked | Class::Passing | Class::Scheduled(_) => first(Place::Passing, 1)
+            Class::Asked | Class::Passing | Class::Scheduled(_) => first(Place::PassingUnread, 1)
                 .or(used)
                 .or_else(|| first(Place::Unread, 5)),
         }

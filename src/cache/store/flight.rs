@@ -8,8 +8,11 @@ use crate::memory::Memory;
 const REUSABLE_DIVISOR: u64 = 16;
 
 impl Store {
-    /// Keeps memory that nobody has any more for the next tiles, as far as the budget has room for it.
-    pub fn recycle(&mut self, memory: Memory) {
+    /// Keeps memory that nobody has any more, if there is any, for the next tiles, as far as the budget has room for it.
+    pub fn recycle(&mut self, memory: impl Into<Option<Memory>>) {
+        let Some(memory) = memory.into() else {
+            return;
+        };
         let size = memory.size() as u64;
         let others = self.taken() - self.pool.bytes();
         let most = (self.budget / REUSABLE_DIVISOR).min(self.budget.saturating_sub(others));

@@ -153,7 +153,7 @@ impl Record {
     fn is_unread(&self) -> bool {
         matches!(
             self.standing,
-            Standing::Resident(Place::Unread | Place::Passing)
+            Standing::Resident(Place::Unread | Place::PassingUnread)
         )
     }
 }
@@ -572,7 +572,7 @@ impl Store {
         self.shares.enter(group, bytes);
         match place {
             Place::Used | Place::Cheap => (),
-            Place::Unread | Place::Passing => self.unread += bytes,
+            Place::Unread | Place::PassingUnread => self.unread += bytes,
             Place::Once => self.once += bytes,
             Place::Parked => self.parked += bytes,
         }
@@ -582,7 +582,7 @@ impl Store {
         self.shares.leave(group, bytes);
         match place {
             Place::Used | Place::Cheap => (),
-            Place::Unread | Place::Passing => self.unread -= bytes,
+            Place::Unread | Place::PassingUnread => self.unread -= bytes,
             Place::Once => self.once -= bytes,
             Place::Parked => self.parked -= bytes,
         }

@@ -6,12 +6,12 @@ use super::asking::{Asking, Landing};
 use super::block::TierBlock;
 use super::identity::Identity;
 use super::source::TierSource;
-use super::ticket::{Place, Ticket, Wants};
+use super::ticket::{AskedFor, Ticket};
 use super::{Link, may_ask};
 use crate::cache::{Cache, Namespace};
 use crate::error::Result;
 use crate::image::{Bands, Block, Image};
-use crate::in_flight::{Answer, Cell, Miss, Outcome, ask};
+use crate::in_flight::{Answer, BlockId, Miss, Outcome, ask};
 use crate::load::nesting;
 use crate::provider::{Provider, Request, Retention};
 use crate::tile::Tile;
@@ -23,7 +23,7 @@ use std::time::Instant;
 #[derive(Default)]
 pub struct AskedOfTiers {
     /// How far it is with each block.
-    steps: BTreeMap<Cell, Step>,
+    steps: BTreeMap<BlockId, Step>,
     /// Answers that are still to come.
     coming: Vec<Coming>,
     /// Blocks that are to be made by this process, or are being made.
@@ -58,7 +58,7 @@ struct Coming {
 
 /// A block of a source, and where it is kept.
 struct Kept {
-    cell: Cell,
+    block_id: BlockId,
     namespace: Namespace,
     at: Block,
     provider: Arc<dyn Provider>,
@@ -139,14 +139,14 @@ impl AskedOfTiers {
             Outcome::Late | Outcome::Missed(Miss::Late) => {
                 // Others that waited for the same answer have counted nothing.
                 kept.link.counts.late.add(u64::from(is_own));
-                if self.steps.get(&kept.cell) == Some(&Step::Wait) {
+                if self.steps.get(&kept.block_id) == Some(&Step::Wait) {
                     kept.link.counts.leases_given_up.add(1);
                 }
                 Step::Over
             }
             Outcome::Missed(_) => Step::Over,
         };
-        self.steps.insert(kept.cell, next);
+        self.steps.insert(kept.block_id, next);
         match outcome {
             Outcome::Missed(Miss::Leased) => self.to_make.push(kept),
             // An answer that comes now may be a lease that nobody wants.
@@ -168,13 +168,13 @@ impl AskedOfTiers {
         let Some(link) = landing.namespace.cache().and_then(Cache::tier) else {
             return;
         };
-        let cell = landing.namespace.cell(landing.at);
-        let step = self.steps.get(&cell).copied().unwrap_or(Step::Get);
-        let is_out = self.coming.iter().any(|it| it.kept.cell == cell);
+        let block_id = landing.namespace.block_id(landing.at);
+        let step = self.steps.get(&block_id).copied().unwrap_or(Step::Get);
+        let is_out = self.coming.iter().any(|it| it.kept.block_id == block_id);
         if step == Step::Over || is_out || request.retention() == Retention::Bypassed {
             return;
         }
-        self.steps.insert(cell, Step::Over);
+        self.steps.insert(block_id, Step::Over);
         if image.sparse && !request.run(is_stored) {
             return;
         }
@@ -197,7 +197,7 @@ impl AskedOfTiers {
             return;
         };
         let kept = Kept {
-            cell,
+            block_id,
             namespace,
             at: landing.at,
             provider: landing.source.clone(),
@@ -214,7 +214,7 @@ impl AskedOfTiers {
             self.to_make.push(kept);
             return;
         }
-        self.steps.insert(cell, step);
+        self.steps.insert(block_id, step);
         self.send(kept, step, block, request);
     }
 
@@ -233,22 +233,18 @@ impl AskedOfTiers {
         let end = Instant::now() + most;
         let is_own = question.is_some();
         if let Some(question) = question {
-            let place = Place {
-                namespace: &kept.namespace,
-                at: kept.at,
-            };
             let known = (&kept.source, &kept.link);
-            let wants = match step {
-                Step::Lease => Wants::Lease,
-                Step::Wait => Wants::Other,
-                Step::Get | Step::Over => Wants::Block,
+            let asked_for = match step {
+                Step::Lease => AskedFor::Lease,
+                Step::Wait => AskedFor::Other,
+                Step::Get | Step::Over => AskedFor::Block,
             };
             let ticket = Ticket::new(
                 question,
                 known,
                 block.clone(),
-                (wants, end),
-                &place,
+                (asked_for, end),
+                (&kept.namespace, kept.at),
                 request,
             );
             if let Some((ticket, back)) = ticket {

@@ -2,7 +2,8 @@
 
 use super::Link;
 use super::source::{ALWAYS, TierSource};
-use crate::cache::lineage::{self, Lineage};
+use crate::cache::lineage::Lineage;
+use crate::cache::moment;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
@@ -43,7 +44,7 @@ impl Beneath {
     /// Sees to it that the tier tells when any of the sources changes: what it was not asked for before is not kept until it
     /// has said something.
     pub(in crate::cache) fn watch(&self) {
-        if self.as_of.load(Ordering::SeqCst) != lineage::changes() {
+        if self.as_of.load(Ordering::SeqCst) != moment::changes() {
             self.sources();
         }
     }
@@ -54,7 +55,7 @@ impl Beneath {
             return;
         }
         let now = self.link.tier.now();
-        let is_known = self.as_of.load(Ordering::SeqCst) == lineage::changes();
+        let is_known = self.as_of.load(Ordering::SeqCst) == moment::changes();
         if is_known && now < self.until.load(Ordering::SeqCst) {
             return;
         }
@@ -69,7 +70,7 @@ impl Beneath {
 
     fn sources(&self) -> Arc<[Arc<TierSource>]> {
         // Read first: what changes meanwhile lets all be looked at again.
-        let as_of = lineage::changes();
+        let as_of = moment::changes();
         {
             let known = self.sources.lock();
             if self.as_of.load(Ordering::SeqCst) == as_of {

@@ -1,7 +1,8 @@
 //! What stands for a source on all machines, and what tells its blocks apart there.
 
 use super::source::TierSource;
-use crate::cache::lineage::{Lineage, note_change};
+use crate::cache::lineage::Lineage;
+use crate::cache::moment::note_change;
 use crate::error::{Error, Result};
 use crate::image::{Block, Image};
 use crate::sync::Mutex;

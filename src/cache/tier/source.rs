@@ -3,7 +3,9 @@
 use super::block::TierBlock;
 use super::identity::Identity;
 use super::{Generation, Lease, Link};
-use crate::cache::lineage::{self, Lineage, Suspension};
+use crate::cache::invalidation::Suspension;
+use crate::cache::lineage::Lineage;
+use crate::cache::moment::note_change;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Condvar, Mutex};
 use std::collections::HashMap;
@@ -135,7 +137,7 @@ impl TierSource {
             state.lineages.push(Arc::downgrade(lineage));
             state.suspended.as_mut().map(Suspended::forget)
         };
-        lineage::note_change();
+        note_change();
         if let Some(number) = suspended {
             self.suspend(std::slice::from_ref(lineage), number);
         }
@@ -209,7 +211,7 @@ impl TierSource {
         let before = self.until.swap(until, Ordering::SeqCst);
         if until < before {
             // What was found out of it holds for too long.
-            lineage::note_change();
+            note_change();
         }
         state.suspended.take()
     }

@@ -38,7 +38,7 @@ struct Open {
     source: Arc<TierSource>,
     link: Arc<Link>,
     block: TierBlock,
-    wants: Wants,
+    asked_for: AskedFor,
     asked: Instant,
     /// When an answer is too late.
     end: Instant,
@@ -52,7 +52,7 @@ struct Open {
 
 /// What a question is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Wants {
+pub enum AskedFor {
     /// The block.
     Block,
     /// The lease of it, if no other process has that.
@@ -61,34 +61,27 @@ pub enum Wants {
     Other,
 }
 
-/// Where an answer is to be kept.
-pub struct Place<'a> {
-    pub namespace: &'a Namespace,
-    pub at: Block,
-}
-
 impl Ticket {
-    /// A question for a block, until then; also what takes it back. `None` without a cache.
+    /// A question for a block, until then, whose answer is kept there; also what takes it back. `None` without a cache.
     pub(super) fn new(
         question: Question,
         (source, link): (&Arc<TierSource>, &Arc<Link>),
         block: TierBlock,
-        (wants, end): (Wants, Instant),
-        place: &Place<'_>,
+        (asked_for, end): (AskedFor, Instant),
+        (namespace, at): (&Namespace, Block),
         request: &Request<'_>,
     ) -> Option<(Self, Weak<Slot>)> {
-        let namespace = place.namespace.in_cache()?;
-        let loading = place.namespace.loading(place.at, request)?;
+        let loading = namespace.loading(at, request)?;
         let slot = Arc::new(Slot(Mutex::new(Some(Open {
             question: Some(question),
             source: source.clone(),
             link: link.clone(),
             block,
-            wants,
+            asked_for,
             asked: Instant::now(),
             end,
-            namespace,
-            at: place.at,
+            namespace: namespace.in_cache()?,
+            at,
             loading,
             canvas: None,
         }))));
@@ -149,7 +142,7 @@ impl Ticket {
                 drop(question);
                 Ok(())
             }
-            _ if open.wants == Wants::Block => {
+            _ if open.asked_for == AskedFor::Block => {
                 open.link.counts.refused.add(1);
                 Err(Error::argument("the question was not one for a lease"))
             }
@@ -158,7 +151,7 @@ impl Ticket {
                 Ok(())
             }
             // Else who waits would ask again and again.
-            Reply::Busy if open.wants == Wants::Other => {
+            Reply::Busy if open.asked_for == AskedFor::Other => {
                 open.link.counts.refused.add(1);
                 Err(Error::argument(
                     "the question was one that waits for what is busy",
@@ -239,10 +232,10 @@ impl Open {
     /// Nothing is there, or another process did not make it in time.
     fn count_miss(&self) {
         let counts = &self.link.counts;
-        match self.wants {
-            Wants::Block => counts.misses.add(1),
-            Wants::Lease => (),
-            Wants::Other => counts.leases_given_up.add(1),
+        match self.asked_for {
+            AskedFor::Block => counts.misses.add(1),
+            AskedFor::Lease => (),
+            AskedFor::Other => counts.leases_given_up.add(1),
         }
     }
 
@@ -271,7 +264,7 @@ impl Open {
         counts.hits.add(1);
         counts.hit_bytes.add(self.block.layout.span() as u64);
         counts.hit_nanoseconds.add(took);
-        if self.wants == Wants::Other {
+        if self.asked_for == AskedFor::Other {
             counts.leases_waited.add(1);
         }
         self.loading

@@ -8,7 +8,7 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
-use crate::in_flight::Cell;
+use crate::in_flight::BlockId;
 use crate::load::nesting;
 use crate::memory::Memory;
 use crate::operator::siblings::Served;
@@ -283,8 +283,8 @@ impl Provider for Level {
         }
     }
 
-    fn cell(&self, at: Block) -> Option<Cell> {
-        Some(self.namespace.cell(at))
+    fn block_id(&self, at: Block) -> Option<BlockId> {
+        Some(self.namespace.block_id(at))
     }
 
     fn was_made(&self, at: Block) -> bool {

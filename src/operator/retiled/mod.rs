@@ -14,7 +14,7 @@ use crate::cache::{
 use crate::error::Result;
 use crate::geometry::{Grid, Rect};
 use crate::image::{Bands, Block, Image, MAX_LEVELS, SharedWork};
-use crate::in_flight::Cell;
+use crate::in_flight::BlockId;
 use crate::load::nesting;
 use crate::pad::Pads;
 use crate::provider::{Provider, Request, Retention, tile_bytes};
@@ -448,8 +448,8 @@ impl Provider for Retiled {
         });
     }
 
-    fn cell(&self, at: Block) -> Option<Cell> {
-        Some(self.namespace.cell(at))
+    fn block_id(&self, at: Block) -> Option<BlockId> {
+        Some(self.namespace.block_id(at))
     }
 
     fn height(&self) -> u32 {

@@ -257,7 +257,7 @@ impl Plane {
             kept: self.kept(block),
             beneath: match self.is_sliced() {
                 true => None,
-                false => self.provider.cell(block),
+                false => self.provider.block_id(block),
             },
         }
     }

@@ -129,11 +129,6 @@ impl Coding {
         self.styles.iter().any(Style::is_high_throughput)
     }
 
-    /// Whether a component may have code-blocks of Part 15 beside others.
-    pub fn is_mixed(&self) -> bool {
-        self.styles.iter().any(|style| style.passes.is_mixed())
-    }
-
     /// Whether lower bit planes of a component bypass the arithmetic decoder.
     pub fn bypasses(&self) -> bool {
         self.styles

@@ -92,8 +92,10 @@ enum Way<'a> {
 impl Jp2Decoder {
     /// The image that `description` says.
     pub(super) fn new(bytes: Arc<dyn Bytes>, header: Header, mut description: Description) -> Self {
+        // Tiles of Part 15 may be among others, of which the header tells nothing.
+        let may_differ = header.is_high_throughput() && !header.coding.is_high_throughput();
         // Where reads are journeys, those of single code-blocks would be too many.
-        let is_worth_it = description.image.windowed && bytes.reads_are_cheap();
+        let is_worth_it = description.image.windowed && !may_differ && bytes.reads_are_cheap();
         let by_parts = is_worth_it.then(|| ByParts::new(&header)).flatten();
         if by_parts.is_none() && header.is_high_throughput() {
             // The codec decodes such tiles as a whole for each window.
@@ -513,6 +515,7 @@ impl Jp2Decoder {
         }
         let size = &self.header.size;
         let reach = (size.x.tile_range(at.0), size.y.tile_range(at.1));
+        // Before packets are looked for, which takes time. Only what is decoded here takes planes.
         self.check_cost(coding, stream, (&reach.0, &reach.1), 0)?;
         let samples = areas.iter().map(|(_, area)| area.count()).max();
         let at_once = if coding.is_transformed() { 3 } else { 1 };

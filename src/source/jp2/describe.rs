@@ -88,10 +88,7 @@ impl Description {
         image.levels = levels;
         image.bits = bits;
         image.bands_together = size.components.len() == 1 || header.coding.is_transformed();
-        // Where a tile may have code-blocks of both parts, the codec decodes it, as a whole.
-        let in_parts = !header.is_high_throughput()
-            || header.coding.is_high_throughput() && !header.coding.is_mixed();
-        image.windowed = in_parts && image.block.0 * image.block.1 >= WINDOWED;
+        image.windowed = image.block.0 * image.block.1 >= WINDOWED;
         if image.windowed {
             image.shared_work = SharedWork::Repeated;
         }
