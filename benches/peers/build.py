@@ -5,7 +5,7 @@ import sys
 
 FLAGS = ["-O3", "-std=c++17", "-Wall"]
 NATIVE = "-march=native"
-HARNESS = ["harness.cpp", "checksum.cpp"]
+HARNESS = ["harness.cpp", "fail.cpp", "checksum.cpp"]
 # Of each program its sources, what pkg-config must know, and more libraries.
 COUNTED = [*HARNESS, "count.cpp"]
 PROGRAMS = {
@@ -14,7 +14,7 @@ PROGRAMS = {
     "openimageio": ([*COUNTED, "openimageio.cpp"], ["OpenImageIO", "libtiff-4", "libopenjp2"], ["-ldl"]),
     "vips": ([*COUNTED, "vips.cpp"], ["vips", "libtiff-4", "libopenjp2"], ["-ldl"]),
     "floor": ([*HARNESS, "floor.cpp"], ["libtiff-4", "libopenjp2"], ["-ldeflate"]),
-    "limits": (["checksum.cpp", "limits.cpp"], [], []),
+    "limits": (["limits.cpp", "fail.cpp", "checksum.cpp"], [], []),
     "trace": (["trace.cpp"], [], []),
     "stores": (["stores.cpp"], [], []),
 }
@@ -107,7 +107,7 @@ def build(chosen, workloads, here, root):
         plain = _compile("ours_plain", [*HARNESS, "ours.cpp"], ours, out, folder, "-march=x86-64")
         made["ours plain"] = Program([plain], environment)
     for name in filter(is_needed, ("growth", "stitch")):
-        made[name] = Program([_compile(name, [name + ".cpp"], ours, out, folder)], environment)
+        made[name] = Program([_compile(name, [name + ".cpp", "fail.cpp"], ours, out, folder)], environment)
     if chosen.gdal_newer and chosen.wants("gdal newer"):
         newer = os.path.abspath(chosen.gdal_newer)
         # Its own libraries lie beside it. What it decodes is not counted: it calls its own libtiff.

@@ -7,7 +7,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
-#include <pthread.h>
 #include <thread>
 #include <tilecache.h>
 #include <vector>
@@ -53,7 +52,7 @@ static void act(int thread, int64_t at, int getting, int releasing)
     tc_pixels pixels;
     tc_tile_pixels(tile, &pixels);
     if (*(const uint8_t *)pixels.data != (uint8_t)(at / SIDE * 7 + at % SIDE * 13)) fail("another tile");
-    if (getting == MISS) printf("own %llx %llx\n", (unsigned long long)pixels.data, (unsigned long long)pixels.data + TILE * TILE);
+    if (getting == MISS) print_own(pixels.data, TILE * TILE);
     mark(releasing + thread);
     tc_tile_release(tile);
     mark(0);
@@ -63,17 +62,6 @@ static std::mutex mutex;
 static std::condition_variable changed;
 static int turn = 0;
 
-static void say_stack()
-{
-    pthread_attr_t attributes;
-    void *from;
-    size_t size;
-    pthread_getattr_np(pthread_self(), &attributes);
-    pthread_attr_getstack(&attributes, &from, &size);
-    pthread_attr_destroy(&attributes);
-    printf("own %llx %llx\n", (unsigned long long)from, (unsigned long long)from + size);
-}
-
 static void work(int thread)
 {
     /* One round for each act, so that each thread has done it before the next. */
@@ -82,7 +70,7 @@ static void work(int thread)
         changed.wait(lock, [&] { return turn == round * THREADS + thread; });
         /* Resident are the tiles of the first row. A thread makes itself known with the first hit of a tile. */
         if (round == 0) {
-            say_stack();
+            print_stack();
             for (int64_t at = 0; at < 3 * SIDE; at++)
                 hit(at % SIDE);
         }

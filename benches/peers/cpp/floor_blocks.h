@@ -133,6 +133,7 @@ struct Windows : Source {
     {
         Thread &thread = threads[number];
         const Directory &level = levels[r.level];
+        if (r.x < 0 || r.y < 0 || r.x + r.width > (int)level.width || r.y + r.height > (int)level.height) fail("a window outside");
         int wide = level.block_width, high = level.block_height;
         thread.window.resize((size_t)r.width * r.height * 3);
         v = {nullptr, r.width, r.height, 3, 1};

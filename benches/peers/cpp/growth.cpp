@@ -3,25 +3,11 @@
  * A callback makes the blocks: of 8 x 8 bytes where entries are counted, else of 64 x 64, so that little but the library's
  * own work is seen. Prints nanoseconds of processor time, which other programs disturb less than the clock, for a get of a
  * block that is resident, and of one that is not and that another has to go for. */
-#include "harness.h"
+#include "costs.h"
+#include "library.h"
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <functional>
-#include <sys/resource.h>
-#include <thread>
-#include <tilecache.h>
-
-void fail(const std::string &message)
-{
-    fprintf(stderr, "%s\n", message.c_str());
-    exit(3);
-}
-
-static void check(tc_status status, const tc_error &error)
-{
-    if (status) fail(std::string(tc_status_name(status)) + ": " + error.message);
-}
 
 static tc_status fill(void *, void *, int64_t row, int64_t column, int32_t, const int32_t *, const tc_target *into, tc_error *)
 {
@@ -30,68 +16,22 @@ static tc_status fill(void *, void *, int64_t row, int64_t column, int32_t, cons
     return TC_OK;
 }
 
-static double processor_time()
-{
-    rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    return usage.ru_utime.tv_sec + usage.ru_stime.tv_sec + (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1e-6;
-}
-
-struct Image {
-    tc_cache *cache = nullptr;
-    tc_provider *source = nullptr, *cached = nullptr;
+struct Image : CachedBlocks {
     int64_t side; /* blocks in a row, and rows of them */
 
-    Image(int64_t blocks, int block, uint64_t budget) : side(blocks)
-    {
-        tc_image_info info{};
-        info.struct_size = sizeof info;
-        info.dtype = TC_U8, info.bands = 1, info.levels = 1;
-        info.width = info.height = blocks * block;
-        info.block_width = info.block_height = block;
-        tc_source callbacks{};
-        callbacks.struct_size = sizeof callbacks;
-        callbacks.threading = TC_CONCURRENT;
-        callbacks.image = &info;
-        callbacks.read_block = fill;
-        tc_error error;
-        check(tc_create(budget, nullptr, &cache, &error), error);
-        check(provider_from_source(&callbacks, &source, &error), error);
-        check(provider_cached(source, cache, &cached, &error), error);
-    }
+    Image(int64_t blocks, int block, uint64_t budget) : CachedBlocks(blocks * block, block, 1, TC_U8, fill, budget), side(blocks) {}
 
-    void get(int64_t at)
-    {
-        tc_tile *tile;
-        tc_error error;
-        check(provider_get_block(cached, at / side, at % side, 0, nullptr, 0, &tile, &error), error);
-        tc_tile_release(tile);
-    }
-
-    tc_cache_stats statistics()
-    {
-        tc_cache_stats stats{};
-        stats.struct_size = sizeof stats;
-        tc_error error;
-        check(tc_statistics(cache, &stats, &error), error);
-        return stats;
-    }
+    void get(int64_t at) { get_and_release(cached, at / side, at % side); }
 };
 
 static double nanoseconds(int threads, int64_t count, const std::function<void(int, int64_t)> &get)
 {
-    double begin = processor_time();
-    std::vector<std::thread> others;
-    auto work = [&](int thread) {
+    Cost before = costs();
+    on_threads(threads, [&](int thread) {
         for (int64_t i = 0; i < count; i++)
             get(thread, i);
-    };
-    for (int i = 1; i < threads; i++)
-        others.emplace_back(work, i);
-    work(0);
-    for (auto &thread : others)
-        thread.join();
-    return (processor_time() - begin) * 1e9 / (count * threads);
+    });
+    return (costs() - before).seconds * 1e9 / (count * threads);
 }
 
 /* Places that jump about: steps that share no divisor with the number of places. */

@@ -1,24 +1,16 @@
 /* Runs one peer through one workload and prints a line of JSON. */
+#include "costs.h"
 #include "harness.h"
 #include "marks.h"
 #include <algorithm>
 #include <chrono>
-#include <cstring>
 #include <filesystem>
-#include <sys/resource.h>
-#include <thread>
 
 std::atomic<long> g_decodes{0};
 
 long Source::decodes()
 {
     return g_decodes;
-}
-
-void fail(const std::string &message)
-{
-    fprintf(stderr, "%s\n", message.c_str());
-    exit(3);
 }
 
 static Config read_arguments(int argc, char **argv)
@@ -117,17 +109,11 @@ static void consume(Source &source, int thread, const Rect &rect, Totals &totals
 static void consume_all(Source &source, const std::vector<Rect> &windows, size_t grain, std::vector<Totals> &totals)
 {
     std::atomic<size_t> next{0};
-    auto work = [&](int thread) {
+    on_threads((int)totals.size(), [&](int thread) {
         for (size_t begin; (begin = next.fetch_add(grain)) < windows.size();)
             for (size_t i = begin; i < std::min(windows.size(), begin + grain); i++)
                 consume(source, thread, windows[i], totals[thread]);
-    };
-    std::vector<std::thread> threads;
-    for (size_t i = 1; i < totals.size(); i++)
-        threads.emplace_back(work, (int)i);
-    work(0);
-    for (auto &thread : threads)
-        thread.join();
+    });
 }
 
 /* The first thread gets again and again what it got before, while others get what nobody has yet, until it is done. */
@@ -163,13 +149,6 @@ static void consume_late(Source &source, const std::vector<Rect> &windows, std::
         thread.join();
 }
 
-static long page_faults()
-{
-    rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    return usage.ru_minflt;
-}
-
 /* Gets all windows again and again, and says when others are to count; gives the page faults of that last pass. */
 static long count_all(Source &source, const std::vector<Rect> &windows, int warmups, Totals &totals)
 {
@@ -183,11 +162,11 @@ static long count_all(Source &source, const std::vector<Rect> &windows, int warm
     for (int i = 0; i < warmups; i++)
         get_all();
     mark(0);
-    long before = page_faults();
+    Cost before = costs();
     mark(1);
     get_all();
     mark(0);
-    long faults = page_faults() - before;
+    long faults = (costs() - before).faults;
     /* What was counted were these pixels. */
     for (auto &rect : windows)
         consume(source, 0, rect, totals);
@@ -204,31 +183,13 @@ static std::vector<std::string> files_of(const std::string &folder)
     return files;
 }
 
-/* Where the stack of this thread is, for stores.cpp. */
-static void print_stack()
-{
-    pthread_attr_t attributes;
-    void *from;
-    size_t size;
-    pthread_getattr_np(pthread_self(), &attributes);
-    pthread_attr_getstack(&attributes, &from, &size);
-    pthread_attr_destroy(&attributes);
-    printf("own %llx %llx\n", (unsigned long long)from, (unsigned long long)from + size);
-}
-
-static double seconds(const timeval &time)
-{
-    return time.tv_sec + time.tv_usec * 1e-6;
-}
-
 int main(int argc, char **argv)
 {
     Config c = read_arguments(argc, argv);
     std::vector<Rect> windows;
     if (!c.trace.empty()) windows = read_trace(c.trace);
 
-    rusage before, after;
-    getrusage(RUSAGE_SELF, &before);
+    Cost before = costs();
     auto begin = Clock::now();
     std::vector<Totals> of_files(1);
     if (c.order == "files") {
@@ -262,7 +223,9 @@ int main(int argc, char **argv)
     else consume_all(*source, windows, grain, totals);
     totals.insert(totals.end(), of_files.begin(), of_files.end());
     double elapsed = since(begin);
-    getrusage(RUSAGE_SELF, &after);
+    Cost took = costs() - before;
+    rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
 
     Totals all;
     for (auto &part : totals) {
@@ -272,16 +235,15 @@ int main(int argc, char **argv)
     }
     std::sort(all.waits.begin(), all.waits.end());
     double late = all.waits[(all.waits.size() - 1) * 99 / 100];
-    double cpu = seconds(after.ru_utime) + seconds(after.ru_stime) - seconds(before.ru_utime) - seconds(before.ru_stime);
     long decodes = source->decodes();
-    long faults = c.order == "counted" ? counted : after.ru_minflt - before.ru_minflt;
+    long faults = c.order == "counted" ? counted : took.faults;
     if (c.order == "counted") print_stack();
     printf("{\"peer\":\"%s\",\"version\":\"%s\",\"workload\":\"%s\",\"variant\":\"%s\",\"mode\":\"%s\",\"threads\":%d,"
            "\"seconds\":%.6f,\"opening\":%.6f,\"late\":%.9f,\"cpu\":%.6f,\"count\":%lld,\"bytes\":%lld,\"blocks\":%lld,"
            "\"decodes\":%ld,\"faults\":%ld,\"peak_mib\":%.1f,\"checksum\":\"%016llx-%016llx\"%s}\n",
            peer_name(), peer_version().c_str(), c.workload.c_str(), c.variant.c_str(), c.mode.c_str(), c.threads,
-           elapsed, opening, late, cpu, (long long)all.count, (long long)all.bytes, (long long)all.blocks,
-           decodes, faults, after.ru_maxrss / 1024.0,
+           elapsed, opening, late, took.seconds, (long long)all.count, (long long)all.bytes, (long long)all.blocks,
+           decodes, faults, usage.ru_maxrss / 1024.0,
            (unsigned long long)all.sums[0], (unsigned long long)all.sums[1], source->extra().c_str());
     return 0;
 }

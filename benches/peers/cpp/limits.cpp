@@ -2,20 +2,12 @@
  *
  * Copies between memory that is touched already, and into fresh pages; tiles of 1024 x 1024 out of an image in memory,
  * without and with the separation of their bands. */
-#include "harness.h"
+#include "costs.h"
 #include "separate.h"
 #include <algorithm>
 #include <chrono>
 #include <cstring>
-#include <functional>
 #include <sys/mman.h>
-#include <thread>
-
-void fail(const std::string &message)
-{
-    fprintf(stderr, "%s\n", message.c_str());
-    exit(3);
-}
 
 static uint8_t *fresh(size_t size)
 {
@@ -27,12 +19,7 @@ static uint8_t *fresh(size_t size)
 static double run(int threads, const std::function<void(int)> &work)
 {
     auto begin = std::chrono::steady_clock::now();
-    std::vector<std::thread> others;
-    for (int i = 1; i < threads; i++)
-        others.emplace_back(work, i);
-    work(0);
-    for (auto &thread : others)
-        thread.join();
+    on_threads(threads, work);
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 

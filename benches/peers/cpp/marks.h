@@ -1,6 +1,9 @@
-/* Where counting begins and ends: trace.cpp hears it by a system call, stores.cpp by a store at a place of its own. */
+/* What is counted: between which marks, which trace.cpp hears by a system call, stores.cpp by a store at a place of its own; and
+ * which memory is a thread's own. */
 #pragma once
 #include <cstdint>
+#include <cstdio>
+#include <pthread.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -17,4 +20,22 @@ inline void mark(int number)
     if (!number) page[0] = 0;
     close(number ? BEGIN : END);
     if (number) page[number] = number;
+}
+
+/* Tells stores.cpp that memory is a thread's own. */
+inline void print_own(const void *from, size_t size)
+{
+    printf("own %llx %llx\n", (unsigned long long)from, (unsigned long long)from + size);
+}
+
+/* The same of the stack of this thread. */
+inline void print_stack()
+{
+    pthread_attr_t attributes;
+    void *from;
+    size_t size;
+    pthread_getattr_np(pthread_self(), &attributes);
+    pthread_attr_getstack(&attributes, &from, &size);
+    pthread_attr_destroy(&attributes);
+    print_own(from, size);
 }

@@ -6,8 +6,7 @@
  *   mapped  the file is opened by TC_OPEN_MAPPED
  *   codec   threads that the harness may use beside its own help to decode
  *   rows    each thread takes whole rows of tiles */
-#include "harness.h"
-#include <tilecache.h>
+#include "library.h"
 
 const char *peer_name()
 {
@@ -18,11 +17,6 @@ std::string peer_version()
 {
     uint32_t version = tc_library_version();
     return std::to_string(version >> 16) + "." + std::to_string(version >> 8 & 255) + "." + std::to_string(version & 255);
-}
-
-static void check(tc_status status, const tc_error &error)
-{
-    if (status) fail(std::string(tc_status_name(status)) + ": " + error.message);
 }
 
 static int sample_bytes(int32_t type)

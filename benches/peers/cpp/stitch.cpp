@@ -5,25 +5,10 @@
  * of blocks that lie as those of the library do, which are packed, into rows of one packed tile for each thread, whose memory is
  * used again. All three take turns in one process; prints the medians of processor time as a line of JSON, with the page faults of
  * one round. */
-#include "harness.h"
+#include "costs.h"
+#include "library.h"
 #include <algorithm>
 #include <cstring>
-#include <functional>
-#include <sys/mman.h>
-#include <sys/resource.h>
-#include <thread>
-#include <tilecache.h>
-
-void fail(const std::string &message)
-{
-    fprintf(stderr, "%s\n", message.c_str());
-    exit(3);
-}
-
-static void check(tc_status status, const tc_error &error)
-{
-    if (status) fail(std::string(tc_status_name(status)) + ": " + error.message);
-}
 
 struct Shape {
     int64_t side;
@@ -49,27 +34,13 @@ static tc_status fill(void *, void *, int64_t row, int64_t column, int32_t, cons
 }
 
 /* The tiles of the library, all blocks of which are resident. */
-struct Library {
-    tc_cache *cache = nullptr;
-    tc_provider *source = nullptr, *cached = nullptr, *tiles = nullptr, *passing = nullptr, *uncached = nullptr;
+struct Library : CachedBlocks {
+    tc_provider *tiles = nullptr, *passing = nullptr, *uncached = nullptr;
 
     explicit Library(const Shape &shape)
+        : CachedBlocks(shape.side, shape.block, shape.bands, shape.bytes == 1 ? TC_U8 : TC_U16, fill, (uint64_t)4 << 30)
     {
-        tc_image_info info{};
-        info.struct_size = sizeof info;
-        info.dtype = shape.bytes == 1 ? TC_U8 : TC_U16;
-        info.bands = shape.bands, info.levels = 1;
-        info.width = info.height = shape.side;
-        info.block_width = info.block_height = shape.block;
-        tc_source callbacks{};
-        callbacks.struct_size = sizeof callbacks;
-        callbacks.threading = TC_CONCURRENT;
-        callbacks.image = &info;
-        callbacks.read_block = fill;
         tc_error error;
-        check(tc_create((uint64_t)4 << 30, nullptr, &cache, &error), error);
-        check(provider_from_source(&callbacks, &source, &error), error);
-        check(provider_cached(source, cache, &cached, &error), error);
         tc_retile_options options{};
         options.struct_size = sizeof options;
         options.tile_width = options.tile_height = shape.tile;
@@ -81,15 +52,7 @@ struct Library {
         check(provider_reader(tiles, &reading, &passing, &error), error);
         for (int64_t row = 0; row < shape.blocks(); row++)
             for (int64_t column = 0; column < shape.blocks(); column++)
-                tc_tile_release(get(cached, row, column));
-    }
-
-    static tc_tile *get(tc_provider *from, int64_t row, int64_t column)
-    {
-        tc_tile *tile;
-        tc_error error;
-        check(provider_get_block(from, row, column, 0, nullptr, 0, &tile, &error), error);
-        return tile;
+                get_and_release(cached, row, column);
     }
 
     int64_t loads()
@@ -138,33 +101,15 @@ struct Rows {
     }
 };
 
-struct Cost {
-    double seconds;
-    long faults;
-};
-
 static Cost cost_of(const Shape &shape, const std::function<void(int, int64_t, int64_t)> &make)
 {
-    auto usage = [] {
-        rusage usage;
-        getrusage(RUSAGE_SELF, &usage);
-        auto seconds = [](const timeval &time) { return time.tv_sec + time.tv_usec * 1e-6; };
-        return Cost{seconds(usage.ru_utime) + seconds(usage.ru_stime), usage.ru_minflt};
-    };
     int64_t count = shape.tiles() * shape.tiles();
-    auto work = [&](int thread) {
+    Cost before = costs();
+    on_threads(shape.threads, [&](int thread) {
         for (int64_t i = thread; i < count; i += shape.threads)
             make(thread, i / shape.tiles(), i % shape.tiles());
-    };
-    Cost before = usage();
-    std::vector<std::thread> others;
-    for (int i = 1; i < shape.threads; i++)
-        others.emplace_back(work, i);
-    work(0);
-    for (auto &thread : others)
-        thread.join();
-    Cost after = usage();
-    return {after.seconds - before.seconds, after.faults - before.faults};
+    });
+    return costs() - before;
 }
 
 static Cost median(std::vector<Cost> costs)
@@ -192,7 +137,7 @@ int main(int argc, char **argv)
     Rows rows(shape);
     int64_t loads = library.loads();
     auto tiles_of = [&](tc_provider *from) {
-        return [from](int, int64_t row, int64_t column) { tc_tile_release(Library::get(from, row, column)); };
+        return [from](int, int64_t row, int64_t column) { get_and_release(from, row, column); };
     };
     std::vector<Cost> limit, passing, uncached;
     for (int i = 0; i <= rounds; i++) {
