@@ -1,8 +1,9 @@
 """The measurements: which image, in which order, and which modes of which peers."""
 
 
-# Bounds that keep what they deliver, as the library does; in the pages of either size that take less where they run.
-KEEPING = ["libtiff,bands,keeps", "libtiff,bands,keeps,huge"]
+def _keeping(reader):
+    """Bounds that keep what they deliver, as the library does, in pages of either size."""
+    return [f"{reader},bands,keeps", f"{reader},bands,keeps,huge"]
 
 
 class Case:
@@ -20,7 +21,7 @@ class Case:
 def _strips():
     for layout in ("64_none", "64_deflate", "64_lzw", "1_none"):
         file = f"strips{layout}.tif"
-        decoders = {"none": ["libtiff,bands", *KEEPING, "mmap"], "deflate": ["libtiff,bands", "libdeflate,bands"]}
+        decoders = {"none": ["libtiff,bands", *_keeping("slices"), "mmap"], "deflate": ["libtiff,bands", "libdeflate,bands"]}
         floors = decoders.get(layout.split("_")[1], ["libtiff,bands"])
         views = ["bip,vmem"] if layout.endswith("none") else []
         yield Case("strips", f"{layout}, rows", file, {"order": "rows", "budget-mib": 64}, [
@@ -60,7 +61,7 @@ def _tiles():
                 if floors and "deflate" in layout:
                     floors.append("libdeflate,bands")
                 if floors and "none" in layout:
-                    floors += KEEPING
+                    floors += _keeping("libtiff")
                 shared = (["mt"], ["safe"]) if threads > 1 else ([], [])
                 yield Case("tiles", f"{layout} to {tile}", f"tiles{layout}.tif",
                            {"order": "rows", "budget-mib": 64, "tile": tile, "threads": threads}, [

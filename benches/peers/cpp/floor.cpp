@@ -1,7 +1,8 @@
 /* No peer but a lower bound: every block is decoded just once but with `blocks`, and windows are views where that goes.
  *   libtiff     by libtiff; of strips each thread decodes a row of tiles at a time
  *   libdeflate  the same, inflated by libdeflate out of the mapped file
- *   mmap        views of the mapped file, of uncompressed strips that follow each other
+ *   slices      uncompressed strips that follow each other are read, so few rows at a time that the processor's cache holds them
+ *   mmap        views of the mapped file, of such strips
  *   openjpeg    one decode of the whole image with as many codec threads as are allowed
  *   bands       windows are copied once more, band by band, as the library delivers them
  *   keeps       of bands: they come from each block straight into windows, whose memory is kept within the budget
@@ -34,31 +35,33 @@ struct Floor : Source {
     std::unique_ptr<Directory> image;
     std::unique_ptr<Kept> kept;
     int tile;
-    bool inflates, views, separates;
+    bool inflates, slices, views, separates;
+    int file;
     const uint8_t *mapped = nullptr;
 
     explicit Floor(const Config &c)
-        : threads(c.threads), tile(c.tile), inflates(c.has("libdeflate")), views(c.has("mmap")), separates(c.has("bands"))
+        : threads(c.threads), tile(c.tile), inflates(c.has("libdeflate")), slices(c.has("slices")), views(c.has("mmap")),
+          separates(c.has("bands")), file(open(c.file.c_str(), O_RDONLY))
     {
         for (auto &thread : threads) {
             /* Reads take less than the page faults of a mapping. */
             thread.tiff = TIFFOpen(c.file.c_str(), "rm");
-            if (!thread.tiff) fail("libtiff does not open " + c.file);
+            if (!thread.tiff || file < 0) fail("cannot open " + c.file);
             thread.inflater = libdeflate_alloc_decompressor();
         }
         image = std::make_unique<Directory>(threads[0].tiff);
         if (image->planar && !views) fail("bands that stand apart are read by mmap alone");
         if (c.has("keeps")) kept = std::make_unique<Kept>(c.budget, (size_t)tile * tile * image->pixel, c.has("huge"));
+        for (size_t i = 1; (slices || views) && i < image->offsets.size(); i++)
+            if (image->offsets[i] != image->offsets[i - 1] + image->lengths[i - 1]) fail("the strips do not follow each other");
+        if (slices) image->block_height = 8;
         if (inflates || views) map(c.file);
     }
 
     void map(const std::string &path)
     {
-        for (size_t i = 1; views && i < image->offsets.size(); i++)
-            if (image->offsets[i] != image->offsets[i - 1] + image->lengths[i - 1]) fail("the strips do not follow each other");
-        int file = open(path.c_str(), O_RDONLY);
         struct stat state;
-        if (file < 0 || fstat(file, &state)) fail("cannot open " + path);
+        if (fstat(file, &state)) fail("cannot open " + path);
         mapped = (const uint8_t *)mmap(nullptr, state.st_size, PROT_READ, MAP_SHARED | MAP_POPULATE, file, 0);
         if (mapped == MAP_FAILED) fail("cannot map " + path);
     }
@@ -75,6 +78,8 @@ struct Floor : Source {
                 fail("libdeflate does not inflate");
             size_t row = (size_t)image->block_width * 3;
             if (image->predictor == 2) undo_predictor(to, size / row, row);
+        } else if (slices) {
+            if (pread(file, to, size, image->offsets[0] + block * image->block_bytes()) != (ssize_t)size) fail("cannot read");
         } else if (image->tiled ? TIFFReadEncodedTile(thread.tiff, block, to, size) < 0
                                 : TIFFReadEncodedStrip(thread.tiff, block, to, size) < 0) {
             fail("libtiff does not decode");
