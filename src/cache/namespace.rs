@@ -28,7 +28,7 @@ use std::time::Instant;
 
 /// A provider's namespace: in a cache, or without one, where only loads in progress are shared.
 pub struct Namespace {
-    /// What hits need to know of the place, where it is in a cache.
+    /// What hits need to know of the place, where it is in a cache: a copy, for the way to that of the registration is longer.
     look_up: Option<LookUp>,
     place: Place,
     /// What tells its blocks in flight from those of all other images.
