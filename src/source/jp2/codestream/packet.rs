@@ -8,8 +8,9 @@ use crate::error::{Error, Result};
 /// Bits that tell a length, before any are added.
 const LENGTH_BITS: u32 = 3;
 
-/// The most passes of a segment that nothing ends.
-const ENDLESS: u32 = u32::MAX;
+/// The most passes of a segment that nothing ends: those of 37 bit planes, the most of a subband without a region of interest.
+/// OpenJPEG takes what comes behind them for another segment.
+const ENDLESS: u32 = 109;
 
 /// The passes of the first segment where later ones bypass the arithmetic decoder.
 const FIRST_BYPASSED: u32 = 10;
@@ -201,6 +202,7 @@ impl InBand {
                 known.is_included = true;
                 known.length_bits = LENGTH_BITS;
             }
+            // Some writers tell of more passes than the bit planes have; nothing is read of those.
             let mut passes = bits.passes()?;
             while bits.bit()? {
                 known.length_bits += 1;
@@ -216,6 +218,11 @@ impl InBand {
             while passes > 0 {
                 let begins = known.passes == known.most;
                 if begins {
+                    if known.most == ENDLESS {
+                        return Err(Error::corrupt(format!(
+                            "more than {ENDLESS} passes of a code-block"
+                        )));
+                    }
                     known.most = style.most_passes(known.most);
                     known.passes = 0;
                 }
@@ -312,5 +319,92 @@ impl Style {
             (false, true, 1 | FIRST_BYPASSED) => 2,
             (false, true, _) => 1,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::contexts::Orientation;
+    use super::super::grid::Area;
+    use super::*;
+    use crate::error::Kind;
+
+    /// A resolution of one code-block of five bit planes.
+    fn resolution() -> Resolution {
+        let area = Area { x: 0..4, y: 0..4 };
+        Resolution {
+            area: area.clone(),
+            precinct: (15, 15),
+            precincts: (1, 1),
+            bands: vec![Band {
+                area,
+                orientation: Orientation::LL,
+                planes: 5,
+                step: 1.0,
+                block: (6, 6),
+                precinct: (15, 15),
+            }],
+        }
+    }
+
+    /// The header of a packet of this layer, with more than five passes of the code-block in segments without bytes.
+    fn header(layer: u32, passes: u32, style: Style) -> Vec<u8> {
+        let mut bits = vec![true, true];
+        let mut number = |value: u32, count: u32| {
+            bits.extend((0..count).rev().map(|bit| value >> bit & 1 != 0));
+        };
+        if layer == 0 {
+            // No bit plane is zero.
+            number(1, 1);
+        }
+        number(0b1111, 4);
+        match passes {
+            ..37 => number(passes - 6, 5),
+            _ => {
+                number(0b1_1111, 5);
+                number(passes - 37, 7);
+            }
+        }
+        number(0, 1);
+        match style.terminates() {
+            true => (0..passes).for_each(|_| number(0, LENGTH_BITS)),
+            false => number(0, LENGTH_BITS + passes.ilog2()),
+        }
+        let (mut bytes, mut bits) = (Vec::new(), bits.into_iter().peekable());
+        while bits.peek().is_some() {
+            let count = if bytes.last() == Some(&0xff) { 7 } else { 8 };
+            let byte =
+                (0..count).fold(0, |byte, _| byte << 1 | u8::from(bits.next() == Some(true)));
+            bytes.push(byte);
+        }
+        bytes
+    }
+
+    /// The passes that the packets of layers of so many tell of, and whether all were read.
+    fn read(style: Style, layers: &[u32]) -> (u32, std::result::Result<(), Kind>) {
+        let resolution = resolution();
+        let mut precinct = Precinct::new(&resolution, 0);
+        let mut pieces = Vec::new();
+        let all = (0..).zip(layers).try_for_each(|(layer, passes)| {
+            let mut bytes = header(layer, *passes, style).into_iter();
+            let mut next = || Ok(bytes.next().expect("a byte"));
+            precinct.read(layer, &resolution.bands, style, &mut next, &mut pieces)?;
+            assert_eq!(bytes.next(), None, "behind the header of layer {layer}");
+            Ok(())
+        });
+        let passes = pieces.iter().map(|piece| piece.passes).sum();
+        (passes, all.map_err(|error: Error| error.kind()))
+    }
+
+    #[test]
+    fn a_segment_that_nothing_ends_has_the_passes_of_all_bit_planes_at_most() {
+        let endless = Style(0);
+        assert_eq!(read(endless, &[109]), (109, Ok(())));
+        assert_eq!(read(endless, &[90, 19]), (109, Ok(())));
+        assert_eq!(read(endless, &[110]), (109, Err(Kind::Corrupt)));
+        assert_eq!(read(endless, &[90, 20]), (109, Err(Kind::Corrupt)));
+        assert_eq!(read(endless, &[103, 6, 6]), (109, Err(Kind::Corrupt)));
+        let terminated = Style(4);
+        assert_eq!(read(terminated, &[110]), (110, Ok(())));
     }
 }
