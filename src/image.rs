@@ -150,6 +150,11 @@ pub enum SharedWork {
     None,
     /// They do it again, so that those which cover a block cost more together than the block.
     Repeated,
+    /// Reading: of each row that they cross they read their part by itself, or all of it where that costs less.
+    Rows {
+        /// So many bytes cost as much as one more read.
+        read: u64,
+    },
     /// It is kept, so that windows which overlap decode nothing twice.
     Kept {
         /// Bytes for each sample.
@@ -162,7 +167,7 @@ impl SharedWork {
     pub fn kept_of(self, samples: u64) -> Option<u64> {
         match self {
             Self::Kept { sample } => Some(samples.saturating_mul(sample as u64)),
-            Self::None | Self::Repeated => None,
+            Self::None | Self::Repeated | Self::Rows { .. } => None,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Cached: the same image, with its blocks kept in a cache.
 
-use super::window_counts::Windows;
+use super::window_counts::{Count, Windows};
 use crate::cache::{Asking, Cache, Claims, Counters, Landing, Namespace, Scratch, Usage};
 use crate::error::Result;
 use crate::geometry::Rect;
@@ -74,9 +74,25 @@ impl Cached {
             .collect()
     }
 
+    /// How a window counts in a block. What comes into memory of a cache is part of a tile that is kept.
+    fn count(&self, at: Block, rect: &Rect, request: &Request<'_>) -> Count {
+        let image = self.image();
+        let part = at.rect(image).intersection(rect);
+        match request.cache() {
+            Some(_) => Count::of_kept(&part),
+            None => Count::of_passing(image, at, &part),
+        }
+    }
+
     /// Whether so much of some block was read in windows that it had better be decoded, and the cache
     /// can keep all of them, but not what is decoded for windows of them.
-    fn is_worth_decoding(&self, blocks: &[Block], rect: &Rect, bands: &Bands) -> bool {
+    fn is_worth_decoding(
+        &self,
+        blocks: &[Block],
+        rect: &Rect,
+        bands: &Bands,
+        request: &Request<'_>,
+    ) -> bool {
         let image = self.image();
         let bytes: u64 = blocks.iter().map(|at| tile_bytes(image, *at, bands)).sum();
         let samples = bytes / image.dtype.size() as u64;
@@ -86,9 +102,9 @@ impl Cached {
             return false;
         }
         let is_kept = bytes <= share;
-        let part = |at: &Block| at.rect(image).intersection(rect);
+        let now = |at: &Block| self.count(*at, rect, request).now;
         let mut blocks = blocks.iter();
-        blocks.any(|at| self.windows.are_enough(image, *at, &part(at))) && is_kept
+        blocks.any(|at| self.windows.are_enough(image, *at, now(at))) && is_kept
     }
 
     /// A window of the source. Where the request comes without memory of a cache, what is decoded for it and others
@@ -192,13 +208,13 @@ impl Provider for Cached {
         }
         let is_kept = matches!(request.retention(), Retention::Kept | Retention::Planned(_));
         if blocks.iter().any(|at| self.namespace.bears_on(*at, bands))
-            || is_kept && self.is_worth_decoding(&blocks, &rect, bands)
+            || is_kept && self.is_worth_decoding(&blocks, &rect, bands, request)
         {
             return Ok(None);
         }
         for at in &blocks {
-            let part = at.rect(image).intersection(&rect);
-            self.windows.note(image, *at, &part);
+            let count = self.count(*at, &rect, request);
+            self.windows.note(image, *at, count.later);
         }
         self.namespace.count_miss(request);
         self.read_beneath(level, rect, bands, request)

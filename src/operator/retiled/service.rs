@@ -174,7 +174,7 @@ impl Retiled {
         if image.shared_work == SharedWork::Repeated {
             for block in plane.blocks(rect) {
                 let part = plane.rect(block).intersection(rect);
-                self.windows(at).note(image, block, &part);
+                self.windows(at).note(image, block, part.area());
             }
         }
     }
@@ -187,17 +187,15 @@ impl Retiled {
             let rect = tile.rect(&self.image);
             for block in plane.blocks(&rect) {
                 let part = plane.rect(block).intersection(&rect);
-                *wanted.entry(block).or_default() += part.width * part.height;
+                *wanted.entry(block).or_default() += part.area();
             }
         }
         let Some(windows) = tiles.first().map(|tile| self.windows(*tile)) else {
             return;
         };
-        for (block, area) in wanted {
-            // So many pixels, in whatever shape.
-            let part = Rect::new(0, 0, area, 1);
-            if windows.are_enough(image, block, &part) {
-                windows.note(image, block, &part);
+        for (block, pixels) in wanted {
+            if windows.are_enough(image, block, pixels) {
+                windows.note(image, block, pixels);
             }
         }
     }
@@ -220,7 +218,7 @@ impl Retiled {
             let area = all.width.saturating_mul(all.height);
             bytes = bytes.saturating_add(area.saturating_mul(sample_bytes));
             let part = all.intersection(rect);
-            self.windows(at).are_enough(image, block, &part)
+            self.windows(at).are_enough(image, block, part.area())
         });
         enough && bytes <= cache.unread_share()
     }
@@ -274,10 +272,10 @@ impl Retiled {
     /// transforms, which the tile takes once.
     fn is_read_in_part_again(&self, at: Block, part: &Rect) -> bool {
         let parts = &self.shared.parts;
-        let is_enough = parts.are_enough(&self.image, at, part);
+        let is_enough = parts.are_enough(&self.image, at, part.area());
         match is_enough {
             true => parts.forget(&self.image, at),
-            false => parts.note(&self.image, at, part),
+            false => parts.note(&self.image, at, part.area()),
         }
         !is_enough
     }

@@ -7,7 +7,7 @@ use super::plan::{Compression, Plan};
 use super::subheader::{BandHeader, ImageHeader};
 use crate::bytes::Bytes;
 use crate::dtype::{DType, Sample};
-use crate::image::{Band, Colour, Image, Metadata};
+use crate::image::{Band, Colour, Image, Metadata, SharedWork};
 use crate::source::numbered::first_free;
 use crate::source::samples::extend;
 use std::fmt::Write;
@@ -29,6 +29,11 @@ pub fn image(
     image.windowed = plan.compression == Compression::None;
     image.plain = image.windowed && bytes.reads_are_cheap();
     image.in_place = image.windowed && bytes.mapping().is_some();
+    if image.windowed && !image.in_place {
+        image.shared_work = SharedWork::Rows {
+            read: bytes.read_cost(),
+        };
+    }
     image.sparse = mask.sparse;
     let pad = mask
         .pad

@@ -8,7 +8,7 @@ use super::plan::Plan;
 use super::tags;
 use crate::error::Result;
 use crate::georef::Located;
-use crate::image::{Band, Colour, Image, Metadata};
+use crate::image::{Band, Colour, Image, Metadata, SharedWork};
 use crate::source::nodata_text::nodata;
 
 /// Describes the image, as a mask if it is used as one.
@@ -23,6 +23,11 @@ pub fn image(directory: &Directory, plan: &Plan, mask: bool) -> Result<Image> {
     let bytes = &directory.reader.bytes;
     image.plain = image.windowed && bytes.reads_are_cheap();
     image.in_place = image.windowed && bytes.mapping().is_some();
+    if image.windowed && !image.in_place {
+        image.shared_work = SharedWork::Rows {
+            read: bytes.read_cost(),
+        };
+    }
     if mask {
         image.bits = 8;
     } else {

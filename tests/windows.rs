@@ -1,0 +1,347 @@
+//! Windows of blocks that are stored as they are, what is read of the file for them, and when a block is read as a whole.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tilecache::bytes::Bytes;
+use tilecache::cache::{Cache, Options};
+use tilecache::dtype::DType;
+use tilecache::error::Result;
+use tilecache::geometry::Rect;
+use tilecache::image::{Bands, Block};
+use tilecache::layout::Shape;
+use tilecache::memory::Target;
+use tilecache::operator::{RetileOptions, cached, retiled};
+use tilecache::provider::{Provider, get_block};
+use tilecache::source::Source;
+use tilecache::source::tiff::TiffFile;
+use tilecache::window::read_window;
+
+const BANDS: u64 = 3;
+
+/// Strips as `gdal_translate` writes them with `BLOCKYSIZE=16`.
+const STRIPS: Stored = Stored {
+    size: (8192, 256),
+    block: (8192, 16),
+};
+
+/// An interleaved image of bytes, in strips or tiles that follow each other.
+#[derive(Clone, Copy)]
+struct Stored {
+    size: (u64, u64),
+    block: (u64, u64),
+}
+
+impl Stored {
+    fn cols(&self) -> u64 {
+        self.size.0.div_ceil(self.block.0)
+    }
+
+    fn blocks(&self) -> u64 {
+        self.cols() * self.size.1.div_ceil(self.block.1)
+    }
+
+    fn block_bytes(&self) -> u64 {
+        self.block.0 * self.block.1 * BANDS
+    }
+
+    /// The directory of the file with what it links to, after which the blocks come.
+    fn head(&self) -> Vec<u8> {
+        const TAGS: u32 = 10;
+        let bits_at = 8 + 2 + 12 * TAGS + 4;
+        let count = self.blocks() as u32;
+        let (offsets_at, lengths_at) = (bits_at + 8, bits_at + 8 + 4 * count);
+        let pixels_at = u64::from(lengths_at + 4 * count);
+        let offsets = (0..self.blocks()).map(|block| pixels_at + block * self.block_bytes());
+        let offsets: Vec<u32> = offsets.map(|at| u32::try_from(at).unwrap()).collect();
+        let lengths = vec![self.block_bytes() as u32; count as usize];
+        let link = |numbers: &[u32], at: u32| match numbers {
+            [only] => *only,
+            _ => at,
+        };
+        let (offset, length) = (link(&offsets, offsets_at), link(&lengths, lengths_at));
+        let (width, height) = (self.size.0 as u32, self.size.1 as u32);
+        let (columns, rows) = (self.block.0 as u32, self.block.1 as u32);
+        let mut tags = vec![
+            (256, 1, width),
+            (257, 1, height),
+            (258, BANDS as u32, bits_at),
+            (259, 1, 1),
+            (262, 1, 2),
+            (277, 1, BANDS as u32),
+        ];
+        match columns == width {
+            true => tags.extend([
+                (273, count, offset),
+                (278, 1, rows),
+                (279, count, length),
+                (284, 1, 1),
+            ]),
+            false => tags.extend([
+                (322, 1, columns),
+                (323, 1, rows),
+                (324, count, offset),
+                (325, count, length),
+            ]),
+        }
+        tags.sort_unstable();
+        assert_eq!(tags.len(), TAGS as usize);
+        let mut head = b"II\x2a\0\x08\0\0\0".to_vec();
+        head.extend((tags.len() as u16).to_le_bytes());
+        for (tag, count, value) in tags {
+            let kind: u16 = if tag == 258 { 3 } else { 4 };
+            head.extend(u16::to_le_bytes(tag));
+            head.extend(kind.to_le_bytes());
+            head.extend(u32::to_le_bytes(count));
+            head.extend(u32::to_le_bytes(value));
+        }
+        head.extend([0; 4]);
+        head.extend([8, 0, 8, 0, 8, 0, 0, 0]);
+        let numbers = offsets.iter().chain(&lengths);
+        head.extend(numbers.flat_map(|number| number.to_le_bytes()));
+        assert_eq!(head.len() as u64, pixels_at);
+        head
+    }
+
+    /// Where a sample lies among the blocks.
+    fn place(&self, x: u64, y: u64, band: u64) -> u64 {
+        let (col, row) = (x / self.block.0, y / self.block.1);
+        let block = (row * self.cols() + col) * self.block_bytes();
+        block + ((y % self.block.1 * self.block.0 + x % self.block.0) * BANDS) + band
+    }
+}
+
+/// What a sample is at a place among the blocks.
+fn sample(place: u64) -> u8 {
+    (place % 251) as u8
+}
+
+/// The file, which exists as far as it is read.
+struct Laid {
+    head: Vec<u8>,
+    len: u64,
+    read: Arc<AtomicU64>,
+}
+
+impl Bytes for Laid {
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<()> {
+        self.read.fetch_add(into.len() as u64, Ordering::Relaxed);
+        let pixels = self.head.len() as u64;
+        for (to, at) in into.iter_mut().zip(offset..) {
+            *to = match self.head.get(at as usize) {
+                Some(byte) => *byte,
+                None => sample(at - pixels),
+            };
+        }
+        Ok(())
+    }
+
+    fn identity(&self) -> Option<String> {
+        None
+    }
+}
+
+/// Such a file, opened, and what is read of it.
+struct File {
+    stored: Stored,
+    source: Arc<dyn Provider>,
+    blocks: Arc<dyn Provider>,
+    cache: Cache,
+    read: Arc<AtomicU64>,
+}
+
+impl File {
+    /// With its blocks in a cache of this budget.
+    fn open(stored: Stored, budget: u64) -> Self {
+        let head = stored.head();
+        let read = Arc::new(AtomicU64::new(0));
+        let bytes = Laid {
+            len: head.len() as u64 + stored.blocks() * stored.block_bytes(),
+            head,
+            read: read.clone(),
+        };
+        let file = TiffFile::open(Arc::new(bytes)).expect("a TIFF file");
+        let decoder = file.image(0).expect("an image").levels.remove(0);
+        let image = decoder.image().clone();
+        assert_eq!(image.block, stored.block);
+        let source = Source::provider(None, image, Box::new(decoder)).expect("a source");
+        let cache = Cache::new(budget, Options::default()).expect("a cache");
+        let blocks = cached(source.clone(), &cache).expect("blocks");
+        // What comes with the first read of all is no pixels.
+        let opened = Self {
+            stored,
+            source,
+            blocks,
+            cache,
+            read,
+        };
+        opened.read.store(0, Ordering::Relaxed);
+        opened
+    }
+
+    /// Reads a window of one band and looks at every pixel.
+    fn read(&self, rect: Rect, band: u32) {
+        let shape = Shape {
+            width: rect.width as usize,
+            height: rect.height as usize,
+            bands: 1,
+        };
+        let mut pixels = vec![0u8; shape.width * shape.height];
+        let strides = [1, shape.width as isize, pixels.len() as isize];
+        // SAFETY: the memory has just these rows, and outlives the call.
+        let target = unsafe { Target::new(pixels.as_mut_ptr(), strides, shape, DType::U8) };
+        let (x, y) = (rect.x as i64, rect.y as i64);
+        read_window(&self.blocks, x, y, 0, &[Some(band)], target).expect("a window");
+        for (row, y) in pixels.chunks_exact(shape.width).zip(rect.y..) {
+            let place = |x| self.stored.place(x, y, u64::from(band));
+            let wrong = row
+                .iter()
+                .zip(rect.x..)
+                .find(|(got, x)| **got != sample(place(*x)));
+            assert!(wrong.is_none(), "row {y} of band {band}: {wrong:?}");
+        }
+    }
+
+    /// All windows of a size, row by row, of each the bands one by one: as GDAL reads for overviews.
+    fn read_all(&self, width: u64, height: u64) {
+        let (columns, rows) = self.stored.size;
+        for y in (0..rows).step_by(height as usize) {
+            for x in (0..columns).step_by(width as usize) {
+                let rect = Rect::new(x, y, width.min(columns - x), height.min(rows - y));
+                (0..BANDS as u32).for_each(|band| self.read(rect, band));
+            }
+        }
+    }
+
+    fn get_all(&self, tile: u64, below: &Arc<dyn Provider>) {
+        let options = RetileOptions {
+            tile: (tile, tile),
+            pad_edges: false,
+        };
+        let tiles = retiled(below.clone(), &options, Some(&self.cache)).expect("tiles");
+        let grid = tiles.image().grid(0);
+        for (row, col) in
+            (0..grid.rows()).flat_map(|row| (0..grid.cols()).map(move |col| (row, col)))
+        {
+            get_block(&*tiles, Block::new(0, row, col), &Bands::ALL).expect("a tile");
+        }
+    }
+
+    /// How often the image was decoded, parts of blocks added up, of that in whole blocks, and how often it was read.
+    fn taken(&self) -> (f64, f64, f64) {
+        let counters = self.source.counters();
+        let (blocks, all) = (self.stored.blocks() as f64, self.stored.blocks());
+        let whole = counters.decodes as f64;
+        let decoded = whole + counters.decoded_millionths as f64 / 1e6;
+        let read = self.read.load(Ordering::Relaxed) as f64;
+        // Tables of the file are read too.
+        let tables = self.stored.head().len() as f64 * 2.0;
+        let bytes = (all * self.stored.block_bytes()) as f64;
+        let read = (read - tables).max(0.0) / bytes;
+        (decoded / blocks, whole / blocks, (read * 1e3).round() / 1e3)
+    }
+}
+
+#[test]
+fn windows_side_by_side_in_strips_have_them_decoded_at_the_second() {
+    for width in [256, 1000, 1024, 2048] {
+        let file = File::open(STRIPS, 16 << 20);
+        file.read_all(width, STRIPS.size.1);
+        let (decoded, whole, read) = file.taken();
+        let first = width as f64 / STRIPS.size.0 as f64;
+        println!("windows of {width}: {decoded} decodes, {read} reads of the file");
+        assert_eq!(whole, 1.0, "{width}");
+        assert!(decoded <= 1.0 + first + 1e-4, "{width}: {decoded}");
+        assert!(read <= 1.0 + first + 1e-2, "{width}: {read}");
+    }
+}
+
+#[test]
+fn windows_of_tiles_read_them_once_and_a_half_at_most() {
+    let stored = Stored {
+        size: (2048, 2048),
+        block: (1024, 1024),
+    };
+    let file = File::open(stored, 64 << 20);
+    file.read_all(256, 256);
+    let (decoded, whole, read) = file.taken();
+    println!("{decoded} decodes, {read} reads of the file");
+    assert_eq!(whole, 1.0);
+    assert!(decoded <= 1.125 + 1e-4, "{decoded}");
+    assert!(read <= 1.5 + 1e-2, "{read}");
+}
+
+#[test]
+fn rows_that_windows_do_not_share_are_read_once() {
+    let stored = Stored {
+        size: (4096, 256),
+        block: (4096, 64),
+    };
+    let file = File::open(stored, 16 << 20);
+    // All of the rows, a quarter of a strip at a time, of one band.
+    for y in (0..256).step_by(16) {
+        file.read(Rect::new(0, y, 4096, 16), 1);
+    }
+    let (decoded, whole, read) = file.taken();
+    assert_eq!(whole, 0.0);
+    assert!(decoded <= 1.0 + 1e-4, "{decoded}");
+    assert!(read <= 1.0 + 1e-2, "{read}");
+}
+
+#[test]
+fn some_windows_of_a_huge_block_read_nothing_else_of_it() {
+    let strip = Stored {
+        size: (65536, 5461),
+        block: (65536, 5461),
+    };
+    let tile = Stored {
+        size: (16384, 8192),
+        block: (8192, 8192),
+    };
+    for stored in [strip, tile] {
+        // There is room for it.
+        let file = File::open(stored, 2 << 30);
+        for i in 0..12 {
+            file.read(Rect::new(1000 + 512 * i, 700, 512, 512), 0);
+        }
+        let (decoded, whole, read) = file.taken();
+        let all = (stored.size.0 * stored.size.1) as f64;
+        let asked = (12 * 512 * 512) as f64 / all;
+        assert_eq!(whole, 0.0);
+        assert!(decoded <= asked + 1e-4, "{decoded}");
+        assert!(read <= asked + 1e-2, "{read}");
+    }
+}
+
+#[test]
+fn blocks_that_the_cache_cannot_keep_are_not_decoded_for_windows() {
+    let file = File::open(STRIPS, 400 << 10);
+    file.read_all(1024, STRIPS.size.1);
+    let (decoded, whole, _) = file.taken();
+    assert_eq!(whole, 0.0);
+    assert!((decoded - BANDS as f64).abs() < 1e-3, "{decoded}");
+}
+
+#[test]
+fn small_tiles_of_large_ones_are_read_by_themselves() {
+    let stored = Stored {
+        size: (2048, 2048),
+        block: (1024, 1024),
+    };
+    for is_cached in [false, true] {
+        let file = File::open(stored, 64 << 20);
+        let below = match is_cached {
+            true => &file.blocks,
+            false => &file.source,
+        };
+        file.get_all(256, below);
+        let (decoded, whole, read) = file.taken();
+        assert_eq!(whole, 0.0, "cached: {is_cached}");
+        assert!(decoded <= 1.0 + 1e-4, "cached: {is_cached}: {decoded}");
+        // Each reads whole rows.
+        assert!(read <= 4.0 + 1e-2, "cached: {is_cached}: {read}");
+    }
+}
