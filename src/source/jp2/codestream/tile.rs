@@ -83,7 +83,14 @@ impl Tile {
             return Err(Error::unsupported(format!("a tile without level {level}")));
         }
         let mut search = Search::new(&headers.grids, needed, headers.layers(), most)?;
-        headers.search(bytes, &mut search)?;
+        let ended = headers.search(bytes, &mut search)?;
+        if ended.at_eoc {
+            // No packet begins like this, but the codec reads one.
+            return Err(Error::corrupt(format!(
+                "EOC stands where {} packets are missing",
+                ended.missing
+            )));
+        }
         let has_empty_passes = search.has_empty_passes;
         let (blocks, chunks) = search.finish()?;
         Ok(Self {
