@@ -121,7 +121,7 @@ impl Loading {
         };
         let memory = match memory {
             Some(memory) => memory,
-            None => self.cache().0.fresh(layout.span())?,
+            None => Memory::zeroed(layout.span())?,
         };
         Ok(Canvas::new(memory, layout))
     }
@@ -213,7 +213,7 @@ impl Cache {
         let size = Memory::allocated_size(layout.span());
         let memory = match self.0.with(|store| store.reuse(size)) {
             Some(memory) => memory,
-            None => self.0.fresh(layout.span())?,
+            None => Memory::zeroed(layout.span())?,
         };
         Ok(Canvas::new(memory, layout))
     }
@@ -318,10 +318,9 @@ impl Allocate for Scratch<'_> {
         let kept = self
             .cache
             .and_then(|cache| cache.0.with(|store| store.start_flight(None, size)));
-        let memory = match (kept, self.cache) {
-            (Some(memory), _) => memory,
-            (None, Some(cache)) => cache.0.fresh(layout.span())?,
-            (None, None) => Memory::zeroed(layout.span())?,
+        let memory = match kept {
+            Some(memory) => memory,
+            None => Memory::zeroed(layout.span())?,
         };
         Ok(Canvas::new(memory, layout))
     }

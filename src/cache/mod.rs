@@ -69,7 +69,7 @@ use crate::image::{Bands, Block, Image};
 use crate::layout::Layout;
 use crate::load::Load;
 use crate::log::{Event, Level, Log};
-use crate::memory::{Canvas, Home, HomeRef, Memory, region, region::Region};
+use crate::memory::{Canvas, Home, HomeRef, Memory};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::tile::{Pixels, Tile};
@@ -285,8 +285,6 @@ struct Shared {
     /// The cache as buffers know it.
     home: HomeRef,
     store: Mutex<Store>,
-    /// Where memory of tiles that are to stay comes from.
-    region: Region,
     gate: Arc<Gate>,
     workers: Arc<Workers>,
     tier: OnceLock<Arc<Link>>,
@@ -329,15 +327,6 @@ impl Home for Shared {
 }
 
 impl Shared {
-    /// Zeroed memory of at least `len` bytes, which has not been used before.
-    fn fresh(&self, len: usize) -> Result<Memory> {
-        let is_large = self.with(|store| store.budget()) >= region::FROM_BUDGET;
-        match is_large.then(|| self.region.cut(len)).flatten() {
-            Some(memory) => Ok(memory),
-            None => Memory::zeroed(len),
-        }
-    }
-
     /// Does work under the lock of the store. What falls out of it is dropped after the lock, for a drop may
     /// run a caller's release callback.
     fn with<R>(&self, work: impl FnOnce(&mut Store) -> R) -> R {
@@ -462,7 +451,6 @@ impl Cache {
                 index: index.clone(),
                 store: Mutex::new(Store::new(budget, options, home.clone(), index)),
                 home,
-                region: Region::default(),
                 gate: Arc::new(Gate::new(options.in_flight_cap(budget), log.clone())),
                 workers: Workers::new(options.threads),
                 tier: OnceLock::new(),

@@ -1,11 +1,8 @@
-//! Pixel memory: the one folder of the core that holds raw pointers.
+//! Pixel memory: the one file of the core that holds raw pointers.
 //!
 //! A [`Canvas`] is memory that one owner fills, whole or split into disjoint [`Part`]s that several
 //! threads fill at once. Frozen, it becomes a [`Buffer`]: immutable, shared, and alive for as long
 //! as anyone holds it. [`Target`] is a caller's own memory that pixels are copied to.
-
-pub mod region;
-mod system;
 
 use crate::copy::Rows;
 use crate::dtype::{DType, Sample};
@@ -40,11 +37,13 @@ const MAY_ALLOCATE: usize = if cfg!(memory_checker) {
     256 << 10
 };
 
+/// Up to this size mapped memory gets all its pages at once, which takes about half the time of a fault for each. Pixels
+/// are written everywhere, but a larger block may turn out to be damaged before that.
+#[cfg(target_os = "linux")]
+const FILL_UP_TO: usize = 32 << 20;
+
 /// A size is a multiple of [`ALIGNMENT`]; this bit beside it says that the memory is mapped.
 const MAPPED: usize = 1;
-
-/// And this one that it may be a part of huge pages.
-const HUGE: usize = 2;
 
 /// The largest single allocation; larger layouts are refused before any memory is taken.
 pub const MAX_ALLOCATION: usize = isize::MAX as usize / 4;
@@ -52,7 +51,7 @@ pub const MAX_ALLOCATION: usize = isize::MAX as usize / 4;
 /// An exclusively owned, initialised, aligned block of bytes.
 pub struct Memory {
     start: NonNull<u8>,
-    /// The size, with [`MAPPED`] and [`HUGE`] beside it.
+    /// The size, with [`MAPPED`] beside it.
     size: usize,
 }
 
@@ -81,7 +80,7 @@ impl Memory {
         }
         let size = Self::allocated_size(len);
         if size >= MAP_FROM
-            && let Some(start) = system::map(size)
+            && let Some(start) = map_pages(size)
         {
             return Ok(Self {
                 start,
@@ -102,7 +101,7 @@ impl Memory {
 
     /// The bytes really taken.
     pub fn size(&self) -> usize {
-        self.size & !(MAPPED | HUGE)
+        self.size & !MAPPED
     }
 
     /// No memory: what is left where some was taken out.
@@ -125,14 +124,54 @@ impl Drop for Memory {
             return;
         }
         if self.size & MAPPED != 0 {
-            // SAFETY: these pages are mapped for this value alone.
-            unsafe { system::unmap(self.start, self.size(), self.size & HUGE != 0) };
+            // SAFETY: start and size are those of the mapping made in `zeroed`.
+            unsafe { unmap_pages(self.start, self.size()) };
         } else {
             // SAFETY: allocated in `zeroed` with this very layout.
             unsafe {
                 let layout = std::alloc::Layout::from_size_align_unchecked(self.size, ALIGNMENT);
                 std::alloc::dealloc(self.start.as_ptr(), layout);
             }
+        }
+    }
+}
+
+/// Fresh zeroed pages, or `None` where the system has no more.
+fn map_pages(size: usize) -> Option<NonNull<u8>> {
+    #[cfg(target_os = "linux")]
+    let filled = if size <= FILL_UP_TO {
+        libc::MAP_POPULATE
+    } else {
+        0
+    };
+    #[cfg(not(target_os = "linux"))]
+    let filled = 0;
+    // SAFETY: an anonymous private mapping at an address of the system's choice touches nothing else.
+    let start = unsafe {
+        libc::mmap(
+            std::ptr::null_mut(),
+            size,
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | filled,
+            -1,
+            0,
+        )
+    };
+    (start != libc::MAP_FAILED)
+        .then(|| NonNull::new(start.cast()))
+        .flatten()
+}
+
+/// Gives pages back.
+///
+/// # Safety
+/// `start` and `size` must be those of one [`map_pages`], and nobody may use the pages any more.
+unsafe fn unmap_pages(start: NonNull<u8>, size: usize) {
+    // SAFETY: promised by the caller. Where the system cannot split a mapping, the pages at least
+    // give their memory back.
+    unsafe {
+        if libc::munmap(start.as_ptr().cast(), size) != 0 {
+            libc::madvise(start.as_ptr().cast(), size, libc::MADV_DONTNEED);
         }
     }
 }
