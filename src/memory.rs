@@ -16,6 +16,7 @@ use smallvec::SmallVec;
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::ptr::NonNull;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Weak};
 
 /// Library buffers start at a multiple of this many bytes.
@@ -37,13 +38,15 @@ const MAY_ALLOCATE: usize = if cfg!(memory_checker) {
     256 << 10
 };
 
-/// Up to this size mapped memory gets all its pages at once, which takes about half the time of a fault for each. Pixels
-/// are written everywhere, but a larger block may turn out to be damaged before that.
-#[cfg(target_os = "linux")]
+/// Up to this size mapped memory gets all its pages at once where it is written first, which takes about half the time of
+/// a fault for each. Pixels are written everywhere, but a larger block may turn out to be damaged before that.
 const FILL_UP_TO: usize = 32 << 20;
 
 /// A size is a multiple of [`ALIGNMENT`]; this bit beside it says that the memory is mapped.
 const MAPPED: usize = 1;
+
+/// And this one that it has no pages yet, but is to get all of them at once.
+const VACANT: usize = 2;
 
 /// The largest single allocation; larger layouts are refused before any memory is taken.
 pub const MAX_ALLOCATION: usize = isize::MAX as usize / 4;
@@ -51,7 +54,7 @@ pub const MAX_ALLOCATION: usize = isize::MAX as usize / 4;
 /// An exclusively owned, initialised, aligned block of bytes.
 pub struct Memory {
     start: NonNull<u8>,
-    /// The size, with [`MAPPED`] beside it.
+    /// The size, with [`MAPPED`] and [`VACANT`] beside it.
     size: usize,
 }
 
@@ -82,9 +85,10 @@ impl Memory {
         if size >= MAP_FROM
             && let Some(start) = map_pages(size)
         {
+            let vacant = if size <= FILL_UP_TO { VACANT } else { 0 };
             return Ok(Self {
                 start,
-                size: size | MAPPED,
+                size: size | MAPPED | vacant,
             });
         }
         if size >= MAY_ALLOCATE {
@@ -101,7 +105,18 @@ impl Memory {
 
     /// The bytes really taken.
     pub fn size(&self) -> usize {
-        self.size & !MAPPED
+        self.size & !(MAPPED | VACANT)
+    }
+
+    /// Whether pages are still to come, all at once.
+    fn is_vacant(&self) -> bool {
+        self.size & VACANT != 0
+    }
+
+    /// The same with pages, or with such as come one by one.
+    fn occupied(mut self) -> Self {
+        self.size &= !VACANT;
+        self
     }
 
     /// No memory: what is left where some was taken out.
@@ -136,23 +151,15 @@ impl Drop for Memory {
     }
 }
 
-/// Fresh zeroed pages, or `None` where the system has no more.
+/// Room for zeroed pages, or `None` where the system has no more.
 fn map_pages(size: usize) -> Option<NonNull<u8>> {
-    #[cfg(target_os = "linux")]
-    let filled = if size <= FILL_UP_TO {
-        libc::MAP_POPULATE
-    } else {
-        0
-    };
-    #[cfg(not(target_os = "linux"))]
-    let filled = 0;
     // SAFETY: an anonymous private mapping at an address of the system's choice touches nothing else.
     let start = unsafe {
         libc::mmap(
             std::ptr::null_mut(),
             size,
             libc::PROT_READ | libc::PROT_WRITE,
-            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | filled,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
             -1,
             0,
         )
@@ -160,6 +167,21 @@ fn map_pages(size: usize) -> Option<NonNull<u8>> {
     (start != libc::MAP_FAILED)
         .then(|| NonNull::new(start.cast()))
         .flatten()
+}
+
+/// Fills mapped memory with pages; where the system cannot do so at once, they come one by one as they are written.
+fn fill_pages(memory: &Memory) {
+    #[cfg(target_os = "linux")]
+    // SAFETY: the pages are ours, and those that are there already keep their bytes.
+    unsafe {
+        libc::madvise(
+            memory.start.as_ptr().cast(),
+            memory.size(),
+            libc::MADV_POPULATE_WRITE,
+        );
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = memory;
 }
 
 /// Gives pages back.
@@ -801,6 +823,8 @@ fn window(
 pub struct Canvas {
     memory: Memory,
     layout: Layout,
+    /// Whether the memory is to get its pages from whoever writes first.
+    is_vacant: AtomicBool,
 }
 
 impl Canvas {
@@ -813,7 +837,19 @@ impl Canvas {
             layout.span() <= memory.size(),
             "the layout exceeds the memory"
         );
-        Self { memory, layout }
+        Self {
+            is_vacant: AtomicBool::new(memory.is_vacant()),
+            memory: memory.occupied(),
+            layout,
+        }
+    }
+
+    /// Fills the memory with pages, unless another thread does so already: this one then goes on beside it, at the cost of
+    /// a fault for each page that is not there yet.
+    fn fill_pages(&self) {
+        if self.is_vacant.load(Ordering::Relaxed) && self.is_vacant.swap(false, Ordering::Relaxed) {
+            fill_pages(&self.memory);
+        }
     }
 
     /// The layout of the pixels.
@@ -823,6 +859,7 @@ impl Canvas {
 
     /// All pixels, to be written.
     pub fn pixels_mut(&mut self) -> PixelsMut<'_> {
+        self.fill_pages();
         PixelsMut {
             start: self.memory.start,
             layout: self.layout,
@@ -862,7 +899,7 @@ impl Canvas {
                 parts.push(Part {
                     start,
                     layout,
-                    _whole: whole.clone(),
+                    whole: whole.clone(),
                 });
             }
         }
@@ -884,7 +921,7 @@ impl SplitCanvas {
 pub struct Part {
     start: NonNull<u8>,
     layout: Layout,
-    _whole: Arc<Canvas>,
+    whole: Arc<Canvas>,
 }
 
 // SAFETY: parts of one canvas are disjoint, so each is an exclusive borrow of its bytes.
@@ -895,6 +932,7 @@ unsafe impl Sync for Part {}
 impl Part {
     /// The pixels of the part, to be written.
     pub fn pixels_mut(&mut self) -> PixelsMut<'_> {
+        self.whole.fill_pages();
         PixelsMut {
             start: self.start,
             layout: self.layout,
@@ -1053,5 +1091,54 @@ unsafe fn scatter<const N: usize>(samples: &[u8], to: *mut u8, stride: isize) {
                 .cast::<[u8; N]>()
                 .write_unaligned(*sample)
         };
+    }
+}
+
+#[cfg(all(test, target_os = "linux", not(memory_checker)))]
+mod tests {
+    use super::*;
+
+    const PAGES: usize = 64;
+
+    /// How many pages of a canvas are there.
+    fn pages(canvas: &Canvas) -> usize {
+        let mut are_there = [0u8; PAGES];
+        let start = canvas.memory.start.as_ptr();
+        // SAFETY: the range is mapped, and a byte for each of its pages is ours.
+        let outcome =
+            unsafe { libc::mincore(start.cast(), canvas.memory.size(), are_there.as_mut_ptr()) };
+        assert_eq!(outcome, 0);
+        are_there.iter().filter(|page| **page & 1 != 0).count()
+    }
+
+    fn canvas() -> Canvas {
+        let shape = Shape {
+            width: 4096,
+            height: PAGES,
+            bands: 1,
+        };
+        let layout = Layout::packed(shape, DType::U8).expect("a layout");
+        Canvas::new(Memory::zeroed(layout.span()).expect("memory"), layout)
+    }
+
+    /// Who prepares tiles that others write too would let them wait for all their pages.
+    #[test]
+    fn the_first_who_writes_a_canvas_fills_it_with_pages() {
+        let mut whole = canvas();
+        assert_eq!(pages(&whole), 0);
+        whole.pixels_mut();
+        assert_eq!(pages(&whole), PAGES);
+
+        let (split, mut parts) = canvas().split(&[0, 4096], &[0, 1, PAGES]);
+        assert_eq!(pages(&split.0), 0);
+        parts[1].pixels_mut();
+        assert_eq!(pages(&split.0), PAGES);
+        parts.iter_mut().for_each(|part| {
+            part.pixels_mut().row_mut(0, 0).fill(1);
+        });
+        drop(parts);
+        let (buffer, _) = split.join().expect("no part").freeze();
+        let set = buffer.bytes().iter().filter(|byte| **byte == 1).count();
+        assert_eq!(set, 2 * 4096);
     }
 }
