@@ -404,6 +404,11 @@ impl Namespace {
         in_flight::contains(self.block_id(at), bands, self.bands)
     }
 
+    /// Whether a tile is being put together.
+    pub fn is_stitched(&self, at: Block, bands: &Bands) -> bool {
+        in_flight::is_stitched(&self.want(at, bands.clone()))
+    }
+
     /// What stands for a block while it is being made.
     pub fn block_id(&self, at: Block) -> BlockId {
         self.image.block_id(at)

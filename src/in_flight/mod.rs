@@ -151,6 +151,11 @@ pub fn is_asked_for() -> bool {
     })
 }
 
+/// Whether what is wanted is being put together.
+pub fn is_stitched(want: &Want) -> bool {
+    TABLE.lock().find(want, Way::Stitch).is_some()
+}
+
 /// Whether a block with these bands, of so many, is being made, or about to be.
 pub fn contains(block: BlockId, bands: &Bands, all: u32) -> bool {
     TABLE.lock().contains(block, bands, all)

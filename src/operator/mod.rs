@@ -21,6 +21,7 @@ mod placed;
 mod pyramid;
 mod reader;
 mod retiled;
+mod runs;
 mod siblings;
 mod streamed;
 mod warped;

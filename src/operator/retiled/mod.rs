@@ -5,6 +5,7 @@ mod plane;
 mod service;
 mod stitching;
 
+use super::runs::Runs;
 use super::siblings::{Served, Tiles, siblings};
 use super::window_counts::Windows;
 use crate::cache::{
@@ -60,6 +61,8 @@ struct Shared {
     windows: [Windows; MAX_LEVELS],
     /// How much of tiles was read without them.
     parts: Windows,
+    /// Which threads go along rows of tiles.
+    runs: Runs,
 }
 
 /// `source` on a uniform grid; the tiles are kept in `cache`, if there is one.
@@ -82,7 +85,7 @@ pub fn retiled(
     let height = nesting::above(source.height())?;
     let namespace = Namespace::new(cache, &key, &image)?;
     let planes = (0..image.levels.len() as u32)
-        .map(|level| Planes::new(&source, (level, tile.1 >> level), cache))
+        .map(|level| Planes::new(&source, level, (tile.0 >> level, tile.1 >> level), cache))
         .collect::<Result<Vec<_>>>()?;
     let blocks = |planes: &Planes| planes.iter().map(Plane::grid).collect();
     namespace.keeps_blocks(planes.iter().map(blocks).collect());
@@ -137,6 +140,7 @@ impl Retiled {
             return Ok(pad.map(|pixels| pixels.clone().with_valid(width, height)));
         }
         let wanted = self.namespace.bands_to_load(at, bands);
+        self.note_run(at);
         let service = self.service(at, &rect, &wanted, request.retention());
         let (made, has) = match service {
             Service::Block(_) | Service::View(_) | Service::Window => {

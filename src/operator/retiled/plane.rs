@@ -20,6 +20,8 @@ pub struct Planes {
     around: Option<Around>,
     /// Rows of the source in other numbers, where it has them in any number as cheaply as in blocks.
     slices: Option<Plane>,
+    /// Rows of blocks that are wider than tiles: what several tiles beside each other are read by at once.
+    shared_rows: Option<Plane>,
 }
 
 /// What tiles are put together from where the cache is too small to keep the blocks beside them.
@@ -53,11 +55,16 @@ pub struct Plane {
 /// that what a block costs beside its pixels is little.
 const SLICE_BYTES: u64 = 512 << 10;
 
+/// And of rows that are read for several tiles where else each has them read by itself: as many as stay in the innermost
+/// caches, and enough for threads that make the tiles side by side.
+const SHARED_ROWS_BYTES: u64 = 96 << 10;
+
 impl Planes {
-    /// The planes under the tiles of level `tiles`, of which the highest have `tile_rows`, and which `cache` keeps.
+    /// The planes under the tiles of level `tiles`, of which the largest have the size of `tile`, and which `cache` keeps.
     pub fn new(
         source: &Arc<dyn Provider>,
-        (tiles, tile_rows): (u32, u64),
+        tiles: u32,
+        tile: (u64, u64),
         cache: Option<&Cache>,
     ) -> Result<Self> {
         let own = Plane::new(plane(source, tiles), (tiles, 0), cache)?;
@@ -71,17 +78,25 @@ impl Planes {
         };
         // Another tier has blocks.
         let has_tier = cache.is_some_and(|cache| cache.tier().is_some());
-        let slices = own.sliced(tile_rows).filter(|_| !has_tier);
+        let slices = own.sliced(tile.1).filter(|_| !has_tier);
+        let shared_rows = own.shared_rows(tile).filter(|_| !has_tier);
         Ok(Self {
             own,
             around,
             slices,
+            shared_rows,
         })
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Plane> {
         let around = self.around.iter().map(|around| &around.plane);
-        std::iter::once(&self.own).chain(around).chain(&self.slices)
+        let slices = self.slices.iter().chain(&self.shared_rows);
+        std::iter::once(&self.own).chain(around).chain(slices)
+    }
+
+    /// What several tiles beside each other are read by at once.
+    pub fn shared_rows(&self) -> Option<&Plane> {
+        self.shared_rows.as_ref()
     }
 
     /// What a tile over a rectangle is best put together from.
@@ -163,21 +178,44 @@ impl Plane {
         if !whole_rows || self.is_cached || self.level > 0 {
             return None;
         }
-        let row = image.bands.len() as u64 * image.dtype.size() as u64 * image.width();
-        let most = (SLICE_BYTES / row.max(1))
-            .min(tile_rows)
-            .min(image.height());
-        let rows = (1..=most)
+        let most = tile_rows.min(image.height());
+        let rows = self.slice_rows(image.width(), SLICE_BYTES, most, tile_rows)?;
+        (rows != image.block.1 && rows > 1).then(|| self.in_slices((image.width(), rows)))
+    }
+
+    /// The same plane in rows of blocks that are wider than tiles, if these are stored as they are and tiles end where
+    /// blocks do.
+    fn shared_rows(&self, tile: (u64, u64)) -> Option<Self> {
+        let image = self.provider.image();
+        let (width, height) = image.block;
+        let fits = width > tile.0 && width.is_multiple_of(tile.0) && height.is_multiple_of(tile.1);
+        if !fits || !image.plain || self.is_cached || self.level > 0 || image.grid(0).cols() == 1 {
+            return None;
+        }
+        let rows = self.slice_rows(width, SHARED_ROWS_BYTES, tile.1, tile.1)?;
+        Some(self.in_slices((width, rows)))
+    }
+
+    /// As many rows as a tile is a multiple of, and as have so many bytes at most.
+    fn slice_rows(&self, width: u64, bytes: u64, most: u64, tile_rows: u64) -> Option<u64> {
+        let image = self.provider.image();
+        let row = image.bands.len() as u64 * image.dtype.size() as u64 * width;
+        let most = (bytes / row.max(1)).min(most);
+        (1..=most)
             .rev()
-            .find(|rows| tile_rows.is_multiple_of(*rows))?;
+            .find(|rows| tile_rows.is_multiple_of(*rows))
+    }
+
+    fn in_slices(&self, block: (u64, u64)) -> Self {
+        let image = self.provider.image();
         let mut sliced = Image::new(
             image.width(),
             image.height(),
             image.band_count(),
             image.dtype,
         );
-        sliced.block = (image.width(), rows);
-        (rows != image.block.1 && rows > 1).then(|| Self {
+        sliced.block = block;
+        Self {
             provider: self.provider.clone(),
             level: self.level,
             is_cached: false,
@@ -187,7 +225,7 @@ impl Plane {
             tiles: self.tiles,
             nth: 1,
             sliced: Some(Box::new(sliced)),
-        })
+        }
     }
 
     /// Whether it is in slices, which are no blocks of the source.

@@ -49,13 +49,55 @@ impl Retiled {
             if prefers_window(&*own.provider, own.level, rect)
                 && !self.is_worth_decoding(at, rect, bands)
             {
-                return Service::Window;
+                return match planes.shared_rows() {
+                    Some(rows) if self.shares_rows(rows, at, rect, bands, retention) => {
+                        Service::Assembly(rows)
+                    }
+                    _ => Service::Window,
+                };
             }
             if let Some(block) = self.block_that_stays(own, rect, retention) {
                 return Service::Part(block);
             }
         }
         Service::Assembly(planes.best(rect, bands))
+    }
+
+    /// Notes that a tile is asked for which is not there, where others may be made along with it.
+    pub fn note_run(&self, at: Block) {
+        if let Some(rows) = self.planes[at.level as usize].shared_rows() {
+            self.shared.runs.note(at, self.tiles_side_by_side(at, rows));
+        }
+    }
+
+    /// How many tiles of the level of one are beside each other in rows of a block.
+    fn tiles_side_by_side(&self, at: Block, rows: &Plane) -> u64 {
+        let tile = self.image.grid(at.level).rect(0, 0);
+        rows.image().block.0.div_ceil(tile.width.max(1))
+    }
+
+    /// Whether a tile is made along with those beside it, whose rows are then read once: where another thread does so
+    /// already, or where this one goes along the tiles and has come to the first of a block. Threads that take tiles by
+    /// turns do better each with its own: they would write into the same lines of memory.
+    fn shares_rows(
+        &self,
+        rows: &Plane,
+        at: Block,
+        rect: &Rect,
+        bands: &Bands,
+        retention: Retention,
+    ) -> bool {
+        let (Retention::Kept, Some(cache)) = (retention, self.namespace.cache()) else {
+            return false;
+        };
+        if self.namespace.is_stitched(at, bands) {
+            return true;
+        }
+        let others = (self.tiles_side_by_side(at, rows) - 1) * tile_bytes(&self.image, at, bands);
+        let mut blocks = rows.blocks(rect).into_iter();
+        blocks.all(|block| rows.rect(block).x == rect.x)
+            && self.shared.runs.has_long(at)
+            && others <= cache.unread_share()
     }
 
     /// The tile from one call to the source.
