@@ -16,7 +16,7 @@ use smallvec::SmallVec;
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::ptr::NonNull;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Weak};
 
 /// Library buffers start at a multiple of this many bytes.
@@ -24,14 +24,18 @@ pub const ALIGNMENT: usize = 64;
 
 /// From this size on memory is mapped from the system page-wise, so that freeing it gives it back
 /// at once, whatever the allocator does. A memory checker sees only what the allocator gives out.
+/// Of smaller memory the allocator keeps what is free between what is not.
 const MAP_FROM: usize = if cfg!(memory_checker) {
     usize::MAX
 } else {
-    64 << 10
+    32 << 10
 };
 
-/// Up to this size the allocator steps in where the system has no more mappings: it allows some
-/// ten thousands, which large tiles never reach.
+/// Of memory that is smaller than this only so much is mapped: the system allows some ten thousands of mappings.
+const SMALL: usize = 64 << 10;
+const MOST_SMALL: usize = 16 << 10;
+
+/// Up to this size the allocator steps in where the system has no more mappings, which large tiles never reach.
 const MAY_ALLOCATE: usize = if cfg!(memory_checker) {
     usize::MAX
 } else {
@@ -82,14 +86,15 @@ impl Memory {
             return Err(refused());
         }
         let size = Self::allocated_size(len);
-        if size >= MAP_FROM
-            && let Some(start) = map_pages(size)
-        {
-            let vacant = if size <= FILL_UP_TO { VACANT } else { 0 };
-            return Ok(Self {
-                start,
-                size: size | MAPPED | vacant,
-            });
+        if size >= MAP_FROM && may_map(size) {
+            if let Some(start) = map_pages(size) {
+                let vacant = if size <= FILL_UP_TO { VACANT } else { 0 };
+                return Ok(Self {
+                    start,
+                    size: size | MAPPED | vacant,
+                });
+            }
+            was_unmapped(size);
         }
         if size >= MAY_ALLOCATE {
             return Err(refused());
@@ -141,6 +146,7 @@ impl Drop for Memory {
         if self.size & MAPPED != 0 {
             // SAFETY: start and size are those of the mapping made in `zeroed`.
             unsafe { unmap_pages(self.start, self.size()) };
+            was_unmapped(self.size());
         } else {
             // SAFETY: allocated in `zeroed` with this very layout.
             unsafe {
@@ -148,6 +154,24 @@ impl Drop for Memory {
                 std::alloc::dealloc(self.start.as_ptr(), layout);
             }
         }
+    }
+}
+
+/// How much mapped memory is smaller than [`SMALL`].
+static SMALL_ONES: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether memory of a size may be mapped; then it counts until [`was_unmapped`].
+fn may_map(size: usize) -> bool {
+    let may = size >= SMALL || SMALL_ONES.fetch_add(1, Ordering::Relaxed) < MOST_SMALL;
+    if !may {
+        was_unmapped(size);
+    }
+    may
+}
+
+fn was_unmapped(size: usize) {
+    if size < SMALL {
+        SMALL_ONES.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -74,6 +74,33 @@ fn the_process_takes_what_the_budget_says_and_gives_it_back() {
         assert!(most <= BUDGET + BESIDE, "{most} with tiles of {side}");
     }
 
+    // Small blocks, as overviews have, come and go among others.
+    let small = source(image((4096, 4096), (128, 128), 3), Arc::default());
+    let small = cached(small, &cache).expect("blocks");
+    let (mut number, mut most) = (0u64, 0);
+    for step in 0..6000 {
+        number = number
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        let place = number >> 33;
+        // Now of the one kind more, now of the other.
+        let (provider, of_small) = match place % 8 < step / 750 {
+            true => (&*small, true),
+            false => (&*blocks, false),
+        };
+        let cols = if of_small { 32 } else { 16 };
+        let at = Block::new(0, place / 8 / cols % 32, place / 8 % cols);
+        let tile = get_block(provider, at, &Bands::ALL).expect("a tile");
+        check(provider, at, &tile);
+        most = most.max(resident() - before);
+    }
+    println!("{most} with small blocks among others");
+    assert!(
+        most <= BUDGET + BESIDE,
+        "{most} with small blocks among others"
+    );
+    drop(small);
+
     // A held tile keeps its own memory alone, and its pixels.
     let at = Block::new(0, 31, 15);
     let held = get_block(&*blocks, at, &Bands::ALL).expect("a tile");
