@@ -25,6 +25,7 @@ mod rgb;
 pub(crate) mod samples;
 mod scratch;
 pub mod tiff;
+mod uncompressed;
 mod warnings;
 mod world;
 mod xml;

@@ -7,9 +7,10 @@ use super::plan::{Compression, Plan};
 use super::subheader::{BandHeader, ImageHeader};
 use crate::bytes::Bytes;
 use crate::dtype::{DType, Sample};
-use crate::image::{Band, Colour, Image, Metadata, SharedWork};
+use crate::image::{Band, Colour, Image, Metadata};
 use crate::source::numbered::first_free;
 use crate::source::samples::extend;
+use crate::source::uncompressed;
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -26,14 +27,8 @@ pub fn image(
     image.block = plan.block;
     image.bits = bits(header, plan);
     image.bands_together = plan.bands > 1 && interleaved(header);
-    image.windowed = plan.compression == Compression::None;
-    image.plain = image.windowed && bytes.reads_are_cheap();
-    image.in_place = image.windowed && bytes.mapping().is_some();
-    if image.windowed && !image.in_place {
-        image.shared_work = SharedWork::Rows {
-            read: bytes.read_cost(),
-        };
-    }
+    let stored = plan.compression == Compression::None;
+    uncompressed::describe(&mut image, stored, &**bytes);
     image.sparse = mask.sparse;
     let pad = mask
         .pad

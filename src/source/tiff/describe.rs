@@ -8,8 +8,9 @@ use super::plan::Plan;
 use super::tags;
 use crate::error::Result;
 use crate::georef::Located;
-use crate::image::{Band, Colour, Image, Metadata, SharedWork};
+use crate::image::{Band, Colour, Image, Metadata};
 use crate::source::nodata_text::nodata;
+use crate::source::uncompressed;
 
 /// Describes the image, as a mask if it is used as one.
 pub fn image(directory: &Directory, plan: &Plan, mask: bool) -> Result<Image> {
@@ -19,15 +20,8 @@ pub fn image(directory: &Directory, plan: &Plan, mask: bool) -> Result<Image> {
     image.bits = plan.most_bits() / plan.dtype.parts() as u32;
     image.bands_together = plan.bands > 1 && !plan.planar;
     image.picks_bands = image.bands_together && !plan.compression.gives_samples();
-    image.windowed = plan.compression == Compression::None && plan.units.is_none();
-    let bytes = &directory.reader.bytes;
-    image.plain = image.windowed && bytes.reads_are_cheap();
-    image.in_place = image.windowed && bytes.mapping().is_some();
-    if image.windowed && !image.in_place {
-        image.shared_work = SharedWork::Rows {
-            read: bytes.read_cost(),
-        };
-    }
+    let stored = plan.compression == Compression::None && plan.units.is_none();
+    uncompressed::describe(&mut image, stored, &*directory.reader.bytes);
     if mask {
         image.bits = 8;
     } else {
