@@ -333,13 +333,13 @@ fn blocks_that_the_cache_cannot_keep_are_not_decoded_for_windows() {
     assert!((decoded - BANDS as f64).abs() < 1e-3, "{decoded}");
 }
 
-/// Two times two blocks of 1024, and all tiles of 256 over them, row by row.
+/// Eight blocks of 1024 beside each other, and all tiles of 256 over them, row by row.
 fn large_blocks() -> (Stored, Vec<Block>) {
     let stored = Stored {
-        size: (2048, 2048),
+        size: (8192, 1024),
         block: (1024, 1024),
     };
-    let all = (0..8).flat_map(|row| (0..8).map(move |col| Block::new(0, row, col)));
+    let all = (0..4).flat_map(|row| (0..32).map(move |col| Block::new(0, row, col)));
     (stored, all.collect())
 }
 
@@ -347,7 +347,7 @@ fn large_blocks() -> (Stored, Vec<Block>) {
 fn small_tiles_of_large_ones_are_read_by_themselves() {
     let (stored, mut order) = large_blocks();
     // In no order.
-    order.sort_by_key(|at| (at.row * 8 + at.col).wrapping_mul(29) % 64);
+    order.sort_by_key(|at| (at.row * 32 + at.col).wrapping_mul(29) % 128);
     for is_cached in [false, true] {
         let file = File::open(stored, 64 << 20);
         let below = match is_cached {
@@ -373,8 +373,8 @@ fn who_goes_along_small_tiles_reads_the_rows_of_large_ones_once() {
     let (decoded, whole, read) = file.taken();
     assert_eq!(whole, 0.0);
     assert!(decoded <= 1.0 + 1e-4, "{decoded}");
-    // Of the first four nobody knows yet that more will follow: rows of one block of the 16 are read four times.
-    assert!(read <= 19.0 / 16.0 + 1e-2, "{read}");
+    // Of the first 16 nobody knows yet that more will follow: their rows are read four times.
+    assert!(read <= (4.0 * 4.0 + 28.0) / 32.0 + 1e-2, "{read}");
 
     // Where the tiles beside one would not stay, each is read by itself.
     let file = File::open(stored, 600 << 10);
@@ -412,10 +412,10 @@ fn threads_that_take_small_tiles_by_turns_make_none_for_each_other() {
 #[test]
 fn threads_side_by_side_get_the_pixels_of_small_tiles() {
     let (stored, order) = large_blocks();
-    // The first four of a row that begins elsewhere are asked for before anybody knows that more will follow. Where there
-    // is little room, tiles that came along with others may go before they are asked for.
+    // The first 16 of each thread are asked for before anybody knows that more will follow. Where there is little room,
+    // tiles that came along with others may go before they are asked for.
     let cases = [
-        (true, 64 << 20, 2.5),
+        (true, 64 << 20, (16.0 * 4.0 + 16.0) / 32.0),
         (false, 64 << 20, 4.0),
         (false, 2 << 20, 5.0),
     ];

@@ -2,22 +2,29 @@
 
 use crate::image::Block;
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::thread::Seat;
+use crate::thread::{SEATS, Seat};
 
 /// Rows are told apart by their number modulo this.
 const ROWS: usize = 64;
 
-/// From so many tiles on that a thread has asked for one after the other it goes along the row. Of two threads that take
-/// tiles by turns, one comes to so many hardly ever.
-const LONG: u64 = 4;
+/// From so many tiles on that a thread has asked for one after the other it goes along the row. Of threads that take tiles
+/// by turns one comes to a few, where another is held up.
+const LONG: u64 = 16;
 
-/// What was asked for last in each row of tiles of one level: by which thread, in which column, and as which tile of those
-/// that it has asked for one after the other.
-pub struct Runs([AtomicU64; ROWS]);
+/// What was asked for last in the rows of tiles of an image.
+pub struct Runs {
+    /// By which thread, in which column, and as which tile of those that it has asked for one after the other.
+    rows: [AtomicU64; ROWS],
+    /// By seat, how many a thread has asked for one after the other, which it goes on with in another row.
+    threads: [AtomicU64; SEATS],
+}
 
 impl Default for Runs {
     fn default() -> Self {
-        Self(std::array::from_fn(|_| AtomicU64::new(0)))
+        Self {
+            rows: std::array::from_fn(|_| AtomicU64::new(0)),
+            threads: std::array::from_fn(|_| AtomicU64::new(0)),
+        }
     }
 }
 
@@ -50,39 +57,40 @@ impl Run {
 
 impl Runs {
     fn row(&self, row: u64) -> &AtomicU64 {
-        &self.0[(row % ROWS as u64) as usize]
+        &self.rows[(row % ROWS as u64) as usize]
     }
 
-    /// The calling thread, if it can be told from all others.
-    fn thread() -> Option<u64> {
+    /// The seat of the calling thread, if it can be told from all others.
+    fn seat() -> Option<usize> {
         let seat = Seat::current();
-        seat.is_own().then(|| seat.number() as u64 + 1)
+        seat.is_own().then(|| seat.number())
     }
 
     /// Notes that the calling thread asks for a tile that is not there. With a tile up to `step` that follow each other may
     /// have come, which it then found.
     pub fn note(&self, at: Block, step: u64) {
-        let Some(thread) = Self::thread() else {
+        let Some(seat) = Self::seat() else {
             return self.row(at.row).store(0, Ordering::Relaxed);
         };
+        let thread = seat as u64 + 1;
         let before = Run::of(self.row(at.row).load(Ordering::Relaxed));
-        let above = Run::of(self.row(at.row.wrapping_sub(1)).load(Ordering::Relaxed));
         let follows = before.col < at.col && at.col - before.col <= step;
         let len = match at.col {
-            // The end of the row above comes before the first tile.
-            0 if above.thread == thread => above.len,
+            0 => self.threads[seat].load(Ordering::Relaxed) + 1,
             1.. if before.thread == thread && follows => before.len + 1,
             _ => 1,
         };
         let col = at.col;
         let run = Run { thread, col, len };
+        self.threads[seat].store(len.min(LONG), Ordering::Relaxed);
         self.row(at.row).store(run.word(), Ordering::Relaxed);
     }
 
     /// Whether the calling thread, which has just noted a tile, goes along its row.
     pub fn has_long(&self, at: Block) -> bool {
         let run = Run::of(self.row(at.row).load(Ordering::Relaxed));
-        run.len >= LONG && run.col == at.col && Some(run.thread) == Self::thread()
+        let is_own = Self::seat().is_some_and(|seat| run.thread == seat as u64 + 1);
+        run.len >= LONG && run.col == at.col && is_own
     }
 }
 
@@ -103,33 +111,33 @@ mod tests {
     #[test]
     fn tiles_that_follow_each_other_are_a_run() {
         let runs = Runs::default();
-        assert!(!is_long(&runs, 0, &[0, 1, 2]));
+        let cols: Vec<u64> = (0..15).collect();
+        assert!(!is_long(&runs, 0, &cols));
         assert!(
-            is_long(&runs, 0, &[3, 7]),
-            "with the three tiles made with one"
+            is_long(&runs, 0, &[15]) && is_long(&runs, 0, &[19]),
+            "with tiles made along"
         );
-        assert!(is_long(&runs, 1, &[0]), "along the next row");
+        assert!(is_long(&runs, 1, &[0]), "on along another row");
         assert!(!is_long(&runs, 1, &[5]), "one passed over");
-        assert!(!is_long(&runs, 2, &[7, 6, 5, 4, 3]), "backwards");
-        assert!(!is_long(&runs, 5, &[0, 1, 2]) && !is_long(&runs, 7, &[0]));
-        assert!(!runs.has_long(Block::new(0, 0, 3)), "not the latest");
+        let back: Vec<u64> = (0..40).rev().collect();
+        assert!(!is_long(&runs, 2, &back), "backwards");
+        assert!(!is_long(&runs, 5, &cols[1..]) && !is_long(&runs, 7, &[1]));
+        assert!(!runs.has_long(Block::new(0, 5, 3)), "not the latest");
     }
 
     #[test]
     fn threads_by_turns_have_no_run() {
         let runs = Arc::new(Runs::default());
-        let there = |cols: &'static [u64], row| {
+        let there = |row, cols: Vec<u64>| {
             let runs = runs.clone();
-            let asked = std::thread::spawn(move || is_long(&runs, row, cols));
+            let asked = std::thread::spawn(move || is_long(&runs, row, &cols));
             asked.join().expect("no panic")
         };
-        for col in 0..8 {
+        for col in 0..40 {
             assert!(!is_long(&runs, 0, &[2 * col]));
-            let runs = runs.clone();
-            let other = std::thread::spawn(move || is_long(&runs, 0, &[2 * col + 1]));
-            assert!(!other.join().expect("no panic"));
+            assert!(!there(0, vec![2 * col + 1]));
         }
-        assert!(there(&[0, 1, 2, 3], 9), "each in a row of its own");
-        assert!(is_long(&runs, 8, &[0, 1, 2, 3]));
+        assert!(there(9, (0..16).collect()), "each in a row of its own");
+        assert!(is_long(&runs, 8, &(0..16).collect::<Vec<_>>()));
     }
 }
