@@ -384,6 +384,23 @@ fn who_goes_along_small_tiles_reads_the_rows_of_large_ones_once() {
     assert!((read - 4.0).abs() < 1e-2, "{read}");
 }
 
+/// What came along with the first tile of a block would be gone when its column is asked for.
+#[test]
+fn who_goes_down_columns_of_small_tiles_has_none_made_beside_them() {
+    let stored = Stored {
+        size: (2048, 8192),
+        block: (1024, 1024),
+    };
+    let file = File::open(stored, 2 << 20);
+    let tiles = file.tiles(256, &file.source);
+    for (col, row) in (0..8).flat_map(|col| (0..32).map(move |row| (col, row))) {
+        file.get(&*tiles, Block::new(0, row, col));
+    }
+    let (_, _, read) = file.taken();
+    assert!((read - 4.0).abs() < 1e-2, "{read}");
+    assert_eq!(tiles.counters().siblings, 0);
+}
+
 #[test]
 fn threads_that_take_small_tiles_by_turns_make_none_for_each_other() {
     let (stored, order) = large_blocks();

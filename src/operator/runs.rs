@@ -11,11 +11,11 @@ const ROWS: usize = 64;
 /// by turns one comes to a few, where another is held up.
 const LONG: u64 = 16;
 
-/// What was asked for last in the rows of tiles of an image.
+/// Who asked last for what of the tiles of an image.
 pub struct Runs {
-    /// By which thread, in which column, and as which tile of those that it has asked for one after the other.
+    /// In each row, which thread: the number of its seat, from 1 on.
     rows: [AtomicU64; ROWS],
-    /// By seat, how many a thread has asked for one after the other, which it goes on with in another row.
+    /// By seat, the run of a thread.
     threads: [AtomicU64; SEATS],
 }
 
@@ -28,30 +28,28 @@ impl Default for Runs {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// The tile that a thread asked for last, and how many it has asked for one after the other.
+#[derive(Clone, Copy)]
 struct Run {
-    /// The number of a seat, from 1 on.
-    thread: u64,
+    row: u64,
     col: u64,
     len: u64,
 }
 
 impl Run {
-    const COL_BITS: u32 = 48;
-    const LEN_BITS: u32 = 8;
+    const COL: u64 = (1 << 40) - 1;
+    const ROW: u64 = (1 << 16) - 1;
 
     fn of(word: u64) -> Self {
         Self {
-            thread: word >> (Self::COL_BITS + Self::LEN_BITS),
-            col: word & ((1 << Self::COL_BITS) - 1),
-            len: word >> Self::COL_BITS & ((1 << Self::LEN_BITS) - 1),
+            row: word >> 40 & Self::ROW,
+            col: word & Self::COL,
+            len: word >> 56,
         }
     }
 
     fn word(self) -> u64 {
-        let len = self.len.min((1 << Self::LEN_BITS) - 1);
-        let col = self.col & ((1 << Self::COL_BITS) - 1);
-        (self.thread << Self::LEN_BITS | len) << Self::COL_BITS | col
+        self.len.min(LONG) << 56 | (self.row & Self::ROW) << 40 | self.col & Self::COL
     }
 }
 
@@ -66,31 +64,39 @@ impl Runs {
         seat.is_own().then(|| seat.number())
     }
 
-    /// Notes that the calling thread asks for a tile that is not there. With a tile up to `step` that follow each other may
-    /// have come, which it then found.
-    pub fn note(&self, at: Block, step: u64) {
+    /// Notes that the calling thread asks for a tile that is not there, of rows of `cols`. With a tile up to `step` that follow
+    /// each other may have come, which it then found.
+    pub fn note(&self, at: Block, step: u64, cols: u64) {
         let Some(seat) = Self::seat() else {
             return self.row(at.row).store(0, Ordering::Relaxed);
         };
-        let thread = seat as u64 + 1;
-        let before = Run::of(self.row(at.row).load(Ordering::Relaxed));
-        let follows = before.col < at.col && at.col - before.col <= step;
-        let len = match at.col {
-            0 => self.threads[seat].load(Ordering::Relaxed) + 1,
-            1.. if before.thread == thread && follows => before.len + 1,
-            _ => 1,
+        let last = Run::of(self.threads[seat].load(Ordering::Relaxed));
+        let own = seat as u64 + 1;
+        let is_alone = self.row(at.row).swap(own, Ordering::Relaxed) == own;
+        let follows = match at.col {
+            0 => last.col + step >= cols,
+            col => {
+                is_alone
+                    && last.row == at.row & Run::ROW
+                    && (1..=step).contains(&col.wrapping_sub(last.col))
+            }
         };
-        let col = at.col;
-        let run = Run { thread, col, len };
-        self.threads[seat].store(len.min(LONG), Ordering::Relaxed);
-        self.row(at.row).store(run.word(), Ordering::Relaxed);
+        let run = Run {
+            row: at.row,
+            col: at.col,
+            len: if follows { last.len + 1 } else { 1 },
+        };
+        self.threads[seat].store(run.word(), Ordering::Relaxed);
     }
 
     /// Whether the calling thread, which has just noted a tile, goes along its row.
     pub fn has_long(&self, at: Block) -> bool {
-        let run = Run::of(self.row(at.row).load(Ordering::Relaxed));
-        let is_own = Self::seat().is_some_and(|seat| run.thread == seat as u64 + 1);
-        run.len >= LONG && run.col == at.col && is_own
+        let run = Run {
+            row: at.row,
+            col: at.col,
+            len: LONG,
+        };
+        Self::seat().is_some_and(|seat| self.threads[seat].load(Ordering::Relaxed) == run.word())
     }
 }
 
@@ -103,7 +109,7 @@ mod tests {
     fn is_long(runs: &Runs, row: u64, cols: &[u64]) -> bool {
         let tiles = cols.iter().map(|col| Block::new(0, row, *col));
         tiles.fold(false, |_, at| {
-            runs.note(at, 4);
+            runs.note(at, 4, 20);
             runs.has_long(at)
         })
     }
@@ -123,6 +129,10 @@ mod tests {
         assert!(!is_long(&runs, 2, &back), "backwards");
         assert!(!is_long(&runs, 5, &cols[1..]) && !is_long(&runs, 7, &[1]));
         assert!(!runs.has_long(Block::new(0, 5, 3)), "not the latest");
+        for col in 0..20 {
+            let down = |row| is_long(&runs, row, &[col]);
+            assert!(!(0..40).any(down), "down a column");
+        }
     }
 
     #[test]

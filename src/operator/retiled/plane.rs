@@ -178,8 +178,7 @@ impl Plane {
         if !whole_rows || self.is_cached || self.level > 0 {
             return None;
         }
-        let most = tile_rows.min(image.height());
-        let rows = self.slice_rows(image.width(), SLICE_BYTES, most, tile_rows)?;
+        let rows = self.slice_rows(image.width(), SLICE_BYTES, tile_rows)?;
         (rows != image.block.1 && rows > 1).then(|| self.in_slices((image.width(), rows)))
     }
 
@@ -192,15 +191,15 @@ impl Plane {
         if !fits || !image.plain || self.is_cached || self.level > 0 || image.grid(0).cols() == 1 {
             return None;
         }
-        let rows = self.slice_rows(width, SHARED_ROWS_BYTES, tile.1, tile.1)?;
+        let rows = self.slice_rows(width, SHARED_ROWS_BYTES, tile.1)?;
         Some(self.in_slices((width, rows)))
     }
 
-    /// As many rows as a tile is a multiple of, and as have so many bytes at most.
-    fn slice_rows(&self, width: u64, bytes: u64, most: u64, tile_rows: u64) -> Option<u64> {
+    /// As many rows as a tile is a multiple of and the image has, of so many bytes at most.
+    fn slice_rows(&self, width: u64, bytes: u64, tile_rows: u64) -> Option<u64> {
         let image = self.provider.image();
         let row = image.bands.len() as u64 * image.dtype.size() as u64 * width;
-        let most = (bytes / row.max(1)).min(most);
+        let most = (bytes / row.max(1)).min(tile_rows).min(image.height());
         (1..=most)
             .rev()
             .find(|rows| tile_rows.is_multiple_of(*rows))

@@ -66,7 +66,9 @@ impl Retiled {
     /// Notes that a tile is asked for which is not there, where others may be made along with it.
     pub fn note_run(&self, at: Block) {
         if let Some(rows) = self.planes[at.level as usize].shared_rows() {
-            self.shared.runs.note(at, self.tiles_side_by_side(at, rows));
+            let cols = self.image.grid(at.level).cols();
+            let step = self.tiles_side_by_side(at, rows);
+            self.shared.runs.note(at, step, cols);
         }
     }
 
@@ -94,8 +96,7 @@ impl Retiled {
             return true;
         }
         let others = (self.tiles_side_by_side(at, rows) - 1) * tile_bytes(&self.image, at, bands);
-        let mut blocks = rows.blocks(rect).into_iter();
-        blocks.all(|block| rows.rect(block).x == rect.x)
+        rect.x.is_multiple_of(rows.image().block.0)
             && self.shared.runs.has_long(at)
             && others <= cache.unread_share()
     }
