@@ -31,7 +31,7 @@ const MAP_FROM: usize = if cfg!(memory_checker) {
     32 << 10
 };
 
-/// Of memory that is smaller than this only so much is mapped: the system allows some ten thousands of mappings.
+/// Of memory that is smaller than this only so many pieces are mapped: the system allows some ten thousands of mappings.
 const SMALL: usize = 64 << 10;
 const MOST_SMALL: usize = 16 << 10;
 
@@ -157,7 +157,7 @@ impl Drop for Memory {
     }
 }
 
-/// How much mapped memory is smaller than [`SMALL`].
+/// How many pieces of mapped memory are smaller than [`SMALL`].
 static SMALL_ONES: AtomicUsize = AtomicUsize::new(0);
 
 /// Whether memory of a size may be mapped; then it counts until [`was_unmapped`].
@@ -1122,23 +1122,31 @@ unsafe fn scatter<const N: usize>(samples: &[u8], to: *mut u8, stride: isize) {
 mod tests {
     use super::*;
 
-    const PAGES: usize = 64;
+    const ROWS: usize = 64;
 
-    /// How many pages of a canvas are there.
-    fn pages(canvas: &Canvas) -> usize {
-        let mut are_there = [0u8; PAGES];
-        let start = canvas.memory.start.as_ptr();
+    /// How many bytes of a canvas have pages.
+    fn bytes_there(canvas: &Canvas) -> usize {
+        // SAFETY: `sysconf` may be called at any time from any thread.
+        let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as usize;
+        let (start, size) = (canvas.memory.start.as_ptr(), canvas.memory.size());
+        let mut are_there = vec![0u8; size.div_ceil(page)];
         // SAFETY: the range is mapped, and a byte for each of its pages is ours.
-        let outcome =
-            unsafe { libc::mincore(start.cast(), canvas.memory.size(), are_there.as_mut_ptr()) };
+        let outcome = unsafe { libc::mincore(start.cast(), size, are_there.as_mut_ptr()) };
         assert_eq!(outcome, 0);
-        are_there.iter().filter(|page| **page & 1 != 0).count()
+        page * are_there.iter().filter(|page| **page & 1 != 0).count()
+    }
+
+    /// Linux 5.14 was the first that fills memory at once by this call.
+    fn can_fill(canvas: &Canvas) -> bool {
+        let (start, size) = (canvas.memory.start.as_ptr(), canvas.memory.size());
+        // SAFETY: the pages are ours.
+        unsafe { libc::madvise(start.cast(), size, libc::MADV_POPULATE_WRITE) == 0 }
     }
 
     fn canvas() -> Canvas {
         let shape = Shape {
             width: 4096,
-            height: PAGES,
+            height: ROWS,
             bands: 1,
         };
         let layout = Layout::packed(shape, DType::U8).expect("a layout");
@@ -1148,15 +1156,16 @@ mod tests {
     /// Who prepares tiles that others write too would let them wait for all their pages.
     #[test]
     fn the_first_who_writes_a_canvas_fills_it_with_pages() {
+        let all = if can_fill(&canvas()) { 4096 * ROWS } else { 0 };
         let mut whole = canvas();
-        assert_eq!(pages(&whole), 0);
+        assert_eq!(bytes_there(&whole), 0);
         whole.pixels_mut();
-        assert_eq!(pages(&whole), PAGES);
+        assert_eq!(bytes_there(&whole), all);
 
-        let (split, mut parts) = canvas().split(&[0, 4096], &[0, 1, PAGES]);
-        assert_eq!(pages(&split.0), 0);
+        let (split, mut parts) = canvas().split(&[0, 4096], &[0, 1, ROWS]);
+        assert_eq!(bytes_there(&split.0), 0);
         parts[1].pixels_mut();
-        assert_eq!(pages(&split.0), PAGES);
+        assert_eq!(bytes_there(&split.0), all);
         parts.iter_mut().for_each(|part| {
             part.pixels_mut().row_mut(0, 0).fill(1);
         });
@@ -1164,5 +1173,22 @@ mod tests {
         let (buffer, _) = split.join().expect("no part").freeze();
         let set = buffer.bytes().iter().filter(|byte| **byte == 1).count();
         assert_eq!(set, 2 * 4096);
+    }
+
+    /// A cache of a hundred thousand small tiles would leave the process no mappings for anything else.
+    #[test]
+    fn of_small_memory_so_much_is_mapped_and_no_more() {
+        let pieces = MOST_SMALL + 100;
+        let all: Vec<Memory> = (0..pieces)
+            .map(|_| Memory::zeroed(MAP_FROM).expect("memory"))
+            .collect();
+        let is_mapped = |memory: &&Memory| memory.size & MAPPED != 0;
+        assert!(all.iter().filter(is_mapped).count() <= MOST_SMALL);
+        assert!(all.iter().take(1000).any(|memory| is_mapped(&memory)));
+        drop(all);
+        assert!(
+            is_mapped(&&Memory::zeroed(MAP_FROM).expect("memory")),
+            "free again"
+        );
     }
 }

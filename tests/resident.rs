@@ -94,7 +94,6 @@ fn the_process_takes_what_the_budget_says_and_gives_it_back() {
         check(provider, at, &tile);
         most = most.max(resident() - before);
     }
-    println!("{most} with small blocks among others");
     assert!(
         most <= BUDGET + BESIDE,
         "{most} with small blocks among others"
