@@ -8,6 +8,15 @@ const SHORT_ROW: usize = 1024;
 /// So many of them are on their way at a time.
 const ROWS_AHEAD: isize = 8;
 
+/// Tells the processor of the row that will be written a little after the one at `to`, where it does not see that by itself.
+/// There may be none.
+#[inline(always)]
+pub fn expect_row(to: *const u8, stride: isize, row: usize) {
+    if row <= SHORT_ROW && row as isize != stride {
+        prefetch(to.wrapping_offset(ROWS_AHEAD * stride), row);
+    }
+}
+
 /// Rows of a band, each `stride` bytes after the one before.
 pub struct Rows<'a> {
     bytes: &'a [u8],
@@ -38,12 +47,9 @@ impl<'a> Rows<'a> {
             unsafe { std::ptr::copy_nonoverlapping(from.as_ptr(), to, from.len()) };
             return;
         }
-        let is_short = row <= SHORT_ROW && row as isize != stride;
         for (line, from) in from.chunks(self.stride).enumerate() {
             let to = to.wrapping_offset(line as isize * stride);
-            if is_short {
-                prefetch(to.wrapping_offset(ROWS_AHEAD * stride), row);
-            }
+            expect_row(to, stride, row);
             // SAFETY: as above; `from` is one of the rows, and has so many bytes.
             unsafe { std::ptr::copy_nonoverlapping(from.as_ptr(), to, row) };
         }

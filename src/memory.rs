@@ -4,7 +4,7 @@
 //! threads fill at once. Frozen, it becomes a [`Buffer`]: immutable, shared, and alive for as long
 //! as anyone holds it. [`Target`] is a caller's own memory that pixels are copied to.
 
-use crate::copy::Rows;
+use crate::copy::{Rows, expect_row};
 use crate::dtype::{DType, Sample};
 use crate::error::{Error, Kind, Result};
 use crate::geometry::Area;
@@ -759,8 +759,11 @@ impl<'a> PixelsMut<'a> {
         (0..self.layout.shape.bands)
             .map(|band| {
                 let at = self.layout.offset(band, y);
+                // SAFETY: as in `row_mut`.
+                let row = unsafe { self.start.as_ptr().add(at) };
+                expect_row(row, self.layout.row_stride as isize, bytes);
                 // SAFETY: as in `row_mut`; rows of different bands do not overlap.
-                unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr().add(at), bytes) }
+                unsafe { std::slice::from_raw_parts_mut(row, bytes) }
             })
             .collect()
     }

@@ -364,6 +364,62 @@ fn small_tiles_of_large_ones_are_read_by_themselves() {
     }
 }
 
+/// Whatever blocks they are over: each reads the rows of these that it needs, and keeps nothing beside itself.
+#[test]
+fn tiles_are_read_without_blocks_between() {
+    let stored = Stored {
+        size: (2048, 1024),
+        block: (256, 256),
+    };
+    for (tile, budget) in [100, 200, 300, 1000, 1024]
+        .into_iter()
+        .flat_map(|tile| [600 << 10, 64 << 20].map(|budget| (tile, budget)))
+    {
+        let file = File::open(stored, budget);
+        let tiles = file.tiles(tile, &file.source);
+        let grid = tiles.image().grid(0);
+        let all = (0..grid.rows()).flat_map(|row| (0..grid.cols()).map(move |col| (row, col)));
+        let mut order: Vec<Block> = all.map(|(row, col)| Block::new(0, row, col)).collect();
+        order.sort_by_key(|at| (at.row * 31 + at.col).wrapping_mul(29) % 128);
+        std::thread::scope(|scope| {
+            for own in 0..3 {
+                let (file, tiles, order) = (&file, &tiles, &order);
+                let own = order.iter().skip(own).step_by(3);
+                scope.spawn(move || own.for_each(|at| file.get(&**tiles, *at)));
+            }
+        });
+        let (decoded, whole, read) = file.taken();
+        assert_eq!(whole, 0.0, "{tile}");
+        assert!((decoded - 1.0).abs() < 1e-3, "{tile}: {decoded}");
+        let rows = order.iter().map(|at| {
+            let rect = at.rect(tiles.image());
+            let over = rect.right().div_ceil(256) - rect.x / 256;
+            over * 256 * rect.height
+        });
+        let wanted = rows.sum::<u64>() as f64 / (stored.size.0 * stored.size.1) as f64;
+        assert!((read - wanted).abs() < 1e-2, "{tile}: {read}, {wanted}");
+        let counters = tiles.counters();
+        assert_eq!(counters.loads, order.len() as u64, "{tile}");
+        assert_eq!(counters.siblings, 0, "{tile}");
+        let kept = file.cache.statistics().entries;
+        assert!(kept <= order.len() as u64, "{tile}: {kept}");
+    }
+}
+
+/// Threads share the work of such a tile.
+#[test]
+fn huge_tiles_are_put_together_from_blocks() {
+    let stored = Stored {
+        size: (5120, 5120),
+        block: (1024, 1024),
+    };
+    let file = File::open(stored, 256 << 20);
+    let tiles = file.tiles(5120, &file.source);
+    file.get(&*tiles, Block::new(0, 0, 0));
+    let (decoded, whole, _) = file.taken();
+    assert_eq!((decoded, whole), (1.0, 1.0));
+}
+
 #[test]
 fn who_goes_along_small_tiles_reads_the_rows_of_large_ones_once() {
     let (stored, order) = large_blocks();

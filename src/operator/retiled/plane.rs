@@ -22,6 +22,8 @@ pub struct Planes {
     slices: Option<Plane>,
     /// Rows of blocks that are wider than tiles: what several tiles beside each other are read by at once.
     shared_rows: Option<Plane>,
+    /// Whether tiles are best read straight from the source, whatever blocks they are over.
+    reads_tiles: bool,
 }
 
 /// What tiles are put together from where the cache is too small to keep the blocks beside them.
@@ -59,6 +61,9 @@ const SLICE_BYTES: u64 = 512 << 10;
 /// caches, and enough for threads that make the tiles side by side.
 const SHARED_ROWS_BYTES: u64 = 96 << 10;
 
+/// A tile that is read straight from the source has so many bytes at most.
+const READ_AT_ONCE: u64 = 64 << 20;
+
 impl Planes {
     /// The planes under the tiles of level `tiles`, of which the largest have the size of `tile`, and which `cache` keeps.
     pub fn new(
@@ -80,11 +85,13 @@ impl Planes {
         let has_tier = cache.is_some_and(|cache| cache.tier().is_some());
         let slices = own.sliced(tile.1).filter(|_| !has_tier);
         let shared_rows = own.shared_rows(tile).filter(|_| !has_tier);
+        let reads_tiles = own.reads_tiles() && !has_tier;
         Ok(Self {
             own,
             around,
             slices,
             shared_rows,
+            reads_tiles,
         })
     }
 
@@ -97,6 +104,12 @@ impl Planes {
     /// What several tiles beside each other are read by at once.
     pub fn shared_rows(&self) -> Option<&Plane> {
         self.shared_rows.as_ref()
+    }
+
+    /// Whether a tile of so many bytes is best read straight from the source. No other thread can take part in that, and
+    /// nothing interrupts it, so it is not for huge ones.
+    pub fn reads_tile(&self, bytes: u64) -> bool {
+        self.reads_tiles && bytes <= READ_AT_ONCE
     }
 
     /// What a tile over a rectangle is best put together from.
@@ -174,25 +187,37 @@ impl Plane {
     /// are stored as they are, and others are better.
     fn sliced(&self, tile_rows: u64) -> Option<Self> {
         let image = self.provider.image();
-        let whole_rows = image.plain && image.grid(self.level).cols() == 1;
-        if !whole_rows || self.is_cached || self.level > 0 {
+        if !self.is_stored_plainly() || image.grid(0).cols() > 1 {
             return None;
         }
         let rows = self.slice_rows(image.width(), SLICE_BYTES, tile_rows)?;
         (rows != image.block.1 && rows > 1).then(|| self.in_slices((image.width(), rows)))
     }
 
-    /// The same plane in rows of blocks that are wider than tiles, if these are stored as they are and tiles end where
-    /// blocks do.
+    /// The same plane in rows of blocks that are wider than tiles, if these are stored as they are, tiles end where blocks
+    /// do, and those under one tile are too many to be in the innermost caches by themselves.
     fn shared_rows(&self, tile: (u64, u64)) -> Option<Self> {
         let image = self.provider.image();
         let (width, height) = image.block;
         let fits = width > tile.0 && width.is_multiple_of(tile.0) && height.is_multiple_of(tile.1);
-        if !fits || !image.plain || self.is_cached || self.level > 0 || image.grid(0).cols() == 1 {
+        if !fits || !self.is_stored_plainly() || image.grid(0).cols() == 1 {
             return None;
         }
         let rows = self.slice_rows(width, SHARED_ROWS_BYTES, tile.1)?;
-        Some(self.in_slices((width, rows)))
+        (rows < tile.1).then(|| self.in_slices((width, rows)))
+    }
+
+    /// Whether its pixels are stored as they are, and nothing is kept of them but what comes of them.
+    fn is_stored_plainly(&self) -> bool {
+        self.provider.image().plain && !self.is_cached && self.level == 0
+    }
+
+    /// Whether any rectangle of it is as cheap as the blocks over it: of these more are beside each other than one, so that
+    /// what is read beside the rectangle is little. None is absent, and none is in any cache.
+    fn reads_tiles(&self) -> bool {
+        let image = self.provider.image();
+        let is_cached = self.provider.cache().is_some();
+        self.is_stored_plainly() && !is_cached && !image.sparse && image.grid(0).cols() > 1
     }
 
     /// As many rows as a tile is a multiple of and the image has, of so many bytes at most.

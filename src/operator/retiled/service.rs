@@ -46,8 +46,9 @@ impl Retiled {
             if let Some(view) = own.provider.get_view(own.level, *rect, bands) {
                 return Service::View(view);
             }
-            if prefers_window(&*own.provider, own.level, rect)
-                && !self.is_worth_decoding(at, rect, bands)
+            if planes.reads_tile(tile_bytes(&self.image, at, bands))
+                || prefers_window(&*own.provider, own.level, rect)
+                    && !self.is_worth_decoding(at, rect, bands)
             {
                 return match planes.shared_rows() {
                     Some(rows) if self.shares_rows(rows, at, rect, bands, retention) => {
