@@ -9,10 +9,17 @@ const SHORT_ROW: usize = 1024;
 const ROWS_AHEAD: isize = 8;
 
 /// Tells the processor of the row that will be written a little after the one at `to`, where it does not see that by itself.
-/// There may be none.
 #[inline(always)]
 pub fn expect_row(to: *const u8, stride: isize, row: usize) {
-    if row <= SHORT_ROW && row as isize != stride {
+    if row as isize != stride {
+        expect(to, stride, row);
+    }
+}
+
+/// Tells the processor of the short row that will be written a little after the one at `to`. There may be none.
+#[inline(always)]
+pub fn expect(to: *const u8, stride: isize, row: usize) {
+    if row <= SHORT_ROW {
         prefetch(to.wrapping_offset(ROWS_AHEAD * stride), row);
     }
 }

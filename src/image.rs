@@ -131,6 +131,8 @@ pub struct Image {
     /// Pixels are stored as they are where reads cost little, so that any number of whole rows costs little more than they
     /// have pixels. Goes with `windowed`.
     pub plain: bool,
+    /// Rows of blocks can be written into several places beside each other, and are read once for them. Goes with `plain`.
+    pub spread: bool,
     /// What windows inside one block do again.
     pub shared_work: SharedWork,
     /// A padded pixel beyond the edge is part of an edge block, so that all blocks are of full size.
@@ -188,6 +190,7 @@ impl Image {
             windowed: false,
             in_place: false,
             plain: false,
+            spread: false,
             shared_work: SharedWork::None,
             padded: false,
             metadata: Metadata::new(),

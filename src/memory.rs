@@ -4,7 +4,7 @@
 //! threads fill at once. Frozen, it becomes a [`Buffer`]: immutable, shared, and alive for as long
 //! as anyone holds it. [`Target`] is a caller's own memory that pixels are copied to.
 
-use crate::copy::{Rows, expect_row};
+use crate::copy::{Rows, expect, expect_row};
 use crate::dtype::{DType, Sample};
 use crate::error::{Error, Kind, Result};
 use crate::geometry::Area;
@@ -797,6 +797,37 @@ impl<'a> PixelsMut<'a> {
         }
     }
 
+    /// Tells the processor of the row of every band that will be written a little after this one: it does not see that by
+    /// itself where many rows are written in turns.
+    ///
+    /// # Panics
+    /// If the row does not exist.
+    pub fn expect_rows_after(&self, y: usize) {
+        for band in 0..self.layout.shape.bands {
+            let row = self
+                .start
+                .as_ptr()
+                .wrapping_add(self.layout.offset(band, y));
+            expect(
+                row,
+                self.layout.row_stride as isize,
+                self.layout.row_bytes(),
+            );
+        }
+    }
+
+    /// All of it, as the only one that is written.
+    pub fn alone(&mut self) -> Beside<'_> {
+        Beside {
+            x: 0,
+            pixels: PixelsMut {
+                start: self.start,
+                layout: self.layout,
+                memory: PhantomData,
+            },
+        }
+    }
+
     /// Writes one sample everywhere.
     pub fn fill(&mut self, sample: &Sample) {
         let sample = sample.bytes(self.layout.dtype);
@@ -811,6 +842,39 @@ impl<'a> PixelsMut<'a> {
                         .for_each(|to| to.copy_from_slice(sample));
                 }
             }
+        }
+    }
+}
+
+/// Where the pixels of a rectangle go from one of its columns on, in all its rows: one of several places beside each other.
+pub struct Beside<'a> {
+    /// The column.
+    pub x: usize,
+    /// As many columns as it takes.
+    pub pixels: PixelsMut<'a>,
+}
+
+impl Beside<'_> {
+    /// Some of the rows.
+    ///
+    /// # Panics
+    /// If there are not as many.
+    pub fn rows(&mut self, y: usize, height: usize) -> Beside<'_> {
+        let width = self.pixels.layout.shape.width;
+        Beside {
+            x: self.x,
+            pixels: self.pixels.window_mut(0, y, width, height),
+        }
+    }
+
+    /// One of the bands.
+    ///
+    /// # Panics
+    /// If it does not exist.
+    pub fn band(&mut self, band: usize) -> Beside<'_> {
+        Beside {
+            x: self.x,
+            pixels: self.pixels.band_mut(band),
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::image::{Bands, Block, Image};
 use crate::in_flight::BlockId;
 use crate::layout::Layout;
 use crate::load::{Cancel, Cancels, Load, Unshared, cancelled, nesting};
-use crate::memory::{Canvas, Memory};
+use crate::memory::{Beside, Canvas, Memory};
 use crate::tile::Tile;
 use std::sync::Arc;
 
@@ -55,6 +55,17 @@ pub trait Provider: Send + Sync {
         bands: &Bands,
         request: &Request<'_>,
     ) -> Result<Option<Tile>>;
+
+    /// Writes a rectangle of a level that lies in one column of blocks into places beside each other; only asked of images
+    /// that say that they can be [spread](Image::spread), past all caches.
+    fn write_beside(
+        &self,
+        level: u32,
+        rect: Rect,
+        bands: &Bands,
+        into: &mut [Beside<'_>],
+        request: &Request<'_>,
+    ) -> Result<()>;
 
     /// A rectangle of the image as a view of a caller's memory, without a copy, where that is possible.
     fn get_view(&self, level: u32, rect: Rect, bands: &Bands) -> Option<Tile>;

@@ -120,7 +120,13 @@ struct Laid {
     head: Vec<u8>,
     len: u64,
     read: Arc<AtomicU64>,
+    gate: Arc<AtomicU64>,
 }
+
+/// A gate before the pixels of a file: open, shut for the next read, with a read that waits at it.
+const OPEN: u64 = 0;
+const SHUT: u64 = 1;
+const WAITED_AT: u64 = 2;
 
 impl Bytes for Laid {
     fn len(&self) -> u64 {
@@ -130,6 +136,13 @@ impl Bytes for Laid {
     fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<()> {
         self.read.fetch_add(into.len() as u64, Ordering::Relaxed);
         let pixels = self.head.len() as u64;
+        let state = self.gate.load(Ordering::Acquire);
+        if offset >= pixels && state == SHUT {
+            self.gate.store(WAITED_AT, Ordering::Release);
+            while self.gate.load(Ordering::Acquire) != OPEN {
+                std::thread::yield_now();
+            }
+        }
         for (to, at) in into.iter_mut().zip(offset..) {
             *to = match self.head.get(at as usize) {
                 Some(byte) => *byte,
@@ -151,17 +164,19 @@ struct File {
     blocks: Arc<dyn Provider>,
     cache: Cache,
     read: Arc<AtomicU64>,
+    gate: Arc<AtomicU64>,
 }
 
 impl File {
     /// With its blocks in a cache of this budget.
     fn open(stored: Stored, budget: u64) -> Self {
         let head = stored.head();
-        let read = Arc::new(AtomicU64::new(0));
+        let (read, gate) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(OPEN)));
         let bytes = Laid {
             len: head.len() as u64 + stored.blocks() * stored.block_bytes(),
             head,
             read: read.clone(),
+            gate: gate.clone(),
         };
         let file = TiffFile::open(Arc::new(bytes)).expect("a TIFF file");
         let decoder = file.image(0).expect("an image").levels.remove(0);
@@ -177,6 +192,7 @@ impl File {
             blocks,
             cache,
             read,
+            gate,
         };
         opened.read.store(0, Ordering::Relaxed);
         opened
@@ -331,6 +347,60 @@ fn blocks_that_the_cache_cannot_keep_are_not_decoded_for_windows() {
     let (decoded, whole, _) = file.taken();
     assert_eq!(whole, 0.0);
     assert!((decoded - BANDS as f64).abs() < 1e-3, "{decoded}");
+}
+
+/// Of strips, all tiles of a row or, where there is no room for those, one of them.
+#[test]
+fn tiles_of_strips_get_their_part_of_each() {
+    let stored = Stored {
+        size: (4000, 300),
+        block: (4000, 16),
+    };
+    for budget in [100 << 10, 64 << 20] {
+        for tile in [200, 256, 500] {
+            let file = File::open(stored, budget);
+            let tiles = file.tiles(tile, &file.source);
+            let grid = tiles.image().grid(0);
+            let rows = (0..grid.rows()).flat_map(|row| (0..grid.cols()).map(move |col| (row, col)));
+            for (row, col) in rows {
+                file.get(&*tiles, Block::new(0, row, col));
+            }
+            let (_, whole, read) = file.taken();
+            assert_eq!(whole, 0.0, "{tile}");
+            assert!(budget < 1 << 20 || read <= 1.0 + 1e-2, "{tile}: {read}");
+        }
+    }
+}
+
+/// Its part of the strips is read for it alone.
+#[test]
+fn a_tile_that_comes_while_strips_are_read_for_another_one_gets_its_part() {
+    let stored = Stored {
+        size: (4096, 256),
+        block: (4096, 16),
+    };
+    let file = File::open(stored, 64 << 20);
+    let tiles = file.tiles(256, &file.source);
+    // Nobody makes it along with others any more.
+    file.get(&*tiles, Block::new(0, 0, 9));
+    file.cache.clear();
+    file.gate.store(SHUT, Ordering::Release);
+    std::thread::scope(|scope| {
+        scope.spawn(|| file.get(&*tiles, Block::new(0, 0, 3)));
+        while file.gate.load(Ordering::Acquire) != WAITED_AT {
+            std::thread::yield_now();
+        }
+        scope.spawn(|| file.get(&*tiles, Block::new(0, 0, 9)));
+        while tiles.counters().misses < 3 {
+            std::thread::yield_now();
+        }
+        // Long enough for it to find the strips in flight, as it nearly always does.
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        file.gate.store(OPEN, Ordering::Release);
+    });
+    let (_, whole, _) = file.taken();
+    assert_eq!(whole, 0.0);
+    assert_eq!(file.cache.statistics().in_flight, 0);
 }
 
 /// Eight blocks of 1024 beside each other, and all tiles of 256 over them, row by row.

@@ -21,7 +21,7 @@ pub use work::Wanted;
 use crate::cache::{Cache, Loading, Moment, Permits, Scratch};
 use crate::error::Result;
 use crate::image::{Bands, Block};
-use crate::memory::Canvas;
+use crate::memory::{Beside, Canvas};
 use crate::provider::{Request, Retention};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::tile::Tile;
@@ -99,6 +99,18 @@ pub trait Stitch: Maker + Send + Sync {
 
     /// How many providers a call goes through to make an input.
     fn height(&self) -> u32;
+
+    /// Whether inputs are written straight into the tiles that wait for them, and are no tiles themselves.
+    fn is_spread(&self) -> bool;
+
+    /// Writes an input into its part of each of these tiles. All parts are as high as it is.
+    fn write(
+        &self,
+        kept: Block,
+        bands: &Bands,
+        into: &mut [Beside<'_>],
+        request: &Request<'_>,
+    ) -> Result<()>;
 
     /// Keeps an input that tiles beyond these still need.
     fn keep(&self, kept: Block, tile: &Tile, request: &Request<'_>, scratch: &Scratch<'_>);

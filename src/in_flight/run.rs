@@ -7,6 +7,7 @@ use super::task::{Stage, Task, Waiter, WaitingPart, Work};
 use crate::cache::{Class, Scratch};
 use crate::error::{Error, Result};
 use crate::load::Load;
+use crate::memory::Beside;
 use crate::provider::Request;
 use crate::tile::Tile;
 use std::sync::Arc;
@@ -22,12 +23,16 @@ pub fn run(
 ) -> Result<()> {
     let started = Started(task);
     let made = match inputs {
-        Some((_, scratch)) => load.run(|| make(&request.with_memory(scratch))),
-        None => load.run(|| make(request)),
+        Some((stitch, _)) if stitch.is_spread() => {
+            write_parts(task, load, stitch, request).map(|()| None)
+        }
+        Some((_, scratch)) => load.run(|| make(&request.with_memory(scratch))).map(Some),
+        None => load.run(|| make(request)).map(Some),
     };
     match (made, inputs) {
-        (Ok(tile), None) => TABLE.lock().end(task, Ok(tile)),
-        (Ok(tile), Some((stitch, scratch))) => {
+        (Ok(None), _) => (),
+        (Ok(Some(tile)), None) => TABLE.lock().end(task, Ok(tile)),
+        (Ok(Some(tile)), Some((stitch, scratch))) => {
             let parts = {
                 let _table = TABLE.lock();
                 let mut state = task.state.lock();
@@ -57,6 +62,38 @@ pub fn run(
     Ok(())
 }
 
+/// Has an input written straight into all parts that wait for it, and again into those that came meanwhile.
+fn write_parts(
+    task: &Task,
+    load: &Arc<Load>,
+    stitch: &dyn Stitch,
+    request: &Request<'_>,
+) -> Result<()> {
+    loop {
+        let mut parts = {
+            let mut table = TABLE.lock();
+            let mut state = task.state.lock();
+            if state.parts.is_empty() {
+                let running = std::mem::replace(&mut state.stage, Stage::Spent);
+                drop(state);
+                table.remove(task);
+                drop((table, running));
+                return Ok(());
+            }
+            Parts(std::mem::take(&mut state.parts))
+        };
+        let mut into = parts.beside();
+        let written = load.run(|| stitch.write(task.block.at, &task.bands, &mut into, request));
+        drop(into);
+        if let Err(error) = written {
+            let _table = TABLE.lock();
+            task.state.lock().parts.append(&mut parts.0);
+            return Err(error);
+        }
+        parts.complete();
+    }
+}
+
 /// A task that a thread has started. Dropped on the way of a panic it fails all that wait for it.
 struct Started<'a>(&'a Arc<Task>);
 
@@ -78,22 +115,46 @@ pub fn copy_ready(ready: Vec<(WaitingPart, Tile)>) {
 struct Parts(Vec<WaitingPart>);
 
 impl Parts {
+    /// Where they are in the input, which they are as high as.
+    fn beside(&mut self) -> Vec<Beside<'_>> {
+        let parts = self.0.iter_mut().map(|WaitingPart { part, corner, .. }| {
+            assert_eq!(corner.1, 0, "a part below the first row");
+            Beside {
+                x: corner.0,
+                pixels: part.pixels_mut(),
+            }
+        });
+        parts.collect()
+    }
+
     /// Copies an input into all parts, and completes the tasks whose last part that was.
     fn copy(mut self, tile: &Tile) {
         self.0.reverse();
         while let Some(WaitingPart { part, corner, .. }) = self.0.last_mut() {
             tile.copy_part_to(corner.0, corner.1, &mut part.pixels_mut());
-            let Some(WaitingPart { owner, part, .. }) = self.0.pop() else {
-                return;
-            };
-            drop(part);
-            let complete = {
-                let mut state = owner.state.lock();
-                state.missing -= 1;
-                (state.missing == 0).then(|| state.work.take()).flatten()
-            };
-            complete.into_iter().for_each(|work| finish(&owner, work));
+            self.complete_last();
         }
+    }
+
+    /// Completes the tasks whose last part these were, which have their pixels.
+    fn complete(mut self) {
+        self.0.reverse();
+        while !self.0.is_empty() {
+            self.complete_last();
+        }
+    }
+
+    fn complete_last(&mut self) {
+        let Some(WaitingPart { owner, part, .. }) = self.0.pop() else {
+            return;
+        };
+        drop(part);
+        let complete = {
+            let mut state = owner.state.lock();
+            state.missing -= 1;
+            (state.missing == 0).then(|| state.work.take()).flatten()
+        };
+        complete.into_iter().for_each(|work| finish(&owner, work));
     }
 }
 

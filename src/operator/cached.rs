@@ -2,11 +2,12 @@
 
 use super::window_counts::{Count, Windows};
 use crate::cache::{Asking, Cache, Claims, Counters, Landing, Namespace, Scratch, Usage};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
 use crate::in_flight::BlockId;
 use crate::load::nesting;
+use crate::memory::Beside;
 use crate::provider::{Provider, Request, Retention, tile_bytes, window_bytes};
 use crate::tile::Tile;
 use crate::window::{ask_rect, claim_rect, cut, read_tile};
@@ -218,6 +219,17 @@ impl Provider for Cached {
         }
         self.namespace.count_miss(request);
         self.read_beneath(level, rect, bands, request)
+    }
+
+    fn write_beside(
+        &self,
+        _level: u32,
+        _rect: Rect,
+        _bands: &Bands,
+        _into: &mut [Beside<'_>],
+        _request: &Request<'_>,
+    ) -> Result<()> {
+        Err(Error::internal("pixels that come in blocks alone"))
     }
 
     fn get_view(&self, level: u32, rect: Rect, bands: &Bands) -> Option<Tile> {

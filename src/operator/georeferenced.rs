@@ -7,6 +7,7 @@ use crate::georef::Located;
 use crate::image::{Bands, Block, Image};
 use crate::in_flight::BlockId;
 use crate::load::nesting;
+use crate::memory::Beside;
 use crate::provider::{Provider, Request};
 use crate::tile::Tile;
 use std::sync::Arc;
@@ -71,6 +72,17 @@ impl Provider for Georeferenced {
         request: &Request<'_>,
     ) -> Result<Option<Tile>> {
         self.source.get_window(level, rect, bands, request)
+    }
+
+    fn write_beside(
+        &self,
+        level: u32,
+        rect: Rect,
+        bands: &Bands,
+        into: &mut [Beside<'_>],
+        request: &Request<'_>,
+    ) -> Result<()> {
+        self.source.write_beside(level, rect, bands, into, request)
     }
 
     fn get_view(&self, level: u32, rect: Rect, bands: &Bands) -> Option<Tile> {

@@ -15,7 +15,7 @@ use crate::image::{Bands, Block, Image};
 use crate::in_flight::BlockId;
 use crate::layout::Layout;
 use crate::load::nesting;
-use crate::memory::PixelsMut;
+use crate::memory::{Beside, PixelsMut};
 use crate::pad::Pads;
 use crate::provider::{Provider, Request, tile_bytes};
 use crate::tile::Tile;
@@ -335,6 +335,17 @@ impl Provider for Operator {
     ) -> Result<Option<Tile>> {
         // A kernel makes whole blocks.
         Ok(None)
+    }
+
+    fn write_beside(
+        &self,
+        _level: u32,
+        _rect: Rect,
+        _bands: &Bands,
+        _into: &mut [Beside<'_>],
+        _request: &Request<'_>,
+    ) -> Result<()> {
+        Err(Error::internal("pixels that come in blocks alone"))
     }
 
     fn get_view(&self, _level: u32, _rect: Rect, _bands: &Bands) -> Option<Tile> {

@@ -7,6 +7,7 @@ use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
 use crate::in_flight::BlockId;
 use crate::load::nesting;
+use crate::memory::Beside;
 use crate::provider::{Provider, Request, tile_bytes};
 use crate::tile::Tile;
 use crate::window::{ask_rect, claim_rect, has_any, read_tile};
@@ -132,6 +133,18 @@ impl Provider for Level {
     ) -> Result<Option<Tile>> {
         let level = self.level + level;
         self.source.get_window(level, rect, bands, request)
+    }
+
+    fn write_beside(
+        &self,
+        level: u32,
+        rect: Rect,
+        bands: &Bands,
+        into: &mut [Beside<'_>],
+        request: &Request<'_>,
+    ) -> Result<()> {
+        let level = self.level + level;
+        self.source.write_beside(level, rect, bands, into, request)
     }
 
     fn get_view(&self, level: u32, rect: Rect, bands: &Bands) -> Option<Tile> {

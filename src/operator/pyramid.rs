@@ -9,6 +9,7 @@ use crate::georef::Located;
 use crate::image::{Bands, Block, Image};
 use crate::in_flight::BlockId;
 use crate::load::nesting;
+use crate::memory::Beside;
 use crate::provider::{Provider, Request, tile_bytes};
 use crate::tile::Tile;
 use crate::window::{ask_rect, claim_rect, has_any, read_tile};
@@ -195,6 +196,17 @@ impl Provider for Pyramid {
         let image = self.images.get(at.level as usize)?;
         let block = own_block(&**image, &at.rect(&self.image))?;
         image.try_block(block, bands, request)
+    }
+
+    fn write_beside(
+        &self,
+        level: u32,
+        rect: Rect,
+        bands: &Bands,
+        into: &mut [Beside<'_>],
+        request: &Request<'_>,
+    ) -> Result<()> {
+        self.images[level as usize].write_beside(0, rect, bands, into, request)
     }
 
     fn get_view(&self, level: u32, rect: Rect, bands: &Bands) -> Option<Tile> {

@@ -7,6 +7,7 @@ use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
 use crate::in_flight::BlockId;
 use crate::load::{Cancel, Load};
+use crate::memory::Beside;
 use crate::provider::{Provider, Request, Retention, check_cancelled};
 use crate::tile::Tile;
 use std::sync::Arc;
@@ -139,6 +140,19 @@ impl Provider for Reader {
     ) -> Result<Option<Tile>> {
         self.read(request, |request| {
             self.source.get_window(level, rect, bands, request)
+        })
+    }
+
+    fn write_beside(
+        &self,
+        level: u32,
+        rect: Rect,
+        bands: &Bands,
+        into: &mut [Beside<'_>],
+        request: &Request<'_>,
+    ) -> Result<()> {
+        self.read(request, |request| {
+            self.source.write_beside(level, rect, bands, into, request)
         })
     }
 

@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
 use crate::in_flight::BlockId;
+use crate::memory::Beside;
 use crate::provider::{Provider, Request, tile_bytes};
 use crate::tile::{Pixels, Tile};
 use std::sync::Arc;
@@ -76,6 +77,17 @@ impl Provider for MemorySource {
 
     fn try_block(&self, at: Block, bands: &Bands, _request: &Request<'_>) -> Option<Tile> {
         self.peek_block(at, bands)
+    }
+
+    fn write_beside(
+        &self,
+        _level: u32,
+        _rect: Rect,
+        _bands: &Bands,
+        _into: &mut [Beside<'_>],
+        _request: &Request<'_>,
+    ) -> Result<()> {
+        Err(Error::internal("pixels that come in blocks alone"))
     }
 
     fn get_view(&self, _level: u32, rect: Rect, bands: &Bands) -> Option<Tile> {

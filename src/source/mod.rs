@@ -41,7 +41,7 @@ use crate::image::{Bands, Block, Image, SharedWork, shape};
 use crate::in_flight::BlockId;
 use crate::layout::Layout;
 use crate::log::Log;
-use crate::memory::PixelsMut;
+use crate::memory::{Beside, PixelsMut};
 use crate::pad::Pads;
 use crate::provider::{Provider, Request, tile_bytes};
 use crate::sync::atomic::{AtomicU64, Ordering};
@@ -74,6 +74,12 @@ pub trait Decoder: Send + Sync {
         _into: &mut PixelsMut<'_>,
     ) -> Result<()> {
         Err(Error::unsupported("this source has no windows"))
+    }
+
+    /// Writes a rectangle that lies in one column of blocks into places beside each other, and reads it once; only asked of
+    /// images that say that they can be [spread](Image::spread).
+    fn read_beside(&self, _rect: Rect, _bands: &[u32], _into: &mut [Beside<'_>]) -> Result<()> {
+        Err(Error::unsupported("this source writes into one place"))
     }
 
     /// What is made on the way to windows and is worth keeping for others, as an image of blocks of one size.
@@ -239,6 +245,29 @@ impl Source {
         outcome
     }
 
+    /// Reads a rectangle of a level, which counts as the part that it is of each block.
+    fn read_counted(
+        &self,
+        level: u32,
+        rect: Rect,
+        request: &Request<'_>,
+        read: impl FnOnce() -> Result<()>,
+    ) -> Result<()> {
+        let grid = self.image.grid(level);
+        let mut blocks = 0.0;
+        for (row, col) in grid.cells_over(&rect) {
+            let block = grid.rect(row, col);
+            let part = block.intersection(&rect).area();
+            blocks += part as f64 / block.area().max(1) as f64;
+            self.decoded.note_part(Block::new(level, row, col));
+        }
+        self.renew();
+        let read = || self.logged(&rect, || request.run(read));
+        let (read, said) = beneath::heard(|| self.namespace.timed(&rect, read));
+        self.decoded.count(said.unwrap_or(blocks));
+        read.map_err(|error| error.at(self.place(format_args!("level {level}, {rect}"))))
+    }
+
     /// Where something failed: the image, its format if it is of a file, and the place in it.
     fn place(&self, place: impl std::fmt::Display) -> String {
         let title = &self.title;
@@ -356,33 +385,34 @@ impl Provider for Source {
         let list = wanted.to_vec(all);
         let shape = shape(rect.width, rect.height, list.len())?;
         let mut canvas = request.canvas(Layout::packed(shape, self.image.dtype)?)?;
-        let grid = self.image.grid(level);
-        let mut blocks = 0.0;
-        for (row, col) in grid.cells_over(&rect) {
-            let block = grid.rect(row, col);
-            let part = block.intersection(&rect).area();
-            blocks += part as f64 / block.area().max(1) as f64;
-            self.decoded.note_part(Block::new(level, row, col));
-        }
-        self.renew();
         let read = || {
             let mut into = canvas.pixels_mut();
             let hidden = self.hidden.as_ref().and_then(|it| it.of(request));
-            let read = || match &hidden {
+            match &hidden {
                 Some(hidden) => {
                     (self.decoder).read_window_by(hidden, level, rect, &list, &mut into)
                 }
                 None => self.decoder.read_window(level, rect, &list, &mut into),
-            };
-            self.logged(&rect, || request.run(read))
+            }
         };
-        let (read, said) = beneath::heard(|| self.namespace.timed(&rect, read));
-        self.decoded.count(said.unwrap_or(blocks));
-        read.map_err(|error| error.at(self.place(format_args!("level {level}, {rect}"))))?;
+        self.read_counted(level, rect, request, read)?;
         let positions = bands.positions_in(&wanted, all).unwrap_or_default();
         Tile::from_canvas(canvas)
             .select(&positions, |layout| request.canvas(layout))
             .map(Some)
+    }
+
+    fn write_beside(
+        &self,
+        level: u32,
+        rect: Rect,
+        bands: &Bands,
+        into: &mut [Beside<'_>],
+        request: &Request<'_>,
+    ) -> Result<()> {
+        let list = bands.to_vec(self.image.band_count());
+        let read = || self.decoder.read_beside(rect, &list, into);
+        self.read_counted(level, rect, request, read)
     }
 
     fn peek_block(&self, _at: Block, _bands: &Bands) -> Option<Tile> {

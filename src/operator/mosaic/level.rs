@@ -5,12 +5,12 @@ use super::part::{OpenPart, Shows};
 use super::parts::{Over, Parts};
 use crate::cache::{Asking, Cache, Claims, Counters, Namespace, Scratch, Usage};
 use crate::dtype::DType;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, Image};
 use crate::in_flight::BlockId;
 use crate::load::nesting;
-use crate::memory::Memory;
+use crate::memory::{Beside, Memory};
 use crate::operator::siblings::Served;
 use crate::pad::Pads;
 use crate::provider::{Provider, Request, tile_bytes};
@@ -216,6 +216,17 @@ impl Provider for Level {
     ) -> Result<Option<Tile>> {
         // Whole blocks are put together.
         Ok(None)
+    }
+
+    fn write_beside(
+        &self,
+        _level: u32,
+        _rect: Rect,
+        _bands: &Bands,
+        _into: &mut [Beside<'_>],
+        _request: &Request<'_>,
+    ) -> Result<()> {
+        Err(Error::internal("pixels that come in blocks alone"))
     }
 
     fn get_view(&self, _level: u32, _rect: Rect, _bands: &Bands) -> Option<Tile> {

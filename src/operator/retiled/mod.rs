@@ -12,11 +12,12 @@ use crate::cache::{
     Asking, Cache, Claims, Class, Counters, Landing, Namespace, ObservedSiblings, ObservedTile,
     Usage, WINDOWS,
 };
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::geometry::{Grid, Rect};
 use crate::image::{Bands, Block, Image, MAX_LEVELS, SharedWork};
 use crate::in_flight::BlockId;
 use crate::load::nesting;
+use crate::memory::Beside;
 use crate::pad::Pads;
 use crate::provider::{Provider, Request, Retention, tile_bytes};
 use crate::tile::Tile;
@@ -85,7 +86,7 @@ pub fn retiled(
     let height = nesting::above(source.height())?;
     let namespace = Namespace::new(cache, &key, &image)?;
     let planes = (0..image.levels.len() as u32)
-        .map(|level| Planes::new(&source, level, (tile.0 >> level, tile.1 >> level), cache))
+        .map(|level| Planes::new(&source, level, tile, cache))
         .collect::<Result<Vec<_>>>()?;
     let blocks = |planes: &Planes| planes.iter().map(Plane::grid).collect();
     namespace.keeps_blocks(planes.iter().map(blocks).collect());
@@ -351,6 +352,17 @@ impl Provider for Retiled {
     ) -> Result<Option<Tile>> {
         // Windows are cut out of tiles, which stay.
         Ok(None)
+    }
+
+    fn write_beside(
+        &self,
+        _level: u32,
+        _rect: Rect,
+        _bands: &Bands,
+        _into: &mut [Beside<'_>],
+        _request: &Request<'_>,
+    ) -> Result<()> {
+        Err(Error::internal("pixels that come in blocks alone"))
     }
 
     fn get_view(&self, _level: u32, _rect: Rect, _bands: &Bands) -> Option<Tile> {

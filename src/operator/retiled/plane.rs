@@ -51,11 +51,16 @@ pub struct Plane {
     pub nth: u32,
     /// What the source would be if its blocks were the slices that are read of it.
     sliced: Option<Box<Image>>,
+    /// Whether these are written straight into tiles: none lies across two rows of them.
+    is_spread: bool,
 }
 
 /// A slice has so many bytes at most: as many as stay in the processor's inner caches on the way into tiles, and enough
 /// that what a block costs beside its pixels is little.
 const SLICE_BYTES: u64 = 512 << 10;
+
+/// And where it is written straight into tiles: enough for that, and few enough for threads to share what tiles take.
+const SPREAD_BYTES: u64 = 2 << 20;
 
 /// And of rows that are read for several tiles where else each has them read by itself: as many as stay in the innermost
 /// caches, and enough for threads that make the tiles side by side.
@@ -65,7 +70,7 @@ const SHARED_ROWS_BYTES: u64 = 96 << 10;
 const READ_AT_ONCE: u64 = 64 << 20;
 
 impl Planes {
-    /// The planes under the tiles of level `tiles`, of which the largest have the size of `tile`, and which `cache` keeps.
+    /// The planes under the tiles of level `tiles`, which `cache` keeps; those of the full image have the size of `tile`.
     pub fn new(
         source: &Arc<dyn Provider>,
         tiles: u32,
@@ -73,6 +78,9 @@ impl Planes {
         cache: Option<&Cache>,
     ) -> Result<Self> {
         let own = Plane::new(plane(source, tiles), (tiles, 0), cache)?;
+        // Where a side cannot be halved so often, tiles of the level are not all as wide or as high.
+        let is_even = [tile.0, tile.1].map(|side| side.trailing_zeros() >= tiles);
+        let tile = (tile.0 >> tiles, tile.1 >> tiles);
         let origin = own.provider.origin(own.level).filter(|_| own.is_cached);
         let around = match (origin, cache) {
             (Some((origin, level)), Some(_)) => Some(Around {
@@ -83,8 +91,10 @@ impl Planes {
         };
         // Another tier has blocks.
         let has_tier = cache.is_some_and(|cache| cache.tier().is_some());
-        let slices = own.sliced(tile.1).filter(|_| !has_tier);
-        let shared_rows = own.shared_rows(tile).filter(|_| !has_tier);
+        let can_be_spread = own.can_be_spread() && is_even[1];
+        let slices = own.sliced(tile.1, can_be_spread).filter(|_| !has_tier);
+        let shared_rows = own.shared_rows(tile, can_be_spread);
+        let shared_rows = shared_rows.filter(|_| !has_tier && is_even == [true; 2]);
         let reads_tiles = own.reads_tiles() && !has_tier;
         Ok(Self {
             own,
@@ -180,23 +190,26 @@ impl Plane {
             tiles,
             nth,
             sliced: None,
+            is_spread: false,
         })
     }
 
     /// The same plane in slices that as many as possible make up a tile of, if its blocks are whole rows of pixels that
     /// are stored as they are, and others are better.
-    fn sliced(&self, tile_rows: u64) -> Option<Self> {
+    fn sliced(&self, tile_rows: u64, is_spread: bool) -> Option<Self> {
         let image = self.provider.image();
         if !self.is_stored_plainly() || image.grid(0).cols() > 1 {
             return None;
         }
-        let rows = self.slice_rows(image.width(), SLICE_BYTES, tile_rows)?;
-        (rows != image.block.1 && rows > 1).then(|| self.in_slices((image.width(), rows)))
+        let bytes = if is_spread { SPREAD_BYTES } else { SLICE_BYTES };
+        let rows = self.slice_rows(image.width(), bytes, tile_rows)?;
+        let is_better = is_spread || rows != image.block.1;
+        (is_better && rows > 1).then(|| self.in_slices((image.width(), rows), is_spread))
     }
 
     /// The same plane in rows of blocks that are wider than tiles, if these are stored as they are, tiles end where blocks
     /// do, and those under one tile are too many to be in the innermost caches by themselves.
-    fn shared_rows(&self, tile: (u64, u64)) -> Option<Self> {
+    fn shared_rows(&self, tile: (u64, u64), is_spread: bool) -> Option<Self> {
         let image = self.provider.image();
         let (width, height) = image.block;
         let fits = width > tile.0 && width.is_multiple_of(tile.0) && height.is_multiple_of(tile.1);
@@ -204,7 +217,12 @@ impl Plane {
             return None;
         }
         let rows = self.slice_rows(width, SHARED_ROWS_BYTES, tile.1)?;
-        (rows < tile.1).then(|| self.in_slices((width, rows)))
+        (rows < tile.1).then(|| self.in_slices((width, rows), is_spread))
+    }
+
+    /// Whether slices of it can be written straight into tiles.
+    fn can_be_spread(&self) -> bool {
+        self.provider.image().spread && self.provider.cache().is_none()
     }
 
     /// Whether its pixels are stored as they are, and nothing is kept of them but what comes of them.
@@ -230,7 +248,7 @@ impl Plane {
             .find(|rows| tile_rows.is_multiple_of(*rows))
     }
 
-    fn in_slices(&self, block: (u64, u64)) -> Self {
+    fn in_slices(&self, block: (u64, u64), is_spread: bool) -> Self {
         let image = self.provider.image();
         let mut sliced = Image::new(
             image.width(),
@@ -249,7 +267,13 @@ impl Plane {
             tiles: self.tiles,
             nth: 1,
             sliced: Some(Box::new(sliced)),
+            is_spread,
         }
+    }
+
+    /// Whether it is in slices that are written straight into tiles.
+    pub fn is_spread(&self) -> bool {
+        self.is_spread
     }
 
     /// Whether it is in slices, which are no blocks of the source.

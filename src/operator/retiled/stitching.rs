@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::image::{Bands, Block};
 use crate::in_flight::{self, Draft, Maker, Start, Stitch, Want, Wanted, Way};
 use crate::layout::Layout;
-use crate::memory::Canvas;
+use crate::memory::{Beside, Canvas};
 use crate::operator::siblings::siblings;
 use crate::provider::{Provider, Request, Retention};
 use crate::tile::Tile;
@@ -333,6 +333,24 @@ impl Stitch for Stitching {
 
     fn height(&self) -> u32 {
         self.view.height
+    }
+
+    fn is_spread(&self) -> bool {
+        self.plane().is_spread()
+    }
+
+    fn write(
+        &self,
+        kept: Block,
+        bands: &Bands,
+        into: &mut [Beside<'_>],
+        request: &Request<'_>,
+    ) -> Result<()> {
+        let plane = self.plane();
+        let rect = plane.rect(plane.of_kept(kept));
+        plane
+            .provider
+            .write_beside(plane.level, rect, bands, into, request)
     }
 
     fn keep(&self, kept: Block, tile: &Tile, request: &Request<'_>, scratch: &Scratch<'_>) {

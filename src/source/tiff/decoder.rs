@@ -23,7 +23,7 @@ use crate::dtype::Sample;
 use crate::error::{Error, Result};
 use crate::geometry::Rect;
 use crate::image::{Block, Image};
-use crate::memory::PixelsMut;
+use crate::memory::{Beside, PixelsMut};
 use crate::source::in_place::{self, Rows, Run};
 use crate::source::jpeg::{self, Colours};
 use crate::source::parts::for_each_part;
@@ -193,11 +193,10 @@ impl TiffDecoder {
 
     /// Delivers a rectangle of several blocks without compression that follow each other in the file, as if they were
     /// one; `None` where they do not.
-    fn read_run(&self, rect: &Rect, bands: &[u32], into: &mut PixelsMut<'_>) -> Option<Result<()>> {
+    fn read_run(&self, rect: &Rect, bands: &[u32], into: &mut [Beside<'_>]) -> Option<Result<()>> {
         let plan = &self.plan;
-        let plain = plan.compression == Compression::None && plan.units.is_none() && !self.mask;
         let several = plan.grid().blocks_over(rect).0.count() > 1;
-        if !plain || !several || plan.grid().cols() > 1 {
+        if !self.is_raw() || !several || plan.grid().cols() > 1 {
             return None;
         }
         let of_plane = |plane: usize| {
@@ -206,7 +205,7 @@ impl TiffDecoder {
             let (offset, len) = (place.start - before, rect.height * place.stride);
             Some(Stored { offset, len })
         };
-        let deliver = |stored, plane: usize, picks: &[usize], into: &mut PixelsMut<'_>| {
+        let deliver = |stored, plane: usize, picks: &[usize], into: &mut [Beside<'_>]| {
             let wanted = Wanted {
                 stored,
                 plane,
@@ -227,8 +226,14 @@ impl TiffDecoder {
             bands.iter().map(|band| of_plane(*band as usize)).collect();
         let mut planes = planes?.into_iter().zip(bands).enumerate();
         Some(planes.try_for_each(|(i, (stored, band))| {
-            deliver(stored, *band as usize, &[0], &mut into.band_mut(i))
+            deliver(stored, *band as usize, &[0], &mut one_band(into, i))
         }))
+    }
+
+    /// Whether its pixels are stored as they are, and come out so.
+    fn is_raw(&self) -> bool {
+        let plan = &self.plan;
+        plan.compression == Compression::None && plan.units.is_none() && !self.mask
     }
 
     fn place(&self, at: Block) -> String {
@@ -236,18 +241,18 @@ impl TiffDecoder {
         format!("directory {directory}, block ({}, {})", at.row, at.col)
     }
 
-    /// Delivers part of a block, of each plane that holds one of the bands.
+    /// Delivers part of a block, of each plane that holds one of the bands; into several places if it is raw.
     fn read_part(
         &self,
         at: Block,
         part: Rect,
         bands: &[u32],
-        into: &mut PixelsMut<'_>,
+        into: &mut [Beside<'_>],
     ) -> Result<()> {
         if self.plan.planar {
             for (i, band) in bands.iter().enumerate() {
                 let plane = *band as usize;
-                self.read_plane(at, part, plane, &[0], &mut into.band_mut(i))
+                self.read_plane(at, part, plane, &[0], &mut one_band(into, i))
                     .map_err(|error| error.at(format!("band {band}")))?;
             }
             return Ok(());
@@ -262,10 +267,11 @@ impl TiffDecoder {
         part: Rect,
         plane: usize,
         picks: &[usize],
-        into: &mut PixelsMut<'_>,
+        into: &mut [Beside<'_>],
     ) -> Result<()> {
         let Some(stored) = self.stored(at, plane)? else {
-            into.fill(&self.image.pad);
+            into.iter_mut()
+                .for_each(|into| into.pixels.fill(&self.image.pad));
             return Ok(());
         };
         let wanted = Wanted {
@@ -277,9 +283,15 @@ impl TiffDecoder {
             part,
             picks,
         };
+        if self.is_raw() {
+            return with_scratch(|scratch| raw::read(self, &wanted, scratch, into));
+        }
+        let [Beside { pixels: into, .. }] = into else {
+            return Err(Error::internal("one decode into several places"));
+        };
         with_scratch(|scratch| match self.plan.compression {
             Compression::None if self.plan.units.is_none() => {
-                raw::read(self, &wanted, scratch, into)
+                raw::read(self, &wanted, scratch, &mut [into.alone()])
             }
             Compression::Fax(coding) => self.draw(coding, &wanted, scratch, into),
             Compression::Jp2 { .. } => self.read_codestream(&wanted, scratch, into),
@@ -607,7 +619,7 @@ impl Decoder for TiffDecoder {
     fn read_block(&self, at: Block, bands: &[u32], into: &mut PixelsMut<'_>) -> Result<()> {
         let rect = self.plan.grid().rect(at.row, at.col);
         let whole = Rect::new(0, 0, rect.width, rect.height);
-        let result = self.read_part(at, whole, bands, into);
+        let result = self.read_part(at, whole, bands, &mut [into.alone()]);
         self.unless_changed(result.map_err(|error| error.at(self.place(at))))
     }
 
@@ -621,13 +633,42 @@ impl Decoder for TiffDecoder {
         if self.read_in_place(&rect, bands, into) {
             return self.unless_changed(Ok(()));
         }
-        if let Some(result) = self.read_run(&rect, bands, into) {
+        if let Some(result) = self.read_run(&rect, bands, &mut [into.alone()]) {
             return self.unless_changed(result);
         }
         let result = for_each_part(&self.plan.grid(), &rect, into, |at, part, into| {
-            self.read_part(at, part, bands, into)
+            self.read_part(at, part, bands, &mut [into.alone()])
                 .map_err(|error| error.at(self.place(at)))
         });
         self.unless_changed(result)
     }
+
+    fn read_beside(&self, rect: Rect, bands: &[u32], into: &mut [Beside<'_>]) -> Result<()> {
+        if let Some(result) = self.read_run(&rect, bands, into) {
+            return self.unless_changed(result);
+        }
+        let grid = self.plan.grid();
+        let mut blocks = grid.cells_over(&rect);
+        let result = blocks.try_for_each(|(row, col)| {
+            let (at, block) = (Block::new(0, row, col), grid.rect(row, col));
+            let Rect {
+                x,
+                y,
+                width,
+                height,
+            } = rect.intersection(&block);
+            let part = Rect::new(x - block.x, y - block.y, width, height);
+            let rows = ((y - rect.y) as usize, height as usize);
+            let into = into.iter_mut().map(|into| into.rows(rows.0, rows.1));
+            let mut into: Vec<Beside<'_>> = into.collect();
+            self.read_part(at, part, bands, &mut into)
+                .map_err(|error| error.at(self.place(at)))
+        });
+        self.unless_changed(result)
+    }
+}
+
+/// A band of each of some places.
+fn one_band<'a>(into: &'a mut [Beside<'_>], band: usize) -> SmallVec<[Beside<'a>; 4]> {
+    into.iter_mut().map(|into| into.band(band)).collect()
 }

@@ -22,6 +22,7 @@ pub fn image(directory: &Directory, plan: &Plan, mask: bool) -> Result<Image> {
     image.picks_bands = image.bands_together && !plan.compression.gives_samples();
     let stored = plan.compression == Compression::None && plan.units.is_none();
     uncompressed::describe(&mut image, stored, &*directory.reader.bytes);
+    image.spread = image.plain && !mask;
     if mask {
         image.bits = 8;
     } else {

@@ -2,19 +2,19 @@
 
 use super::decoder::{TiffDecoder, Wanted};
 use crate::error::{Error, Result};
-use crate::memory::PixelsMut;
+use crate::memory::Beside;
 use crate::source::scratch::{Scratch, sized};
 
 /// Rows are read at once up to so many times what a read costs: of a file, what is still in the
 /// processor's cache when it is converted.
 const CHUNK: u64 = 32;
 
-/// Delivers part of an uncompressed block and reads no more of it than it must.
+/// Delivers part of an uncompressed block into places beside each other, and reads no more of it than it must, once.
 pub(super) fn read(
     decoder: &TiffDecoder,
     wanted: &Wanted<'_>,
     scratch: &mut Scratch,
-    into: &mut PixelsMut<'_>,
+    into: &mut [Beside<'_>],
 ) -> Result<()> {
     let Wanted {
         rows, part, plane, ..
@@ -39,7 +39,7 @@ pub(super) fn read(
             .get(start as usize..(wanted.stored.offset + end) as usize);
         let stored = stored.ok_or_else(|| Error::internal("a block outside of its file"))?;
         for (y, row) in stored.chunks_exact(row_bytes as usize).enumerate() {
-            rows.store(row, part.x as usize, wanted.picks, &mut into.rows_mut(y));
+            store(wanted, row, part.x as usize, y, into);
         }
         return Ok(());
     }
@@ -63,7 +63,11 @@ pub(super) fn read(
 
     let unpacked = rows.is_one_band() && wanted.picks.len() == 1 && !decoder.plan.low_bits_first;
     let exact = cut.is_some() || part.width == decoder.plan.block.0;
-    if unpacked && exact {
+    if let [Beside { pixels: into, .. }] = into
+        && into.layout().shape.width as u64 == part.width
+        && unpacked
+        && exact
+    {
         if cut.is_none()
             && let Some(pixels) = into.band_bytes_mut(0)
         {
@@ -93,10 +97,21 @@ pub(super) fn read(
         decoder.turn_bits(chunk);
         for (i, row) in chunk.chunks_exact_mut(len as usize).enumerate() {
             rows.restore(row, spare);
-            let mut out = into.rows_mut(y as usize + i);
-            rows.store(row, first, wanted.picks, &mut out);
+            store(wanted, row, first, y as usize + i, into);
         }
         y += count;
     }
     Ok(())
+}
+
+/// Stores a row, of which what is wanted begins at a pixel.
+fn store(wanted: &Wanted<'_>, row: &[u8], first: usize, y: usize, into: &mut [Beside<'_>]) {
+    let are_several = into.len() > 1;
+    for Beside { x, pixels } in into {
+        if are_several {
+            pixels.expect_rows_after(y);
+        }
+        let mut out = pixels.rows_mut(y);
+        wanted.rows.store(row, first + *x, wanted.picks, &mut out);
+    }
 }
