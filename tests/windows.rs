@@ -372,6 +372,56 @@ fn tiles_of_strips_get_their_part_of_each() {
     }
 }
 
+/// By one thread or by two that take them by turns: after the first of a row all others come with one reading of its strips.
+#[test]
+fn small_tiles_of_strips_come_row_by_row_once_windows_cost_more() {
+    let stored = Stored {
+        size: (16384, 256),
+        block: (16384, 16),
+    };
+    for threads in [1, 2] {
+        let file = File::open(stored, 64 << 20);
+        let tiles = file.tiles(128, &file.source);
+        let turns = Barrier::new(threads);
+        std::thread::scope(|scope| {
+            for own in 0..threads {
+                let (file, tiles, turns) = (&file, &tiles, &turns);
+                scope.spawn(move || {
+                    for at in 0..256 {
+                        if at as usize % threads == own {
+                            file.get(&**tiles, Block::new(0, at / 128, at % 128));
+                        }
+                        turns.wait();
+                    }
+                });
+            }
+        });
+        let (decoded, whole, read) = file.taken();
+        assert_eq!(whole, 0.0, "{threads}");
+        assert!(
+            read <= 1.1 && decoded <= 1.1,
+            "{threads}: {read}, {decoded}"
+        );
+        assert!(tiles.counters().siblings >= 240, "{threads}");
+    }
+
+    // A few windows read nothing else, and where there is no room for a row each tile is read by itself.
+    for (budget, count) in [(64 << 20, 3), (2 << 20, 128)] {
+        let file = File::open(stored, budget);
+        let tiles = file.tiles(128, &file.source);
+        for at in (0..count).map(|col| Block::new(0, 0, col * 29 % 128)) {
+            file.get(&*tiles, at);
+        }
+        let (_, whole, read) = file.taken();
+        assert_eq!(whole, 0.0);
+        assert!(
+            (read - count as f64 / 256.0).abs() < 1e-2,
+            "{count}: {read}"
+        );
+        assert_eq!(tiles.counters().siblings, 0);
+    }
+}
+
 /// Its part of the strips is read for it alone.
 #[test]
 fn a_tile_that_comes_while_strips_are_read_for_another_one_gets_its_part() {

@@ -169,6 +169,7 @@ impl Retiled {
                 }
             }
             Service::Assembly(plane) => {
+                self.forget_windows(at, &rect);
                 self.namespace.count_miss(request);
                 match self.copy_resident(at, plane, &wanted, request)? {
                     Some(tile) => (tile, wanted),

@@ -116,6 +116,11 @@ impl Planes {
         self.shared_rows.as_ref()
     }
 
+    /// Strips in slices that are written straight into tiles.
+    pub fn spread_strips(&self) -> Option<&Plane> {
+        self.slices.as_ref().filter(|slices| slices.is_spread())
+    }
+
     /// Whether a tile of so many bytes is best read straight from the source. No other thread can take part in that, and
     /// nothing interrupts it, so it is not for huge ones.
     pub fn reads_tile(&self, bytes: u64) -> bool {

@@ -1,11 +1,12 @@
 //! How a tile that is not resident is served: decided once, and read by what admits it and what makes it.
 
 use super::Retiled;
-use super::plane::Plane;
+use super::plane::{Plane, Planes};
 use crate::cache::Claims;
 use crate::error::Result;
 use crate::geometry::Rect;
 use crate::image::{Bands, Block, SharedWork};
+use crate::operator::window_counts::Count;
 use crate::provider::{Request, Retention, tile_bytes};
 use crate::tile::Tile;
 use crate::window::{cut, prefers_window, read_tile};
@@ -50,11 +51,9 @@ impl Retiled {
                 || prefers_window(&*own.provider, own.level, rect)
                     && !self.is_worth_decoding(at, rect, bands)
             {
-                return match planes.shared_rows() {
-                    Some(rows) if self.shares_rows(rows, at, rect, bands, retention) => {
-                        Service::Assembly(rows)
-                    }
-                    _ => Service::Window,
+                return match self.read_for_several(planes, at, rect, bands, retention) {
+                    Some(rows) => Service::Assembly(rows),
+                    None => Service::Window,
                 };
             }
             if let Some(block) = self.block_that_stays(own, rect, retention) {
@@ -79,27 +78,54 @@ impl Retiled {
         rows.image().block.0.div_ceil(tile.width.max(1))
     }
 
-    /// Whether a tile is made along with those beside it, whose rows are then read once: where another thread does so
-    /// already, or where this one goes along the tiles and has come to the first of a block. Threads that take tiles by
-    /// turns do better each with its own: they would write into the same lines of memory.
-    fn shares_rows(
+    /// What a tile is read by along with those beside it, whose rows are then read once: where another thread does so already,
+    /// or where that is likely to be asked for, and there is room for them.
+    fn read_for_several<'a>(
         &self,
-        rows: &Plane,
+        planes: &'a Planes,
         at: Block,
         rect: &Rect,
         bands: &Bands,
         retention: Retention,
-    ) -> bool {
+    ) -> Option<&'a Plane> {
         let (Retention::Kept, Some(cache)) = (retention, self.namespace.cache()) else {
-            return false;
+            return None;
         };
-        if self.namespace.is_stitched(at, bands) {
-            return true;
-        }
+        let (rows, is_likely) = match (planes.shared_rows(), planes.spread_strips()) {
+            (Some(rows), _) => (rows, self.goes_along(rows, at, rect)),
+            (None, Some(strips)) => (strips, self.have_cost_their_strips(at, rect)),
+            (None, None) => return None,
+        };
         let others = (self.tiles_side_by_side(at, rows) - 1) * tile_bytes(&self.image, at, bands);
-        rect.x.is_multiple_of(rows.image().block.0)
-            && self.shared.runs.has_long(at)
-            && others <= cache.unread_share()
+        let has_room = || others <= cache.unread_share();
+        (self.namespace.is_stitched(at, bands) || is_likely && has_room()).then_some(rows)
+    }
+
+    /// Whether the calling thread goes along the tiles and has come to the first of a block. Threads that take tiles by turns
+    /// do better each with its own: they would write into the same lines of memory.
+    fn goes_along(&self, rows: &Plane, at: Block, rect: &Rect) -> bool {
+        rect.x.is_multiple_of(rows.image().block.0) && self.shared.runs.has_long(at)
+    }
+
+    /// Whether windows of the strips under a tile, whoever asked for them, have cost as much as these.
+    fn have_cost_their_strips(&self, at: Block, rect: &Rect) -> bool {
+        let own = &self.planes[at.level as usize].own;
+        let image = own.provider.image();
+        own.blocks(rect).into_iter().all(|strip| {
+            let part = own.rect(strip).intersection(rect);
+            let now = Count::of_passing(image, strip, &part).now;
+            self.windows(at).are_enough(image, strip, now)
+        })
+    }
+
+    /// Counts the windows of the strips under a tile anew, which are read now.
+    pub fn forget_windows(&self, at: Block, rect: &Rect) {
+        let planes = &self.planes[at.level as usize];
+        if planes.spread_strips().is_some() {
+            let image = planes.own.provider.image();
+            let strips = planes.own.blocks(rect).into_iter();
+            strips.for_each(|strip| self.windows(at).forget(image, strip));
+        }
     }
 
     /// The tile from one call to the source.
@@ -116,7 +142,7 @@ impl Retiled {
             Service::Block(block) => return plane.provider.get_block(*block, bands, request),
             Service::View(view) => return Ok(view.clone()),
             Service::Window => {
-                self.note_window(plane, at, rect);
+                self.note_window(at, rect);
                 let window = plane
                     .provider
                     .get_window(plane.level, *rect, bands, request)?;
@@ -212,13 +238,19 @@ impl Retiled {
         })
     }
 
-    /// Notes how much of each block over a rectangle is read in a window.
-    fn note_window(&self, plane: &Plane, at: Block, rect: &Rect) {
-        let image = plane.provider.image();
-        if image.shared_work == SharedWork::Repeated {
-            for block in plane.blocks(rect) {
-                let part = plane.rect(block).intersection(rect);
-                self.windows(at).note(image, block, part.area());
+    /// Notes how much of each block over a rectangle is read in a window, or what that costs.
+    fn note_window(&self, at: Block, rect: &Rect) {
+        let planes = &self.planes[at.level as usize];
+        let own = &planes.own;
+        let image = own.provider.image();
+        let count = |block, part: &Rect| match image.shared_work {
+            SharedWork::Repeated => part.area(),
+            _ => Count::of_passing(image, block, part).later,
+        };
+        if image.shared_work == SharedWork::Repeated || planes.spread_strips().is_some() {
+            for block in own.blocks(rect) {
+                let part = own.rect(block).intersection(rect);
+                self.windows(at).note(image, block, count(block, &part));
             }
         }
     }
