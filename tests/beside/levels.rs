@@ -72,6 +72,7 @@ fn bytes_have_the_files_that_their_caller_opens() {
             };
             Image {
                 plain: false,
+                spread: false,
                 shared_work,
                 ..image
             }
