@@ -5,7 +5,7 @@ use std::sync::{Arc, Barrier};
 use tilecache::bytes::Bytes;
 use tilecache::cache::{Cache, Options};
 use tilecache::dtype::DType;
-use tilecache::error::Result;
+use tilecache::error::{Error, Result};
 use tilecache::geometry::Rect;
 use tilecache::image::{Bands, Block};
 use tilecache::layout::Shape;
@@ -123,10 +123,12 @@ struct Laid {
     gate: Arc<AtomicU64>,
 }
 
-/// A gate before the pixels of a file: open, shut for the next read, with a read that waits at it.
+/// A gate before the pixels of a file: open, shut for the next read, with a read that waits at it, open after one that
+/// fails.
 const OPEN: u64 = 0;
 const SHUT: u64 = 1;
 const WAITED_AT: u64 = 2;
+const FAILS: u64 = 3;
 
 impl Bytes for Laid {
     fn len(&self) -> u64 {
@@ -136,11 +138,16 @@ impl Bytes for Laid {
     fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<()> {
         self.read.fetch_add(into.len() as u64, Ordering::Relaxed);
         let pixels = self.head.len() as u64;
-        let state = self.gate.load(Ordering::Acquire);
-        if offset >= pixels && state == SHUT {
-            self.gate.store(WAITED_AT, Ordering::Release);
-            while self.gate.load(Ordering::Acquire) != OPEN {
-                std::thread::yield_now();
+        if offset >= pixels {
+            let gate = &self.gate;
+            let (to, from) = (Ordering::AcqRel, Ordering::Acquire);
+            if gate.compare_exchange(SHUT, WAITED_AT, to, from).is_ok() {
+                while gate.load(Ordering::Acquire) == WAITED_AT {
+                    std::thread::yield_now();
+                }
+            }
+            if gate.compare_exchange(FAILS, OPEN, to, from).is_ok() {
+                return Err(Error::corrupt("a disk with a scratch"));
             }
         }
         for (to, at) in into.iter_mut().zip(offset..) {
@@ -422,35 +429,43 @@ fn small_tiles_of_strips_come_row_by_row_once_windows_cost_more() {
     }
 }
 
-/// Its part of the strips is read for it alone.
+/// Its part of the strips is read for it alone. Where the reading fails, it fails for both, and nothing is left of it.
 #[test]
 fn a_tile_that_comes_while_strips_are_read_for_another_one_gets_its_part() {
     let stored = Stored {
         size: (4096, 256),
         block: (4096, 16),
     };
-    let file = File::open(stored, 64 << 20);
-    let tiles = file.tiles(256, &file.source);
-    // Nobody makes it along with others any more.
-    file.get(&*tiles, Block::new(0, 0, 9));
-    file.cache.clear();
-    file.gate.store(SHUT, Ordering::Release);
-    std::thread::scope(|scope| {
-        scope.spawn(|| file.get(&*tiles, Block::new(0, 0, 3)));
-        while file.gate.load(Ordering::Acquire) != WAITED_AT {
-            std::thread::yield_now();
-        }
-        scope.spawn(|| file.get(&*tiles, Block::new(0, 0, 9)));
-        while tiles.counters().misses < 3 {
-            std::thread::yield_now();
-        }
-        // Long enough for it to find the strips in flight, as it nearly always does.
-        std::thread::sleep(std::time::Duration::from_millis(50));
-        file.gate.store(OPEN, Ordering::Release);
-    });
-    let (_, whole, _) = file.taken();
-    assert_eq!(whole, 0.0);
-    assert_eq!(file.cache.statistics().in_flight, 0);
+    let (first, second) = (Block::new(0, 0, 3), Block::new(0, 0, 9));
+    for ends in [OPEN, FAILS] {
+        let file = File::open(stored, 64 << 20);
+        let tiles = file.tiles(256, &file.source);
+        // Nobody makes it along with others any more.
+        file.get(&*tiles, second);
+        file.cache.clear();
+        file.gate.store(SHUT, Ordering::Release);
+        std::thread::scope(|scope| {
+            let get = |at| match get_block(&*tiles, at, &Bands::ALL) {
+                Ok(_) => file.get(&*tiles, at),
+                Err(error) => assert!(ends == FAILS && error.to_string().contains("scratch")),
+            };
+            scope.spawn(move || get(first));
+            while file.gate.load(Ordering::Acquire) != WAITED_AT {
+                std::thread::yield_now();
+            }
+            scope.spawn(move || get(second));
+            while tiles.counters().misses < 3 {
+                std::thread::yield_now();
+            }
+            // Long enough for it to find the strips in flight, as it nearly always does.
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            file.gate.store(ends, Ordering::Release);
+        });
+        let (_, whole, _) = file.taken();
+        assert_eq!(whole, 0.0);
+        assert_eq!(file.cache.statistics().in_flight, 0);
+        (0..16).for_each(|col| file.get(&*tiles, Block::new(0, 0, col)));
+    }
 }
 
 /// Eight blocks of 1024 beside each other, and all tiles of 256 over them, row by row.
