@@ -22,8 +22,8 @@ const BOUNDS: [(&str, f64, f64, Option<f64>); 9] = [
     // A read, a look whether the file has changed, and what separates the bands.
     ("a miss: a block", 2.0, 1.0, Some(1.1)),
     ("a miss: a deflated block", 2.0, 0.55, None),
-    // Two slices, each in two reads that stay in the processor's cache until they are converted.
-    ("a miss: strips of 64 rows", 6.0, 1.0, None),
+    // Two slices for a row of tiles, each in reads that stay in the processor's cache until they are converted.
+    ("a miss: strips of 64 rows", 5.0, 1.0, None),
     // Two strips, of which each tile of a row gets a quarter.
     ("a miss: deflated strips of 64 rows", 4.0, 0.55, None),
     ("a miss: four resident blocks", 0.0, 0.0, Some(1.05)),
