@@ -8,6 +8,7 @@
 //!
 //! Only what holds the store's lock adds and removes entries, so under it the index stands still.
 
+use super::counts::Counts;
 use super::hit_counts::{self, Hits};
 use super::key::KeyId;
 use super::stamp::{self, Stamp};
@@ -115,8 +116,8 @@ pub struct Index {
     version: AtomicU64,
     /// How many entries there are: held while chains are changed.
     entries: Mutex<u32>,
-    /// The hits under all keys.
-    pub hits: Hits,
+    /// What happened under all keys.
+    pub counts: Counts,
     /// What new entries are marked with beside the rest.
     marks: AtomicU16,
     /// What cells are hashed with.
@@ -139,7 +140,7 @@ impl Index {
             size: AtomicU64::new(Size::of(PAGE as u32).0),
             version: AtomicU64::new(0),
             entries: Mutex::new(0),
-            hits: Hits::default(),
+            counts: Counts::default(),
             marks: AtomicU16::new(if is_observed { flag::OBSERVED } else { 0 }),
             seeds: std::array::from_fn(|seed| hasher.hash_one(seed) | 1),
         }
@@ -263,7 +264,7 @@ impl Index {
     /// Counts a hit under a key, and among all.
     #[inline(always)]
     fn count(&self, hits: &Hits, seat: Seat) {
-        hit_counts::count([hits, &self.hits], seat);
+        hit_counts::count([hits, &self.counts.hits], seat);
     }
 
     /// Whether a cell has these very bands or more of them.

@@ -2,9 +2,9 @@
 
 use super::Counters;
 use super::census::KeyImage;
+use super::counts::Counts;
 use super::eviction_order::{Group, Slot};
 use super::forms::FORM_BYTES;
-use super::hit_counts::Hits;
 use super::key::KEPT_LEVELS;
 use super::lineage::{self, Lineage};
 use super::moment::Moment;
@@ -110,7 +110,7 @@ struct Unread {
 /// What is there as long as providers use a key.
 #[derive(Default)]
 struct InUse {
-    hits: Arc<Hits>,
+    counts: Arc<Counts>,
     /// Entries that callers put.
     put_entries: Arc<AtomicU64>,
     /// Unread tiles of each level in the order of their making.
@@ -178,7 +178,7 @@ pub struct KeyRecord {
     pub first_entry: u32,
     /// What callers put under it lately.
     puts: Puts<Block>,
-    /// All but the hits of the providers that use it now.
+    /// All but what the providers that use it now count.
     pub counters: Counters,
     in_use: Option<Box<InUse>>,
 }
@@ -234,10 +234,10 @@ impl KeyRecord {
         }
         self.forget_single_puts();
         let in_use = self.in_use.take();
-        let (hits, unread) = in_use.map_or_else(Default::default, |in_use| {
-            (in_use.hits.sum(), in_use.unread)
+        let (counters, unread) = in_use.map_or_else(Default::default, |in_use| {
+            (in_use.counts.counters(), in_use.unread)
         });
-        self.counters.hits += hits;
+        self.counters = self.counters.plus(counters);
         let tiles = unread.into_values().flatten();
         tiles.map(|tile| (tile.slot, tile.stamp)).collect()
     }
@@ -315,9 +315,9 @@ impl KeyRecord {
         (OF_KEY + texts + identity + beneath) as u64
     }
 
-    /// One more provider; refused if it shows another image than those before it. What look-ups of the provider
-    /// count hits with, and the number of entries that callers put.
-    pub fn register(&mut self, image: &Image) -> Result<(Arc<Hits>, Arc<AtomicU64>)> {
+    /// One more provider; refused if it shows another image than those before it. What it counts with, and the
+    /// number of entries that callers put.
+    pub fn register(&mut self, image: &Image) -> Result<(Arc<Counts>, Arc<AtomicU64>)> {
         let identity = Identity {
             dtype: image.dtype,
             levels: image.levels.as_slice().into(),
@@ -337,7 +337,7 @@ impl KeyRecord {
                 let in_use = self.in_use.get_or_insert_default();
                 let put_entries = u64::from(self.put_entries);
                 in_use.put_entries.store(put_entries, Ordering::Relaxed);
-                Ok((in_use.hits.clone(), in_use.put_entries.clone()))
+                Ok((in_use.counts.clone(), in_use.put_entries.clone()))
             }
         }
     }
@@ -428,10 +428,12 @@ impl KeyRecord {
         }
     }
 
-    /// How often a tile was got under the key.
-    pub fn hits(&self) -> u64 {
-        let now = self.in_use.as_ref().map_or(0, |in_use| in_use.hits.sum());
-        self.counters.hits + now
+    /// What happened under the key.
+    pub fn counters(&self) -> Counters {
+        match &self.in_use {
+            Some(in_use) => self.counters.plus(in_use.counts.counters()),
+            None => self.counters,
+        }
     }
 
     /// The same selection in the form that entries have, where all bands in order are no list.

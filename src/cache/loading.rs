@@ -2,7 +2,7 @@
 
 use super::index::Cell;
 use super::moment::Moment;
-use super::store::{Class, RecycledMemory, Room};
+use super::store::{Class, Room};
 use super::{Cache, Registration};
 use crate::error::Result;
 use crate::image::{Bands, Block};
@@ -105,25 +105,16 @@ impl Loading {
 
     /// Memory for `layout`: a victim's, or kept for reuse, or fresh.
     fn take(&self, layout: Layout) -> Result<Canvas> {
-        let (key, size) = (
-            Some(self.registration.key()),
-            Memory::allocated_size(layout.span()),
-        );
+        let key = self.registration.key();
+        let size = Memory::allocated_size(layout.span());
         let mut state = self.state.lock();
-        let recycled = state.room.as_mut().and_then(|room| room.recycled.take());
         state.in_flight += size;
-        let memory = match recycled {
-            Some(RecycledMemory(memory)) => {
-                self.cache().0.with(|store| store.begin_flight(key, size));
-                Some(memory)
-            }
-            None => self.cache().0.with(|store| store.start_flight(key, size)),
-        };
-        let memory = match memory {
-            Some(memory) => memory,
-            None => Memory::zeroed(layout.span())?,
-        };
-        Ok(Canvas::new(memory, layout))
+        let State { room, .. } = &mut *state;
+        let memory = self
+            .cache()
+            .0
+            .with(|store| store.start_flight_in(room.as_mut(), key, size));
+        canvas(memory, layout)
     }
 
     /// Enters a finished tile that no thread has asked for.
@@ -181,16 +172,33 @@ impl Loading {
 
 impl Allocate for Loading {
     fn canvas(&self, layout: Layout) -> Result<Canvas> {
-        let size = Memory::allocated_size(layout.span());
-        if self.state.lock().room.is_none() {
-            self.reserve(size, Class::Asked);
+        let has_room = self.state.lock().room.is_some();
+        if has_room || self.retention == Retention::Bypassed {
+            return self.take(layout);
         }
-        self.take(layout)
+        let size = Memory::allocated_size(layout.span());
+        let (key, class) = (self.registration.key(), self.class(Class::Asked));
+        let (room, memory) = self.cache().0.reserve_in_flight(key, size, class);
+        {
+            let mut state = self.state.lock();
+            state.room = room;
+            state.in_flight += size;
+        }
+        canvas(memory, layout)
     }
 
     fn cache(&self) -> Option<&Cache> {
         Some(&self.registration.cache)
     }
+}
+
+/// A canvas in memory that there is, or else in fresh memory.
+fn canvas(memory: Option<Memory>, layout: Layout) -> Result<Canvas> {
+    let memory = match memory {
+        Some(memory) => memory,
+        None => Memory::zeroed(layout.span())?,
+    };
+    Ok(Canvas::new(memory, layout))
 }
 
 impl Drop for Loading {
@@ -211,11 +219,7 @@ impl Cache {
     /// fresh.
     pub fn lend_canvas(&self, layout: Layout) -> Result<Canvas> {
         let size = Memory::allocated_size(layout.span());
-        let memory = match self.0.with(|store| store.reuse(size)) {
-            Some(memory) => memory,
-            None => Memory::zeroed(layout.span())?,
-        };
-        Ok(Canvas::new(memory, layout))
+        canvas(self.0.with(|store| store.reuse(size)), layout)
     }
 
     /// The memory of a tile that is not counted comes back when nobody has it any more.
@@ -318,11 +322,7 @@ impl Allocate for Scratch<'_> {
         let kept = self
             .cache
             .and_then(|cache| cache.0.with(|store| store.start_flight(None, size)));
-        let memory = match kept {
-            Some(memory) => memory,
-            None => Memory::zeroed(layout.span())?,
-        };
-        Ok(Canvas::new(memory, layout))
+        canvas(kept, layout)
     }
 
     fn cache(&self) -> Option<&Cache> {

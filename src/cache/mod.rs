@@ -1,6 +1,6 @@
 //! One byte budget for decoded tiles, shared by every operator and every thread.
 //!
-//! `index` looks tiles up and `hit_counts` counts those that are found. `store` accounts for what is resident and
+//! `index` looks tiles up, `hit_counts` counts those that are found and `counts` what becomes of others. `store` accounts for what is resident and
 //! decides what is evicted, in the order that `eviction_order` keeps by the moments of `stamp`, and for declared passes
 //! in that of their `plan`. `invalidation` decides whether what was loaded is still true, by the `moment` at which its
 //! request began, and `lineage` knows which images change with which. `in_flight_cap` and `claims` limit what loads have
@@ -8,6 +8,7 @@
 
 mod census;
 mod claims;
+mod counts;
 mod decoding;
 mod dependence;
 mod eviction_order;
@@ -74,8 +75,8 @@ use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::tile::{Pixels, Tile};
 use crate::workers::Workers;
+use counts::Counts;
 use gather::{gather, union};
-use hit_counts::Hits;
 use in_flight_cap::Gate;
 use index::{Cell, Found, Index, Look, Neighbour};
 use key::KeyId;
@@ -403,13 +404,34 @@ impl Shared {
     /// Keeps room for a tile of a key of `size` bytes, if there is any.
     fn reserve(&self, key: KeyId, size: usize, class: Class) -> Option<Room> {
         let (room, gone) = self.until_done_counting(|store| store.reserve(key, size, class));
+        self.tell_room_made(key, size, gone);
+        room
+    }
+
+    /// [`Shared::reserve`] for a tile that is about to be made: it is in flight from now on, in the memory that is
+    /// returned, if there is some of its size.
+    fn reserve_in_flight(
+        &self,
+        key: KeyId,
+        size: usize,
+        class: Class,
+    ) -> (Option<Room>, Option<Memory>) {
+        let (started, gone) = self.until_done_counting(|store| {
+            let mut room = store.reserve(key, size, class)?;
+            let memory = store.start_flight_in(room.as_mut(), key, size);
+            Ok((room, memory))
+        });
+        self.tell_room_made(key, size, gone);
+        started
+    }
+
+    fn tell_room_made(&self, key: KeyId, size: usize, gone: u64) {
         if gone > 0 && self.log.hears(Level::Debug) {
             let text = self.key_text(key);
             self.log.tell(Level::Debug, Event::Evicted, &text, || {
                 format!("{gone} buffers went to make room for a tile of {size} bytes")
             });
         }
-        room
     }
 
     /// Keeps room for a tile that exists, which may take several turns. Of what the cache counts already,
@@ -714,11 +736,11 @@ impl Cache {
                 store.remove_misfits(key);
             }
             store.charge_key_anew(key);
-            registered.map(|(hits, put_entries)| Registration {
+            registered.map(|(counts, put_entries)| Registration {
                 cache: self.clone(),
                 look_up: LookUp {
                     index: self.0.index.clone(),
-                    hits,
+                    counts,
                     key,
                 },
                 tier_source: None,
@@ -791,7 +813,7 @@ struct Registration {
 #[derive(Clone)]
 struct LookUp {
     index: Arc<Index>,
-    hits: Arc<Hits>,
+    counts: Arc<Counts>,
     key: KeyId,
 }
 
@@ -799,7 +821,7 @@ impl LookUp {
     /// [`Index::hit`].
     #[inline(always)]
     fn hit(&self, at: &Block) -> Option<Tile> {
-        self.index.hit(&Cell::new(self.key, *at), &self.hits)
+        self.index.hit(&Cell::new(self.key, *at), &self.counts.hits)
     }
 }
 
@@ -827,7 +849,7 @@ impl Registration {
     /// The tile of a cell with these bands, of an image with `all` bands, or with more of them.
     fn find(&self, at: Block, bands: &Bands, all: u32, look: Look) -> Option<Found> {
         self.believe();
-        let (cell, hits) = (Cell::new(self.key(), at), Some(&*self.look_up.hits));
+        let (cell, hits) = (Cell::new(self.key(), at), Some(&self.look_up.counts.hits));
         let found = self
             .look_up
             .index

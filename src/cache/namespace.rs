@@ -2,6 +2,7 @@
 
 use super::census::{Decoding, SourceCensus};
 use super::claims::{Claims, Permits};
+use super::counts::{Counts, LoadCounts};
 use super::gather::gather;
 use super::index::{Cell, Found, Look};
 use super::key::{KEPT_LEVELS, kept_level};
@@ -19,7 +20,6 @@ use crate::layout::Layout;
 use crate::load::Load;
 use crate::memory::{Canvas, Memory};
 use crate::provider::{Request, Retention};
-use crate::sync::Mutex;
 use crate::tile::Tile;
 use std::any::Any;
 use std::fmt::Display;
@@ -45,7 +45,7 @@ pub struct Namespace {
 
 enum Place {
     Cached(Arc<Registration>),
-    Alone(Mutex<Counters>),
+    Alone(Box<Counts>),
 }
 
 impl Place {
@@ -71,7 +71,7 @@ impl Namespace {
     pub fn new(cache: Option<&Cache>, key: &str, image: &Image) -> Result<Self> {
         let place = match cache {
             Some(cache) => Place::Cached(Arc::new(cache.register(key, image)?)),
-            None => Place::Alone(Mutex::default()),
+            None => Place::Alone(Box::default()),
         };
         let has_tier = cache.is_some_and(Cache::has_tier);
         // Another tier has whole blocks.
@@ -190,7 +190,7 @@ impl Namespace {
                 let shared = &registration.cache.0;
                 shared.with(|store| store.key_counters(registration.key()))
             }
-            Place::Alone(counters) => *counters.lock(),
+            Place::Alone(counts) => counts.counters(),
         }
     }
 
@@ -205,14 +205,16 @@ impl Namespace {
         }
     }
 
-    /// Counts something.
-    pub fn count(&self, change: impl Fn(&mut Counters)) {
+    /// Counts what becomes of a request, under the key and among all.
+    fn count(&self, count: impl Fn(&LoadCounts)) {
         match &self.place {
             _ if self.is_hidden => (),
             Place::Cached(registration) => {
-                registration.with(|store, key| store.count(key, change));
+                let LookUp { index, counts, .. } = &registration.look_up;
+                count(&counts.loads);
+                count(&index.counts.loads);
             }
-            Place::Alone(counters) => change(&mut counters.lock()),
+            Place::Alone(counts) => count(&counts.loads),
         }
     }
 
@@ -256,7 +258,7 @@ impl Namespace {
     /// Counts that a request did not find its tile, unless it makes tiles ahead.
     pub fn count_miss(&self, request: &Request<'_>) {
         if !request.is_ahead() {
-            self.count(|counters| counters.misses += 1);
+            self.count(LoadCounts::count_miss);
         }
     }
 
@@ -574,10 +576,14 @@ impl Namespace {
         };
         let want = || self.want(at, to_load.clone());
         let wanted = loop {
-            if let Some(joined) = in_flight::join(&want(), Way::Call, request) {
-                break self.count_wait(joined);
-            }
-            let permits = self.admit(request, &loader.claim)?;
+            let permits = match self.try_admit(&loader.claim) {
+                Some(permits) => permits,
+                // Who joins what another thread makes needs no room for it.
+                None => match in_flight::join(&want(), Way::Call, request) {
+                    Some(joined) => break self.count_wait(joined),
+                    None => self.admit(request, &loader.claim)?,
+                },
+            };
             let is_resident = || self.seems_to_contain(at, &to_load);
             match in_flight::begin(&want(), None, request, permits, is_resident) {
                 Some(Start::Begun(begun)) => break begun.alone(),
@@ -599,7 +605,7 @@ impl Namespace {
 
     /// Counts that a thread waits for what another has begun.
     pub fn count_wait<T>(&self, joined: T) -> T {
-        self.count(|counters| counters.waits += 1);
+        self.count(LoadCounts::count_wait);
         joined
     }
 
@@ -631,12 +637,7 @@ impl Namespace {
         let begin = Instant::now();
         let outcome = load();
         let took = begin.elapsed();
-        let nanoseconds = took.as_nanos() as u64;
-        self.count(|counters| {
-            counters.loads += 1;
-            counters.load_errors += u64::from(outcome.is_err());
-            counters.load_nanoseconds += nanoseconds;
-        });
+        self.count(|counts| counts.count_load(took, outcome.is_err()));
         if let Some(cache) = self.cache() {
             cache.0.log.loaded(&self.key, what, took, &outcome);
         }
@@ -683,6 +684,7 @@ mod tests {
     use super::super::Options;
     use super::*;
     use crate::dtype::DType;
+    use crate::sync::Mutex;
 
     #[test]
     fn each_kind_of_provider_with_one_key_shares_its_own_things() {

@@ -78,7 +78,13 @@ pub fn begin(
         }
     };
     let preparing = prepares.then(|| Preparing::begin(&task, request));
+    // What is made by one call this thread makes, and at once.
+    let starts = way == Way::Call;
     let mut wanted = Wanted::of(&table, task, waiter);
+    if starts {
+        let (parent, cancels) = (Load::current(), request.cancels());
+        wanted.started = Some(table.start(&wanted.task, &wanted.waiter, parent, cancels));
+    }
     let mut state = wanted.task.state.lock();
     state.admitted = Some(wanted.waiter.clone());
     let is_complete = wanted.task.stitched.is_some() && state.missing == 0;

@@ -29,7 +29,7 @@ pub struct Task {
     pub stitched: Option<Stitched>,
     /// Guarded by the lock of the table.
     pub changed: ProcessCondvar,
-    /// Changed under the lock of the table, but for what is missing.
+    /// Changed under the lock of the table, but for what is missing, and for who wanted what has ended.
     pub state: Mutex<State>,
 }
 
@@ -110,6 +110,13 @@ impl Waiter {
         })
     }
 
+    /// It does not want a task any more; returned is what the task that it makes had of that.
+    pub fn leave(&self, task: &Arc<Task>) -> Option<Arc<Task>> {
+        let mut maker = self.inside.as_ref()?.state.lock();
+        let place = maker.inside.iter().position(|it| Arc::ptr_eq(it, task))?;
+        Some(maker.inside.swap_remove(place))
+    }
+
     fn is_cancelled(&self) -> bool {
         self.cancels.iter().any(|cancel| cancel.is_cancelled())
     }
@@ -180,6 +187,20 @@ impl Task {
     pub fn is_open(&self) -> bool {
         let state = self.state.lock();
         matches!(state.stage, Stage::Open) && !state.is_preparing()
+    }
+
+    /// What came of it, if it has ended.
+    pub fn outcome(&self) -> Option<Result<Tile>> {
+        match &self.state.lock().stage {
+            Stage::Done(outcome) => Some(outcome.clone()),
+            _ => None,
+        }
+    }
+
+    /// A thread does not want it any more.
+    pub fn forget(&self, waiter: &Arc<Waiter>) {
+        let mut state = self.state.lock();
+        state.waiters.retain(|it| !Arc::ptr_eq(it, waiter));
     }
 
     /// Whether a part that waits for it will get its pixels.

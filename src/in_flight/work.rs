@@ -8,7 +8,7 @@ use super::{Maker, Stitch};
 use crate::cache::{Permits, Scratch};
 use crate::error::Result;
 use crate::image::{Bands, Block};
-use crate::load::{Cancels, Load, Waiting, nesting};
+use crate::load::{Cancels, Load, Waiting, cancelled, nesting};
 use crate::provider::Request;
 use crate::tile::Tile;
 use std::sync::Arc;
@@ -19,6 +19,8 @@ pub struct Wanted {
     pub(super) waiter: Arc<Waiter>,
     /// The right to work on the task, where the thread has one.
     pub(super) permits: Option<Permits>,
+    /// The load of the task, where the thread has started it and not begun to make it.
+    pub(super) started: Option<Arc<Load>>,
     /// Whether it got what it wanted.
     is_served: bool,
 }
@@ -60,13 +62,13 @@ impl Wanted {
             task,
             waiter,
             permits: None,
+            started: None,
             is_served: false,
         }
     }
 
     /// Whether a thread makes it ahead of its first use.
     pub fn was_ahead(&self) -> bool {
-        let _table = TABLE.lock();
         let state = self.task.state.lock();
         state.waiters.iter().any(|waiter| waiter.is_ahead)
     }
@@ -110,7 +112,13 @@ impl Wanted {
         request: &Request<'_>,
     ) -> Result<Tile> {
         let is_nested = Load::is_nested();
-        if is_nested {
+        if let Some(load) = self.started.take() {
+            let make = |request: &Request<'_>| {
+                request.check_cancelled()?;
+                maker.make(self.task.block.at, &self.task.bands, request)
+            };
+            run(&self.task, &load, &self.waiter, make, inputs, request)?;
+        } else if is_nested {
             // Else it would first make all other inputs of a task that cannot be completed.
             let end = Arc::new(End(self.task.clone()));
             drop(Waiting::begin(end, request.cancels())?);
@@ -120,6 +128,9 @@ impl Wanted {
         let (mut was_refused, mut stays_above) = (false, false);
         loop {
             request.check_cancelled()?;
+            if let Some(outcome) = self.task.outcome() {
+                return outcome;
+            }
             // What is asked for inside a load is in flight with it.
             let may = match is_nested || self.permits.is_some() || help.is_some() {
                 true => May::Start,
@@ -156,10 +167,10 @@ impl Wanted {
         let mut sleep = Sleep::default();
         let mut table = TABLE.lock();
         loop {
-            let mut state = task.state.lock();
-            if let Stage::Done(outcome) = &state.stage {
-                return Next::Done(outcome.clone());
+            if let Some(outcome) = task.outcome() {
+                return Next::Done(outcome);
             }
+            let mut state = task.state.lock();
             if may != May::Start && state.admitted.is_none() {
                 state.admitted = Some(self.waiter.clone());
                 return Next::Admit;
@@ -229,22 +240,20 @@ impl Wanted {
 impl Drop for Wanted {
     fn drop(&mut self) {
         let Self { task, waiter, .. } = self;
+        if self.is_served {
+            // Nobody asks who wants what has ended, or works on the way to it.
+            task.forget(waiter);
+            drop(waiter.leave(task));
+            return;
+        }
         let mut table = TABLE.lock();
-        task.state
-            .lock()
-            .waiters
-            .retain(|it| !Arc::ptr_eq(it, waiter));
-        let inside = waiter.inside.as_ref().and_then(|maker| {
-            let mut state = maker.state.lock();
-            let place = state.inside.iter().position(|it| Arc::ptr_eq(it, task))?;
-            Some(state.inside.swap_remove(place))
-        });
-        let (loads, gone) = match self.is_served {
-            true => (Vec::new(), Vec::new()),
-            false => table.leave(task, waiter),
-        };
+        let started = self.started.take();
+        let unmade = started.map(|_| table.give_up(task, waiter, &cancelled()));
+        task.forget(waiter);
+        let inside = waiter.leave(task);
+        let (loads, gone) = table.leave(task, waiter);
         drop(table);
-        drop((inside, gone));
+        drop((inside, gone, unmade));
         loads.iter().for_each(|load| load.disturb());
     }
 }

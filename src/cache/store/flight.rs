@@ -1,6 +1,6 @@
 //! The memory that tiles are made in: in flight while they are made, and kept for the next ones when they have gone.
 
-use super::Store;
+use super::{RecycledMemory, Room, Store};
 use crate::cache::key::KeyId;
 use crate::memory::Memory;
 
@@ -39,6 +39,22 @@ impl Store {
         let memory = self.reuse(size);
         self.begin_flight(key, size);
         memory
+    }
+
+    /// The same for a tile of a key, in what a victim left for it, if there is a room with such.
+    pub fn start_flight_in(
+        &mut self,
+        room: Option<&mut Room>,
+        key: KeyId,
+        size: usize,
+    ) -> Option<Memory> {
+        match room.and_then(|room| room.recycled.take()) {
+            Some(RecycledMemory(memory)) => {
+                self.begin_flight(Some(key), size);
+                Some(memory)
+            }
+            None => self.start_flight(Some(key), size),
+        }
     }
 
     /// Memory of just `size` bytes that was kept for reuse, not counted any more.

@@ -275,7 +275,7 @@ pub struct Store {
     entered_bytes: u64,
     images: Slab<Box<ImageRecord>>,
     images_by_name: Names,
-    /// All but the hits that the index counts.
+    /// All but what the index counts.
     counters: Counters,
     garbage: Garbage,
 }
@@ -601,15 +601,13 @@ impl Store {
 
     /// What happened under a key.
     pub fn key_counters(&self, key: KeyId) -> Counters {
-        Counters {
-            hits: self.keys[key as usize].hits(),
-            ..self.keys[key as usize].counters
-        }
+        self.keys[key as usize].counters()
     }
 
     /// How often a key was asked for a tile.
     fn requests(&self, key: KeyId) -> u64 {
-        self.key_counters(key).hits + self.keys[key as usize].counters.misses
+        let counters = self.key_counters(key);
+        counters.hits + counters.misses
     }
 
     pub fn statistics(&mut self) -> Statistics {
@@ -634,10 +632,7 @@ impl Store {
             lent,
             lent_counted,
             entries: self.entries,
-            counters: Counters {
-                hits: self.counters.hits + self.index.hits.sum(),
-                ..self.counters
-            },
+            counters: self.counters.plus(self.index.counts.counters()),
             ..Statistics::default()
         }
     }
