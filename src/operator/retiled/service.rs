@@ -101,10 +101,20 @@ impl Retiled {
         (self.namespace.is_stitched(at, bands) || is_likely && has_room()).then_some(rows)
     }
 
-    /// Whether the calling thread goes along the tiles and has come to the first of a block. Threads that take tiles by turns
-    /// do better each with its own: they would write into the same lines of memory.
+    /// Whether the calling thread goes along the tiles and has come to the first of a block of those that it will ask for:
+    /// where two take them by turns, that is one of the first two.
     fn goes_along(&self, rows: &Plane, at: Block, rect: &Rect) -> bool {
-        rect.x.is_multiple_of(rows.image().block.0) && self.shared.runs.has_long(at)
+        let before = rect.x % rows.image().block.0;
+        let threads = self.shared.runs.threads_along(at);
+        threads.is_some_and(|threads| before < threads * rect.width)
+    }
+
+    /// Those of the tiles beside one that the calling thread is likely to ask for, of those that are read along with it.
+    pub fn is_next_of_thread(&self, at: Block, plane: &Plane, other: Block) -> bool {
+        let rows = self.planes[at.level as usize].shared_rows();
+        let by_turns = rows.is_some_and(|rows| std::ptr::eq(rows, plane))
+            && self.shared.runs.threads_along(at) == Some(2);
+        !by_turns || other.col % 2 == at.col % 2
     }
 
     /// Whether windows of the strips under a tile, whoever asked for them, have cost as much as these.

@@ -184,7 +184,8 @@ impl Retiled {
             return Vec::new();
         }
         let unserved = |tile: &Block| !self.shared.served.contains(self.tiles.grid, *tile);
-        self.sibling_drafts(nearest.filter(unserved), plane, bands, request)
+        let next = |tile: &Block| unserved(tile) && self.is_next_of_thread(at, plane, *tile);
+        self.sibling_drafts(nearest.filter(next), plane, bands, request)
     }
 
     /// The first of some tiles that are not there, as many as there is room for.
