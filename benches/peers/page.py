@@ -70,7 +70,7 @@ class Group:
 def _groups(results, workload, by):
     groups = collections.OrderedDict()
     for each in results:
-        if each["workload"] == workload and "failed" not in each:
+        if "failed" not in each and each["workload"] == workload:
             group = groups.setdefault((each["variant"], each["threads"]), Group(by))
             group.runs.setdefault((each["peer"], each["mode"]), []).append(each)
     return groups
@@ -139,7 +139,7 @@ def _stitch(results):
     """How much of the speed of a plain copy tiles of resident blocks reach: a row for each shape."""
     found = collections.OrderedDict()
     for each in results:
-        if each["workload"] == "stitch" and "failed" not in each:
+        if "failed" not in each and each["workload"] == "stitch":
             found.setdefault((each["variant"], each["threads"]), []).append(each)
     rows = []
     for (variant, threads), runs in found.items():
@@ -152,7 +152,7 @@ def _stitch(results):
 def _growth(results):
     found = collections.defaultdict(list)
     for each in results:
-        if each["workload"] == "growth" and "failed" not in each:
+        if "failed" not in each and each["workload"] == "growth":
             found[(each["variant"], each["at"])].append(each)
     return {key: (_median(runs, "hit"), _median(runs, "miss")) for key, runs in sorted(found.items())}
 

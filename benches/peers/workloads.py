@@ -95,7 +95,10 @@ def _opening():
     for page in (1, 100):
         yield Case("opening", f"100 pages, number {page}", "pages.tif", {"order": "open", "tile": 256, "page": page}, pages)
     yield Case("opening", "a NITF", "scene.ntf", {"order": "open", "tile": 256}, pages)
-    yield Case("opening", "10,000 small files", "small", {"order": "files", "tile": 256, "budget-mib": 64}, pages)
+    small = {"order": "files", "tile": 256, "budget-mib": 64}
+    yield Case("opening", "10,000 small files", "small", small, pages)
+    yield Case("opening", "10,000 small files, and what is beside them", "small", small, [
+        (peer, ["beside"]) for peer, _ in pages])
 
 
 def _late():

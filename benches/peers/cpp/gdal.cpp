@@ -5,6 +5,7 @@
  *   mt       one thread, and NUM_THREADS for the decoders
  *   bip      windows interleaved by pixel, and not by band
  *   vmem     GTIFF_VIRTUAL_MEM_IO
+ *   beside   files beside the file are looked for
  *   through  this library's driver, which is found where GDAL_DRIVER_PATH says
  *   rows     each thread takes whole rows of tiles */
 #include "harness.h"
@@ -40,7 +41,7 @@ struct Gdal : Source {
         GDALAllRegister();
         GDALSetCacheMax64(c.budget);
         if (c.has("vmem")) CPLSetConfigOption("GTIFF_VIRTUAL_MEM_IO", "YES");
-        CPLSetConfigOption("GDAL_DISABLE_READDIR_ON_OPEN", "EMPTY_DIR");
+        if (!c.has("beside")) CPLSetConfigOption("GDAL_DISABLE_READDIR_ON_OPEN", "EMPTY_DIR");
         CPLSetConfigOption("GDAL_NUM_THREADS", std::to_string(mt ? c.threads : 1).c_str());
         one = mt || lock || c.has("safe") || c.threads == 1;
         int flags = GDAL_OF_RASTER | GDAL_OF_READONLY | (c.has("safe") ? GDAL_OF_THREAD_SAFE : 0);

@@ -4,6 +4,7 @@
  *   blocks  windows are copied out of cached blocks
  *   passing tiles of cached blocks are put together anew each time, and not kept
  *   mapped  the file is opened by TC_OPEN_MAPPED
+ *   beside  files beside it are looked for
  *   codec   threads that the harness may use beside its own help to decode
  *   rows    each thread takes whole rows of tiles */
 #include "library.h"
@@ -52,7 +53,7 @@ struct Ours : Source {
         tc_error error;
         tc_open_options opening{};
         opening.struct_size = sizeof opening;
-        opening.flags = c.has("mapped") ? TC_OPEN_MAPPED : 0;
+        opening.flags = (c.has("mapped") ? TC_OPEN_MAPPED : 0) | (c.has("beside") ? 0 : TC_OPEN_ALONE);
         opening.threads = c.has("codec") ? c.threads - 1 : 0;
         opening.image = c.page ? c.page - 1 : 0;
         check(provider_open(c.file.c_str(), &opening, &file, &error), error);
