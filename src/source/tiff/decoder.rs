@@ -231,12 +231,12 @@ impl TiffDecoder {
     }
 
     /// Whether its pixels are stored as they are, and come out so.
-    fn is_raw(&self) -> bool {
+    pub(super) fn is_raw(&self) -> bool {
         let plan = &self.plan;
         plan.compression == Compression::None && plan.units.is_none() && !self.mask
     }
 
-    fn place(&self, at: Block) -> String {
+    pub(super) fn place(&self, at: Block) -> String {
         let Self { directory, .. } = self;
         format!("directory {directory}, block ({}, {})", at.row, at.col)
     }
@@ -261,6 +261,26 @@ impl TiffDecoder {
         self.read_plane(at, part, 0, &picks, into)
     }
 
+    /// What is read of a block for a part of it; `None` where it is not stored.
+    pub(super) fn wanted<'a>(
+        &'a self,
+        at: Block,
+        part: Rect,
+        plane: usize,
+        picks: &'a [usize],
+    ) -> Result<Option<Wanted<'a>>> {
+        let stored = self.stored(at, plane)?;
+        Ok(stored.map(|stored| Wanted {
+            stored,
+            plane,
+            rows: &self.rows[plane],
+            stored_rows: self.plan.stored_rows(at.row),
+            image_rows: self.plan.image_rows(at.row),
+            part,
+            picks,
+        }))
+    }
+
     fn read_plane(
         &self,
         at: Block,
@@ -269,19 +289,10 @@ impl TiffDecoder {
         picks: &[usize],
         into: &mut [Beside<'_>],
     ) -> Result<()> {
-        let Some(stored) = self.stored(at, plane)? else {
+        let Some(wanted) = self.wanted(at, part, plane, picks)? else {
             into.iter_mut()
                 .for_each(|into| into.pixels.fill(&self.image.pad));
             return Ok(());
-        };
-        let wanted = Wanted {
-            stored,
-            plane,
-            rows: &self.rows[plane],
-            stored_rows: self.plan.stored_rows(at.row),
-            image_rows: self.plan.image_rows(at.row),
-            part,
-            picks,
         };
         if self.is_raw() {
             return with_scratch(|scratch| raw::read(self, &wanted, scratch, into));
@@ -635,6 +646,9 @@ impl Decoder for TiffDecoder {
         }
         if let Some(result) = self.read_run(&rect, bands, &mut [into.alone()]) {
             return self.unless_changed(result);
+        }
+        if self.reads_side_by_side(&rect) {
+            return self.unless_changed(self.read_side_by_side(&rect, bands, into));
         }
         let result = for_each_part(&self.plan.grid(), &rect, into, |at, part, into| {
             self.read_part(at, part, bands, &mut [into.alone()])

@@ -38,6 +38,7 @@ mod predictor;
 mod projections;
 mod raw;
 mod samples;
+mod side_by_side;
 mod table;
 pub(crate) mod tags;
 mod vertical;

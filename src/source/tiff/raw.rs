@@ -20,14 +20,8 @@ pub(super) fn read(
         rows, part, plane, ..
     } = *wanted;
     let row_bytes = decoder.plan.row_bytes(plane);
+    let start = start(decoder, wanted)?;
     let end = row_bytes * part.bottom();
-    if end > wanted.stored.len {
-        return Err(Error::corrupt(format!(
-            "{} bytes are stored where {end} belong",
-            wanted.stored.len
-        )));
-    }
-    let start = wanted.stored.offset + row_bytes * part.y;
     if rows.is_native()
         && !decoder.plan.low_bits_first
         && let Some(mapping) = decoder.reader.bytes.mapping()
@@ -102,6 +96,19 @@ pub(super) fn read(
         y += count;
     }
     Ok(())
+}
+
+/// Where the first row lies that is wanted of a block. An error if the block is not stored as far as that goes.
+pub(super) fn start(decoder: &TiffDecoder, wanted: &Wanted<'_>) -> Result<u64> {
+    let row_bytes = decoder.plan.row_bytes(wanted.plane);
+    let end = row_bytes * wanted.part.bottom();
+    if end > wanted.stored.len {
+        return Err(Error::corrupt(format!(
+            "{} bytes are stored where {end} belong",
+            wanted.stored.len
+        )));
+    }
+    Ok(wanted.stored.offset + row_bytes * wanted.part.y)
 }
 
 /// Stores a row, of which what is wanted begins at a pixel.
